@@ -1,0 +1,58 @@
+//! The connection pool, the migrations, and what a database error means.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use crate::config::Connections;
+
+/// The embedded migrations.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+
+/// A pool that connects when first used, so that a process can start, and webhooks be accepted, while the
+/// database is down.
+///
+/// # Errors
+/// When the address cannot be read.
+pub fn pool(connections: &Connections) -> Result<PgPool, sqlx::Error> {
+    let options: PgConnectOptions = connections.database_url.expose().parse()?;
+    Ok(PgPoolOptions::new()
+        .max_connections(connections.database_max_connections)
+        .acquire_timeout(Duration::from_secs(5))
+        .connect_lazy_with(options))
+}
+
+/// Brings the schema up to date. Safe when several processes do it at once: they queue on a lock.
+///
+/// # Errors
+/// When the database cannot be reached, or holds other migrations than this build.
+pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
+    MIGRATIONS.run(pool).await
+}
+
+/// Whether trying the same again later may succeed: the server was away, restarting, out of connections, or chose
+/// this transaction as the victim of a deadlock.
+pub fn is_transient(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            matches!(code.get(..2), Some("08" | "40" | "53" | "57")) || matches!(&*code, "55P03" | "25006")
+        }),
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    }
+}
+
+/// The name of the constraint that a statement broke, if it broke one.
+pub fn broken_constraint(error: &sqlx::Error) -> Option<&str> {
+    match error {
+        sqlx::Error::Database(error) => error.constraint(),
+        _ => None,
+    }
+}

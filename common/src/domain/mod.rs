@@ -1,0 +1,9 @@
+//! The rules of the business and where their state is kept. Each folder has `rules` (pure), `operations` (the verbs
+//! that processes call; they own the transactions) and `store` (the SQL). Nothing here knows HTTP, the broker or a
+//! provider's client.
+
+pub mod catalog;
+pub mod idempotency;
+pub mod identity;
+pub mod ledger;
+pub mod payments;

@@ -1,0 +1,124 @@
+//! Every identifier of the system, each a type of its own, so that a wallet's id cannot be used for a payment's.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! uuid_ids {
+    ($($(#[doc = $doc:literal])+ $name:ident;)+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type)]
+        #[serde(transparent)]
+        #[sqlx(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A new id; later ones sort after earlier ones.
+            #[allow(clippy::new_without_default)]
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(formatter)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(formatter)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    )+};
+}
+
+uuid_ids! {
+    /// An API key's id (not the key).
+    ApiKeyId;
+    /// A ledger entry, which callers know as a transaction.
+    EntryId;
+    /// A lot of credits in a wallet.
+    GrantId;
+    /// A reservation of credits.
+    HoldId;
+    /// A job waiting to be published.
+    OutboxId;
+    /// A purchase, from the order to its last refund.
+    PaymentId;
+    /// A login session's id (not its token).
+    SessionId;
+    /// A wallet.
+    WalletId;
+}
+
+impl PaymentId {
+    /// The id as 24 hexadecimal digits, for the dialect whose ids have that shape.
+    pub fn short_hex(self) -> String {
+        self.0.simple().to_string().chars().take(24).collect()
+    }
+}
+
+/// A user's id: the host application's own name for the user, 1 to 128 characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type)]
+#[serde(try_from = "String", into = "String")]
+#[sqlx(transparent)]
+pub struct UserId(String);
+
+/// Why a text is no user id.
+#[derive(Debug, thiserror::Error)]
+#[error("a user id has 1 to 128 characters and no control characters")]
+pub struct InvalidUserId;
+
+impl UserId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for UserId {
+    type Error = InvalidUserId;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let length = text.chars().count();
+        if (1..=128).contains(&length) && !text.chars().any(char::is_control) {
+            Ok(Self(text))
+        } else {
+            Err(InvalidUserId)
+        }
+    }
+}
+
+impl From<UserId> for String {
+    fn from(id: UserId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// An organization's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type)]
+#[serde(transparent)]
+#[sqlx(transparent)]
+pub struct OrganizationId(pub i64);
+
+impl fmt::Display for OrganizationId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}

@@ -1,0 +1,278 @@
+//! Delivers events to webhook endpoints: signed, concurrently, retried until answered 2xx, and
+//! misbehaving as the faults say. Nothing here ever makes an API call wait.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{real_now, real_now_milliseconds};
+use crate::faults::Faults;
+use crate::signature::stripe_signature;
+use crate::world::Emulator;
+
+const ATTEMPTS: u32 = 15;
+const LONGEST_RETRY_WAIT: Duration = Duration::from_secs(60);
+/// How long a reordered event waits for another one to overtake it.
+const LONGEST_HOLD: Duration = Duration::from_secs(1);
+
+/// One signed message on its way to one endpoint.
+#[derive(Clone)]
+pub(crate) struct Outgoing {
+    event_id: String,
+    /// Which record of the event's deliveries tells about this one.
+    record: usize,
+    url: String,
+    secret: String,
+    body: Arc<str>,
+    held: bool,
+    delay: Duration,
+}
+
+/// One try of a delivery.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Attempt {
+    /// When it began, in milliseconds since the Unix epoch (real time).
+    at_ms: i64,
+    /// How long the endpoint took, in milliseconds.
+    duration_ms: u64,
+    /// The status the endpoint answered, or null if it could not be reached.
+    status: Option<u16>,
+    /// What went wrong, if no answer came.
+    error: Option<String>,
+}
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DeliveryState {
+    /// Not answered 2xx yet; it is being tried.
+    Pending,
+    /// Answered 2xx.
+    Delivered,
+    /// All attempts failed.
+    Failed,
+    /// Lost on purpose, by the fault `drop`.
+    Dropped,
+}
+
+/// The story of one delivery of one event.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Record {
+    endpoint: String,
+    url: String,
+    /// Where the delivery stands now.
+    pub(crate) state: DeliveryState,
+    /// Whether the fault `duplicate` or a resend made this one.
+    reason: &'static str,
+    attempts: Vec<Attempt>,
+}
+
+/// All deliveries so far and the messages that still have to be handed to the dispatcher.
+#[derive(Default)]
+pub(crate) struct Deliveries {
+    records: HashMap<String, Vec<Record>>,
+    outbox: Vec<Outgoing>,
+}
+
+impl Deliveries {
+    pub(crate) fn of(&self, event_id: &str) -> &[Record] {
+        self.records.get(event_id).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn take_outbox(&mut self) -> Vec<Outgoing> {
+        std::mem::take(&mut self.outbox)
+    }
+
+    /// Queues a first delivery, with the faults of the moment.
+    pub(crate) fn send(&mut self, faults: &mut Faults, event_id: &str, to: Endpoint<'_>, body: Arc<str>) {
+        let dropped = faults.drops();
+        let duplicated = faults.duplicates_delivery();
+        let held = faults.reorders();
+        let delay = if faults.delays() {
+            Duration::from_millis(faults.knobs.delay_ms)
+        } else {
+            Duration::ZERO
+        };
+        if dropped {
+            self.open_record(event_id, &to, "event", DeliveryState::Dropped);
+            return;
+        }
+        self.queue(event_id, &to, "event", Arc::clone(&body), held, delay);
+        if duplicated {
+            self.queue(event_id, &to, "duplicate", body, false, Duration::ZERO);
+        }
+    }
+
+    /// Queues a delivery that no fault touches.
+    pub(crate) fn resend(&mut self, event_id: &str, to: Endpoint<'_>, body: Arc<str>) {
+        self.queue(event_id, &to, "resend", body, false, Duration::ZERO);
+    }
+
+    fn queue(
+        &mut self,
+        event_id: &str,
+        to: &Endpoint<'_>,
+        reason: &'static str,
+        body: Arc<str>,
+        held: bool,
+        delay: Duration,
+    ) {
+        let record = self.open_record(event_id, to, reason, DeliveryState::Pending);
+        self.outbox.push(Outgoing {
+            event_id: event_id.to_owned(),
+            record,
+            url: to.url.to_owned(),
+            secret: to.secret.to_owned(),
+            body,
+            held,
+            delay,
+        });
+    }
+
+    fn open_record(
+        &mut self,
+        event_id: &str,
+        to: &Endpoint<'_>,
+        reason: &'static str,
+        state: DeliveryState,
+    ) -> usize {
+        let records = self.records.entry(event_id.to_owned()).or_default();
+        records.push(Record {
+            endpoint: to.id.to_owned(),
+            url: to.url.to_owned(),
+            state,
+            reason,
+            attempts: Vec::new(),
+        });
+        records.len() - 1
+    }
+
+    fn note(&mut self, outgoing: &Outgoing, attempt: Option<Attempt>, state: DeliveryState) {
+        let record =
+            self.records.get_mut(&outgoing.event_id).and_then(|records| records.get_mut(outgoing.record));
+        if let Some(record) = record {
+            record.attempts.extend(attempt);
+            record.state = state;
+        }
+    }
+}
+
+/// Where a message goes.
+pub(crate) struct Endpoint<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) url: &'a str,
+    pub(crate) secret: &'a str,
+}
+
+/// Takes messages from the queue and starts their delivery, until shutdown.
+pub(crate) async fn dispatch(
+    emulator: Arc<Emulator>,
+    mut queue: mpsc::UnboundedReceiver<Outgoing>,
+    shutdown: CancellationToken,
+) {
+    let mut held: Vec<Outgoing> = Vec::new();
+    loop {
+        let received = tokio::select! {
+            () = shutdown.cancelled() => return,
+            received = queue.recv() => received,
+            () = tokio::time::sleep(LONGEST_HOLD), if !held.is_empty() => {
+                for late in held.drain(..) {
+                    start(&emulator, late, Vec::new(), &shutdown);
+                }
+                continue;
+            }
+        };
+        let Some(outgoing) = received else { return };
+        if outgoing.held {
+            held.push(outgoing);
+        } else {
+            start(&emulator, outgoing, std::mem::take(&mut held), &shutdown);
+        }
+    }
+}
+
+/// Starts one delivery; those in `afterwards` start once its first attempt is over.
+fn start(
+    emulator: &Arc<Emulator>,
+    outgoing: Outgoing,
+    afterwards: Vec<Outgoing>,
+    shutdown: &CancellationToken,
+) {
+    let (emulator, shutdown) = (Arc::clone(emulator), shutdown.clone());
+    tokio::spawn(async move {
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = deliver(&emulator, outgoing, afterwards, &shutdown) => {}
+        }
+    });
+}
+
+async fn deliver(
+    emulator: &Arc<Emulator>,
+    outgoing: Outgoing,
+    mut afterwards: Vec<Outgoing>,
+    shutdown: &CancellationToken,
+) {
+    tokio::time::sleep(outgoing.delay).await;
+    for number in 0..ATTEMPTS {
+        if number > 0 {
+            wait_for_retry(emulator, number).await;
+        }
+        let attempt = post(emulator, &outgoing).await;
+        for overtaken in afterwards.drain(..) {
+            start(emulator, overtaken, Vec::new(), shutdown);
+        }
+        let delivered = attempt.status.is_some_and(|status| (200..300).contains(&status));
+        let state = match (delivered, number + 1 < ATTEMPTS) {
+            (true, _) => DeliveryState::Delivered,
+            (false, true) => DeliveryState::Pending,
+            (false, false) => DeliveryState::Failed,
+        };
+        emulator.with(|world| world.deliveries.note(&outgoing, Some(attempt), state));
+        if delivered {
+            return;
+        }
+    }
+}
+
+async fn wait_for_retry(emulator: &Emulator, number: u32) {
+    let doubled = emulator.retry_base.saturating_mul(2u32.saturating_pow(number - 1));
+    tokio::select! {
+        () = tokio::time::sleep(doubled.min(LONGEST_RETRY_WAIT)) => {}
+        () = emulator.retry_now.notified() => {}
+    }
+}
+
+async fn post(emulator: &Emulator, outgoing: &Outgoing) -> Attempt {
+    let Ok(_slot) = emulator.delivery_slots.acquire().await else {
+        unreachable!("the semaphore is never closed")
+    };
+    let at_ms = real_now_milliseconds();
+    let started = Instant::now();
+    // Each attempt is signed anew, so the timestamp says nothing about when the event happened.
+    let signature = stripe_signature(&outgoing.secret, real_now(), &outgoing.body);
+    let answer = emulator
+        .client
+        .post(&outgoing.url)
+        .header("content-type", "application/json; charset=utf-8")
+        .header("user-agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
+        .header("stripe-signature", signature)
+        .body(outgoing.body.to_string())
+        .send()
+        .await;
+    let (status, error) = match answer {
+        Ok(response) => {
+            let status = response.status().as_u16();
+            // Read to the end, so that the connection can be used again.
+            response.bytes().await.ok();
+            (Some(status), None)
+        }
+        Err(error) => (None, Some(error.without_url().to_string())),
+    };
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Attempt { at_ms, duration_ms, status, error }
+}
