@@ -143,6 +143,19 @@ impl Publisher {
         self.send(message).await
     }
 
+    /// Puts a job among the dead letters of its role, with the reason.
+    ///
+    /// # Errors
+    /// As [`Publisher::publish`].
+    pub async fn bury(&self, job: &AnyJob, reason: &str) -> Result<(), PublishError> {
+        tracing::error!(kind = job.kind(), reason, "a job became a dead letter");
+        metrics::counter!("purser_dead_letters_total", "role" => job.role().as_str()).increment(1);
+        let mut message = self.job_message(job.role(), encode(job));
+        message.headers =
+            vec![text_header("x-purser-reason", reason), text_header("x-purser-kind", job.kind())];
+        self.publish_dead(job.role(), message).await
+    }
+
     /// Puts a message among the dead letters of its role.
     pub(super) async fn publish_dead(&self, role: Role, mut message: Message) -> Result<(), PublishError> {
         message.exchange = String::new();

@@ -345,8 +345,12 @@ fn credit_effect(
 ///
 /// # Errors
 /// Database errors only.
-pub async fn take_stale(pool: &PgPool, now: Timestamp, limit: i64) -> Result<Vec<PaymentId>, sqlx::Error> {
-    store::payments_take_stale(&mut *pool.acquire().await?, now, limit).await
+pub async fn take_stale(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<PaymentId>, sqlx::Error> {
+    store::payments_take_stale(connection, now, limit).await
 }
 
 /// The fact that an order's time is up, for an order that never reached its provider.

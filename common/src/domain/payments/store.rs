@@ -467,3 +467,13 @@ pub async fn customer_keep(
     .fetch_one(connection)
     .await
 }
+
+/// How many events wait for a person to look at them.
+///
+/// # Errors
+/// Database errors only.
+pub async fn events_quarantined_count(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(r#"select count(*) as "count!" from provider_events where outcome = 'quarantined'"#)
+        .fetch_one(connection)
+        .await
+}
