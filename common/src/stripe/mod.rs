@@ -1,1 +1,3 @@
-//! stripe
+//! Stripe.
+
+pub mod signature;
