@@ -19,6 +19,8 @@ const SWEEP_AFTER: time::Duration = time::Duration::seconds(2);
 const SWEEP_AT_ONCE: i64 = 500;
 /// How long an answer to an idempotent request is kept.
 const KEEP_ANSWERS: time::Duration = time::Duration::hours(24);
+/// Answers forgotten at once.
+const FORGET_AT_ONCE: i64 = 10_000;
 
 /// What the schedule's actions work with.
 #[derive(Clone)]
@@ -63,7 +65,8 @@ impl Ticker {
             Action::SweepOutbox => self.sweep().await.map_err(|error| error.to_string()),
             Action::ForgetAnswers => {
                 let before = self.clock.now().saturating_sub(KEEP_ANSWERS);
-                idempotency::operations::forget(&self.pool, before).await.map_err(|error| error.to_string())
+                let forgotten = idempotency::operations::forget(&self.pool, before, FORGET_AT_ONCE).await;
+                forgotten.map(drop).map_err(|error| error.to_string())
             }
             Action::Measure => self.measure().await.map_err(|error| error.to_string()),
         }

@@ -1,9 +1,10 @@
-//! Stripe: its signed events read tolerantly, its objects asked for, its payment pages opened. The only user of the
-//! `stripe` crates.
+//! Stripe: the signatures of its webhooks, its events read tolerantly, its objects asked for, its payment pages
+//! opened. The only user of the `stripe` crates.
 
 pub mod client;
 pub mod event;
 pub mod objects;
+pub mod signature;
 
 /// The API version whose objects this build reads. The webhook endpoint at Stripe must be created with it: events of
 /// another version are not taken at their word, their object is asked for.

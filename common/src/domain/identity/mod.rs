@@ -1,1 +1,114 @@
-//! identity.
+//! Who may call: users, organizations with members, and their credentials, of which only hashes are kept. Every
+//! user and every organization has exactly one wallet from its first moment.
+
+pub mod credentials;
+pub mod operations;
+pub mod rules;
+mod store;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::ids::{OrganizationId, UserId, WalletId};
+
+/// What a member may do in an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Role {
+    /// Everything.
+    Owner,
+    /// Buys and spends.
+    Admin,
+    /// Spends.
+    Member,
+    /// Sees.
+    Viewer,
+}
+
+impl Role {
+    /// As the database and the API spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Admin => "admin",
+            Self::Member => "member",
+            Self::Viewer => "viewer",
+        }
+    }
+}
+
+/// A user to register.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// The host application's own name for the user.
+    pub id: UserId,
+    /// Where receipts go.
+    pub email: Option<String>,
+    /// Whether the user may call the admin API.
+    pub is_admin: bool,
+}
+
+/// A registered user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The host application's own name for the user.
+    pub id: UserId,
+    /// Where receipts go.
+    pub email: Option<String>,
+    /// Whether the user may call the admin API.
+    pub is_admin: bool,
+    /// The user's own wallet.
+    pub wallet_id: WalletId,
+}
+
+/// An organization and its wallet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Organization {
+    /// Which.
+    pub id: OrganizationId,
+    /// Its wallet.
+    pub wallet_id: WalletId,
+}
+
+/// A user's place in an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// What the user may do there.
+    pub role: Role,
+    /// The organization's wallet.
+    pub wallet_id: WalletId,
+}
+
+/// Who stands behind a credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The user.
+    pub user_id: UserId,
+    /// The user's own wallet.
+    pub wallet_id: WalletId,
+    /// Whether the user may call the admin API.
+    pub is_admin: bool,
+    /// When the credential ends by itself, if ever.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Why something about users or organizations cannot be done.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The id is taken by a user with other fields.
+    #[error("the user {0} exists with other fields")]
+    UserExists(UserId),
+    /// A named user is not registered.
+    #[error("there is no user {0}")]
+    NoUser(String),
+    /// There is no such API key.
+    #[error("there is no such API key")]
+    NoApiKey,
+    /// A field cannot be accepted; the text says which and why.
+    #[error("{0}")]
+    Invalid(String),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
