@@ -66,11 +66,7 @@ impl Config {
     /// # Errors
     /// The first one that is missing or wrong.
     pub fn from_env() -> Result<Self, ConfigError> {
-        // The development binary puts its own words before ours.
-        let arguments = std::env::args().skip_while(|word| word != "worker").skip(1);
-        let given: Vec<String> = arguments.collect();
-        let words = if given.is_empty() { std::env::args().skip(1).collect() } else { given };
-        let arguments = Arguments::parse_from(std::iter::once("worker".to_owned()).chain(words));
+        let arguments = Arguments::parse();
         let public_url: String = config::parsed("PUBLIC_URL", "http://localhost:8080".to_owned())?;
         let success = format!("{public_url}/payment_success?session_id={{CHECKOUT_SESSION_ID}}");
         // The mode is the order's: only its key has to match, which is checked here once.

@@ -59,11 +59,6 @@ impl Keys {
             entry.answer = Some(answer);
         }
     }
-
-    /// Ends a request that was not executed.
-    pub(crate) fn forget(&mut self, key: &str) {
-        self.entries.remove(key);
-    }
 }
 
 #[cfg(test)]

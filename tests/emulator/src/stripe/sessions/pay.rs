@@ -83,6 +83,23 @@ pub(crate) fn authenticate(world: &mut World, id: &str, succeeded: bool) -> Answ
     after_charge(world, id, outcome)
 }
 
+/// Whether the bank waits for the buyer of an open session to authenticate.
+pub(crate) fn awaits_authentication(world: &World, session: &Value) -> bool {
+    let waits = |prefix: &str, field: &str| {
+        let intent = world.stripe.store.get(prefix, text(session, field).unwrap_or_default());
+        intent.is_some_and(|intent| text(intent, "status") == Some("requires_action"))
+    };
+    text(session, "status") == Some("open")
+        && (waits("pi", "_intent") || waits("seti", "setup_intent") || waits("seti", "_trial_setup"))
+}
+
+/// Where the buyer goes once a session is complete.
+pub(crate) fn success_url(session: &Value) -> Option<String> {
+    let url = text(session, "success_url").or_else(|| text(session, "return_url"))?;
+    // Only the literal template is substituted; an escaped one stays as it is.
+    Some(url.replace("{CHECKOUT_SESSION_ID}", text(session, "id").unwrap_or_default()))
+}
+
 /// The bank decides about a session that was completed unpaid.
 pub(crate) fn settle(world: &mut World, id: &str, succeeded: bool) -> Answer<()> {
     let session = world.stripe.store.find("cs", id)?.clone();

@@ -4,6 +4,7 @@ pub(crate) mod calendar;
 mod change;
 mod renewal;
 
+pub(crate) use self::change::cancel_at_period_end;
 pub(crate) use self::renewal::{after_invoice_paid, end_period, method_for_invoice, retry_invoice};
 
 use serde_json::{Value, json};
@@ -304,7 +305,7 @@ fn create(world: &mut World, params: &Params) -> Answer {
         }
     }
     if params.flag("cancel_at_period_end")?.unwrap_or(false) {
-        change::cancel_at_period_end(world, &started.subscription, true);
+        cancel_at_period_end(world, &started.subscription, true);
     }
     Ok(visible(world.stripe.store.find("sub", &started.subscription)?))
 }
