@@ -61,7 +61,10 @@ impl Ticker {
 
     async fn act(&self, action: Action) -> Result<(), String> {
         match action {
-            Action::Publish(job) => self.publisher.publish(&job()).await.map_err(|error| error.to_string()),
+            Action::Publish(job) => {
+                self.publisher.wait_until_connected().await;
+                self.publisher.publish(&job()).await.map_err(|error| error.to_string())
+            }
             Action::SweepOutbox => self.sweep().await.map_err(|error| error.to_string()),
             Action::ForgetAnswers => {
                 let before = self.clock.now().saturating_sub(KEEP_ANSWERS);
@@ -73,9 +76,7 @@ impl Ticker {
     }
 
     async fn sweep(&self) -> Result<(), sqlx::Error> {
-        if !self.publisher.is_connected() {
-            return Ok(());
-        }
+        self.publisher.wait_until_connected().await;
         loop {
             let before = self.clock.now().saturating_sub(SWEEP_AFTER);
             let swept = outbox::sweep(&self.pool, &self.publisher, before, SWEEP_AT_ONCE).await?;

@@ -4,14 +4,12 @@
 //! and counts as failed; publishing again is harmless, because every job is. While the broker is away, publishes
 //! fail at once.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::topology::{self, Names, long_string, short};
@@ -28,7 +26,7 @@ const QUEUE: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct Publisher {
     orders: mpsc::Sender<Order>,
-    connected: Arc<AtomicBool>,
+    connected: watch::Receiver<bool>,
     names: Names,
 }
 
@@ -70,12 +68,12 @@ impl Publisher {
     /// Starts the task. It connects, and connects again when the connection is lost, until `shutdown`.
     pub fn start(connections: &Connections, shutdown: CancellationToken) -> Self {
         let (orders, receiver) = mpsc::channel(QUEUE);
-        let connected = Arc::new(AtomicBool::new(false));
+        let (connected_writer, connected) = watch::channel(false);
         let names = Names::new(&connections.amqp_prefix);
         let task = Task {
             connections: connections.clone(),
             names: names.clone(),
-            connected: Arc::clone(&connected),
+            connected: connected_writer,
             shutdown,
         };
         tokio::spawn(task.run(receiver));
@@ -84,7 +82,13 @@ impl Publisher {
 
     /// Whether there is a connection now.
     pub fn is_connected(&self) -> bool {
-        self.connected.load(Ordering::Relaxed)
+        *self.connected.borrow()
+    }
+
+    /// Waits for a connection. Returns at once, connected or not, when the publisher has ended.
+    pub async fn wait_until_connected(&self) {
+        let mut connected = self.connected.clone();
+        let _ended = connected.wait_for(|connected| *connected).await;
     }
 
     /// Publishes a job; done when the broker has it on disk.
@@ -198,7 +202,7 @@ pub(super) fn encode(job: &AnyJob) -> Vec<u8> {
 struct Task {
     connections: Connections,
     names: Names,
-    connected: Arc<AtomicBool>,
+    connected: watch::Sender<bool>,
     shutdown: CancellationToken,
 }
 
@@ -210,9 +214,9 @@ impl Task {
                 Ok((connection, channel)) => {
                     tracing::info!("publisher connected");
                     was_connected = true;
-                    self.connected.store(true, Ordering::Relaxed);
+                    self.connected.send_replace(true);
                     let ended = self.publish_all(&connection, &channel, &mut orders).await;
-                    self.connected.store(false, Ordering::Relaxed);
+                    self.connected.send_replace(false);
                     if ended {
                         let _closing = connection.close(200, short("")).await;
                         return;

@@ -37,7 +37,8 @@ impl Params {
 
     /// Refuses parameters that are not among the whitespace-separated `allowed` names.
     pub(crate) fn only(&self, allowed: &str) -> Answer<()> {
-        if self.fields.contains_key("payment_method_types") && !allowed.contains("payment_method_types") {
+        let is_allowed = |field: &str| allowed.split_whitespace().any(|name| name == field);
+        if self.has("payment_method_types") && !is_allowed("payment_method_types") {
             let message = "The payment_method_types parameter is no longer supported. Use dynamic payment \
                            methods or allowed_payment_method_types instead.";
             return Err(ApiError::invalid(message)
@@ -45,7 +46,7 @@ impl Params {
                 .param("payment_method_types"));
         }
         for field in self.fields.keys() {
-            if field != "expand" && !allowed.split_whitespace().any(|name| name == field) {
+            if field != "expand" && !is_allowed(field) {
                 let name = self.name(field);
                 return Err(ApiError::invalid(format!("Received unknown parameter: {name}"))
                     .code("parameter_unknown")

@@ -1,0 +1,209 @@
+//! Keeps the code base in the shape that ARCHITECTURE.md promises: headers, sizes, words, and who may use what.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A source file and its path from the top of the checkout.
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    fn is_test(&self) -> bool {
+        self.path.starts_with("tests/") || self.path.ends_with("tests.rs")
+    }
+
+    /// The code that ships: without the test module at its end and without comments.
+    fn shipped(&self) -> String {
+        let code = self.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        code.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+fn sources() -> Vec<Source> {
+    let mut found = Vec::new();
+    for folder in ["api", "common", "scheduler", "tests", "worker"] {
+        collect(&top().join(folder), &mut found);
+    }
+    assert!(found.len() > 50, "the sources were not found");
+    found
+}
+
+fn collect(folder: &Path, found: &mut Vec<Source>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            if !path.ends_with("target") {
+                collect(&path, found);
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.strip_prefix(top()).unwrap().to_string_lossy().into_owned();
+            found.push(Source { path: name, text: fs::read_to_string(&path).unwrap() });
+        }
+    }
+}
+
+fn assert_none(what: &str, offenders: Vec<String>) {
+    assert!(offenders.is_empty(), "{what}:\n  {}", offenders.join("\n  "));
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let bare = sources().into_iter().filter(|source| !source.text.starts_with("//! ")).map(|source| source.path);
+    assert_none("files without a `//!` header", bare.collect());
+}
+
+#[test]
+fn files_stay_readable() {
+    let mut offenders = Vec::new();
+    for source in sources() {
+        let limit = if source.is_test() { 800 } else { 500 };
+        let lines = source.text.lines().count();
+        if lines > limit {
+            offenders.push(format!("{}: {lines} lines, {limit} allowed", source.path));
+        }
+        let long = source.text.lines().filter(|line| line.chars().count() > 120).count();
+        if long > 0 {
+            offenders.push(format!("{}: {long} lines over 120 columns", source.path));
+        }
+    }
+    assert_none("files that have grown too large", offenders);
+}
+
+#[test]
+fn nothing_is_left_unfinished() {
+    let words = ["TO".to_owned() + "DO", "FIX".to_owned() + "ME", "dbg".to_owned() + "!(", "XX".to_owned() + "X"];
+    let mut offenders = Vec::new();
+    for source in sources() {
+        for word in &words {
+            if source.text.contains(word.as_str()) {
+                offenders.push(format!("{}: {word}", source.path));
+            }
+        }
+    }
+    assert_none("unfinished work", offenders);
+}
+
+#[test]
+fn files_are_named_by_what_they_do() {
+    let vague = ["utils.rs", "util.rs", "helpers.rs", "misc.rs", "models.rs"];
+    let offenders = sources()
+        .into_iter()
+        .filter(|source| {
+            let name = source.path.rsplit('/').next().unwrap();
+            vague.contains(&name) || (name == "types.rs" && !source.path.contains("/dialects/"))
+        })
+        .map(|source| source.path);
+    assert_none("vague file names", offenders.collect());
+}
+
+#[test]
+fn entry_points_only_start_the_library() {
+    let long = sources().into_iter().filter(|source| source.path.ends_with("/src/main.rs"));
+    let long = long.filter(|source| source.text.lines().count() > 40).map(|source| source.path);
+    assert_none("a main.rs over 40 lines", long.collect());
+}
+
+/// Who may use what: (a word of the code, where it is allowed, why).
+const BOUNDARIES: &[(&str, &[&str], &str)] = &[
+    ("lapin::", &["common/src/messaging/", "tests/"], "only messaging knows the broker"),
+    ("stripe_shared::", &["common/src/stripe/"], "only common/src/stripe knows Stripe's client"),
+    ("stripe_checkout::", &["common/src/stripe/"], "only common/src/stripe knows Stripe's client"),
+    ("stripe_core::", &["common/src/stripe/"], "only common/src/stripe knows Stripe's client"),
+    ("backoff::", &["common/src/retry.rs"], "one place retries"),
+    ("now_utc()", &["common/src/clock.rs", "tests/"], "time is an argument"),
+    ("SystemTime::now", &["tests/"], "time is an argument"),
+    (
+        "sqlx::query",
+        &[
+            "common/src/domain/",
+            "common/src/messaging/outbox.rs",
+            "common/src/database.rs",
+            "scheduler/src/leader.rs",
+            "tests/",
+        ],
+        "SQL lives in the domain's stores, the outbox, and the election of a leader",
+    ),
+    ("warp::", &["api/", "tests/"], "only the API speaks HTTP"),
+    ("StripeClient", &["common/src/stripe/", "worker/"], "only workers hold the provider's key"),
+    ("f64", &["tests/", "api/src/dialects/wasdi/"], "amounts are whole numbers"),
+    ("f32", &["tests/"], "amounts are whole numbers"),
+];
+
+#[test]
+fn boundaries_hold() {
+    let mut offenders = Vec::new();
+    for source in sources() {
+        let code = source.shipped();
+        for (word, allowed, why) in BOUNDARIES {
+            if code.contains(word) && !allowed.iter().any(|place| source.path.starts_with(place)) {
+                offenders.push(format!("{} uses {word} ({why})", source.path));
+            }
+        }
+        for service in ["api", "worker", "scheduler"] {
+            let other = code.contains(&format!("use {service}::"));
+            if other && !source.path.starts_with(&format!("{service}/")) && !source.path.starts_with("tests/") {
+                offenders.push(format!("{} uses the process {service}", source.path));
+            }
+        }
+    }
+    assert_none("boundaries crossed", offenders);
+}
+
+#[test]
+fn shipped_code_does_not_panic_on_purpose() {
+    let mut offenders = Vec::new();
+    for source in sources().iter().filter(|source| !source.is_test()) {
+        let code = source.shipped();
+        for (index, line) in code.lines().enumerate() {
+            if [".unwrap()", ".expect(", "panic!("].iter().any(|word| line.contains(word)) {
+                offenders.push(format!("{}:{}: {}", source.path, index + 1, line.trim()));
+            }
+        }
+    }
+    assert_none("panics in shipped code", offenders);
+}
+
+#[test]
+fn versions_live_in_the_root_only() {
+    let mut offenders = Vec::new();
+    for package in ["api", "common", "scheduler", "tests", "tests/emulator", "worker"] {
+        let text = fs::read_to_string(top().join(package).join("Cargo.toml")).unwrap();
+        let dependencies = text.split("ependencies]").skip(1);
+        for line in dependencies.flat_map(|section| section.split("\n[").next().unwrap_or_default().lines()) {
+            if line.contains('=') && !line.contains("workspace = true") {
+                offenders.push(format!("{package}: {line}"));
+            }
+        }
+        if !text.contains("[lints]\nworkspace = true") {
+            offenders.push(format!("{package}: does not take the workspace's lints"));
+        }
+    }
+    assert_none("packages that go their own way", offenders);
+}
+
+#[test]
+fn every_environment_variable_is_documented() {
+    let example = fs::read_to_string(top().join(".env.example")).unwrap();
+    let calls = ["optional(\"", "required(\"", "secret(\"", "parsed(\"", "list(\""];
+    let mut offenders = Vec::new();
+    for source in sources().iter().filter(|source| !source.is_test()) {
+        let code = source.shipped().replace("(\n", "(").split_whitespace().collect::<Vec<_>>().join(" ");
+        let code = code.replace("( \"", "(\"");
+        for call in calls {
+            for rest in code.split(call).skip(1) {
+                let name = rest.split('"').next().unwrap_or_default();
+                let is_variable = name.chars().all(|letter| letter.is_ascii_uppercase() || "_0123456789".contains(letter));
+                if is_variable && !name.is_empty() && !example.contains(name) {
+                    offenders.push(format!("{name} ({})", source.path));
+                }
+            }
+        }
+    }
+    assert_none("variables missing from .env.example", offenders);
+}
