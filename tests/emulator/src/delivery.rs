@@ -271,8 +271,17 @@ async fn post(emulator: &Emulator, outgoing: &Outgoing) -> Attempt {
             response.bytes().await.ok();
             (Some(status), None)
         }
-        Err(error) => (None, Some(error.without_url().to_string())),
+        Err(error) => (None, Some(root_cause(&error))),
     };
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Attempt { at_ms, duration_ms, status, error }
+}
+
+/// What is at the bottom of an error, such as "Connection refused".
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
 }

@@ -1,0 +1,10 @@
+//! Tests of the emulator as its callers see it: over HTTP, with official SDKs, and as a webhook receiver.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod clock;
+mod harness;
+mod idempotency;
+mod pages;
+mod python_sdk;
+mod rust_sdk;
+mod webhooks;
