@@ -3,7 +3,7 @@
 create table outbox (
     id         uuid        not null,
     role       text        not null,
-    body       jsonb       not null,
+    body       text        not null,
     created_at timestamptz not null,
     constraint outbox_pkey primary key (id)
 );

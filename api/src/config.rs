@@ -68,9 +68,7 @@ impl Config {
             jwt: jwt()?,
             allowed_origins: config::list("ALLOWED_ORIGINS")?
                 .into_iter()
-                .map(|text| {
-                    origin("ALLOWED_ORIGINS", Some(text)).map(Option::unwrap_or_default)
-                })
+                .map(|text| origin("ALLOWED_ORIGINS", Some(text)).map(Option::unwrap_or_default))
                 .collect::<Result<_, _>>()?,
             checkout_deadline: Duration::from_millis(deadline_ms),
             mode: config::parsed("PURSER_MODE", Mode::Test)?,

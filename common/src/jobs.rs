@@ -1,1 +1,270 @@
-//! jobs
+//! The catalogue of jobs: every message that travels between processes, one entry each.
+//!
+//! An entry says what the job is for, what it carries, its stable name on the wire, which role does it, and how often
+//! an unexpected failure is tried again before the job becomes a dead letter. (An outage of the database, the broker
+//! or a provider never counts.) A renamed job keeps its wire name. The worker matches on [`AnyJob`] exhaustively, so
+//! a job without a handler does not compile.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::clock::Timestamp;
+use crate::domain::payments::{Fact, Provider};
+use crate::ids::{PaymentId, WalletId};
+
+/// A group of workers with a queue of its own, scaled on its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Applies what events prove: credits, states, the ledger's upkeep.
+    Apply,
+    /// Opens checkouts at the provider.
+    Checkout,
+    /// Tells users.
+    Notify,
+    /// Asks the provider what an event does not prove.
+    Verify,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Apply, Self::Checkout, Self::Notify, Self::Verify];
+
+    /// The name in queues, the command line and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Apply => "apply",
+            Self::Checkout => "checkout",
+            Self::Notify => "notify",
+            Self::Verify => "verify",
+        }
+    }
+}
+
+impl std::str::FromStr for Role {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| {
+            format!("there is no role {text:?}: the roles are apply, checkout, notify, verify")
+        })
+    }
+}
+
+macro_rules! jobs {
+    ($($(#[doc = $doc:literal])+ $name:ident => $kind:literal on $role:ident, $attempts:literal attempts;)+) => {
+        /// Any job, as it travels: `{"kind": …, "payload": …}`.
+        #[derive(Clone, Debug, Serialize)]
+        #[serde(tag = "kind", content = "payload")]
+        pub enum AnyJob {
+            $($(#[doc = $doc])+ #[serde(rename = $kind)] $name($name),)+
+        }
+
+        impl AnyJob {
+            /// The stable name.
+            pub fn kind(&self) -> &'static str {
+                match self { $(Self::$name(_) => $kind,)+ }
+            }
+
+            /// Who does it.
+            pub fn role(&self) -> Role {
+                match self { $(Self::$name(_) => Role::$role,)+ }
+            }
+
+            /// How often it is tried before it becomes a dead letter.
+            pub fn attempts(&self) -> u32 {
+                match self { $(Self::$name(_) => $attempts,)+ }
+            }
+
+            /// Reads a job as it travelled.
+            ///
+            /// # Errors
+            /// When it is no JSON, of an unknown kind, or its payload does not fit.
+            pub fn read(bytes: &[u8]) -> Result<Self, UnreadableJob> {
+                let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(UnreadableJob::Text)?;
+                match envelope.kind {
+                    $($kind => Ok(Self::$name(
+                        serde_json::from_str(envelope.payload.get()).map_err(UnreadableJob::Text)?,
+                    )),)+
+                    unknown => Err(UnreadableJob::Kind(unknown.to_owned())),
+                }
+            }
+        }
+
+        $(impl From<$name> for AnyJob {
+            fn from(job: $name) -> Self {
+                Self::$name(job)
+            }
+        })+
+    };
+}
+
+jobs! {
+    /// Applies webhooks that the API has accepted.
+    ReceiveEvents => "provider.events" on Apply, 8 attempts;
+    /// Applies what the provider said when it was asked.
+    ApplyFact => "payment.fact" on Apply, 8 attempts;
+    /// Takes lapsed grants off the balances.
+    ExpireGrants => "grants.expire" on Apply, 3 attempts;
+    /// Frees the credits of holds whose time is up.
+    ExpireHolds => "holds.expire" on Apply, 3 attempts;
+    /// Opens the provider's payment page for an order.
+    CreateCheckout => "checkout.create" on Checkout, 8 attempts;
+    /// Asks the provider how a payment stands.
+    VerifyPayment => "payment.verify" on Verify, 8 attempts;
+    /// Asks the provider about the object of an event that does not prove itself.
+    VerifyObject => "object.verify" on Verify, 8 attempts;
+    /// Looks for orders whose time is up and has each of them verified.
+    ExpirePayments => "payments.expire" on Verify, 3 attempts;
+    /// Tells users what happened to their wallets.
+    Notify => "notify.send" on Notify, 8 attempts;
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    kind: &'a str,
+    #[serde(borrow, default = "no_payload")]
+    payload: &'a RawValue,
+}
+
+fn no_payload<'a>() -> &'a RawValue {
+    RawValue::NULL
+}
+
+/// A message that is no job of this version.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableJob {
+    /// Not the expected JSON. What it says is not repeated in full: bodies stay out of logs.
+    #[error("unreadable at line {}, column {}", .0.line(), .0.column())]
+    Text(serde_json::Error),
+    /// A kind that this version does not know.
+    #[error("unknown kind {0:?}")]
+    Kind(String),
+}
+
+/// A webhook whose signature was verified, word for word.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ProviderEvent {
+    /// Who sent it.
+    pub provider: Provider,
+    /// When it arrived.
+    #[serde(with = "time::serde::rfc3339")]
+    pub received_at: Timestamp,
+    /// Its text.
+    pub body: Box<RawValue>,
+}
+
+/// See [`AnyJob::ReceiveEvents`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReceiveEvents {
+    /// One or more: webhooks that came together share a message.
+    pub events: Vec<ProviderEvent>,
+}
+
+/// See [`AnyJob::ApplyFact`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ApplyFact {
+    /// What the provider said.
+    pub fact: Fact,
+}
+
+/// See [`AnyJob::ExpireGrants`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExpireGrants {}
+
+/// See [`AnyJob::ExpireHolds`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExpireHolds {}
+
+/// See [`AnyJob::CreateCheckout`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CreateCheckout {
+    /// The order.
+    pub payment_id: PaymentId,
+}
+
+/// See [`AnyJob::VerifyPayment`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct VerifyPayment {
+    /// The order.
+    pub payment_id: PaymentId,
+}
+
+/// See [`AnyJob::VerifyObject`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct VerifyObject {
+    /// Who has it.
+    pub provider: Provider,
+    /// Its id there, such as `cs_…` or `pi_…`.
+    pub object_id: String,
+}
+
+/// See [`AnyJob::ExpirePayments`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExpirePayments {}
+
+/// See [`AnyJob::Notify`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Notify {
+    /// In the order in which they happened.
+    pub notices: Vec<Notice>,
+}
+
+/// Something that those who see a wallet want to know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The wallet.
+    pub wallet_id: WalletId,
+    /// What they are told: an object whose `type` says what happened.
+    pub body: serde_json::Value,
+}
+
+/// What [`CreateCheckout`] answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum CheckoutReply {
+    /// The page is open.
+    Opened {
+        /// The provider's session.
+        session: String,
+        /// Where the buyer pays.
+        url: String,
+        /// The payment's id at the provider, where it is known before paying.
+        payment_intent: Option<String>,
+    },
+    /// The provider refuses the order.
+    Refused {
+        /// Its HTTP status.
+        status: u16,
+        /// Its words, fit for the buyer.
+        message: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_survives_the_wire_and_an_event_keeps_its_bytes() {
+        let text = "{\"a\" : 1.10,\n \"b\":\"\\u00e9\"}";
+        let event = ProviderEvent {
+            provider: Provider::Stripe,
+            received_at: time::macros::datetime!(2026-11-21 08:00:00.123456 UTC),
+            body: RawValue::from_string(text.to_owned()).unwrap_or_default(),
+        };
+        let job = AnyJob::from(ReceiveEvents { events: vec![event.clone(), event] });
+        let wire = serde_json::to_vec(&job).unwrap_or_default();
+        let Ok(AnyJob::ReceiveEvents(read)) = AnyJob::read(&wire) else { panic!("not read") };
+        assert_eq!(read.events.len(), 2);
+        assert!(read.events.iter().all(|event| event.body.get() == text));
+    }
+
+    #[test]
+    fn unknown_kinds_and_broken_text_are_told_apart() {
+        assert!(matches!(AnyJob::read(br#"{"kind":"x","payload":{}}"#), Err(UnreadableJob::Kind(_))));
+        assert!(matches!(AnyJob::read(b"{"), Err(UnreadableJob::Text(_))));
+        assert!(matches!(
+            AnyJob::read(br#"{"kind":"payment.verify","payload":{}}"#),
+            Err(UnreadableJob::Text(_))
+        ));
+    }
+}

@@ -1,2 +1,5 @@
-//! main
-fn main() {}
+//! The scheduler process.
+
+fn main() -> std::process::ExitCode {
+    scheduler::main()
+}

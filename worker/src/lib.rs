@@ -1,1 +1,65 @@
-//! Purser: worker.
+//! The worker: does everything that talks to a provider and everything that adds or takes back credits.
+//!
+//! Each role consumes a queue of its own; `--roles apply,verify` runs some of them only, so that each can be scaled
+//! on its own. What a job does is in [`jobs`], one file each.
+
+pub mod config;
+pub mod jobs;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use common::clock::Clock;
+use common::jobs::Role;
+use common::messaging::Publisher;
+use common::messaging::consumer::{Consumer, Limits};
+use common::{database, service};
+use tokio_util::sync::CancellationToken;
+
+pub use config::Config;
+
+/// Runs the process.
+pub fn main() -> ExitCode {
+    service::main("worker", async |shutdown| run(Config::from_env()?, Clock::system(), shutdown).await)
+}
+
+/// Consumes until `shutdown`, then finishes what is under way.
+///
+/// # Errors
+/// When the configuration cannot be used. Servers that are away are waited for.
+pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let pool = database::pool(&config.connections)?;
+    // What is under way at the end still has to be published: the publisher stops after the consumers.
+    let publishing = CancellationToken::new();
+    let publisher = Publisher::start(&config.connections, publishing.clone());
+    let jobs = Arc::new(jobs::Jobs::new(&config, pool.clone(), publisher.clone(), clock)?);
+    let consumers = config.roles.iter().map(|role| {
+        let consumer = Consumer {
+            connections: config.connections.clone(),
+            publisher: publisher.clone(),
+            role: *role,
+            limits: limits(*role),
+            handler: Arc::clone(&jobs),
+        };
+        tokio::spawn(consumer.run(shutdown.clone()))
+    });
+    for ended in futures::future::join_all(consumers).await {
+        ended?;
+    }
+    jobs.finish().await;
+    publishing.cancel();
+    pool.close().await;
+    Ok(())
+}
+
+/// How much each role takes at once.
+fn limits(role: Role) -> Limits {
+    match role {
+        // Large batches share a commit; a second one is read and decided while the first is written.
+        Role::Apply => Limits { batch: 64, concurrency: 2 },
+        // These wait for the provider most of the time.
+        Role::Checkout => Limits { batch: 1, concurrency: 16 },
+        Role::Verify => Limits { batch: 1, concurrency: 8 },
+        Role::Notify => Limits { batch: 1, concurrency: 4 },
+    }
+}

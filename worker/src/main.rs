@@ -1,2 +1,5 @@
-//! main
-fn main() {}
+//! The worker process.
+
+fn main() -> std::process::ExitCode {
+    worker::main()
+}

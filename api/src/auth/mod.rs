@@ -103,8 +103,7 @@ impl Authenticator {
     /// Whether the request carries the configured admin key.
     pub fn is_admin_key(&self, headers: &HeaderMap) -> bool {
         // Hashes are compared, in constant time, so that neither length nor content shows in how long it takes.
-        credential::bearer(headers)
-            .is_some_and(|text| CredentialHash::of(text).0.ct_eq(&self.admin.0).into())
+        credential::bearer(headers).is_some_and(|text| CredentialHash::of(text).0.ct_eq(&self.admin.0).into())
     }
 
     /// Who calls. Requests that change something and are authenticated by a cookie must come from an allowed site.

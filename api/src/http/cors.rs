@@ -91,7 +91,9 @@ mod tests {
     fn origins_are_written_as_browsers_do() {
         assert_eq!(origin_of("https://Shop.Example.com:443/").as_deref(), Some("https://shop.example.com"));
         assert_eq!(origin_of("http://localhost:3000").as_deref(), Some("http://localhost:3000"));
-        for text in ["*", "null", "shop.example.com", "https://a@b", "https://a/b", "https://a/?b", "ftp://a", ""] {
+        for text in
+            ["*", "null", "shop.example.com", "https://a@b", "https://a/b", "https://a/?b", "ftp://a", ""]
+        {
             assert_eq!(origin_of(text), None, "{text}");
         }
     }

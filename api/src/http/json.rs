@@ -84,6 +84,8 @@ mod tests {
         };
         assert!(says("application/json") && says("Application/JSON; charset=utf-8"));
         assert!(says("application/problem+json") && says_json(&HeaderMap::new()));
-        assert!(!says("text/plain") && !says("application/jsonp") && !says("application/x-www-form-urlencoded"));
+        assert!(
+            !says("text/plain") && !says("application/jsonp") && !says("application/x-www-form-urlencoded")
+        );
     }
 }

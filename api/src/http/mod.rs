@@ -21,7 +21,7 @@ pub type Response = warp::reply::Response;
 pub type Route = BoxedFilter<(Response,)>;
 
 /// A request whose body has been read.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Call {
     /// The method.
     pub method: Method,

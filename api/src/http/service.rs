@@ -5,16 +5,16 @@ use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
+use bytes::Bytes;
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use uuid::Uuid;
-use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, HeaderValue, Request};
 use warp::reject::{MethodNotAllowed, Rejection};
-use warp::service::FilteredService;
 use warp::{Filter, reject};
 
 use super::{Cause, Failure, Response, RouteName, body, empty};
@@ -25,13 +25,21 @@ const REQUEST_ID: &str = "x-request-id";
 /// Answers requests.
 pub(super) struct Service {
     api: Shared,
-    routes: TowerToHyperService<FilteredService<BoxedFilter<(Response,)>>>,
+    routes: Box<dyn Fn(Request<Full<Bytes>>) -> BoxFuture<'static, Response> + Send + Sync>,
 }
 
 impl Service {
     pub(super) fn new(api: Shared) -> Self {
         let routes = routes::all(&api).recover(failed).unify().boxed();
-        Self { api, routes: TowerToHyperService::new(warp::service(routes)) }
+        let routes = TowerToHyperService::new(warp::service(routes));
+        // The type of warp's service has no name that could be written here.
+        let routes = move |request| {
+            routes
+                .call(request)
+                .map(|answer| answer.unwrap_or_else(|never: Infallible| match never {}))
+                .boxed()
+        };
+        Self { api, routes: Box::new(routes) }
     }
 
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Response {
@@ -67,10 +75,9 @@ impl Service {
         response
     }
 
-    async fn dispatch(&self, request: Request<Full<bytes::Bytes>>) -> Response {
-        match AssertUnwindSafe(self.routes.call(request)).catch_unwind().await {
-            Ok(Ok(response)) => response,
-            Ok(Err(never)) => match never {},
+    async fn dispatch(&self, request: Request<Full<Bytes>>) -> Response {
+        match AssertUnwindSafe((self.routes)(request)).catch_unwind().await {
+            Ok(response) => response,
             Err(_) => super::with_cause(failure_response(Failure::Internal), "the handler panicked"),
         }
     }

@@ -109,7 +109,8 @@ async fn organization(api: Shared, call: Call) -> Result<Response, ApiError> {
         let api = Shared::clone(&api);
         async move {
             let now = api.clock.now();
-            let organization = operations::organization_create(&api.pool, now, &request.name, &members).await?;
+            let organization =
+                operations::organization_create(&api.pool, now, &request.name, &members).await?;
             let shown = json!({ "orgId": organization.id, "walletId": organization.wallet_id });
             Ok((StatusCode::CREATED, shown))
         }
@@ -163,7 +164,8 @@ async fn session(api: Shared, call: Call) -> Result<Response, ApiError> {
         let api = Shared::clone(&api);
         async move {
             let now = api.clock.now();
-            let (token, expires_at) = operations::session_create(&api.pool, now, &request.user_id, ttl).await?;
+            let (token, expires_at) =
+                operations::session_create(&api.pool, now, &request.user_id, ttl).await?;
             let shown = json!({ "sessionToken": token.text, "expiresAt": moment(expires_at) });
             Ok((StatusCode::CREATED, shown))
         }

@@ -55,7 +55,14 @@ async fn consume(api: Shared, call: Call) -> Result<Response, ApiError> {
     match api.spending.submit(movement).await.map_err(ApiError::unavailable)?? {
         Posted::Done { entry_id: Some(entry), balance } => Ok(done(entry, balance)),
         Posted::Done { entry_id: None, .. } => Err(ApiError::internal("a debit wrote no entry")),
-        Posted::Before { entry_id, wallet_id: wallet, amount: moved, entry_type: kind, description: text, balance } => {
+        Posted::Before {
+            entry_id,
+            wallet_id: wallet,
+            amount: moved,
+            entry_type: kind,
+            description: text,
+            balance,
+        } => {
             let same = wallet == wallet_id
                 && moved.checked_neg() == Ok(amount)
                 && kind == entry_type

@@ -77,7 +77,8 @@ async fn place(api: Shared, call: Call) -> Result<Response, ApiError> {
             let mut transaction = api.pool.begin().await?;
             let description = description.as_deref();
             let hold =
-                holds::place(&mut transaction, now, wallet_id, &user_id, amount, description, now + ttl).await?;
+                holds::place(&mut transaction, now, wallet_id, &user_id, amount, description, now + ttl)
+                    .await?;
             transaction.commit().await?;
             Ok((StatusCode::CREATED, shown(&hold)))
         }

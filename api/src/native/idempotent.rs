@@ -58,7 +58,9 @@ where
         Claim::Done { status, body: Some(body) } => {
             let status = StatusCode::from_u16(status).map_err(ApiError::internal)?;
             let mut response = answer(status, &body);
-            response.headers_mut().insert("idempotent-replayed", warp::http::HeaderValue::from_static("true"));
+            response
+                .headers_mut()
+                .insert("idempotent-replayed", warp::http::HeaderValue::from_static("true"));
             Ok(response)
         }
         Claim::Done { body: None, .. } => {

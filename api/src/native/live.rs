@@ -67,12 +67,11 @@ fn as_events(
     let first = futures::stream::iter([Ok(warp::sse::Event::default().comment("connected"))]);
     let notices = futures::stream::unfold(Some(subscription), async |subscription| {
         let mut subscription = subscription?;
-        let event = match subscription.next().await {
-            Ok(notice) => warp::sse::Event::default().event(notice.kind.clone()).data(notice.text.clone()),
-            Err(end) => {
-                let event = warp::sse::Event::default().event("stream.closed").data(end.as_json());
-                return Some((Ok(event), None));
-            }
+        let event = warp::sse::Event::default();
+        let event = match timeout(HEARTBEAT, subscription.next()).await {
+            Ok(Ok(notice)) => event.event(notice.kind.clone()).data(notice.text.clone()),
+            Ok(Err(end)) => return Some((Ok(event.event("stream.closed").data(end.as_json())), None)),
+            Err(_) => event.comment("alive"),
         };
         Some((Ok(event), Some(subscription)))
     });

@@ -24,7 +24,13 @@ use crate::routes::Surface;
 pub(crate) static SURFACE: Surface = Surface { owns: |_| true, routes, render };
 
 fn routes(api: &Shared) -> Route {
-    first_of([holds::routes(api), live::routes(api), admin::routes(api), catalog::routes(api), health::routes(api)])
+    first_of([
+        holds::routes(api),
+        live::routes(api),
+        admin::routes(api),
+        catalog::routes(api),
+        health::routes(api),
+    ])
 }
 
 fn render(failure: Failure) -> Response {

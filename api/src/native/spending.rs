@@ -33,7 +33,9 @@ pub(crate) fn start(pool: PgPool, clock: Clock) -> Spending {
                 Err(error) => {
                     let message = error.to_string();
                     let first = std::iter::once(Err(ApiError::from(error)));
-                    first.chain(movements.iter().skip(1).map(|_| Err(ApiError::unavailable(&message)))).collect()
+                    first
+                        .chain(movements.iter().skip(1).map(|_| Err(ApiError::unavailable(&message))))
+                        .collect()
                 }
             }
         }

@@ -1,1 +1,58 @@
-//! messaging
+//! How jobs travel: durable queues on RabbitMQ, one publisher, one consumer runtime, and the outbox that ties a job
+//! to the transaction that caused it. The only user of the crate `lapin`.
+
+pub mod consumer;
+pub mod inbox;
+pub mod outbox;
+pub mod publisher;
+pub mod topology;
+
+use std::time::Duration;
+
+use lapin::uri::AMQPUri;
+use lapin::{Connection, ConnectionProperties};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Connections;
+use crate::ids::WalletId;
+pub use publisher::{PublishError, Publisher};
+
+/// How long connecting may take before it counts as failed.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait before connecting again.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
+
+/// A message to every API instance: pushed to live connections, kept nowhere.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "live", rename_all = "snake_case")]
+pub enum Live {
+    /// Something happened to a wallet.
+    Notice {
+        /// Which.
+        wallet_id: WalletId,
+        /// What its watchers are told.
+        body: serde_json::Value,
+    },
+    /// A credential is no longer valid: forget it.
+    CredentialRevoked {
+        /// The hash under which it is remembered, in hexadecimal.
+        key_hash: String,
+    },
+}
+
+/// Opens a connection. Heartbeats every 5 seconds find a frozen broker.
+async fn connect(connections: &Connections) -> Result<Connection, lapin::Error> {
+    let mut uri: AMQPUri = connections.amqp_url.expose().parse().map_err(|error: String| {
+        // The parser's text may repeat the address, password included.
+        drop(error);
+        lapin::ErrorKind::IOError(std::sync::Arc::new(std::io::Error::other("AMQP_URL cannot be read")))
+    })?;
+    uri.query.heartbeat = uri.query.heartbeat.or(Some(5));
+    let connecting = Connection::connect_uri(uri, ConnectionProperties::default());
+    match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+        Ok(connection) => connection,
+        Err(_) => {
+            Err(lapin::ErrorKind::IOError(std::sync::Arc::new(std::io::ErrorKind::TimedOut.into())).into())
+        }
+    }
+}

@@ -18,19 +18,23 @@ const PRICE_MAX: i64 = 99_999_999;
 pub fn check_pack(pack: &Pack) -> Result<(), CatalogError> {
     let id_shaped = (1..=64).contains(&pack.id.len())
         && pack.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
-    let link_shaped =
-        pack.stripe_payment_link.as_deref().is_none_or(|link| {
-            link.len() <= 2_000 && (link.starts_with("https://") || link.starts_with("http://"))
-        });
+    let link_shaped = pack.stripe_payment_link.as_deref().is_none_or(|link| {
+        link.len() <= 2_000 && (link.starts_with("https://") || link.starts_with("http://"))
+    });
     let texts = [Some(&pack.name), Some(&pack.description), pack.store_product_id.as_ref()];
-    let printable =
-        texts.into_iter().flatten().all(|text| !text.chars().any(|letter| letter.is_control() && letter != '\n'));
+    let printable = texts
+        .into_iter()
+        .flatten()
+        .all(|text| !text.chars().any(|letter| letter.is_control() && letter != '\n'));
     let checks = [
         (printable, "name, description and storeProductId must not have control characters"),
         (id_shaped, "packId must have 1 to 64 letters, digits, _, . or -"),
         ((1..=200).contains(&pack.name.chars().count()), "name must have 1 to 200 characters"),
         (pack.description.chars().count() <= 2_000, "description must have at most 2000 characters"),
-        (pack.credits.is_positive() && pack.credits <= CREDITS_MAX, "credits must be positive, up to 1000000000"),
+        (
+            pack.credits.is_positive() && pack.credits <= CREDITS_MAX,
+            "credits must be positive, up to 1000000000",
+        ),
         ((0..=PRICE_MAX).contains(&pack.price.minor), "price must be between 0 and 99999999"),
         (
             pack.dialects.iter().all(|name| SELLERS.contains(&name.as_str())),

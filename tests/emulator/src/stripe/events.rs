@@ -18,7 +18,7 @@ pub(crate) fn emit(world: &mut World, kind: &str, object: &Value) {
 
 /// As [`emit`], with the values that fields of the object had before.
 pub(crate) fn emit_change(world: &mut World, kind: &str, object: &Value, previous: Option<Value>) {
-    let mut data = json!({ "object": snapshot(world, object) });
+    let mut data = json!({ "object": visible(object) });
     if let Some(previous) = previous {
         data["previous_attributes"] = previous;
     }
@@ -69,17 +69,6 @@ fn build(world: &World, kind: &str, data: Value, version: &str) -> Value {
         "request": { "id": origin.request_id, "idempotency_key": origin.idempotency_key },
         "type": kind,
     })
-}
-
-/// What an event tells about its object: as an unexpanded retrieve, but with the lists that are included.
-fn snapshot(world: &World, object: &Value) -> Value {
-    let mut shown = visible(object);
-    if let Some(included) = super::expansion::always_included(world, object) {
-        for (field, value) in included {
-            shown[field] = value;
-        }
-    }
-    shown
 }
 
 fn record_and_send(world: &mut World, event: Value) {

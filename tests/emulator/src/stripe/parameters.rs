@@ -194,6 +194,21 @@ impl Params {
         Ok(())
     }
 
+    /// These parameters as the only element of an array, with a default for one of them.
+    pub(crate) fn as_only_element_of(&self, array: &str, field: &str, default: &str) -> Self {
+        let mut element = self.fields.clone();
+        element.entry(field.to_owned()).or_insert_with(|| default.into());
+        let fields = serde_json::json!({ array: { "0": element } });
+        Self { prefix: String::new(), fields: fields.as_object().cloned().unwrap_or_default() }
+    }
+
+    /// These parameters except some.
+    pub(crate) fn without(&self, removed: &[&str]) -> Self {
+        let kept = self.fields.iter().filter(|(field, _)| !removed.contains(&field.as_str()));
+        let fields = kept.map(|(field, value)| (field.clone(), value.clone())).collect();
+        Self { prefix: self.prefix.clone(), fields }
+    }
+
     /// What was sent below `field`, as JSON: arrays where all names are numbers, flags as booleans.
     pub(crate) fn echo(&self, field: &str) -> Value {
         self.fields.get(field).map_or(Value::Null, as_json)

@@ -1,0 +1,405 @@
+//! Ordering, and applying what providers say: the transaction in which money becomes credits.
+
+use std::collections::{BTreeSet, HashMap};
+
+use sqlx::{PgConnection, PgPool};
+
+use super::rules::{self, Contradiction, Decision};
+use super::store::{self, EventRow};
+use super::{Fact, Kind, NewOrder, Payment, Provider, Stage, State};
+use crate::clock::Timestamp;
+use crate::domain::ledger::{
+    self, Cause, Change, CounterAccount, GrantSource, Movement, NewGrant, Posted, operations::post,
+};
+use crate::ids::{GrantId, PaymentId};
+use crate::money::Credits;
+
+/// Where purchased credits burn among those that expire together: after what was given away.
+const PURCHASE_PRIORITY: i16 = 100;
+
+/// Stores an order.
+///
+/// # Errors
+/// Database errors only.
+pub async fn order_create(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    order: &NewOrder,
+) -> Result<Payment, sqlx::Error> {
+    let id = PaymentId::new();
+    store::payment_insert(connection, now, id, order).await?;
+    store::items_insert(connection, id, &order.items).await?;
+    store::payment_by_id(connection, id).await?.ok_or(sqlx::Error::RowNotFound)
+}
+
+/// Records that the provider's page for an order is open.
+///
+/// # Errors
+/// Database errors only.
+pub async fn checkout_opened(pool: &PgPool, id: PaymentId, opened: &Opened) -> Result<(), sqlx::Error> {
+    store::checkout_opened(&mut *pool.acquire().await?, id, opened).await
+}
+
+/// A page that a provider has opened.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// Its session.
+    pub session: String,
+    /// Where the buyer pays.
+    pub url: String,
+    /// The provider's payment, where it exists before paying.
+    pub provider_payment: Option<String>,
+    /// The provider's customer it was opened for.
+    pub customer: String,
+    /// Until when it is open.
+    pub expires_at: Timestamp,
+}
+
+/// Records that the provider refuses an order.
+///
+/// # Errors
+/// Database errors only.
+pub async fn checkout_refused(pool: &PgPool, id: PaymentId, reason: &str) -> Result<(), sqlx::Error> {
+    store::payment_fail(&mut *pool.acquire().await?, id, reason).await
+}
+
+/// Something to apply: a fact, and the event that brought it, if an event did.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// The event.
+    pub event: Option<Event>,
+    /// What it says.
+    pub content: Content,
+}
+
+/// An event, as far as its record goes.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Who sent it.
+    pub provider: Provider,
+    /// Its id there.
+    pub id: String,
+    /// Its type there.
+    pub kind: String,
+    /// The object it is about.
+    pub object_id: Option<String>,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// Its text, kept only if a person has to look at it.
+    pub body: String,
+}
+
+/// What an event says.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// This.
+    Fact(Box<Fact>),
+    /// Nothing that concerns us, because.
+    Ignored(&'static str),
+    /// Something that it does not prove: ask the provider about its object.
+    Unproven,
+}
+
+/// What applying led to, for those who want to know.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Credits were granted.
+    Credited {
+        /// The payment, as it is now.
+        payment: Box<Payment>,
+        /// The wallet's balance after it.
+        balance: Credits,
+    },
+    /// A payment ended unpaid.
+    Ended(Box<Payment>),
+    /// An event contradicts its order.
+    Quarantined {
+        /// Which event, if it was one.
+        event_id: Option<String>,
+        /// The order it names.
+        payment_id: Option<PaymentId>,
+        /// How.
+        contradiction: Contradiction,
+    },
+    /// The provider is to be asked about this object.
+    Verify {
+        /// Who.
+        provider: Provider,
+        /// Which object.
+        object_id: String,
+    },
+}
+
+/// Applies a batch in the caller's transaction. Applying anything again changes nothing.
+///
+/// # Errors
+/// Database errors only; the transaction is then to be rolled back.
+pub async fn apply(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    incoming: &[Incoming],
+) -> Result<Vec<Effect>, sqlx::Error> {
+    let found = find(connection, incoming).await?;
+    let ids: BTreeSet<PaymentId> = found.iter().flatten().copied().collect();
+    let ids: Vec<PaymentId> = ids.into_iter().collect();
+    // Payments before wallets, both in the order of their ids: concurrent batches cannot deadlock.
+    let locked = store::payments_lock(connection, &ids).await?;
+    let mut batch = Batch {
+        now,
+        payments: locked.into_iter().map(|payment| (payment.id, payment)).collect(),
+        changed: BTreeSet::new(),
+        credits: Vec::new(),
+        events: Vec::new(),
+        effects: Vec::new(),
+    };
+    for (item, payment_id) in incoming.iter().zip(found) {
+        batch.take(item, payment_id);
+    }
+    batch.write(connection).await
+}
+
+/// The order that each item is about, if it is about one.
+async fn find(
+    connection: &mut PgConnection,
+    incoming: &[Incoming],
+) -> Result<Vec<Option<PaymentId>>, sqlx::Error> {
+    let facts: Vec<&Fact> = incoming.iter().filter_map(Incoming::fact).collect();
+    let unnamed: Vec<&Fact> = facts.into_iter().filter(|fact| fact.payment_id.is_none()).collect();
+    let by_provider_id = if unnamed.is_empty() {
+        HashMap::new()
+    } else {
+        let keys: Vec<&str> = unnamed
+            .iter()
+            .flat_map(|fact| [&fact.session, &fact.provider_payment])
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        store::ids_by_provider_ids(connection, &keys).await?
+    };
+    let known = |key: &Option<String>| key.as_ref().and_then(|key| by_provider_id.get(key).copied());
+    Ok(incoming
+        .iter()
+        .map(|item| {
+            let fact = item.fact()?;
+            fact.payment_id.or_else(|| known(&fact.session)).or_else(|| known(&fact.provider_payment))
+        })
+        .collect())
+}
+
+impl Incoming {
+    fn fact(&self) -> Option<&Fact> {
+        match &self.content {
+            Content::Fact(fact) => Some(fact),
+            Content::Ignored(_) | Content::Unproven => None,
+        }
+    }
+}
+
+struct Batch {
+    now: Timestamp,
+    payments: HashMap<PaymentId, Payment>,
+    changed: BTreeSet<PaymentId>,
+    credits: Vec<PaymentId>,
+    events: Vec<EventRow>,
+    effects: Vec<Effect>,
+}
+
+impl Batch {
+    fn take(&mut self, item: &Incoming, payment_id: Option<PaymentId>) {
+        let (outcome, reason) = match &item.content {
+            Content::Ignored(reason) => ("ignored", Some(*reason)),
+            Content::Unproven => self.ask(item),
+            Content::Fact(fact) => self.take_fact(item, fact, payment_id),
+        };
+        let Some(event) = &item.event else { return };
+        self.events.push(EventRow {
+            provider: event.provider,
+            event_id: event.id.clone(),
+            event_type: event.kind.clone(),
+            object_id: event.object_id.clone(),
+            payment_id,
+            outcome,
+            reason,
+            body: (outcome == "quarantined").then(|| event.body.clone()),
+            received_at: event.received_at,
+        });
+    }
+
+    fn ask(&mut self, item: &Incoming) -> (&'static str, Option<&'static str>) {
+        let Some((provider, object_id)) =
+            item.event.as_ref().and_then(|event| Some((event.provider, event.object_id.clone()?)))
+        else {
+            return ("ignored", Some("no_object"));
+        };
+        self.effects.push(Effect::Verify { provider, object_id });
+        ("sent_to_verify", None)
+    }
+
+    fn take_fact(
+        &mut self,
+        item: &Incoming,
+        fact: &Fact,
+        payment_id: Option<PaymentId>,
+    ) -> (&'static str, Option<&'static str>) {
+        let Some(id) = payment_id else { return ("ignored", Some("no_order_of_ours")) };
+        let decision = match self.payments.get_mut(&id) {
+            Some(payment) => rules::decide(payment, fact, self.now),
+            None => Decision::Quarantine(Contradiction::UnknownOrder),
+        };
+        match decision {
+            Decision::Nothing => return ("no_change", None),
+            Decision::Quarantine(contradiction) => {
+                self.effects.push(Effect::Quarantined {
+                    event_id: item.event.as_ref().map(|event| event.id.clone()),
+                    payment_id: Some(id),
+                    contradiction,
+                });
+                return ("quarantined", Some(contradiction.as_str()));
+            }
+            Decision::Credit => self.credits.push(id),
+            Decision::Ended(_) => {
+                self.effects
+                    .extend(self.payments.get(&id).cloned().map(|payment| Effect::Ended(Box::new(payment))));
+            }
+            Decision::Noted => {}
+        }
+        self.changed.insert(id);
+        ("applied", None)
+    }
+
+    async fn write(mut self, connection: &mut PgConnection) -> Result<Vec<Effect>, sqlx::Error> {
+        let credited: Vec<&Payment> = self.credits.iter().filter_map(|id| self.payments.get(id)).collect();
+        if !credited.is_empty() {
+            let movements: Vec<Movement> = credited.iter().filter_map(|payment| purchase(payment)).collect();
+            let posted = post(connection, self.now, &movements).await?;
+            for (movement, posted) in movements.iter().zip(posted) {
+                self.effects.extend(credit_effect(&self.payments, movement, posted)?);
+            }
+        }
+        let changed: Vec<&Payment> = self.changed.iter().filter_map(|id| self.payments.get(id)).collect();
+        if !changed.is_empty() {
+            store::payments_write(connection, &changed).await?;
+        }
+        if !self.events.is_empty() {
+            let fresh = store::events_insert(connection, self.now, &self.events).await?;
+            // A contradiction is reported once, however often its event is delivered.
+            self.effects.retain(|effect| match effect {
+                Effect::Quarantined { event_id: Some(id), .. } => fresh.contains(id),
+                _ => true,
+            });
+        }
+        Ok(self.effects)
+    }
+}
+
+/// The movement that a paid order makes; none for an order without credits.
+fn purchase(payment: &Payment) -> Option<Movement> {
+    let (counter_account, source) = match (payment.provider, payment.kind) {
+        (Provider::Stripe, Kind::Subscription) => (CounterAccount::Stripe, GrantSource::Plan),
+        (Provider::Creem, Kind::Subscription) => (CounterAccount::Creem, GrantSource::Plan),
+        (Provider::Stripe, Kind::OneTime | Kind::AutoRecharge) => {
+            (CounterAccount::Stripe, GrantSource::Purchase)
+        }
+        (Provider::Creem, Kind::OneTime | Kind::AutoRecharge) => {
+            (CounterAccount::Creem, GrantSource::Purchase)
+        }
+        (Provider::Revenuecat, _) => (CounterAccount::Revenuecat, GrantSource::Store),
+    };
+    payment.credits.is_positive().then(|| Movement {
+        wallet_id: payment.wallet_id,
+        cause: Cause { kind: "payment", id: payment.id.to_string() },
+        change: Change::Grant(NewGrant {
+            id: GrantId::new(),
+            source,
+            amount: payment.credits,
+            priority: PURCHASE_PRIORITY,
+            expires_at: None,
+            payment_id: Some(payment.id),
+        }),
+        counter_account,
+        entry_type: "purchase".to_owned(),
+        description: Some(payment.summary.clone()),
+    })
+}
+
+fn credit_effect(
+    payments: &HashMap<PaymentId, Payment>,
+    movement: &Movement,
+    posted: Posted,
+) -> Result<Option<Effect>, sqlx::Error> {
+    let Change::Grant(NewGrant { payment_id: Some(id), .. }) = &movement.change else { return Ok(None) };
+    match posted {
+        Posted::Done { balance, .. } => Ok(payments
+            .get(id)
+            .map(|payment| Effect::Credited { payment: Box::new(payment.clone()), balance })),
+        // Its state says unpaid, the ledger says credited: the ledger is right, and the state follows it.
+        Posted::Before { .. } => Ok(None),
+        // A paid order that cannot be credited must not be marked as completed.
+        Posted::Refused(refusal) => {
+            Err(sqlx::Error::Protocol(format!("payment {id} cannot be credited: {refusal}")))
+        }
+    }
+}
+
+/// The orders whose time is up and that nobody has looked at since; marks them as looked at.
+///
+/// # Errors
+/// Database errors only.
+pub async fn take_stale(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<PaymentId>, sqlx::Error> {
+    store::payments_take_stale(connection, now, limit).await
+}
+
+/// The fact that an order's time is up, for an order that never reached its provider.
+pub fn expired_unopened(payment: &Payment) -> Fact {
+    Fact {
+        provider: payment.provider,
+        livemode: payment.livemode,
+        stage: Stage::Expired,
+        payment_id: Some(payment.id),
+        user_id: None,
+        session: None,
+        provider_payment: None,
+        customer: None,
+        mode: None,
+        money: None,
+        session_status: Some("expired".to_owned()),
+        payment_status: None,
+        payment_intent_status: None,
+        receipt_url: None,
+        failure: None,
+    }
+}
+
+/// Whether the caller of a poll should have the provider asked now; at most once in `pause` for each payment.
+///
+/// # Errors
+/// Database errors only.
+pub async fn take_check(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    id: PaymentId,
+    pause: time::Duration,
+) -> Result<bool, sqlx::Error> {
+    store::payment_take_check(connection, now, id, now.saturating_sub(pause)).await
+}
+
+/// The balance of the wallet that a payment belongs to.
+///
+/// # Errors
+/// Database errors only.
+pub async fn wallet_balance(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    payment: &Payment,
+) -> Result<Credits, sqlx::Error> {
+    ledger::operations::balance(connection, now, payment.wallet_id).await
+}
+
+/// Whether nothing more can come of a payment by itself.
+pub fn is_settled(payment: &Payment) -> bool {
+    !matches!(payment.state, State::Created | State::Pending)
+}

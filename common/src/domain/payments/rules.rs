@@ -1,0 +1,164 @@
+//! What follows from a provider's word about an order. Pure.
+//!
+//! Amount, currency, owner and credits come from the order. A fact that contradicts the order credits nothing, even
+//! though its signature is genuine: a real payment of one dollar may carry the id of an order of two thousand
+//! (CVE-2026-9189 was that).
+
+use super::{Fact, Payment, Stage, State};
+use crate::clock::Timestamp;
+
+/// What a fact leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Paid for the first time: grant its credits.
+    Credit,
+    /// The payment has ended unpaid.
+    Ended(State),
+    /// Only details changed.
+    Noted,
+    /// Known already.
+    Nothing,
+    /// It contradicts the order: credit nothing, show it to a person.
+    Quarantine(Contradiction),
+}
+
+/// How a fact contradicts its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contradiction {
+    /// Another amount, or none.
+    Amount,
+    /// Another currency.
+    Currency,
+    /// Another customer than the one that the checkout was opened for.
+    Customer,
+    /// Test money for a live order or the reverse.
+    Livemode,
+    /// A page for another purpose.
+    Mode,
+    /// Another buyer.
+    Owner,
+    /// The order is paid, and this is another payment for it: to be refunded by a person.
+    PaidTwice,
+    /// Another provider.
+    Provider,
+    /// Another session than the one opened for this order.
+    Session,
+    /// It names an order of ours that does not exist.
+    UnknownOrder,
+}
+
+impl Contradiction {
+    /// As the database and the admin API spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Amount => "amount",
+            Self::Currency => "currency",
+            Self::Customer => "customer",
+            Self::Livemode => "livemode",
+            Self::Mode => "mode",
+            Self::Owner => "owner",
+            Self::PaidTwice => "paid_twice",
+            Self::Provider => "provider",
+            Self::Session => "session",
+            Self::UnknownOrder => "unknown_order",
+        }
+    }
+}
+
+/// Compares a fact with its order, changes the order accordingly, and says what follows.
+pub fn decide(payment: &mut Payment, fact: &Fact, now: Timestamp) -> Decision {
+    if let Some(contradiction) = contradiction(payment, fact) {
+        return Decision::Quarantine(contradiction);
+    }
+    let paid_before = payment.state.is_paid();
+    let mut changed = note(payment, fact);
+    let decision = match fact.stage {
+        Stage::Paid if paid_before => None,
+        Stage::Paid => {
+            payment.completed_at = Some(now);
+            payment.failure = None;
+            payment.checkout_url = None;
+            payment.state = State::Completed;
+            Some(Decision::Credit)
+        }
+        // Money that arrived is not unmade by a late word that it did not.
+        Stage::Failed if payment.state.is_open() => Some(end(payment, State::Failed)),
+        Stage::Expired if payment.state.is_open() => Some(end(payment, State::Expired)),
+        Stage::Open if payment.state == State::Created => {
+            payment.state = State::Pending;
+            changed = true;
+            None
+        }
+        Stage::Open | Stage::Failed | Stage::Expired | Stage::Details => None,
+    };
+    decision.unwrap_or(if changed { Decision::Noted } else { Decision::Nothing })
+}
+
+fn end(payment: &mut Payment, state: State) -> Decision {
+    payment.state = state;
+    payment.checkout_url = None;
+    Decision::Ended(state)
+}
+
+fn contradiction(payment: &Payment, fact: &Fact) -> Option<Contradiction> {
+    let differs =
+        |ours: Option<&str>, theirs: Option<&str>| matches!((ours, theirs), (Some(a), Some(b)) if a != b);
+    if payment.provider != fact.provider {
+        return Some(Contradiction::Provider);
+    }
+    if payment.livemode != fact.livemode {
+        return Some(Contradiction::Livemode);
+    }
+    if fact.user_id.as_deref().is_some_and(|user| user != payment.user_id.as_str())
+        || fact.payment_id.is_some_and(|id| id != payment.id)
+    {
+        return Some(Contradiction::Owner);
+    }
+    if differs(payment.provider_session.as_deref(), fact.session.as_deref()) {
+        // Another session of a paid order is a second payment; of an unpaid one, somebody else's page.
+        let second = payment.state.is_paid() && fact.stage == Stage::Paid;
+        return Some(if second { Contradiction::PaidTwice } else { Contradiction::Session });
+    }
+    if differs(payment.provider_payment.as_deref(), fact.provider_payment.as_deref())
+        && payment.state.is_paid()
+        && fact.stage == Stage::Paid
+    {
+        return Some(Contradiction::PaidTwice);
+    }
+    if differs(payment.provider_customer.as_deref(), fact.customer.as_deref()) {
+        return Some(Contradiction::Customer);
+    }
+    if fact.mode.is_some_and(|mode| mode != payment.mode) {
+        return Some(Contradiction::Mode);
+    }
+    match fact.money {
+        Some(money) if money.currency != payment.amount.currency => Some(Contradiction::Currency),
+        Some(money) if money.minor != payment.amount.minor => Some(Contradiction::Amount),
+        // Who says "paid" must say how much.
+        None if fact.stage == Stage::Paid => Some(Contradiction::Amount),
+        _ => None,
+    }
+}
+
+/// Takes over the details; says whether any was new. What is final is not overwritten by what came before it.
+fn note(payment: &mut Payment, fact: &Fact) -> bool {
+    let late = payment.state.is_paid() && fact.stage != Stage::Paid && fact.stage != Stage::Details;
+    if late {
+        return false;
+    }
+    let mut changed = false;
+    let mut take = |ours: &mut Option<String>, theirs: &Option<String>| {
+        if theirs.is_some() && ours != theirs {
+            ours.clone_from(theirs);
+            changed = true;
+        }
+    };
+    take(&mut payment.provider_session, &fact.session);
+    take(&mut payment.provider_payment, &fact.provider_payment);
+    take(&mut payment.receipt_url, &fact.receipt_url);
+    take(&mut payment.session_status, &fact.session_status);
+    take(&mut payment.payment_status, &fact.payment_status);
+    take(&mut payment.payment_intent_status, &fact.payment_intent_status);
+    take(&mut payment.failure, &fact.failure);
+    changed
+}

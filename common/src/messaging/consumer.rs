@@ -1,0 +1,311 @@
+//! The one consumer runtime: takes jobs from a role's queue in batches, runs them, and acknowledges after their
+//! effect is committed.
+//!
+//! Batches form by themselves: while one is worked on, deliveries pile up and become the next; a lone job never
+//! waits. A batch in which the handler panics is run again one job at a time, so that one bad job does not hold up
+//! the others. On shutdown nothing new is started and what is under way is finished and acknowledged; the rest goes
+//! back to the queue. A lost connection is opened again, and what was not acknowledged is delivered again.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::{FutureExt, StreamExt};
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, Connection};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::publisher::{Message, PublishError, Publisher, text_header};
+use super::topology::{self, DELAYS_SECONDS, Names, short};
+use super::{RECONNECT_PAUSE, connect};
+use crate::config::Connections;
+use crate::jobs::{AnyJob, Role};
+
+/// Counts the failures that are the job's own; the limit in the catalogue applies to it.
+const ATTEMPT: &str = "x-purser-attempt";
+/// Counts all waits, so that each is longer than the one before.
+const WAITS: &str = "x-purser-waits";
+/// How long what is under way may take after the process was told to stop.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What a job led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its effect is committed; with what the waiting caller is told, if one waits.
+    Done(Option<serde_json::Value>),
+    /// Something outside is away: try later, as often as it takes.
+    Unavailable(String),
+    /// It failed in a way that may pass: try later, up to the job's limit.
+    Failed(String),
+    /// It can never succeed: to the dead letters.
+    Dead(String),
+}
+
+/// Does the jobs of a role.
+pub trait Handler: Send + Sync + 'static {
+    /// Does a batch and answers in its order.
+    fn handle(&self, jobs: Arc<[AnyJob]>) -> impl Future<Output = Vec<Outcome>> + Send;
+}
+
+/// How much a role takes at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Messages in one batch at the most.
+    pub batch: usize,
+    /// Batches under way at once.
+    pub concurrency: usize,
+}
+
+/// A role's consumer.
+pub struct Consumer<H> {
+    /// Where the broker is.
+    pub connections: Connections,
+    /// For replies, retries and dead letters.
+    pub publisher: Publisher,
+    /// Whose queue.
+    pub role: Role,
+    /// How much at once.
+    pub limits: Limits,
+    /// Does the work.
+    pub handler: Arc<H>,
+}
+
+impl<H: Handler> Consumer<H> {
+    /// Consumes until `shutdown`, then finishes what is under way.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let this = Arc::new(self);
+        let mut was_connected = true;
+        while !shutdown.is_cancelled() {
+            match this.open().await {
+                Ok((connection, deliveries)) => {
+                    was_connected = true;
+                    tracing::info!(role = this.role.as_str(), "consuming");
+                    Arc::clone(&this).consume(&connection, deliveries, &shutdown).await;
+                    let _closing = connection.close(200, short("")).await;
+                }
+                Err(error) if was_connected => {
+                    was_connected = false;
+                    tracing::warn!(%error, role = this.role.as_str(), "cannot consume; trying again until it works");
+                }
+                Err(_) => {}
+            }
+            tokio::select! {
+                () = tokio::time::sleep(RECONNECT_PAUSE) => {}
+                () = shutdown.cancelled() => {}
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<(Connection, lapin::Consumer), lapin::Error> {
+        let connection = connect(&self.connections).await?;
+        let names = Names::new(&self.connections.amqp_prefix);
+        topology::declare(&connection.create_channel().await?, &names).await?;
+        let channel: Channel = connection.create_channel().await?;
+        // One batch more than is worked on, so that the next is at hand.
+        let ahead = self.limits.batch.saturating_mul(self.limits.concurrency.saturating_add(1));
+        let prefetch = u16::try_from(ahead).unwrap_or(u16::MAX);
+        channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+        let queue = short(&names.queue(self.role));
+        let options = BasicConsumeOptions::default();
+        let deliveries = channel.basic_consume(queue, short(""), options, FieldTable::default()).await?;
+        Ok((connection, deliveries))
+    }
+
+    async fn consume(
+        self: Arc<Self>,
+        connection: &Connection,
+        mut deliveries: lapin::Consumer,
+        shutdown: &CancellationToken,
+    ) {
+        let concurrency = self.limits.concurrency;
+        let free = Arc::new(Semaphore::new(concurrency));
+        let mut watch = tokio::time::interval(Duration::from_millis(500));
+        'consuming: loop {
+            // A free place first, then the batch: what arrives in between belongs to it.
+            let Ok(permit) = Arc::clone(&free).acquire_owned().await else { break };
+            let first = loop {
+                tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => break 'consuming,
+                    next = deliveries.next() => match next {
+                        Some(Ok(delivery)) => break delivery,
+                        Some(Err(_)) | None => break 'consuming,
+                    },
+                    _ = watch.tick() => if !connection.status().connected() { break 'consuming },
+                }
+            };
+            let mut batch = vec![first];
+            while batch.len() < self.limits.batch {
+                match deliveries.next().now_or_never() {
+                    Some(Some(Ok(delivery))) => batch.push(delivery),
+                    _ => break,
+                }
+            }
+            tokio::spawn(Arc::clone(&self).work(batch, permit));
+        }
+        let all = u32::try_from(concurrency).unwrap_or(u32::MAX);
+        if tokio::time::timeout(DRAIN_TIMEOUT, free.acquire_many(all)).await.is_err() {
+            tracing::warn!(
+                role = self.role.as_str(),
+                "gave up waiting for jobs under way; they will be redelivered"
+            );
+        }
+    }
+
+    async fn work(self: Arc<Self>, batch: Vec<Delivery>, _permit: OwnedSemaphorePermit) {
+        let started = Instant::now();
+        let mut jobs = Vec::with_capacity(batch.len());
+        let mut readable = Vec::with_capacity(batch.len());
+        for delivery in batch {
+            match AnyJob::read(&delivery.data) {
+                Ok(job) => {
+                    jobs.push(job);
+                    readable.push(delivery);
+                }
+                Err(error) => {
+                    let settled = self.bury(&delivery, "unknown", &error.to_string()).await;
+                    self.acknowledge(&delivery, settled).await;
+                }
+            }
+        }
+        let outcomes = self.run_jobs(jobs.clone().into()).await;
+        for ((delivery, job), outcome) in readable.iter().zip(&jobs).zip(outcomes) {
+            let settled = self.settle(delivery, job, outcome).await;
+            self.acknowledge(delivery, settled).await;
+        }
+        metrics::histogram!("purser_batch_seconds", "role" => self.role.as_str()).record(started.elapsed());
+    }
+
+    /// Runs a batch; if the handler panics, each of its jobs alone.
+    async fn run_jobs(&self, jobs: Arc<[AnyJob]>) -> Vec<Outcome> {
+        if jobs.is_empty() {
+            return Vec::new();
+        }
+        match self.run_guarded(Arc::clone(&jobs)).await {
+            Some(outcomes) => outcomes,
+            None if jobs.len() == 1 => vec![Outcome::Failed("the handler panicked".to_owned())],
+            None => {
+                let mut outcomes = Vec::with_capacity(jobs.len());
+                for job in jobs.iter() {
+                    let alone = self.run_guarded(Arc::from([job.clone()])).await;
+                    let outcome = alone.and_then(|mut outcomes| outcomes.pop());
+                    outcomes
+                        .push(outcome.unwrap_or_else(|| Outcome::Failed("the handler panicked".to_owned())));
+                }
+                outcomes
+            }
+        }
+    }
+
+    async fn run_guarded(&self, jobs: Arc<[AnyJob]>) -> Option<Vec<Outcome>> {
+        let handler = Arc::clone(&self.handler);
+        let count = jobs.len();
+        let running = tokio::spawn(async move { handler.handle(jobs).await });
+        running.await.ok().filter(|outcomes| outcomes.len() == count)
+    }
+
+    /// Does what the outcome asks for; afterwards the delivery may be acknowledged.
+    async fn settle(&self, delivery: &Delivery, job: &AnyJob, outcome: Outcome) -> Result<(), PublishError> {
+        let labels = [("kind", job.kind()), ("outcome", label(&outcome))];
+        metrics::counter!("purser_jobs_total", &labels).increment(1);
+        match outcome {
+            Outcome::Done(answer) => {
+                if let (Some(answer), Some(reply_to)) = (answer, delivery.properties.reply_to()) {
+                    let id = delivery.properties.correlation_id().as_ref().map(ToString::to_string);
+                    self.publisher.reply(reply_to.as_str(), id, answer.to_string().into_bytes()).await;
+                }
+                Ok(())
+            }
+            Outcome::Unavailable(reason) => self.try_later(delivery, job, 0, &reason).await,
+            Outcome::Failed(reason) => {
+                let attempt = header(delivery, ATTEMPT).saturating_add(1);
+                if attempt >= job.attempts() {
+                    let reason = format!("failed {attempt} times, last: {reason}");
+                    return self.bury(delivery, job.kind(), &reason).await;
+                }
+                self.try_later(delivery, job, 1, &reason).await
+            }
+            Outcome::Dead(reason) => self.bury(delivery, job.kind(), &reason).await,
+        }
+    }
+
+    async fn try_later(
+        &self,
+        delivery: &Delivery,
+        job: &AnyJob,
+        attempts: u32,
+        reason: &str,
+    ) -> Result<(), PublishError> {
+        let waits = header(delivery, WAITS);
+        let last = DELAYS_SECONDS.len().saturating_sub(1);
+        let step = usize::try_from(waits).unwrap_or(last).min(last);
+        let delay = DELAYS_SECONDS.get(step).copied().unwrap_or(900);
+        tracing::warn!(kind = job.kind(), delay_seconds = delay, reason, "a job will be tried again");
+        let mut message = copy(delivery);
+        let attempt = header(delivery, ATTEMPT).saturating_add(attempts);
+        message.headers.push((ATTEMPT, AMQPValue::LongUInt(attempt)));
+        message.headers.push((WAITS, AMQPValue::LongUInt(waits.saturating_add(1))));
+        self.publisher.publish_later(self.role, delay, message).await
+    }
+
+    async fn bury(&self, delivery: &Delivery, kind: &str, reason: &str) -> Result<(), PublishError> {
+        tracing::error!(kind, reason, role = self.role.as_str(), "a job became a dead letter");
+        metrics::counter!("purser_dead_letters_total", "role" => self.role.as_str()).increment(1);
+        let mut message = copy(delivery);
+        message.headers.push(text_header("x-purser-reason", reason));
+        message.headers.push(text_header("x-purser-kind", kind));
+        self.publisher.publish_dead(self.role, message).await
+    }
+
+    async fn acknowledge(&self, delivery: &Delivery, settled: Result<(), PublishError>) {
+        if settled.is_err() {
+            // Its copy is not known to be kept, so the original stays: it comes again when the connection does.
+            tracing::warn!(
+                role = self.role.as_str(),
+                "a job stays in its queue: the broker did not take its copy"
+            );
+            let options = lapin::options::BasicNackOptions { requeue: true, ..Default::default() };
+            let _lost = delivery.acker.nack(options).await;
+            return;
+        }
+        match delivery.acker.ack(BasicAckOptions::default()).await {
+            Ok(true) => {}
+            // The connection it came by is gone: it will be delivered again and change nothing.
+            Ok(false) | Err(_) => {
+                tracing::debug!(role = self.role.as_str(), "an acknowledgement came too late")
+            }
+        }
+    }
+}
+
+fn label(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done(_) => "done",
+        Outcome::Unavailable(_) => "unavailable",
+        Outcome::Failed(_) => "failed",
+        Outcome::Dead(_) => "dead",
+    }
+}
+
+fn header(delivery: &Delivery, name: &str) -> u32 {
+    let headers = delivery.properties.headers().as_ref();
+    match headers.and_then(|table| table.inner().get(name)) {
+        Some(AMQPValue::LongUInt(count)) => *count,
+        _ => 0,
+    }
+}
+
+fn copy(delivery: &Delivery) -> Message {
+    Message {
+        exchange: String::new(),
+        routing_key: String::new(),
+        body: delivery.data.to_vec(),
+        headers: Vec::new(),
+        correlation_id: delivery.properties.correlation_id().as_ref().map(ToString::to_string),
+        reply_to: delivery.properties.reply_to().as_ref().map(ToString::to_string),
+        durable: true,
+    }
+}

@@ -1,0 +1,146 @@
+//! Reads a signed event: what it says about a payment, or that it has to be asked about, or that it is no concern
+//! of ours.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::API_VERSION;
+use super::objects::{Charge, Intent, Session};
+use crate::clock::Timestamp;
+use crate::domain::payments::operations::{Content, Event, Incoming};
+use crate::domain::payments::{Fact, Provider};
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    api_version: Option<String>,
+    #[serde(borrow)]
+    data: Data<'a>,
+}
+
+#[derive(Deserialize)]
+struct Data<'a> {
+    #[serde(borrow)]
+    object: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct AnyObject {
+    #[serde(default)]
+    id: Option<String>,
+}
+
+/// An event that is not in the form that Stripe's snapshot events have.
+#[derive(Debug, thiserror::Error)]
+#[error("not a snapshot event of Stripe (line {line}, column {column})")]
+pub struct UnreadableEvent {
+    line: usize,
+    column: usize,
+}
+
+/// Reads an event whose signature has been verified. `trust` says whether what it states may be applied without
+/// asking Stripe; even then an object of another API version, or one that cannot be read, is asked about.
+///
+/// # Errors
+/// When it is not an event at all.
+pub fn read(body: &str, received_at: Timestamp, trust: bool) -> Result<Incoming, UnreadableEvent> {
+    let envelope: Envelope<'_> = serde_json::from_str(body)
+        .map_err(|error| UnreadableEvent { line: error.line(), column: error.column() })?;
+    let object = envelope.data.object.get();
+    let object_id = serde_json::from_str::<AnyObject>(object).ok().and_then(|object| object.id);
+    let content = match reader(&envelope.kind) {
+        None => Content::Ignored("type"),
+        Some(_) if !trust || envelope.api_version.as_deref() != Some(API_VERSION) => Content::Unproven,
+        Some(read) => read(object).map_or(Content::Unproven, |fact| Content::Fact(Box::new(fact))),
+    };
+    Ok(Incoming {
+        event: Some(Event {
+            provider: Provider::Stripe,
+            id: envelope.id,
+            kind: envelope.kind,
+            object_id,
+            received_at,
+            body: body.to_owned(),
+        }),
+        content,
+    })
+}
+
+type Reader = fn(&str) -> Option<Fact>;
+
+/// How the object of a type of event is read; none for types that do not concern payments.
+fn reader(kind: &str) -> Option<Reader> {
+    match kind {
+        "checkout.session.completed"
+        | "checkout.session.async_payment_succeeded"
+        | "checkout.session.expired" => Some(|object| Some(parse::<Session>(object)?.fact(false))),
+        "checkout.session.async_payment_failed" => Some(|object| Some(parse::<Session>(object)?.fact(true))),
+        "payment_intent.succeeded"
+        | "payment_intent.payment_failed"
+        | "payment_intent.processing"
+        | "payment_intent.canceled" => Some(|object| Some(parse::<Intent>(object)?.fact())),
+        "charge.succeeded" | "charge.updated" => Some(|object| Some(parse::<Charge>(object)?.fact())),
+        _ => None,
+    }
+}
+
+fn parse<'a, T: Deserialize<'a>>(object: &'a str) -> Option<T> {
+    serde_json::from_str(object).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use crate::domain::payments::Stage;
+    use serde_json::json;
+
+    const NOW: Timestamp = time::macros::datetime!(2026-11-21 08:00 UTC);
+
+    fn session_event(status: &str, payment_status: &str, version: &str) -> String {
+        json!({"id": "evt_1", "object": "event", "api_version": version, "type": "checkout.session.completed",
+               "livemode": false, "data": {"object": {"id": "cs_1", "livemode": false, "mode": "payment",
+               "status": status, "payment_status": payment_status, "amount_total": 2500, "currency": "usd",
+               "client_reference_id": "019a0000-0000-7000-8000-000000000001", "metadata": null,
+               "payment_intent": {"id": "pi_1", "object": "payment_intent"}, "customer": "cus_1"}}})
+        .to_string()
+    }
+
+    fn stage(body: &str) -> Option<Stage> {
+        match read(body, NOW, true).unwrap().content {
+            Content::Fact(fact) => Some(fact.stage),
+            Content::Ignored(_) | Content::Unproven => None,
+        }
+    }
+
+    #[test]
+    fn completed_is_not_paid() {
+        assert_eq!(stage(&session_event("complete", "paid", API_VERSION)), Some(Stage::Paid));
+        assert_eq!(stage(&session_event("complete", "unpaid", API_VERSION)), Some(Stage::Open));
+        assert_eq!(stage(&session_event("open", "unpaid", API_VERSION)), Some(Stage::Open));
+        assert_eq!(stage(&session_event("expired", "unpaid", API_VERSION)), Some(Stage::Expired));
+        assert_eq!(stage(&session_event("complete", "a_new_status", API_VERSION)), Some(Stage::Open));
+    }
+
+    #[test]
+    fn what_an_event_does_not_prove_is_asked_about() {
+        let unproven =
+            |body: &str, trust| matches!(read(body, NOW, trust).unwrap().content, Content::Unproven);
+        assert!(unproven(&session_event("complete", "paid", "2024-06-20"), true));
+        assert!(unproven(&session_event("complete", "paid", API_VERSION), false));
+        let odd = session_event("complete", "paid", API_VERSION).replace("\"livemode\":false,\"me", "\"me");
+        assert!(unproven(&odd, true));
+    }
+
+    #[test]
+    fn other_types_are_ignored_and_rubbish_is_refused() {
+        let other = json!({"id": "evt_1", "type": "customer.created", "data": {"object": {}}}).to_string();
+        assert!(matches!(read(&other, NOW, true).unwrap().content, Content::Ignored("type")));
+        for body in ["", "null", "[]", "{}", "{\"id\":1}", "{\"object\":\"v2.core.event\"}"] {
+            assert!(read(body, NOW, true).is_err(), "{body}");
+        }
+    }
+}

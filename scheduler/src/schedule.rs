@@ -1,0 +1,51 @@
+//! What happens by the clock, as data. A job of the schedule takes no input: it looks for what is due.
+
+use std::time::Duration;
+
+use common::jobs::{AnyJob, ExpireGrants, ExpireHolds, ExpirePayments};
+
+/// Something that happens by the clock.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// For logs and metrics.
+    pub name: &'static str,
+    /// How often.
+    pub every: Duration,
+    /// What.
+    pub action: Action,
+}
+
+/// What the scheduler does.
+#[derive(Clone, Copy)]
+pub enum Action {
+    /// Publishes a job.
+    Publish(fn() -> AnyJob),
+    /// Publishes what transactions have written into the outbox and nobody has published since.
+    SweepOutbox,
+    /// Forgets the answers to idempotent requests that are older than a day.
+    ForgetAnswers,
+    /// Counts what operators watch.
+    Measure,
+}
+
+/// The schedule.
+pub const SCHEDULE: &[Entry] = &[
+    Entry { name: "outbox", every: Duration::from_secs(1), action: Action::SweepOutbox },
+    Entry { name: "measure", every: Duration::from_secs(10), action: Action::Measure },
+    Entry {
+        name: "holds.expire",
+        every: Duration::from_secs(5),
+        action: Action::Publish(|| ExpireHolds {}.into()),
+    },
+    Entry {
+        name: "grants.expire",
+        every: Duration::from_secs(30),
+        action: Action::Publish(|| ExpireGrants {}.into()),
+    },
+    Entry {
+        name: "payments.expire",
+        every: Duration::from_secs(30),
+        action: Action::Publish(|| ExpirePayments {}.into()),
+    },
+    Entry { name: "answers.forget", every: Duration::from_secs(600), action: Action::ForgetAnswers },
+];

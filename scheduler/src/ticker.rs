@@ -1,0 +1,105 @@
+//! Does what the schedule says, each entry in a loop of its own, while this process leads.
+
+use std::time::Duration;
+
+use common::clock::Clock;
+use common::domain::idempotency;
+use common::domain::payments::store;
+use common::messaging::{Publisher, outbox};
+use rand::RngExt;
+use sqlx::PgPool;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::schedule::{Action, Entry, SCHEDULE};
+
+/// How old a job in the outbox must be before the sweep takes it: the process that wrote it is about to publish it.
+const SWEEP_AFTER: time::Duration = time::Duration::seconds(2);
+/// Jobs of the outbox published at once.
+const SWEEP_AT_ONCE: i64 = 500;
+/// How long an answer to an idempotent request is kept.
+const KEEP_ANSWERS: time::Duration = time::Duration::hours(24);
+/// Answers forgotten at once.
+const FORGET_AT_ONCE: i64 = 10_000;
+
+/// What the schedule's actions work with.
+#[derive(Clone)]
+pub struct Ticker {
+    /// The database.
+    pub pool: PgPool,
+    /// The broker.
+    pub publisher: Publisher,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Ticker {
+    /// Runs the schedule until `leadership` ends.
+    pub async fn run(&self, leadership: CancellationToken) {
+        let mut loops = JoinSet::new();
+        for entry in SCHEDULE {
+            let (ticker, leadership) = (self.clone(), leadership.clone());
+            loops.spawn(async move {
+                leadership.run_until_cancelled(ticker.repeat(*entry)).await;
+            });
+        }
+        loops.join_all().await;
+    }
+
+    async fn repeat(&self, entry: Entry) {
+        loop {
+            if let Err(reason) = self.act(entry.action).await {
+                tracing::warn!(entry = entry.name, reason, "a scheduled action failed; it comes again");
+                metrics::counter!("purser_schedule_failures_total", "entry" => entry.name).increment(1);
+            }
+            // Up to a tenth earlier, so that entries do not stay in step.
+            let tenth = u64::try_from(entry.every.as_millis() / 10).unwrap_or(0);
+            let earlier = Duration::from_millis(rand::rng().random_range(0..=tenth));
+            tokio::time::sleep(entry.every.saturating_sub(earlier)).await;
+        }
+    }
+
+    async fn act(&self, action: Action) -> Result<(), String> {
+        match action {
+            Action::Publish(job) => self.publisher.publish(&job()).await.map_err(|error| error.to_string()),
+            Action::SweepOutbox => self.sweep().await.map_err(|error| error.to_string()),
+            Action::ForgetAnswers => {
+                let before = self.clock.now().saturating_sub(KEEP_ANSWERS);
+                let forgotten = idempotency::operations::forget(&self.pool, before, FORGET_AT_ONCE).await;
+                forgotten.map(drop).map_err(|error| error.to_string())
+            }
+            Action::Measure => self.measure().await.map_err(|error| error.to_string()),
+        }
+    }
+
+    async fn sweep(&self) -> Result<(), sqlx::Error> {
+        if !self.publisher.is_connected() {
+            return Ok(());
+        }
+        loop {
+            let before = self.clock.now().saturating_sub(SWEEP_AFTER);
+            let swept = outbox::sweep(&self.pool, &self.publisher, before, SWEEP_AT_ONCE).await?;
+            if swept > 0 {
+                tracing::info!(jobs = swept, "published jobs that were left in the outbox");
+            }
+            if i64::try_from(swept).is_ok_and(|swept| swept < SWEEP_AT_ONCE) {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn measure(&self) -> Result<(), sqlx::Error> {
+        let (jobs, oldest) = outbox::backlog(&self.pool).await?;
+        let age = oldest.map_or(0, |oldest| (self.clock.now() - oldest).whole_seconds());
+        let quarantined = store::events_quarantined_count(&mut *self.pool.acquire().await?).await?;
+        set("purser_outbox_jobs", jobs);
+        set("purser_outbox_oldest_seconds", age);
+        set("purser_events_quarantined", quarantined);
+        Ok(())
+    }
+}
+
+fn set(gauge: &'static str, value: i64) {
+    // Counts and ages fit a 32-bit number long before they matter.
+    metrics::gauge!(gauge).set(i32::try_from(value).unwrap_or(i32::MAX));
+}

@@ -1,0 +1,154 @@
+//! The servers and processes under measurement, durable as in production, and the CPU time that each has used.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use common::config::{Connections, Secret};
+use common::database;
+use harness::progress::{Progress, Sink};
+use harness::servers::watchdog::Watchdog;
+use harness::servers::{Durability, Options, Servers, Surroundings, ports, target_directory};
+use harness::system::{Addresses, Secrets, Service, ServiceProcess, Settings};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::seed::{self, Seeded};
+
+/// Everything that runs.
+pub struct Bench {
+    pub settings: Settings,
+    pub pool: PgPool,
+    pub seeded: Seeded,
+    servers: Servers,
+    processes: Vec<ServiceProcess>,
+}
+
+impl Bench {
+    /// Starts private servers and the processes.
+    pub async fn start(workers: usize) -> Result<Self> {
+        let watchdog = Arc::new(Watchdog::start()?);
+        let directory = target_directory().join("bench").join(format!("run-{}", std::process::id()));
+        watchdog.guard_path(&directory);
+        let surroundings = Surroundings {
+            watchdog: Arc::clone(&watchdog),
+            progress: Progress::new(Sink::Error),
+            cancelled: CancellationToken::new(),
+        };
+        let options = Options {
+            directory: directory.clone(),
+            durability: Durability::Durable,
+            database_url: None,
+            amqp_url: None,
+        };
+        let servers = tokio::task::block_in_place(|| Servers::start(options, &surroundings))?;
+        let settings = Settings {
+            secrets: Secrets::random(),
+            addresses: Addresses {
+                api_port: ports::free_port()?,
+                emulator_port: ports::free_port()?,
+                metrics_ports: [ports::free_port()?, ports::free_port()?, ports::free_port()?],
+                database_url: servers.postgres().url().to_owned(),
+                amqp_url: servers.rabbitmq().url().to_owned(),
+                amqp_prefix: "bench".to_owned(),
+            },
+        };
+        let pool = database::pool(&Connections {
+            database_url: Secret::new(servers.postgres().url()).context("no database")?,
+            amqp_url: Secret::new(servers.rabbitmq().url()).context("no broker")?,
+            amqp_prefix: "bench".to_owned(),
+            database_max_connections: 8,
+        })?;
+        database::migrate(&pool).await?;
+        let mut services = vec![Service::Api];
+        services.extend(std::iter::repeat_n(Service::Worker, workers));
+        services.push(Service::Scheduler);
+        let program = std::env::current_exe()?;
+        let mut processes = Vec::new();
+        for (index, service) in services.into_iter().enumerate() {
+            let log = directory.join("logs").join(format!("{}-{index}.log", service.name()));
+            let mut variables = settings.variables(service);
+            // Several workers cannot share one port for metrics.
+            variables.retain(|(name, _)| *name != "METRICS_ADDR");
+            let process = ServiceProcess::new(service, &program, variables, log, Arc::clone(&watchdog));
+            process.start()?;
+            processes.push(process);
+        }
+        let bench = Self { settings, pool, seeded: Seeded::default(), servers, processes };
+        bench.wait_until_ready().await?;
+        Ok(bench)
+    }
+
+    async fn wait_until_ready(&self) -> Result<()> {
+        let url = format!("{}/readyz", self.settings.api_url());
+        for _ in 0..300 {
+            for process in &self.processes {
+                let (name, ended) = (process.service().name(), process.has_ended());
+                ensure!(ended.is_none(), "{name} ended:\n{}", process.log_tail());
+            }
+            if reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        anyhow::bail!("the API is not ready after 30 s")
+    }
+
+    /// The port of the API.
+    pub fn port(&self) -> u16 {
+        self.settings.addresses.api_port
+    }
+
+    /// Creates wallets and credentials.
+    pub async fn seed(&mut self, events: usize) -> Result<()> {
+        self.seeded = seed::accounts(&self.pool, events).await?;
+        Ok(())
+    }
+
+    /// CPU seconds used so far, by role; `generator` is this process.
+    pub fn cpu(&self) -> BTreeMap<&'static str, f64> {
+        let mut used = BTreeMap::from([("generator", tree_cpu(std::process::id(), false))]);
+        for process in &self.processes {
+            if let Some(pid) = process.pid() {
+                *used.entry(process.service().name()).or_default() += tree_cpu(pid, true);
+            }
+        }
+        for (name, server) in [("postgres", self.servers.postgres()), ("rabbitmq", self.servers.rabbitmq())] {
+            if let Some(pid) = server.pid() {
+                used.insert(name, tree_cpu(pid, true));
+            }
+        }
+        used
+    }
+}
+
+/// The CPU seconds of a process and, if asked for, of those below it.
+fn tree_cpu(pid: u32, with_children: bool) -> f64 {
+    let mut ticks = 0_u64;
+    let mut wanted = vec![pid];
+    let parents = if with_children { parents() } else { Vec::new() };
+    while let Some(pid) = wanted.pop() {
+        ticks += stat(pid).map_or(0, |(_, used)| used);
+        wanted.extend(parents.iter().filter(|(_, parent)| *parent == pid).map(|(child, _)| *child));
+    }
+    // The kernel counts in hundredths of a second on every machine in use.
+    ticks as f64 / 100.0
+}
+
+fn parents() -> Vec<(u32, u32)> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|pid| Some((pid, stat(pid)?.0)))
+        .collect()
+}
+
+/// The parent of a process and its ticks: own ones, and those of children that have ended.
+fn stat(pid: u32) -> Option<(u32, u64)> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields: Vec<&str> = text.rsplit_once(") ")?.1.split(' ').collect();
+    let field = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    Some((u32::try_from(field(1)?).ok()?, field(11)? + field(12)? + field(13)? + field(14)?))
+}

@@ -1,0 +1,219 @@
+//! The controls under `/_emulator/`: what a buyer, a bank or bad luck would do, on demand.
+
+use serde_json::{Value, json};
+
+use crate::faults::Knobs;
+use crate::requests::Requests;
+use crate::server::{Reply, Request};
+use crate::stripe::errors::{Answer, ApiError};
+use crate::stripe::payment_intents::confirm;
+use crate::stripe::sessions::pay::{self, Buyer, Paid};
+use crate::stripe::store::{flag, owned, text, visible};
+use crate::stripe::{disputes, events, refunds, sessions, setup_intents, timers};
+use crate::world::{Emulator, World};
+
+pub(crate) fn answer(emulator: &Emulator, request: &Request) -> Reply {
+    let body = if request.body.trim().is_empty() {
+        json!({})
+    } else {
+        match serde_json::from_str(&request.body) {
+            Ok(body) => body,
+            Err(error) => return respond(Err(ApiError::invalid(format!("The body is not JSON: {error}")))),
+        }
+    };
+    let segments = request.segments();
+    let (method, segments) = (request.method.as_str(), &segments[1..]);
+    if (method, segments) == ("POST", &["deliveries", "retry"][..]) {
+        emulator.retry_now.notify_waiters();
+        return respond(Ok(json!({})));
+    }
+    respond(emulator.with(|world| match segments.first().copied() {
+        Some("checkout") => checkout(world, method, segments, &body),
+        Some("clock") => clock(world, method, segments, &body),
+        Some("disputes") => dispute(world, method, segments, &body),
+        Some("events") => event(world, method, segments, &body, request),
+        Some("faults") => faults(world, method, segments, body),
+        Some("payment_intents" | "setup_intents") => authenticate(world, method, segments, &body),
+        Some("refunds") => refund(world, method, segments, &body),
+        Some("requests") => requests(world, method, segments),
+        _ => Err(unknown(method, segments)),
+    }))
+}
+
+fn respond(answer: Answer) -> Reply {
+    match answer {
+        Ok(body) => Reply::json(200, body.to_string()),
+        Err(error) => Reply::json(error.status(), error.body().to_string()),
+    }
+}
+
+fn unknown(method: &str, segments: &[&str]) -> ApiError {
+    ApiError::unknown_url(method, &format!("/_emulator/{}", segments.join("/")))
+}
+
+fn required_flag(body: &Value, field: &str) -> Answer<bool> {
+    body[field].as_bool().ok_or_else(|| ApiError::missing(field))
+}
+
+fn checkout(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {
+    let ("POST", [_, id, verb]) = (method, segments) else { return Err(unknown(method, segments)) };
+    match *verb {
+        "pay" => {
+            world.stripe.store.find("cs", id)?;
+            let buyer = Buyer {
+                card: text(body, "card").unwrap_or("4242424242424242").to_owned(),
+                email: text(body, "email").map(str::to_owned),
+                name: text(body, "name").map(str::to_owned),
+                later: flag(body, "async"),
+            };
+            if let Paid::AuthenticationNeeded = pay::pay(world, id, &buyer)? {
+                // The buyer is there, so they authenticate unless told not to.
+                pay::authenticate(world, id, body["authenticate"].as_bool().unwrap_or(true))?;
+            }
+        }
+        "expire" => {
+            sessions::expire(world, id)?;
+        }
+        "settle" => pay::settle(world, id, required_flag(body, "succeeded")?)?,
+        _ => return Err(unknown(method, segments)),
+    }
+    let session = world.stripe.store.find("cs", id)?;
+    Ok(json!({
+        "session": id, "status": session["status"], "payment_status": session["payment_status"],
+        "payment_intent": session["payment_intent"],
+    }))
+}
+
+fn clock(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {
+    match (method, segments) {
+        ("GET", [_]) => {}
+        ("PUT", [_]) => {
+            let now = match (body["now"].as_i64(), body["advance_seconds"].as_i64()) {
+                (Some(now), None) => now,
+                (None, Some(seconds)) => world.clock.now().saturating_add(seconds),
+                _ => return Err(ApiError::invalid("Send either now (Unix seconds) or advance_seconds.")),
+            };
+            world.clock.set(now);
+            timers::run_due(world);
+        }
+        _ => return Err(unknown(method, segments)),
+    }
+    Ok(json!({ "now": world.clock.now() }))
+}
+
+fn dispute(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {
+    match (method, segments) {
+        ("POST", [_]) => {
+            let id = text(body, "payment_intent").ok_or_else(|| ApiError::missing("payment_intent"))?;
+            let intent = world.stripe.store.find("pi", id)?;
+            if text(intent, "status") != Some("succeeded") {
+                return Err(ApiError::invalid("Only a succeeded payment can be disputed."));
+            }
+            let charge = owned(intent, "latest_charge");
+            let reason = text(body, "reason").unwrap_or("fraudulent");
+            Ok(disputes::open(world, &charge, reason, flag(body, "inquiry"), body["amount"].as_i64()))
+        }
+        ("POST", [_, id, "close"]) => {
+            let won = required_flag(body, "won")?;
+            world.stripe.store.find("dp", id)?;
+            disputes::close(world, id, won)?;
+            Ok(visible(world.stripe.store.find("dp", id)?))
+        }
+        _ => Err(unknown(method, segments)),
+    }
+}
+
+fn event(world: &mut World, method: &str, segments: &[&str], body: &Value, request: &Request) -> Answer {
+    match (method, segments) {
+        ("GET", [_]) => {
+            let wanted = request.query.split('&').find_map(|pair| pair.strip_prefix("type="));
+            // In the order they happened: the newest last.
+            let mut shown: Vec<Value> = world
+                .stripe
+                .store
+                .newest_first("evt")
+                .filter(|event| wanted.is_none_or(|kind| text(event, "type") == Some(kind)))
+                .map(|event| with_deliveries(world, event))
+                .collect();
+            shown.reverse();
+            Ok(json!({ "events": shown }))
+        }
+        ("GET", [_, id]) => {
+            let event = world.stripe.store.find("evt", id)?;
+            Ok(with_deliveries(world, event))
+        }
+        ("POST", [_]) => {
+            let event = events::emit_arbitrary(world, body).map_err(ApiError::invalid)?;
+            Ok(with_deliveries(world, &event))
+        }
+        ("POST", [_, id, "resend"]) => {
+            let endpoints =
+                events::resend(world, id).ok_or_else(|| ApiError::no_such("event", id))?;
+            Ok(json!({ "event": id, "endpoints": endpoints }))
+        }
+        _ => Err(unknown(method, segments)),
+    }
+}
+
+fn with_deliveries(world: &World, event: &Value) -> Value {
+    let id = text(event, "id").unwrap_or_default();
+    let mut shown = event.clone();
+    shown["deliveries"] = json!(world.deliveries.of(id));
+    shown
+}
+
+fn faults(world: &mut World, method: &str, segments: &[&str], body: Value) -> Answer {
+    match (method, segments) {
+        ("GET", [_]) => {}
+        ("PUT", [_]) => {
+            let knobs: Knobs =
+                serde_json::from_value(body).map_err(|error| ApiError::invalid(error.to_string()))?;
+            world.faults.replace(knobs).map_err(ApiError::invalid)?;
+        }
+        _ => return Err(unknown(method, segments)),
+    }
+    Ok(json!(world.faults.knobs))
+}
+
+fn authenticate(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {
+    match (method, segments) {
+        ("POST", ["payment_intents", id, "authenticate"]) => {
+            let succeeded = required_flag(body, "succeeded")?;
+            if let confirm::Outcome::Declined(error) = confirm::authenticate(world, id, succeeded)? {
+                return Err(error);
+            }
+            Ok(visible(world.stripe.store.find("pi", id)?))
+        }
+        ("POST", ["payment_intents", id, "settle"]) => {
+            confirm::settle(world, id, required_flag(body, "succeeded")?)?;
+            Ok(visible(world.stripe.store.find("pi", id)?))
+        }
+        ("POST", ["setup_intents", id, "authenticate"]) => {
+            let succeeded = required_flag(body, "succeeded")?;
+            if let setup_intents::Outcome::Declined(error) = setup_intents::authenticate(world, id, succeeded)? {
+                return Err(error);
+            }
+            Ok(visible(world.stripe.store.find("seti", id)?))
+        }
+        _ => Err(unknown(method, segments)),
+    }
+}
+
+fn refund(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {
+    let ("POST", [_, id, "settle"]) = (method, segments) else { return Err(unknown(method, segments)) };
+    let succeeded = required_flag(body, "succeeded")?;
+    world.stripe.store.find("re", id)?;
+    if !refunds::settle(world, id, succeeded) {
+        return Err(ApiError::invalid("This refund is settled already."));
+    }
+    Ok(visible(world.stripe.store.find("re", id)?))
+}
+
+fn requests(world: &mut World, method: &str, segments: &[&str]) -> Answer {
+    match (method, segments) {
+        ("GET", [_]) => {}
+        ("DELETE", [_]) => world.requests = Requests::default(),
+        _ => return Err(unknown(method, segments)),
+    }
+    Ok(json!({ "requests": world.requests.routes }))
+}

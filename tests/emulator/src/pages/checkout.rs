@@ -1,0 +1,181 @@
+//! The hosted checkout page: what is bought, the card form, the bank's question, the way back.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::html::{card_page, escape, page};
+use crate::server::Reply;
+use crate::stripe::errors::ApiError;
+use crate::stripe::money::written;
+use crate::stripe::sessions::pay::{self, Buyer, Paid};
+use crate::stripe::store::{integer, text};
+use crate::world::World;
+
+const HINTS: [(&str, &str); 9] = [
+    ("4242 4242 4242 4242", "succeeds"),
+    ("4000 0000 0000 0002", "is declined"),
+    ("4000 0000 0000 9995", "has insufficient funds"),
+    ("4000 0025 0000 3155", "asks for authentication"),
+    ("4000 0027 6000 3184", "asks every time"),
+    ("4000 0000 0000 0341", "can be saved, but not charged"),
+    ("4000 0000 0000 0259", "pays, then disputes"),
+    ("4000 0000 0000 7726", "refunds slowly"),
+    ("4000 0000 0000 5126", "fails to be refunded"),
+];
+
+/// What a person typed into a form.
+pub(crate) type Form = HashMap<String, String>;
+
+pub(crate) fn show(world: &World, id: &str) -> Reply {
+    let Some(session) = world.stripe.store.get("cs", id) else { return not_found() };
+    match text(session, "status") {
+        Some("open") if pay::awaits_authentication(world, session) => Reply::html(200, question(session)),
+        Some("open") => Reply::html(200, form(world, session, &Form::new(), None)),
+        Some("complete") => Reply::html(200, completed(session)),
+        _ => Reply::html(410, expired(session)),
+    }
+}
+
+pub(crate) fn submit(world: &mut World, id: &str, form_data: &Form) -> Reply {
+    let Some(session) = world.stripe.store.get("cs", id).cloned() else { return not_found() };
+    if text(&session, "status") != Some("open") {
+        return show(world, id);
+    }
+    let field = |name: &str| form_data.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
+    let result = match field("action") {
+        Some("authenticate") => pay::authenticate(world, id, true),
+        Some("refuse") => pay::authenticate(world, id, false),
+        _ => pay::pay(
+            world,
+            id,
+            &Buyer {
+                card: field("card").unwrap_or_default().to_owned(),
+                email: field("email").map(str::to_owned),
+                name: field("name").map(str::to_owned),
+                later: field("method") == Some("bank"),
+            },
+        ),
+    };
+    let session = world.stripe.store.copy("cs", id);
+    match result {
+        Ok(Paid::Complete) => match pay::success_url(&session) {
+            Some(url) => Reply::see_other(&url),
+            None => Reply::html(200, completed(&session)),
+        },
+        Ok(Paid::AuthenticationNeeded) => Reply::see_other(&format!("/c/pay/{id}")),
+        Err(error) => Reply::html(402, form(world, &session, form_data, Some(&error))),
+    }
+}
+
+fn not_found() -> Reply {
+    Reply::html(404, card_page("Page not found", "<p>There is no such checkout session.</p>"))
+}
+
+fn amount(session: &Value) -> String {
+    written(integer(session, "amount_total"), text(session, "currency").unwrap_or("usd"))
+}
+
+fn summary(session: &Value) -> String {
+    let mut html = String::from("<section>");
+    if let Some(cancel) = text(session, "cancel_url") {
+        html.push_str(&format!("<a class=back href=\"{}\">← Back</a>", escape(cancel)));
+    }
+    if text(session, "mode") == Some("setup") {
+        html.push_str("<p class=soft>Save a card</p><p class=amount>Nothing to pay now</p></section>");
+        return html;
+    }
+    html.push_str(&format!("<p class=soft>Pay</p><p class=amount>{}</p><ul class=lines>", escape(&amount(session))));
+    for line in session["_lines"].as_array().into_iter().flatten() {
+        let currency = text(line, "currency").unwrap_or("usd");
+        let recurring = match text(&line["price"]["recurring"], "interval") {
+            Some(interval) => format!(" <span class=soft>every {}</span>", escape(interval)),
+            None => String::new(),
+        };
+        html.push_str(&format!(
+            "<li><span>{} <span class=soft>× {}</span>{recurring}</span><span>{}</span></li>",
+            escape(text(line, "description").unwrap_or("Item")),
+            integer(line, "quantity"),
+            escape(&written(integer(line, "amount_total"), currency)),
+        ));
+    }
+    html.push_str(&format!(
+        "<li class=total><span>Total due</span><span>{}</span></li></ul></section>",
+        escape(&amount(session))
+    ));
+    html
+}
+
+fn form(world: &World, session: &Value, typed: &Form, error: Option<&ApiError>) -> String {
+    let value = |name: &str| escape(typed.get(name).map(String::as_str).unwrap_or_default());
+    let customer = world.stripe.store.get("cus", text(session, "customer").unwrap_or_default());
+    let known_email = text(session, "customer_email").or_else(|| customer.and_then(|one| text(one, "email")));
+    let email = match known_email {
+        Some(email) => format!("<p class=soft>{}</p>", escape(email)),
+        None => format!(
+            "<label>Email<input type=email name=email autocomplete=email required value=\"{}\"></label>",
+            value("email")
+        ),
+    };
+    let error = error.map_or(String::new(), |error| {
+        format!("<p class=error role=alert>{}</p>", escape(error.message()))
+    });
+    let (later, button) = match text(session, "mode") {
+        Some("setup") => ("", "Save card".to_owned()),
+        Some("subscription") => ("", format!("Subscribe · {}", amount(session))),
+        _ => (BANK_CHOICE, format!("Pay {}", amount(session))),
+    };
+    let hints: String = HINTS
+        .iter()
+        .map(|(number, effect)| format!("<tr><td><code>{number}</code></td><td>{effect}</td></tr>"))
+        .collect();
+    let body = format!(
+        "<main>{}<section class=panel><h1>Payment details</h1>{error}<form method=post>{email}{later}\
+         <label>Card number<input type=text name=card inputmode=numeric autocomplete=cc-number \
+         placeholder=\"4242 4242 4242 4242\" value=\"{}\"></label><div class=pair>\
+         <label>Expiry<input type=text name=expiry autocomplete=cc-exp placeholder=\"12 / 34\" value=\"{}\"></label>\
+         <label>CVC<input type=text name=cvc autocomplete=cc-csc placeholder=123></label></div>\
+         <label>Name on card<input type=text name=name autocomplete=cc-name value=\"{}\"></label>\
+         <button name=action value=pay>{}</button></form>\
+         <details><summary>Test cards</summary><table>{hints}</table>\
+         <p class=soft>Any future expiry and any CVC will do.</p></details></section></main>",
+        summary(session),
+        value("card"),
+        value("expiry"),
+        value("name"),
+        escape(&button),
+    );
+    page("Checkout", &body)
+}
+
+const BANK_CHOICE: &str = "<div class=choice><label><input type=radio name=method value=card checked> Card</label>\
+    <label><input type=radio name=method value=bank> Bank debit (decided later)</label></div>";
+
+fn question(session: &Value) -> String {
+    let what = match text(session, "mode") {
+        Some("setup") => "save this card".to_owned(),
+        _ => format!("pay {}", amount(session)),
+    };
+    let body = format!(
+        "<p>Your bank wants to know whether it is you who wants to {}.</p><form method=post>\
+         <button name=action value=authenticate>Complete authentication</button>\
+         <button class=plain name=action value=refuse>Fail authentication</button></form>",
+        escape(&what)
+    );
+    card_page("Confirm it is you", &body)
+}
+
+fn completed(session: &Value) -> String {
+    let onward = pay::success_url(session).map_or(String::new(), |url| {
+        format!("<p><a href=\"{}\">Continue</a></p>", escape(&url))
+    });
+    card_page("All done", &format!("<p>This checkout session is complete.</p>{onward}"))
+}
+
+fn expired(session: &Value) -> String {
+    let back = text(session, "cancel_url").map_or(String::new(), |url| {
+        format!("<p><a href=\"{}\">Return to the shop</a></p>", escape(url))
+    });
+    let message = "<p>You have waited too long, or the shop withdrew the offer. Nothing was charged.</p>";
+    card_page("This session has expired", &format!("{message}{back}"))
+}

@@ -1,0 +1,103 @@
+//! The worker's settings.
+
+use clap::Parser;
+use common::config::{self, ConfigError, Connections, Mode, Secret};
+use common::domain::payments::ReturnUrls;
+use common::jobs::Role;
+
+/// Everything the worker needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Database and broker.
+    pub connections: Connections,
+    /// `--roles` or `WORKER_ROLES`: which queues to consume; all unless given.
+    pub roles: Vec<Role>,
+    /// `STRIPE_SECRET_KEY`: of the Stripe account, `sk_…` or a restricted `rk_…`.
+    pub stripe_secret_key: Secret,
+    /// `STRIPE_API_BASE`: another address than Stripe's own, for the emulator.
+    pub stripe_api_base: Option<String>,
+    /// `STRIPE_REQUESTS_PER_SECOND`: for this process; 20 unless set. Stripe allows 25 for each operation.
+    pub stripe_requests_per_second: u32,
+    /// `VERIFY`: `auto` takes signed events at their word where they prove themselves; `always` asks the provider
+    /// about every one.
+    pub verify: Verify,
+    /// `CHECKOUT_SUCCESS_URL` and `CHECKOUT_CANCEL_URL`: where buyers return to unless the order says; pages of
+    /// `PUBLIC_URL` unless set.
+    pub return_urls: ReturnUrls,
+}
+
+/// Whether signed events are taken at their word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verify {
+    /// Where they prove themselves.
+    Auto,
+    /// Never.
+    Always,
+}
+
+impl std::str::FromStr for Verify {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "always" => Ok(Self::Always),
+            _ => Err("it is `auto` or `always`"),
+        }
+    }
+}
+
+#[derive(Parser)]
+#[command(about = "Purser's worker: settings come from the environment, see .env.example")]
+struct Arguments {
+    /// Which queues to consume: apply, checkout, notify, verify
+    #[arg(long, env = "WORKER_ROLES", value_delimiter = ',')]
+    roles: Vec<Role>,
+    /// Bring the schema up to date first
+    #[arg(long)]
+    migrate: bool,
+    /// Bring the schema up to date and exit
+    #[arg(long)]
+    migrate_only: bool,
+}
+
+impl Config {
+    /// Reads the variables and arguments named at the fields.
+    ///
+    /// # Errors
+    /// The first one that is missing or wrong.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let arguments = Arguments::parse();
+        let public_url: String = config::parsed("PUBLIC_URL", "http://localhost:8080".to_owned())?;
+        let success = format!("{public_url}/payment_success?session_id={{CHECKOUT_SESSION_ID}}");
+        // The mode is the order's: only its key has to match, which is checked here once.
+        let mode: Mode = config::parsed("PURSER_MODE", Mode::Test)?;
+        let stripe_secret_key = config::secret("STRIPE_SECRET_KEY", "the secret key of your Stripe account")?;
+        check_key(&stripe_secret_key, mode)?;
+        Ok(Self {
+            connections: Connections::from_env()?,
+            roles: if arguments.roles.is_empty() { Role::ALL.to_vec() } else { arguments.roles },
+            stripe_secret_key,
+            stripe_api_base: config::optional("STRIPE_API_BASE")?,
+            stripe_requests_per_second: config::parsed("STRIPE_REQUESTS_PER_SECOND", 20)?,
+            verify: config::parsed("VERIFY", Verify::Auto)?,
+            return_urls: ReturnUrls {
+                success: config::parsed("CHECKOUT_SUCCESS_URL", success)?,
+                cancel: config::parsed("CHECKOUT_CANCEL_URL", format!("{public_url}/payment_cancel"))?,
+            },
+        })
+    }
+}
+
+/// A live key in a test installation would charge real cards for credits that cost nothing, and the reverse.
+fn check_key(key: &Secret, mode: Mode) -> Result<(), ConfigError> {
+    let other = match mode {
+        Mode::Test => "_live_",
+        Mode::Live => "_test_",
+    };
+    if key.expose().contains(other) {
+        let reason =
+            format!("it is a{} key, but PURSER_MODE is {mode:?}", other.replace('_', " ").trim_end());
+        return Err(ConfigError::Invalid { name: "STRIPE_SECRET_KEY", reason });
+    }
+    Ok(())
+}

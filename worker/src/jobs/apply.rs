@@ -1,0 +1,174 @@
+//! Applies webhooks and the provider's answers: one transaction for a whole batch, in which a payment is marked as
+//! paid, its credits are granted, and those who want to know are noted down in the outbox.
+
+use common::database::is_transient;
+use common::domain::payments::operations::{self as payments, Content, Effect, Incoming};
+use common::domain::payments::{Provider, State};
+use common::ids::OutboxId;
+use common::jobs::{AnyJob, Notice, Notify, ProviderEvent, ReceiveEvents, VerifyObject};
+use common::messaging::consumer::Outcome;
+use common::messaging::outbox;
+use common::{retry, stripe};
+use serde_json::json;
+
+use super::{DONE, JobError, Jobs, PATIENCE};
+use crate::config::Verify;
+
+/// Something to apply, and the job of the batch that brought it.
+struct Unit {
+    job: usize,
+    incoming: Incoming,
+}
+
+impl Jobs {
+    /// Applies what the batch has of events and facts; answers for those jobs only.
+    pub(super) async fn apply(&self, jobs: &[AnyJob]) -> Vec<Option<Outcome>> {
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; jobs.len()];
+        let mut units = Vec::new();
+        for (index, (job, outcome)) in jobs.iter().zip(&mut outcomes).enumerate() {
+            match job {
+                AnyJob::ReceiveEvents(job) => {
+                    *outcome = Some(self.read_events(index, job, &mut units).await);
+                }
+                AnyJob::ApplyFact(job) => {
+                    *outcome = Some(DONE);
+                    let content = Content::Fact(Box::new(job.fact.clone()));
+                    units.push(Unit { job: index, incoming: Incoming { event: None, content } });
+                }
+                _ => {}
+            }
+        }
+        // What cannot be applied now is tried later with its whole job: applying the rest again changes nothing.
+        for (index, error) in self.apply_units(&units).await {
+            if let Some(outcome) = outcomes.get_mut(index) {
+                *outcome = Some(error.into_outcome());
+            }
+        }
+        outcomes
+    }
+
+    async fn read_events(&self, index: usize, job: &ReceiveEvents, units: &mut Vec<Unit>) -> Outcome {
+        let trust = self.verify == Verify::Auto;
+        for event in &job.events {
+            match read(event, trust) {
+                Ok(incoming) => units.push(Unit { job: index, incoming }),
+                // Signed, so genuine, but not readable: it goes to the dead letters alone.
+                Err(reason) => {
+                    let alone = AnyJob::from(ReceiveEvents { events: vec![event.clone()] });
+                    if self.publisher.bury(&alone, &reason).await.is_err() {
+                        return JobError::Broker.into_outcome();
+                    }
+                }
+            }
+        }
+        DONE
+    }
+
+    /// Applies all units in one transaction or, if that is refused, each in its own; returns what failed.
+    async fn apply_units(&self, units: &[Unit]) -> Vec<(usize, JobError)> {
+        if units.is_empty() {
+            return Vec::new();
+        }
+        let all: Vec<Incoming> = units.iter().map(|unit| unit.incoming.clone()).collect();
+        let Err(error) = self.apply_once(&all).await else { return Vec::new() };
+        if units.len() == 1 || is_transient(&error) {
+            let reason = error.to_string();
+            let fail = |unit: &Unit| (unit.job, JobError::Database(sqlx::Error::Protocol(reason.clone())));
+            return match units {
+                [unit] => vec![(unit.job, JobError::Database(error))],
+                _ => units.iter().map(fail).collect(),
+            };
+        }
+        tracing::warn!(%error, count = units.len(), "a batch was refused; applying one by one");
+        let mut failed = Vec::new();
+        for unit in units {
+            if let Err(error) = self.apply_once(std::slice::from_ref(&unit.incoming)).await {
+                failed.push((unit.job, JobError::Database(error)));
+            }
+        }
+        failed
+    }
+
+    async fn apply_once(&self, incoming: &[Incoming]) -> Result<(), sqlx::Error> {
+        let (effects, written) =
+            retry::with_patience(PATIENCE, is_transient, || self.apply_transaction(incoming)).await?;
+        self.publish_soon(written);
+        report(&effects);
+        Ok(())
+    }
+
+    async fn apply_transaction(
+        &self,
+        incoming: &[Incoming],
+    ) -> Result<(Vec<Effect>, Vec<OutboxId>), sqlx::Error> {
+        let now = self.clock.now();
+        let mut transaction = self.pool.begin().await?;
+        let effects = payments::apply(&mut transaction, now, incoming).await?;
+        let mut written = Vec::new();
+        let notices: Vec<Notice> = effects.iter().filter_map(notice).collect();
+        if !notices.is_empty() {
+            let job = Notify { notices };
+            written.push(outbox::insert(&mut transaction, now, &job.into()).await?);
+        }
+        for effect in &effects {
+            if let Effect::Verify { provider, object_id } = effect {
+                let job = VerifyObject { provider: *provider, object_id: object_id.clone() };
+                written.push(outbox::insert(&mut transaction, now, &job.into()).await?);
+            }
+        }
+        transaction.commit().await?;
+        Ok((effects, written))
+    }
+}
+
+fn read(event: &ProviderEvent, trust: bool) -> Result<Incoming, String> {
+    match event.provider {
+        Provider::Stripe => {
+            stripe::event::read(event.body.get(), event.received_at, trust).map_err(|error| error.to_string())
+        }
+        provider @ (Provider::Creem | Provider::Revenuecat) => {
+            Err(format!("events of {} are not handled by this version", provider.as_str()))
+        }
+    }
+}
+
+/// What those who see the wallet are told.
+fn notice(effect: &Effect) -> Option<Notice> {
+    let (payment, body) = match effect {
+        Effect::Credited { payment, balance } => {
+            let body = json!({"type": "credits.added", "credits": payment.credits.to_json(),
+                              "balance": balance.to_json(), "paymentId": payment.number});
+            (payment, body)
+        }
+        Effect::Ended(payment) => {
+            let kind = if payment.state == State::Expired { "payment.expired" } else { "payment.failed" };
+            (payment, json!({"type": kind, "paymentId": payment.number}))
+        }
+        Effect::Quarantined { .. } | Effect::Verify { .. } => return None,
+    };
+    Some(Notice { wallet_id: payment.wallet_id, body })
+}
+
+/// Tells operators: counts, and an alert for what a person has to look at.
+fn report(effects: &[Effect]) {
+    for effect in effects {
+        match effect {
+            Effect::Credited { payment, .. } => {
+                metrics::counter!("purser_payments_credited_total", "provider" => payment.provider.as_str())
+                    .increment(1);
+                tracing::debug!(payment = %payment.id, credits = %payment.credits, "credited");
+            }
+            Effect::Quarantined { event_id, payment_id, contradiction } => {
+                let reason = contradiction.as_str();
+                metrics::counter!("purser_events_quarantined_total", "reason" => reason).increment(1);
+                tracing::error!(?event_id, payment = ?payment_id, reason,
+                    "an authentic event contradicts its order: nothing was credited; \
+                     see GET /admin/provider-events?outcome=quarantined");
+            }
+            Effect::Ended(payment) => {
+                tracing::debug!(payment = %payment.id, state = payment.state.as_str(), "a payment ended unpaid");
+            }
+            Effect::Verify { object_id, .. } => tracing::debug!(object_id, "the provider will be asked"),
+        }
+    }
+}

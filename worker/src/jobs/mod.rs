@@ -1,0 +1,169 @@
+//! What each job does, one file each, and the dispatch over the catalogue.
+
+mod apply;
+mod create_checkout;
+mod expire;
+mod notify;
+mod verify;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use common::clock::Clock;
+use common::database;
+use common::domain::payments::ReturnUrls;
+use common::ids::OutboxId;
+use common::jobs::AnyJob;
+use common::messaging::consumer::{Handler, Outcome};
+use common::messaging::{Publisher, outbox};
+use common::retry;
+use common::stripe::client::{ProviderError, StripeClient};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use sqlx::PgPool;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, Verify};
+
+/// How long a job waits, within one delivery, for a server that is away; then it comes back through a delay.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// What the jobs work with.
+pub struct Jobs {
+    pool: PgPool,
+    publisher: Publisher,
+    clock: Clock,
+    stripe: StripeClient,
+    /// Keeps this process under the provider's limit.
+    stripe_pace: DefaultDirectRateLimiter,
+    verify: Verify,
+    return_urls: ReturnUrls,
+    /// Outbox rows being published after their transaction.
+    publishing: TaskTracker,
+}
+
+impl Jobs {
+    /// Sets up the clients.
+    ///
+    /// # Errors
+    /// When the configuration cannot be used.
+    pub fn new(config: &Config, pool: PgPool, publisher: Publisher, clock: Clock) -> anyhow::Result<Self> {
+        let pace = NonZeroU32::new(config.stripe_requests_per_second)
+            .context("STRIPE_REQUESTS_PER_SECOND cannot be used: it must be at least 1")?;
+        Ok(Self {
+            pool,
+            publisher,
+            clock,
+            stripe: StripeClient::new(&config.stripe_secret_key, config.stripe_api_base.as_deref())?,
+            stripe_pace: RateLimiter::direct(Quota::per_second(pace)),
+            verify: config.verify,
+            return_urls: config.return_urls.clone(),
+            publishing: TaskTracker::new(),
+        })
+    }
+
+    /// Waits for what is still being published.
+    pub async fn finish(&self) {
+        self.publishing.close();
+        self.publishing.wait().await;
+    }
+
+    /// Publishes jobs whose transaction has committed, without keeping the caller.
+    fn publish_soon(&self, ids: Vec<OutboxId>) {
+        if ids.is_empty() {
+            return;
+        }
+        let (pool, publisher) = (self.pool.clone(), self.publisher.clone());
+        self.publishing.spawn(async move { outbox::publish(&pool, &publisher, &ids).await });
+    }
+
+    /// Asks the provider, within its limit, again while it gives no answer and patience lasts.
+    async fn ask<T, Answer>(&self, question: impl Fn() -> Answer) -> Result<T, ProviderError>
+    where
+        Answer: Future<Output = Result<T, ProviderError>>,
+    {
+        let transient = |error: &ProviderError| matches!(error, ProviderError::Unavailable(_));
+        retry::with_patience(PATIENCE, transient, || async {
+            self.stripe_pace.until_ready().await;
+            question().await
+        })
+        .await
+    }
+
+    async fn run_alone(&self, job: &AnyJob) -> Outcome {
+        let done = match job {
+            // These are done together, whether they come alone or not.
+            AnyJob::ReceiveEvents(_) | AnyJob::ApplyFact(_) => {
+                return Outcome::Failed("not a lone job".to_owned());
+            }
+            AnyJob::ExpireGrants(_) => self.expire_grants().await,
+            AnyJob::ExpireHolds(_) => self.expire_holds().await,
+            AnyJob::CreateCheckout(job) => self.create_checkout(job).await,
+            AnyJob::VerifyPayment(job) => self.verify_payment(job).await,
+            AnyJob::VerifyObject(job) => self.verify_object(job).await,
+            AnyJob::ExpirePayments(_) => self.expire_payments().await,
+            AnyJob::Notify(job) => self.notify(job).await,
+        };
+        done.unwrap_or_else(JobError::into_outcome)
+    }
+}
+
+impl Handler for Jobs {
+    async fn handle(&self, jobs: Arc<[AnyJob]>) -> Vec<Outcome> {
+        let together = self.apply(&jobs).await;
+        let each = jobs.iter().zip(together).map(async |(job, done)| match done {
+            Some(outcome) => outcome,
+            None => self.run_alone(job).await,
+        });
+        futures::future::join_all(each).await
+    }
+}
+
+/// Why a job is not done.
+#[derive(Debug)]
+enum JobError {
+    Database(sqlx::Error),
+    Provider(ProviderError),
+    Broker,
+    Dead(String),
+}
+
+impl JobError {
+    fn into_outcome(self) -> Outcome {
+        match self {
+            Self::Database(error) if database::is_transient(&error) => {
+                Outcome::Unavailable(format!("the database is away: {error}"))
+            }
+            Self::Database(error) => Outcome::Failed(format!("the database refuses: {error}")),
+            Self::Provider(error @ ProviderError::Unavailable(_)) => Outcome::Unavailable(error.to_string()),
+            Self::Provider(error) => Outcome::Dead(error.to_string()),
+            Self::Broker => Outcome::Unavailable("the broker did not take a message".to_owned()),
+            Self::Dead(reason) => Outcome::Dead(reason),
+        }
+    }
+}
+
+impl From<sqlx::Error> for JobError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<ProviderError> for JobError {
+    fn from(error: ProviderError) -> Self {
+        Self::Provider(error)
+    }
+}
+
+impl From<common::messaging::PublishError> for JobError {
+    fn from(_: common::messaging::PublishError) -> Self {
+        Self::Broker
+    }
+}
+
+/// What a job led to: what its caller is told, if one waits.
+type Done = Result<Outcome, JobError>;
+
+/// Done, and nobody is told.
+const DONE: Outcome = Outcome::Done(None);
