@@ -1,1 +1,92 @@
-//! Purser: api.
+//! The api process: it authenticates, validates, verifies webhook signatures, publishes and reads. It holds no
+//! provider's secret key, calls no provider, and never adds credits.
+
+pub mod auth;
+pub mod config;
+pub mod dialects;
+pub mod http;
+pub mod native;
+mod realtime;
+mod routes;
+pub mod webhooks;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use common::clock::Clock;
+use common::group::Group;
+use common::jobs::ProviderEvent;
+use common::messaging::Publisher;
+use common::messaging::inbox::Inbox;
+use sqlx::PgPool;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use config::Config;
+
+use auth::Authenticator;
+use http::cors::Origins;
+use native::spending::Spending;
+use realtime::Hub;
+
+/// What handlers work with.
+pub struct Api {
+    config: Config,
+    clock: Clock,
+    pool: PgPool,
+    publisher: Publisher,
+    inbox: Inbox,
+    auth: Authenticator,
+    origins: Origins,
+    hub: Hub,
+    spending: Spending,
+    intake: Group<ProviderEvent, webhooks::Kept>,
+}
+
+/// [`Api`], shared by all requests.
+pub type Shared = Arc<Api>;
+
+/// Runs the process as its environment says.
+pub fn main() -> ExitCode {
+    common::service::main("api", |shutdown| async move {
+        let config = Config::from_env()?;
+        let listener = TcpListener::bind(config.address)
+            .await
+            .with_context(|| format!("cannot listen on {} (API_ADDR)", config.address))?;
+        run(config, listener, shutdown).await
+    })
+}
+
+/// Serves until `shutdown`, then finishes what is under way.
+///
+/// # Errors
+/// When the database's address cannot be read.
+pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let address = listener.local_addr()?;
+    let pool = common::database::pool(&config.connections).context("DATABASE_URL cannot be used")?;
+    // The broker must outlive the last request that publishes.
+    let messaging = CancellationToken::new();
+    let _stop_messaging = messaging.clone().drop_guard();
+    let publisher = Publisher::start(&config.connections, messaging.clone());
+    let inbox = Inbox::start(&config.connections, &publisher, messaging.clone());
+    let own_origin = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let auth = Authenticator::new(&config, pool.clone());
+    let hub = Hub::start(inbox.live(), auth.clone(), messaging);
+    let api = Arc::new(Api {
+        clock: config.clock.clone(),
+        origins: Origins::new(own_origin, &config.allowed_origins),
+        spending: native::spending::start(pool.clone(), config.clock.clone()),
+        intake: webhooks::intake(publisher.clone()),
+        pool,
+        publisher,
+        inbox,
+        auth,
+        hub,
+        config,
+    });
+    tracing::info!(%address, "listening");
+    http::server::serve(Arc::clone(&api), listener, shutdown).await;
+    api.pool.close().await;
+    Ok(())
+}

@@ -1,2 +1,5 @@
-//! main
-fn main() {}
+//! The api process.
+
+fn main() -> std::process::ExitCode {
+    api::main()
+}

@@ -32,6 +32,14 @@ pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     MIGRATIONS.run(pool).await
 }
 
+/// Asks the server for a sign of life.
+///
+/// # Errors
+/// When it gives none.
+pub async fn ping(pool: &PgPool) -> Result<(), sqlx::Error> {
+    sqlx::query("select 1").execute(pool).await.map(drop)
+}
+
 /// Whether trying the same again later may succeed: the server was away, restarting, out of connections, or chose
 /// this transaction as the victim of a deadlock.
 pub fn is_transient(error: &sqlx::Error) -> bool {

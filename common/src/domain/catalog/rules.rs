@@ -21,7 +21,13 @@ pub fn check_pack(pack: &Pack) -> Result<(), CatalogError> {
     let link_shaped = pack.stripe_payment_link.as_deref().is_none_or(|link| {
         link.len() <= 2_000 && (link.starts_with("https://") || link.starts_with("http://"))
     });
+    let texts = [Some(&pack.name), Some(&pack.description), pack.store_product_id.as_ref()];
+    let printable = texts
+        .into_iter()
+        .flatten()
+        .all(|text| !text.chars().any(|letter| letter.is_control() && letter != '\n'));
     let checks = [
+        (printable, "name, description and storeProductId must not have control characters"),
         (id_shaped, "packId must have 1 to 64 letters, digits, _, . or -"),
         ((1..=200).contains(&pack.name.chars().count()), "name must have 1 to 200 characters"),
         (pack.description.chars().count() <= 2_000, "description must have at most 2000 characters"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use super::{Caller, Claim, Claimed, Fingerprint, store};
 use crate::clock::Timestamp;
@@ -48,8 +48,20 @@ pub async fn finish(
     status: u16,
     body: Option<&serde_json::Value>,
 ) -> Result<(), sqlx::Error> {
-    let status = i16::try_from(status).unwrap_or(500);
-    store::finish(&mut *pool.acquire().await?, claimed, status, body).await
+    finish_within(&mut *pool.acquire().await?, claimed, status, body).await
+}
+
+/// As [`finish`], in the caller's transaction: what was done and its record are kept together or not at all.
+///
+/// # Errors
+/// Database errors only.
+pub async fn finish_within(
+    connection: &mut PgConnection,
+    claimed: &Claimed,
+    status: u16,
+    body: Option<&serde_json::Value>,
+) -> Result<(), sqlx::Error> {
+    store::finish(connection, claimed, i16::try_from(status).unwrap_or(500), body).await
 }
 
 /// Gives the claim up, so that the request can be made again; for failures that may pass.

@@ -122,7 +122,7 @@ pub enum Ending {
 }
 
 /// Ends a hold of this user; ending it again the same way changes nothing and answers the same.
-/// Returns the ledger entry, if credits were spent now, and the balance.
+/// Returns the ledger entry, if credits were spent, and the balance.
 ///
 /// # Errors
 /// [`HoldError::NotFound`] for an unknown or foreign hold, [`HoldError::Ended`] when it has ended another way.
@@ -144,8 +144,10 @@ pub async fn end(
     };
     if hold.state != HoldState::Active {
         if hold.state == state && hold.captured == captured {
+            let cause = Cause { kind: "capture", id: id.to_string() };
+            let entry = super::store::entries_by_cause(connection, &[&cause]).await?.pop();
             let balance = super::operations::balance(connection, now, hold.wallet_id).await?;
-            return Ok((hold, None, balance));
+            return Ok((hold, entry.map(|entry| entry.id), balance));
         }
         return Err(HoldError::Ended(hold.state));
     }
@@ -211,6 +213,28 @@ async fn move_credits(
         Some(Posted::Refused(refusal)) => Err(refusal.into()),
         None => Err(Refusal::BadAmount.into()),
     }
+}
+
+/// This user's hold of this id.
+///
+/// # Errors
+/// Database errors only.
+pub async fn find(
+    connection: &mut PgConnection,
+    user_id: &UserId,
+    id: HoldId,
+) -> Result<Option<Hold>, sqlx::Error> {
+    sqlx::query_as!(
+        Hold,
+        r#"select id as "id: HoldId", wallet_id as "wallet_id: WalletId", user_id as "user_id: UserId",
+                  amount as "amount: Credits", captured as "captured: Credits", state as "state: HoldState",
+                  expires_at
+           from holds where id = $1 and user_id = $2"#,
+        id.0,
+        user_id.as_str()
+    )
+    .fetch_optional(connection)
+    .await
 }
 
 async fn hold_lock(connection: &mut PgConnection, id: HoldId) -> Result<Option<Hold>, sqlx::Error> {

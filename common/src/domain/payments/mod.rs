@@ -4,6 +4,7 @@
 //! event or from asking; [`rules::decide`] compares it with the order and says what follows; [`operations::apply`]
 //! does it, for a whole batch, in one transaction with the ledger.
 
+pub mod events;
 pub mod operations;
 pub mod rules;
 pub mod store;

@@ -1,0 +1,100 @@
+//! What the api process reads from its environment.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use common::clock::Clock;
+use common::config::{self, ConfigError, Connections, Mode, Secret};
+
+use crate::http::cors::origin_of;
+
+/// The settings of the api process.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Postgres and RabbitMQ.
+    pub connections: Connections,
+    /// `API_ADDR`: where to listen; 127.0.0.1:8080 unless set.
+    pub address: SocketAddr,
+    /// `PUBLIC_URL`: how browsers reach this API; the listening address unless set.
+    pub public_url: Option<String>,
+    /// `ADMIN_API_KEY`: opens the admin API.
+    pub admin_api_key: Secret,
+    /// `STRIPE_WEBHOOK_SECRET`: one or, while one is being replaced, several, separated by commas.
+    pub stripe_webhook_secrets: Vec<Secret>,
+    /// `JWT_HS256_SECRET`, `JWT_ISSUER`, `JWT_AUDIENCE`: whose tokens are accepted; without the secret, none are.
+    pub jwt: Option<JwtConfig>,
+    /// `ALLOWED_ORIGINS`: sites whose pages may call this API from a browser, besides its own.
+    pub allowed_origins: Vec<String>,
+    /// `CHECKOUT_DEADLINE_MS`: how long a request waits for a payment page before it is told to poll; 5000 unless set.
+    pub checkout_deadline: Duration,
+    /// `PURSER_MODE`: `test` or `live`; test unless set.
+    pub mode: Mode,
+    /// `MAX_CONNECTIONS`: open at once, further ones wait; 10000 unless set.
+    pub max_connections: usize,
+    /// Tells the time.
+    pub clock: Clock,
+}
+
+/// Which JSON Web Tokens are accepted.
+#[derive(Clone, Debug)]
+pub struct JwtConfig {
+    /// The secret of HS256.
+    pub secret: Secret,
+    /// Who must have issued them.
+    pub issuer: Option<String>,
+    /// Whom they must be meant for.
+    pub audience: Option<String>,
+}
+
+impl Config {
+    /// Reads the variables named at the fields.
+    ///
+    /// # Errors
+    /// The first one that is missing or wrong.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let stripe = "the signing secret of the Stripe webhook endpoint, whsec_…";
+        // Read once as a whole so that a missing one is told apart from an empty element.
+        config::required("STRIPE_WEBHOOK_SECRET", stripe)?;
+        let deadline_ms: u64 = config::parsed("CHECKOUT_DEADLINE_MS", 5_000)?;
+        Ok(Self {
+            connections: Connections::from_env()?,
+            address: config::parsed("API_ADDR", SocketAddr::from(([127, 0, 0, 1], 8080)))?,
+            public_url: origin("PUBLIC_URL", config::optional("PUBLIC_URL")?)?,
+            admin_api_key: config::secret("ADMIN_API_KEY", "the key that opens the admin API")?,
+            stripe_webhook_secrets: config::list("STRIPE_WEBHOOK_SECRET")?
+                .into_iter()
+                .filter_map(Secret::new)
+                .collect(),
+            jwt: jwt()?,
+            allowed_origins: config::list("ALLOWED_ORIGINS")?
+                .into_iter()
+                .map(|text| origin("ALLOWED_ORIGINS", Some(text)).map(Option::unwrap_or_default))
+                .collect::<Result<_, _>>()?,
+            checkout_deadline: Duration::from_millis(deadline_ms),
+            mode: config::parsed("PURSER_MODE", Mode::Test)?,
+            max_connections: config::parsed("MAX_CONNECTIONS", 10_000)?,
+            clock: Clock::system(),
+        })
+    }
+}
+
+fn jwt() -> Result<Option<JwtConfig>, ConfigError> {
+    let Some(text) = config::optional("JWT_HS256_SECRET")? else { return Ok(None) };
+    let secret = Secret::new(text).ok_or(ConfigError::Empty { name: "JWT_HS256_SECRET" })?;
+    // RFC 7518: a key shorter than the hash can be searched.
+    if secret.expose().len() < 32 {
+        let reason = "it must have at least 32 characters".to_owned();
+        return Err(ConfigError::Invalid { name: "JWT_HS256_SECRET", reason });
+    }
+    Ok(Some(JwtConfig {
+        secret,
+        issuer: config::optional("JWT_ISSUER")?,
+        audience: config::optional("JWT_AUDIENCE")?,
+    }))
+}
+
+fn origin(name: &'static str, text: Option<String>) -> Result<Option<String>, ConfigError> {
+    let Some(text) = text else { return Ok(None) };
+    let reason = "give scheme and host, such as https://shop.example.com".to_owned();
+    origin_of(&text).map(Some).ok_or(ConfigError::Invalid { name, reason })
+}

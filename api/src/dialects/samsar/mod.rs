@@ -1,0 +1,20 @@
+//! Samsar's credits API (`/v1/credits`, `/v1/credits/recharge`, `/v1/payment_status`, and the same under `/v2`).
+//!
+//! One credit costs one US cent. Any credential is accepted where Samsar has its API key; a missing or bad one is a
+//! 401. Bodies may be wrapped in `input`. Beyond Samsar: a payment page that takes long is answered with 202 and a
+//! `paymentId` to poll, and an `Idempotency-Key` makes a repeated recharge the same order.
+
+mod error;
+mod recharge;
+mod routes;
+mod status;
+mod types;
+
+use crate::routes::{Surface, is_under};
+
+/// Everything under `/v1` and `/v2`.
+pub(super) const SURFACE: Surface = Surface {
+    owns: |path| is_under(path, "/v1") || is_under(path, "/v2"),
+    routes: routes::all,
+    render: error::render,
+};

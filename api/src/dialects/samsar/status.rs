@@ -1,0 +1,141 @@
+//! How a payment stands, from our own record: ids of callers never reach the provider. A record that may be stale is
+//! refreshed in the background, for the next poll.
+
+use common::domain::payments::operations::take_check;
+use common::domain::payments::store::{customer, payment_by_id, payment_by_provider_id};
+use common::domain::payments::{Payment, Provider};
+use common::jobs::{AnyJob, VerifyPayment};
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use warp::http::StatusCode;
+
+use super::error::SamsarError;
+use super::routes::caller;
+use super::types::{self, Fields};
+use crate::Shared;
+use crate::http::{Call, Response, answer};
+
+/// Between two questions to the provider about one payment.
+const PAUSE: time::Duration = time::Duration::seconds(3);
+
+const SESSION: &[&str] = &[
+    "checkoutSessionId",
+    "checkout_session_id",
+    "sessionId",
+    "session_id",
+    "paymentSessionId",
+    "setupSessionId",
+    "setup_session_id",
+];
+const PAYMENT_INTENT: &[&str] = &["paymentIntentId", "payment_intent_id", "payment_intent"];
+const SETUP_INTENT: &[&str] = &["setupIntentId", "setup_intent_id", "setup_intent"];
+const PAYMENT: &[&str] = &["paymentId", "payment_id"];
+
+/// What the caller asks about.
+#[derive(Debug, PartialEq, Eq)]
+enum Asked {
+    Session(String),
+    PaymentIntent(String),
+    SetupIntent(String),
+    /// By our own id, for orders whose page is not open yet.
+    Payment(String),
+}
+
+pub(super) async fn payment_status(api: Shared, call: Call) -> Result<Response, SamsarError> {
+    let principal = caller(&api, &call).await?;
+    let fields = if call.method.is_safe() { Fields::default() } else { Fields::read(&call)? };
+    let asked = asked(&fields, &call).ok_or_else(|| {
+        SamsarError::bad_request("checkoutSessionId (or paymentIntentId/setupIntentId) is required.")
+    })?;
+    let mut connection = api.pool.acquire().await?;
+    let found = find(&mut connection, &asked).await?;
+    let own = found.as_ref().filter(|payment| payment.user_id == principal.user_id);
+    let Some(payment) = own else {
+        if customer(&mut connection, Provider::Stripe, principal.wallet_id).await?.is_none() {
+            return Err(SamsarError::new(StatusCode::NOT_FOUND, "Stripe customer not found for user."));
+        }
+        return Err(if found.is_some() { asked.foreign() } else { asked.unknown() });
+    };
+    let now = api.clock.now();
+    if payment.state.is_open()
+        && payment.provider_session.is_some()
+        && take_check(&mut connection, now, payment.id, PAUSE).await?
+    {
+        let job = AnyJob::from(VerifyPayment { payment_id: payment.id });
+        let publisher = api.publisher.clone();
+        tokio::spawn(async move {
+            if let Err(error) = publisher.publish(&job).await {
+                tracing::debug!(%error, "a payment is not refreshed now; a later poll asks again");
+            }
+        });
+    }
+    Ok(answer(StatusCode::OK, &asked.describe(payment)))
+}
+
+/// The first identifier, by kind and then by spelling, of the body and then of the query.
+fn asked(fields: &Fields, call: &Call) -> Option<Asked> {
+    let of = |names: &[&str]| {
+        let in_query = || names.iter().filter_map(|name| call.parameter(name)).find(|text| !text.is_empty());
+        fields.text(names).or_else(|| in_query().map(str::to_owned))
+    };
+    of(SESSION)
+        .map(Asked::Session)
+        .or_else(|| of(PAYMENT_INTENT).map(Asked::PaymentIntent))
+        .or_else(|| of(SETUP_INTENT).map(Asked::SetupIntent))
+        .or_else(|| of(PAYMENT).map(Asked::Payment))
+}
+
+async fn find(connection: &mut PgConnection, asked: &Asked) -> Result<Option<Payment>, sqlx::Error> {
+    Ok(match asked {
+        Asked::Session(id) => payment_by_provider_id(connection, id)
+            .await?
+            .filter(|payment| payment.provider_session.as_ref() == Some(id)),
+        Asked::PaymentIntent(id) => payment_by_provider_id(connection, id)
+            .await?
+            .filter(|payment| payment.provider_payment.as_ref() == Some(id)),
+        // No order has saved a card.
+        Asked::SetupIntent(_) => None,
+        Asked::Payment(id) => match id.parse() {
+            Ok(id) => payment_by_id(connection, id).await?,
+            Err(_) => None,
+        },
+    })
+}
+
+impl Asked {
+    fn foreign(&self) -> SamsarError {
+        let message = match self {
+            Self::Session(_) => "Checkout session does not belong to this user.",
+            Self::PaymentIntent(_) => "Payment intent does not belong to this user.",
+            Self::SetupIntent(_) => "Setup intent does not belong to this user.",
+            Self::Payment(_) => "Payment does not belong to this user.",
+        };
+        SamsarError::new(StatusCode::FORBIDDEN, message)
+    }
+
+    /// As Stripe words it.
+    fn unknown(&self) -> SamsarError {
+        let message = match self {
+            Self::Session(id) => format!("No such checkout.session: {id}"),
+            Self::PaymentIntent(id) => format!("No such payment_intent: '{id}'"),
+            Self::SetupIntent(id) => format!("No such setupintent: '{id}'"),
+            Self::Payment(id) => format!("No such payment: '{id}'"),
+        };
+        SamsarError::new(StatusCode::NOT_FOUND, message)
+    }
+
+    fn describe(&self, payment: &Payment) -> Value {
+        match self {
+            Self::Session(_) | Self::SetupIntent(_) => types::session_status(payment),
+            Self::PaymentIntent(_) => types::intent_status(payment),
+            Self::Payment(_) => {
+                let mut body = types::session_status(payment);
+                if let Some(body) = body.as_object_mut() {
+                    body.insert("paymentId".to_owned(), json!(payment.id));
+                    body.insert("url".to_owned(), json!(payment.checkout_url));
+                }
+                body
+            }
+        }
+    }
+}

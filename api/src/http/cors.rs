@@ -1,0 +1,121 @@
+//! Which sites' pages may call from a browser. The allowed origin is named in the answer, never `*`, because
+//! requests may carry cookies.
+
+use std::collections::HashSet;
+
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+
+use super::{Response, empty};
+
+/// Headers of answers that pages may read.
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("x-request-id, x-credits-remaining, x-credits-charged, location, retry-after");
+const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE, OPTIONS");
+const HEADERS: HeaderValue = HeaderValue::from_static(
+    "authorization, content-type, idempotency-key, prefer, x-session-token, x-request-id, api_key, \
+     x-language, x-timezone, x-platform, x-app-version",
+);
+
+/// The origins that may call.
+#[derive(Clone, Debug)]
+pub struct Origins {
+    allowed: HashSet<String>,
+}
+
+impl Origins {
+    /// The API's own origin and the configured ones.
+    pub fn new(own: String, others: &[String]) -> Self {
+        Self { allowed: others.iter().cloned().chain([own]).collect() }
+    }
+
+    /// Whether the request says that it comes from an allowed site.
+    pub fn allow(&self, headers: &HeaderMap) -> bool {
+        self.allowed_origin(headers).is_some()
+    }
+
+    fn allowed_origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+        let origin = headers.get(header::ORIGIN)?;
+        // Compared as sent: browsers write origins in one way only.
+        origin.to_str().is_ok_and(|text| self.allowed.contains(text)).then_some(origin)
+    }
+
+    /// The answer to a browser that asks what it may send; none when this is no such question.
+    pub(super) fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Response> {
+        if method != Method::OPTIONS || !headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+            return None;
+        }
+        let mut response = empty(StatusCode::NO_CONTENT);
+        if self.allow(headers) {
+            let out = response.headers_mut();
+            out.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+            out.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
+            out.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        }
+        Some(response)
+    }
+
+    /// Names the origin in the answer, if it is allowed.
+    pub(super) fn mark(&self, request: &HeaderMap, response: &mut Response) {
+        let out = response.headers_mut();
+        out.append(header::VARY, HeaderValue::from_static("origin"));
+        if let Some(origin) = self.allowed_origin(request) {
+            out.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            out.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            out.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        }
+    }
+}
+
+/// The origin of a URL that has nothing else in it (a final slash may follow), as browsers write it.
+pub fn origin_of(url: &str) -> Option<String> {
+    let uri: warp::http::Uri = url.parse().ok()?;
+    let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+    let plain = matches!(scheme, "http" | "https")
+        && !authority.as_str().contains('@')
+        && uri.path() == "/"
+        && uri.query().is_none();
+    let default_port = if scheme == "https" { 443 } else { 80 };
+    let host = authority.host().to_ascii_lowercase();
+    plain.then(|| match authority.port_u16() {
+        Some(port) if port != default_port => format!("{scheme}://{host}:{port}"),
+        _ => format!("{scheme}://{host}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn origins_are_written_as_browsers_do() {
+        assert_eq!(origin_of("https://Shop.Example.com:443/").as_deref(), Some("https://shop.example.com"));
+        assert_eq!(origin_of("http://localhost:3000").as_deref(), Some("http://localhost:3000"));
+        for text in
+            ["*", "null", "shop.example.com", "https://a@b", "https://a/b", "https://a/?b", "ftp://a", ""]
+        {
+            assert_eq!(origin_of(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_exact_origin_is_named() {
+        let origins = Origins::new("http://localhost:8080".to_owned(), &["https://a.example".to_owned()]);
+        for (origin, allowed) in [
+            ("https://a.example", true),
+            ("http://localhost:8080", true),
+            ("https://a.example.evil.com", false),
+            ("http://a.example", false),
+            ("null", false),
+        ] {
+            let mut request = HeaderMap::new();
+            request.insert(header::ORIGIN, origin.parse().unwrap());
+            let mut response = empty(StatusCode::OK);
+            origins.mark(&request, &mut response);
+            let named = response.headers().get(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+            assert_eq!(named.map(|value| value == origin), allowed.then_some(true), "{origin}");
+            assert_eq!(response.headers().get(header::VARY).unwrap(), "origin");
+        }
+        assert!(!origins.allow(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,91 @@
+//! Reading JSON bodies.
+
+use common::money::{AmountError, Credits};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use warp::http::{HeaderMap, header};
+
+use super::Call;
+
+/// Why a body cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// It says that it is something else.
+    #[error("The content type must be application/json.")]
+    ContentType,
+    /// It is no JSON.
+    #[error("The body is not valid JSON.")]
+    Syntax,
+    /// It is JSON, but not what is expected; the text says where.
+    #[error("{0}")]
+    Shape(String),
+}
+
+/// Reads the body as JSON. A missing content type is taken for JSON.
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Unreadable> {
+    if !says_json(&call.headers) {
+        return Err(Unreadable::ContentType);
+    }
+    serde_json::from_slice(&call.body).map_err(|error| {
+        if error.is_data() { Unreadable::Shape(error.to_string()) } else { Unreadable::Syntax }
+    })
+}
+
+/// As [`read`], where leaving the body out means the same as an empty object.
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn read_or_default<T: DeserializeOwned + Default>(call: &Call) -> Result<T, Unreadable> {
+    if call.body.is_empty() { Ok(T::default()) } else { read(call) }
+}
+
+/// The exact amount that a JSON number stands for.
+///
+/// # Errors
+/// [`AmountError`] when it is no number, also when it is a number in quotes, or has more than six decimals.
+pub fn credits(raw: &RawValue) -> Result<Credits, AmountError> {
+    raw.get().parse()
+}
+
+fn says_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return true };
+    let Ok(text) = value.to_str() else { return false };
+    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn amounts_come_from_the_text_of_the_number() {
+        let of = |text: &str| credits(&RawValue::from_string(text.to_owned()).unwrap());
+        assert_eq!(of("0.1"), Ok(Credits::from_millionths(100_000)));
+        // As a float this would lose its last digits.
+        assert_eq!(of("9007199254740.993001"), Err(AmountError::Overflow));
+        assert_eq!(of("9007199254.740993"), Ok(Credits::from_millionths(9_007_199_254_740_993)));
+        assert_eq!(of("0.0000001"), Err(AmountError::TooPrecise));
+        for text in ["\"5\"", "null", "true", "[1]", "{}"] {
+            assert_eq!(of(text), Err(AmountError::NotANumber), "{text}");
+        }
+    }
+
+    #[test]
+    fn content_types() {
+        let says = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, text.parse().unwrap());
+            says_json(&headers)
+        };
+        assert!(says("application/json") && says("Application/JSON; charset=utf-8"));
+        assert!(says("application/problem+json") && says_json(&HeaderMap::new()));
+        assert!(
+            !says("text/plain") && !says("application/jsonp") && !says("application/x-www-form-urlencoded")
+        );
+    }
+}

@@ -1,0 +1,152 @@
+//! What every API needs of HTTP: reading requests, answering with JSON, and what the server itself finds wrong.
+
+pub mod body;
+pub mod cors;
+pub mod json;
+pub mod server;
+mod service;
+
+use bytes::Bytes;
+use warp::filters::BoxedFilter;
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use warp::path::FullPath;
+use warp::{Filter, Rejection};
+
+use crate::Shared;
+
+/// An answer.
+pub type Response = warp::reply::Response;
+
+/// A route, or several: what can answer a request, or leaves it to others.
+pub type Route = BoxedFilter<(Response,)>;
+
+/// A request whose body has been read.
+#[derive(Debug)]
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// The path, as sent.
+    pub path: FullPath,
+    /// The query's pairs, decoded.
+    pub query: Vec<(String, String)>,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Call {
+    /// A header's text, if it is there and readable.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The first value of a query parameter.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Extracts the shared state and the request.
+pub fn call(api: &Shared) -> impl Filter<Extract = (Shared, Call), Error = Rejection> + Clone + use<> {
+    let api = Shared::clone(api);
+    warp::any()
+        .map(move || Shared::clone(&api))
+        .and(warp::method())
+        .and(warp::path::full())
+        .and(warp::query::<Vec<(String, String)>>())
+        .and(warp::header::headers_cloned())
+        .and(warp::body::bytes())
+        .map(|api, method, path, query, headers, body| (api, Call { method, path, query, headers, body }))
+        .untuple_one()
+}
+
+/// Turns what a handler returned into an answer, and names the route for the metrics.
+pub fn finish<E: Into<Response>>(
+    route: &'static str,
+) -> impl Fn(Result<Response, E>) -> Response + Clone + Send + Sync {
+    move |answer| {
+        let mut response = answer.unwrap_or_else(Into::into);
+        response.extensions_mut().insert(RouteName(route));
+        response
+    }
+}
+
+/// The first of the routes that answers. Those that are called most belong first.
+pub fn first_of(routes: impl IntoIterator<Item = Route, IntoIter: DoubleEndedIterator>) -> Route {
+    let nothing = warp::any().and_then(|| async { Err::<Response, _>(warp::reject::not_found()) }).boxed();
+    // Folded from the right: the first route is reached without going through the others.
+    routes.into_iter().rfold(nothing, |others, route| route.or(others).unify().boxed())
+}
+
+/// The name of a route, for metrics; travels with the answer.
+#[derive(Clone, Copy, Debug)]
+struct RouteName(&'static str);
+
+/// Why a request failed inside, for the log; travels with the answer and is not shown.
+#[derive(Clone, Debug)]
+struct Cause(String);
+
+/// What the server itself finds wrong with a request; each API says it in its own words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Nothing is at this path.
+    NotFound,
+    /// Something is at this path, but not for this method.
+    MethodNotAllowed,
+    /// The query or a needed header cannot be read.
+    BadRequest,
+    /// The body did not come in time.
+    Timeout,
+    /// The body is larger than accepted.
+    TooLarge,
+    /// We failed.
+    Internal,
+}
+
+impl Failure {
+    /// As HTTP says it.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// As people say it.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::NotFound => "There is nothing at this path.",
+            Self::MethodNotAllowed => "This path does not take this method.",
+            Self::BadRequest => "The request cannot be read.",
+            Self::Timeout => "The request body did not arrive in time.",
+            Self::TooLarge => "The request body is larger than 1 MiB.",
+            Self::Internal => "Something went wrong on our side.",
+        }
+    }
+}
+
+/// A JSON answer.
+pub fn answer(status: StatusCode, body: &serde_json::Value) -> Response {
+    let mut response = Response::new(body.to_string().into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// An answer without a body.
+pub fn empty(status: StatusCode) -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = status;
+    response
+}
+
+/// Says in the log why a request failed inside.
+pub fn with_cause(mut response: Response, cause: impl std::fmt::Display) -> Response {
+    response.extensions_mut().insert(Cause(cause.to_string()));
+    response
+}

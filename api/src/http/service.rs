@@ -1,0 +1,119 @@
+//! What happens around every request: its id, its body, cross-origin headers, failures in the words of the API that
+//! the path belongs to, metrics, and the log of what failed inside.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
+use uuid::Uuid;
+use warp::http::{HeaderMap, HeaderValue, Request};
+use warp::reject::{MethodNotAllowed, Rejection};
+use warp::{Filter, reject};
+
+use super::{Cause, Failure, Response, RouteName, body, empty};
+use crate::{Shared, routes};
+
+const REQUEST_ID: &str = "x-request-id";
+
+/// Answers requests.
+pub(super) struct Service {
+    api: Shared,
+    routes: Box<dyn Fn(Request<Full<Bytes>>) -> BoxFuture<'static, Response> + Send + Sync>,
+}
+
+impl Service {
+    pub(super) fn new(api: Shared) -> Self {
+        let routes = routes::all(&api).recover(failed).unify().boxed();
+        let routes = TowerToHyperService::new(warp::service(routes));
+        // The type of warp's service has no name that could be written here.
+        let routes = move |request| {
+            routes
+                .call(request)
+                .map(|answer| answer.unwrap_or_else(|never: Infallible| match never {}))
+                .boxed()
+        };
+        Self { api, routes: Box::new(routes) }
+    }
+
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response {
+        let started = Instant::now();
+        let (parts, incoming) = request.into_parts();
+        let id = request_id(&parts.headers);
+        // Upgrades take the headers away.
+        let (uri, method, headers) = (parts.uri.clone(), parts.method.clone(), parts.headers.clone());
+        let mut response = match self.api.origins.preflight(&method, &headers) {
+            Some(response) => response,
+            None => match body::read(incoming).await {
+                Ok(bytes) => self.dispatch(Request::from_parts(parts, Full::new(bytes))).await,
+                Err(failure) => failure_response(failure),
+            },
+        };
+        if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+            let extensions = std::mem::take(response.extensions_mut());
+            response = (routes::surface_of(uri.path()).render)(failure);
+            response.extensions_mut().extend(extensions);
+        }
+        let route = response.extensions_mut().remove::<RouteName>().map_or("none", |name| name.0);
+        let status = response.status();
+        if status.is_server_error() {
+            let cause = response.extensions_mut().remove::<Cause>().map(|cause| cause.0);
+            let cause = cause.as_deref().unwrap_or("none given");
+            tracing::warn!(%method, route, status = status.as_u16(), request_id = ?id, cause, "a request failed");
+        }
+        response.headers_mut().entry(REQUEST_ID).or_insert(id);
+        self.api.origins.mark(&headers, &mut response);
+        let status = status.as_str().to_owned();
+        metrics::counter!("purser_http_requests_total", "route" => route, "status" => status).increment(1);
+        metrics::histogram!("purser_http_request_seconds", "route" => route).record(started.elapsed());
+        response
+    }
+
+    async fn dispatch(&self, request: Request<Full<Bytes>>) -> Response {
+        match AssertUnwindSafe((self.routes)(request)).catch_unwind().await {
+            Ok(response) => response,
+            Err(_) => super::with_cause(failure_response(Failure::Internal), "the handler panicked"),
+        }
+    }
+}
+
+/// A failure on its way to the words of the path's API.
+fn failure_response(failure: Failure) -> Response {
+    let mut response = empty(failure.status());
+    response.extensions_mut().insert(failure);
+    response
+}
+
+async fn failed(rejection: Rejection) -> Result<Response, Infallible> {
+    let failure = if rejection.is_not_found() {
+        Failure::NotFound
+    } else if rejection.find::<MethodNotAllowed>().is_some() {
+        Failure::MethodNotAllowed
+    } else if rejection.find::<reject::InvalidQuery>().is_some()
+        || rejection.find::<reject::MissingHeader>().is_some()
+        || rejection.find::<reject::InvalidHeader>().is_some()
+    {
+        Failure::BadRequest
+    } else {
+        return Ok(super::with_cause(failure_response(Failure::Internal), format!("{rejection:?}")));
+    };
+    Ok(failure_response(failure))
+}
+
+/// The caller's id for this request, if it has one that can be repeated, or a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let given = headers.get(REQUEST_ID).filter(|value| {
+        (1..=128).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
+    });
+    match given {
+        Some(value) => value.clone(),
+        None => HeaderValue::from_str(&Uuid::now_v7().to_string())
+            .unwrap_or_else(|_| HeaderValue::from_static("none")),
+    }
+}

@@ -1,0 +1,162 @@
+//! Spending credits. The ledger is the record of what was done: a debit's cause is the caller's key, and the ledger
+//! never applies a cause twice.
+
+use common::domain::identity::{operations, rules};
+use common::domain::ledger::{Cause, Change, CounterAccount, Movement, Posted};
+use common::ids::{EntryId, OrganizationId, UserId, WalletId};
+use common::money::Credits;
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+use warp::Filter;
+use warp::http::StatusCode;
+
+use super::{ApiError, caller, idempotent};
+use crate::Shared;
+use crate::auth::Principal;
+use crate::http::{Call, Response, Route, answer, call, finish, json as body};
+
+/// POST /credits/consume
+pub(crate) fn route(api: &Shared) -> Route {
+    warp::path!("credits" / "consume")
+        .and(warp::post())
+        .and(call(api))
+        .then(consume)
+        .map(finish("/credits/consume"))
+        .boxed()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Consume {
+    credits: Box<RawValue>,
+    description: Option<String>,
+    #[serde(rename = "type")]
+    entry_type: Option<String>,
+    org_id: Option<OrganizationId>,
+}
+
+async fn consume(api: Shared, call: Call) -> Result<Response, ApiError> {
+    let principal = caller(&api, &call).await?;
+    let request: Consume = body::read(&call)?;
+    let amount = positive(&request.credits)?;
+    let description = checked_description(request.description)?;
+    let entry_type = checked_type(request.entry_type)?;
+    let wallet_id = wallet_to_spend(&api, &principal, request.org_id).await?;
+    let movement = Movement {
+        wallet_id,
+        cause: Cause { kind: "consume", id: cause(&principal.user_id, idempotent::key(&call)?) },
+        change: Change::Debit(amount),
+        counter_account: CounterAccount::Usage,
+        entry_type: entry_type.clone(),
+        description: description.clone(),
+    };
+    match api.spending.submit(movement).await.map_err(ApiError::unavailable)?? {
+        Posted::Done { entry_id: Some(entry), balance } => Ok(done(entry, balance)),
+        Posted::Done { entry_id: None, .. } => Err(ApiError::internal("a debit wrote no entry")),
+        Posted::Before {
+            entry_id,
+            wallet_id: wallet,
+            amount: moved,
+            entry_type: kind,
+            description: text,
+            balance,
+        } => {
+            let same = wallet == wallet_id
+                && moved.checked_neg() == Ok(amount)
+                && kind == entry_type
+                && text == description;
+            if same { Ok(done(entry_id, balance)) } else { Err(idempotent::reused()) }
+        }
+        Posted::Refused(refusal) => Err(refusal.into()),
+    }
+}
+
+fn done(entry: EntryId, balance: Credits) -> Response {
+    answer(StatusCode::OK, &json!({ "transactionId": entry, "balance": balance.to_json() }))
+}
+
+/// The caller's key, or one that is never used again.
+fn cause(user: &UserId, key: Option<&str>) -> String {
+    match key {
+        // The length keeps apart a user `a` with the key `b:c` and a user `a:b` with the key `c`.
+        Some(key) => format!("{}:{user}:{key}", user.as_str().len()),
+        None => Uuid::now_v7().to_string(),
+    }
+}
+
+/// The wallet that the caller wants to spend from, and may.
+pub(super) async fn wallet_to_spend(
+    api: &Shared,
+    principal: &Principal,
+    organization: Option<OrganizationId>,
+) -> Result<WalletId, ApiError> {
+    let Some(organization) = organization else { return Ok(principal.wallet_id) };
+    let membership = operations::membership(&api.pool, &principal.user_id, organization)
+        .await?
+        .ok_or_else(|| ApiError::not_found("There is no such organization."))?;
+    if !rules::may_spend(membership.role) {
+        let message = "Your role in this organization may not spend its credits.";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message));
+    }
+    Ok(membership.wallet_id)
+}
+
+/// A positive amount.
+pub(super) fn positive(raw: &RawValue) -> Result<Credits, ApiError> {
+    let amount = body::credits(raw)?;
+    if amount.is_positive() {
+        Ok(amount)
+    } else {
+        Err(ApiError::bad_request("invalid_credits", "credits must be positive"))
+    }
+}
+
+/// A description that can be stored and shown.
+pub(super) fn checked_description(text: Option<String>) -> Result<Option<String>, ApiError> {
+    let fits = |text: &String| {
+        text.chars().count() <= 500 && !text.chars().any(|letter| letter.is_control() && letter != '\n')
+    };
+    if text.as_ref().is_none_or(fits) {
+        Ok(text)
+    } else {
+        let message = "description must have at most 500 characters and no control characters";
+        Err(ApiError::bad_request("invalid_request", message))
+    }
+}
+
+fn checked_type(text: Option<String>) -> Result<String, ApiError> {
+    let Some(text) = text else { return Ok("usage".to_owned()) };
+    let fits = (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+    if fits {
+        Ok(text)
+    } else {
+        let message = "type must have 1 to 64 letters, digits, _, . or -";
+        Err(ApiError::bad_request("invalid_request", message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn keys_of_different_users_never_meet() {
+        let user = |id: &str| UserId::try_from(id.to_owned()).unwrap();
+        assert_eq!(cause(&user("a"), Some("k")), cause(&user("a"), Some("k")));
+        assert_ne!(cause(&user("a"), Some("b:c")), cause(&user("a:b"), Some("c")));
+        assert_ne!(cause(&user("a"), None), cause(&user("a"), None));
+    }
+
+    #[test]
+    fn texts_that_the_database_refuses_are_refused_first() {
+        assert!(checked_description(Some("a\0b".to_owned())).is_err());
+        assert!(checked_description(Some("x".repeat(501))).is_err());
+        assert!(checked_description(Some("é\n".repeat(250))).is_ok());
+        assert!(checked_type(Some("a b".to_owned())).is_err() && checked_type(Some(String::new())).is_err());
+        assert_eq!(checked_type(None).ok().as_deref(), Some("usage"));
+    }
+}

@@ -1,0 +1,124 @@
+//! Live events of the caller's wallets, as a WebSocket and as server-sent events.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use futures::stream::Stream;
+use futures::{SinkExt, StreamExt};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use warp::Filter;
+use warp::ws::{Message, WebSocket, Ws};
+
+use super::{ApiError, caller};
+use crate::Shared;
+use crate::auth::Principal;
+use crate::http::{Call, Response, Route, call, finish, first_of};
+use crate::realtime::{End, Subscription};
+use common::domain::identity::operations;
+
+/// Between signs of life; below the minute after which proxies give up.
+const HEARTBEAT: Duration = Duration::from_secs(25);
+/// A client that does not take a message for this long is gone.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// Clients have nothing to say but pings and closing.
+const INCOMING_BYTES: usize = 4 * 1024;
+
+pub(super) fn routes(api: &Shared) -> Route {
+    first_of([socket_route(api, false), socket_route(api, true), events_route(api)])
+}
+
+/// GET /ws, GET /api/ws
+fn socket_route(api: &Shared, under_api: bool) -> Route {
+    let path = if under_api { warp::path!("api" / "ws").boxed() } else { warp::path!("ws").boxed() };
+    path.and(warp::ws()).and(call(api)).then(socket).map(finish("/ws")).boxed()
+}
+
+/// GET /events
+fn events_route(api: &Shared) -> Route {
+    let path = warp::path!("events").and(warp::get()).and(call(api));
+    path.then(events).map(finish("/events")).boxed()
+}
+
+async fn socket(ws: Ws, api: Shared, call: Call) -> Result<Response, ApiError> {
+    let principal = api.auth.listener(&call.headers, &api.origins).await?;
+    let subscription = subscribe(&api, &principal).await?;
+    let ws = ws.max_message_size(INCOMING_BYTES).max_frame_size(INCOMING_BYTES);
+    let upgrade = ws.on_upgrade(move |socket| push(socket, subscription));
+    Ok(warp::reply::Reply::into_response(upgrade))
+}
+
+async fn events(api: Shared, call: Call) -> Result<Response, ApiError> {
+    let principal = caller(&api, &call).await?;
+    let subscription = subscribe(&api, &principal).await?;
+    Ok(warp::reply::Reply::into_response(warp::sse::reply(as_events(subscription))))
+}
+
+async fn subscribe(api: &Shared, principal: &Principal) -> Result<Subscription, ApiError> {
+    let wallets = operations::wallets_visible(&api.pool, &principal.user_id).await?;
+    let left = principal.expires_at.map(|at| at - api.clock.now());
+    // What is negative has just expired.
+    let left = left.map(|left| Duration::try_from(left).unwrap_or(Duration::ZERO));
+    Ok(api.hub.subscribe(wallets, principal.credential, left))
+}
+
+fn as_events(
+    subscription: Subscription,
+) -> impl Stream<Item = Result<warp::sse::Event, Infallible>> + Send + Sync + 'static {
+    let first = futures::stream::iter([Ok(warp::sse::Event::default().comment("connected"))]);
+    let notices = futures::stream::unfold(Some(subscription), async |subscription| {
+        let mut subscription = subscription?;
+        let event = warp::sse::Event::default();
+        let event = match timeout(HEARTBEAT, subscription.next()).await {
+            Ok(Ok(notice)) => event.event(notice.kind.clone()).data(notice.text.clone()),
+            Ok(Err(end)) => return Some((Ok(event.event("stream.closed").data(end.as_json())), None)),
+            Err(_) => event.comment("alive"),
+        };
+        Some((Ok(event), Some(subscription)))
+    });
+    first.chain(notices)
+}
+
+/// Sends what the wallets' watchers are told until the client leaves or its time is up.
+async fn push(socket: WebSocket, mut subscription: Subscription) {
+    let (mut outgoing, mut incoming) = socket.split();
+    let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut heard = true;
+    loop {
+        let message = tokio::select! {
+            notice = subscription.next() => match notice {
+                Ok(notice) => Message::text(notice.text.clone()),
+                Err(end) => {
+                    let close = Message::close_with(close_code(end), end.as_str());
+                    let _closing = timeout(SEND_TIMEOUT, outgoing.send(close)).await;
+                    return;
+                }
+            },
+            message = incoming.next() => match message {
+                Some(Ok(message)) if !message.is_close() => { heard = true; continue }
+                _ => return,
+            },
+            _ = heartbeat.tick() => {
+                // The last ping was not answered.
+                if !heard { return }
+                heard = false;
+                Message::ping(Vec::new())
+            }
+        };
+        match timeout(SEND_TIMEOUT, outgoing.send(message)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return,
+        }
+    }
+}
+
+fn close_code(end: End) -> u16 {
+    match end {
+        // Policy violation: the credential no longer counts.
+        End::Expired | End::Revoked => 1008,
+        // Try again later.
+        End::TooSlow => 1013,
+        // Going away.
+        End::Stopping => 1001,
+    }
+}

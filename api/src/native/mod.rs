@@ -1,0 +1,74 @@
+//! Purser's own API: administration, spending, holds, live events, health. camelCase; errors are
+//! `{"error":{"code","message"}}`; every POST takes an `Idempotency-Key`.
+
+mod admin;
+mod catalog;
+pub(crate) mod consume;
+mod error;
+mod health;
+mod holds;
+mod idempotent;
+mod live;
+pub(crate) mod spending;
+
+use warp::http::StatusCode;
+
+pub(crate) use error::ApiError;
+
+use crate::Shared;
+use crate::auth::Principal;
+use crate::http::{Call, Failure, Response, Route, first_of};
+use crate::routes::Surface;
+
+/// The native API owns every path that no other API owns.
+pub(crate) static SURFACE: Surface = Surface { owns: |_| true, routes, render };
+
+fn routes(api: &Shared) -> Route {
+    first_of([
+        holds::routes(api),
+        live::routes(api),
+        admin::routes(api),
+        catalog::routes(api),
+        health::routes(api),
+    ])
+}
+
+fn render(failure: Failure) -> Response {
+    let code = match failure {
+        Failure::NotFound => "not_found",
+        Failure::MethodNotAllowed => "method_not_allowed",
+        Failure::BadRequest => "bad_request",
+        Failure::Timeout => "request_timeout",
+        Failure::TooLarge => "body_too_large",
+        Failure::Internal => "internal",
+    };
+    ApiError::new(failure.status(), code, failure.message()).into()
+}
+
+/// The user who calls.
+async fn caller(api: &Shared, call: &Call) -> Result<Principal, ApiError> {
+    Ok(api.auth.caller(&call.method, &call.headers, &api.origins).await?)
+}
+
+/// Who calls the admin API: the configured key, or a user with the admin role.
+async fn admin(api: &Shared, call: &Call) -> Result<Admin, ApiError> {
+    if api.auth.is_admin_key(&call.headers) {
+        return Ok(Admin { scope: "admin".to_owned() });
+    }
+    let principal = caller(api, call).await?;
+    if !principal.is_admin {
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", "This needs the admin role."));
+    }
+    Ok(Admin { scope: user_scope(&principal) })
+}
+
+/// Someone who may administrate.
+struct Admin {
+    /// Whose idempotency keys are used.
+    scope: String,
+}
+
+/// Whose idempotency keys a user uses.
+fn user_scope(principal: &Principal) -> String {
+    format!("user:{}", principal.user_id)
+}

@@ -1,0 +1,67 @@
+//! Debits, grouped: concurrent requests share a transaction, as databases group commits. When a group fails, each of
+//! its debits is tried alone, so that none is refused for another's sake.
+
+use common::clock::Clock;
+use common::domain::ledger::operations::post;
+use common::domain::ledger::{Movement, Posted};
+use common::group::{Group, GroupLimits};
+use sqlx::PgPool;
+
+use super::ApiError;
+
+/// Debits in one transaction at the most, and transactions at once. Two keep the disk busy; more would only wait for
+/// each other's locks.
+const LIMITS: GroupLimits = GroupLimits { size: 128, concurrency: 2 };
+
+/// What a debit led to.
+pub(crate) type Debited = Result<Posted, ApiError>;
+
+/// Takes debits.
+pub(crate) type Spending = Group<Movement, Debited>;
+
+/// Starts the grouping task.
+pub(crate) fn start(pool: PgPool, clock: Clock) -> Spending {
+    Group::start(LIMITS, move |movements: Vec<Movement>| {
+        let (pool, clock) = (pool.clone(), clock.clone());
+        async move {
+            match together(&pool, &clock, &movements).await {
+                Ok(posted) => posted.into_iter().map(Ok).collect(),
+                Err(error) if movements.len() > 1 && !is_outage(&error) => {
+                    tracing::warn!(%error, debits = movements.len(), "a group of debits failed; trying each alone");
+                    one_by_one(&pool, &clock, movements).await
+                }
+                Err(error) => {
+                    let message = error.to_string();
+                    let first = std::iter::once(Err(ApiError::from(error)));
+                    first
+                        .chain(movements.iter().skip(1).map(|_| Err(ApiError::unavailable(&message))))
+                        .collect()
+                }
+            }
+        }
+    })
+}
+
+async fn together(pool: &PgPool, clock: &Clock, movements: &[Movement]) -> Result<Vec<Posted>, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    let posted = post(&mut transaction, clock.now(), movements).await?;
+    transaction.commit().await?;
+    Ok(posted)
+}
+
+async fn one_by_one(pool: &PgPool, clock: &Clock, movements: Vec<Movement>) -> Vec<Debited> {
+    let mut answers = Vec::with_capacity(movements.len());
+    for movement in movements {
+        let posted = together(pool, clock, std::slice::from_ref(&movement)).await;
+        answers.push(match posted {
+            Ok(mut posted) => posted.pop().ok_or_else(|| ApiError::internal("a debit had no outcome")),
+            Err(error) => Err(error.into()),
+        });
+    }
+    answers
+}
+
+/// Whether the database is away, so that trying each alone would only take longer to fail.
+fn is_outage(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_))
+}

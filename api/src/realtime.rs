@@ -1,0 +1,276 @@
+//! Brings live messages to the connections that may see them. Each connection has a bounded buffer; one that does
+//! not keep up is ended and told to connect again, rather than holding others up.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use common::domain::identity::credentials::CredentialHash;
+use common::ids::WalletId;
+use common::messaging::Live;
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::Authenticator;
+
+/// Messages that wait for a slow client before it is dropped.
+const BUFFER: usize = 64;
+
+/// Knows all subscriptions. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Hub {
+    watchers: Arc<Mutex<Watchers>>,
+}
+
+#[derive(Default)]
+struct Watchers {
+    next: u64,
+    all: HashMap<u64, Watcher>,
+    by_wallet: HashMap<WalletId, Vec<u64>>,
+    stopped: bool,
+}
+
+struct Watcher {
+    wallets: Vec<WalletId>,
+    credential: CredentialHash,
+    notices: mpsc::Sender<Arc<Notice>>,
+    end: watch::Sender<Option<End>>,
+}
+
+/// Something that happened to a wallet.
+#[derive(Debug)]
+pub(crate) struct Notice {
+    /// What.
+    pub(crate) kind: String,
+    /// The JSON that is sent.
+    pub(crate) text: String,
+}
+
+/// Why a subscription ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The credential's time is up.
+    Expired,
+    /// The credential was withdrawn.
+    Revoked,
+    /// The client does not keep up.
+    TooSlow,
+    /// The process stops.
+    Stopping,
+}
+
+impl End {
+    /// A word for the client.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Expired => "credential_expired",
+            Self::Revoked => "credential_revoked",
+            Self::TooSlow => "too_slow_reconnect",
+            Self::Stopping => "stopping_reconnect",
+        }
+    }
+
+    /// The word in an object, as events are.
+    pub(crate) fn as_json(self) -> String {
+        serde_json::json!({ "type": "stream.closed", "reason": self.as_str() }).to_string()
+    }
+}
+
+/// What a connection receives. Dropping it ends the subscription.
+pub(crate) struct Subscription {
+    id: u64,
+    hub: Hub,
+    notices: mpsc::Receiver<Arc<Notice>>,
+    end: watch::Receiver<Option<End>>,
+    expires: Option<Instant>,
+}
+
+impl Hub {
+    /// Starts forwarding.
+    pub(crate) fn start(
+        live: broadcast::Receiver<Arc<Live>>,
+        auth: Authenticator,
+        stop: CancellationToken,
+    ) -> Self {
+        let hub = Self { watchers: Arc::default() };
+        tokio::spawn(hub.clone().forward(live, auth, stop));
+        hub
+    }
+
+    /// Watches wallets until the credential's time, `left` from now, is up.
+    pub(crate) fn subscribe(
+        &self,
+        wallets: Vec<WalletId>,
+        credential: CredentialHash,
+        left: Option<Duration>,
+    ) -> Subscription {
+        let (notices, receiver) = mpsc::channel(BUFFER);
+        let mut watchers = self.lock();
+        let (end, ended) = watch::channel(watchers.stopped.then_some(End::Stopping));
+        let id = watchers.next;
+        watchers.next = id.wrapping_add(1);
+        for wallet in &wallets {
+            watchers.by_wallet.entry(*wallet).or_default().push(id);
+        }
+        watchers.all.insert(id, Watcher { wallets, credential, notices, end });
+        metrics::gauge!("purser_live_connections").set(metric(watchers.all.len()));
+        let expires = left.and_then(|left| Instant::now().checked_add(left));
+        Subscription { id, hub: self.clone(), notices: receiver, end: ended, expires }
+    }
+
+    async fn forward(
+        self,
+        mut live: broadcast::Receiver<Arc<Live>>,
+        auth: Authenticator,
+        stop: CancellationToken,
+    ) {
+        loop {
+            let message = tokio::select! {
+                message = live.recv() => message,
+                () = stop.cancelled() => Err(RecvError::Closed),
+            };
+            match message.as_deref() {
+                Ok(Live::Notice { wallet_id, body }) => self.notify(*wallet_id, body),
+                Ok(Live::CredentialRevoked { key_hash }) => {
+                    if let Some(credential) = CredentialHash::from_hex(key_hash) {
+                        auth.forget(credential).await;
+                        self.end(End::Revoked, |watcher| watcher.credential == credential);
+                    }
+                }
+                // A withdrawal may be among what was missed, and so may notices: everyone starts anew.
+                Err(RecvError::Lagged(_)) => {
+                    auth.forget_all();
+                    self.end(End::TooSlow, |_| true);
+                }
+                Err(RecvError::Closed) => {
+                    self.lock().stopped = true;
+                    self.end(End::Stopping, |_| true);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn notify(&self, wallet: WalletId, body: &serde_json::Value) {
+        let watchers = self.lock();
+        let Some(ids) = watchers.by_wallet.get(&wallet) else { return };
+        let kind = body.get("type").and_then(serde_json::Value::as_str).unwrap_or("message");
+        let notice = Arc::new(Notice { kind: kind.to_owned(), text: body.to_string() });
+        for watcher in ids.iter().filter_map(|id| watchers.all.get(id)) {
+            if watcher.notices.try_send(Arc::clone(&notice)).is_err() {
+                watcher.end.send_replace(Some(End::TooSlow));
+            }
+        }
+    }
+
+    fn end(&self, why: End, of: impl Fn(&Watcher) -> bool) {
+        for watcher in self.lock().all.values().filter(|watcher| of(watcher)) {
+            watcher.end.send_replace(Some(why));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Watchers> {
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Subscription {
+    /// The next notice.
+    ///
+    /// # Errors
+    /// The reason why there will be none.
+    pub(crate) async fn next(&mut self) -> Result<Arc<Notice>, End> {
+        let Self { notices, end, expires, .. } = self;
+        let expiry = async {
+            match expires {
+                Some(at) => sleep_until(*at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            ended = end.wait_for(Option::is_some) => {
+                Err(ended.ok().and_then(|end| *end).unwrap_or(End::Stopping))
+            }
+            () = expiry => Err(End::Expired),
+            notice = notices.recv() => notice.ok_or(End::Stopping),
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut watchers = self.hub.lock();
+        let Some(watcher) = watchers.all.remove(&self.id) else { return };
+        for wallet in watcher.wallets {
+            if let Some(ids) = watchers.by_wallet.get_mut(&wallet) {
+                ids.retain(|id| *id != self.id);
+                if ids.is_empty() {
+                    watchers.by_wallet.remove(&wallet);
+                }
+            }
+        }
+        metrics::gauge!("purser_live_connections").set(metric(watchers.all.len()));
+    }
+}
+
+/// Metrics are floats; a count of connections fits.
+fn metric(count: usize) -> f64 {
+    u32::try_from(count).unwrap_or(u32::MAX).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn hub() -> Hub {
+        Hub { watchers: Arc::default() }
+    }
+
+    fn credential(text: &str) -> CredentialHash {
+        CredentialHash::of(text)
+    }
+
+    #[tokio::test]
+    async fn only_those_who_may_see_a_wallet_are_told() {
+        let (hub, mine, theirs) = (hub(), WalletId::new(), WalletId::new());
+        let mut me = hub.subscribe(vec![mine], credential("a"), None);
+        let mut they = hub.subscribe(vec![theirs], credential("b"), None);
+        hub.notify(mine, &json!({ "type": "credits.added", "credits": 5 }));
+        hub.notify(theirs, &json!({ "type": "balance.low" }));
+        assert_eq!(me.next().await.ok().map(|notice| notice.kind.clone()).as_deref(), Some("credits.added"));
+        assert_eq!(they.next().await.ok().map(|notice| notice.kind.clone()).as_deref(), Some("balance.low"));
+    }
+
+    #[tokio::test]
+    async fn a_slow_client_is_ended_and_others_are_not() {
+        let (hub, wallet) = (hub(), WalletId::new());
+        let mut slow = hub.subscribe(vec![wallet], credential("a"), None);
+        for _ in 0..=BUFFER {
+            hub.notify(wallet, &json!({ "type": "credits.added" }));
+        }
+        let mut quick = hub.subscribe(vec![wallet], credential("a"), None);
+        assert_eq!(slow.next().await.err(), Some(End::TooSlow));
+        drop(slow);
+        hub.notify(wallet, &json!({ "type": "credits.added" }));
+        assert!(quick.next().await.is_ok());
+        drop(quick);
+        assert!(hub.lock().all.is_empty() && hub.lock().by_wallet.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_subscription_ends_with_its_credential() {
+        let (hub, wallet) = (hub(), WalletId::new());
+        let mut short = hub.subscribe(vec![wallet], credential("a"), Some(Duration::from_secs(60)));
+        assert_eq!(short.next().await.err(), Some(End::Expired));
+        let mut revoked = hub.subscribe(vec![wallet], credential("a"), None);
+        let mut kept = hub.subscribe(vec![wallet], credential("b"), None);
+        hub.end(End::Revoked, |watcher| watcher.credential == credential("a"));
+        hub.notify(wallet, &json!({ "type": "credits.added" }));
+        assert_eq!(revoked.next().await.err(), Some(End::Revoked));
+        assert!(kept.next().await.is_ok());
+    }
+}

@@ -1,0 +1,115 @@
+//! Webhooks of payment providers: verified, published, and only then acknowledged. An acknowledgement means that
+//! the broker has the event on disk; without one the provider sends it again. The database is not involved, so
+//! webhooks are accepted while it is down.
+
+mod stripe;
+
+use common::group::{Group, GroupLimits};
+use common::jobs::{AnyJob, ProviderEvent, ReceiveEvents};
+use common::messaging::{PublishError, Publisher};
+use serde_json::json;
+use warp::http::StatusCode;
+
+use crate::http::{Failure, Response, answer};
+use crate::routes::Surface;
+
+/// Whether the broker has an event.
+pub type Kept = Result<(), PublishError>;
+
+/// Events that come together share a message, up to this many.
+const SHARE: usize = 32;
+/// A message gets no further event once it has this many bytes; far below what brokers accept.
+const MESSAGE_BYTES: usize = 256 * 1024;
+/// Messages on their way at once.
+const CONCURRENCY: usize = 4;
+
+/// The paths at which webhooks arrive, each in the words of the API that it belongs to.
+pub(crate) static SURFACES: &[Surface] = &[
+    Surface {
+        owns: |path| path == stripe::TIMEPROOF_PATH,
+        routes: stripe::timeproof,
+        render: |failure: Failure| timeproof_error(failure.status(), failure.message()),
+    },
+    Surface {
+        owns: |path| path == stripe::BILLING_PATH,
+        routes: stripe::billing,
+        render: |failure: Failure| billing_error(failure.status(), failure.message()),
+    },
+];
+
+/// Starts the task through which events are published in groups.
+pub(crate) fn intake(publisher: Publisher) -> Group<ProviderEvent, Kept> {
+    let limits = GroupLimits { size: SHARE, concurrency: CONCURRENCY };
+    Group::start(limits, move |events: Vec<ProviderEvent>| {
+        let publisher = publisher.clone();
+        async move {
+            let messages = into_messages(events);
+            let published = futures::future::join_all(messages.into_iter().map(async |events| {
+                let count = events.len();
+                let kept = publisher.publish(&AnyJob::from(ReceiveEvents { events })).await;
+                std::iter::repeat_n(kept, count)
+            }));
+            published.await.into_iter().flatten().collect()
+        }
+    })
+}
+
+/// Splits events into messages of moderate size, in their order.
+fn into_messages(events: Vec<ProviderEvent>) -> Vec<Vec<ProviderEvent>> {
+    let mut messages: Vec<Vec<ProviderEvent>> = Vec::new();
+    let mut bytes = MESSAGE_BYTES;
+    for event in events {
+        if bytes >= MESSAGE_BYTES {
+            messages.push(Vec::new());
+            bytes = 0;
+        }
+        bytes = bytes.saturating_add(event.body.get().len());
+        if let Some(message) = messages.last_mut() {
+            message.push(event);
+        }
+    }
+    messages
+}
+
+/// An error as the TimeProof API words it.
+fn timeproof_error(status: StatusCode, message: &str) -> Response {
+    answer(status, &json!({ "error": message }))
+}
+
+/// An error as the Billing API words it.
+fn billing_error(status: StatusCode, message: &str) -> Response {
+    let code = match status {
+        StatusCode::BAD_REQUEST => "BAD_REQUEST",
+        StatusCode::NOT_FOUND => "NOT_FOUND",
+        StatusCode::METHOD_NOT_ALLOWED => "METHOD_NOT_ALLOWED",
+        StatusCode::REQUEST_TIMEOUT => "REQUEST_TIMEOUT",
+        StatusCode::PAYLOAD_TOO_LARGE => "PAYLOAD_TOO_LARGE",
+        StatusCode::SERVICE_UNAVAILABLE => "UNAVAILABLE",
+        _ => "INTERNAL_ERROR",
+    };
+    answer(status, &json!({ "success": false, "error": { "code": code, "message": message } }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use common::domain::payments::Provider;
+    use serde_json::value::RawValue;
+
+    #[test]
+    fn large_events_do_not_pile_up_in_one_message() {
+        let event = |bytes: usize| ProviderEvent {
+            provider: Provider::Stripe,
+            received_at: time::macros::datetime!(2026-11-21 08:00:00 UTC),
+            body: RawValue::from_string(format!("\"{}\"", "x".repeat(bytes))).unwrap(),
+        };
+        let sizes = |events: Vec<usize>| -> Vec<usize> {
+            into_messages(events.into_iter().map(event).collect()).iter().map(Vec::len).collect()
+        };
+        assert_eq!(sizes(vec![2_000; 32]), [32]);
+        assert_eq!(sizes(vec![1_000_000; 3]), [1, 1, 1]);
+        assert_eq!(sizes(vec![100_000; 7]), [3, 3, 1]);
+        assert!(sizes(Vec::new()).is_empty());
+    }
+}
