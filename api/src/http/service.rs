@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use uuid::Uuid;
-use warp::http::{HeaderMap, HeaderValue, Request};
+use warp::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use warp::reject::{MethodNotAllowed, Rejection};
 use warp::{Filter, reject};
 
@@ -25,6 +26,7 @@ const REQUEST_ID: &str = "x-request-id";
 /// Answers requests.
 pub(super) struct Service {
     api: Shared,
+    outages: OncePerSecond,
     routes: Box<dyn Fn(Request<Full<Bytes>>) -> BoxFuture<'static, Response> + Send + Sync>,
 }
 
@@ -39,7 +41,7 @@ impl Service {
                 .map(|answer| answer.unwrap_or_else(|never: Infallible| match never {}))
                 .boxed()
         };
-        Self { api, routes: Box::new(routes) }
+        Self { api, outages: OncePerSecond::default(), routes: Box::new(routes) }
     }
 
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Response {
@@ -62,9 +64,9 @@ impl Service {
         }
         let route = response.extensions_mut().remove::<RouteName>().map_or("none", |name| name.0);
         let status = response.status();
-        if status.is_server_error() {
-            let cause = response.extensions_mut().remove::<Cause>().map(|cause| cause.0);
-            let cause = cause.as_deref().unwrap_or("none given");
+        if let Some(Cause(cause)) = response.extensions_mut().remove::<Cause>()
+            && (status == StatusCode::INTERNAL_SERVER_ERROR || self.outages.may_log())
+        {
             tracing::warn!(%method, route, status = status.as_u16(), request_id = ?id, cause, "a request failed");
         }
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
@@ -80,6 +82,25 @@ impl Service {
             Ok(response) => response,
             Err(_) => super::with_cause(failure_response(Failure::Internal), "the handler panicked"),
         }
+    }
+}
+
+/// Keeps an outage, in which every request fails for the same reason, from flooding the log.
+struct OncePerSecond {
+    start: Instant,
+    last: AtomicU64,
+}
+
+impl Default for OncePerSecond {
+    fn default() -> Self {
+        Self { start: Instant::now(), last: AtomicU64::new(u64::MAX) }
+    }
+}
+
+impl OncePerSecond {
+    fn may_log(&self) -> bool {
+        let second = self.start.elapsed().as_secs();
+        self.last.swap(second, Ordering::Relaxed) != second
     }
 }
 
