@@ -18,7 +18,7 @@ use warp::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use warp::reject::{MethodNotAllowed, Rejection};
 use warp::{Filter, reject};
 
-use super::{Cause, Failure, Response, RouteName, body, empty};
+use super::{Cause, Failure, Response, RouteName, body, cors, empty};
 use crate::{Shared, routes};
 
 const REQUEST_ID: &str = "x-request-id";
@@ -48,9 +48,9 @@ impl Service {
         let started = Instant::now();
         let (parts, incoming) = request.into_parts();
         let id = request_id(&parts.headers);
-        // Upgrades take the headers away.
-        let (uri, method, headers) = (parts.uri.clone(), parts.method.clone(), parts.headers.clone());
-        let mut response = match self.api.origins.preflight(&method, &headers) {
+        let origin = self.api.origins.allowed_origin(&parts.headers).cloned();
+        let (uri, method) = (parts.uri.clone(), parts.method.clone());
+        let mut response = match cors::preflight(&method, &parts.headers, origin.as_ref()) {
             Some(response) => response,
             None => match body::read(incoming).await {
                 Ok(bytes) => self.dispatch(Request::from_parts(parts, Full::new(bytes))).await,
@@ -70,7 +70,7 @@ impl Service {
             tracing::warn!(%method, route, status = status.as_u16(), request_id = ?id, cause, "a request failed");
         }
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
-        self.api.origins.mark(&headers, &mut response);
+        cors::mark(origin, &mut response);
         let status = status.as_str().to_owned();
         metrics::counter!("purser_http_requests_total", "route" => route, "status" => status).increment(1);
         metrics::histogram!("purser_http_request_seconds", "route" => route).record(started.elapsed());
