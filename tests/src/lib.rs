@@ -1,1 +1,11 @@
-//! Harness.
+//! The harness: private servers and whole systems for tests, benchmarks and `cargo dev`.
+
+pub mod client;
+pub mod dev;
+pub mod queues;
+mod run;
+pub mod system;
+pub mod world;
+
+pub use run::{directory, private_servers, servers};
+pub use world::World;

@@ -67,8 +67,8 @@ fn authenticate(secret_key: Option<&str>, request: &Request) -> Result<(), ApiEr
     };
     if key.is_empty() {
         return Err(ApiError::unauthorized(
-            "You did not provide an API key. You need to provide your API key in the Authorization header, using \
-             Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
+            "You did not provide an API key. You need to provide your API key in the Authorization \
+             header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
         ));
     }
     let accepted = match secret_key {
@@ -101,7 +101,9 @@ fn admit(world: &mut World, request: &Request, request_id: &str, route: &str) ->
         world.requests.of(route).faulted += 1;
     }
     match fault {
-        CallFault::TooManyRequests => return Admission::Answer(failure(&ApiError::rate_limited(), request_id)),
+        CallFault::TooManyRequests => {
+            return Admission::Answer(failure(&ApiError::rate_limited(), request_id));
+        }
         CallFault::ServerError { stored: false } => {
             return Admission::Answer(failure(&ApiError::server_error(), request_id));
         }

@@ -2,7 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A clock that can be moved. Signatures of webhooks use real time, since receivers check them against theirs.
+/// A clock that can be moved. Signatures of webhooks use real time, since receivers compare them with
+/// their own.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     shift_seconds: i64,

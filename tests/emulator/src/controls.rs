@@ -147,8 +147,7 @@ fn event(world: &mut World, method: &str, segments: &[&str], body: &Value, reque
             Ok(with_deliveries(world, &event))
         }
         ("POST", [_, id, "resend"]) => {
-            let endpoints =
-                events::resend(world, id).ok_or_else(|| ApiError::no_such("event", id))?;
+            let endpoints = events::resend(world, id).ok_or_else(|| ApiError::no_such("event", id))?;
             Ok(json!({ "event": id, "endpoints": endpoints }))
         }
         _ => Err(unknown(method, segments)),
@@ -190,7 +189,9 @@ fn authenticate(world: &mut World, method: &str, segments: &[&str], body: &Value
         }
         ("POST", ["setup_intents", id, "authenticate"]) => {
             let succeeded = required_flag(body, "succeeded")?;
-            if let setup_intents::Outcome::Declined(error) = setup_intents::authenticate(world, id, succeeded)? {
+            if let setup_intents::Outcome::Declined(error) =
+                setup_intents::authenticate(world, id, succeeded)?
+            {
                 return Err(error);
             }
             Ok(visible(world.stripe.store.find("seti", id)?))

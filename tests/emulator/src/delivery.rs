@@ -92,11 +92,8 @@ impl Deliveries {
         let dropped = faults.drops();
         let duplicated = faults.duplicates_delivery();
         let held = faults.reorders();
-        let delay = if faults.delays() {
-            Duration::from_millis(faults.knobs.delay_ms)
-        } else {
-            Duration::ZERO
-        };
+        let delay =
+            if faults.delays() { Duration::from_millis(faults.knobs.delay_ms) } else { Duration::ZERO };
         if dropped {
             self.open_record(event_id, &to, "event", DeliveryState::Dropped);
             return;
@@ -175,11 +172,12 @@ pub(crate) async fn dispatch(
     shutdown: CancellationToken,
 ) {
     let mut held: Vec<Outgoing> = Vec::new();
+    let mut release_at = tokio::time::Instant::now();
     loop {
         let received = tokio::select! {
             () = shutdown.cancelled() => return,
             received = queue.recv() => received,
-            () = tokio::time::sleep(LONGEST_HOLD), if !held.is_empty() => {
+            () = tokio::time::sleep_until(release_at), if !held.is_empty() => {
                 for late in held.drain(..) {
                     start(&emulator, late, Vec::new(), &shutdown);
                 }
@@ -188,6 +186,9 @@ pub(crate) async fn dispatch(
         };
         let Some(outgoing) = received else { return };
         if outgoing.held {
+            if held.is_empty() {
+                release_at = tokio::time::Instant::now() + LONGEST_HOLD;
+            }
             held.push(outgoing);
         } else {
             start(&emulator, outgoing, std::mem::take(&mut held), &shutdown);

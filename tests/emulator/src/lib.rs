@@ -27,8 +27,8 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-pub use self::config::{Config, DEFAULT_API_VERSION};
 use self::config::Arguments;
+pub use self::config::{Config, DEFAULT_API_VERSION};
 use self::world::Emulator;
 
 /// How often the clock is looked at while nobody asks for anything.

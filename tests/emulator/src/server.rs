@@ -84,8 +84,7 @@ impl Reply {
     }
 
     fn into_http(self) -> Response<Full<Bytes>> {
-        let mut response =
-            Response::builder().status(self.status).header("content-type", self.content_type);
+        let mut response = Response::builder().status(self.status).header("content-type", self.content_type);
         for (name, value) in self.headers {
             response = response.header(name, value);
         }
@@ -169,9 +168,10 @@ async fn answer(emulator: &Emulator, request: Request) -> Reply {
 async fn read(request: HttpRequest<Incoming>) -> Option<Request> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, LARGEST_BODY).collect().await.ok()?.to_bytes();
-    let headers = head.headers.iter().filter_map(|(name, value)| {
-        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-    });
+    let headers = head
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
     Some(Request {
         method: head.method.as_str().to_owned(),
         path: head.uri.path().to_owned(),

@@ -76,6 +76,7 @@ impl Emulator {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         stripe::timers::run_due(&mut world);
         let result = act(&mut world);
+        stripe::timers::run_due(&mut world);
         for outgoing in world.deliveries.take_outbox() {
             // Sending fails only while shutting down, when nobody waits for events any more.
             self.outgoing.send(outgoing).ok();

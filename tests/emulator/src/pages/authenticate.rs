@@ -11,7 +11,9 @@ use crate::stripe::store::{prefix_of, text};
 use crate::world::World;
 
 fn intent<'a>(world: &'a World, id: &str) -> Option<&'a Value> {
-    prefix_of(id).filter(|prefix| matches!(*prefix, "pi" | "seti")).and_then(|prefix| world.stripe.store.get(prefix, id))
+    prefix_of(id)
+        .filter(|prefix| matches!(*prefix, "pi" | "seti"))
+        .and_then(|prefix| world.stripe.store.get(prefix, id))
 }
 
 pub(crate) fn show(world: &World, id: &str) -> Reply {

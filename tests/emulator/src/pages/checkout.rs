@@ -85,7 +85,10 @@ fn summary(session: &Value) -> String {
         html.push_str("<p class=soft>Save a card</p><p class=amount>Nothing to pay now</p></section>");
         return html;
     }
-    html.push_str(&format!("<p class=soft>Pay</p><p class=amount>{}</p><ul class=lines>", escape(&amount(session))));
+    html.push_str(&format!(
+        "<p class=soft>Pay</p><p class=amount>{}</p><ul class=lines>",
+        escape(&amount(session))
+    ));
     for line in session["_lines"].as_array().into_iter().flatten() {
         let currency = text(line, "currency").unwrap_or("usd");
         let recurring = match text(&line["price"]["recurring"], "interval") {
@@ -117,9 +120,8 @@ fn form(world: &World, session: &Value, typed: &Form, error: Option<&ApiError>) 
             value("email")
         ),
     };
-    let error = error.map_or(String::new(), |error| {
-        format!("<p class=error role=alert>{}</p>", escape(error.message()))
-    });
+    let error = error
+        .map_or(String::new(), |error| format!("<p class=error role=alert>{}</p>", escape(error.message())));
     let (later, button) = match text(session, "mode") {
         Some("setup") => ("", "Save card".to_owned()),
         Some("subscription") => ("", format!("Subscribe · {}", amount(session))),
@@ -133,7 +135,8 @@ fn form(world: &World, session: &Value, typed: &Form, error: Option<&ApiError>) 
         "<main>{}<section class=panel><h1>Payment details</h1>{error}<form method=post>{email}{later}\
          <label>Card number<input type=text name=card inputmode=numeric autocomplete=cc-number \
          placeholder=\"4242 4242 4242 4242\" value=\"{}\"></label><div class=pair>\
-         <label>Expiry<input type=text name=expiry autocomplete=cc-exp placeholder=\"12 / 34\" value=\"{}\"></label>\
+         <label>Expiry<input type=text name=expiry autocomplete=cc-exp placeholder=\"12 / 34\" \
+         value=\"{}\"></label>\
          <label>CVC<input type=text name=cvc autocomplete=cc-csc placeholder=123></label></div>\
          <label>Name on card<input type=text name=name autocomplete=cc-name value=\"{}\"></label>\
          <button name=action value=pay>{}</button></form>\
@@ -148,7 +151,8 @@ fn form(world: &World, session: &Value, typed: &Form, error: Option<&ApiError>) 
     page("Checkout", &body)
 }
 
-const BANK_CHOICE: &str = "<div class=choice><label><input type=radio name=method value=card checked> Card</label>\
+const BANK_CHOICE: &str = "<div class=choice>\
+    <label><input type=radio name=method value=card checked> Card</label>\
     <label><input type=radio name=method value=bank> Bank debit (decided later)</label></div>";
 
 fn question(session: &Value) -> String {
@@ -166,16 +170,14 @@ fn question(session: &Value) -> String {
 }
 
 fn completed(session: &Value) -> String {
-    let onward = pay::success_url(session).map_or(String::new(), |url| {
-        format!("<p><a href=\"{}\">Continue</a></p>", escape(&url))
-    });
+    let onward = pay::success_url(session)
+        .map_or(String::new(), |url| format!("<p><a href=\"{}\">Continue</a></p>", escape(&url)));
     card_page("All done", &format!("<p>This checkout session is complete.</p>{onward}"))
 }
 
 fn expired(session: &Value) -> String {
-    let back = text(session, "cancel_url").map_or(String::new(), |url| {
-        format!("<p><a href=\"{}\">Return to the shop</a></p>", escape(url))
-    });
+    let back = text(session, "cancel_url")
+        .map_or(String::new(), |url| format!("<p><a href=\"{}\">Return to the shop</a></p>", escape(url)));
     let message = "<p>You have waited too long, or the shop withdrew the offer. Nothing was charged.</p>";
     card_page("This session has expired", &format!("{message}{back}"))
 }

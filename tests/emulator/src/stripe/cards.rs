@@ -124,18 +124,9 @@ const CARDS: [(&str, Card); 30] = [
     ("jcb", plain("3566002020360505", "jcb")),
     ("chargeDeclined", refused("4000000000000002", GENERIC)),
     ("chargeDeclinedInsufficientFunds", refused("4000000000009995", NO_FUNDS)),
-    (
-        "chargeDeclinedLostCard",
-        refused("4000000000009987", declined("lost_card", "do_not_try_again")),
-    ),
-    (
-        "chargeDeclinedStolenCard",
-        refused("4000000000009979", declined("stolen_card", "do_not_try_again")),
-    ),
-    (
-        "chargeDeclinedFraudulent",
-        refused("4100000000000019", declined("fraudulent", "do_not_try_again")),
-    ),
+    ("chargeDeclinedLostCard", refused("4000000000009987", declined("lost_card", "do_not_try_again"))),
+    ("chargeDeclinedStolenCard", refused("4000000000009979", declined("stolen_card", "do_not_try_again"))),
+    ("chargeDeclinedFraudulent", refused("4100000000000019", declined("fraudulent", "do_not_try_again"))),
     ("chargeDeclinedExpiredCard", refused("4000000000000069", EXPIRED)),
     ("chargeDeclinedIncorrectCvc", refused("4000000000000127", WRONG_CVC)),
     ("chargeDeclinedProcessingError", refused("4000000000000119", PROCESSING)),
@@ -144,10 +135,7 @@ const CARDS: [(&str, Card); 30] = [
         "chargeDeclinedVelocityLimitExceeded",
         refused("4000000000006975", declined("card_velocity_exceeded", "try_again_later")),
     ),
-    (
-        "chargeCustomerFail",
-        Card { number: "4000000000000341", decline: Some(GENERIC), ..PLAIN },
-    ),
+    ("chargeCustomerFail", Card { number: "4000000000000341", decline: Some(GENERIC), ..PLAIN }),
     ("threeDSecure2Required", authenticated("4000000000003220", Authentication::Always)),
     ("authenticationRequiredOnSetup", authenticated("4000002500003155", Authentication::UnlessSetUp)),
     ("authenticationRequired", authenticated("4000002760003184", Authentication::Always)),
@@ -267,6 +255,8 @@ impl Card {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
     use super::*;
 
     #[test]

@@ -7,6 +7,7 @@ use super::errors::Answer;
 use super::events::{emit, emit_change};
 use super::listing::{agrees, page, search};
 use super::store::{integer, new_id, owned, text, visible};
+use super::timers::Timer;
 use super::{Call, disputes, payment_methods};
 use crate::world::World;
 
@@ -81,7 +82,7 @@ pub(crate) fn create(world: &mut World, intent: &Value, method_id: &str, verdict
     world.stripe.store.insert("ch", charge.clone());
     emit(world, event, &charge);
     if matches!(verdict, Verdict::Captured) {
-        play_aftermath(world, &id);
+        schedule_follow_up(world, &id);
     }
     id
 }
@@ -118,7 +119,7 @@ pub(crate) fn capture(world: &mut World, id: &str, amount: i64) {
         stored.clone_from(&charge);
     }
     emit(world, "charge.captured", &charge);
-    play_aftermath(world, id);
+    schedule_follow_up(world, id);
 }
 
 fn mark_captured(world: &mut World, charge: &mut Value, amount: i64) {
@@ -172,7 +173,13 @@ pub(crate) fn balance_transaction(
     id
 }
 
-fn play_aftermath(world: &mut World, id: &str) {
+/// What follows a charge comes after everything that the payment itself tells.
+fn schedule_follow_up(world: &mut World, id: &str) {
+    world.stripe.timers.after(&world.clock, 0, Timer::ChargeFollowedUp(id.to_owned()));
+}
+
+/// Does what the test card of a charge stands for.
+pub(crate) fn follow_up(world: &mut World, id: &str) {
     let charge = world.stripe.store.copy("ch", id);
     let method = world.stripe.store.copy("pm", text(&charge, "payment_method").unwrap_or_default());
     match payment_methods::card_of(&method).aftermath {
@@ -184,7 +191,8 @@ fn play_aftermath(world: &mut World, id: &str) {
         }
         Aftermath::EarlyFraudWarning => {
             let warning = json!({
-                "id": new_id("issfr"), "object": "radar.early_fraud_warning", "actionable": true, "charge": id,
+                "id": new_id("issfr"), "object": "radar.early_fraud_warning", "actionable": true,
+                "charge": id,
                 "created": world.clock.now(), "fraud_type": "misc", "livemode": false,
                 "payment_intent": charge["payment_intent"],
             });

@@ -10,8 +10,9 @@ use super::store::{flag, new_id, random_text, text, visible};
 use super::{Call, payment_methods};
 use crate::world::World;
 
-const WRITABLE: &str = "address balance business_name cash_balance default_source description email \
-    individual_name invoice_prefix invoice_settings metadata name next_invoice_sequence payment_method phone \
+const WRITABLE: &str = "\
+    address balance business_name cash_balance default_source description email individual_name \
+    invoice_prefix invoice_settings metadata name next_invoice_sequence payment_method phone \
     preferred_locales shipping source tax tax_exempt tax_id_data test_clock validate";
 
 pub(crate) fn route(world: &mut World, call: &Call<'_>) -> Answer {
@@ -152,8 +153,8 @@ fn update(world: &mut World, call: &Call<'_>, id: &str) -> Answer {
         let owner = world.stripe.store.named_by("invoice_settings[default_payment_method]", "pm", method)?;
         if text(owner, "customer") != Some(id) {
             let message = format!(
-                "The customer does not have a payment method with the ID {method}. The payment method must be \
-                 attached to the customer."
+                "The customer does not have a payment method with the ID {method}. The payment method \
+                 must be attached to the customer."
             );
             return Err(ApiError::invalid(message)
                 .code("resource_missing")

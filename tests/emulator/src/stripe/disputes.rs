@@ -11,12 +11,14 @@ use crate::world::World;
 
 /// What Stripe takes for a dispute, in minor units.
 const DISPUTE_FEE: i64 = 1500;
-const EVIDENCE: &str = "access_activity_log billing_address cancellation_policy cancellation_policy_disclosure \
-    cancellation_rebuttal customer_communication customer_email_address customer_name customer_purchase_ip \
-    customer_signature duplicate_charge_documentation duplicate_charge_explanation duplicate_charge_id \
-    product_description receipt refund_policy refund_policy_disclosure refund_refusal_explanation service_date \
-    service_documentation shipping_address shipping_carrier shipping_date shipping_documentation \
-    shipping_tracking_number uncategorized_file uncategorized_text";
+const EVIDENCE: &str = "\
+    access_activity_log billing_address cancellation_policy cancellation_policy_disclosure \
+    cancellation_rebuttal customer_communication customer_email_address customer_name \
+    customer_purchase_ip customer_signature duplicate_charge_documentation \
+    duplicate_charge_explanation duplicate_charge_id product_description receipt refund_policy \
+    refund_policy_disclosure refund_refusal_explanation service_date service_documentation \
+    shipping_address shipping_carrier shipping_date shipping_documentation shipping_tracking_number \
+    uncategorized_file uncategorized_text";
 
 pub(crate) fn route(world: &mut World, call: &Call<'_>) -> Answer {
     match (call.method, &call.segments[1..]) {
@@ -76,6 +78,7 @@ fn build(world: &World, id: &str, charge: &Value, (amount, reason, inquiry): (i6
         EVIDENCE.split_whitespace().map(|field| (field.to_owned(), Value::Null)).collect();
     evidence.insert("enhanced_evidence".into(), json!({}));
     evidence.insert("customer_email_address".into(), charge["billing_details"]["email"].clone());
+    let brand = &charge["payment_method_details"]["card"]["brand"];
     json!({
         "id": id,
         "object": "dispute",
@@ -95,7 +98,7 @@ fn build(world: &World, id: &str, charge: &Value, (amount, reason, inquiry): (i6
         "metadata": {},
         "payment_intent": charge["payment_intent"],
         "payment_method_details": { "type": "card", "card": {
-            "brand": charge["payment_method_details"]["card"]["brand"], "case_type": "chargeback",
+            "brand": brand, "case_type": if inquiry { "inquiry" } else { "chargeback" }, "network": brand,
             "network_reason_code": "10.4",
         } },
         "reason": reason,

@@ -31,7 +31,12 @@ pub(crate) struct Stored {
 
 impl Keys {
     /// Starts a request under a key: `Some` is the answer to replay, `None` means it is to be executed.
-    pub(crate) fn start(&mut self, key: &str, fingerprint: &str, now: i64) -> Result<Option<Stored>, ApiError> {
+    pub(crate) fn start(
+        &mut self,
+        key: &str,
+        fingerprint: &str,
+        now: i64,
+    ) -> Result<Option<Stored>, ApiError> {
         if key.is_empty() || key.len() > LONGEST_KEY {
             let message = "Idempotency keys must be between 1 and 255 characters long.";
             return Err(ApiError::invalid(message));
@@ -63,6 +68,8 @@ impl Keys {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
     use super::*;
 
     fn stored(status: u16) -> Stored {

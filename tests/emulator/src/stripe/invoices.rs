@@ -390,8 +390,7 @@ pub(crate) fn charge(world: &mut World, id: &str, method: Option<&str>, reason: 
     world.stripe.store.change("in", id, [("_intent", intent.as_str().into())]);
     let outcome = match method {
         Some(method) => {
-            let terms =
-                Terms { method: Some(method.to_owned()), off_session: true, ..Terms::default() };
+            let terms = Terms { method: Some(method.to_owned()), off_session: true, ..Terms::default() };
             confirm::charge(world, &intent, &terms)
         }
         None => Outcome::Declined(ApiError::invalid(

@@ -9,12 +9,7 @@ use super::store::{flag, text, visible};
 use crate::world::World;
 
 /// A page of the objects of a kind that match, the newest first.
-pub(crate) fn page(
-    world: &World,
-    call: &Call<'_>,
-    prefix: &str,
-    matches: impl Fn(&Value) -> bool,
-) -> Answer {
+pub(crate) fn page(world: &World, call: &Call<'_>, prefix: &str, matches: impl Fn(&Value) -> bool) -> Answer {
     let created = created_range(&call.params)?;
     let rows = world.stripe.store.newest_first(prefix);
     let rows = rows.filter(|row| !flag(row, "_deleted") && created(row) && matches(row));
@@ -97,12 +92,13 @@ pub(crate) fn agrees(filter: Option<&String>, row: &Value, field: &str) -> bool 
 pub(crate) fn search(world: &World, call: &Call<'_>, prefix: &str) -> Answer {
     call.params.only("limit page query")?;
     let query = call.params.required_text("query")?;
-    let clauses = parse_query(&query).ok_or_else(|| {
-        ApiError::invalid("We were unable to parse your search query.").param("query")
-    })?;
-    let rows = world.stripe.store.newest_first(prefix).filter(|row| {
-        !flag(row, "_deleted") && clauses.iter().all(|clause| clause.holds(row))
-    });
+    let clauses = parse_query(&query)
+        .ok_or_else(|| ApiError::invalid("We were unable to parse your search query.").param("query"))?;
+    let rows = world
+        .stripe
+        .store
+        .newest_first(prefix)
+        .filter(|row| !flag(row, "_deleted") && clauses.iter().all(|clause| clause.holds(row)));
     let page = cut(rows, &call.params, &call.path())?;
     Ok(json!({
         "object": "search_result", "data": page["data"], "has_more": page["has_more"],

@@ -110,8 +110,7 @@ fn balance_transactions(world: &World, call: &Call<'_>) -> Answer {
             let source = call.params.text("source")?;
             let kind = call.params.text("type")?;
             listing::page(world, call, "txn", |row| {
-                listing::agrees(source.as_ref(), row, "source")
-                    && listing::agrees(kind.as_ref(), row, "type")
+                listing::agrees(source.as_ref(), row, "source") && listing::agrees(kind.as_ref(), row, "type")
             })
         }
         ("GET", [id]) => Ok(visible(world.stripe.store.find("txn", id)?)),
@@ -145,8 +144,7 @@ fn balance(world: &World, call: &Call<'_>) -> Answer {
 /// `previous_attributes` of an update: the fields that were different before.
 pub(crate) fn changed_fields(before: &Value, after: &Value) -> Value {
     let (Some(before), Some(after)) = (before.as_object(), after.as_object()) else { return json!({}) };
-    let changed = before.iter().filter(|(field, value)| {
-        !field.starts_with('_') && after.get(*field) != Some(value)
-    });
+    let changed =
+        before.iter().filter(|(field, value)| !field.starts_with('_') && after.get(*field) != Some(value));
     changed.map(|(field, value)| (field.clone(), value.clone())).collect::<Map<_, _>>().into()
 }

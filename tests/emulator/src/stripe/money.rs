@@ -2,12 +2,13 @@
 
 use super::errors::{Answer, ApiError};
 
-const CURRENCIES: &str = "usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd \
-    bwp byn bzd cad cdf chf clp cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gnf gtq \
-    gyd hkd hnl hrk htg huf idr ils inr isk jmd jod jpy kes kgs khr kmf krw kwd kyd kzt lak lbp lkr lrd lsl mad \
-    mdl mga mkd mmk mnt mop mur mvr mwk mxn myr mzn nad ngn nio nok npr nzd omr pab pen pgk php pkr pln pyg qar \
-    ron rsd rub rwf sar sbd scr sek sgd shp sle sos srd std szl thb tjs tnd top try ttd twd tzs uah ugx uyu uzs \
-    vnd vuv wst xaf xcd xof xpf yer zar zmw";
+const CURRENCIES: &str = "\
+    usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd bwp byn \
+    bzd cad cdf chf clp cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gnf \
+    gtq gyd hkd hnl hrk htg huf idr ils inr isk jmd jod jpy kes kgs khr kmf krw kwd kyd kzt lak lbp \
+    lkr lrd lsl mad mdl mga mkd mmk mnt mop mur mvr mwk mxn myr mzn nad ngn nio nok npr nzd omr pab \
+    pen pgk php pkr pln pyg qar ron rsd rub rwf sar sbd scr sek sgd shp sle sos srd std szl thb tjs \
+    tnd top try ttd twd tzs uah ugx uyu uzs vnd vuv wst xaf xcd xof xpf yer zar zmw";
 const WITHOUT_MINOR_UNITS: &str = "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf";
 
 /// The least that can be charged, in minor units.
@@ -20,7 +21,8 @@ pub(crate) fn currency(code: &str) -> Answer<String> {
     if CURRENCIES.split_whitespace().any(|known| known == lower) {
         return Ok(lower);
     }
-    let message = format!("Invalid currency: {code}. Stripe currently supports these currencies: {CURRENCIES}");
+    let message =
+        format!("Invalid currency: {code}. Stripe currently supports these currencies: {CURRENCIES}");
     Err(ApiError::invalid(message).param("currency"))
 }
 
@@ -46,11 +48,8 @@ pub(crate) fn written(amount: i64, currency: &str) -> String {
     let sign = if amount < 0 { "-" } else { "" };
     let amount = amount.unsigned_abs();
     let whole_only = WITHOUT_MINOR_UNITS.split_whitespace().any(|known| known == currency);
-    let number = if whole_only {
-        grouped(amount)
-    } else {
-        format!("{}.{:02}", grouped(amount / 100), amount % 100)
-    };
+    let number =
+        if whole_only { grouped(amount) } else { format!("{}.{:02}", grouped(amount / 100), amount % 100) };
     match currency {
         "usd" => format!("{sign}${number}"),
         "eur" => format!("{sign}€{number}"),
@@ -73,6 +72,8 @@ fn grouped(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
     use super::*;
 
     #[test]

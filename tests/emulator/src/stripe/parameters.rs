@@ -145,7 +145,11 @@ impl Params {
     /// The elements of an array of objects, in order.
     pub(crate) fn elements(&self, field: &str) -> Answer<Vec<Self>> {
         let Some(array) = self.nested(field)? else { return Ok(Vec::new()) };
-        array.in_order().into_iter().map(|index| array.nested(&index).map(Option::unwrap_or_default)).collect()
+        array
+            .in_order()
+            .into_iter()
+            .map(|index| array.nested(&index).map(Option::unwrap_or_default))
+            .collect()
     }
 
     /// The elements of an array of texts, in order.
@@ -283,6 +287,8 @@ pub(crate) fn percent_decode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
     use super::*;
 
     #[test]

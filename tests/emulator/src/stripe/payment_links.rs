@@ -12,12 +12,14 @@ use super::sessions::lines;
 use super::store::{flag, new_id, owned, text, visible};
 use crate::world::World;
 
-const WRITABLE: &str = "active after_completion allow_promotion_codes application_fee_amount \
-    application_fee_percent automatic_tax billing_address_collection consent_collection currency custom_fields \
-    custom_text customer_creation inactive_message invoice_creation line_items managed_payments metadata \
+const WRITABLE: &str = "\
+    active after_completion allow_promotion_codes application_fee_amount application_fee_percent \
+    automatic_tax billing_address_collection consent_collection currency custom_fields custom_text \
+    customer_creation inactive_message invoice_creation line_items managed_payments metadata \
     name_collection on_behalf_of optional_items payment_intent_data payment_method_collection \
     payment_method_options payment_method_types phone_number_collection restrictions \
-    shipping_address_collection shipping_options submit_type subscription_data tax_id_collection transfer_data";
+    shipping_address_collection shipping_options submit_type subscription_data tax_id_collection \
+    transfer_data";
 
 pub(crate) fn route(world: &mut World, call: &Call<'_>) -> Answer {
     match (call.method, &call.segments[1..]) {
@@ -66,7 +68,8 @@ fn create(world: &mut World, params: &Params) -> Answer {
         "currency": currency,
         "custom_fields": [],
         "custom_text": {
-            "after_submit": null, "shipping_address": null, "submit": null, "terms_of_service_acceptance": null,
+            "after_submit": null, "shipping_address": null, "submit": null,
+            "terms_of_service_acceptance": null,
         },
         "customer_creation": if mode == "payment" { "if_required" } else { "always" },
         "inactive_message": null,
@@ -182,6 +185,7 @@ pub(crate) fn visit(world: &mut World, id: &str, visit: Visit) -> Answer {
         ui_mode: "hosted_page".to_owned(),
         return_url: Value::Null,
         locale: Value::Null,
+        allowed_types: Value::Null,
         submit_type: Value::Null,
         payment_link: id.into(),
         payment_data: link["payment_intent_data"].clone(),

@@ -160,8 +160,9 @@ pub(crate) fn check_attachable(world: &World, id: &str) -> Answer<()> {
     }
 }
 
-pub(crate) const USED_UP: &str = "This PaymentMethod was previously used without being attached to a Customer or \
-    was detached from a Customer, and may not be used again.";
+pub(crate) const USED_UP: &str = "\
+    This PaymentMethod was previously used without being attached to a Customer or was detached from \
+    a Customer, and may not be used again.";
 
 /// Attaches without asking the bank.
 pub(crate) fn attach(world: &mut World, id: &str, customer: &str) {
@@ -173,7 +174,8 @@ pub(crate) fn attach(world: &mut World, id: &str, customer: &str) {
 fn detach(world: &mut World, id: &str) -> Answer {
     let before = world.stripe.store.find("pm", id)?.clone();
     let Some(customer) = text(&before, "customer") else {
-        let message = "The payment method you provided is not attached to a customer so detachment is impossible.";
+        let message =
+            "The payment method you provided is not attached to a customer so detachment is impossible.";
         return Err(ApiError::invalid(message));
     };
     world.stripe.store.change("pm", id, [("customer", Value::Null), ("_used_up", true.into())]);

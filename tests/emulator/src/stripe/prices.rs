@@ -29,9 +29,7 @@ fn create(world: &mut World, params: &Params) -> Answer {
          unit_amount unit_amount_decimal",
     )?;
     let product = match (params.text("product")?, params.nested("product_data")?) {
-        (Some(product), None) => {
-            owned(world.stripe.store.named_by("product", "prod", &product)?, "id")
-        }
+        (Some(product), None) => owned(world.stripe.store.named_by("product", "prod", &product)?, "id"),
         (None, Some(data)) => {
             let product = products::create_inline(world, &data)?;
             let listed = [("active", true.into()), ("_inline", false.into())];

@@ -10,8 +10,9 @@ use super::store::{flag, new_id, owned, text, visible};
 use super::{Call, prices};
 use crate::world::World;
 
-const WRITABLE: &str = "active default_price default_price_data description id images marketing_features metadata \
-    name package_dimensions shippable statement_descriptor tax_code tax_details type unit_label url";
+const WRITABLE: &str = "\
+    active default_price default_price_data description id images marketing_features metadata name \
+    package_dimensions shippable statement_descriptor tax_code tax_details type unit_label url";
 
 pub(crate) fn route(world: &mut World, call: &Call<'_>) -> Answer {
     match (call.method, &call.segments[1..]) {

@@ -23,8 +23,7 @@ pub(crate) fn route(world: &mut World, call: &Call<'_>) -> Answer {
             let charge = call.params.text("charge")?;
             let intent = call.params.text("payment_intent")?;
             page(world, call, "re", |refund| {
-                agrees(charge.as_ref(), refund, "charge")
-                    && agrees(intent.as_ref(), refund, "payment_intent")
+                agrees(charge.as_ref(), refund, "charge") && agrees(intent.as_ref(), refund, "payment_intent")
             })
         }
         ("GET", [id]) => Ok(visible(world.stripe.store.find("re", id)?)),
@@ -195,8 +194,7 @@ pub(crate) fn settle(world: &mut World, id: &str, succeeded: bool) -> bool {
         ("pending" | "succeeded", false) => {
             let amount = integer(&before, "amount");
             let currency = owned(&before, "currency");
-            let transaction =
-                charges::balance_transaction(world, id, "refund_failure", amount, 0, &currency);
+            let transaction = charges::balance_transaction(world, id, "refund_failure", amount, 0, &currency);
             world.stripe.store.change(
                 "re",
                 id,

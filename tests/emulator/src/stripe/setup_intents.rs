@@ -12,9 +12,10 @@ use super::store::{new_id, owned, random_text, text, visible};
 use super::{Call, customers, payment_methods};
 use crate::world::World;
 
-const CREATE: &str = "allowed_payment_method_types attach_to_self automatic_payment_methods confirm \
-    confirmation_token customer customer_account description excluded_payment_method_types flow_directions \
-    mandate_data metadata on_behalf_of payment_method payment_method_configuration payment_method_data \
+const CREATE: &str = "\
+    allowed_payment_method_types attach_to_self automatic_payment_methods confirm confirmation_token \
+    customer customer_account description excluded_payment_method_types flow_directions mandate_data \
+    metadata on_behalf_of payment_method payment_method_configuration payment_method_data \
     payment_method_options return_url single_use usage use_stripe_sdk";
 
 pub(crate) fn route(world: &mut World, call: &Call<'_>) -> Answer {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{refunds, sessions, subscriptions};
+use super::{charges, refunds, sessions, subscriptions};
 use crate::clock::Clock;
 use crate::world::World;
 
@@ -11,6 +11,8 @@ use crate::world::World;
 pub(crate) enum Timer {
     SessionExpires(String),
     RefundSettles(String),
+    /// The test card of a charge has a sequel, such as a dispute.
+    ChargeFollowedUp(String),
     /// The current period of a subscription is over.
     PeriodEnds(String),
     /// An unpaid invoice of a subscription is tried again.
@@ -46,6 +48,7 @@ pub(crate) fn run_due(world: &mut World) {
     while let Some(timer) = world.stripe.timers.next_due(world.clock.now()) {
         match timer {
             Timer::SessionExpires(id) => sessions::expire_when_due(world, &id),
+            Timer::ChargeFollowedUp(id) => charges::follow_up(world, &id),
             Timer::RefundSettles(id) => refunds::settle_by_card(world, &id),
             Timer::PeriodEnds(id) => subscriptions::end_period(world, &id),
             Timer::InvoiceRetry(id) => subscriptions::retry_invoice(world, &id),

@@ -29,9 +29,8 @@ pub(crate) fn listening(world: &World, kind: &str) -> Vec<Listener> {
     let listens = |endpoint: &&Value| {
         let patterns = endpoint["enabled_events"].as_array();
         let patterns = patterns.into_iter().flatten().filter_map(Value::as_str);
-        !flag(endpoint, "_deleted")
-            && text(endpoint, "status") == Some("enabled")
-            && { patterns }.any(|pattern| matches_type(pattern, kind))
+        !flag(endpoint, "_deleted") && text(endpoint, "status") == Some("enabled") && { patterns }
+            .any(|pattern| matches_type(pattern, kind))
     };
     let endpoints = world.stripe.store.newest_first("we").filter(listens);
     endpoints

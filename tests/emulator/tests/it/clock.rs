@@ -125,7 +125,10 @@ async fn changing_the_plan_at_once_charges_the_rest_of_the_period() {
     );
     emulator.ok("POST", &format!("subscriptions/{id}"), &form).await;
     let invoice = invoices(&emulator, &id).await.remove(0);
-    assert_eq!((&invoice["billing_reason"], &invoice["status"]), (&json!("subscription_update"), &json!("paid")));
+    assert_eq!(
+        (&invoice["billing_reason"], &invoice["status"]),
+        (&json!("subscription_update"), &json!("paid"))
+    );
     // Half a period of two more seats; the seconds this test takes are not worth a cent.
     assert_eq!(invoice["total"], 2900);
 }

@@ -48,7 +48,8 @@ async fn a_client_that_gives_up_does_not_stop_the_execution() {
     let emulator = Emulator::start(None).await;
     emulator.control("PUT", "faults", json!({"latency_ms": 300})).await;
     let request = emulator.request("POST", "/v1/customers").bearer_auth("sk_test_x").body("name=a");
-    let gave_up = request.header("idempotency-key", "k").timeout(std::time::Duration::from_millis(100)).send();
+    let gave_up =
+        request.header("idempotency-key", "k").timeout(std::time::Duration::from_millis(100)).send();
     assert!(gave_up.await.expect_err("it gives up").is_timeout());
     while emulator.usage(CUSTOMERS).await["executed"] != 1 {
         tokio::task::yield_now().await;

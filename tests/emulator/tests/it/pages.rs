@@ -36,7 +36,8 @@ async fn a_person_pays_after_a_refusal_and_returns_to_the_shop() {
     assert_eq!(shown.status, 200);
     assert!(shown.html.contains("$1,234.56") && shown.html.contains("Credits"));
     assert!(shown.html.contains("href=\"https://shop.example/cart?a=1&amp;b=2\""), "{}", shown.html);
-    let refused = page(&emulator, "POST", &path, "email=a%40b.example&card=4000000000009995&action=pay").await;
+    let refused =
+        page(&emulator, "POST", &path, "email=a%40b.example&card=4000000000009995&action=pay").await;
     assert_eq!(refused.status, 402);
     assert!(refused.html.contains("Your card has insufficient funds."));
     assert!(refused.html.contains("value=\"a@b.example\""), "what was typed is kept");
@@ -88,14 +89,16 @@ async fn nothing_a_caller_says_becomes_markup() {
     let emulator = Emulator::start(None).await;
     let hostile = "%3Cscript%3Ealert(1)%3C/script%3E%22%27";
     let form = format!(
-        "mode=payment&success_url=https://shop.example/%22%3E%3Cb%3E&cancel_url=https://shop.example/%22%3E%3Cb%3E\
+        "mode=payment&success_url=https://shop.example/%22%3E%3Cb%3E\
+         &cancel_url=https://shop.example/%22%3E%3Cb%3E\
          &line_items[0][quantity]=1&line_items[0][price_data][currency]=usd\
          &line_items[0][price_data][unit_amount]=500&line_items[0][price_data][product_data][name]={hostile}"
     );
     let session = emulator.ok("POST", "checkout/sessions", &form).await;
     let path = path_of(&session);
     let shown = page(&emulator, "GET", &path, "").await.html;
-    let typed = page(&emulator, "POST", &path, &format!("email={hostile}&name={hostile}&card=%22%3E%3Cb%3E")).await;
+    let typed =
+        page(&emulator, "POST", &path, &format!("email={hostile}&name={hostile}&card=%22%3E%3Cb%3E")).await;
     for html in [shown, typed.html] {
         assert!(!html.contains("<script") && !html.contains("\"><b>"), "{html}");
         assert!(html.contains("&lt;script&gt;"));
@@ -123,13 +126,15 @@ async fn receipts_invoices_and_the_portal_are_there() {
     let emulator = Emulator::start(None).await;
     let session = emulator.session(1000, "&invoice_creation[enabled]=true").await;
     let paid = emulator.pay(&session, json!({})).await;
-    let invoice = emulator.ok("GET", &format!("invoices/{}", paid["invoice"].as_str().expect("one")), "").await;
+    let invoice =
+        emulator.ok("GET", &format!("invoices/{}", paid["invoice"].as_str().expect("one")), "").await;
     let local = |url: &Value| url.as_str().expect("a link").replace(&emulator.url, "");
     let shown = page(&emulator, "GET", &local(&invoice["hosted_invoice_url"]), "").await;
     assert!(shown.html.contains(invoice["number"].as_str().expect("a number")));
     let charge = emulator.ok("GET", "charges", "").await["data"][0].clone();
     assert!(page(&emulator, "GET", &local(&charge["receipt_url"]), "").await.html.contains("$10.00"));
-    let form = format!("customer={}&return_url=https://shop.example/", paid["customer"].as_str().expect("one"));
+    let form =
+        format!("customer={}&return_url=https://shop.example/", paid["customer"].as_str().expect("one"));
     let portal = emulator.ok("POST", "billing_portal/sessions", &form).await;
     assert_eq!(page(&emulator, "GET", &local(&portal["url"]), "").await.status, 200);
 }

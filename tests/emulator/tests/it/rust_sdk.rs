@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use stripe::{Client, ClientBuilder, StripeError};
 use stripe_checkout::CheckoutSessionMode;
 use stripe_checkout::checkout_session::{
-    CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData, ProductData,
-    RetrieveCheckoutSession,
+    CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
+    ProductData, RetrieveCheckoutSession,
 };
 use stripe_client_core::{IdempotencyKey, RequestStrategy, StripeRequest};
-use stripe_types::Currency;
 use stripe_core::customer::CreateCustomer;
 use stripe_core::payment_intent::{CreatePaymentIntent, CreatePaymentIntentOffSession};
 use stripe_shared::ApiErrorsCode;
+use stripe_types::Currency;
 
 use crate::harness::Emulator;
 
@@ -138,7 +138,9 @@ async fn every_object_has_the_fields_the_strict_parser_needs() {
     strict::<stripe_shared::BalanceTransaction>(&list("balance_transactions").await);
     strict::<stripe_shared::InvoicePayment>(&list("invoice_payments").await);
     strict::<stripe_shared::PaymentMethod>(
-        &emulator.ok("GET", &format!("payment_methods/{}", intent["payment_method"].as_str().expect("one")), "").await,
+        &emulator
+            .ok("GET", &format!("payment_methods/{}", intent["payment_method"].as_str().expect("one")), "")
+            .await,
     );
     let other = emulator.pay(&emulator.session(1000, "").await, json!({})).await;
     let form = format!("payment_intent={}", other["payment_intent"].as_str().expect("an intent"));
@@ -149,6 +151,7 @@ async fn every_object_has_the_fields_the_strict_parser_needs() {
     let form = format!("product={}&currency=usd&unit_amount=700", product["id"].as_str().expect("an id"));
     let price = emulator.ok("POST", "prices", &form).await;
     strict::<stripe_shared::Price>(&price);
-    let form = format!("line_items[0][quantity]=1&line_items[0][price]={}", price["id"].as_str().expect("one"));
+    let form =
+        format!("line_items[0][quantity]=1&line_items[0][price]={}", price["id"].as_str().expect("one"));
     strict::<stripe_shared::PaymentLink>(&emulator.ok("POST", "payment_links", &form).await);
 }

@@ -41,8 +41,12 @@ async fn a_payment_tells_the_whole_story_signed() {
         kinds.push(event["type"].as_str().expect("a type").to_owned());
     }
     kinds.sort();
-    let expected =
-        ["charge.succeeded", "checkout.session.completed", "payment_intent.created", "payment_intent.succeeded"];
+    let expected = [
+        "charge.succeeded",
+        "checkout.session.completed",
+        "payment_intent.created",
+        "payment_intent.succeeded",
+    ];
     assert_eq!(kinds, expected);
 }
 
@@ -189,4 +193,23 @@ async fn a_bank_debit_is_decided_after_the_session_completed() {
         let event = receiver.next_of(kind).await.event();
         assert_eq!(event["data"]["object"]["payment_status"], status);
     }
+}
+
+#[tokio::test]
+async fn a_dispute_by_card_follows_the_payment_it_disputes() {
+    let emulator = Emulator::start(None).await;
+    let session = emulator.session(1000, "").await;
+    emulator.pay(&session, json!({"card": "4000000000000259"})).await;
+    let recorded = emulator.control("GET", "events", Value::Null).await.body["events"].clone();
+    let kinds: Vec<&str> =
+        recorded.as_array().expect("a list").iter().filter_map(|event| event["type"].as_str()).collect();
+    let story = [
+        "payment_intent.created",
+        "charge.succeeded",
+        "payment_intent.succeeded",
+        "checkout.session.completed",
+        "charge.dispute.created",
+        "charge.dispute.funds_withdrawn",
+    ];
+    assert_eq!(kinds, story);
 }

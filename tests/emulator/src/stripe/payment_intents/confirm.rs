@@ -74,10 +74,10 @@ impl Terms {
         let present = !terms.off_session && !terms.fail_on_action;
         if confirms && redirects && present && terms.return_url.is_none() {
             return Err(ApiError::invalid(
-                "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because \
-                 some of these payment methods might redirect your customer off of your page, you must \
-                 provide a `return_url`. If you don't want to accept redirect-based payment methods, set \
-                 `automatic_payment_methods[enabled]` to `true` and \
+                "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. \
+                 Because some of these payment methods might redirect your customer off of your page, you \
+                 must provide a `return_url`. If you don't want to accept redirect-based payment methods, \
+                 set `automatic_payment_methods[enabled]` to `true` and \
                  `automatic_payment_methods[allow_redirects]` to `never`.",
             ));
         }
@@ -163,7 +163,7 @@ fn needs_authentication(kind: Authentication, set_up: bool, terms: &Terms) -> bo
         Authentication::No => false,
         Authentication::Always => !terms.authenticated,
         // Setting a card up spares the holder only payments they are absent from.
-        Authentication::UnlessSetUp => !terms.authenticated && !(terms.off_session && set_up),
+        Authentication::UnlessSetUp => !(terms.authenticated || terms.off_session && set_up),
     }
 }
 
@@ -266,8 +266,8 @@ pub(crate) fn refuse(world: &mut World, id: &str, decline: Decline, asked: bool)
 pub(crate) const AUTHENTICATION_FAILED: Decline = Decline {
     code: "payment_intent_authentication_failure",
     decline_code: "authentication_not_handled",
-    message: "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new \
-              PaymentMethod to attempt to fulfill this PaymentIntent again.",
+    message: "The provided PaymentMethod has failed authentication. You can provide payment_method_data \
+              or a new PaymentMethod to attempt to fulfill this PaymentIntent again.",
     advice: None,
 };
 

@@ -14,21 +14,25 @@ use super::store::{flag, integer, new_id, owned, random_text, text, visible};
 use super::{Call, charges, customers, payment_methods};
 use crate::world::World;
 
-const CREATE: &str = "allowed_payment_method_types amount amount_details application_fee_amount \
-    automatic_payment_methods capture_method confirm confirmation_method confirmation_token currency customer \
-    customer_account description error_on_requires_action excluded_payment_method_types hooks mandate \
-    mandate_data metadata off_session on_behalf_of payment_details payment_method payment_method_configuration \
-    payment_method_data payment_method_options radar_options receipt_email return_url setup_future_usage \
-    shipping statement_descriptor statement_descriptor_suffix transfer_data transfer_group use_stripe_sdk";
-const CONFIRM: &str = "allowed_payment_method_types amount_details amount_to_confirm capture_method \
-    confirmation_token error_on_requires_action excluded_payment_method_types hooks mandate mandate_data \
-    off_session payment_details payment_method payment_method_data payment_method_options radar_options \
+const CREATE: &str = "\
+    allowed_payment_method_types amount amount_details application_fee_amount \
+    automatic_payment_methods capture_method confirm confirmation_method confirmation_token currency \
+    customer customer_account description error_on_requires_action excluded_payment_method_types \
+    hooks mandate mandate_data metadata off_session on_behalf_of payment_details payment_method \
+    payment_method_configuration payment_method_data payment_method_options radar_options \
+    receipt_email return_url setup_future_usage shipping statement_descriptor \
+    statement_descriptor_suffix transfer_data transfer_group use_stripe_sdk";
+const CONFIRM: &str = "\
+    allowed_payment_method_types amount_details amount_to_confirm capture_method confirmation_token \
+    error_on_requires_action excluded_payment_method_types hooks mandate mandate_data off_session \
+    payment_details payment_method payment_method_data payment_method_options radar_options \
     receipt_email return_url setup_future_usage shipping use_stripe_sdk";
-const UPDATE: &str = "allowed_payment_method_types amount amount_details application_fee_amount capture_method \
+const UPDATE: &str = "\
+    allowed_payment_method_types amount amount_details application_fee_amount capture_method \
     currency customer customer_account description excluded_payment_method_types hooks metadata \
-    payment_details payment_method payment_method_configuration payment_method_data payment_method_options \
-    receipt_email setup_future_usage shipping statement_descriptor statement_descriptor_suffix transfer_data \
-    transfer_group";
+    payment_details payment_method payment_method_configuration payment_method_data \
+    payment_method_options receipt_email setup_future_usage shipping statement_descriptor \
+    statement_descriptor_suffix transfer_data transfer_group";
 
 pub(crate) fn route(world: &mut World, call: &Call<'_>) -> Answer {
     match (call.method, &call.segments[1..]) {
@@ -179,7 +183,8 @@ fn build(world: &World, purpose: Purpose) -> Value {
         "payment_method": null,
         "payment_method_configuration_details": null,
         "payment_method_options": { "card": {
-            "installments": null, "mandate_options": null, "network": null, "request_three_d_secure": "automatic",
+            "installments": null, "mandate_options": null, "network": null,
+            "request_three_d_secure": "automatic",
         } },
         "payment_method_types": ["card"],
         "processing": null,
@@ -200,9 +205,7 @@ fn build(world: &World, purpose: Purpose) -> Value {
 pub(crate) fn unexpected_state(intent: &Value, verb: &str) -> ApiError {
     let status = text(intent, "status").unwrap_or_default();
     let message = format!("You cannot {verb} this PaymentIntent because it has a status of {status}.");
-    ApiError::invalid(message)
-        .code("payment_intent_unexpected_state")
-        .with("payment_intent", visible(intent))
+    ApiError::invalid(message).code("payment_intent_unexpected_state").with("payment_intent", visible(intent))
 }
 
 fn update(world: &mut World, call: &Call<'_>, id: &str) -> Answer {
@@ -247,8 +250,8 @@ fn update(world: &mut World, call: &Call<'_>, id: &str) -> Answer {
 
 fn capture(world: &mut World, call: &Call<'_>, id: &str) -> Answer {
     call.params.only(
-        "amount_details amount_to_capture application_fee_amount final_capture hooks metadata payment_details \
-         statement_descriptor statement_descriptor_suffix transfer_data",
+        "amount_details amount_to_capture application_fee_amount final_capture hooks metadata \
+         payment_details statement_descriptor statement_descriptor_suffix transfer_data",
     )?;
     let intent = world.stripe.store.find("pi", id)?.clone();
     if text(&intent, "status") != Some("requires_capture") {

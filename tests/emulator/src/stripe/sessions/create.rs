@@ -10,15 +10,17 @@ use crate::stripe::timers::Timer;
 use crate::stripe::{customers, money, setup_intents};
 use crate::world::World;
 
-const CREATE: &str = "adaptive_pricing after_expiration allow_promotion_codes allowed_payment_method_types \
+const CREATE: &str = "\
+    adaptive_pricing after_expiration allow_promotion_codes allowed_payment_method_types \
     automatic_tax billing_address_collection branding_settings cancel_url client_reference_id \
-    consent_collection currency custom_fields custom_text customer customer_account customer_creation \
-    customer_email customer_update excluded_payment_method_types expires_at integration_identifier \
-    invoice_creation line_items locale managed_payments metadata mode name_collection optional_items \
-    origin_context payment_intent_data payment_method_collection payment_method_configuration \
-    payment_method_data payment_method_options permissions phone_number_collection redirect_on_completion \
-    return_url saved_payment_method_options setup_intent_data shipping_address_collection shipping_options \
-    submit_type subscription_data success_url tax_id_collection ui_mode wallet_options";
+    consent_collection currency custom_fields custom_text customer customer_account \
+    customer_creation customer_email customer_update excluded_payment_method_types expires_at \
+    integration_identifier invoice_creation line_items locale managed_payments metadata mode \
+    name_collection optional_items origin_context payment_intent_data payment_method_collection \
+    payment_method_configuration payment_method_data payment_method_options permissions \
+    phone_number_collection redirect_on_completion return_url saved_payment_method_options \
+    setup_intent_data shipping_address_collection shipping_options submit_type subscription_data \
+    success_url tax_id_collection ui_mode wallet_options";
 const DAY: i64 = 86_400;
 const SHORTEST: i64 = 30 * 60;
 /// Callers compute the bounds with their own clock, some seconds away from this one.
@@ -40,6 +42,7 @@ pub(crate) struct Draft {
     pub(crate) ui_mode: String,
     pub(crate) return_url: Value,
     pub(crate) locale: Value,
+    pub(crate) allowed_types: Value,
     pub(crate) submit_type: Value,
     pub(crate) payment_link: Value,
     /// `payment_intent_data`, `subscription_data`, `setup_intent_data` and `invoice_creation` as sent.
@@ -108,6 +111,7 @@ fn read(world: &mut World, params: &Params, mode: String) -> Answer<Draft> {
         expires_at: params.integer("expires_at")?,
         return_url: url(params, "return_url")?,
         locale: params.echo("locale"),
+        allowed_types: params.echo("allowed_payment_method_types"),
         submit_type: params.echo("submit_type"),
         payment_link: Value::Null,
         payment_data,
@@ -144,7 +148,8 @@ pub(crate) fn check_lines(lines: &[Value], mode: &str) -> Answer<()> {
         return Err(ApiError::invalid(message).param("line_items"));
     }
     if mode == "subscription" && !recurring {
-        let message = "You must provide at least one recurring price in `subscription` mode when using prices.";
+        let message =
+            "You must provide at least one recurring price in `subscription` mode when using prices.";
         return Err(ApiError::invalid(message).param("line_items"));
     }
     let (total, currency) = lines::total(lines)?;
@@ -179,7 +184,11 @@ fn url(params: &Params, field: &str) -> Answer {
     let valid = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
         && url.len() <= 5000
         && !url.chars().any(|letter| letter.is_whitespace() || letter.is_control());
-    if valid { Ok(url.into()) } else { Err(ApiError::invalid("Not a valid URL").code("url_invalid").param(field)) }
+    if valid {
+        Ok(url.into())
+    } else {
+        Err(ApiError::invalid("Not a valid URL").code("url_invalid").param(field))
+    }
 }
 
 /// Opens a session and sets the timer of its expiry.
@@ -229,6 +238,7 @@ fn build(world: &World, draft: Draft, expires_at: i64, setup_intent: Option<Stri
     let mut session = skeleton();
     let fields = json!({
         "id": id,
+        "allowed_payment_method_types": draft.allowed_types,
         "amount_subtotal": amount,
         "amount_total": amount,
         "cancel_url": draft.cancel_url,
@@ -270,7 +280,8 @@ fn build(world: &World, draft: Draft, expires_at: i64, setup_intent: Option<Stri
             "enabled": session["_invoiced"],
             "invoice_data": {
                 "account_tax_ids": null, "custom_fields": null, "description": null, "footer": null,
-                "issuer": null, "metadata": session["_invoice_metadata"].as_object().cloned().unwrap_or_default(),
+                "issuer": null,
+                "metadata": session["_invoice_metadata"].as_object().cloned().unwrap_or_default(),
                 "rendering_options": null,
             },
         });
@@ -285,7 +296,6 @@ fn skeleton() -> Value {
         "adaptive_pricing": { "enabled": false },
         "after_expiration": null,
         "allow_promotion_codes": null,
-        "allowed_payment_method_types": null,
         "automatic_tax": { "enabled": false, "liability": null, "provider": null, "status": null },
         "billing_address_collection": null,
         "branding_settings": null,
@@ -294,7 +304,8 @@ fn skeleton() -> Value {
         "consent_collection": null,
         "custom_fields": [],
         "custom_text": {
-            "after_submit": null, "shipping_address": null, "submit": null, "terms_of_service_acceptance": null,
+            "after_submit": null, "shipping_address": null, "submit": null,
+            "terms_of_service_acceptance": null,
         },
         "customer_account": null,
         "discounts": [],

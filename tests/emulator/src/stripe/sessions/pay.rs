@@ -59,7 +59,8 @@ pub(crate) fn pay(world: &mut World, id: &str, buyer: &Buyer) -> Answer<Paid> {
     if first_amount(&session) == 0 {
         // A trial charges nothing now, but the card is saved for what comes after it.
         let session = world.stripe.store.copy("cs", id);
-        let intent = setup_intents::open(world, customer_of(&session).as_deref(), None, json!({}), Value::Null);
+        let intent =
+            setup_intents::open(world, customer_of(&session).as_deref(), None, json!({}), Value::Null);
         let fields = [("_trial_setup", intent.as_str().into()), ("_saved_method", method.as_str().into())];
         world.stripe.store.change("cs", id, fields);
         let outcome = setup_intents::set_up(world, &intent, &method, false, None);

@@ -15,16 +15,15 @@ use crate::world::World;
 pub(crate) fn update(world: &mut World, call: &Call<'_>, id: &str) -> Answer {
     let params = &call.params;
     params.only(
-        "cancel_at_period_end cancellation_details collection_method default_payment_method description items \
-         metadata off_session payment_behavior payment_settings proration_behavior trial_settings",
+        "cancel_at_period_end cancellation_details collection_method default_payment_method description \
+         items metadata off_session payment_behavior payment_settings proration_behavior trial_settings",
     )?;
     let before = world.stripe.store.find("sub", id)?.clone();
     if matches!(text(&before, "status"), Some("canceled" | "incomplete_expired")) {
         let message = "A canceled subscription can only update its cancellation_details and metadata.";
         return Err(ApiError::invalid(message));
     }
-    let behavior =
-        params.choice("proration_behavior", &["always_invoice", "create_prorations", "none"])?;
+    let behavior = params.choice("proration_behavior", &["always_invoice", "create_prorations", "none"])?;
     if let Some(method) = params.text("default_payment_method")? {
         let owner = world.stripe.store.named_by("default_payment_method", "pm", &method)?;
         if text(owner, "customer") != text(&before, "customer") {
@@ -120,7 +119,9 @@ fn change_items(world: &mut World, params: &Params, id: &str) -> Answer<Vec<Line
             (None, None) => {}
         }
         if items.is_empty() {
-            return Err(ApiError::invalid("A subscription must have at least one active plan.").param("items"));
+            return Err(
+                ApiError::invalid("A subscription must have at least one active plan.").param("items")
+            );
         }
         if let Some(stored) = world.stripe.store.get_mut("sub", id) {
             stored["items"]["data"] = items.into();
@@ -129,12 +130,7 @@ fn change_items(world: &mut World, params: &Params, id: &str) -> Answer<Vec<Line
     Ok(prorations)
 }
 
-fn changed_item(
-    world: &mut World,
-    subscription: &Value,
-    old: Option<&Value>,
-    change: &Params,
-) -> Answer {
+fn changed_item(world: &mut World, subscription: &Value, old: Option<&Value>, change: &Params) -> Answer {
     let quantity = match change.integer("quantity")? {
         Some(quantity) => quantity,
         None => old.map_or(1, |old| integer(old, "quantity")),

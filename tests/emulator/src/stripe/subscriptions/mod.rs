@@ -52,7 +52,8 @@ pub(crate) fn route_items(world: &mut World, call: &Call<'_>) -> Answer {
         }
         ("GET", [id]) => {
             let subscriptions = world.stripe.store.newest_first("sub");
-            let mut items = subscriptions.flat_map(|sub| sub["items"]["data"].as_array().into_iter().flatten());
+            let mut items =
+                subscriptions.flat_map(|sub| sub["items"]["data"].as_array().into_iter().flatten());
             items
                 .find(|item| text(item, "id") == Some(id))
                 .cloned()
@@ -266,9 +267,9 @@ fn build(world: &World, id: &str, start: &Start) -> Value {
 
 fn create(world: &mut World, params: &Params) -> Answer {
     params.only(
-        "add_invoice_items automatic_tax billing_mode cancel_at_period_end collection_method currency customer \
-         default_payment_method description items metadata off_session payment_behavior payment_settings \
-         proration_behavior trial_period_days trial_settings",
+        "add_invoice_items automatic_tax billing_mode cancel_at_period_end collection_method currency \
+         customer default_payment_method description items metadata off_session payment_behavior \
+         payment_settings proration_behavior trial_period_days trial_settings",
     )?;
     let customer = params.required_text("customer")?;
     let owner = customers::existing(world, "customer", &customer)?.clone();
@@ -282,8 +283,8 @@ fn create(world: &mut World, params: &Params) -> Answer {
     };
     let trial_days = params.integer("trial_period_days")?.unwrap_or(0);
     if method.is_none() && trial_days == 0 {
-        let message = "This customer has no attached payment source or default payment method. Please consider \
-                       adding a default payment method.";
+        let message = "This customer has no attached payment source or default payment method. Please \
+                       consider adding a default payment method.";
         return Err(ApiError::invalid(message).code("resource_missing"));
     }
     let metadata = params.metadata(None)?;

@@ -1,0 +1,144 @@
+//! Spending under concurrency, holds, and the database's own refusal to rewrite history.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::future::join_all;
+use harness::world::{User, World};
+use serde_json::{Value, json};
+
+async fn spend(world: &World, user: &User, key: &str, credits: Value) -> (u16, Value) {
+    let request = world.api().post("/credits/consume").bearer(&user.api_key).idempotency_key(key);
+    let answer = request.json(json!({"credits": credits})).send().await.unwrap();
+    (answer.status(), answer.json().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_debits_never_overspend() {
+    let world = World::start().await;
+    let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
+    world.buy(&alice, 100).await;
+    world.buy(&bob, 70).await;
+    let answers = join_all((0..300).map(|number| {
+        let (world, user) = (&world, if number % 2 == 0 { &alice } else { &bob });
+        async move { spend(world, user, &format!("k{number}"), json!(1)).await.0 }
+    }))
+    .await;
+    let mut counted = BTreeMap::new();
+    for status in answers {
+        *counted.entry(status).or_insert(0) += 1;
+    }
+    assert_eq!(counted, BTreeMap::from([(200, 170), (402, 130)]));
+    assert_eq!((world.balance(&alice.wallet_id).await, world.balance(&bob.wallet_id).await), (0, 0));
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_spends_once_however_often_and_however_fast_it_is_sent() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    world.buy(&alice, 100).await;
+    let answers = join_all((0..40).map(|_| spend(&world, &alice, "same", json!(12.5)))).await;
+    let (status, first) = &answers[0];
+    assert_eq!((*status, &first["balance"]), (200, &json!(87.5)));
+    assert!(answers.iter().all(|(status, answer)| *status == 200 && answer == first), "{answers:?}");
+    let (status, answer) = spend(&world, &alice, "same", json!(12.6)).await;
+    assert_eq!((status, &answer["error"]["code"]), (409, &json!("idempotency_key_reused")));
+    // Another user's key of the same name is another key.
+    let bob = world.create_user("bob").await;
+    world.buy(&bob, 50).await;
+    assert_eq!(spend(&world, &bob, "same", json!(1)).await.0, 200);
+    assert_eq!(world.balance(&alice.wallet_id).await, 87);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn amounts_that_are_no_amounts_are_refused() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    world.buy(&alice, 100).await;
+    let bad = [json!(0), json!(-1), json!("1"), json!(null), json!(0.0000001), json!(1e30), json!([1]), json!({})];
+    for (number, credits) in bad.into_iter().enumerate() {
+        let (status, answer) = spend(&world, &alice, &format!("k{number}"), credits.clone()).await;
+        assert_eq!(status, 400, "{credits}: {answer}");
+        assert!(answer["error"]["message"].is_string(), "{credits}: {answer}");
+    }
+    assert_eq!(world.balance(&alice.wallet_id).await, 100);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn holds_reserve_and_are_captured_released_or_expire() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    world.buy(&alice, 100).await;
+    let post = |path: String, body: Value| world.api().post(&path).bearer(&alice.api_key).json(body);
+    let place = |credits: i64| post("/credits/holds".to_owned(), json!({"credits": credits, "ttlSeconds": 60}));
+
+    let first = place(60).expect(201).await["holdId"].as_str().unwrap().to_owned();
+    assert_eq!(place(50).expect(402).await["error"]["code"], "insufficient_credits");
+    assert_eq!(spend(&world, &alice, "too much", json!(41)).await.0, 402);
+    let captured = post(format!("/credits/holds/{first}/capture"), json!({"credits": 45})).expect(200).await;
+    assert_eq!((&captured["captured"], &captured["balance"]), (&json!(45), &json!(55)));
+    post(format!("/credits/holds/{first}/release"), json!({})).expect(409).await;
+
+    let second = place(55).expect(201).await["holdId"].as_str().unwrap().to_owned();
+    post(format!("/credits/holds/{second}/release"), json!({})).expect(200).await;
+    place(55).expect(201).await;
+    assert_eq!(spend(&world, &alice, "held", json!(1)).await.0, 402);
+    world.clock().advance(Duration::from_secs(61));
+    world.publish(common::jobs::ExpireHolds {}.into()).await;
+    world.drain().await;
+    assert_eq!(spend(&world, &alice, "free again", json!(55)).await.0, 200);
+
+    let bob = world.create_user("bob").await;
+    let foreign = world.api().post(&format!("/credits/holds/{second}/capture")).bearer(&bob.api_key);
+    foreign.json(json!({})).expect(404).await;
+    world.finish().await;
+}
+
+/// Grants with different ends burn in order, and what lapses leaves the balance with an entry of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn grants_lapse_and_the_ledger_says_so() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    world.buy(&alice, 100).await;
+    let soon = world.clock().now() + time::Duration::hours(1);
+    sqlx::query("update grants set expires_at = $1").bind(soon).execute(world.pool()).await.unwrap();
+    world.buy(&alice, 50).await;
+    assert_eq!(spend(&world, &alice, "first", json!(30)).await.1["balance"], 120);
+    world.clock().advance(Duration::from_secs(3601));
+    // Before any sweep: what has lapsed is neither shown nor spent.
+    let shown = world.api().get("/v1/credits").bearer(&alice.api_key).expect(200).await;
+    assert_eq!(shown["remainingCredits"], 50);
+    assert_eq!(spend(&world, &alice, "too much", json!(51)).await.0, 402);
+    world.publish(common::jobs::ExpireGrants {}.into()).await;
+    world.drain().await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 50);
+    assert_eq!(world.count("ledger_entries where counter_account = 'expiry' and amount = -70000000").await, 1);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_refuses_to_change_history() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    world.buy(&alice, 100).await;
+    for statement in [
+        "update ledger_entries set amount = amount + 1",
+        "delete from ledger_entries",
+        "truncate ledger_entries",
+        "update wallets set balance = -1, debt = 0",
+        "update grants set remaining = amount + 1",
+        "update grants set remaining = -1",
+        "insert into ledger_entries select (gen_random_uuid()), wallet_id, amount, counter_account, entry_type,
+             description, source_kind, source_id, balance_after, created_at from ledger_entries",
+        "insert into grants select gen_random_uuid(), wallet_id, payment_id, source, amount, remaining, priority,
+             expires_at, created_at, is_open from grants",
+    ] {
+        let refused = sqlx::query(statement).execute(world.pool()).await;
+        assert!(matches!(refused, Err(sqlx::Error::Database(_))), "{statement}: {refused:?}");
+    }
+    assert_eq!(world.balance(&alice.wallet_id).await, 100);
+    world.finish().await;
+}

@@ -1,0 +1,221 @@
+//! The consumer runtime and the publisher against the real broker: poison, panics, retries, limits, loss.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::config::{Connections, Secret};
+use common::jobs::{AnyJob, ExpireGrants, ExpireHolds, ExpirePayments, Role, VerifyPayment};
+use common::ids::PaymentId;
+use common::messaging::Publisher;
+use common::messaging::consumer::{Consumer, Handler, Limits, Outcome};
+use harness::queues::Queues;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Does what a function says, and tells the test of each job.
+struct Scripted<F> {
+    script: F,
+    told: mpsc::UnboundedSender<&'static str>,
+}
+
+impl<F: Fn(&AnyJob) -> Outcome + Send + Sync + 'static> Handler for Scripted<F> {
+    async fn handle(&self, jobs: Arc<[AnyJob]>) -> Vec<Outcome> {
+        jobs.iter()
+            .map(|job| {
+                let outcome = (self.script)(job);
+                let _test_is_over = self.told.send(job.kind());
+                outcome
+            })
+            .collect()
+    }
+}
+
+struct Line {
+    connections: Connections,
+    publisher: Publisher,
+    shutdown: CancellationToken,
+}
+
+impl Line {
+    async fn start(amqp_url: &str) -> Self {
+        let connections = Connections {
+            database_url: Secret::new("postgres://nowhere").unwrap(),
+            amqp_url: Secret::new(amqp_url).unwrap(),
+            amqp_prefix: format!("line-{}", uuid::Uuid::new_v4().simple()),
+            database_max_connections: 1,
+        };
+        let shutdown = CancellationToken::new();
+        let publisher = Publisher::start(&connections, shutdown.clone());
+        publisher.wait_until_connected().await;
+        Self { connections, publisher, shutdown }
+    }
+
+    async fn shared() -> Self {
+        let url = tokio::task::block_in_place(|| harness::servers().rabbitmq().url().to_owned());
+        Self::start(&url).await
+    }
+
+    fn consume<F>(&self, role: Role, script: F) -> mpsc::UnboundedReceiver<&'static str>
+    where
+        F: Fn(&AnyJob) -> Outcome + Send + Sync + 'static,
+    {
+        let (told, hears) = mpsc::unbounded_channel();
+        let consumer = Consumer {
+            connections: self.connections.clone(),
+            publisher: self.publisher.clone(),
+            role,
+            limits: Limits { batch: 16, concurrency: 1 },
+            handler: Arc::new(Scripted { script, told }),
+        };
+        tokio::spawn(consumer.run(self.shutdown.clone()));
+        hears
+    }
+
+    async fn queues(&self) -> Queues {
+        Queues::connect(self.connections.amqp_url.expose(), &self.connections.amqp_prefix).await.unwrap()
+    }
+
+    async fn count(&self, queue: &str) -> u32 {
+        let queues = self.queues().await;
+        let name = format!("{}.{queue}", self.connections.amqp_prefix);
+        let count = queues.state(&name).await.unwrap().map_or(0, |state| state.messages);
+        queues.close().await;
+        count
+    }
+
+    async fn finish(self) {
+        let queues = self.queues().await;
+        queues.delete_all().await;
+        queues.close().await;
+        self.shutdown.cancel();
+    }
+}
+
+async fn hear(hears: &mut mpsc::UnboundedReceiver<&'static str>) -> &'static str {
+    tokio::time::timeout(Duration::from_secs(20), hears.recv()).await.expect("no job came").unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_becomes_a_dead_letter_and_blocks_nobody() {
+    let line = Line::shared().await;
+    for body in [&b"not json"[..], br#"{"kind":"from.the.future","payload":{}}"#, br#"{"kind":"holds.expire","#] {
+        line.publisher.publish_text(Role::Apply, body.to_vec()).await.unwrap();
+    }
+    line.publisher.publish(&ExpireHolds {}.into()).await.unwrap();
+    let mut hears = line.consume(Role::Apply, |_| Outcome::Done(None));
+    assert_eq!(hear(&mut hears).await, "holds.expire");
+    line.publisher.publish(&ExpireGrants {}.into()).await.unwrap();
+    assert_eq!(hear(&mut hears).await, "grants.expire");
+    assert_eq!(line.count("apply.dead").await, 3);
+    line.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_panics_fails_alone() {
+    let line = Line::shared().await;
+    for _ in 0..5 {
+        line.publisher.publish(&ExpireGrants {}.into()).await.unwrap();
+    }
+    line.publisher.publish(&ExpireHolds {}.into()).await.unwrap();
+    let first = Mutex::new(true);
+    let mut hears = line.consume(Role::Apply, move |job| {
+        let is_bad = matches!(job, AnyJob::ExpireHolds(_));
+        // Once in the batch and once alone; when it comes again after a delay it succeeds.
+        assert!(!is_bad || first.lock().is_err(), "on purpose");
+        Outcome::Done(None)
+    });
+    let mut heard = Vec::new();
+    while heard.last() != Some(&"holds.expire") {
+        heard.push(hear(&mut hears).await);
+    }
+    assert!(heard.len() >= 6, "{heard:?}");
+    assert_eq!(line.count("apply.dead").await, 0);
+    line.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_never_uses_up_a_job() {
+    let line = Line::shared().await;
+    let tries = Mutex::new(0);
+    let mut hears = line.consume(Role::Verify, move |_| {
+        let mut tries = tries.lock().unwrap();
+        *tries += 1;
+        if *tries < 3 { Outcome::Unavailable("away".to_owned()) } else { Outcome::Done(None) }
+    });
+    // A job that may fail three times: two outages leave it all three.
+    line.publisher.publish(&ExpirePayments {}.into()).await.unwrap();
+    for _ in 0..3 {
+        hear(&mut hears).await;
+    }
+    assert_eq!(line.count("verify.dead").await, 0);
+    line.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_can_never_succeed_is_a_dead_letter_at_once() {
+    let line = Line::shared().await;
+    let mut hears = line.consume(Role::Verify, |_| Outcome::Dead("contradiction".to_owned()));
+    line.publisher.publish(&VerifyPayment { payment_id: PaymentId::new() }.into()).await.unwrap();
+    hear(&mut hears).await;
+    for _ in 0..200 {
+        if line.count("verify.dead").await == 1 {
+            line.finish().await;
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("no dead letter");
+}
+
+/// The queue of a role is gone: the message is confirmed, and kept where operators find it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_routed_is_kept() {
+    let line = Line::shared().await;
+    let queues = line.queues().await;
+    queues.delete_all().await;
+    queues.close().await;
+    // Declares again what a publisher needs, then loses one queue.
+    let publisher = Publisher::start(&line.connections, line.shutdown.clone());
+    publisher.wait_until_connected().await;
+    let connection =
+        lapin::Connection::connect(line.connections.amqp_url.expose(), lapin::ConnectionProperties::default())
+            .await
+            .unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let queue = format!("{}.notify", line.connections.amqp_prefix);
+    channel.queue_delete(queue.as_str().into(), lapin::options::QueueDeleteOptions::default()).await.unwrap();
+    let job = common::jobs::Notify { notices: Vec::new() };
+    publisher.publish(&job.into()).await.unwrap();
+    assert_eq!(line.count("unrouted").await, 1);
+    line.finish().await;
+}
+
+/// Every publish that was confirmed is there after the broker was killed.
+#[tokio::test(flavor = "multi_thread")]
+async fn confirmed_messages_survive_a_killed_broker() {
+    let servers = tokio::task::block_in_place(|| harness::private_servers("confirmed"));
+    let line = Line::start(servers.rabbitmq().url()).await;
+    let publishing = async {
+        let mut confirmed = 0_u32;
+        for _ in 0..3_000 {
+            if line.publisher.publish(&ExpireHolds {}.into()).await.is_ok() {
+                confirmed += 1;
+            } else {
+                break;
+            }
+        }
+        confirmed
+    };
+    let killing = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::task::block_in_place(|| servers.rabbitmq().kill9()).unwrap();
+    };
+    let (confirmed, ()) = futures::join!(publishing, killing);
+    assert!(confirmed > 0);
+    tokio::task::block_in_place(|| servers.rabbitmq().start()).unwrap();
+    line.publisher.wait_until_connected().await;
+    // One may have been kept whose confirm did not come back.
+    let kept = line.count("apply").await;
+    assert!((confirmed..=confirmed + 1).contains(&kept), "{kept} kept of {confirmed} confirmed");
+    line.finish().await;
+}

@@ -1,0 +1,130 @@
+//! Servers that go away and come back: nothing accepted is lost, nothing is done twice, nobody has to be restarted.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use harness::world::{GOOD_CARD, World};
+use serde_json::json;
+
+use crate::events::{deliver, event, paid_session};
+
+const DEV: &str = env!("CARGO_BIN_EXE_dev");
+
+/// Waits for something that other processes bring about, and says what if it does not come.
+async fn until<Done: Future<Output = bool>>(what: &str, done: impl Fn() -> Done) {
+    for _ in 0..600 {
+        if done().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{what} did not happen within 30 s");
+}
+
+async fn is_ready(world: &World) -> bool {
+    world.api().get("/readyz").send().await.is_ok_and(|answer| answer.status() == 200)
+}
+
+fn blocking(action: impl FnOnce() -> anyhow::Result<()>) {
+    tokio::task::block_in_place(action).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_are_accepted_while_postgres_is_down_and_credited_after() {
+    let world = World::builder().own_servers().start().await;
+    let alice = world.create_user("alice").await;
+    let checkout = world.start_checkout(&alice, 2_500).await;
+    let completed = event("checkout.session.completed", &paid_session(&world, &alice, &checkout).await);
+    blocking(|| world.servers().postgres().kill9());
+    until("not ready", async || !is_ready(&world).await).await;
+    assert_eq!(deliver(&world, &completed).await.status(), 200);
+    assert_eq!(deliver(&world, &completed).await.status(), 200);
+    let spending = world.api().post("/credits/consume").bearer(&alice.api_key).json(json!({"credits": 1}));
+    assert_eq!(spending.send().await.unwrap().status(), 503);
+    blocking(|| world.servers().postgres().start());
+    until("ready again", async || is_ready(&world).await).await;
+    until("credited", async || world.count("ledger_entries").await == 1).await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 2_500);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_broker_webhooks_are_refused_and_orders_are_kept() {
+    let world = World::builder().own_servers().start().await;
+    let alice = world.create_user("alice").await;
+    let paid = world.start_checkout(&alice, 500).await;
+    let completed = event("checkout.session.completed", &paid_session(&world, &alice, &paid).await);
+    blocking(|| world.servers().rabbitmq().kill9());
+    until("not ready", async || !is_ready(&world).await).await;
+    assert_eq!(deliver(&world, &completed).await.status(), 503);
+    let recharge = world.api().post("/v1/credits/recharge").bearer(&alice.api_key);
+    let accepted = recharge.json(json!({"credits": 2_500})).expect(202).await;
+    blocking(|| world.servers().rabbitmq().start());
+    until("ready again", async || is_ready(&world).await).await;
+    let path = accepted["paymentStatusEndpoint"].as_str().unwrap().to_owned();
+    let poll = async || world.api().get(&path).bearer(&alice.api_key).expect(200).await;
+    until("the page is open", async || poll().await["checkoutSessionId"].is_string()).await;
+    let session = poll().await["checkoutSessionId"].as_str().unwrap().to_owned();
+    world.pay(&session, GOOD_CARD).await;
+    assert_eq!(deliver(&world, &completed).await.status(), 200);
+    world.drain().await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 3_000);
+    world.finish().await;
+}
+
+/// Whatever was answered with 200 is credited, across two hard restarts of the broker under load.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_restarted_under_load_loses_nothing() {
+    let world = World::builder().own_servers().worker_process(DEV).start().await;
+    let alice = world.create_user("alice").await;
+    let checkouts = join_all((0..40).map(|_| world.start_checkout(&alice, 100))).await;
+    let mut events = Vec::new();
+    for checkout in &checkouts {
+        let session = paid_session(&world, &alice, checkout).await;
+        events.push(event("checkout.session.completed", &session));
+    }
+    let restarting = async {
+        for _ in 0..2 {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            blocking(|| world.servers().rabbitmq().kill9());
+            blocking(|| world.servers().rabbitmq().start());
+            until("ready again", async || is_ready(&world).await).await;
+        }
+    };
+    // Each event is sent again until it is accepted, as the provider does.
+    let delivering = join_all(events.iter().map(|event| async {
+        until("accepted", async || {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            deliver(&world, event).await.status() == 200
+        })
+        .await;
+    }));
+    futures::join!(restarting, delivering);
+    world.drain().await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 4_000);
+    assert_eq!(world.count("ledger_entries").await, 40);
+    world.finish().await;
+}
+
+/// The worker is told to stop in the middle of work: it finishes what is under way, and the rest waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_told_to_stop_finishes_and_loses_nothing() {
+    let world = World::builder().worker_process(DEV).start().await;
+    let alice = world.create_user("alice").await;
+    let checkouts = join_all((0..30).map(|_| world.start_checkout(&alice, 100))).await;
+    let mut events = Vec::new();
+    for checkout in &checkouts {
+        events.push(event("checkout.session.completed", &paid_session(&world, &alice, checkout).await));
+    }
+    let stopping = async {
+        for _ in 0..3 {
+            tokio::task::block_in_place(|| world.worker().sigterm()).unwrap();
+            world.worker().start().unwrap();
+        }
+    };
+    let (answers, ()) = futures::join!(join_all(events.iter().map(|event| deliver(&world, event))), stopping);
+    assert!(answers.iter().all(|answer| answer.status() == 200));
+    world.drain().await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 3_000);
+    world.finish().await;
+}

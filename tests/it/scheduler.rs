@@ -1,0 +1,59 @@
+//! Two schedulers, of which one leads; and the outbox, whose jobs go out though their writer died.
+
+use std::time::Duration;
+
+use common::jobs::{CreateCheckout, ExpireHolds};
+use common::messaging::outbox;
+use harness::system::Service;
+use harness::world::World;
+use serde_json::json;
+
+const DEV: &str = env!("CARGO_BIN_EXE_dev");
+
+async fn leaders(world: &World) -> i64 {
+    world.count("pg_locks where locktype = 'advisory' and granted and database = (select oid from pg_database
+                 where datname = current_database())").await
+}
+
+/// A job written by a process that died before it could publish it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_left_in_the_outbox_is_done() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let recharge = world.api().post("/v1/credits/recharge").bearer(&alice.api_key);
+    let recharge = recharge.header("prefer", "respond-async").json(json!({"credits": 500}));
+    let accepted = recharge.expect(202).await;
+    world.drain().await;
+    let id: uuid::Uuid = accepted["paymentId"].as_str().unwrap().parse().unwrap();
+    sqlx::query("update payments set state = 'created', provider_session = null, checkout_url = null")
+        .execute(world.pool())
+        .await
+        .unwrap();
+    let mut connection = world.pool().acquire().await.unwrap();
+    let job = CreateCheckout { payment_id: common::ids::PaymentId(id) };
+    outbox::insert(&mut connection, world.clock().now(), &job.into()).await.unwrap();
+    drop(connection);
+    world.drain().await;
+    assert_eq!(world.count("payments where state = 'pending' and provider_session is not null").await, 1);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_leader_is_killed_another_leads_within_seconds() {
+    let world = World::builder().scheduler_process(DEV).start().await;
+    let second = world.additional_process(Service::Scheduler, DEV.as_ref(), &[]);
+    second.start().unwrap();
+    for _ in 0..100 {
+        assert!(leaders(&world).await <= 1, "two leaders");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.scheduler().kill9().unwrap();
+    let mut connection = world.pool().acquire().await.unwrap();
+    outbox::insert(&mut connection, world.clock().now(), &ExpireHolds {}.into()).await.unwrap();
+    drop(connection);
+    // Only a leader sweeps.
+    world.drain().await;
+    assert_eq!((leaders(&world).await, world.count("outbox").await), (1, 0));
+    second.sigterm().unwrap();
+    world.finish().await;
+}

@@ -1,0 +1,194 @@
+//! A private PostgreSQL: a new cluster in a folder of its own, on loopback, with a random password.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
+
+use super::container::{Container, Image};
+use super::directory::{Owner, create_data_directory};
+use super::ports::free_ports;
+use super::process;
+use super::server::{Engine, ReadyCheck, Recipe, Server, Surroundings};
+use super::{Durability, Places, block_on, random_password, retry_port};
+
+const NAME: &str = "PostgreSQL";
+const IMAGE: &str = "postgres:17";
+const PORT_IN_CONTAINER: u16 = 5432;
+const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+/// Every test has its own pools of connections.
+const CONNECTIONS_MAX: &str = "max_connections=500";
+const LOG_LINES: usize = 20;
+
+/// A server that runs already, as `DATABASE_URL` names it.
+pub fn external(url: String, surroundings: Surroundings) -> Result<Server> {
+    let server = Server::new(NAME, url.clone(), Engine::External, ready_check(url), surroundings);
+    server.start().context("DATABASE_URL names a server that does not answer")?;
+    Ok(server)
+}
+
+/// Starts a new cluster with the programs in `programs`.
+pub fn start_installed(
+    programs: &Path,
+    places: &Places,
+    durability: Durability,
+    surroundings: &Surroundings,
+) -> Result<Server> {
+    let owner = Owner::for_postgres()?;
+    let directory = create_data_directory(&places.postgres, owner, &surroundings.watchdog)?;
+    let password = random_password();
+    let data = directory.join("data");
+    initialize(programs, &directory, &data, &password, owner)?;
+    retry_port(|| {
+        let [port] = free_ports()?;
+        let (program, data) = (programs.join("postgres"), data.clone());
+        let command = move || {
+            let mut command = as_owner(&program, owner);
+            command.arg("-D").arg(&data).args(["-p", &port.to_string()]).current_dir(&data);
+            for setting in settings(durability) {
+                command.args(["-c", setting]);
+            }
+            command
+        };
+        let log = places.logs.join("postgres.log");
+        let recipe = Recipe { command: Box::new(command), log, stop_signal: Signal::SIGINT };
+        let url = url(&password, port);
+        let ready = ready_check(url.clone());
+        let server = Server::new(NAME, url, Engine::Process(recipe), ready, surroundings.clone());
+        server.start()?;
+        Ok(server)
+    })
+}
+
+/// Starts a new cluster in a container.
+pub fn start_container(durability: Durability, surroundings: &Surroundings) -> Result<Server> {
+    let password = random_password();
+    retry_port(|| {
+        let [port] = free_ports()?;
+        let mut arguments = vec!["postgres"];
+        // The addresses to listen on are the container's own affair.
+        for setting in settings(durability).into_iter().filter(|setting| !setting.starts_with("listen")) {
+            arguments.extend(["-c", setting]);
+        }
+        let image = Image {
+            name: IMAGE,
+            ports: (PORT_IN_CONTAINER, port),
+            environment: &[("POSTGRES_PASSWORD", password.as_str())],
+            arguments: &arguments,
+        };
+        let watchdog = surroundings.watchdog.clone();
+        let container = Container::create("postgres", &image, watchdog)?;
+        let url = url(&password, port);
+        let ready = ready_check(url.clone());
+        let server = Server::new(NAME, url, Engine::Container(container), ready, surroundings.clone());
+        server.start()?;
+        Ok(server)
+    })
+}
+
+/// Creates a database beside the one that `server_url` names, and returns its URL.
+pub async fn create_database(server_url: &str, name: &str, template: Option<&str>) -> Result<String> {
+    let mut connection = PgConnection::connect(server_url).await.context("cannot connect to PostgreSQL")?;
+    let source = template.map(|template| format!(" TEMPLATE {}", quoted(template))).unwrap_or_default();
+    let statement = format!("CREATE DATABASE {}{source}", quoted(name));
+    let created = connection.execute(sqlx::AssertSqlSafe(statement)).await;
+    created.with_context(|| format!("cannot create the database {name}"))?;
+    connection.close().await?;
+    with_database(server_url, name)
+}
+
+/// Removes a database, also from under those who are still connected to it.
+pub async fn drop_database(server_url: &str, name: &str) -> Result<()> {
+    let mut connection = PgConnection::connect(server_url).await.context("cannot connect to PostgreSQL")?;
+    let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(name));
+    connection.execute(sqlx::AssertSqlSafe(statement)).await?;
+    connection.close().await?;
+    Ok(())
+}
+
+/// The same server's URL with another database's name.
+pub fn with_database(server_url: &str, name: &str) -> Result<String> {
+    let options: PgConnectOptions = server_url.parse().context("the database's URL cannot be read")?;
+    Ok(options.database(name).to_url_lossy().into())
+}
+
+fn initialize(
+    programs: &Path,
+    directory: &Path,
+    data: &Path,
+    password: &str,
+    owner: Option<Owner>,
+) -> Result<()> {
+    let password_file = directory.join("password");
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&password_file)?;
+    file.write_all(password.as_bytes())?;
+    if let Some(owner) = owner {
+        chown(&password_file, Some(owner.uid), Some(owner.gid))?;
+    }
+    // A fixed locale sorts alike on every machine; only Linux has this one under this name.
+    let locale = if cfg!(target_os = "linux") { "C.UTF-8" } else { "C" };
+    let mut command = as_owner(&programs.join("initdb"), owner);
+    command.arg("-D").arg(data).args(["-U", "postgres", "-E", "UTF8", "--locale", locale, "--no-sync"]);
+    // Passwords in the clear on loopback: the usual exchange costs each client many milliseconds of
+    // unoptimized hashing, for every connection of every test.
+    command.args(["-A", "password"]).arg("--pwfile").arg(&password_file).current_dir(directory);
+    let log = directory.join("initdb.log");
+    let mut child = process::spawn(&mut command, &log)?;
+    let status = child.wait().context("cannot wait for initdb")?;
+    anyhow::ensure!(status.success(), "initdb failed:\n{}", process::tail(&log, LOG_LINES));
+    fs::remove_file(&password_file)?;
+    Ok(())
+}
+
+/// A command with a clean environment (no `PGDATA`, no `PGPORT`) that runs as the cluster's owner.
+fn as_owner(program: &Path, owner: Option<Owner>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().env("LC_ALL", "C").env("TZ", "UTC");
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    if let Some(owner) = owner {
+        command.uid(owner.uid).gid(owner.gid);
+    }
+    command
+}
+
+fn settings(durability: Durability) -> Vec<&'static str> {
+    let mut settings = vec!["listen_addresses=127.0.0.1", "unix_socket_directories=", CONNECTIONS_MAX];
+    // Shared memory in the data folder goes away with it, also when the server is killed.
+    settings.push("dynamic_shared_memory_type=mmap");
+    if durability == Durability::Fast {
+        settings.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off"]);
+    }
+    settings
+}
+
+fn url(password: &str, port: u16) -> String {
+    format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres")
+}
+
+fn ready_check(url: String) -> ReadyCheck {
+    Box::new(move || {
+        block_on(async {
+            let ask = async {
+                let mut connection = PgConnection::connect(&url).await?;
+                connection.execute("SELECT 1").await?;
+                connection.close().await
+            };
+            let answer = tokio::time::timeout(ANSWER_PATIENCE, ask).await;
+            answer.context("no answer in time")?.context("the database refuses a query")
+        })
+    })
+}
+
+fn quoted(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('"', "\"\""))
+}

@@ -1,0 +1,59 @@
+//! The user that the demonstration is about, made through the native API like any other: an API key, a session and a
+//! signed token, so that every way in can be tried.
+
+use anyhow::{Context, Result};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use crate::client::Client;
+use crate::system::Settings;
+
+/// The name of the user.
+pub const USER: &str = "demo";
+const SESSION_SECONDS: i64 = 86_400;
+
+/// The user's ways in.
+#[derive(Clone)]
+pub struct Credentials {
+    /// A key for servers.
+    pub api_key: String,
+    /// A session for browsers.
+    pub session_token: String,
+    /// A token that the host application would sign.
+    pub jwt: String,
+}
+
+/// Creates the user, or finds it in a database that was used before.
+pub async fn create_user(client: &Client, settings: &Settings) -> Result<Credentials> {
+    let admin = &settings.secrets.admin_api_key;
+    let answer = admin_post(client, admin, "/admin/users", json!({"userId": USER})).send().await?;
+    anyhow::ensure!([201, 409].contains(&answer.status()), "{answer}");
+    let body = json!({"userId": USER});
+    let created = admin_post(client, admin, "/admin/api-keys", body).require(201).await?;
+    let api_key = text(&created, "apiKey")?;
+    let body = json!({"userId": USER, "ttlSeconds": SESSION_SECONDS});
+    let created = admin_post(client, admin, "/admin/sessions", body).require(201).await?;
+    let session_token = text(&created, "sessionToken")?;
+    Ok(Credentials { api_key, session_token, jwt: sign_token(settings)? })
+}
+
+fn admin_post(client: &Client, admin: &str, path: &str, body: Value) -> crate::client::Request {
+    let key = uuid::Uuid::new_v4().to_string();
+    client.post(path).bearer(admin).idempotency_key(&key).json(body)
+}
+
+fn sign_token(settings: &Settings) -> Result<String> {
+    let (issuer, audience) = settings.jwt_issuer_and_audience();
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    let claims =
+        json!({"sub": USER, "iss": issuer, "aud": audience, "iat": now, "exp": now + SESSION_SECONDS});
+    let key = EncodingKey::from_secret(settings.secrets.jwt_hs256_secret.as_bytes());
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).context("cannot sign a token")
+}
+
+/// A text field of an answer.
+pub fn text(answer: &Value, field: &str) -> Result<String> {
+    let value = answer.get(field).and_then(Value::as_str);
+    value.map(str::to_owned).with_context(|| format!("no text `{field}` in {answer}"))
+}

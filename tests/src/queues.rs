@@ -1,0 +1,147 @@
+//! What is in the broker's queues, seen from outside.
+
+use std::fmt;
+
+use anyhow::{Context, Result, ensure};
+use common::jobs::Role;
+use common::messaging::topology::{DELAYS_SECONDS, Names};
+use futures::future::join_all;
+use lapin::message::BasicGetMessage;
+use lapin::options::{BasicGetOptions, ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Connection, ConnectionProperties};
+
+const CLOSED_BY_US: u16 = 200;
+
+/// A connection for looking.
+pub struct Queues {
+    connection: Connection,
+    names: Names,
+}
+
+/// One queue at one moment.
+#[derive(Clone, Debug)]
+pub struct QueueState {
+    /// Its name.
+    pub name: String,
+    /// Messages that wait; not those that a consumer holds.
+    pub messages: u32,
+    /// Who takes messages from it.
+    pub consumers: u32,
+}
+
+impl fmt::Display for QueueState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} messages in {} ({} consumers)", self.messages, self.name, self.consumers)
+    }
+}
+
+/// A message that nobody will work on any more.
+#[derive(Clone, Debug)]
+pub struct LostMessage {
+    /// Where it lies.
+    pub queue: String,
+    /// Why.
+    pub reason: String,
+    /// What it says.
+    pub body: String,
+}
+
+impl fmt::Display for LostMessage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {} ({})", self.queue, self.body, self.reason)
+    }
+}
+
+impl Queues {
+    /// Connects to the broker.
+    pub async fn connect(amqp_url: &str, prefix: &str) -> Result<Self> {
+        let connected = Connection::connect(amqp_url, ConnectionProperties::default()).await;
+        Ok(Self { connection: connected.context("cannot connect to RabbitMQ")?, names: Names::new(prefix) })
+    }
+
+    /// The state of a queue; `None` if there is none of this name.
+    pub async fn state(&self, name: &str) -> Result<Option<QueueState>> {
+        // Asking for a queue that does not exist costs the channel, so each question has its own.
+        let channel = self.connection.create_channel().await.context("cannot open a channel")?;
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let Ok(queue) = channel.queue_declare(name.into(), options, FieldTable::default()).await else {
+            return Ok(None);
+        };
+        let state = QueueState {
+            name: name.to_owned(),
+            messages: queue.message_count(),
+            consumers: queue.consumer_count(),
+        };
+        let _channel_is_not_needed_any_more = channel.close(CLOSED_BY_US, "".into()).await;
+        Ok(Some(state))
+    }
+
+    /// The queues in which jobs wait to be done, now or later.
+    pub async fn waiting_messages(&self) -> Vec<QueueState> {
+        let queues = Role::ALL.iter().map(|role| self.names.queue(*role));
+        let delays = DELAYS_SECONDS.iter().map(|seconds| self.names.delay(*seconds));
+        self.filled(queues.chain(delays).collect()).await
+    }
+
+    /// The dead letters and what could not be routed. They stay where they are.
+    pub async fn lost_messages(&self) -> Vec<LostMessage> {
+        let dead = Role::ALL.iter().map(|role| self.names.dead(*role));
+        let mut lost = Vec::new();
+        for queue in self.filled(dead.chain([self.names.unrouted()]).collect()).await {
+            let Ok(channel) = self.connection.create_channel().await else { continue };
+            while let Ok(Some(message)) =
+                channel.basic_get(queue.name.as_str().into(), BasicGetOptions::default()).await
+            {
+                lost.push(lost_message(&queue.name, &message));
+            }
+            // What was taken and not acknowledged goes back with the channel.
+            let _is_gone_either_way = channel.close(CLOSED_BY_US, "".into()).await;
+        }
+        lost
+    }
+
+    /// An error unless somebody takes jobs from the queues of these roles.
+    pub async fn require_consumers(&self, roles: &[Role]) -> Result<()> {
+        for role in roles {
+            let name = self.names.queue(*role);
+            let state = self.state(&name).await?.with_context(|| format!("there is no queue {name}"))?;
+            ensure!(state.consumers > 0, "nobody takes jobs from {name}");
+        }
+        Ok(())
+    }
+
+    /// Deletes every queue and exchange under the prefix.
+    pub async fn delete_all(&self) {
+        let Ok(channel) = self.connection.create_channel().await else { return };
+        let mut exchanges = vec![self.names.jobs(), self.names.live(), self.names.unrouted()];
+        exchanges.extend(DELAYS_SECONDS.iter().map(|seconds| self.names.delay(*seconds)));
+        for name in self.names.all_queues() {
+            let _was_not_there =
+                channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await;
+        }
+        for name in exchanges {
+            let _was_not_there =
+                channel.exchange_delete(name.as_str().into(), ExchangeDeleteOptions::default()).await;
+        }
+    }
+
+    /// Ends the connection.
+    pub async fn close(self) {
+        let _is_gone_either_way = self.connection.close(CLOSED_BY_US, "".into()).await;
+    }
+
+    async fn filled(&self, names: Vec<String>) -> Vec<QueueState> {
+        let states = join_all(names.iter().map(|name| self.state(name))).await;
+        states.into_iter().flatten().flatten().filter(|state| state.messages > 0).collect()
+    }
+}
+
+fn lost_message(queue: &str, message: &BasicGetMessage) -> LostMessage {
+    let headers = message.properties.headers().as_ref();
+    let reason = match headers.and_then(|headers| headers.inner().get("x-purser-reason")) {
+        Some(AMQPValue::LongString(reason)) => reason.to_string(),
+        _ => "no reason given".to_owned(),
+    };
+    LostMessage { queue: queue.to_owned(), reason, body: String::from_utf8_lossy(&message.data).into_owned() }
+}

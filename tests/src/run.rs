@@ -1,0 +1,75 @@
+//! The servers that all tests of one run share: started by the first test that needs them, ended by the watchdog when
+//! the run ends, however it ends.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use tokio_util::sync::CancellationToken;
+
+use servers::progress::{Progress, Sink};
+use servers::watchdog::Watchdog;
+use servers::{Durability, Options, Servers, Surroundings, target_directory};
+
+/// What belongs to the run as a whole.
+struct Run {
+    directory: PathBuf,
+    surroundings: Surroundings,
+}
+
+static RUN: OnceLock<Run> = OnceLock::new();
+static SERVERS: OnceLock<Servers> = OnceLock::new();
+
+/// The PostgreSQL and RabbitMQ of this test run. Blocks the first caller for some seconds.
+///
+/// # Panics
+/// When they cannot be started; the text says why.
+pub fn servers() -> &'static Servers {
+    SERVERS.get_or_init(|| {
+        let options = Options::from_environment(run().directory.join("shared"), Durability::Fast);
+        start(options)
+    })
+}
+
+/// Servers for one test alone, which may then stop and kill them. They end when dropped.
+///
+/// # Panics
+/// When they cannot be started; the text says why.
+pub fn private_servers(name: &str) -> Servers {
+    // What is killed must find its data again.
+    start(Options::private(run().directory.join(name), Durability::Durable))
+}
+
+/// The watchdog of this test run.
+pub(crate) fn watchdog() -> Arc<Watchdog> {
+    run().surroundings.watchdog.clone()
+}
+
+/// A folder for files of this test run; deleted when the run ends.
+pub fn directory() -> PathBuf {
+    run().directory.clone()
+}
+
+#[allow(clippy::panic)]
+fn start(options: Options) -> Servers {
+    match Servers::start(options, &run().surroundings) {
+        Ok(servers) => servers,
+        Err(error) => panic!("the servers for the tests do not start: {error:#}"),
+    }
+}
+
+#[allow(clippy::panic)]
+fn run() -> &'static Run {
+    RUN.get_or_init(|| {
+        let watchdog = match Watchdog::start() {
+            Ok(watchdog) => Arc::new(watchdog),
+            Err(error) => panic!("{error:#}"),
+        };
+        let directory = target_directory().join("test").join(format!("run-{}", std::process::id()));
+        watchdog.guard_path(&directory);
+        let progress = Progress::new(Sink::Error);
+        Run {
+            directory,
+            surroundings: Surroundings { watchdog, progress, cancelled: CancellationToken::new() },
+        }
+    })
+}

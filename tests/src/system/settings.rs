@@ -1,0 +1,171 @@
+//! The environment variables that each process is started with, from one description of the whole system.
+
+use super::service::Service;
+
+/// Names the party that signs users' tokens, and the party that they are for.
+const JWT_ISSUER: &str = "purser-dev";
+const JWT_AUDIENCE: &str = "purser";
+
+/// Random for every run, so that none of them can be known to anyone else.
+#[derive(Clone)]
+pub struct Secrets {
+    /// Opens the admin routes.
+    pub admin_api_key: String,
+    /// What the workers present to Stripe.
+    pub stripe_secret_key: String,
+    /// Signs Stripe's webhooks.
+    pub stripe_webhook_secret: String,
+    /// Signs Creem's webhooks.
+    pub creem_webhook_secret: String,
+    /// The value of the header with which RevenueCat's webhooks come.
+    pub revenuecat_webhook_auth: String,
+    /// Signs users' tokens.
+    pub jwt_hs256_secret: String,
+}
+
+impl Secrets {
+    /// New ones.
+    pub fn random() -> Self {
+        let random = || hex::encode(rand::random::<[u8; 24]>());
+        Self {
+            admin_api_key: format!("admin_{}", random()),
+            stripe_secret_key: format!("sk_test_{}", random()),
+            stripe_webhook_secret: format!("whsec_{}", random()),
+            creem_webhook_secret: format!("creem_{}", random()),
+            revenuecat_webhook_auth: format!("revenuecat_{}", random()),
+            jwt_hs256_secret: random(),
+        }
+    }
+}
+
+/// Where everything listens.
+#[derive(Clone)]
+pub struct Addresses {
+    /// The port of the API on loopback.
+    pub api_port: u16,
+    /// The port of the provider emulator on loopback.
+    pub emulator_port: u16,
+    /// The ports for the metrics of the API, the worker and the scheduler, in this order.
+    pub metrics_ports: [u16; 3],
+    /// The database.
+    pub database_url: String,
+    /// The broker.
+    pub amqp_url: String,
+    /// The start of the name of every exchange and queue.
+    pub amqp_prefix: String,
+}
+
+/// Everything that the processes of one system need to know.
+#[derive(Clone)]
+pub struct Settings {
+    /// The secrets.
+    pub secrets: Secrets,
+    /// The addresses.
+    pub addresses: Addresses,
+}
+
+impl Settings {
+    /// The API's address.
+    pub fn api_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.addresses.api_port)
+    }
+
+    /// The emulator's address.
+    pub fn emulator_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.addresses.emulator_port)
+    }
+
+    /// Sites that may call the API from a browser and that buyers may return to: the API's own pages, and the place
+    /// where an application under development usually runs.
+    pub fn allowed_origins(&self) -> Vec<String> {
+        let own_name = format!("http://localhost:{}", self.addresses.api_port);
+        vec![self.api_url(), own_name, "http://localhost:3000".to_owned()]
+    }
+
+    /// Where Stripe's webhooks go.
+    pub fn stripe_webhook_url(&self) -> String {
+        format!("{}/api/payments/webhook", self.api_url())
+    }
+
+    /// Who signs users' tokens, and for whom.
+    pub fn jwt_issuer_and_audience(&self) -> (&'static str, &'static str) {
+        (JWT_ISSUER, JWT_AUDIENCE)
+    }
+
+    /// The environment variables for one process.
+    pub fn variables(&self, service: Service) -> Vec<(&'static str, String)> {
+        match service {
+            Service::Api => self.api_variables(),
+            Service::Worker => self.worker_variables(),
+            Service::Scheduler => {
+                let mut variables = self.shared_variables();
+                variables.push(("METRICS_ADDR", loopback(self.addresses.metrics_ports[2])));
+                variables
+            }
+            Service::Emulator => self.emulator_variables(),
+        }
+    }
+
+    /// The command-line arguments for one process.
+    pub fn arguments(&self, service: Service) -> Vec<String> {
+        match service {
+            Service::Api | Service::Worker | Service::Scheduler => Vec::new(),
+            Service::Emulator => vec!["--listen".to_owned(), loopback(self.addresses.emulator_port)],
+        }
+    }
+
+    fn api_variables(&self) -> Vec<(&'static str, String)> {
+        let secrets = &self.secrets;
+        let port = self.addresses.api_port;
+        let mut variables = self.shared_variables();
+        variables.extend([
+            ("METRICS_ADDR", loopback(self.addresses.metrics_ports[0])),
+            ("API_ADDR", loopback(port)),
+            ("PUBLIC_URL", self.api_url()),
+            ("PURSER_MODE", "test".to_owned()),
+            ("ADMIN_API_KEY", secrets.admin_api_key.clone()),
+            ("STRIPE_WEBHOOK_SECRET", secrets.stripe_webhook_secret.clone()),
+            ("CREEM_WEBHOOK_SECRET", secrets.creem_webhook_secret.clone()),
+            ("REVENUECAT_WEBHOOK_AUTH", secrets.revenuecat_webhook_auth.clone()),
+            ("JWT_HS256_SECRET", secrets.jwt_hs256_secret.clone()),
+            ("JWT_ISSUER", JWT_ISSUER.to_owned()),
+            ("JWT_AUDIENCE", JWT_AUDIENCE.to_owned()),
+            ("RETURN_URL_ORIGINS", self.allowed_origins().join(",")),
+            ("ALLOWED_ORIGINS", self.allowed_origins().join(",")),
+        ]);
+        variables
+    }
+
+    fn worker_variables(&self) -> Vec<(&'static str, String)> {
+        let mut variables = self.shared_variables();
+        variables.extend([
+            ("METRICS_ADDR", loopback(self.addresses.metrics_ports[1])),
+            ("PUBLIC_URL", self.api_url()),
+            ("PURSER_MODE", "test".to_owned()),
+            ("STRIPE_SECRET_KEY", self.secrets.stripe_secret_key.clone()),
+            ("STRIPE_API_BASE", self.emulator_url()),
+        ]);
+        variables
+    }
+
+    fn emulator_variables(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("EMULATOR_SECRET_KEY", self.secrets.stripe_secret_key.clone()),
+            ("STRIPE_WEBHOOK_URL", self.stripe_webhook_url()),
+            ("STRIPE_WEBHOOK_SECRET", self.secrets.stripe_webhook_secret.clone()),
+        ]
+    }
+
+    fn shared_variables(&self) -> Vec<(&'static str, String)> {
+        let addresses = &self.addresses;
+        vec![
+            ("DATABASE_URL", addresses.database_url.clone()),
+            ("AMQP_URL", addresses.amqp_url.clone()),
+            ("AMQP_PREFIX", addresses.amqp_prefix.clone()),
+        ]
+    }
+}
+
+fn loopback(port: u16) -> String {
+    format!("127.0.0.1:{port}")
+}

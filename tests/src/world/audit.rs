@@ -1,0 +1,43 @@
+//! The books of a world, read from the database and the broker after everything has come to rest.
+
+use super::{World, drain, expect};
+
+/// Wallets whose balance is not what their ledger entries and grants say.
+const UNBALANCED: &str = "
+    select format('wallet %s: balance %s, ledger %s, grants %s, debt %s',
+                  wallets.id, balance, entries.total, lots.total, debt)
+    from wallets
+    cross join lateral (select coalesce(sum(amount), 0) as total from ledger_entries
+                        where wallet_id = wallets.id) as entries
+    cross join lateral (select coalesce(sum(remaining), 0) as total from grants
+                        where wallet_id = wallets.id) as lots
+    where balance <> entries.total or balance <> lots.total - debt";
+
+/// Wallets that have not reserved what their active holds say.
+const WRONGLY_HELD: &str = "
+    select format('wallet %s: held %s, active holds %s', wallets.id, held, active.total)
+    from wallets
+    cross join lateral (select coalesce(sum(amount), 0) as total from holds
+                        where wallet_id = wallets.id and state = 'active') as active
+    where held <> active.total";
+
+/// The outbox.
+const UNPUBLISHED: &str = "select format('outbox: %s for %s', body, role) from outbox";
+
+/// Everything that is not as it must be; empty if all is well.
+pub(super) async fn audit(world: &World) -> Vec<String> {
+    let mut findings = Vec::new();
+    for query in [UNBALANCED, WRONGLY_HELD, UNPUBLISHED] {
+        let found: Vec<String> = expect(sqlx::query_scalar(query).fetch_all(&world.pool).await, "the audit");
+        findings.extend(found);
+    }
+    let queues = drain::connect(world).await;
+    for letter in queues.lost_messages().await {
+        let is_dead_letter = letter.queue.ends_with(".dead");
+        if !(is_dead_letter && world.dead_letters_allowed) {
+            findings.push(letter.to_string());
+        }
+    }
+    queues.close().await;
+    findings
+}

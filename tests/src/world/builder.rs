@@ -1,0 +1,96 @@
+//! What a world consists of, before it starts.
+
+use std::path::{Path, PathBuf};
+
+use common::jobs::Role;
+
+use super::{World, start};
+
+/// Where a part runs.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Placement {
+    /// As a task of this process: fast, and on the world's clock.
+    #[default]
+    InProcess,
+    /// As a process of its own, which can be killed and frozen.
+    Process(PathBuf),
+    /// Not at all.
+    Absent,
+}
+
+/// Describes a world. The path of the binary `dev`, which holds all processes, is known to integration tests only:
+/// `env!("CARGO_BIN_EXE_dev")`.
+#[derive(Clone, Debug, Default)]
+pub struct WorldBuilder {
+    pub(super) api: Placement,
+    pub(super) worker: Placement,
+    pub(super) scheduler: Placement,
+    pub(super) emulator: Placement,
+    pub(super) roles: Option<Vec<Role>>,
+    pub(super) verifies_always: bool,
+    pub(super) has_own_servers: bool,
+}
+
+impl WorldBuilder {
+    /// Runs the API as a process.
+    pub fn api_process(mut self, program: impl AsRef<Path>) -> Self {
+        self.api = Placement::Process(program.as_ref().into());
+        self
+    }
+
+    /// Runs the worker as a process.
+    pub fn worker_process(mut self, program: impl AsRef<Path>) -> Self {
+        self.worker = Placement::Process(program.as_ref().into());
+        self
+    }
+
+    /// Runs the scheduler as a process.
+    pub fn scheduler_process(mut self, program: impl AsRef<Path>) -> Self {
+        self.scheduler = Placement::Process(program.as_ref().into());
+        self
+    }
+
+    /// Runs the payment emulator as a process.
+    pub fn emulator_process(mut self, program: impl AsRef<Path>) -> Self {
+        self.emulator = Placement::Process(program.as_ref().into());
+        self
+    }
+
+    /// Runs no worker: jobs stay in their queues.
+    pub fn without_worker(mut self) -> Self {
+        self.worker = Placement::Absent;
+        self
+    }
+
+    /// Runs no scheduler: nothing happens by the clock, and nobody sweeps the outbox.
+    pub fn without_scheduler(mut self) -> Self {
+        self.scheduler = Placement::Absent;
+        self
+    }
+
+    /// Runs these roles of the worker only.
+    pub fn roles(mut self, roles: &[Role]) -> Self {
+        self.roles = Some(roles.to_vec());
+        self
+    }
+
+    /// Has the provider asked about every event, as `VERIFY=always` does.
+    pub fn verify_always(mut self) -> Self {
+        self.verifies_always = true;
+        self
+    }
+
+    /// Starts a PostgreSQL and a RabbitMQ for this world alone, which it may then stop and kill.
+    pub fn own_servers(mut self) -> Self {
+        self.has_own_servers = true;
+        self
+    }
+
+    /// Starts it and waits until it works.
+    ///
+    /// # Panics
+    /// When something does not start; the text says what and why.
+    pub async fn start(self) -> World {
+        super::expect(start::start(self).await, "the world does not start")
+    }
+}

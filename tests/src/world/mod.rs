@@ -1,0 +1,241 @@
+//! A world: one whole Purser for one test, with a database, queues, a payment provider and a clock of its own. Many
+//! worlds run at the same time on the servers of the test run.
+//!
+//! A test ends with [`World::finish`], which waits until nothing is under way and then audits the books.
+
+mod audit;
+mod builder;
+mod database;
+mod drain;
+mod part;
+mod start;
+
+use std::path::Path;
+
+use common::clock::Clock;
+use serde_json::{Value, json};
+use servers::Servers;
+use sqlx::PgPool;
+
+use self::part::Part;
+use crate::client::{Client, Request};
+use crate::system::{Service, ServiceProcess, Settings};
+
+pub use self::builder::WorldBuilder;
+
+/// Checkouts in the emulator are paid with this card unless a test has another in mind.
+pub const GOOD_CARD: &str = "4242424242424242";
+
+/// Whose servers a world uses.
+enum UsedServers {
+    Shared(&'static Servers),
+    Own(Box<Servers>),
+}
+
+/// One whole system under test. Its methods panic where a test would fail anyway, saying what was asked and answered.
+pub struct World {
+    settings: Settings,
+    clock: Clock,
+    pool: PgPool,
+    api: Client,
+    emulator: Client,
+    // Stopped in this order.
+    api_part: Part,
+    worker_part: Part,
+    scheduler_part: Part,
+    emulator_part: Part,
+    dead_letters_allowed: bool,
+    servers: UsedServers,
+}
+
+/// A user of a world.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The name.
+    pub id: String,
+    /// The wallet that holds the user's credits.
+    pub wallet_id: String,
+    /// A key with which the user's servers call the API.
+    pub api_key: String,
+}
+
+/// A payment page that was opened for a user.
+#[derive(Clone, Debug)]
+pub struct Checkout {
+    /// The provider's session, `cs_test_…`.
+    pub session_id: String,
+    /// The page's address.
+    pub url: String,
+    /// The whole answer.
+    pub answer: Value,
+}
+
+impl World {
+    /// Everything in this process, on the shared servers.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// Anything else.
+    pub fn builder() -> WorldBuilder {
+        WorldBuilder::default()
+    }
+
+    /// A client of the API.
+    pub fn api(&self) -> &Client {
+        &self.api
+    }
+
+    /// A client of the payment emulator.
+    pub fn emulator(&self) -> &Client {
+        &self.emulator
+    }
+
+    /// The database.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// The clock of every part that runs in this process.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Addresses and secrets.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The servers. Only a world with servers of its own may stop them.
+    pub fn servers(&self) -> &Servers {
+        match &self.servers {
+            UsedServers::Shared(servers) => servers,
+            UsedServers::Own(servers) => servers,
+        }
+    }
+
+    /// The API's process.
+    pub fn api_process(&self) -> &ServiceProcess {
+        self.api_part.process()
+    }
+
+    /// The worker's process.
+    pub fn worker(&self) -> &ServiceProcess {
+        self.worker_part.process()
+    }
+
+    /// The scheduler's process.
+    pub fn scheduler(&self) -> &ServiceProcess {
+        self.scheduler_part.process()
+    }
+
+    /// The emulator's process.
+    pub fn emulator_process(&self) -> &ServiceProcess {
+        self.emulator_part.process()
+    }
+
+    /// Describes one more process of this world, say a second worker; `program` is the binary `dev`.
+    pub fn additional_process(&self, service: Service, program: &Path, arguments: &[&str]) -> ServiceProcess {
+        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        // The port for metrics is the first process's.
+        let variables = self.settings.variables(service);
+        let variables = variables.into_iter().filter(|(key, _)| *key != "METRICS_ADDR").collect();
+        start::describe_process(service, program, variables).with_arguments(&arguments)
+    }
+
+    /// An admin's POST to a native route.
+    pub fn admin_post(&self, path: &str, body: Value) -> Request {
+        let key = uuid::Uuid::new_v4().to_string();
+        let admin = &self.settings.secrets.admin_api_key;
+        self.api.post(path).bearer(admin).idempotency_key(&key).json(body)
+    }
+
+    /// Creates a user with a wallet and an API key.
+    pub async fn create_user(&self, name: &str) -> User {
+        let user = self.admin_post("/admin/users", json!({"userId": name})).expect(201).await;
+        let key = self.admin_post("/admin/api-keys", json!({"userId": name})).expect(201).await;
+        User { id: name.to_owned(), wallet_id: text(&user, "walletId"), api_key: text(&key, "apiKey") }
+    }
+
+    /// A login session of a user.
+    pub async fn create_session(&self, user: &User) -> String {
+        let body = json!({"userId": user.id});
+        text(&self.admin_post("/admin/sessions", body).expect(201).await, "sessionToken")
+    }
+
+    /// Has a payment page opened on which a user can buy credits.
+    pub async fn start_checkout(&self, user: &User, credits: i64) -> Checkout {
+        let request = self.api.post("/v1/credits/recharge").bearer(&user.api_key);
+        let answer = request.json(json!({"credits": credits})).expect(200).await;
+        Checkout { session_id: text(&answer, "checkoutSessionId"), url: text(&answer, "url"), answer }
+    }
+
+    /// Pays on the provider's page.
+    pub async fn pay(&self, session_id: &str, card: &str) -> Value {
+        let path = format!("/_emulator/checkout/{session_id}/pay");
+        self.emulator.post(&path).json(json!({"card": card})).expect(200).await
+    }
+
+    /// Buys credits for a user and waits until everything that follows has happened.
+    pub async fn buy(&self, user: &User, credits: i64) -> Checkout {
+        let checkout = self.start_checkout(user, credits).await;
+        self.pay(&checkout.session_id, GOOD_CARD).await;
+        self.drain().await;
+        checkout
+    }
+
+    /// A wallet's balance in whole credits, read from the database.
+    pub async fn balance(&self, wallet_id: &str) -> i64 {
+        let row = sqlx::query_scalar::<_, i64>("select balance from wallets where id = $1::text::uuid");
+        let millionths = expect(row.bind(wallet_id).fetch_one(&self.pool).await, "the wallet's balance");
+        common::money::Credits::from_millionths(millionths).floor_whole()
+    }
+
+    /// How many rows a table has that meet a condition.
+    pub async fn count(&self, table_and_condition: &str) -> i64 {
+        let statement = format!("select count(*) from {table_and_condition}");
+        let counted = sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).fetch_one(&self.pool).await;
+        expect(counted, table_and_condition)
+    }
+
+    /// Says that this test makes dead letters on purpose.
+    pub fn allow_dead_letters(&mut self) {
+        self.dead_letters_allowed = true;
+    }
+
+    /// Waits until nothing is under way, stops everything, and audits the books.
+    pub async fn finish(mut self) {
+        self.drain().await;
+        let findings = audit::audit(&self).await;
+        self.stop_parts().await;
+        database::remove(self.servers(), &self.pool, &self.settings).await;
+        assert!(findings.is_empty(), "the books do not balance:\n{}", findings.join("\n"));
+    }
+
+    /// Stops everything as it is, without waiting and without an audit.
+    pub async fn abandon(mut self) {
+        self.stop_parts().await;
+        database::remove(self.servers(), &self.pool, &self.settings).await;
+    }
+
+    async fn stop_parts(&mut self) {
+        for part in
+            [&mut self.api_part, &mut self.worker_part, &mut self.scheduler_part, &mut self.emulator_part]
+        {
+            part.stop().await;
+        }
+    }
+}
+
+fn text(answer: &Value, field: &str) -> String {
+    expect(crate::dev::text(answer, field), "an answer of the API")
+}
+
+/// The value, or the end of the test.
+#[allow(clippy::panic)]
+fn expect<Value, Error: std::fmt::Display>(result: Result<Value, Error>, what: &str) -> Value {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("{what}: {error:#}"),
+    }
+}

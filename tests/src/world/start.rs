@@ -1,0 +1,281 @@
+//! Starts the parts of a world, each with its own settings. All that is particular to a part is in this file.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use common::clock::Clock;
+use common::config::{Connections, Mode, Secret};
+use common::domain::payments::ReturnUrls;
+use common::jobs::Role;
+use servers::ports::free_ports;
+use tokio::net::TcpListener;
+
+use super::builder::{Placement, WorldBuilder};
+use super::part::Part;
+use super::{UsedServers, World, database};
+use crate::client::Client;
+use crate::queues::Queues;
+use crate::run;
+use crate::system::{Addresses, Secrets, Service, ServiceProcess, Settings};
+
+const READY_PATIENCE: Duration = Duration::from_secs(60);
+const READY_INTERVAL: Duration = Duration::from_millis(20);
+/// Short, so that a test that has the API down does not wait for seconds.
+const WEBHOOK_RETRY: Duration = Duration::from_millis(100);
+/// Enough for a test, so that many worlds fit on one server.
+const DATABASE_CONNECTIONS: u32 = 5;
+const CONNECTIONS_MAX: usize = 1_000;
+/// Generous: a test that wants the answer 202 takes the worker away.
+const CHECKOUT_DEADLINE: Duration = Duration::from_secs(10);
+const STRIPE_REQUESTS_PER_SECOND: u32 = 1_000;
+
+/// Starts everything and waits until it works.
+pub(super) async fn start(builder: WorldBuilder) -> Result<World> {
+    let name = format!("purser_test_{}", uuid::Uuid::new_v4().simple());
+    let servers = choose_servers(&builder, &name).await?;
+    let used = match &servers {
+        UsedServers::Shared(servers) => servers,
+        UsedServers::Own(servers) => servers.as_ref(),
+    };
+    let database_url = database::create(used, &name, !builder.has_own_servers).await?;
+    let pool = database::connect(&database_url).await?;
+    let api_socket = Socket::choose(&builder.api).await?;
+    let emulator_socket = Socket::choose(&builder.emulator).await?;
+    let settings = Settings {
+        secrets: Secrets::random(),
+        addresses: Addresses {
+            api_port: api_socket.port,
+            emulator_port: emulator_socket.port,
+            metrics_ports: free_ports()?,
+            database_url,
+            amqp_url: used.rabbitmq().url().to_owned(),
+            amqp_prefix: name,
+        },
+    };
+    let clock = Clock::system();
+    let mut world = World {
+        api: Client::new(settings.api_url())?,
+        emulator: Client::new(settings.emulator_url())?,
+        emulator_part: start_emulator(&builder, &settings, emulator_socket)?,
+        api_part: start_api(&builder, &settings, api_socket, &clock)?,
+        worker_part: start_worker(&builder, &settings, &clock)?,
+        scheduler_part: start_scheduler(&builder, &settings, &clock)?,
+        settings,
+        clock,
+        pool,
+        dead_letters_allowed: false,
+        servers,
+    };
+    wait_until_ready(&mut world, builder.roles.as_deref()).await?;
+    Ok(world)
+}
+
+/// Describes a process of a world, which logs into the folder of the test run.
+pub(super) fn describe_process(
+    service: Service,
+    program: &Path,
+    variables: Vec<(&'static str, String)>,
+) -> ServiceProcess {
+    let random: u32 = rand::random();
+    let log = run::directory().join(format!("{}-{random:08x}.log", service.name()));
+    ServiceProcess::new(service, program, variables, log, run::watchdog())
+}
+
+/// A port of ours; a part in this process is given the listener itself.
+struct Socket {
+    port: u16,
+    listener: Option<TcpListener>,
+}
+
+impl Socket {
+    async fn choose(placement: &Placement) -> Result<Self> {
+        match placement {
+            Placement::InProcess => {
+                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no free port")?;
+                Ok(Self { port: listener.local_addr()?.port(), listener: Some(listener) })
+            }
+            Placement::Process(_) | Placement::Absent => {
+                let [port] = free_ports()?;
+                Ok(Self { port, listener: None })
+            }
+        }
+    }
+}
+
+async fn choose_servers(builder: &WorldBuilder, name: &str) -> Result<UsedServers> {
+    let (is_own, name) = (builder.has_own_servers, name.to_owned());
+    let chosen = tokio::task::spawn_blocking(move || {
+        if is_own {
+            return UsedServers::Own(Box::new(run::private_servers(&name)));
+        }
+        UsedServers::Shared(run::servers())
+    });
+    chosen.await.context("starting the servers panicked")
+}
+
+fn start_process(
+    service: Service,
+    program: &Path,
+    settings: &Settings,
+    more: &[(&'static str, &str)],
+) -> Result<Part> {
+    let mut process = describe_process(service, program, settings.variables(service))
+        .with_arguments(&settings.arguments(service));
+    for (key, value) in more {
+        process = process.with_variable(key, value);
+    }
+    process.start()?;
+    Ok(Part::Process(Box::new(process)))
+}
+
+fn start_api(builder: &WorldBuilder, settings: &Settings, socket: Socket, clock: &Clock) -> Result<Part> {
+    match &builder.api {
+        Placement::Absent => Ok(Part::Absent("API")),
+        Placement::Process(program) => start_process(Service::Api, program, settings, &[]),
+        Placement::InProcess => {
+            let listener = socket.listener.context("no listener for the API")?;
+            let config = api_config(settings, &listener, clock)?;
+            Ok(Part::task("API", move |shutdown| api::run(config, listener, shutdown)))
+        }
+    }
+}
+
+fn api_config(settings: &Settings, listener: &TcpListener, clock: &Clock) -> Result<api::Config> {
+    let secrets = &settings.secrets;
+    let (issuer, audience) = settings.jwt_issuer_and_audience();
+    Ok(api::Config {
+        connections: connections(settings)?,
+        address: listener.local_addr()?,
+        public_url: Some(settings.api_url()),
+        admin_api_key: secret(&secrets.admin_api_key)?,
+        stripe_webhook_secrets: vec![secret(&secrets.stripe_webhook_secret)?],
+        jwt: Some(api::config::JwtConfig {
+            secret: secret(&secrets.jwt_hs256_secret)?,
+            issuer: Some(issuer.to_owned()),
+            audience: Some(audience.to_owned()),
+        }),
+        allowed_origins: settings.allowed_origins(),
+        checkout_deadline: CHECKOUT_DEADLINE,
+        mode: Mode::Test,
+        max_connections: CONNECTIONS_MAX,
+        clock: clock.clone(),
+    })
+}
+
+fn start_worker(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> Result<Part> {
+    let roles = builder.roles.clone().unwrap_or_else(|| Role::ALL.to_vec());
+    match &builder.worker {
+        Placement::Absent => Ok(Part::Absent("worker")),
+        Placement::Process(program) => {
+            let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+            let verify = if builder.verifies_always { "always" } else { "auto" };
+            let more = [("WORKER_ROLES", names.join(",")), ("VERIFY", verify.to_owned())];
+            let more: Vec<(&'static str, &str)> =
+                more.iter().map(|(key, value)| (*key, value.as_str())).collect();
+            start_process(Service::Worker, program, settings, &more)
+        }
+        Placement::InProcess => {
+            let config = worker::Config {
+                connections: connections(settings)?,
+                roles,
+                stripe_secret_key: secret(&settings.secrets.stripe_secret_key)?,
+                stripe_api_base: Some(settings.emulator_url()),
+                stripe_requests_per_second: STRIPE_REQUESTS_PER_SECOND,
+                verify: if builder.verifies_always {
+                    worker::config::Verify::Always
+                } else {
+                    worker::config::Verify::Auto
+                },
+                return_urls: ReturnUrls {
+                    success: format!("{}/payment_success", settings.api_url()),
+                    cancel: format!("{}/payment_cancel", settings.api_url()),
+                },
+            };
+            let clock = clock.clone();
+            Ok(Part::task("worker", move |shutdown| worker::run(config, clock, shutdown)))
+        }
+    }
+}
+
+fn start_scheduler(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> Result<Part> {
+    match &builder.scheduler {
+        Placement::Absent => Ok(Part::Absent("scheduler")),
+        Placement::Process(program) => start_process(Service::Scheduler, program, settings, &[]),
+        Placement::InProcess => {
+            let config = scheduler::Config { connections: connections(settings)? };
+            let clock = clock.clone();
+            Ok(Part::thread("scheduler", move |shutdown| scheduler::run(config, clock, shutdown)))
+        }
+    }
+}
+
+fn start_emulator(builder: &WorldBuilder, settings: &Settings, socket: Socket) -> Result<Part> {
+    match &builder.emulator {
+        Placement::Absent => Ok(Part::Absent("emulator")),
+        Placement::Process(program) => {
+            let retry = WEBHOOK_RETRY.as_millis().to_string();
+            start_process(Service::Emulator, program, settings, &[("EMULATOR_WEBHOOK_RETRY_MS", &retry)])
+        }
+        Placement::InProcess => {
+            let listener = socket.listener.context("no listener for the emulator")?;
+            let config = emulator::Config {
+                webhook_url: Some(settings.stripe_webhook_url()),
+                webhook_secret: Some(settings.secrets.stripe_webhook_secret.clone()),
+                secret_key: Some(settings.secrets.stripe_secret_key.clone()),
+                public_url: None,
+                webhook_retry_base: WEBHOOK_RETRY,
+            };
+            Ok(Part::task("emulator", move |shutdown| emulator::run(config, listener, shutdown)))
+        }
+    }
+}
+
+fn connections(settings: &Settings) -> Result<Connections> {
+    Ok(Connections {
+        database_url: secret(&settings.addresses.database_url)?,
+        amqp_url: secret(&settings.addresses.amqp_url)?,
+        amqp_prefix: settings.addresses.amqp_prefix.clone(),
+        database_max_connections: DATABASE_CONNECTIONS,
+    })
+}
+
+fn secret(value: &str) -> Result<Secret> {
+    Secret::new(value).context("an empty secret")
+}
+
+async fn wait_until_ready(world: &mut World, roles: Option<&[Role]>) -> Result<()> {
+    let deadline = Instant::now() + READY_PATIENCE;
+    loop {
+        let Err(reason) = is_ready(world, roles).await else { return Ok(()) };
+        for part in
+            [&mut world.api_part, &mut world.worker_part, &mut world.scheduler_part, &mut world.emulator_part]
+        {
+            if let Some(failure) = part.failure().await {
+                return Err(failure);
+            }
+        }
+        if Instant::now() > deadline {
+            bail!("not ready in time: {reason:#}");
+        }
+        tokio::time::sleep(READY_INTERVAL).await;
+    }
+}
+
+async fn is_ready(world: &World, roles: Option<&[Role]>) -> Result<()> {
+    if world.emulator_part.is_present() {
+        world.emulator.get("/_emulator/events").require(200).await?;
+    }
+    if world.api_part.is_present() {
+        world.api.get("/readyz").require(200).await?;
+    }
+    if world.worker_part.is_present() {
+        let addresses = &world.settings.addresses;
+        let queues = Queues::connect(&addresses.amqp_url, &addresses.amqp_prefix).await?;
+        let consumed = queues.require_consumers(roles.unwrap_or(&Role::ALL)).await;
+        queues.close().await;
+        consumed?;
+    }
+    Ok(())
+}
