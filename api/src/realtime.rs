@@ -233,9 +233,9 @@ impl Drop for Subscription {
     }
 }
 
-/// Metrics are floats; a count of connections fits.
-fn metric(count: usize) -> f64 {
-    u32::try_from(count).unwrap_or(u32::MAX).into()
+/// A count as the metrics take it.
+fn metric(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

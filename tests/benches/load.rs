@@ -48,7 +48,9 @@ impl Load {
     /// A quantile of the latencies, in milliseconds.
     pub fn quantile(&self, quantile: f64) -> f64 {
         let last = self.latencies.len().saturating_sub(1);
-        self.latencies.get((last as f64 * quantile) as usize).map_or(0.0, |micros| f64::from(*micros) / 1000.0)
+        self.latencies
+            .get((last as f64 * quantile) as usize)
+            .map_or(0.0, |micros| f64::from(*micros) / 1000.0)
     }
 }
 
@@ -92,7 +94,8 @@ async fn drive(port: u16, connections: usize, until: Until, make: MakeRequest) -
         statuses: RefCell::default(),
         latencies: RefCell::default(),
     });
-    let clients: Vec<_> = (0..connections).map(|_| tokio::task::spawn_local(client(Rc::clone(&shared)))).collect();
+    let clients: Vec<_> =
+        (0..connections).map(|_| tokio::task::spawn_local(client(Rc::clone(&shared)))).collect();
     if let Until::Time(length) = until {
         tokio::time::sleep(length).await;
         shared.stop.set(true);

@@ -17,7 +17,7 @@ use harness::system::Service;
 
 #[derive(Clone, Debug, Parser)]
 #[command(about = "Measures Purser against the raw limits of its broker and database")]
-pub struct Arguments {
+struct Arguments {
     /// Payments of an end-to-end measurement
     #[arg(long, default_value_t = 20_000)]
     events: usize,
@@ -61,7 +61,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     if arguments.wants("raw") {
         report.raw(raw::measure(&bench).await?);
     }
-    bench.seed(arguments.events).await?;
+    bench.seed().await?;
     for scenario in scenarios::ALL {
         if arguments.wants(scenario.name) {
             eprintln!("bench: {} …", scenario.name);

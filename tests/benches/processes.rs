@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use common::config::{Connections, Secret};
 use common::database;
+use harness::system::{Addresses, Secrets, Service, ServiceProcess, Settings};
 use servers::progress::{Progress, Sink};
 use servers::watchdog::Watchdog;
 use servers::{Durability, Options, Servers, Surroundings, ports, target_directory};
-use harness::system::{Addresses, Secrets, Service, ServiceProcess, Settings};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -43,12 +43,13 @@ impl Bench {
             amqp_url: None,
         };
         let servers = tokio::task::block_in_place(|| Servers::start(options, &surroundings))?;
+        let [api_port, emulator_port, metrics_ports @ ..] = ports::free_ports::<5>()?;
         let settings = Settings {
             secrets: Secrets::random(),
             addresses: Addresses {
-                api_port: ports::free_port()?,
-                emulator_port: ports::free_port()?,
-                metrics_ports: [ports::free_port()?, ports::free_port()?, ports::free_port()?],
+                api_port,
+                emulator_port,
+                metrics_ports,
                 database_url: servers.postgres().url().to_owned(),
                 amqp_url: servers.rabbitmq().url().to_owned(),
                 amqp_prefix: "bench".to_owned(),
@@ -101,8 +102,8 @@ impl Bench {
     }
 
     /// Creates wallets and credentials.
-    pub async fn seed(&mut self, events: usize) -> Result<()> {
-        self.seeded = seed::accounts(&self.pool, events).await?;
+    pub async fn seed(&mut self) -> Result<()> {
+        self.seeded = seed::accounts(&self.pool).await?;
         Ok(())
     }
 

@@ -93,7 +93,8 @@ async fn ledger(bench: &Bench, accounts: usize) -> Result<f64> {
                 let targets: Vec<i64> = (0..BATCH).map(|index| ((next + index) * 7_919 % accounts) as i64).collect();
                 next += BATCH;
                 sqlx::query(
-                    "with new as (select * from unnest($1::uuid[], $2::bigint[], $3::text[]) as new (id, account, source)),
+                    "with new as (select * from unnest($1::uuid[], $2::bigint[], $3::text[])
+                                  as new (id, account, source)),
                           locked as (select id from raw_accounts where id in (select account from new)
                                      order by id for update),
                           paid as (update raw_accounts set balance = balance + sums.amount
@@ -119,7 +120,9 @@ async fn ledger(bench: &Bench, accounts: usize) -> Result<f64> {
 }
 
 async fn debit(bench: &Bench) -> Result<f64> {
-    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(32).connect(&bench.settings.addresses.database_url);
+    let pool = sqlx::postgres::PgPoolOptions::new()
+        .max_connections(32)
+        .connect(&bench.settings.addresses.database_url);
     let pool = pool.await?;
     let started = Instant::now();
     let clients = (0..32_i64).map(|client| {

@@ -24,7 +24,8 @@ impl Report {
             "ledger_hot" => raw.ledger_hot,
             _ => raw.debit,
         });
-        let ratio = limit.map_or("-".to_owned(), |limit| format!("{:.2} of {}", measured.rate / limit, scenario.limit()));
+        let ratio = limit
+            .map_or("-".to_owned(), |limit| format!("{:.2} of {}", measured.rate / limit, scenario.limit()));
         let (peer, goal) = scenario.peer;
         let cores: Vec<String> =
             measured.cores.iter().map(|(role, cores)| format!("{role} {cores:.2}")).collect();
@@ -44,11 +45,16 @@ impl Report {
         if let Some(raw) = self.raw {
             println!("\n| raw limit | a second |\n|---|---|");
             println!("| publish: 2.3 KB, confirmed by a quorum queue, 256 in flight | {:.0} |", raw.publish);
-            println!("| ledger: rows over 1,000 accounts, 100 a statement, 4 connections | {:.0} |", raw.ledger);
+            println!(
+                "| ledger: rows over 1,000 accounts, 100 a statement, 4 connections | {:.0} |",
+                raw.ledger
+            );
             println!("| ledger_hot: the same, one account | {:.0} |", raw.ledger_hot);
             println!("| debit: one statement each, 1,000 accounts, 32 connections | {:.0} |", raw.debit);
         }
-        println!("\n| measurement | a second | p50 / p99 ms | of raw limit | of the Node service | cores in use |");
+        println!(
+            "\n| measurement | a second | p50 / p99 ms | of raw limit | of the Node service | cores in use |"
+        );
         println!("|---|---|---|---|---|---|");
         for line in &self.lines {
             println!("{line}");

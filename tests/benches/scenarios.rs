@@ -74,8 +74,10 @@ impl Scenario {
         };
         let elapsed = started.elapsed().as_secs_f64();
         let after = bench.cpu();
-        let cores =
-            after.iter().map(|(role, used)| (*role, (used - before.get(role).unwrap_or(&0.0)) / elapsed)).collect();
+        let cores = after
+            .iter()
+            .map(|(role, used)| (*role, (used - before.get(role).unwrap_or(&0.0)) / elapsed))
+            .collect();
         if self.kind == Kind::Accept {
             drain(bench).await?;
         }
@@ -105,7 +107,11 @@ async fn end_to_end(bench: &Bench, events: usize, wallets: usize) -> Result<(f64
     ensure!(load.succeeded() == count, "not all were accepted: {:?}", load.statuses);
     let deadline = Instant::now() + Duration::from_secs(120);
     while ledger_rows(bench).await? - before < i64::try_from(events)? {
-        ensure!(Instant::now() < deadline, "only {} of {events} were credited", ledger_rows(bench).await? - before);
+        ensure!(
+            Instant::now() < deadline,
+            "only {} of {events} were credited",
+            ledger_rows(bench).await? - before
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let rate = count as f64 / load.first_sent.elapsed().as_secs_f64();
@@ -184,7 +190,8 @@ fn event(body: &mut String, run: &str, number: u64, order: Option<&Order>) {
 async fn drain(bench: &Bench) -> Result<()> {
     let mut last = -1;
     for _ in 0..600 {
-        let events: i64 = sqlx::query_scalar("select count(*) from provider_events").fetch_one(&bench.pool).await?;
+        let events: i64 =
+            sqlx::query_scalar("select count(*) from provider_events").fetch_one(&bench.pool).await?;
         if events == last {
             return Ok(());
         }
@@ -211,7 +218,8 @@ async fn check_books(bench: &Bench) -> Result<()> {
     ensure!(wrong == 0, "{wrong} wallets do not balance");
     let odd: i64 = sqlx::query_scalar(
         "select count(*) from payments p where state = 'completed' and $1 <> (
-             select coalesce(sum(amount), 0) from ledger_entries where source_kind = 'payment' and source_id = p.id::text)",
+             select coalesce(sum(amount), 0) from ledger_entries where source_kind = 'payment'
+                 and source_id = p.id::text)",
     )
     .bind(CREDITS)
     .fetch_one(&bench.pool)

@@ -15,8 +15,6 @@ pub struct Seeded {
     pub api_keys: Vec<String>,
     /// The wallet of each user.
     pub wallets: Vec<Uuid>,
-    /// Events of an end-to-end measurement.
-    pub events: usize,
 }
 
 /// An order that waits to be paid.
@@ -26,11 +24,12 @@ pub struct Order {
 }
 
 /// Creates users, each with a wallet that holds a million credits, and a key.
-pub async fn accounts(pool: &PgPool, events: usize) -> Result<Seeded> {
+pub async fn accounts(pool: &PgPool) -> Result<Seeded> {
     let users: Vec<String> = (0..WALLETS).map(user).collect();
     let wallets: Vec<Uuid> = (0..WALLETS).map(|_| Uuid::now_v7()).collect();
     let ids: Vec<Uuid> = (0..WALLETS).map(|_| Uuid::now_v7()).collect();
-    let api_keys: Vec<String> = (0..WALLETS).map(|_| format!("psk_{}", hex::encode(rand::random::<[u8; 32]>()))).collect();
+    let api_keys: Vec<String> =
+        (0..WALLETS).map(|_| format!("psk_{}", hex::encode(rand::random::<[u8; 32]>()))).collect();
     let hashes: Vec<Vec<u8>> = api_keys.iter().map(|key| Sha256::digest(key).to_vec()).collect();
     sqlx::query("insert into users (id, created_at) select *, now() from unnest($1::text[])")
         .bind(&users)
@@ -65,14 +64,15 @@ pub async fn accounts(pool: &PgPool, events: usize) -> Result<Seeded> {
     .await?;
     sqlx::query(
         "insert into api_keys (id, user_id, key_hash, created_at)
-         select id, user_id, key_hash, now() from unnest($1::uuid[], $2::text[], $3::bytea[]) as new (id, user_id, key_hash)",
+         select id, user_id, key_hash, now()
+         from unnest($1::uuid[], $2::text[], $3::bytea[]) as new (id, user_id, key_hash)",
     )
     .bind(&ids)
     .bind(&users)
     .bind(&hashes)
     .execute(pool)
     .await?;
-    Ok(Seeded { api_keys, wallets, events })
+    Ok(Seeded { api_keys, wallets })
 }
 
 /// Creates orders of 2,500 credits, spread over the first `wallets` wallets.

@@ -1,10 +1,14 @@
 //! Webhooks made by hand and signed as the provider signs them, for what the emulator would never send.
 
+use common::config::{Connections, Secret};
+use common::jobs::AnyJob;
+use common::messaging::Publisher;
 use harness::client::Answer;
 use harness::world::{Checkout, User, World};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// The version of the provider's API whose events are taken at their word.
@@ -40,14 +44,31 @@ pub async fn deliver(world: &World, event: &Value) -> Answer {
     request.header("content-type", "application/json").body(body).send().await.unwrap()
 }
 
+/// Publishes a job, as the scheduler would.
+pub async fn publish(world: &World, job: AnyJob) {
+    let addresses = &world.settings().addresses;
+    let connections = Connections {
+        database_url: Secret::new(&addresses.database_url).unwrap(),
+        amqp_url: Secret::new(&addresses.amqp_url).unwrap(),
+        amqp_prefix: addresses.amqp_prefix.clone(),
+        database_max_connections: 1,
+    };
+    let shutdown = CancellationToken::new();
+    let publisher = Publisher::start(&connections, shutdown.clone());
+    publisher.wait_until_connected().await;
+    publisher.publish(&job).await.unwrap();
+    shutdown.cancel();
+}
+
 /// The session of a checkout as the provider would show it once it is paid.
 pub async fn paid_session(world: &World, user: &User, checkout: &Checkout) -> Value {
-    let (payment, customer, amount): (Uuid, Option<String>, i64) =
-        sqlx::query_as("select id, provider_customer, amount_minor from payments where provider_session = $1")
-            .bind(&checkout.session_id)
-            .fetch_one(world.pool())
-            .await
-            .unwrap();
+    let (payment, customer, amount): (Uuid, Option<String>, i64) = sqlx::query_as(
+        "select id, provider_customer, amount_minor from payments where provider_session = $1",
+    )
+    .bind(&checkout.session_id)
+    .fetch_one(world.pool())
+    .await
+    .unwrap();
     json!({
         "id": checkout.session_id, "object": "checkout.session", "livemode": false, "mode": "payment",
         "status": "complete", "payment_status": "paid", "amount_total": amount, "currency": "usd",

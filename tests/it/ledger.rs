@@ -7,6 +7,8 @@ use futures::future::join_all;
 use harness::world::{User, World};
 use serde_json::{Value, json};
 
+use crate::events::publish;
+
 async fn spend(world: &World, user: &User, key: &str, credits: Value) -> (u16, Value) {
     let request = world.api().post("/credits/consume").bearer(&user.api_key).idempotency_key(key);
     let answer = request.json(json!({"credits": credits})).send().await.unwrap();
@@ -57,7 +59,8 @@ async fn amounts_that_are_no_amounts_are_refused() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     world.buy(&alice, 100).await;
-    let bad = [json!(0), json!(-1), json!("1"), json!(null), json!(0.0000001), json!(1e30), json!([1]), json!({})];
+    let bad =
+        [json!(0), json!(-1), json!("1"), json!(null), json!(0.0000001), json!(1e30), json!([1]), json!({})];
     for (number, credits) in bad.into_iter().enumerate() {
         let (status, answer) = spend(&world, &alice, &format!("k{number}"), credits.clone()).await;
         assert_eq!(status, 400, "{credits}: {answer}");
@@ -73,7 +76,8 @@ async fn holds_reserve_and_are_captured_released_or_expire() {
     let alice = world.create_user("alice").await;
     world.buy(&alice, 100).await;
     let post = |path: String, body: Value| world.api().post(&path).bearer(&alice.api_key).json(body);
-    let place = |credits: i64| post("/credits/holds".to_owned(), json!({"credits": credits, "ttlSeconds": 60}));
+    let place =
+        |credits: i64| post("/credits/holds".to_owned(), json!({"credits": credits, "ttlSeconds": 60}));
 
     let first = place(60).expect(201).await["holdId"].as_str().unwrap().to_owned();
     assert_eq!(place(50).expect(402).await["error"]["code"], "insufficient_credits");
@@ -87,7 +91,7 @@ async fn holds_reserve_and_are_captured_released_or_expire() {
     place(55).expect(201).await;
     assert_eq!(spend(&world, &alice, "held", json!(1)).await.0, 402);
     world.clock().advance(Duration::from_secs(61));
-    world.publish(common::jobs::ExpireHolds {}.into()).await;
+    publish(&world, common::jobs::ExpireHolds {}.into()).await;
     world.drain().await;
     assert_eq!(spend(&world, &alice, "free again", json!(55)).await.0, 200);
 
@@ -112,10 +116,13 @@ async fn grants_lapse_and_the_ledger_says_so() {
     let shown = world.api().get("/v1/credits").bearer(&alice.api_key).expect(200).await;
     assert_eq!(shown["remainingCredits"], 50);
     assert_eq!(spend(&world, &alice, "too much", json!(51)).await.0, 402);
-    world.publish(common::jobs::ExpireGrants {}.into()).await;
+    publish(&world, common::jobs::ExpireGrants {}.into()).await;
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 50);
-    assert_eq!(world.count("ledger_entries where counter_account = 'expiry' and amount = -70000000").await, 1);
+    assert_eq!(
+        world.count("ledger_entries where counter_account = 'expiry' and amount = -70000000").await,
+        1
+    );
     world.finish().await;
 }
 

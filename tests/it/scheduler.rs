@@ -11,8 +11,12 @@ use serde_json::json;
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
 
 async fn leaders(world: &World) -> i64 {
-    world.count("pg_locks where locktype = 'advisory' and granted and database = (select oid from pg_database
-                 where datname = current_database())").await
+    world
+        .count(
+            "pg_locks where locktype = 'advisory' and granted and database = (select oid from pg_database
+                 where datname = current_database())",
+        )
+        .await
 }
 
 /// A job written by a process that died before it could publish it.

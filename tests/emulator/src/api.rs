@@ -110,7 +110,11 @@ fn admit(world: &mut World, request: &Request, request_id: &str, route: &str) ->
         CallFault::None | CallFault::ServerError { stored: true } | CallFault::TimeoutAfterSuccess => {}
     }
     if let Some(key) = idempotency_key(request) {
-        let fingerprint = format!("{} {}?{}\n{}", request.method, request.path, request.query, request.body);
+        // What counts are the parameters, not the order in which a client happened to write them.
+        let mut parameters: Vec<&str> = request.body.split('&').collect();
+        parameters.sort_unstable();
+        let (path, query) = (&request.path, &request.query);
+        let fingerprint = format!("{} {path}?{query}\n{}", request.method, parameters.join("&"));
         let now = world.clock.now();
         match world.stripe.keys.start(key, &fingerprint, now) {
             Err(error) => return Admission::Answer(failure(&error, request_id)),
