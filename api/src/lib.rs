@@ -12,6 +12,7 @@ pub mod webhooks;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use common::clock::Clock;
@@ -69,10 +70,10 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let messaging = CancellationToken::new();
     let _stop_messaging = messaging.clone().drop_guard();
     let publisher = Publisher::start(&config.connections, messaging.clone());
-    let inbox = Inbox::start(&config.connections, &publisher, messaging.clone());
+    let inbox = Inbox::start(&config.connections, &publisher, messaging);
     let own_origin = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let auth = Authenticator::new(&config, pool.clone());
-    let hub = Hub::start(inbox.live(), auth.clone(), messaging);
+    let hub = Hub::start(inbox.live(), auth.clone(), shutdown.clone());
     let api = Arc::new(Api {
         clock: config.clock.clone(),
         origins: Origins::new(own_origin, &config.allowed_origins),
@@ -87,6 +88,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     });
     tracing::info!(%address, "listening");
     http::server::serve(Arc::clone(&api), listener, shutdown).await;
+    api.hub.drained(Duration::from_secs(1)).await;
     api.pool.close().await;
     Ok(())
 }

@@ -9,7 +9,7 @@ use common::domain::identity::credentials::CredentialHash;
 use common::ids::WalletId;
 use common::messaging::Live;
 use tokio::sync::broadcast::{self, error::RecvError};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,7 @@ const BUFFER: usize = 64;
 #[derive(Clone)]
 pub(crate) struct Hub {
     watchers: Arc<Mutex<Watchers>>,
+    left: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -88,13 +89,13 @@ pub(crate) struct Subscription {
 }
 
 impl Hub {
-    /// Starts forwarding.
+    /// Starts forwarding; at `stop` all subscriptions end.
     pub(crate) fn start(
         live: broadcast::Receiver<Arc<Live>>,
         auth: Authenticator,
         stop: CancellationToken,
     ) -> Self {
-        let hub = Self { watchers: Arc::default() };
+        let hub = Self { watchers: Arc::default(), left: Arc::default() };
         tokio::spawn(hub.clone().forward(live, auth, stop));
         hub
     }
@@ -118,6 +119,20 @@ impl Hub {
         metrics::gauge!("purser_live_connections").set(metric(watchers.all.len()));
         let expires = left.and_then(|left| Instant::now().checked_add(left));
         Subscription { id, hub: self.clone(), notices: receiver, end: ended, expires }
+    }
+
+    /// Waits until every connection has said goodbye, but no longer than `patience`.
+    pub(crate) async fn drained(&self, patience: Duration) {
+        let all_left = async {
+            loop {
+                let left = self.left.notified();
+                if self.lock().all.is_empty() {
+                    return;
+                }
+                left.await;
+            }
+        };
+        let _in_time = tokio::time::timeout(patience, all_left).await;
     }
 
     async fn forward(
@@ -213,6 +228,8 @@ impl Drop for Subscription {
             }
         }
         metrics::gauge!("purser_live_connections").set(metric(watchers.all.len()));
+        // There is one waiter at the most; `notify_one` also reaches it just before it waits.
+        self.hub.left.notify_one();
     }
 }
 
@@ -227,7 +244,7 @@ mod tests {
     use serde_json::json;
 
     fn hub() -> Hub {
-        Hub { watchers: Arc::default() }
+        Hub { watchers: Arc::default(), left: Arc::default() }
     }
 
     fn credential(text: &str) -> CredentialHash {
@@ -261,10 +278,10 @@ mod tests {
         assert!(hub.lock().all.is_empty() && hub.lock().by_wallet.is_empty());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_subscription_ends_with_its_credential() {
         let (hub, wallet) = (hub(), WalletId::new());
-        let mut short = hub.subscribe(vec![wallet], credential("a"), Some(Duration::from_secs(60)));
+        let mut short = hub.subscribe(vec![wallet], credential("a"), Some(Duration::ZERO));
         assert_eq!(short.next().await.err(), Some(End::Expired));
         let mut revoked = hub.subscribe(vec![wallet], credential("a"), None);
         let mut kept = hub.subscribe(vec![wallet], credential("b"), None);

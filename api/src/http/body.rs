@@ -10,6 +10,8 @@ use super::Failure;
 
 /// Far above any request or webhook.
 const LIMIT: usize = 1024 * 1024;
+/// What is read only to be thrown away.
+const DISCARD_LIMIT: usize = 8 * 1024 * 1024;
 /// For the whole body.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -18,14 +20,30 @@ pub(super) async fn read(body: Incoming) -> Result<Bytes, Failure> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    // A declared length is refused before anything is read.
-    if body.size_hint().lower() > LIMIT as u64 {
-        return Err(Failure::TooLarge);
-    }
-    match tokio::time::timeout(TIMEOUT, Limited::new(body, LIMIT).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Failure::TooLarge),
-        Ok(Err(_)) => Err(Failure::BadRequest),
+    match tokio::time::timeout(TIMEOUT, collect(body)).await {
+        Ok(read) => read,
         Err(_) => Err(Failure::Timeout),
     }
+}
+
+async fn collect(mut body: Incoming) -> Result<Bytes, Failure> {
+    // A declared length is refused before anything is kept.
+    if body.size_hint().lower() > LIMIT as u64 {
+        discard(&mut body).await;
+        return Err(Failure::TooLarge);
+    }
+    match Limited::new(&mut body, LIMIT).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            discard(&mut body).await;
+            Err(Failure::TooLarge)
+        }
+        Err(_) => Err(Failure::BadRequest),
+    }
+}
+
+/// Takes what the client is still sending, within limits: closing the connection on it would lose the answer.
+async fn discard(body: &mut Incoming) {
+    let mut limited = Limited::new(body, DISCARD_LIMIT);
+    while let Some(Ok(_)) = limited.frame().await {}
 }

@@ -33,36 +33,41 @@ impl Origins {
         self.allowed_origin(headers).is_some()
     }
 
-    fn allowed_origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+    /// The origin that the request names, if it may call.
+    pub(super) fn allowed_origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
         let origin = headers.get(header::ORIGIN)?;
         // Compared as sent: browsers write origins in one way only.
         origin.to_str().is_ok_and(|text| self.allowed.contains(text)).then_some(origin)
     }
+}
 
-    /// The answer to a browser that asks what it may send; none when this is no such question.
-    pub(super) fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Response> {
-        if method != Method::OPTIONS || !headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
-            return None;
-        }
-        let mut response = empty(StatusCode::NO_CONTENT);
-        if self.allow(headers) {
-            let out = response.headers_mut();
-            out.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-            out.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
-            out.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
-        }
-        Some(response)
+/// The answer to a browser that asks what it may send; none when this is no such question.
+pub(super) fn preflight(
+    method: &Method,
+    headers: &HeaderMap,
+    allowed: Option<&HeaderValue>,
+) -> Option<Response> {
+    if method != Method::OPTIONS || !headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+        return None;
     }
-
-    /// Names the origin in the answer, if it is allowed.
-    pub(super) fn mark(&self, request: &HeaderMap, response: &mut Response) {
+    let mut response = empty(StatusCode::NO_CONTENT);
+    if allowed.is_some() {
         let out = response.headers_mut();
-        out.append(header::VARY, HeaderValue::from_static("origin"));
-        if let Some(origin) = self.allowed_origin(request) {
-            out.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-            out.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-            out.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
-        }
+        out.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+        out.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
+        out.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    }
+    Some(response)
+}
+
+/// Names the origin in the answer, if it is allowed.
+pub(super) fn mark(allowed: Option<HeaderValue>, response: &mut Response) {
+    let out = response.headers_mut();
+    out.append(header::VARY, HeaderValue::from_static("origin"));
+    if let Some(origin) = allowed {
+        out.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        out.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        out.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     }
 }
 
@@ -111,7 +116,7 @@ mod tests {
             let mut request = HeaderMap::new();
             request.insert(header::ORIGIN, origin.parse().unwrap());
             let mut response = empty(StatusCode::OK);
-            origins.mark(&request, &mut response);
+            mark(origins.allowed_origin(&request).cloned(), &mut response);
             let named = response.headers().get(header::ACCESS_CONTROL_ALLOW_ORIGIN);
             assert_eq!(named.map(|value| value == origin), allowed.then_some(true), "{origin}");
             assert_eq!(response.headers().get(header::VARY).unwrap(), "origin");

@@ -65,8 +65,13 @@ pub fn call(api: &Shared) -> impl Filter<Extract = (Shared, Call), Error = Rejec
 pub fn finish<E: Into<Response>>(
     route: &'static str,
 ) -> impl Fn(Result<Response, E>) -> Response + Clone + Send + Sync {
-    move |answer| {
-        let mut response = answer.unwrap_or_else(Into::into);
+    let named = named(route);
+    move |answer| named(answer.unwrap_or_else(Into::into))
+}
+
+/// Names the route of an answer for the metrics.
+pub fn named(route: &'static str) -> impl Fn(Response) -> Response + Clone + Send + Sync {
+    move |mut response| {
         response.extensions_mut().insert(RouteName(route));
         response
     }

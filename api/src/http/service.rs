@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -13,11 +14,11 @@ use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use uuid::Uuid;
-use warp::http::{HeaderMap, HeaderValue, Request};
+use warp::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use warp::reject::{MethodNotAllowed, Rejection};
 use warp::{Filter, reject};
 
-use super::{Cause, Failure, Response, RouteName, body, empty};
+use super::{Cause, Failure, Response, RouteName, body, cors, empty};
 use crate::{Shared, routes};
 
 const REQUEST_ID: &str = "x-request-id";
@@ -25,6 +26,7 @@ const REQUEST_ID: &str = "x-request-id";
 /// Answers requests.
 pub(super) struct Service {
     api: Shared,
+    outages: OncePerSecond,
     routes: Box<dyn Fn(Request<Full<Bytes>>) -> BoxFuture<'static, Response> + Send + Sync>,
 }
 
@@ -39,16 +41,16 @@ impl Service {
                 .map(|answer| answer.unwrap_or_else(|never: Infallible| match never {}))
                 .boxed()
         };
-        Self { api, routes: Box::new(routes) }
+        Self { api, outages: OncePerSecond::default(), routes: Box::new(routes) }
     }
 
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Response {
         let started = Instant::now();
         let (parts, incoming) = request.into_parts();
         let id = request_id(&parts.headers);
-        // Upgrades take the headers away.
-        let (uri, method, headers) = (parts.uri.clone(), parts.method.clone(), parts.headers.clone());
-        let mut response = match self.api.origins.preflight(&method, &headers) {
+        let origin = self.api.origins.allowed_origin(&parts.headers).cloned();
+        let (uri, method) = (parts.uri.clone(), parts.method.clone());
+        let mut response = match cors::preflight(&method, &parts.headers, origin.as_ref()) {
             Some(response) => response,
             None => match body::read(incoming).await {
                 Ok(bytes) => self.dispatch(Request::from_parts(parts, Full::new(bytes))).await,
@@ -62,13 +64,13 @@ impl Service {
         }
         let route = response.extensions_mut().remove::<RouteName>().map_or("none", |name| name.0);
         let status = response.status();
-        if status.is_server_error() {
-            let cause = response.extensions_mut().remove::<Cause>().map(|cause| cause.0);
-            let cause = cause.as_deref().unwrap_or("none given");
+        if let Some(Cause(cause)) = response.extensions_mut().remove::<Cause>()
+            && (status == StatusCode::INTERNAL_SERVER_ERROR || self.outages.may_log())
+        {
             tracing::warn!(%method, route, status = status.as_u16(), request_id = ?id, cause, "a request failed");
         }
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
-        self.api.origins.mark(&headers, &mut response);
+        cors::mark(origin, &mut response);
         let status = status.as_str().to_owned();
         metrics::counter!("purser_http_requests_total", "route" => route, "status" => status).increment(1);
         metrics::histogram!("purser_http_request_seconds", "route" => route).record(started.elapsed());
@@ -80,6 +82,25 @@ impl Service {
             Ok(response) => response,
             Err(_) => super::with_cause(failure_response(Failure::Internal), "the handler panicked"),
         }
+    }
+}
+
+/// Keeps an outage, in which every request fails for the same reason, from flooding the log.
+struct OncePerSecond {
+    start: Instant,
+    last: AtomicU64,
+}
+
+impl Default for OncePerSecond {
+    fn default() -> Self {
+        Self { start: Instant::now(), last: AtomicU64::new(u64::MAX) }
+    }
+}
+
+impl OncePerSecond {
+    fn may_log(&self) -> bool {
+        let second = self.start.elapsed().as_secs();
+        self.last.swap(second, Ordering::Relaxed) != second
     }
 }
 

@@ -7,7 +7,7 @@ use warp::Filter;
 use warp::http::StatusCode;
 
 use crate::Shared;
-use crate::http::{Call, Response, Route, answer, call, finish, first_of};
+use crate::http::{Call, Response, Route, answer, call, first_of, named};
 
 /// For each check.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -19,18 +19,16 @@ pub(super) fn routes(api: &Shared) -> Route {
 /// GET /healthz
 fn alive_route() -> Route {
     let path = warp::path!("healthz").and(warp::get());
-    path.map(|| Ok(answer(StatusCode::OK, &json!({ "status": "ok" }))))
-        .map(finish::<Response>("/healthz"))
-        .boxed()
+    path.map(|| answer(StatusCode::OK, &json!({ "status": "ok" }))).map(named("/healthz")).boxed()
 }
 
 /// GET /readyz
 fn ready_route(api: &Shared) -> Route {
     let path = warp::path!("readyz").and(warp::get()).and(call(api));
-    path.then(ready).map(finish::<Response>("/readyz")).boxed()
+    path.then(ready).map(named("/readyz")).boxed()
 }
 
-async fn ready(api: Shared, _call: Call) -> Result<Response, Response> {
+async fn ready(api: Shared, _call: Call) -> Response {
     let database = tokio::time::timeout(PATIENCE, common::database::ping(&api.pool)).await;
     let database = matches!(database, Ok(Ok(())));
     let broker = api.publisher.is_connected();
@@ -41,5 +39,5 @@ async fn ready(api: Shared, _call: Call) -> Result<Response, Response> {
         "status": say(ready),
         "checks": { "database": say(database), "broker": say(broker) },
     });
-    Ok(answer(status, &body))
+    answer(status, &body)
 }

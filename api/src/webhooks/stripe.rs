@@ -1,16 +1,18 @@
 //! Stripe's webhooks, at the two paths where clients of other systems have them. Both take every event.
 
+use bytes::Bytes;
 use common::domain::payments::Provider;
 use common::jobs::ProviderEvent;
 use common::stripe::signature::{SignatureError, verify};
 use serde_json::json;
 use serde_json::value::RawValue;
 use warp::Filter;
+use warp::filters::BoxedFilter;
 use warp::http::StatusCode;
 
 use super::{billing_error, timeproof_error};
 use crate::Shared;
-use crate::http::{Response, Route, answer, finish};
+use crate::http::{Response, Route, answer, named};
 
 /// Where TimeProof has it.
 pub(super) const TIMEPROOF_PATH: &str = "/api/payments/webhook";
@@ -32,54 +34,72 @@ pub(super) fn billing(api: &Shared) -> Route {
     receiving(api, path.boxed(), BILLING_PATH, billing_error)
 }
 
-fn receiving(api: &Shared, path: warp::filters::BoxedFilter<()>, name: &'static str, words: Words) -> Route {
+fn receiving(api: &Shared, path: BoxedFilter<()>, name: &'static str, words: Words) -> Route {
     let api = Shared::clone(api);
     path.and(warp::header::optional::<String>("stripe-signature"))
         .and(warp::body::bytes())
-        .then(move |signature: Option<String>, body: bytes::Bytes| {
+        .then(move |signature: Option<String>, body: Bytes| {
             let api = Shared::clone(&api);
-            async move { receive(&api, signature.as_deref(), &body, words).await }
+            async move {
+                let kept = keep(&api, signature.as_deref(), &body).await;
+                let outcome = kept.as_ref().map_or_else(|refusal| refusal.outcome(), |()| "accepted");
+                metrics::counter!("purser_webhooks_total", "provider" => "stripe", "outcome" => outcome)
+                    .increment(1);
+                match kept {
+                    Ok(()) => answer(StatusCode::OK, &json!({ "received": true })),
+                    Err(refusal) => words(refusal.status(), &refusal.to_string()),
+                }
+            }
         })
-        .map(finish::<Response>(name))
+        .map(named(name))
         .boxed()
 }
 
-async fn receive(
-    api: &Shared,
-    signature: Option<&str>,
-    body: &[u8],
-    words: Words,
-) -> Result<Response, Response> {
-    let now = api.clock.now();
-    let refused = |outcome: &'static str, status: StatusCode, message: &str| {
-        count(outcome);
-        words(status, message)
-    };
-    signature
-        .ok_or(SignatureError::Missing)
-        .and_then(|header| verify(header, body, &api.config.stripe_webhook_secrets, now))
-        .map_err(|error| refused("bad_signature", StatusCode::BAD_REQUEST, &error.to_string()))?;
-    let body = serde_json::from_slice::<Box<RawValue>>(body)
-        .ok()
-        .filter(|text| text.get().starts_with('{'))
-        .ok_or_else(|| refused("not_json", StatusCode::BAD_REQUEST, "the body is not a JSON object"))?;
-    // Refused before it waits in a group, so that an outage answers at once.
-    let unavailable = || {
-        refused("unavailable", StatusCode::SERVICE_UNAVAILABLE, "the event cannot be kept now: send it again")
-    };
-    if !api.publisher.is_connected() {
-        return Err(unavailable());
-    }
-    let event = ProviderEvent { provider: Provider::Stripe, received_at: now, body };
-    match api.intake.submit(event).await {
-        Ok(Ok(())) => {
-            count("accepted");
-            Ok(answer(StatusCode::OK, &json!({ "received": true })))
+/// Why an event is not acknowledged.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    #[error("the body is not a JSON object")]
+    NotJson,
+    #[error("the event cannot be kept now: send it again")]
+    Unavailable,
+}
+
+impl Refusal {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Signature(_) | Self::NotJson => StatusCode::BAD_REQUEST,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
-        Ok(Err(_)) | Err(_) => Err(unavailable()),
+    }
+
+    /// For the metrics.
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Signature(_) => "bad_signature",
+            Self::NotJson => "not_json",
+            Self::Unavailable => "unavailable",
+        }
     }
 }
 
-fn count(outcome: &'static str) {
-    metrics::counter!("purser_webhooks_total", "provider" => "stripe", "outcome" => outcome).increment(1);
+/// Verifies an event and has the broker keep it.
+async fn keep(api: &Shared, signature: Option<&str>, body: &[u8]) -> Result<(), Refusal> {
+    let now = api.clock.now();
+    let header = signature.ok_or(SignatureError::Missing)?;
+    verify(header, body, &api.config.stripe_webhook_secrets, now)?;
+    let body: Box<RawValue> = serde_json::from_slice(body).map_err(|_| Refusal::NotJson)?;
+    if !body.get().starts_with('{') {
+        return Err(Refusal::NotJson);
+    }
+    // Refused before it waits in a group, so that an outage answers at once.
+    if !api.publisher.is_connected() {
+        return Err(Refusal::Unavailable);
+    }
+    let event = ProviderEvent { provider: Provider::Stripe, received_at: now, body };
+    match api.intake.submit(event).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(Refusal::Unavailable),
+    }
 }

@@ -46,6 +46,11 @@ pub(super) async fn recharge(api: Shared, call: Call) -> Result<Response, Samsar
         }
         Claimable::Ordered(id) => (ordered(&api, id).await?, None),
     };
+    if let Some(session) = &payment.provider_session {
+        // Ordered before. The page's address is gone once it cannot be paid on any more.
+        let body = types::recharge(&payment, Some(session), payment.checkout_url.as_deref());
+        return Ok(answer(StatusCode::OK, &body));
+    }
     if wants_async(&call.headers) {
         if let Some(id) = outbox_id {
             let api = Shared::clone(&api);
@@ -138,7 +143,7 @@ async fn ordered(api: &Shared, id: PaymentId) -> Result<Payment, SamsarError> {
     payment_by_id(&mut connection, id).await?.ok_or_else(|| SamsarError::internal("a recorded order is gone"))
 }
 
-/// Waits for the payment page. A page that is open already is answered again.
+/// Waits for the payment page.
 async fn open(api: &Shared, payment: Payment, outbox_id: Option<OutboxId>) -> Result<Response, SamsarError> {
     let Ok(reply) = api.inbox.call(&job(&payment), api.config.checkout_deadline).await else {
         // The job stays in the outbox, from where it is sent until the broker has it.
