@@ -198,6 +198,16 @@ impl World {
         expect(counted, table_and_condition)
     }
 
+    /// Has the broker write down which queues it has, so that it may be killed. It restarts in order for that: it keeps
+    /// the names of new quorum queues in memory for up to three minutes, and one whose name was lost is lost as well.
+    ///
+    /// # Panics
+    /// When the broker is not this world's own.
+    pub async fn settle_queues(&self) {
+        let broker = self.servers().rabbitmq();
+        expect(tokio::task::block_in_place(|| broker.stop_fast().and_then(|()| broker.start())), "a restart");
+    }
+
     /// Says that this test makes dead letters on purpose.
     pub fn allow_dead_letters(&mut self) {
         self.dead_letters_allowed = true;

@@ -89,10 +89,12 @@ fn check(needed: &Descriptions, progress: &Progress) -> Result<()> {
 fn prepare(needed: &Descriptions, progress: &Progress) -> Result<()> {
     let directory = committed_directory();
     fs::create_dir_all(&directory).context("cannot create .sqlx")?;
-    for name in read(&directory)?.keys().filter(|name| !needed.contains_key(*name)) {
+    let before = read(&directory)?;
+    for name in before.keys().filter(|name| !needed.contains_key(*name)) {
         fs::remove_file(directory.join(name))?;
     }
-    for (name, text) in needed {
+    // A file that is written without need has everything compiled again.
+    for (name, text) in needed.iter().filter(|(name, text)| before.get(*name) != Some(*text)) {
         fs::write(directory.join(name), text)?;
     }
     progress.say(format!("{} queries are described in {}", needed.len(), directory.display()));
@@ -130,12 +132,13 @@ async fn describe_with(server: &Server, scratch: &Path, progress: &Progress) -> 
 
 fn build(database_url: &str, output: &Path) -> Result<()> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["check", "--quiet"]);
+    // The whole workspace, as everywhere else: a part of it would choose other features of what it depends on, and
+    // have all that built once more.
+    command.args(["check", "--quiet", "--workspace"]);
     // A setting that was never used before makes cargo compile these crates, and none that they depend on, anew,
     // without touching what was built with the usual settings.
     let never_used: u16 = rand::random_range(1_000..u16::MAX);
     for package in PACKAGES {
-        command.args(["--package", package]);
         command.args(["--config", &format!("profile.dev.package.{package}.codegen-units={never_used}")]);
     }
     command.env("SQLX_OFFLINE", "false").env("SQLX_OFFLINE_DIR", output).env("DATABASE_URL", database_url);
