@@ -1,0 +1,3 @@
+//! The APIs of other credit systems, each against its own documentation.
+
+mod samsar;

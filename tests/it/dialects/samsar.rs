@@ -1,0 +1,300 @@
+//! Samsar's credits API, to the letter.
+
+use harness::client::{Answer, Request};
+use harness::world::{GOOD_CARD, User, World};
+use serde_json::{Value, json};
+
+/// A request as a user.
+fn post(world: &World, user: &User, path: &str, body: Value) -> Request {
+    world.api().post(path).bearer(&user.api_key).json(body)
+}
+
+async fn get(world: &World, user: &User, path: &str) -> Answer {
+    world.api().get(path).bearer(&user.api_key).send().await.unwrap()
+}
+
+/// The status and the message of an error, which has nothing else in it.
+fn complaint(answer: &Answer) -> (u16, String) {
+    let body = answer.json().unwrap();
+    assert_eq!(body.as_object().map(serde_json::Map::len), Some(1), "{answer}");
+    (answer.status(), body["message"].as_str().unwrap().to_owned())
+}
+
+fn keys(body: &Value) -> Vec<&str> {
+    let mut keys: Vec<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credits_before_and_after_the_first_top_up() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let answer = get(&world, &alice, "/v1/credits").await;
+    assert_eq!(answer.header("x-credits-remaining"), Some("0"));
+    assert_eq!(answer.json().unwrap(), json!({"remainingCredits": 0, "lastTopUp": null}));
+
+    world.buy(&alice, 2_550).await;
+    let answer = get(&world, &alice, "/v2/credits").await;
+    assert_eq!(answer.header("x-credits-remaining"), Some("2550"));
+    let body = answer.json().unwrap();
+    assert_eq!(body["remainingCredits"], 2_550);
+    let last = &body["lastTopUp"];
+    assert_eq!(last["id"].as_str().map(str::len), Some(24));
+    assert!(last["id"].as_str().unwrap().bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let at = last["paymentDate"].as_str().unwrap();
+    assert!(at.len() == "2024-09-12T10:08:11.000Z".len() && at.ends_with('Z'), "{at}");
+    assert!(last["receiptUrl"].is_string());
+    for (field, value) in [
+        ("amountPaidCents", json!(2_550)),
+        ("currency", json!("USD")),
+        ("paymentType", json!("one_time")),
+        ("paymentStatus", json!("paid")),
+        ("billingReason", json!("one_time")),
+        ("creditsApplied", json!(2_550)),
+        ("receiptAvailable", json!(true)),
+        ("productSummary", json!("Purchase 2550 credits")),
+    ] {
+        assert_eq!(last[field], value, "{field}");
+    }
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_and_a_bad_credential_are_both_unauthorized() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    for (method, path) in [
+        ("GET", "/v1/credits"),
+        ("GET", "/v2/credits"),
+        ("POST", "/v1/credits/recharge"),
+        ("POST", "/v2/credits/recharge"),
+        ("GET", "/v1/payment_status"),
+        ("POST", "/v2/payment_status"),
+    ] {
+        let method: reqwest::Method = method.parse().unwrap();
+        let missing = world.api().request(method.clone(), path).send().await.unwrap();
+        let message = "API_KEY, auth token, or APP_KEY header is missing or empty.".to_owned();
+        assert_eq!(complaint(&missing), (401, message), "{path}");
+        let bad = world.api().request(method, path).bearer("psk_unknown").send().await.unwrap();
+        assert_eq!(complaint(&bad), (401, "Invalid API_KEY. User not found.".to_owned()), "{path}");
+    }
+    let alice = world.create_user("alice").await;
+    // An old header of theirs, and a scheme that nobody checks.
+    world.api().get("/v1/credits").header("api_key", &alice.api_key).expect(200).await;
+    let scheme = format!("ApiKey {}", alice.api_key);
+    world.api().get("/v1/credits").header("authorization", &scheme).expect(200).await;
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recharge_answers_with_exactly_the_documented_fields() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    for (path, body) in [
+        ("/v1/credits/recharge", json!({"credits": 2_550})),
+        ("/v1/credits/recharge", json!({"credits": "2550"})),
+        ("/v1/credits/recharge", json!({"credits_to_recharge": 2_550.0})),
+        ("/v2/credits/recharge", json!({"input": {"creditsToRecharge": 2_550}})),
+    ] {
+        let answer = post(&world, &alice, path, body).header("x-request-id", "mine-1").send().await.unwrap();
+        assert_eq!(answer.header("x-request-id"), Some("mine-1"));
+        let body = answer.json().unwrap();
+        let documented = [
+            "amountCents",
+            "amountUsd",
+            "checkoutSessionId",
+            "credits",
+            "currency",
+            "paymentIntentId",
+            "paymentStatusEndpoint",
+            "url",
+        ];
+        assert_eq!((answer.status(), keys(&body)), (200, documented.to_vec()), "{answer}");
+        assert!(body["checkoutSessionId"].as_str().unwrap().starts_with("cs_test_"));
+        assert!(body["url"].as_str().unwrap().contains("/c/pay/cs_test_"));
+        assert_eq!(body["paymentIntentId"], Value::Null);
+        assert_eq!(body["paymentStatusEndpoint"], "/v1/payment_status");
+        let amounts = (&body["credits"], &body["amountUsd"], &body["amountCents"], &body["currency"]);
+        assert_eq!(amounts, (&json!(2_550), &json!(25.5), &json!(2_550), &json!("USD")));
+    }
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn amounts_that_cannot_be_bought_are_refused_and_order_nothing() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let alice = world.create_user("alice").await;
+    let required = "credits is required and must be a positive number.";
+    for (body, message) in [
+        (json!({}), required),
+        (json!({"credits": 0}), required),
+        (json!({"credits": -100}), required),
+        (json!({"credits": "many"}), required),
+        (json!({"credits": null}), required),
+        (json!([2_500]), required),
+        (json!({"input": {}, "credits": 2_500}), required),
+        (json!({"credits": 50.5}), "credits must be an integer."),
+        (json!({"credits": 49}), "credits must be at least 50: Stripe's minimum charge is $0.50."),
+        (json!({"credits": 100_000_000}), "credits must be at most 99999999."),
+    ] {
+        let answer = post(&world, &alice, "/v1/credits/recharge", body).send().await.unwrap();
+        assert_eq!(complaint(&answer), (400, message.to_owned()));
+    }
+    let broken = world.api().post("/v1/credits/recharge").bearer(&alice.api_key).body("{").send().await;
+    assert_eq!(complaint(&broken.unwrap()).0, 400);
+    let request = world.api().post("/v1/credits/recharge").bearer(&alice.api_key);
+    let text = request.header("content-type", "text/plain").body("credits=5").send().await.unwrap();
+    assert_eq!(complaint(&text).0, 415);
+    assert_eq!(world.count("payments").await, 0);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_prefers_not_to_wait_polls_by_payment_id() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let request = post(&world, &alice, "/v1/credits/recharge", json!({"credits": 500}));
+    let answer = request.header("prefer", "respond-async").send().await.unwrap();
+    assert_eq!((answer.status(), answer.header("preference-applied")), (202, Some("respond-async")));
+    let body = answer.json().unwrap();
+    let id = body["paymentId"].as_str().unwrap();
+    let endpoint = format!("/v1/payment_status?paymentId={id}");
+    assert_eq!(answer.header("location"), Some(endpoint.as_str()));
+    assert_eq!(body["paymentStatusEndpoint"], endpoint.as_str());
+    assert_eq!((&body["status"], &body["url"]), (&json!("pending"), &Value::Null));
+
+    world.drain().await;
+    let status = get(&world, &alice, &endpoint).await.json().unwrap();
+    assert_eq!((&status["status"], &status["amountCents"]), (&json!("pending"), &json!(500)));
+    assert!(status["url"].as_str().unwrap().contains(status["checkoutSessionId"].as_str().unwrap()));
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_recharge_with_a_key_is_the_same_order() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let send = async |path: &str, credits: i64| {
+        let request = post(&world, &alice, path, json!({"credits": credits}));
+        request.idempotency_key("first").send().await.unwrap()
+    };
+    let first = send("/v1/credits/recharge", 500).await.json().unwrap();
+    let again = send("/v2/credits/recharge", 500).await.json().unwrap();
+    assert_eq!(first, again);
+    assert_eq!(complaint(&send("/v1/credits/recharge", 501).await).0, 409);
+    assert_eq!(world.count("payments").await, 1);
+
+    // Also after it was paid; then there is no page to pay on.
+    let session = first["checkoutSessionId"].as_str().unwrap();
+    world.pay(session, GOOD_CARD).await;
+    world.drain().await;
+    let paid = send("/v1/credits/recharge", 500).await;
+    assert_eq!(paid.status(), 200, "{paid}");
+    let paid = paid.json().unwrap();
+    assert_eq!((&paid["checkoutSessionId"], &paid["url"]), (&json!(session), &Value::Null));
+
+    // Another user's key of the same name is another key.
+    let bob = world.create_user("bob").await;
+    let theirs = post(&world, &bob, "/v1/credits/recharge", json!({"credits": 500}));
+    let theirs = theirs.idempotency_key("first").expect(200).await;
+    assert_ne!(theirs["checkoutSessionId"], first["checkoutSessionId"]);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_is_found_by_every_name_of_its_ids() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let checkout = world.start_checkout(&alice, 2_500).await;
+    let session = &checkout.session_id;
+    let open = json!({
+        "status": "pending",
+        "mode": "payment",
+        "checkoutSessionId": session,
+        "sessionStatus": "open",
+        "paymentStatus": "unpaid",
+        "paymentIntentId": null,
+        "paymentIntentStatus": null,
+        "setupIntentId": null,
+        "setupIntentStatus": null,
+        "amountCents": 2_500,
+        "currency": "usd",
+    });
+    for name in ["checkoutSessionId", "checkout_session_id", "sessionId", "session_id", "paymentSessionId"] {
+        for path in ["/v1/payment_status", "/v2/payment_status"] {
+            let found = get(&world, &alice, &format!("{path}?{name}={session}")).await;
+            assert_eq!(found.json().unwrap(), open, "{name}");
+            for body in [json!({name: session}), json!({"input": {name: session}})] {
+                assert_eq!(post(&world, &alice, path, body).expect(200).await, open, "{name}");
+            }
+        }
+    }
+    world.pay(session, GOOD_CARD).await;
+    world.drain().await;
+    let paid = get(&world, &alice, &format!("/v1/payment_status?sessionId={session}")).await.json().unwrap();
+    assert_eq!((&paid["status"], &paid["paymentStatus"]), (&json!("succeeded"), &json!("paid")));
+    let intent = paid["paymentIntentId"].as_str().unwrap();
+    for name in ["paymentIntentId", "payment_intent_id", "payment_intent"] {
+        let found = get(&world, &alice, &format!("/v1/payment_status?{name}={intent}")).await.json().unwrap();
+        let expected = json!({
+            "status": "succeeded",
+            "mode": "payment",
+            "paymentIntentId": intent,
+            "paymentIntentStatus": "succeeded",
+            "amountCents": 2_500,
+            "currency": "usd",
+        });
+        assert_eq!(found, expected, "{name}");
+    }
+    // A session is not found as a payment, nor the other way round.
+    let mixed = get(&world, &alice, &format!("/v1/payment_status?sessionId={intent}")).await;
+    assert_eq!(complaint(&mixed).0, 404);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_payments_are_refused_and_nothing_is_learnt_of_them() {
+    let world = World::start().await;
+    let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
+    let session = world.buy(&alice, 2_500).await.session_id;
+    let own = get(&world, &alice, &format!("/v1/payment_status?sessionId={session}")).await.json().unwrap();
+    let intent = own["paymentIntentId"].as_str().unwrap();
+    let ask =
+        async |query: String| complaint(&get(&world, &bob, &format!("/v1/payment_status?{query}")).await);
+    let none = (404, "Stripe customer not found for user.".to_owned());
+    // Bob never bought: foreign and unknown ids look the same.
+    assert_eq!(ask(format!("sessionId={session}")).await, none);
+    assert_eq!(ask("sessionId=cs_test_unknown".to_owned()).await, none);
+    world.start_checkout(&bob, 500).await;
+    let foreign = |what: &str| (403, format!("{what} does not belong to this user."));
+    assert_eq!(ask(format!("sessionId={session}")).await, foreign("Checkout session"));
+    assert_eq!(ask(format!("paymentIntentId={intent}")).await, foreign("Payment intent"));
+    for unknown in ["sessionId=cs_x", "paymentIntentId=pi_x", "setupIntentId=seti_x", "paymentId=x"] {
+        assert_eq!(ask(unknown.to_owned()).await.0, 404, "{unknown}");
+    }
+    let message = "checkoutSessionId (or paymentIntentId/setupIntentId) is required.".to_owned();
+    assert_eq!(ask(String::new()).await, (400, message));
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_paths_and_wrong_methods_are_worded_as_samsar_does() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    for (method, path, status) in [
+        ("GET", "/v1", 404),
+        ("GET", "/v1/nothing", 404),
+        ("POST", "/v2/credits/nothing", 404),
+        ("POST", "/v1/credits", 405),
+        ("GET", "/v1/credits/recharge", 405),
+        ("PUT", "/v2/payment_status", 405),
+    ] {
+        let answer = world.api().request(method.parse().unwrap(), path).send().await.unwrap();
+        assert_eq!(complaint(&answer).0, status, "{method} {path}");
+    }
+    let large = world.api().post("/v1/credits/recharge").body(vec![b' '; 2 * 1024 * 1024]).send().await;
+    assert_eq!(complaint(&large.unwrap()).0, 413);
+    // Its neighbours word theirs themselves.
+    let native = world.api().get("/v10/nothing").send().await.unwrap();
+    assert_eq!(native.json().unwrap()["error"]["code"], "not_found");
+    world.finish().await;
+}

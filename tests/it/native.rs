@@ -1,0 +1,210 @@
+//! Purser's own API: registering, credentials, idempotency keys, the catalog, browsers.
+
+use futures::future::join_all;
+use harness::client::{Answer, Request};
+use harness::world::World;
+use serde_json::{Value, json};
+
+fn admin(world: &World, request: Request) -> Request {
+    request.bearer(&world.settings().secrets.admin_api_key)
+}
+
+fn code(answer: &Answer) -> (u16, String) {
+    let body = answer.json().unwrap();
+    (answer.status(), body["error"]["code"].as_str().unwrap_or("none").to_owned())
+}
+
+async fn post(world: &World, path: &str, body: Value) -> Answer {
+    admin(world, world.api().post(path)).json(body).send().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_is_registered_once_whoever_is_first() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let body = json!({"userId": "ada", "email": "ada@example.com"});
+    let answers = join_all((0..10).map(|_| post(&world, "/admin/users", body.clone()))).await;
+    let wallets: Vec<Value> =
+        answers.iter().map(|answer| answer.json().unwrap()["walletId"].clone()).collect();
+    assert!(answers.iter().all(|answer| answer.status() == 201));
+    assert!(wallets.iter().all(|wallet| wallet.is_string() && *wallet == wallets[0]), "{wallets:?}");
+    let other = post(&world, "/admin/users", json!({"userId": "ada", "admin": true})).await;
+    assert_eq!(code(&other), (409, "user_exists".to_owned()));
+    for body in [
+        json!({}),
+        json!({"userId": ""}),
+        json!({"userId": "x".repeat(129)}),
+        json!({"userId": "a\u{0}b"}),
+        json!({"userId": 7}),
+        json!({"userId": "a", "email": "no address"}),
+    ] {
+        assert_eq!(post(&world, "/admin/users", body.clone()).await.status(), 400, "{body}");
+    }
+    assert_eq!((world.count("users").await, world.count("wallets").await), (1, 1));
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_administrators_administrate() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let ada = world.create_user("ada").await;
+    post(&world, "/admin/users", json!({"userId": "root", "admin": true})).await;
+    let root = post(&world, "/admin/api-keys", json!({"userId": "root"})).await.json().unwrap();
+    let root = root["apiKey"].as_str().unwrap();
+    for path in
+        ["/admin/users", "/admin/organizations", "/admin/api-keys", "/admin/sessions", "/admin/catalog/packs"]
+    {
+        let request = || world.api().post(path).json(json!({}));
+        assert_eq!(request().send().await.unwrap().status(), 401, "{path}");
+        assert_eq!(request().bearer("wrong").send().await.unwrap().status(), 401, "{path}");
+        assert_eq!(
+            code(&request().bearer(&ada.api_key).send().await.unwrap()),
+            (403, "forbidden".to_owned())
+        );
+        assert_eq!(code(&request().bearer(root).send().await.unwrap()), (400, "invalid_request".to_owned()));
+    }
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_end_when_they_are_withdrawn_or_their_time_is_up() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let ada = world.create_user("ada").await;
+    let key = post(&world, "/admin/api-keys", json!({"userId": "ada"})).await.json().unwrap();
+    let (id, key) = (key["apiKeyId"].as_str().unwrap(), key["apiKey"].as_str().unwrap());
+    let use_it = async |name: &str, value: &str| {
+        world.api().get("/v1/credits").header(name, value).send().await.unwrap().status()
+    };
+    let bearer = format!("Bearer {key}");
+    assert_eq!(use_it("authorization", &bearer).await, 200);
+    for _ in 0..2 {
+        let path = format!("/admin/api-keys/{id}");
+        assert_eq!(admin(&world, world.api().delete(&path)).send().await.unwrap().status(), 204);
+        // It was remembered a moment ago, and is forgotten at once.
+        assert_eq!(use_it("authorization", &bearer).await, 401);
+    }
+    let unknown = admin(&world, world.api().delete("/admin/api-keys/unknown")).send().await.unwrap();
+    assert_eq!(code(&unknown), (404, "not_found".to_owned()));
+
+    let session = json!({"userId": ada.id, "ttlSeconds": 60});
+    let session = post(&world, "/admin/sessions", session).await.json().unwrap();
+    let token = session["sessionToken"].as_str().unwrap();
+    assert_eq!(use_it("x-session-token", token).await, 200);
+    assert_eq!(use_it("authorization", &format!("Bearer {token}")).await, 200);
+    assert_eq!(use_it("cookie", &format!("a=b; purser_session={token}")).await, 200);
+    assert_eq!(use_it("cookie", &format!("better-auth.session_token={token}")).await, 200);
+    world.clock().advance(std::time::Duration::from_secs(61));
+    assert_eq!(use_it("x-session-token", token).await, 401);
+
+    // Neither is found in the database as it is.
+    let stored = format!("api_keys where convert_from(key_hash, 'latin1') like '%{key}%'");
+    assert_eq!(world.count(&stored).await, 0);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cookie_changes_nothing_from_a_foreign_page() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let ada = world.create_user("ada").await;
+    let token = world.create_session(&ada).await;
+    let consume = |origin: Option<&str>| {
+        let request = world.api().post("/credits/consume").json(json!({"credits": 1}));
+        let request = request.header("cookie", &format!("purser_session={token}"));
+        match origin {
+            Some(origin) => request.header("origin", origin),
+            None => request,
+        }
+    };
+    for origin in [None, Some("https://evil.example"), Some("null")] {
+        let answer = consume(origin).send().await.unwrap();
+        assert_eq!(code(&answer), (403, "origin_not_allowed".to_owned()), "{origin:?}");
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+    }
+    let own = world.settings().api_url();
+    let answer = consume(Some(&own)).send().await.unwrap();
+    assert_eq!(code(&answer), (402, "insufficient_credits".to_owned()));
+    assert_eq!(answer.header("access-control-allow-origin"), Some(own.as_str()));
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_does_a_request_once_and_shows_a_secret_once() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    world.create_user("ada").await;
+    let send = async |path: &str, body: Value, key: &str| {
+        admin(&world, world.api().post(path)).json(body).idempotency_key(key).send().await.unwrap()
+    };
+    let organization = json!({"name": "Acme", "members": [{"userId": "ada", "role": "owner"}]});
+    let answers = join_all((0..8).map(|_| send("/admin/organizations", organization.clone(), "one"))).await;
+    // Those who came while the first was at work are told so; none made another.
+    assert!(answers.iter().all(|answer| {
+        answer.status() == 201 || code(answer) == (409, "idempotency_key_in_use".to_owned())
+    }));
+    assert_eq!(world.count("organizations").await, 1);
+    let replay = send("/admin/organizations", organization, "one").await;
+    assert_eq!((replay.status(), replay.header("idempotent-replayed")), (201, Some("true")));
+    let other = send("/admin/organizations", json!({"name": "Other", "members": []}), "one").await;
+    assert_eq!(code(&other), (409, "idempotency_key_reused".to_owned()));
+
+    let first = send("/admin/api-keys", json!({"userId": "ada"}), "two").await;
+    let key = first.json().unwrap()["apiKey"].as_str().unwrap().to_owned();
+    let again = send("/admin/api-keys", json!({"userId": "ada"}), "two").await;
+    assert_eq!(code(&again), (409, "secret_already_shown".to_owned()));
+    assert!(!again.text().contains(&key));
+    assert_eq!(world.count(&format!("idempotency_keys where body::text like '%{key}%'")).await, 0);
+    // A refusal is an answer too.
+    let refused = send("/admin/api-keys", json!({"userId": "nobody"}), "three").await;
+    world.create_user("nobody").await;
+    let again = send("/admin/api-keys", json!({"userId": "nobody"}), "three").await;
+    assert_eq!((code(&refused), code(&again)), (code(&again), code(&refused)));
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_spend_as_their_role_allows() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let (ada, bob) = (world.create_user("ada").await, world.create_user("bob").await);
+    let eve = world.create_user("eve").await;
+    let members = json!([{"userId": "ada", "role": "member"}, {"userId": "bob", "role": "viewer"}]);
+    let made = post(&world, "/admin/organizations", json!({"name": "Acme", "members": members})).await;
+    let id = made.json().unwrap()["orgId"].as_i64().unwrap();
+    for (user, expected) in
+        [(&ada, (402, "insufficient_credits")), (&bob, (403, "forbidden")), (&eve, (404, "not_found"))]
+    {
+        for path in ["/credits/consume", "/credits/holds"] {
+            let body = json!({"credits": 1, "orgId": id});
+            let answer = world.api().post(path).bearer(&user.api_key).json(body).send().await.unwrap();
+            assert_eq!(code(&answer), (expected.0, expected.1.to_owned()), "{} {path}", user.id);
+        }
+    }
+    for members in [
+        json!([{"userId": "nobody", "role": "owner"}]),
+        json!([{"userId": "ada", "role": "owner"}, {"userId": "ada", "role": "viewer"}]),
+        json!([{"userId": "ada", "role": "emperor"}]),
+    ] {
+        let answer = post(&world, "/admin/organizations", json!({"name": "X", "members": members})).await;
+        assert!((400..=404).contains(&answer.status()), "{answer}");
+    }
+    assert_eq!(world.count("organizations").await, 1);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packs_are_added_and_replaced() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let pack = json!({"packId": "tiny", "name": "Tiny", "credits": 0.5, "priceMinor": 99, "currency": "USD"});
+    let made = post(&world, "/admin/catalog/packs", pack.clone()).await;
+    assert_eq!((made.status(), &made.json().unwrap()["credits"]), (201, &json!(0.5)));
+    let again = post(&world, "/admin/catalog/packs", pack).await;
+    assert_eq!(code(&again), (409, "pack_exists".to_owned()));
+    let replaced =
+        json!({"name": "Tiny", "credits": 1, "priceMinor": 99, "currency": "usd", "active": false});
+    let put = |id: &str| {
+        admin(&world, world.api().put(&format!("/admin/catalog/packs/{id}"))).json(replaced.clone())
+    };
+    assert_eq!(put("tiny").expect(200).await["active"], false);
+    assert_eq!(code(&put("none").send().await.unwrap()), (404, "not_found".to_owned()));
+    let all = admin(&world, world.api().get("/admin/catalog/packs")).expect(200).await;
+    let tiny = all["packs"].as_array().unwrap().iter().find(|pack| pack["packId"] == "tiny").unwrap();
+    assert_eq!((&tiny["credits"], &tiny["active"]), (&json!(1), &json!(false)));
+    world.finish().await;
+}
