@@ -163,7 +163,7 @@ pub struct ReceiveEvents {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ApplyFact {
     /// What the provider said.
-    pub fact: Fact,
+    pub fact: Box<Fact>,
 }
 
 /// See [`AnyJob::ExpireGrants`].

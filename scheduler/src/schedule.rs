@@ -22,8 +22,8 @@ pub enum Action {
     Publish(fn() -> AnyJob),
     /// Publishes what transactions have written into the outbox and nobody has published since.
     SweepOutbox,
-    /// Forgets the answers to idempotent requests that are older than a day.
-    ForgetAnswers,
+    /// Forgets the answers to idempotent requests that are older than a day, and sessions that have ended.
+    Forget,
     /// Counts what operators watch.
     Measure,
 }
@@ -47,5 +47,5 @@ pub const SCHEDULE: &[Entry] = &[
         every: Duration::from_secs(30),
         action: Action::Publish(|| ExpirePayments {}.into()),
     },
-    Entry { name: "answers.forget", every: Duration::from_secs(600), action: Action::ForgetAnswers },
+    Entry { name: "forget", every: Duration::from_secs(600), action: Action::Forget },
 ];

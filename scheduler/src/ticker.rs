@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use common::clock::Clock;
-use common::domain::idempotency;
 use common::domain::payments::store;
+use common::domain::{idempotency, identity};
 use common::messaging::{Publisher, outbox};
 use rand::RngExt;
 use sqlx::PgPool;
@@ -19,7 +19,7 @@ const SWEEP_AFTER: time::Duration = time::Duration::seconds(2);
 const SWEEP_AT_ONCE: i64 = 500;
 /// How long an answer to an idempotent request is kept.
 const KEEP_ANSWERS: time::Duration = time::Duration::hours(24);
-/// Answers forgotten at once.
+/// Answers, or sessions, forgotten at once.
 const FORGET_AT_ONCE: i64 = 10_000;
 
 /// What the schedule's actions work with.
@@ -66,11 +66,7 @@ impl Ticker {
                 self.publisher.publish(&job()).await.map_err(|error| error.to_string())
             }
             Action::SweepOutbox => self.sweep().await.map_err(|error| error.to_string()),
-            Action::ForgetAnswers => {
-                let before = self.clock.now().saturating_sub(KEEP_ANSWERS);
-                let forgotten = idempotency::operations::forget(&self.pool, before, FORGET_AT_ONCE).await;
-                forgotten.map(drop).map_err(|error| error.to_string())
-            }
+            Action::Forget => self.forget().await.map_err(|error| error.to_string()),
             Action::Measure => self.measure().await.map_err(|error| error.to_string()),
         }
     }
@@ -87,6 +83,14 @@ impl Ticker {
                 return Ok(());
             }
         }
+    }
+
+    async fn forget(&self) -> Result<(), sqlx::Error> {
+        let now = self.clock.now();
+        let before = now.saturating_sub(KEEP_ANSWERS);
+        idempotency::operations::forget(&self.pool, before, FORGET_AT_ONCE).await?;
+        identity::operations::sessions_forget(&self.pool, now, FORGET_AT_ONCE).await?;
+        Ok(())
     }
 
     async fn measure(&self) -> Result<(), sqlx::Error> {

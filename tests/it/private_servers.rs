@@ -1,5 +1,5 @@
-//! The private servers: they come back with their data after a crash, work from any checkout, and leave nothing
-//! behind when their parent is killed.
+//! The private servers: they come back with their data after a crash, work from any checkout, and leave
+//! nothing behind when their parent is killed.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Requests over HTTP and WebSocket as tests and the demonstration make them: short to write, and with errors that show
-//! the request and the whole answer.
+//! Requests over HTTP and WebSocket as tests and the demonstration make them: short to write, and with errors
+//! that show the request and the whole answer.
 
 use std::time::Duration;
 

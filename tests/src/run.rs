@@ -1,5 +1,5 @@
-//! The servers that all tests of one run share: started by the first test that needs them, ended by the watchdog when
-//! the run ends, however it ends.
+//! The servers that all tests of one run share: started by the first test that needs them, ended by the
+//! watchdog when the run ends, however it ends.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};

@@ -29,9 +29,11 @@ fn ready_route(api: &Shared) -> Route {
 }
 
 async fn ready(api: Shared, _call: Call) -> Response {
-    let database = tokio::time::timeout(PATIENCE, common::database::ping(&api.pool)).await;
-    let database = matches!(database, Ok(Ok(())));
-    let broker = api.publisher.is_connected();
+    let (database, broker) = futures::join!(
+        tokio::time::timeout(PATIENCE, common::database::ping(&api.pool)),
+        tokio::time::timeout(PATIENCE, api.publisher.probe()),
+    );
+    let (database, broker) = (matches!(database, Ok(Ok(()))), matches!(broker, Ok(Ok(()))));
     let say = |fine: bool| if fine { "ok" } else { "unavailable" };
     let ready = database && broker;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -9,6 +9,7 @@ mod health;
 mod holds;
 mod idempotent;
 mod live;
+mod pages;
 pub(crate) mod spending;
 
 use warp::http::StatusCode;
@@ -30,6 +31,7 @@ fn routes(api: &Shared) -> Route {
         admin::routes(api),
         catalog::routes(api),
         health::routes(api),
+        pages::routes(),
     ])
 }
 

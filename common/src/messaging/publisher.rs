@@ -118,6 +118,17 @@ impl Publisher {
         self.send(message).await
     }
 
+    /// Whether the broker takes a message now: publishes one that nobody heeds.
+    ///
+    /// # Errors
+    /// As [`Publisher::publish`].
+    pub async fn probe(&self) -> Result<(), PublishError> {
+        let mut message = self.job_message(Role::Notify, b"{}".to_vec());
+        message.exchange = self.names.live();
+        message.durable = false;
+        self.send(message).await
+    }
+
     /// Answers a caller that waits at `reply_to`.
     pub(super) async fn reply(&self, reply_to: &str, correlation_id: Option<String>, body: Vec<u8>) {
         let message = Message {

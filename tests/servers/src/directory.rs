@@ -1,6 +1,6 @@
-//! Folders for the data of servers. A server that runs as another user must be able to walk to its folder, which it
-//! cannot where the checkout lies under a home that only its owner may enter, and some trip over unusual names: then a
-//! temporary folder serves.
+//! Folders for the data of servers. A server that runs as another user must be able to walk to its folder,
+//! which it cannot where the checkout lies under a home that only its owner may enter, and some trip over
+//! unusual names: then a temporary folder serves.
 
 use std::fs::{self, DirBuilder, Metadata};
 use std::os::unix::ffi::OsStrExt;
@@ -22,7 +22,8 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Who runs PostgreSQL, which refuses root: `postgres`, else `nobody`; `None` when we are an ordinary user.
+    /// Who runs PostgreSQL, which refuses root: `postgres`, else `nobody`; `None` when we are an ordinary
+    /// user.
     pub fn for_postgres() -> Result<Option<Self>> {
         if !geteuid().is_root() {
             return Ok(None);
@@ -38,8 +39,8 @@ impl Owner {
     }
 }
 
-/// Creates an empty private folder at `preferred`, or in the temporary folder where `owner` cannot reach that or its
-/// name would need quoting. It is deleted when this process ends.
+/// Creates an empty private folder at `preferred`, or in the temporary folder where `owner` cannot reach that
+/// or its name would need quoting. It is deleted when this process ends.
 pub fn create_data_directory(preferred: &Path, owner: Option<Owner>, watchdog: &Watchdog) -> Result<PathBuf> {
     let is_reachable = owner.is_none_or(|owner| can_reach(preferred, owner));
     let directory = if is_reachable && is_plain(preferred) {

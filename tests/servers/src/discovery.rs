@@ -1,5 +1,5 @@
-//! Where the programs of PostgreSQL and RabbitMQ are on this machine. Only programs are looked for, never a running
-//! service: that one belongs to somebody else.
+//! Where the programs of PostgreSQL and RabbitMQ are on this machine. Only programs are looked for, never a
+//! running service: that one belongs to somebody else.
 
 use std::env;
 use std::fs;

@@ -1,5 +1,5 @@
-//! Installs PostgreSQL and RabbitMQ from the distribution, on Debian and its relatives, as root. Only the programs are
-//! wanted: no service may start by itself, now or at the next boot.
+//! Installs PostgreSQL and RabbitMQ from the distribution, on Debian and its relatives, as root. Only the
+//! programs are wanted: no service may start by itself, now or at the next boot.
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, ErrorKind};

@@ -9,8 +9,8 @@ use super::progress::Progress;
 /// What shells report of a program that Ctrl-C ended.
 pub const EXIT_INTERRUPTED: u8 = 130;
 
-/// Cancels the token at the first signal, which asks for an orderly end. The second one ends this process at once, and
-/// the watchdog does the rest.
+/// Cancels the token at the first signal, which asks for an orderly end. The second one ends this process at
+/// once, and the watchdog does the rest.
 pub fn cancel_on_signals(interrupted: CancellationToken, progress: Progress) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;

@@ -1,7 +1,7 @@
-//! Finds or starts PostgreSQL and RabbitMQ: those that `DATABASE_URL` and `AMQP_URL` name; else the installed programs,
-//! started privately; else installed from the distribution first; else in Docker. Both start at the same time, and
-//! both end with this process, however it ends. Nothing of Purser itself is needed here: this must build while the
-//! descriptions of its queries are out of step.
+//! Finds or starts PostgreSQL and RabbitMQ: those that `DATABASE_URL` and `AMQP_URL` name; else the installed
+//! programs, started privately; else installed from the distribution first; else in Docker. Both start at the
+//! same time, and both end with this process, however it ends. Nothing of Purser itself is needed here: this
+//! must build while the descriptions of its queries are out of step.
 
 mod container;
 mod directory;

@@ -1,5 +1,5 @@
-//! Stands in for `epmd`, Erlang's daemon that knows which nodes run on a machine. A broker asks it once, at boot, whether
-//! its name is taken, and would otherwise start a real one that stays behind for ever.
+//! Stands in for `epmd`, Erlang's daemon that knows which nodes run on a machine. A broker asks it once, at
+//! boot, whether its name is taken, and would otherwise start a real one that stays behind for ever.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

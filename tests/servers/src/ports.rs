@@ -1,5 +1,6 @@
-//! Free TCP ports on loopback. They are taken below the range that the kernel hands to outgoing connections: a client
-//! that keeps trying a stopped server's port could otherwise be given that very port, and connect to itself.
+//! Free TCP ports on loopback. They are taken below the range that the kernel hands to outgoing connections:
+//! a client that keeps trying a stopped server's port could otherwise be given that very port, and connect to
+//! itself.
 
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -9,7 +10,8 @@ use rand::RngExt;
 const RANGE: std::ops::Range<u16> = 15_000..32_000;
 const ATTEMPTS: u32 = 500;
 
-/// As many different free ports as asked for. They are not reserved: a start that finds one taken tries again.
+/// As many different free ports as asked for. They are not reserved: a start that finds one taken tries
+/// again.
 pub fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT]> {
     let mut held: Vec<(u16, TcpListener)> = Vec::with_capacity(COUNT);
     for _ in 0..ATTEMPTS {

@@ -1,5 +1,5 @@
-//! Child processes as the harness needs them: each in its own process group with a log file, signalled as a group,
-//! waited for with a deadline.
+//! Child processes as the harness needs them: each in its own process group with a log file, signalled as a
+//! group, waited for with a deadline.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
@@ -16,7 +16,8 @@ use nix::unistd::Pid;
 /// How often a process is asked whether it has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Starts `command` in a process group of its own (so that Ctrl-C does not reach it) with its output in `log`.
+/// Starts `command` in a process group of its own (so that Ctrl-C does not reach it) with its output in
+/// `log`.
 pub fn spawn(command: &mut Command, log: &Path) -> Result<Child> {
     let output = open_log(log)?;
     let errors = output.try_clone().context("cannot use the log file twice")?;

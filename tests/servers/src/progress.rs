@@ -1,4 +1,5 @@
-//! Lines that say what is being done, each with the time since the start, so that nobody waits before a silent screen.
+//! Lines that say what is being done, each with the time since the start, so that nobody waits before a
+//! silent screen.
 
 use std::io::Write;
 use std::time::{Duration, Instant};

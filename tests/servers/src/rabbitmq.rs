@@ -1,5 +1,5 @@
-//! A private RabbitMQ: a node of its own on loopback, without the `epmd` daemon that Erlang otherwise leaves behind,
-//! with a random password.
+//! A private RabbitMQ: a node of its own on loopback, without the `epmd` daemon that Erlang otherwise leaves
+//! behind, with a random password.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! A PostgreSQL or RabbitMQ that can be started, stopped, killed and paused, always with the same ports and data.
-//! All of it blocks the calling thread: servers outlive the runtime of any one test.
+//! A PostgreSQL or RabbitMQ that can be started, stopped, killed and paused, always with the same ports and
+//! data. All of it blocks the calling thread: servers outlive the runtime of any one test.
 
 use std::path::PathBuf;
 use std::process::{Child, Command};
@@ -174,8 +174,9 @@ impl Server {
             let elapsed = started.elapsed();
             // A server that was running before us needs no patience.
             if elapsed > START_PATIENCE || self.is_external() {
-                let context = format!("{} does not answer. {}", self.name, self.log_tail());
-                return Err(error.context(context));
+                let tail = self.log_tail();
+                let log = if tail.is_empty() { tail } else { format!(". The end of its log:\n{tail}\n") };
+                return Err(error.context(format!("{} does not answer{log}", self.name)));
             }
             if elapsed > next_line {
                 next_line += PROGRESS_INTERVAL;

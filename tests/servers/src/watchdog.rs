@@ -1,5 +1,6 @@
 //! A shell that outlives us for a moment. It waits at the end of a pipe that only this process holds open, so
-//! however this process ends, kill -9 included, the shell then stops what was started and removes what was written.
+//! however this process ends, kill -9 included, the shell then stops what was started and removes what was
+//! written.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -136,7 +137,8 @@ impl Watchdog {
     fn tell(&self, line: &str) {
         let mut pipe = self.pipe.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(pipe) = pipe.as_mut() else { return };
-        // Only a watchdog that somebody killed fails here; what it guarded is still stopped on an orderly end.
+        // Only a watchdog that somebody killed fails here; what it guarded is still stopped on an orderly
+        // end.
         if let Err(error) = writeln!(pipe, "{line}") {
             tracing::warn!(%error, "the watchdog is gone");
         }

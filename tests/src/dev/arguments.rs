@@ -36,7 +36,8 @@ pub enum Command {
 }
 
 impl Arguments {
-    /// Reads the command line. `cargo dev -- --once` arrives with a separator in front, as the alias has one too.
+    /// Reads the command line. `cargo dev -- --once` arrives with a separator in front, as the alias has one
+    /// too.
     pub fn from_command_line() -> Self {
         Self::parse_from(without_separator(std::env::args_os()))
     }

@@ -1,5 +1,5 @@
-//! One purchase along the real path, shown step by step: a user asks for credits, pays on the emulator's page, hears of
-//! it over the WebSocket, and spends some of them.
+//! One purchase along the real path, shown step by step: a user asks for credits, pays on the emulator's
+//! page, hears of it over the WebSocket, and spends some of them.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::seed::{USER, text};
+use super::seed::text;
 use super::system::System;
 use super::timeline::Timeline;
 use crate::client::{Client, Socket};
@@ -26,12 +26,13 @@ pub struct Demonstration {
 
 /// Makes the purchase. An error says which step failed and how.
 pub async fn run(system: &System, progress: &Progress) -> Result<Demonstration> {
-    let api_key = &system.credentials()?.api_key;
+    let credentials = system.credentials()?;
+    let (user, api_key) = (&credentials.user, &credentials.api_key);
     let client = system.client();
     let emulator = Client::new(system.settings().emulator_url())?;
     let before = balance(client, api_key).await?;
 
-    let title = format!("The user {USER} buys {CREDITS_BOUGHT} credits");
+    let title = format!("The user {user} buys {CREDITS_BOUGHT} credits");
     let mut timeline = Timeline::start(&title, progress);
     let mut socket = client.open_websocket("/ws", api_key).await?;
     timeline.step("GET /ws: the user's page listens");
@@ -58,11 +59,12 @@ pub async fn run(system: &System, progress: &Progress) -> Result<Demonstration> 
     Ok(Demonstration { socket })
 }
 
-/// Opens another checkout for whoever watches to pay, and tells of every change of the balance. Does not return but
-/// with an error.
+/// Opens another checkout for whoever watches to pay, and tells of every change of the balance. Does not
+/// return but with an error.
 pub async fn invite(system: &System, demonstration: Demonstration, progress: &Progress) -> Result<()> {
     let mut socket = demonstration.socket;
-    let checkout = start_checkout(system.client(), &system.credentials()?.api_key).await?;
+    let credentials = system.credentials()?;
+    let checkout = start_checkout(system.client(), &credentials.api_key).await?;
     progress.print("Your turn: open this page and pay with the card 4242 4242 4242 4242");
     progress.print(&format!("  {}", checkout.page));
     if let Some(file) = system.environment_file() {
@@ -75,7 +77,9 @@ pub async fn invite(system: &System, demonstration: Demonstration, progress: &Pr
     loop {
         let message = socket.receive().await.context("the API no longer tells of the balance")?;
         match message.get("balance") {
-            Some(balance) => progress.say(format!("{USER}'s balance: {balance} credits  {message}")),
+            Some(balance) => {
+                progress.say(format!("{}'s balance: {balance} credits  {message}", credentials.user))
+            }
             None => progress.say(message.to_string()),
         }
     }

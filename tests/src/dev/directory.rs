@@ -1,5 +1,5 @@
-//! The folder `target/dev` of one running system. The first one of a checkout has it; one more beside it gets a folder
-//! of its own inside.
+//! The folder `target/dev` of one running system. The first one of a checkout has it; one more beside it gets
+//! a folder of its own inside.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};

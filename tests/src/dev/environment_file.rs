@@ -1,5 +1,5 @@
-//! `target/dev/env`: how shells and other programs find the running system. It holds secrets, so only its owner may
-//! read it, and it goes away with the system.
+//! `target/dev/env`: how shells and other programs find the running system. It holds secrets, so only its
+//! owner may read it, and it goes away with the system.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;

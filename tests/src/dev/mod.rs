@@ -1,5 +1,5 @@
-//! `cargo dev`: all of Purser on this machine. Starts what it needs, makes one purchase along the real path and shows
-//! it step by step, then stays up until Ctrl-C and leaves nothing behind.
+//! `cargo dev`: all of Purser on this machine. Starts what it needs, makes one purchase along the real path
+//! and shows it step by step, then stays up until Ctrl-C and leaves nothing behind.
 
 mod arguments;
 mod demonstration;

@@ -1,5 +1,5 @@
-//! The user that the demonstration is about, made through the native API like any other: an API key, a session and a
-//! signed token, so that every way in can be tried.
+//! The user that the demonstration is about, made through the native API like any other: an API key, a
+//! session and a signed token, so that every way in can be tried.
 
 use anyhow::{Context, Result};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -9,13 +9,14 @@ use time::OffsetDateTime;
 use crate::client::Client;
 use crate::system::Settings;
 
-/// The name of the user.
-pub const USER: &str = "demo";
+const USER: &str = "demo";
 const SESSION_SECONDS: i64 = 86_400;
 
 /// The user's ways in.
 #[derive(Clone)]
 pub struct Credentials {
+    /// The name.
+    pub user: String,
     /// A key for servers.
     pub api_key: String,
     /// A session for browsers.
@@ -24,18 +25,23 @@ pub struct Credentials {
     pub jwt: String,
 }
 
-/// Creates the user, or finds it in a database that was used before.
+/// Creates the user. In a database that was used before, another one: the emulator has forgotten the first.
 pub async fn create_user(client: &Client, settings: &Settings) -> Result<Credentials> {
     let admin = &settings.secrets.admin_api_key;
-    let answer = admin_post(client, admin, "/admin/users", json!({"userId": USER})).send().await?;
-    anyhow::ensure!([201, 409].contains(&answer.status()), "{answer}");
-    let body = json!({"userId": USER});
-    let created = admin_post(client, admin, "/admin/api-keys", body).require(201).await?;
+    let mut user = USER.to_owned();
+    let mut answer = admin_post(client, admin, "/admin/users", json!({"userId": user})).send().await?;
+    if answer.status() == 409 {
+        user = format!("{USER}-{:08x}", rand::random::<u32>());
+        answer = admin_post(client, admin, "/admin/users", json!({"userId": user})).send().await?;
+    }
+    anyhow::ensure!(answer.status() == 201, "{answer}");
+    let created = admin_post(client, admin, "/admin/api-keys", json!({"userId": user})).require(201).await?;
     let api_key = text(&created, "apiKey")?;
-    let body = json!({"userId": USER, "ttlSeconds": SESSION_SECONDS});
+    let body = json!({"userId": user, "ttlSeconds": SESSION_SECONDS});
     let created = admin_post(client, admin, "/admin/sessions", body).require(201).await?;
     let session_token = text(&created, "sessionToken")?;
-    Ok(Credentials { api_key, session_token, jwt: sign_token(settings)? })
+    let jwt = sign_token(settings, &user)?;
+    Ok(Credentials { user, api_key, session_token, jwt })
 }
 
 fn admin_post(client: &Client, admin: &str, path: &str, body: Value) -> crate::client::Request {
@@ -43,11 +49,11 @@ fn admin_post(client: &Client, admin: &str, path: &str, body: Value) -> crate::c
     client.post(path).bearer(admin).idempotency_key(&key).json(body)
 }
 
-fn sign_token(settings: &Settings) -> Result<String> {
+fn sign_token(settings: &Settings, user: &str) -> Result<String> {
     let (issuer, audience) = settings.jwt_issuer_and_audience();
     let now = OffsetDateTime::now_utc().unix_timestamp();
     let claims =
-        json!({"sub": USER, "iss": issuer, "aud": audience, "iat": now, "exp": now + SESSION_SECONDS});
+        json!({"sub": user, "iss": issuer, "aud": audience, "iat": now, "exp": now + SESSION_SECONDS});
     let key = EncodingKey::from_secret(settings.secrets.jwt_hs256_secret.as_bytes());
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).context("cannot sign a token")
 }

@@ -1,5 +1,5 @@
-//! Our own processes. One program holds them all: it becomes the process whose name it is started under, so that
-//! nothing more has to be built, and each still is a process that can be killed.
+//! Our own processes. One program holds them all: it becomes the process whose name it is started under, so
+//! that nothing more has to be built, and each still is a process that can be killed.
 
 use std::env;
 use std::os::unix::process::CommandExt;

@@ -75,8 +75,8 @@ impl Settings {
         format!("http://127.0.0.1:{}", self.addresses.emulator_port)
     }
 
-    /// Sites that may call the API from a browser and that buyers may return to: the API's own pages, and the place
-    /// where an application under development usually runs.
+    /// Sites that may call the API from a browser and that buyers may return to: the API's own pages, and the
+    /// place where an application under development usually runs.
     pub fn allowed_origins(&self) -> Vec<String> {
         let own_name = format!("http://localhost:{}", self.addresses.api_port);
         vec![self.api_url(), own_name, "http://localhost:3000".to_owned()]

@@ -18,8 +18,8 @@ pub(super) enum Placement {
     Absent,
 }
 
-/// Describes a world. The path of the binary `dev`, which holds all processes, is known to integration tests only:
-/// `env!("CARGO_BIN_EXE_dev")`.
+/// Describes a world. The path of the binary `dev`, which holds all processes, is known to integration tests
+/// only: `env!("CARGO_BIN_EXE_dev")`.
 #[derive(Clone, Debug, Default)]
 pub struct WorldBuilder {
     pub(super) api: Placement,

@@ -2,15 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use super::{World, expect};
 use crate::queues::Queues;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const INTERVAL: Duration = Duration::from_millis(25);
-/// A job that a worker holds is in no queue that can be asked. So nothing may be seen to move for this long, which is
-/// many times what a job takes.
+/// A job that a worker holds is in no queue that can be asked. So nothing may be seen to move for this long,
+/// which is many times what a job takes.
 const QUIET: Duration = Duration::from_millis(250);
 
 /// Numbers that change with every piece of work, and sessions that are at work right now.
@@ -28,8 +26,8 @@ const AT_WORK: &str = "
 const OUTBOX: &str = "select count(*) from outbox";
 
 impl World {
-    /// Waits until the queues, the delays and the outbox are empty, the provider has delivered its events, and nothing
-    /// moves any more.
+    /// Waits until the queues, the delays and the outbox are empty, the provider has delivered its events,
+    /// and nothing moves any more.
     ///
     /// # Panics
     /// When that takes longer than a minute; the text says what is still busy.
@@ -82,7 +80,7 @@ impl World {
         let Ok(listed) = self.emulator.get("/_emulator/events").require(200).await else { return 0 };
         let events = listed["events"].as_array().map(Vec::as_slice).unwrap_or_default();
         let deliveries = events.iter().filter_map(|event| event["deliveries"].as_array()).flatten();
-        deliveries.filter(|delivery| delivery["state"] == Value::from("pending")).count()
+        deliveries.filter(|delivery| delivery["state"] == "pending").count()
     }
 }
 

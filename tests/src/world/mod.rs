@@ -1,5 +1,5 @@
-//! A world: one whole Purser for one test, with a database, queues, a payment provider and a clock of its own. Many
-//! worlds run at the same time on the servers of the test run.
+//! A world: one whole Purser for one test, with a database, queues, a payment provider and a clock of its
+//! own. Many worlds run at the same time on the servers of the test run.
 //!
 //! A test ends with [`World::finish`], which waits until nothing is under way and then audits the books.
 
@@ -32,7 +32,8 @@ enum UsedServers {
     Own(Box<Servers>),
 }
 
-/// One whole system under test. Its methods panic where a test would fail anyway, saying what was asked and answered.
+/// One whole system under test. Its methods panic where a test would fail anyway, saying what was asked and
+/// answered.
 pub struct World {
     settings: Settings,
     clock: Clock,
@@ -198,8 +199,9 @@ impl World {
         expect(counted, table_and_condition)
     }
 
-    /// Has the broker write down which queues it has, so that it may be killed. It restarts in order for that: it keeps
-    /// the names of new quorum queues in memory for up to three minutes, and one whose name was lost is lost as well.
+    /// Has the broker write down which queues it has, so that it may be killed. It restarts in order for
+    /// that: it keeps the names of new quorum queues in memory for up to three minutes, and one whose name
+    /// was lost is lost as well.
     ///
     /// # Panics
     /// When the broker is not this world's own.

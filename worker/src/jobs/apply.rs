@@ -32,7 +32,7 @@ impl Jobs {
                 }
                 AnyJob::ApplyFact(job) => {
                     *outcome = Some(DONE);
-                    let content = Content::Fact(Box::new(job.fact.clone()));
+                    let content = Content::Fact(job.fact.clone());
                     units.push(Unit { job: index, incoming: Incoming { event: None, content } });
                 }
                 _ => {}

@@ -59,7 +59,7 @@ impl Jobs {
     }
 
     async fn hand_on(&self, fact: Fact) -> Done {
-        self.publisher.publish(&ApplyFact { fact }.into()).await?;
+        self.publisher.publish(&ApplyFact { fact: Box::new(fact) }.into()).await?;
         Ok(DONE)
     }
 }

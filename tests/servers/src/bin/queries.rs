@@ -1,5 +1,5 @@
-//! `cargo queries`: keeps `.sqlx` in step, the descriptions of all queries with which the code is built where there is
-//! no database. It depends on none of that code, which may not build before this has done its work.
+//! `cargo queries`: keeps `.sqlx` in step, the descriptions of all queries with which the code is built where
+//! there is no database. It depends on none of that code, which may not build before this has done its work.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -132,14 +132,22 @@ async fn describe_with(server: &Server, scratch: &Path, progress: &Progress) -> 
 
 fn build(database_url: &str, output: &Path) -> Result<()> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // The whole workspace, as everywhere else: a part of it would choose other features of what it depends on, and
-    // have all that built once more.
+    // The whole workspace, as everywhere else: a part of it would choose other features of what it depends
+    // on, and have all that built once more.
     command.args(["check", "--quiet", "--workspace"]);
-    // A setting that was never used before makes cargo compile these crates, and none that they depend on, anew,
-    // without touching what was built with the usual settings.
+    // A setting that was never used before makes cargo compile these crates, and none that they depend on,
+    // anew, without touching what was built with the usual settings.
     let never_used: u16 = rand::random_range(1_000..u16::MAX);
     for package in PACKAGES {
         command.args(["--config", &format!("profile.dev.package.{package}.codegen-units={never_used}")]);
+    }
+    // Cargo told us about this very package; crates that look for it would be built anew for everyone after
+    // us.
+    for (key, _) in std::env::vars_os() {
+        let name = key.to_string_lossy();
+        if name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_") {
+            command.env_remove(&key);
+        }
     }
     command.env("SQLX_OFFLINE", "false").env("SQLX_OFFLINE_DIR", output).env("DATABASE_URL", database_url);
     command.current_dir(checkout()).stdin(Stdio::null());

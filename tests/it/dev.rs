@@ -1,0 +1,119 @@
+//! `cargo dev`, run as a developer runs it: a stranger's first five minutes, and everything that may end
+//! them.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use harness::client::Client;
+use nix::sys::signal::Signal;
+use serde_json::json;
+use servers::process::signal_process;
+
+use crate::checkout::{Checkout, port};
+
+/// Every name that scripts may rely on.
+const VARIABLES: [&str; 21] = [
+    "API_URL",
+    "STRIPE_EMULATOR_URL",
+    "DATABASE_URL",
+    "AMQP_URL",
+    "ADMIN_API_KEY",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_WEBHOOK_SECRET",
+    "CREEM_WEBHOOK_SECRET",
+    "REVENUECAT_WEBHOOK_AUTH",
+    "JWT_HS256_SECRET",
+    "JWT_ISSUER",
+    "JWT_AUDIENCE",
+    "DEMO_API_KEY",
+    "DEMO_SESSION_TOKEN",
+    "DEMO_JWT",
+    "API_PID",
+    "WORKER_PID",
+    "SCHEDULER_PID",
+    "EMULATOR_PID",
+    "POSTGRES_PID",
+    "RABBITMQ_PID",
+];
+
+#[test]
+fn once_shows_a_purchase_and_leaves_nothing_behind() {
+    // The separator that `cargo dev -- --once` brings along.
+    let mut checkout = Checkout::run("purser-once", 0o755, &["--", "--once", "--ports", "auto"]);
+    let status = checkout.wait();
+    let output = checkout.output();
+    assert!(status.success(), "{output}");
+    for step in
+        ["GET /ws", "POST /v1/credits/recharge", "credits.added", "GET /v1/credits: 2500", "2400 are left"]
+    {
+        assert!(output.contains(step), "no {step:?} in:\n{output}");
+    }
+    checkout.require_nothing_left(&[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_stays_up_for_a_purchase_by_hand_until_it_is_interrupted() {
+    let mut checkout = Checkout::run("purser-stays", 0o755, &["--ports", "auto"]);
+    let page = checkout.wait_for("/c/pay/");
+    checkout.wait_for("Ctrl-C");
+    let file = checkout.path.join("target/dev/env");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    for name in VARIABLES {
+        let script = format!("set -eu; . {}; printf %s \"${name}\"", file.display());
+        let output = Command::new("sh").args(["-c", &script]).env_clear().output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), unquoted(&checkout.value(name)), "{name}");
+        assert!(!output.stdout.is_empty(), "{name} is empty");
+    }
+    let api = Client::new(checkout.value("API_URL")).unwrap();
+    for credential in ["DEMO_API_KEY", "DEMO_SESSION_TOKEN", "DEMO_JWT"] {
+        api.get("/v1/credits").bearer(&checkout.value(credential)).expect(200).await;
+    }
+    let session = page.rsplit('/').next().unwrap();
+    let emulator = Client::new(checkout.value("STRIPE_EMULATOR_URL")).unwrap();
+    let pay = emulator.post(&format!("/_emulator/checkout/{session}/pay"));
+    pay.json(json!({"card": "4242424242424242"})).expect(200).await;
+    checkout.wait_for("balance: 4900");
+
+    let servers = ["API_URL", "STRIPE_EMULATOR_URL", "DATABASE_URL", "AMQP_URL"];
+    let ports = servers.map(|key| port(&unquoted(&checkout.value(key))));
+    let status = checkout.end(Signal::SIGINT);
+    assert!(status.success(), "{}", checkout.output());
+    checkout.require_nothing_left(&ports);
+}
+
+#[test]
+fn a_worker_that_dies_is_reported_and_ends_everything() {
+    let mut checkout = Checkout::run("purser-dies", 0o755, &["--ports", "auto"]);
+    checkout.wait_for("Ctrl-C");
+    signal_process(checkout.value("WORKER_PID").parse().unwrap(), Signal::SIGKILL);
+    let status = checkout.wait();
+    assert_eq!(status.code(), Some(1));
+    let output = checkout.output();
+    assert!(output.contains("worker ended (signal: 9"), "{output}");
+    assert!(output.contains("worker starts"), "not the end of its log: {output}");
+    checkout.require_nothing_left(&[]);
+}
+
+#[test]
+fn nothing_outlives_it_when_it_is_killed() {
+    let mut checkout = Checkout::run("purser-killed", 0o755, &["--ports", "auto"]);
+    checkout.wait_for("Ctrl-C");
+    let servers = ["API_URL", "STRIPE_EMULATOR_URL", "DATABASE_URL", "AMQP_URL"];
+    let ports = servers.map(|key| port(&unquoted(&checkout.value(key))));
+    checkout.end(Signal::SIGKILL);
+    checkout.require_nothing_left(&ports);
+}
+
+#[test]
+fn a_busy_port_is_named_together_with_the_way_out() {
+    // Whether this succeeds or somebody else has the port: it is busy.
+    let _busy = std::net::TcpListener::bind("127.0.0.1:8080");
+    let mut checkout = Checkout::run("purser-busy", 0o755, &[]);
+    assert_eq!(checkout.wait().code(), Some(1));
+    let output = checkout.output();
+    assert!(output.contains("port 8080") && output.contains("--ports auto"), "{output}");
+}
+
+fn unquoted(value: &str) -> String {
+    value.trim_matches('\'').to_owned()
+}
