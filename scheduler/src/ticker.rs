@@ -17,7 +17,7 @@ use crate::schedule::{Action, Entry, SCHEDULE};
 const SWEEP_AFTER: time::Duration = time::Duration::seconds(2);
 /// Jobs of the outbox published at once.
 const SWEEP_AT_ONCE: i64 = 500;
-/// How long an answer to an idempotent request is kept.
+/// How long an answer to an idempotent request is kept, and a session that has ended.
 const KEEP_ANSWERS: time::Duration = time::Duration::hours(24);
 /// Answers, or sessions, forgotten at once.
 const FORGET_AT_ONCE: i64 = 10_000;
@@ -86,10 +86,9 @@ impl Ticker {
     }
 
     async fn forget(&self) -> Result<(), sqlx::Error> {
-        let now = self.clock.now();
-        let before = now.saturating_sub(KEEP_ANSWERS);
+        let before = self.clock.now().saturating_sub(KEEP_ANSWERS);
         idempotency::operations::forget(&self.pool, before, FORGET_AT_ONCE).await?;
-        identity::operations::sessions_forget(&self.pool, now, FORGET_AT_ONCE).await?;
+        identity::operations::sessions_forget(&self.pool, before, FORGET_AT_ONCE).await?;
         Ok(())
     }
 
