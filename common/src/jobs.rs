@@ -59,6 +59,9 @@ macro_rules! jobs {
         }
 
         impl AnyJob {
+            /// The stable names of all jobs.
+            pub const KINDS: &[&str] = &[$($kind,)+];
+
             /// The stable name.
             pub fn kind(&self) -> &'static str {
                 match self { $(Self::$name(_) => $kind,)+ }

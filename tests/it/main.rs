@@ -5,6 +5,7 @@ mod checkout;
 mod dev;
 mod dialects;
 mod events;
+mod every_job;
 mod ledger;
 mod messaging;
 mod native;

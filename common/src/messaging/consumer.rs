@@ -28,6 +28,8 @@ use crate::jobs::{AnyJob, Role};
 const ATTEMPT: &str = "x-purser-attempt";
 /// Counts all waits, so that each is longer than the one before.
 const WAITS: &str = "x-purser-waits";
+/// How long to wait before asking the broker again to keep a copy.
+const SETTLE_PAUSE: Duration = Duration::from_secs(1);
 /// How long what is under way may take after the process was told to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -166,15 +168,15 @@ impl<H: Handler> Consumer<H> {
                     readable.push(delivery);
                 }
                 Err(error) => {
-                    let settled = self.bury(&delivery, "unknown", &error.to_string()).await;
-                    self.acknowledge(&delivery, settled).await;
+                    let reason = error.to_string();
+                    self.acknowledge(&delivery, || self.bury(&delivery, "unknown", &reason)).await;
                 }
             }
         }
         let outcomes = self.run_jobs(jobs.clone().into()).await;
         for ((delivery, job), outcome) in readable.iter().zip(&jobs).zip(outcomes) {
-            let settled = self.settle(delivery, job, outcome).await;
-            self.acknowledge(delivery, settled).await;
+            count(job, &outcome);
+            self.acknowledge(delivery, || self.settle(delivery, job, &outcome)).await;
         }
         metrics::histogram!("purser_batch_seconds", "role" => self.role.as_str()).record(started.elapsed());
     }
@@ -208,9 +210,7 @@ impl<H: Handler> Consumer<H> {
     }
 
     /// Does what the outcome asks for; afterwards the delivery may be acknowledged.
-    async fn settle(&self, delivery: &Delivery, job: &AnyJob, outcome: Outcome) -> Result<(), PublishError> {
-        let labels = [("kind", job.kind()), ("outcome", label(&outcome))];
-        metrics::counter!("purser_jobs_total", &labels).increment(1);
+    async fn settle(&self, delivery: &Delivery, job: &AnyJob, outcome: &Outcome) -> Result<(), PublishError> {
         match outcome {
             Outcome::Done(answer) => {
                 if let (Some(answer), Some(reply_to)) = (answer, delivery.properties.reply_to()) {
@@ -219,16 +219,16 @@ impl<H: Handler> Consumer<H> {
                 }
                 Ok(())
             }
-            Outcome::Unavailable(reason) => self.try_later(delivery, job, 0, &reason).await,
+            Outcome::Unavailable(reason) => self.try_later(delivery, job, 0, reason).await,
             Outcome::Failed(reason) => {
                 let attempt = header(delivery, ATTEMPT).saturating_add(1);
                 if attempt >= job.attempts() {
                     let reason = format!("failed {attempt} times, last: {reason}");
                     return self.bury(delivery, job.kind(), &reason).await;
                 }
-                self.try_later(delivery, job, 1, &reason).await
+                self.try_later(delivery, job, 1, reason).await
             }
-            Outcome::Dead(reason) => self.bury(delivery, job.kind(), &reason).await,
+            Outcome::Dead(reason) => self.bury(delivery, job.kind(), reason).await,
         }
     }
 
@@ -260,16 +260,18 @@ impl<H: Handler> Consumer<H> {
         self.publisher.publish_dead(self.role, message).await
     }
 
-    async fn acknowledge(&self, delivery: &Delivery, settled: Result<(), PublishError>) {
-        if settled.is_err() {
-            // Its copy is not known to be kept, so the original stays: it comes again when the connection does.
-            tracing::warn!(
-                role = self.role.as_str(),
-                "a job stays in its queue: the broker did not take its copy"
-            );
-            let options = lapin::options::BasicNackOptions { requeue: true, ..Default::default() };
-            let _lost = delivery.acker.nack(options).await;
-            return;
+    /// Acknowledges a delivery once it is settled. While the broker does not take a copy that has to be kept, the
+    /// delivery is held: given back it would come again at once, and use up its deliveries.
+    async fn acknowledge<Settled>(&self, delivery: &Delivery, settle: impl Fn() -> Settled)
+    where
+        Settled: Future<Output = Result<(), PublishError>>,
+    {
+        while settle().await.is_err() {
+            if !delivery.acker.usable() {
+                return;
+            }
+            tracing::warn!(role = self.role.as_str(), "a job is held: the broker does not take its copy");
+            tokio::time::sleep(SETTLE_PAUSE).await;
         }
         match delivery.acker.ack(BasicAckOptions::default()).await {
             Ok(true) => {}
@@ -279,6 +281,11 @@ impl<H: Handler> Consumer<H> {
             }
         }
     }
+}
+
+fn count(job: &AnyJob, outcome: &Outcome) {
+    let labels = [("kind", job.kind()), ("outcome", label(outcome))];
+    metrics::counter!("purser_jobs_total", &labels).increment(1);
 }
 
 fn label(outcome: &Outcome) -> &'static str {

@@ -8,6 +8,7 @@ mod verify;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -29,6 +30,9 @@ use crate::config::{Config, Verify};
 /// How long a job waits, within one delivery, for a server that is away; then it comes back through a delay.
 const PATIENCE: Duration = Duration::from_secs(8);
 
+/// How long to wait before asking again whether the database is back.
+const DATABASE_PAUSE: Duration = Duration::from_millis(500);
+
 /// What the jobs work with.
 pub struct Jobs {
     pool: PgPool,
@@ -39,6 +43,8 @@ pub struct Jobs {
     stripe_pace: DefaultDirectRateLimiter,
     verify: Verify,
     return_urls: ReturnUrls,
+    /// Set when a job met an outage: the database is asked before the next.
+    database_doubted: AtomicBool,
     /// Outbox rows being published after their transaction.
     publishing: TaskTracker,
 }
@@ -59,6 +65,7 @@ impl Jobs {
             stripe_pace: RateLimiter::direct(Quota::per_second(pace)),
             verify: config.verify,
             return_urls: config.return_urls.clone(),
+            database_doubted: AtomicBool::new(false),
             publishing: TaskTracker::new(),
         })
     }
@@ -91,6 +98,20 @@ impl Jobs {
         .await
     }
 
+    /// While the database is away jobs wait here, in their queue: sent through the delays, those of a long outage
+    /// would come back long after its end.
+    async fn wait_for_database(&self) {
+        while self.database_doubted.load(Ordering::Relaxed) {
+            match database::ping(&self.pool).await {
+                Ok(()) => self.database_doubted.store(false, Ordering::Relaxed),
+                Err(error) => {
+                    tracing::warn!(%error, "the database is away; jobs wait for it");
+                    tokio::time::sleep(DATABASE_PAUSE).await;
+                }
+            }
+        }
+    }
+
     async fn run_alone(&self, job: &AnyJob) -> Outcome {
         let done = match job {
             // These are done together, whether they come alone or not.
@@ -111,12 +132,17 @@ impl Jobs {
 
 impl Handler for Jobs {
     async fn handle(&self, jobs: Arc<[AnyJob]>) -> Vec<Outcome> {
+        self.wait_for_database().await;
         let together = self.apply(&jobs).await;
         let each = jobs.iter().zip(together).map(async |(job, done)| match done {
             Some(outcome) => outcome,
             None => self.run_alone(job).await,
         });
-        futures::future::join_all(each).await
+        let outcomes = futures::future::join_all(each).await;
+        if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unavailable(_))) {
+            self.database_doubted.store(true, Ordering::Relaxed);
+        }
+        outcomes
     }
 }
 

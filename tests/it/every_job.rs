@@ -1,0 +1,74 @@
+//! Every job of the catalogue: its text on the wire, which must never change, and that doing it twice does it once.
+
+use std::collections::BTreeSet;
+
+use common::domain::payments::Provider;
+use common::jobs::{
+    AnyJob, ApplyFact, CreateCheckout, ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify,
+    ProviderEvent, ReceiveEvents, VerifyObject, VerifyPayment,
+};
+use common::stripe::objects::Session;
+use harness::world::{GOOD_CARD, World};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::events::{event, paid_session, publish};
+
+/// Each job as it travels. Messages of an older version wait in queues while a newer one is started: a line may be
+/// added, never changed.
+const WIRE: &str = include_str!("wire.jsonl");
+
+#[test]
+fn the_wire_does_not_change() {
+    let mut kinds = BTreeSet::new();
+    for text in WIRE.lines() {
+        let job = AnyJob::read(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(serde_json::to_string(&job).unwrap(), text);
+        kinds.insert(job.kind());
+    }
+    assert_eq!(kinds, AnyJob::KINDS.iter().copied().collect(), "every job has a line");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doing_a_job_twice_does_it_once() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let checkout = world.start_checkout(&alice, 2_500).await;
+    let session = paid_session(&world, &alice, &checkout).await;
+    let payment_id: common::ids::PaymentId =
+        session["client_reference_id"].as_str().unwrap().parse().unwrap();
+    let told = event("checkout.session.completed", &session).to_string();
+    let told = ProviderEvent {
+        provider: Provider::Stripe,
+        received_at: world.clock().now(),
+        body: RawValue::from_string(told).unwrap(),
+    };
+    let fact = serde_json::from_value::<Session>(session.clone()).unwrap().fact(false);
+    world.pay(&checkout.session_id, GOOD_CARD).await;
+    let notice = Notice { wallet_id: alice.wallet_id.parse().unwrap(), body: json!({"type": "test"}) };
+    let object_id = checkout.session_id.clone();
+    let jobs: Vec<AnyJob> = vec![
+        ReceiveEvents { events: vec![told.clone(), told] }.into(),
+        ApplyFact { fact: Box::new(fact) }.into(),
+        ExpireGrants {}.into(),
+        ExpireHolds {}.into(),
+        CreateCheckout { payment_id }.into(),
+        VerifyPayment { payment_id }.into(),
+        VerifyObject { provider: Provider::Stripe, object_id }.into(),
+        ExpirePayments {}.into(),
+        Notify { notices: vec![notice] }.into(),
+    ];
+    let kinds: BTreeSet<&str> = jobs.iter().map(AnyJob::kind).collect();
+    assert_eq!(kinds, AnyJob::KINDS.iter().copied().collect(), "every job is here");
+    for job in jobs.iter().chain(&jobs).rev() {
+        publish(&world, job.clone()).await;
+    }
+    world.drain().await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 2_500);
+    assert_eq!(world.count("ledger_entries").await, 1);
+    assert_eq!(world.count("payments").await, 1);
+    let shown = world.emulator().get("/_emulator/requests").expect(200).await;
+    let opened: &Value = &shown["requests"]["POST /v1/checkout/sessions"]["executed"];
+    assert_eq!(opened, &json!(1), "{shown}");
+    world.finish().await;
+}
