@@ -13,6 +13,7 @@ mod outages;
 mod private_servers;
 mod purchases;
 mod scheduler;
+mod settings;
 mod tidy;
 mod webhooks;
 mod worlds;

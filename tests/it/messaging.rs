@@ -195,11 +195,23 @@ async fn what_cannot_be_routed_is_kept() {
     line.finish().await;
 }
 
+/// Waits until the publisher has found the broker again.
+async fn until_published(line: &Line) {
+    while line.publisher.publish(&ExpireHolds {}.into()).await.is_err() {
+        line.publisher.wait_until_connected().await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// Every publish that was confirmed is there after the broker was killed.
 #[tokio::test(flavor = "multi_thread")]
 async fn confirmed_messages_survive_a_killed_broker() {
     let servers = tokio::task::block_in_place(|| harness::private_servers("confirmed"));
     let line = Line::start(servers.rabbitmq().url()).await;
+    // A broker keeps the names of new quorum queues in memory for minutes; an orderly restart writes them down.
+    tokio::task::block_in_place(|| servers.rabbitmq().stop_fast().and_then(|()| servers.rabbitmq().start()))
+        .unwrap();
+    until_published(&line).await;
     let publishing = async {
         let mut confirmed = 0_u32;
         for _ in 0..3_000 {

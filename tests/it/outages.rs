@@ -54,6 +54,7 @@ async fn without_the_broker_webhooks_are_refused_and_orders_are_kept() {
     let alice = world.create_user("alice").await;
     let paid = world.start_checkout(&alice, 500).await;
     let completed = event("checkout.session.completed", &paid_session(&world, &alice, &paid).await);
+    world.settle_queues().await;
     blocking(|| world.servers().rabbitmq().kill9());
     until("not ready", async || !is_ready(&world).await).await;
     assert_eq!(deliver(&world, &completed).await.status(), 503);
@@ -83,6 +84,8 @@ async fn a_broker_restarted_under_load_loses_nothing() {
         let session = paid_session(&world, &alice, checkout).await;
         events.push(event("checkout.session.completed", &session));
     }
+    world.settle_queues().await;
+    until("ready", async || is_ready(&world).await).await;
     let restarting = async {
         for _ in 0..2 {
             tokio::time::sleep(Duration::from_millis(300)).await;

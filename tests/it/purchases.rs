@@ -252,6 +252,20 @@ async fn concurrent_first_purchases_share_one_customer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_customer_that_is_gone_at_the_provider_is_created_anew() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    world.buy(&alice, 500).await;
+    let lost = "update provider_customers set customer_id = 'cus_that_is_gone'";
+    sqlx::query(lost).execute(world.pool()).await.unwrap();
+    world.buy(&alice, 700).await;
+    world.buy(&alice, 100).await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 1_300);
+    assert_eq!(world.count("provider_customers where customer_id <> 'cus_that_is_gone'").await, 1);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_order_that_nobody_pays_expires_at_the_provider_too() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;

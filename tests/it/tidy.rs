@@ -189,25 +189,3 @@ fn versions_live_in_the_root_only() {
     }
     assert_none("packages that go their own way", offenders);
 }
-
-#[test]
-fn every_environment_variable_is_documented() {
-    let example = fs::read_to_string(top().join(".env.example")).unwrap();
-    let calls = ["optional(\"", "required(\"", "secret(\"", "parsed(\"", "list(\""];
-    let mut offenders = Vec::new();
-    for source in sources().iter().filter(|source| !source.is_test()) {
-        let code = source.shipped().replace("(\n", "(").split_whitespace().collect::<Vec<_>>().join(" ");
-        let code = code.replace("( \"", "(\"");
-        for call in calls {
-            for rest in code.split(call).skip(1) {
-                let name = rest.split('"').next().unwrap_or_default();
-                let is_variable =
-                    name.chars().all(|letter| letter.is_ascii_uppercase() || "_0123456789".contains(letter));
-                if is_variable && !name.is_empty() && !example.contains(name) {
-                    offenders.push(format!("{name} ({})", source.path));
-                }
-            }
-        }
-    }
-    assert_none("variables missing from .env.example", offenders);
-}

@@ -39,6 +39,9 @@ pub enum ProviderError {
     /// There is no such object.
     #[error("Stripe has no such object")]
     NotFound,
+    /// The customer it was asked for is gone.
+    #[error("Stripe has no such customer")]
+    NoCustomer,
     /// It did not answer, not readably, or asks to come back later. What was asked may have been done: ask again
     /// with the same key.
     #[error("Stripe gave no answer ({0})")]
@@ -61,16 +64,23 @@ impl StripeClient {
         Ok(Self { client })
     }
 
-    /// Creates the customer of a wallet. Asked again for the same wallet it answers the same customer.
+    /// Creates the customer of a wallet, in place of one that is gone, if there was one. Asked again for the same it
+    /// answers the same customer.
     ///
     /// # Errors
     /// See [`ProviderError`].
-    pub async fn create_customer(&self, wallet: WalletId, user: &UserId) -> Result<String, ProviderError> {
+    pub async fn create_customer(
+        &self,
+        wallet: WalletId,
+        user: &UserId,
+        gone: Option<&str>,
+    ) -> Result<String, ProviderError> {
         let request = CreateCustomer::new().metadata(HashMap::from([
             ("wallet_id".to_owned(), wallet.to_string()),
             (USER_ID.to_owned(), user.to_string()),
         ]));
-        let customer = self.send(&request, Some(format!("customer:{wallet}"))).await?;
+        let key = format!("customer:{wallet}:{}", gone.unwrap_or("first"));
+        let customer = self.send(&request, Some(key)).await?;
         Ok(customer.id.to_string())
     }
 
@@ -180,6 +190,7 @@ fn metadata(payment: &Payment) -> Metadata {
 impl From<StripeError> for ProviderError {
     fn from(error: StripeError) -> Self {
         match error {
+            StripeError::Stripe(error, 400 | 404) if is_customer_gone(&error) => Self::NoCustomer,
             StripeError::Stripe(_, 404) => Self::NotFound,
             // The key or the account is wrong for now: an operator mends that, and the order is still good.
             StripeError::Stripe(_, 401 | 403) => Self::Unavailable("the API key is refused"),
@@ -199,6 +210,11 @@ impl From<StripeError> for ProviderError {
             StripeError::Timeout => Self::Unavailable("timeout"),
         }
     }
+}
+
+fn is_customer_gone(error: &stripe_shared::ApiErrors) -> bool {
+    error.param.as_deref() == Some("customer")
+        && error.code.as_ref().is_some_and(|code| code.as_str() == "resource_missing")
 }
 
 impl From<CheckoutSession> for Session {

@@ -26,6 +26,10 @@ const PORT_IN_CONTAINER: u16 = 5432;
 const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 /// Every test has its own pools of connections.
 const CONNECTIONS_MAX: &str = "max_connections=500";
+/// For a process of ours. In a container the addresses and sockets are the image's affair. Shared memory in
+/// the data folder goes away with it, also when the server is killed.
+const OWN_SETTINGS: [&str; 3] =
+    ["listen_addresses=127.0.0.1", "unix_socket_directories=", "dynamic_shared_memory_type=mmap"];
 const LOG_LINES: usize = 20;
 
 /// A server that runs already, as `DATABASE_URL` names it.
@@ -53,7 +57,7 @@ pub fn start_installed(
         let command = move || {
             let mut command = as_owner(&program, owner);
             command.arg("-D").arg(&data).args(["-p", &port.to_string()]).current_dir(&data);
-            for setting in settings(durability) {
+            for setting in settings(durability).into_iter().chain(OWN_SETTINGS) {
                 command.args(["-c", setting]);
             }
             command
@@ -74,8 +78,7 @@ pub fn start_container(durability: Durability, surroundings: &Surroundings) -> R
     retry_port(|| {
         let [port] = free_ports()?;
         let mut arguments = vec!["postgres"];
-        // The addresses to listen on are the container's own affair.
-        for setting in settings(durability).into_iter().filter(|setting| !setting.starts_with("listen")) {
+        for setting in settings(durability) {
             arguments.extend(["-c", setting]);
         }
         let image = Image {
@@ -162,9 +165,7 @@ fn as_owner(program: &Path, owner: Option<Owner>) -> Command {
 }
 
 fn settings(durability: Durability) -> Vec<&'static str> {
-    let mut settings = vec!["listen_addresses=127.0.0.1", "unix_socket_directories=", CONNECTIONS_MAX];
-    // Shared memory in the data folder goes away with it, also when the server is killed.
-    settings.push("dynamic_shared_memory_type=mmap");
+    let mut settings = vec![CONNECTIONS_MAX];
     if durability == Durability::Fast {
         settings.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off"]);
     }

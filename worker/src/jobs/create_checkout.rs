@@ -44,18 +44,26 @@ impl Jobs {
         };
         let customer = match customer {
             Some(customer) => customer,
-            None => self.create_customer(payment).await?,
+            None => self.create_customer(payment, None).await?,
         };
         let urls: &ReturnUrls = payment.return_urls.as_ref().unwrap_or(&self.return_urls);
-        Ok(self.ask(|| self.stripe.open_checkout(payment, &items, &customer, urls)).await?)
+        match self.ask(|| self.stripe.open_checkout(payment, &items, &customer, urls)).await {
+            // Deleted at the provider, perhaps by hand.
+            Err(ProviderError::NoCustomer) => {
+                tracing::warn!(wallet = %payment.wallet_id, customer, "the customer is gone; creating another");
+                let customer = self.create_customer(payment, Some(&customer)).await?;
+                Ok(self.ask(|| self.stripe.open_checkout(payment, &items, &customer, urls)).await?)
+            }
+            opened => Ok(opened?),
+        }
     }
 
-    async fn create_customer(&self, payment: &Payment) -> Result<String, JobError> {
+    async fn create_customer(&self, payment: &Payment, gone: Option<&str>) -> Result<String, JobError> {
         let (wallet, user) = (payment.wallet_id, &payment.user_id);
-        let customer = self.ask(|| self.stripe.create_customer(wallet, user)).await?;
+        let customer = self.ask(|| self.stripe.create_customer(wallet, user, gone)).await?;
+        let (now, provider) = (self.clock.now(), payment.provider);
         let mut connection = self.pool.acquire().await?;
-        Ok(store::customer_keep(&mut connection, self.clock.now(), payment.provider, wallet, &customer)
-            .await?)
+        Ok(store::customer_keep(&mut connection, now, provider, wallet, &customer, gone).await?)
     }
 }
 

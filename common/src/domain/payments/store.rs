@@ -443,8 +443,8 @@ pub async fn customer(
     .await
 }
 
-/// Records the customer that a wallet has at a provider; returns the one that holds, which was there before if two
-/// came at once.
+/// Records the customer that a wallet has at a provider, in place of one that is `gone`; returns the one that holds,
+/// which was there before if two came at once.
 ///
 /// # Errors
 /// Database errors only.
@@ -454,15 +454,19 @@ pub async fn customer_keep(
     provider: Provider,
     wallet: WalletId,
     customer_id: &str,
+    gone: Option<&str>,
 ) -> Result<String, sqlx::Error> {
     sqlx::query_scalar!(
         "insert into provider_customers (provider, wallet_id, customer_id, created_at) values ($1, $2, $3, $4)
-         on conflict (provider, wallet_id) do update set customer_id = provider_customers.customer_id
+         on conflict (provider, wallet_id) do update
+             set customer_id = case when provider_customers.customer_id = $5 then excluded.customer_id
+                                    else provider_customers.customer_id end
          returning customer_id",
         provider.as_str(),
         wallet.0,
         customer_id,
-        now
+        now,
+        gone
     )
     .fetch_one(connection)
     .await
