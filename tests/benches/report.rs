@@ -30,12 +30,13 @@ impl Report {
         let cores: Vec<String> =
             measured.cores.iter().map(|(role, cores)| format!("{role} {cores:.2}")).collect();
         self.lines.push(format!(
-            "| {} | {:.0} | {:.1} / {:.1} | {ratio} | {:.1}x (goal {goal}x) | {} |",
+            "| {} | {:.0} | {:.1} / {:.1} | {ratio} | {:.1}x (goal {goal}x) | {:.2} | {} |",
             scenario.name,
             measured.rate,
             measured.load.quantile(0.5),
             measured.load.quantile(0.99),
             measured.rate / peer,
+            measured.commits,
             cores.join(", "),
         ));
     }
@@ -53,9 +54,9 @@ impl Report {
             println!("| debit: one statement each, 1,000 accounts, 32 connections | {:.0} |", raw.debit);
         }
         println!(
-            "\n| measurement | a second | p50 / p99 ms | of raw limit | of the Node service | cores in use |"
+            "\n| measurement | a second | p50 / p99 ms | of raw limit | of the Node service | commits each | cores in use |"
         );
-        println!("|---|---|---|---|---|---|");
+        println!("|---|---|---|---|---|---|---|");
         for line in &self.lines {
             println!("{line}");
         }

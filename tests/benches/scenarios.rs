@@ -49,6 +49,8 @@ pub struct Measured {
     pub load: Load,
     /// Cores in use, by role.
     pub cores: Vec<(&'static str, f64)>,
+    /// Transactions of the database, for each operation.
+    pub commits: f64,
 }
 
 impl Scenario {
@@ -65,24 +67,38 @@ impl Scenario {
     /// Measures.
     pub async fn run(&self, bench: &mut Bench, arguments: &Arguments) -> Result<Measured> {
         let length = Duration::from_secs(arguments.seconds);
-        let before = bench.cpu();
-        let started = Instant::now();
+        // What is prepared beforehand is not measured.
+        let orders = match self.kind {
+            Kind::EndToEnd { wallets } => {
+                seed::orders(&bench.pool, &bench.seeded, arguments.events, wallets).await?
+            }
+            Kind::Accept | Kind::Consume => Vec::new(),
+        };
+        let (before, commits_before, started) = (bench.cpu(), commits(bench).await?, Instant::now());
         let (rate, load) = match self.kind {
             Kind::Accept => accept(bench, length).await?,
-            Kind::EndToEnd { wallets } => end_to_end(bench, arguments.events, wallets).await?,
+            Kind::EndToEnd { .. } => end_to_end(bench, orders).await?,
             Kind::Consume => consume(bench, length).await?,
         };
         let elapsed = started.elapsed().as_secs_f64();
         let after = bench.cpu();
-        let cores = after
-            .iter()
-            .map(|(role, used)| (*role, (used - before.get(role).unwrap_or(&0.0)) / elapsed))
-            .collect();
-        if self.kind == Kind::Accept {
-            drain(bench).await?;
+        let used = |role: &str| after.get(role).unwrap_or(&0.0) - before.get(role).unwrap_or(&0.0);
+        let cores = after.keys().map(|role| (*role, used(role) / elapsed)).collect();
+        let commits = (commits(bench).await? - commits_before) as f64 / load.succeeded() as f64;
+        match self.kind {
+            Kind::Accept => drain(bench).await?,
+            Kind::EndToEnd { .. } | Kind::Consume => check_books(bench).await?,
         }
-        Ok(Measured { rate, load, cores })
+        Ok(Measured { rate, load, cores, commits })
     }
+}
+
+/// Transactions that the database has committed, our own few included.
+async fn commits(bench: &Bench) -> Result<i64> {
+    // The statistics of a session are published when it has been idle for a while.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let sql = "select xact_commit from pg_stat_database where datname = current_database()";
+    Ok(sqlx::query_scalar(sql).fetch_one(&bench.pool).await?)
 }
 
 async fn accept(bench: &Bench, length: Duration) -> Result<(f64, Load)> {
@@ -94,9 +110,9 @@ async fn accept(bench: &Bench, length: Duration) -> Result<(f64, Load)> {
     Ok((load.rate(), load))
 }
 
-async fn end_to_end(bench: &Bench, events: usize, wallets: usize) -> Result<(f64, Load)> {
-    let orders = seed::orders(&bench.pool, &bench.seeded, events, wallets).await?;
-    let run = format!("run{wallets}");
+async fn end_to_end(bench: &Bench, orders: Vec<Order>) -> Result<(f64, Load)> {
+    let events = orders.len();
+    let run = hex::encode(rand::random::<[u8; 4]>());
     let before = ledger_rows(bench).await?;
     let make = webhooks(bench, move |number, body| {
         let order = orders.get(usize::try_from(number).unwrap()).unwrap();
@@ -115,7 +131,6 @@ async fn end_to_end(bench: &Bench, events: usize, wallets: usize) -> Result<(f64
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let rate = count as f64 / load.first_sent.elapsed().as_secs_f64();
-    check_books(bench).await?;
     Ok((rate, load))
 }
 
@@ -135,7 +150,6 @@ async fn consume(bench: &Bench, length: Duration) -> Result<(f64, Load)> {
     });
     let load = generate(bench.port(), CONNECTIONS, Until::Time(length), make).await;
     ensure!(load.statuses.keys().all(|status| *status == 200), "not all succeeded: {:?}", load.statuses);
-    check_books(bench).await?;
     Ok((load.rate(), load))
 }
 
