@@ -65,7 +65,7 @@ impl Line {
             connections: self.connections.clone(),
             publisher: self.publisher.clone(),
             role,
-            limits: Limits { batch: 16, concurrency: 1 },
+            limits: Limits { batch: 16, concurrency: 1, linger: Duration::from_millis(1) },
             handler: Arc::new(Scripted { script, told }),
         };
         tokio::spawn(consumer.run(self.shutdown.clone()));

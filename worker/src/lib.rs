@@ -8,6 +8,7 @@ pub mod jobs;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::clock::Clock;
 use common::jobs::Role;
@@ -54,12 +55,13 @@ pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> a
 
 /// How much each role takes at once.
 fn limits(role: Role) -> Limits {
+    let alone = |concurrency| Limits { batch: 1, concurrency, linger: Duration::ZERO };
     match role {
         // Large batches share a commit; a second one is read and decided while the first is written.
-        Role::Apply => Limits { batch: 64, concurrency: 2 },
+        Role::Apply => Limits { batch: 64, concurrency: 2, linger: Duration::from_millis(4) },
         // These wait for the provider most of the time.
-        Role::Checkout => Limits { batch: 1, concurrency: 16 },
-        Role::Verify => Limits { batch: 1, concurrency: 8 },
-        Role::Notify => Limits { batch: 1, concurrency: 4 },
+        Role::Checkout => alone(16),
+        Role::Verify => alone(8),
+        Role::Notify => alone(4),
     }
 }

@@ -21,7 +21,7 @@ const SHARE: usize = 32;
 /// A message gets no further event once it has this many bytes; far below what brokers accept.
 const MESSAGE_BYTES: usize = 256 * 1024;
 /// Messages on their way at once.
-const CONCURRENCY: usize = 4;
+const CONCURRENCY: usize = 3;
 
 /// The paths at which webhooks arrive, each in the words of the API that it belongs to.
 pub(crate) static SURFACES: &[Surface] = &[

@@ -1,8 +1,8 @@
 //! The one consumer runtime: takes jobs from a role's queue in batches, runs them, and acknowledges after their
 //! effect is committed.
 //!
-//! Batches form by themselves: while one is worked on, deliveries pile up and become the next; a lone job never
-//! waits. A batch in which the handler panics is run again one job at a time, so that one bad job does not hold up
+//! Batches form by themselves: while one is worked on, deliveries pile up and become the next; under load they wait
+//! a moment for others, a lone job never does. A batch in which the handler panics is run again one job at a time, so that one bad job does not hold up
 //! the others. On shutdown nothing new is started and what is under way is finished and acknowledged; the rest goes
 //! back to the queue. A lost connection is opened again, and what was not acknowledged is delivered again.
 
@@ -59,6 +59,8 @@ pub struct Limits {
     pub batch: usize,
     /// Batches under way at once.
     pub concurrency: usize,
+    /// How long a batch of more than one waits for others.
+    pub linger: Duration,
 }
 
 /// A role's consumer.
@@ -139,13 +141,7 @@ impl<H: Handler> Consumer<H> {
                     _ = watch.tick() => if !connection.status().connected() { break 'consuming },
                 }
             };
-            let mut batch = vec![first];
-            while batch.len() < self.limits.batch {
-                match deliveries.next().now_or_never() {
-                    Some(Some(Ok(delivery))) => batch.push(delivery),
-                    _ => break,
-                }
-            }
+            let batch = self.gather(first, &mut deliveries).await;
             tokio::spawn(Arc::clone(&self).work(batch, permit));
         }
         let all = u32::try_from(concurrency).unwrap_or(u32::MAX);
@@ -155,6 +151,24 @@ impl<H: Handler> Consumer<H> {
                 "gave up waiting for jobs under way; they will be redelivered"
             );
         }
+    }
+
+    /// What has arrived by now, and, if that is more than one, what arrives in the next moment: under load larger
+    /// batches cost less, and a lone job never waits.
+    async fn gather(&self, first: Delivery, deliveries: &mut lapin::Consumer) -> Vec<Delivery> {
+        let mut batch = vec![first];
+        let until = tokio::time::Instant::now() + self.limits.linger;
+        while batch.len() < self.limits.batch {
+            let next = match deliveries.next().now_or_never() {
+                None if batch.len() > 1 => tokio::time::timeout_at(until, deliveries.next()).await.ok(),
+                ready => ready,
+            };
+            match next {
+                Some(Some(Ok(delivery))) => batch.push(delivery),
+                _ => break,
+            }
+        }
+        batch
     }
 
     async fn work(self: Arc<Self>, batch: Vec<Delivery>, _permit: OwnedSemaphorePermit) {
