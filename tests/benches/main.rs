@@ -1,5 +1,5 @@
 //! The benchmark: how fast Purser is, as a ratio to what the same broker and database can do at most, measured in the
-//! same run on the same machine. `cargo run --release -p tests --bin bench`.
+//! same run on the same machine. `cargo run --release --bin bench`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod load;
