@@ -147,7 +147,11 @@ impl Hub {
                 () = stop.cancelled() => Err(RecvError::Closed),
             };
             match message.as_deref() {
-                Ok(Live::Notice { wallet_id, body }) => self.notify(*wallet_id, body),
+                Ok(Live::Notices { notices }) => {
+                    for notice in notices {
+                        self.notify(notice.wallet_id, &notice.body);
+                    }
+                }
                 Ok(Live::CredentialRevoked { key_hash }) => {
                     if let Some(credential) = CredentialHash::from_hex(key_hash) {
                         auth.forget(credential).await;

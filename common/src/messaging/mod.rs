@@ -14,7 +14,7 @@ use lapin::{Connection, ConnectionProperties};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Connections;
-use crate::ids::WalletId;
+use crate::jobs::Notice;
 pub use publisher::{PublishError, Publisher};
 
 /// How long connecting may take before it counts as failed.
@@ -26,12 +26,10 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "live", rename_all = "snake_case")]
 pub enum Live {
-    /// Something happened to a wallet.
-    Notice {
-        /// Which.
-        wallet_id: WalletId,
-        /// What its watchers are told.
-        body: serde_json::Value,
+    /// Things happened to wallets. Many share a message, because a message costs more than what it says.
+    Notices {
+        /// In the order in which they happened.
+        notices: Vec<Notice>,
     },
     /// A credential is no longer valid: forget it.
     CredentialRevoked {

@@ -7,13 +7,7 @@ use super::{DONE, Done, Jobs};
 
 impl Jobs {
     pub(super) async fn notify(&self, job: &Notify) -> Done {
-        let told = job.notices.iter().map(async |notice| {
-            let live = Live::Notice { wallet_id: notice.wallet_id, body: notice.body.clone() };
-            self.publisher.announce(&live).await
-        });
-        for told in futures::future::join_all(told).await {
-            told?;
-        }
+        self.publisher.announce(&Live::Notices { notices: job.notices.clone() }).await?;
         Ok(DONE)
     }
 }
