@@ -1,4 +1,5 @@
 //! The api process: it authenticates, validates, verifies webhook signatures, publishes and reads. It holds no
+#![deny(clippy::as_conversions, clippy::float_arithmetic)]
 //! provider's secret key, calls no provider, and never adds credits.
 
 pub mod auth;

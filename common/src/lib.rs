@@ -1,4 +1,5 @@
 //! What the three processes share: the domain (ledger, payments, catalog, identity), the messages between
+#![deny(clippy::as_conversions, clippy::float_arithmetic)]
 //! processes and how they travel, and the clients of the payment providers.
 
 pub mod clock;
@@ -14,3 +15,4 @@ pub mod retry;
 pub mod service;
 pub mod stripe;
 pub mod telemetry;
+mod text_enum;

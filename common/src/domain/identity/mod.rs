@@ -6,35 +6,21 @@ pub mod operations;
 pub mod rules;
 mod store;
 
-use serde::{Deserialize, Serialize};
-
 use crate::clock::Timestamp;
 use crate::ids::{OrganizationId, UserId, WalletId};
+use crate::text_enum::text_enum;
 
-/// What a member may do in an organization.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum Role {
-    /// Everything.
-    Owner,
-    /// Buys and spends.
-    Admin,
-    /// Spends.
-    Member,
-    /// Sees.
-    Viewer,
-}
-
-impl Role {
-    /// As the database and the API spell it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::Admin => "admin",
-            Self::Member => "member",
-            Self::Viewer => "viewer",
-        }
+text_enum! {
+    /// What a member may do in an organization.
+    Role {
+        /// Everything.
+        Owner => "owner",
+        /// Buys and spends.
+        Admin => "admin",
+        /// Spends.
+        Member => "member",
+        /// Sees.
+        Viewer => "viewer",
     }
 }
 

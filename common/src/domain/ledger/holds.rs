@@ -7,30 +7,19 @@ use super::{Cause, Change, CounterAccount, Movement, Posted, Refusal};
 use crate::clock::Timestamp;
 use crate::ids::{EntryId, HoldId, UserId, WalletId};
 use crate::money::Credits;
+use crate::text_enum::text_enum;
 
-/// What became of a hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum HoldState {
-    /// Reserved.
-    Active,
-    /// Spent, in whole or part; the rest is free again.
-    Captured,
-    /// Free again.
-    Released,
-    /// Free again, because its time was up.
-    Expired,
-}
-
-impl HoldState {
-    /// As the database and the API spell it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Captured => "captured",
-            Self::Released => "released",
-            Self::Expired => "expired",
-        }
+text_enum! {
+    /// What became of a hold.
+    HoldState {
+        /// Reserved.
+        Active => "active",
+        /// Spent, in whole or part; the rest is free again.
+        Captured => "captured",
+        /// Free again.
+        Released => "released",
+        /// Free again, because its time was up.
+        Expired => "expired",
     }
 }
 

@@ -11,81 +11,48 @@ pub mod store;
 #[cfg(test)]
 mod tests;
 
-use serde::{Deserialize, Serialize};
-
 use crate::clock::Timestamp;
 use crate::ids::{EntryId, GrantId, PaymentId, WalletId};
 use crate::money::Credits;
+use crate::text_enum::text_enum;
 
-/// The other side of a movement: what a wallet gains, its counter-account gives, so the books sum to zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum CounterAccount {
-    /// Bought through Stripe.
-    Stripe,
-    /// Bought through Creem.
-    Creem,
-    /// Bought in an app store, told by RevenueCat.
-    Revenuecat,
-    /// Given: check-ins, coupons.
-    Promotion,
-    /// Spent.
-    Usage,
-    /// Lapsed.
-    Expiry,
-    /// Taken back because the money went back.
-    Refund,
-    /// Moved by an administrator.
-    Manual,
-}
-
-impl CounterAccount {
-    /// As the database spells it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Stripe => "stripe",
-            Self::Creem => "creem",
-            Self::Revenuecat => "revenuecat",
-            Self::Promotion => "promotion",
-            Self::Usage => "usage",
-            Self::Expiry => "expiry",
-            Self::Refund => "refund",
-            Self::Manual => "manual",
-        }
+text_enum! {
+    /// The other side of a movement: what a wallet gains, its counter-account gives, so the books sum to zero.
+    CounterAccount {
+        /// Bought through Stripe.
+        Stripe => "stripe",
+        /// Bought through Creem.
+        Creem => "creem",
+        /// Bought in an app store, told by RevenueCat.
+        Revenuecat => "revenuecat",
+        /// Given: check-ins, coupons.
+        Promotion => "promotion",
+        /// Spent.
+        Usage => "usage",
+        /// Lapsed.
+        Expiry => "expiry",
+        /// Taken back because the money went back.
+        Refund => "refund",
+        /// Moved by an administrator.
+        Manual => "manual",
     }
 }
 
-/// Where a grant came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum GrantSource {
-    /// A pack or a free amount, paid for once.
-    Purchase,
-    /// A period of a subscription.
-    Plan,
-    /// A daily check-in.
-    Checkin,
-    /// A coupon.
-    Coupon,
-    /// An administrator.
-    Manual,
-    /// An app store.
-    Store,
-}
-
-impl GrantSource {
-    /// As the database spells it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Purchase => "purchase",
-            Self::Plan => "plan",
-            Self::Checkin => "checkin",
-            Self::Coupon => "coupon",
-            Self::Manual => "manual",
-            Self::Store => "store",
-        }
+text_enum! {
+    /// Where a grant came from.
+    GrantSource {
+        /// A pack or a free amount, paid for once.
+        Purchase => "purchase",
+        /// A period of a subscription.
+        Plan => "plan",
+        /// A daily check-in.
+        Checkin => "checkin",
+        /// A coupon.
+        Coupon => "coupon",
+        /// An administrator.
+        Manual => "manual",
+        /// An app store.
+        Store => "store",
     }
 }
 

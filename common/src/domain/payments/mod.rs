@@ -16,27 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::ids::{OrganizationId, PaymentId, UserId, WalletId};
 use crate::money::{Credits, Money};
-
-macro_rules! text_enum {
-    (
-        $(#[doc = $doc:literal])+
-        $name:ident { $($(#[doc = $variant_doc:literal])+ $variant:ident => $text:literal,)+ }
-    ) => {
-        $(#[doc = $doc])+
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
-        #[sqlx(type_name = "text")]
-        pub enum $name {
-            $($(#[doc = $variant_doc])+ #[serde(rename = $text)] #[sqlx(rename = $text)] $variant,)+
-        }
-
-        impl $name {
-            /// As the database and the API spell it.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text,)+ }
-            }
-        }
-    };
-}
+use crate::text_enum::text_enum;
 
 text_enum! {
     /// Who takes the money.
