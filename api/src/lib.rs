@@ -1,6 +1,13 @@
 //! The api process: it authenticates, validates, verifies webhook signatures, publishes and reads. It holds no
-#![deny(clippy::as_conversions, clippy::float_arithmetic)]
 //! provider's secret key, calls no provider, and never adds credits.
+
+// Amounts are whole numbers, and none is ever cut to size silently.
+#![deny(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::float_arithmetic
+)]
 
 pub mod auth;
 pub mod config;

@@ -1,6 +1,13 @@
 //! What the three processes share: the domain (ledger, payments, catalog, identity), the messages between
-#![deny(clippy::as_conversions, clippy::float_arithmetic)]
 //! processes and how they travel, and the clients of the payment providers.
+
+// Amounts are whole numbers, and none is ever cut to size silently.
+#![deny(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::float_arithmetic
+)]
 
 pub mod clock;
 pub mod config;

@@ -1,8 +1,15 @@
 //! The scheduler: emits jobs by the clock and publishes what the outbox still holds.
-#![deny(clippy::as_conversions, clippy::float_arithmetic)]
 //!
 //! Several replicas may run. A Postgres advisory lock elects one; when it dies, its connection does, and another
 //! takes over within a second. Every scheduled job may run twice without harm, so the moment of change is harmless.
+
+// Amounts are whole numbers, and none is ever cut to size silently.
+#![deny(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::float_arithmetic
+)]
 
 pub mod leader;
 pub mod schedule;

@@ -1,8 +1,15 @@
 //! The worker: does everything that talks to a provider and everything that adds or takes back credits.
-#![deny(clippy::as_conversions, clippy::float_arithmetic)]
 //!
 //! Each role consumes a queue of its own; `--roles apply,verify` runs some of them only, so that each can be scaled
 //! on its own. What a job does is in [`jobs`], one file each.
+
+// Amounts are whole numbers, and none is ever cut to size silently.
+#![deny(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::float_arithmetic
+)]
 
 pub mod config;
 pub mod jobs;
