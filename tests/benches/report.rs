@@ -54,7 +54,8 @@ impl Report {
             println!("| debit: one statement each, 1,000 accounts, 32 connections | {:.0} |", raw.debit);
         }
         println!(
-            "\n| measurement | a second | p50 / p99 ms | of raw limit | of the Node service | commits each | cores in use |"
+            "\n| measurement | a second | p50 / p99 ms | of raw limit | of the Node service | commits each | \
+             cores in use |"
         );
         println!("|---|---|---|---|---|---|---|");
         for line in &self.lines {

@@ -2,9 +2,10 @@
 //! effect is committed.
 //!
 //! Batches form by themselves: while one is worked on, deliveries pile up and become the next; under load they wait
-//! a moment for others, a lone job never does. A batch in which the handler panics is run again one job at a time, so that one bad job does not hold up
-//! the others. On shutdown nothing new is started and what is under way is finished and acknowledged; the rest goes
-//! back to the queue. A lost connection is opened again, and what was not acknowledged is delivered again.
+//! a moment for others, a lone job never does. A batch in which the handler panics is run again one job at a time,
+//! so that one bad job does not hold up the others. On shutdown nothing new is started and what is under way is
+//! finished and acknowledged; the rest goes back to the queue. A lost connection is opened again, and what was not
+//! acknowledged is delivered again.
 
 use std::future::Future;
 use std::sync::Arc;
