@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 macro_rules! uuid_ids {
@@ -66,6 +67,18 @@ impl PaymentId {
     /// The id as 24 hexadecimal digits, for the dialect whose ids have that shape.
     pub fn short_hex(self) -> String {
         self.0.simple().to_string().chars().take(24).collect()
+    }
+}
+
+impl HoldId {
+    /// The id of the hold that a request asks for: the same for the same user and idempotency key, so that a request
+    /// sent again after a crash finds the hold that it made.
+    pub fn of_request(user: &UserId, key: &str) -> Self {
+        // The length keeps apart a user `a` with the key `b:c` and a user `a:b` with the key `c`.
+        let digest = Sha256::digest(format!("hold:{}:{user}:{key}", user.as_str().len()));
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
     }
 }
 

@@ -101,6 +101,25 @@ async fn holds_reserve_and_are_captured_released_or_expire() {
     world.finish().await;
 }
 
+/// The process died after it had placed the hold and before it had recorded its answer; the request comes again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_is_placed_once_though_its_answer_was_lost() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    world.buy(&alice, 100).await;
+    let place = |credits: i64| {
+        let request = world.api().post("/credits/holds").bearer(&alice.api_key).idempotency_key("render-7");
+        request.json(json!({"credits": credits}))
+    };
+    let first = place(60).expect(201).await;
+    sqlx::query("delete from idempotency_keys").execute(world.pool()).await.unwrap();
+    assert_eq!(place(60).expect(201).await["holdId"], first["holdId"]);
+    assert_eq!(world.count("holds").await, 1);
+    sqlx::query("delete from idempotency_keys").execute(world.pool()).await.unwrap();
+    assert_eq!(place(61).expect(409).await["error"]["code"], "idempotency_key_reused");
+    world.finish().await;
+}
+
 /// Grants with different ends burn in order, and what lapses leaves the balance with an entry of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn grants_lapse_and_the_ledger_says_so() {

@@ -161,6 +161,7 @@ impl From<HoldError> for ApiError {
                 };
                 Self::conflict(code, format!("The hold is already {}.", state.as_str()))
             }
+            HoldError::Reused => super::idempotent::reused(),
             HoldError::Database(error) => error.into(),
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::clock::Timestamp;
-use common::domain::ledger::holds::{self, Ending, Hold};
+use common::domain::ledger::holds::{self, Ending, Hold, NewHold};
 use common::ids::{EntryId, HoldId, OrganizationId};
 use common::money::Credits;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use warp::Filter;
 use warp::http::StatusCode;
 
 use super::consume::{checked_description, positive, wallet_to_spend};
-use super::idempotent::{Answer, Keep, once};
+use super::idempotent::{Answer, Keep, key, once};
 use super::{ApiError, caller, user_scope};
 use crate::Shared;
 use crate::auth::Principal;
@@ -70,15 +70,18 @@ async fn place(api: Shared, call: Call) -> Result<Response, ApiError> {
         return Err(ApiError::bad_request("invalid_request", "ttlSeconds must be between 1 and 604800"));
     }
     let wallet_id = wallet_to_spend(&api, &principal, request.org_id).await?;
+    let id = match key(&call)? {
+        Some(key) => HoldId::of_request(&principal.user_id, key),
+        None => HoldId::new(),
+    };
+    let now = api.clock.now();
+    let user_id = principal.user_id.clone();
+    let new = NewHold { id, wallet_id, user_id, amount, description, expires_at: now + ttl };
     let work = {
-        let (api, user_id) = (Shared::clone(&api), principal.user_id.clone());
+        let api = Shared::clone(&api);
         async move {
-            let now = api.clock.now();
             let mut transaction = api.pool.begin().await?;
-            let description = description.as_deref();
-            let hold =
-                holds::place(&mut transaction, now, wallet_id, &user_id, amount, description, now + ttl)
-                    .await?;
+            let hold = holds::place(&mut transaction, now, &new).await?;
             transaction.commit().await?;
             Ok((StatusCode::CREATED, shown(&hold)))
         }

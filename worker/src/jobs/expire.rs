@@ -30,9 +30,10 @@ impl Jobs {
                 holds::expire_due(&self.pool, self.clock.now(), AT_ONCE).await.map_err(
                     |error| match error {
                         HoldError::Database(error) => JobError::Database(error),
-                        HoldError::Refused(_) | HoldError::NotFound | HoldError::Ended(_) => {
-                            JobError::Dead(format!("a hold cannot be ended: {error}"))
-                        }
+                        HoldError::Refused(_)
+                        | HoldError::NotFound
+                        | HoldError::Reused
+                        | HoldError::Ended(_) => JobError::Dead(format!("a hold cannot be ended: {error}")),
                     },
                 )?;
             if is_last(count) {

@@ -42,6 +42,23 @@ pub struct Hold {
     pub expires_at: Timestamp,
 }
 
+/// A hold to be placed.
+#[derive(Clone, Debug)]
+pub struct NewHold {
+    /// Its id.
+    pub id: HoldId,
+    /// On which wallet.
+    pub wallet_id: WalletId,
+    /// By whom.
+    pub user_id: UserId,
+    /// How much is reserved.
+    pub amount: Credits,
+    /// For people.
+    pub description: Option<String>,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
+}
+
 /// Why a hold cannot be made or ended so.
 #[derive(Debug, thiserror::Error)]
 pub enum HoldError {
@@ -51,6 +68,9 @@ pub enum HoldError {
     /// There is none, or it is not this caller's.
     #[error("there is no such hold")]
     NotFound,
+    /// There is one of this id that was placed otherwise.
+    #[error("another hold was placed with this key")]
+    Reused,
     /// It has ended another way.
     #[error("the hold is already {}", .0.as_str())]
     Ended(HoldState),
@@ -59,43 +79,38 @@ pub enum HoldError {
     Database(#[from] sqlx::Error),
 }
 
-/// Reserves credits until `expires_at`.
+/// Reserves credits until `expires_at`. Placing a hold of the same id again changes nothing.
 ///
 /// # Errors
-/// [`HoldError::Refused`] when less is available.
-pub async fn place(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    wallet_id: WalletId,
-    user_id: &UserId,
-    amount: Credits,
-    description: Option<&str>,
-    expires_at: Timestamp,
-) -> Result<Hold, HoldError> {
-    let id = HoldId::new();
-    move_credits(connection, now, wallet_id, id, "hold", Change::Hold(amount)).await?;
+/// [`HoldError::Refused`] when less is available, [`HoldError::Reused`] when the id is that of another hold.
+pub async fn place(connection: &mut PgConnection, now: Timestamp, new: &NewHold) -> Result<Hold, HoldError> {
+    if let Some(hold) = hold_lock(connection, new.id).await? {
+        let same =
+            hold.wallet_id == new.wallet_id && hold.user_id == new.user_id && hold.amount == new.amount;
+        return if same { Ok(hold) } else { Err(HoldError::Reused) };
+    }
+    move_credits(connection, now, new.wallet_id, new.id, "hold", Change::Hold(new.amount)).await?;
     sqlx::query!(
         "insert into holds (id, wallet_id, user_id, amount, description, created_at, expires_at)
          values ($1, $2, $3, $4, $5, $6, $7)",
-        id.0,
-        wallet_id.0,
-        user_id.as_str(),
-        amount.millionths(),
-        description,
+        new.id.0,
+        new.wallet_id.0,
+        new.user_id.as_str(),
+        new.amount.millionths(),
+        new.description,
         now,
-        expires_at
+        new.expires_at
     )
     .execute(connection)
     .await?;
-    let captured = Credits::ZERO;
     Ok(Hold {
-        id,
-        wallet_id,
-        user_id: user_id.clone(),
-        amount,
-        captured,
+        id: new.id,
+        wallet_id: new.wallet_id,
+        user_id: new.user_id.clone(),
+        amount: new.amount,
+        captured: Credits::ZERO,
         state: HoldState::Active,
-        expires_at,
+        expires_at: new.expires_at,
     })
 }
 
