@@ -84,6 +84,17 @@ impl Line {
         count
     }
 
+    /// Waits until a queue reports this many messages.
+    async fn await_count(&self, queue: &str, count: u32) {
+        for _ in 0..400 {
+            if self.count(queue).await == count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("{queue} has {} messages, not {count}", self.count(queue).await);
+    }
+
     async fn finish(self) {
         let queues = self.queues().await;
         queues.delete_all().await;
@@ -109,7 +120,7 @@ async fn what_cannot_be_read_becomes_a_dead_letter_and_blocks_nobody() {
     assert_eq!(hear(&mut hears).await, "holds.expire");
     line.publisher.publish(&ExpireGrants {}.into()).await.unwrap();
     assert_eq!(hear(&mut hears).await, "grants.expire");
-    assert_eq!(line.count("apply.dead").await, 3);
+    line.await_count("apply.dead", 3).await;
     line.finish().await;
 }
 
@@ -160,38 +171,23 @@ async fn a_job_that_can_never_succeed_is_a_dead_letter_at_once() {
     let mut hears = line.consume(Role::Verify, |_| Outcome::Dead("contradiction".to_owned()));
     line.publisher.publish(&VerifyPayment { payment_id: PaymentId::new() }.into()).await.unwrap();
     hear(&mut hears).await;
-    for _ in 0..200 {
-        if line.count("verify.dead").await == 1 {
-            line.finish().await;
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("no dead letter");
+    line.await_count("verify.dead", 1).await;
+    line.finish().await;
 }
 
 /// The queue of a role is gone: the message is confirmed, and kept where operators find it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_routed_is_kept() {
     let line = Line::shared().await;
-    let queues = line.queues().await;
-    queues.delete_all().await;
-    queues.close().await;
-    // Declares again what a publisher needs, then loses one queue.
-    let publisher = Publisher::start(&line.connections, line.shutdown.clone());
-    publisher.wait_until_connected().await;
-    let connection = lapin::Connection::connect(
-        line.connections.amqp_url.expose(),
-        lapin::ConnectionProperties::default(),
-    )
-    .await
-    .unwrap();
+    let url = line.connections.amqp_url.expose();
+    let connection = lapin::Connection::connect(url, lapin::ConnectionProperties::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
     let queue = format!("{}.notify", line.connections.amqp_prefix);
-    channel.queue_delete(queue.as_str().into(), lapin::options::QueueDeleteOptions::default()).await.unwrap();
+    let deleted = channel.queue_delete(queue.as_str().into(), lapin::options::QueueDeleteOptions::default());
+    tokio::time::timeout(Duration::from_secs(20), deleted).await.expect("the queue stays").unwrap();
     let job = common::jobs::Notify { notices: Vec::new() };
-    publisher.publish(&job.into()).await.unwrap();
-    assert_eq!(line.count("unrouted").await, 1);
+    line.publisher.publish(&job.into()).await.unwrap();
+    line.await_count("unrouted", 1).await;
     line.finish().await;
 }
 

@@ -1,5 +1,7 @@
 //! What is in the broker's queues, seen from outside.
 
+use std::time::Duration;
+
 use std::fmt;
 
 use anyhow::{Context, Result, ensure};
@@ -12,6 +14,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Connection, ConnectionProperties};
 
 const CLOSED_BY_US: u16 = 200;
+const DELETE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A connection for looking.
 pub struct Queues {
@@ -111,8 +114,13 @@ impl Queues {
         Ok(())
     }
 
-    /// Deletes every queue and exchange under the prefix.
+    /// Deletes every queue and exchange under the prefix. A broker that is busy with them is not waited for for ever:
+    /// what is left does nobody harm.
     pub async fn delete_all(&self) {
+        let _left = tokio::time::timeout(DELETE_PATIENCE, self.delete_one_by_one()).await;
+    }
+
+    async fn delete_one_by_one(&self) {
         let Ok(channel) = self.connection.create_channel().await else { return };
         let mut exchanges = vec![self.names.jobs(), self.names.live(), self.names.unrouted()];
         exchanges.extend(DELAYS_SECONDS.iter().map(|seconds| self.names.delay(*seconds)));

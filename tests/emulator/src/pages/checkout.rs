@@ -117,7 +117,8 @@ fn form(world: &World, session: &Value, typed: &Form, error: Option<&ApiError>) 
         Some(email) => format!("<p class=soft>{}</p>", escape(email)),
         None => format!(
             "<label>Email<input type=email name=email autocomplete=email required value=\"{}\"></label>",
-            value("email")
+            // Something to start with: this page is for trying things out.
+            typed.get("email").map_or("buyer@example.com".to_owned(), |_| value("email"))
         ),
     };
     let error = error
