@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::publisher::{Message, PublishError, Publisher, text_header};
 use super::topology::{self, DELAYS_SECONDS, Names, short};
-use super::{RECONNECT_PAUSE, connect};
+use super::{OPEN_TIMEOUT, RECONNECT_PAUSE, connect, within};
 use crate::config::Connections;
 use crate::jobs::{AnyJob, Role};
 
@@ -84,7 +84,7 @@ impl<H: Handler> Consumer<H> {
         let this = Arc::new(self);
         let mut was_connected = true;
         while !shutdown.is_cancelled() {
-            match this.open().await {
+            match within(OPEN_TIMEOUT, this.open()).await {
                 Ok((connection, deliveries)) => {
                     was_connected = true;
                     tracing::info!(role = this.role.as_str(), "consuming");

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::publisher::{Publisher, encode};
 use super::topology::{self, Names, short};
-use super::{Live, RECONNECT_PAUSE, connect};
+use super::{Live, OPEN_TIMEOUT, RECONNECT_PAUSE, connect, within};
 use crate::config::Connections;
 use crate::jobs::AnyJob;
 
@@ -86,7 +86,7 @@ impl Inbox {
 
     async fn listen(self, connections: Connections, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
-            if let Ok((connection, mut deliveries)) = self.open(&connections).await {
+            if let Ok((connection, mut deliveries)) = within(OPEN_TIMEOUT, self.open(&connections)).await {
                 let mut watch = tokio::time::interval(Duration::from_millis(500));
                 loop {
                     tokio::select! {

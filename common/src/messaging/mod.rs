@@ -19,6 +19,9 @@ pub use publisher::{PublishError, Publisher};
 
 /// How long connecting may take before it counts as failed.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long connecting and declaring together may take: a broker may answer the one and not the other, when a queue
+/// has no leader.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to wait before connecting again.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
 
@@ -38,6 +41,15 @@ pub enum Live {
     },
 }
 
+/// Gives a conversation with the broker a deadline.
+async fn within<T>(
+    deadline: Duration,
+    conversation: impl Future<Output = Result<T, lapin::Error>>,
+) -> Result<T, lapin::Error> {
+    let too_late = || lapin::ErrorKind::IOError(std::sync::Arc::new(std::io::ErrorKind::TimedOut.into()));
+    tokio::time::timeout(deadline, conversation).await.unwrap_or_else(|_| Err(too_late().into()))
+}
+
 /// Opens a connection. Heartbeats every 5 seconds find a frozen broker.
 async fn connect(connections: &Connections) -> Result<Connection, lapin::Error> {
     let mut uri: AMQPUri = connections.amqp_url.expose().parse().map_err(|error: String| {
@@ -47,10 +59,5 @@ async fn connect(connections: &Connections) -> Result<Connection, lapin::Error> 
     })?;
     uri.query.heartbeat = uri.query.heartbeat.or(Some(5));
     let connecting = Connection::connect_uri(uri, ConnectionProperties::default());
-    match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-        Ok(connection) => connection,
-        Err(_) => {
-            Err(lapin::ErrorKind::IOError(std::sync::Arc::new(std::io::ErrorKind::TimedOut.into())).into())
-        }
-    }
+    within(CONNECT_TIMEOUT, connecting).await
 }

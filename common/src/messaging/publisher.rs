@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::topology::{self, Names, long_string, short};
-use super::{Live, RECONNECT_PAUSE, connect};
+use super::{Live, OPEN_TIMEOUT, RECONNECT_PAUSE, connect, within};
 use crate::config::Connections;
 use crate::jobs::{AnyJob, Role};
 
@@ -221,7 +221,7 @@ impl Task {
     async fn run(self, mut orders: mpsc::Receiver<Order>) {
         let mut was_connected = true;
         loop {
-            match self.open().await {
+            match within(OPEN_TIMEOUT, self.open()).await {
                 Ok((connection, channel)) => {
                     tracing::info!("publisher connected");
                     was_connected = true;
