@@ -1,6 +1,8 @@
 //! The harness itself: worlds are separate, a purchase runs through each, and an audit finds what is wrong.
 
+use common::jobs::Role;
 use harness::World;
+use harness::queues::Queues;
 use harness::system::Service;
 use serde_json::json;
 
@@ -42,6 +44,13 @@ async fn every_part_can_be_a_process_and_a_killed_worker_loses_nothing() {
     let second = world.additional_process(Service::Worker, DEV.as_ref(), &[]);
     second.start().unwrap();
     world.worker().kill9().unwrap();
+    // A request that no worker takes in time is answered with 202, rightly; this is not about that.
+    let addresses = &world.settings().addresses;
+    let queues = Queues::connect(&addresses.amqp_url, &addresses.amqp_prefix).await.unwrap();
+    while queues.require_consumers(&Role::ALL).await.is_err() {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    queues.close().await;
     world.buy(&user, 300).await;
     assert_eq!(world.balance(&user.wallet_id).await, 1_000);
     second.sigterm().unwrap();
