@@ -19,7 +19,7 @@ use lapin::{Channel, Connection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::publisher::{Message, PublishError, Publisher, text_header};
+use super::publisher::{Message, PublishError, Publisher};
 use super::topology::{self, DELAYS_SECONDS, Names, short};
 use super::{OPEN_TIMEOUT, RECONNECT_PAUSE, connect, within};
 use crate::config::Connections;
@@ -267,12 +267,7 @@ impl<H: Handler> Consumer<H> {
     }
 
     async fn bury(&self, delivery: &Delivery, kind: &str, reason: &str) -> Result<(), PublishError> {
-        tracing::error!(kind, reason, role = self.role.as_str(), "a job became a dead letter");
-        metrics::counter!("purser_dead_letters_total", "role" => self.role.as_str()).increment(1);
-        let mut message = copy(delivery);
-        message.headers.push(text_header("x-purser-reason", reason));
-        message.headers.push(text_header("x-purser-kind", kind));
-        self.publisher.publish_dead(self.role, message).await
+        self.publisher.publish_dead(self.role, kind, reason, copy(delivery)).await
     }
 
     /// Acknowledges a delivery once it is settled. While the broker does not take a copy that has to be kept, the

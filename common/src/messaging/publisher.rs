@@ -112,10 +112,7 @@ impl Publisher {
     /// # Errors
     /// As [`Publisher::publish`].
     pub async fn announce(&self, live: &Live) -> Result<(), PublishError> {
-        let mut message = self.job_message(Role::Notify, serde_json::to_vec(live).unwrap_or_default());
-        message.exchange = self.names.live();
-        message.durable = false;
-        self.send(message).await
+        self.send_live(serde_json::to_vec(live).unwrap_or_default()).await
     }
 
     /// Whether the broker takes a message now: publishes one that nobody heeds.
@@ -123,7 +120,11 @@ impl Publisher {
     /// # Errors
     /// As [`Publisher::publish`].
     pub async fn probe(&self) -> Result<(), PublishError> {
-        let mut message = self.job_message(Role::Notify, b"{}".to_vec());
+        self.send_live(b"{}".to_vec()).await
+    }
+
+    async fn send_live(&self, body: Vec<u8>) -> Result<(), PublishError> {
+        let mut message = self.job_message(Role::Notify, body);
         message.exchange = self.names.live();
         message.durable = false;
         self.send(message).await
@@ -163,16 +164,22 @@ impl Publisher {
     /// # Errors
     /// As [`Publisher::publish`].
     pub async fn bury(&self, job: &AnyJob, reason: &str) -> Result<(), PublishError> {
-        tracing::error!(kind = job.kind(), reason, "a job became a dead letter");
-        metrics::counter!("purser_dead_letters_total", "role" => job.role().as_str()).increment(1);
-        let mut message = self.job_message(job.role(), encode(job));
-        message.headers =
-            vec![text_header("x-purser-reason", reason), text_header("x-purser-kind", job.kind())];
-        self.publish_dead(job.role(), message).await
+        let message = self.job_message(job.role(), encode(job));
+        self.publish_dead(job.role(), job.kind(), reason, message).await
     }
 
-    /// Puts a message among the dead letters of its role.
-    pub(super) async fn publish_dead(&self, role: Role, mut message: Message) -> Result<(), PublishError> {
+    /// Puts a message among the dead letters of its role, with the reason.
+    pub(super) async fn publish_dead(
+        &self,
+        role: Role,
+        kind: &str,
+        reason: &str,
+        mut message: Message,
+    ) -> Result<(), PublishError> {
+        tracing::error!(kind, reason, role = role.as_str(), "a job became a dead letter");
+        metrics::counter!("purser_dead_letters_total", "role" => role.as_str()).increment(1);
+        message.headers.push(text_header("x-purser-reason", reason));
+        message.headers.push(text_header("x-purser-kind", kind));
         message.exchange = String::new();
         message.routing_key = self.names.dead(role);
         self.send(message).await
@@ -334,6 +341,6 @@ fn properties(message: &Message) -> BasicProperties {
 }
 
 /// A text header.
-pub(super) fn text_header(name: &'static str, text: &str) -> (&'static str, AMQPValue) {
+fn text_header(name: &'static str, text: &str) -> (&'static str, AMQPValue) {
     (name, long_string(text))
 }

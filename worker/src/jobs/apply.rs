@@ -39,9 +39,9 @@ impl Jobs {
             }
         }
         // What cannot be applied now is tried later with its whole job: applying the rest again changes nothing.
-        for (index, error) in self.apply_units(&units).await {
+        for (index, failure) in self.apply_units(&units).await {
             if let Some(outcome) = outcomes.get_mut(index) {
-                *outcome = Some(error.into_outcome());
+                *outcome = Some(failure);
             }
         }
         outcomes
@@ -65,25 +65,21 @@ impl Jobs {
     }
 
     /// Applies all units in one transaction or, if that is refused, each in its own; returns what failed.
-    async fn apply_units(&self, units: &[Unit]) -> Vec<(usize, JobError)> {
+    async fn apply_units(&self, units: &[Unit]) -> Vec<(usize, Outcome)> {
         if units.is_empty() {
             return Vec::new();
         }
         let all: Vec<Incoming> = units.iter().map(|unit| unit.incoming.clone()).collect();
         let Err(error) = self.apply_once(&all).await else { return Vec::new() };
         if units.len() == 1 || is_transient(&error) {
-            let reason = error.to_string();
-            let fail = |unit: &Unit| (unit.job, JobError::Database(sqlx::Error::Protocol(reason.clone())));
-            return match units {
-                [unit] => vec![(unit.job, JobError::Database(error))],
-                _ => units.iter().map(fail).collect(),
-            };
+            let failure = JobError::Database(error).into_outcome();
+            return units.iter().map(|unit| (unit.job, failure.clone())).collect();
         }
         tracing::warn!(%error, count = units.len(), "a batch was refused; applying one by one");
         let mut failed = Vec::new();
         for unit in units {
             if let Err(error) = self.apply_once(std::slice::from_ref(&unit.incoming)).await {
-                failed.push((unit.job, JobError::Database(error)));
+                failed.push((unit.job, JobError::Database(error).into_outcome()));
             }
         }
         failed

@@ -73,7 +73,7 @@ fn known(payment: &Payment) -> Option<CheckoutReply> {
         let payment_intent = payment.provider_payment.clone();
         return Some(CheckoutReply::Opened { session: session.clone(), url: url.clone(), payment_intent });
     }
-    operations::is_settled(payment).then(|| CheckoutReply::Refused {
+    (!payment.state.is_open()).then(|| CheckoutReply::Refused {
         status: 409,
         message: payment
             .failure

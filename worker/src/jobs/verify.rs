@@ -14,7 +14,7 @@ impl Jobs {
             store::payment_by_id(&mut connection, job.payment_id).await?
         };
         let Some(payment) = payment else { return Err(JobError::Dead("there is no such order".to_owned())) };
-        if operations::is_settled(&payment) {
+        if !payment.state.is_open() {
             return Ok(DONE);
         }
         match self.fact_of(&payment).await? {

@@ -6,10 +6,10 @@ use sqlx::{PgConnection, PgPool};
 
 use super::rules::{self, Contradiction, Decision};
 use super::store::{self, EventRow};
-use super::{Fact, Kind, NewOrder, Payment, Provider, Stage, State};
+use super::{Fact, Kind, NewOrder, Payment, Provider, Stage};
 use crate::clock::Timestamp;
 use crate::domain::ledger::{
-    self, Cause, Change, CounterAccount, GrantSource, Movement, NewGrant, Posted, operations::post,
+    Cause, Change, CounterAccount, GrantSource, Movement, NewGrant, Posted, operations::post,
 };
 use crate::ids::{GrantId, PaymentId};
 use crate::money::Credits;
@@ -385,21 +385,4 @@ pub async fn take_check(
     pause: time::Duration,
 ) -> Result<bool, sqlx::Error> {
     store::payment_take_check(connection, now, id, now.saturating_sub(pause)).await
-}
-
-/// The balance of the wallet that a payment belongs to.
-///
-/// # Errors
-/// Database errors only.
-pub async fn wallet_balance(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    payment: &Payment,
-) -> Result<Credits, sqlx::Error> {
-    ledger::operations::balance(connection, now, payment.wallet_id).await
-}
-
-/// Whether nothing more can come of a payment by itself.
-pub fn is_settled(payment: &Payment) -> bool {
-    !matches!(payment.state, State::Created | State::Pending)
 }
