@@ -1,5 +1,6 @@
 //! All routes, and which API a path belongs to. The busiest routes come first.
 
+use crate::http::endpoint::Endpoint;
 use crate::http::{Failure, Response, Route, first_of};
 use crate::{Shared, dialects, native, webhooks};
 
@@ -7,8 +8,10 @@ use crate::{Shared, dialects, native, webhooks};
 pub(crate) struct Surface {
     /// Whether a path, known or unknown, belongs to it.
     pub owns: fn(&str) -> bool,
-    /// Its routes.
+    /// Its routes that are not endpoints yet.
     pub routes: fn(&Shared) -> Route,
+    /// Its endpoints.
+    pub endpoints: fn() -> Vec<Endpoint>,
     /// Its words.
     pub render: fn(Failure) -> Response,
 }
@@ -20,7 +23,12 @@ fn surfaces() -> impl DoubleEndedIterator<Item = &'static Surface> {
 
 /// Every route.
 pub(crate) fn all(api: &Shared) -> Route {
-    let rest: Vec<Route> = surfaces().map(|surface| (surface.routes)(api)).collect();
+    let rest: Vec<Route> = surfaces()
+        .flat_map(|surface| {
+            let endpoints = (surface.endpoints)();
+            endpoints.into_iter().map(|endpoint| endpoint.route(api)).chain([(surface.routes)(api)])
+        })
+        .collect();
     first_of([native::consume::route(api)].into_iter().chain(rest))
 }
 

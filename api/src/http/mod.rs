@@ -2,11 +2,14 @@
 
 pub mod body;
 pub mod cors;
+pub mod description;
+pub mod endpoint;
 pub mod json;
 pub mod server;
 mod service;
 
 use bytes::Bytes;
+use serde::Serialize;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::path::FullPath;
@@ -27,6 +30,8 @@ pub struct Call {
     pub method: Method,
     /// The path, as sent.
     pub path: FullPath,
+    /// The path's parameters, decoded.
+    pub parameters: endpoint::Parameters,
     /// The query's pairs, decoded.
     pub query: Vec<(String, String)>,
     /// The headers.
@@ -39,6 +44,11 @@ impl Call {
     /// A header's text, if it is there and readable.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// What the path has for a parameter of its template; empty if the template has no such parameter.
+    pub fn path_parameter(&self, name: &str) -> &str {
+        self.parameters.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value.as_str())
     }
 
     /// The first value of a query parameter.
@@ -57,7 +67,9 @@ pub fn call(api: &Shared) -> impl Filter<Extract = (Shared, Call), Error = Rejec
         .and(warp::query::<Vec<(String, String)>>())
         .and(warp::header::headers_cloned())
         .and(warp::body::bytes())
-        .map(|api, method, path, query, headers, body| (api, Call { method, path, query, headers, body }))
+        .map(|api, method, path, query, headers, body| {
+            (api, Call { method, path, parameters: Vec::new(), query, headers, body })
+        })
         .untuple_one()
 }
 
@@ -136,8 +148,12 @@ impl Failure {
 }
 
 /// A JSON answer.
-pub fn answer(status: StatusCode, body: &serde_json::Value) -> Response {
-    let mut response = Response::new(body.to_string().into());
+pub fn answer(status: StatusCode, body: &impl Serialize) -> Response {
+    // A type of ours with text keys cannot fail to become JSON; if one does, the caller hears of a failure of ours.
+    let Ok(text) = serde_json::to_string(body) else {
+        return with_cause(empty(StatusCode::INTERNAL_SERVER_ERROR), "an answer is no JSON");
+    };
+    let mut response = Response::new(text.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

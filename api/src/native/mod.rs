@@ -22,7 +22,7 @@ use crate::http::{Call, Failure, Response, Route, first_of};
 use crate::routes::Surface;
 
 /// The native API owns every path that no other API owns.
-pub(crate) static SURFACE: Surface = Surface { owns: |_| true, routes, render };
+pub(crate) static SURFACE: Surface = Surface { owns: |_| true, routes, endpoints: Vec::new, render };
 
 fn routes(api: &Shared) -> Route {
     first_of([

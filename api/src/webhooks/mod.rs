@@ -28,11 +28,13 @@ pub(crate) static SURFACES: &[Surface] = &[
     Surface {
         owns: |path| path == stripe::TIMEPROOF_PATH,
         routes: stripe::timeproof,
+        endpoints: Vec::new,
         render: |failure: Failure| timeproof_error(failure.status(), failure.message()),
     },
     Surface {
         owns: |path| path == stripe::BILLING_PATH,
         routes: stripe::billing,
+        endpoints: Vec::new,
         render: |failure: Failure| billing_error(failure.status(), failure.message()),
     },
 ];

@@ -16,5 +16,6 @@ use crate::routes::{Surface, is_under};
 pub(super) const SURFACE: Surface = Surface {
     owns: |path| is_under(path, "/v1") || is_under(path, "/v2"),
     routes: routes::all,
+    endpoints: Vec::new,
     render: error::render,
 };

@@ -1,0 +1,170 @@
+//! What the documentation says of an endpoint, as OpenAPI 3.1.
+
+use utoipa::openapi::path::{Operation, OperationBuilder, ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{ContentBuilder, RefOr, Required, ResponseBuilder};
+use utoipa::{PartialSchema, ToSchema};
+use warp::http::StatusCode;
+
+/// Who may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    Public,
+    /// Users, with any credential.
+    User,
+    /// Administrators.
+    Admin,
+    /// A provider, who signs or presents a shared secret.
+    Provider,
+}
+
+/// A schema with its name, and those that it refers to.
+pub type Schemas = Vec<(String, RefOr<Schema>)>;
+
+/// What the documentation says of an endpoint.
+#[derive(Clone)]
+pub struct Description {
+    /// Who may call.
+    pub access: Access,
+    /// As OpenAPI has it, without the answers that every endpoint of its API can give.
+    pub operation: Operation,
+    /// The answers in the words of the API's errors.
+    pub refusals: Vec<StatusCode>,
+    /// The schemas that it refers to.
+    pub schemas: Schemas,
+}
+
+impl Description {
+    /// A description that says in one line what the endpoint is for.
+    pub fn new(access: Access, summary: &str) -> Self {
+        let operation = OperationBuilder::new().summary(Some(summary));
+        let operation = match access {
+            Access::Public | Access::Provider => operation,
+            // Any one of them will do.
+            Access::User => operation
+                .security(SecurityRequirement::new::<_, [&str; 0], &str>("bearer", []))
+                .security(SecurityRequirement::new::<_, [&str; 0], &str>("sessionToken", []))
+                .security(SecurityRequirement::new::<_, [&str; 0], &str>("sessionCookie", [])),
+            Access::Admin => operation.security(SecurityRequirement::new::<_, [&str; 0], &str>("bearer", [])),
+        };
+        let mut description =
+            Self { access, operation: operation.build(), refusals: Vec::new(), schemas: Vec::new() };
+        match access {
+            Access::Public | Access::Provider => {}
+            Access::User => description.refusals.push(StatusCode::UNAUTHORIZED),
+            Access::Admin => {
+                description.refusals.extend([StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN]);
+            }
+        }
+        description
+    }
+
+    /// More than the one line.
+    #[must_use]
+    pub fn says(mut self, text: &str) -> Self {
+        self.operation.description = Some(text.to_owned());
+        self
+    }
+
+    /// A parameter of the path.
+    #[must_use]
+    pub fn path_parameter<T: PartialSchema>(self, name: &str, description: &str) -> Self {
+        self.parameter(ParameterIn::Path, name, Required::True, T::schema(), description)
+    }
+
+    /// A parameter of the query that may be left out.
+    #[must_use]
+    pub fn query<T: PartialSchema>(self, name: &str, description: &str) -> Self {
+        self.parameter(ParameterIn::Query, name, Required::False, T::schema(), description)
+    }
+
+    /// A parameter of the query that must be there.
+    #[must_use]
+    pub fn required_query<T: PartialSchema>(self, name: &str, description: &str) -> Self {
+        self.parameter(ParameterIn::Query, name, Required::True, T::schema(), description)
+    }
+
+    /// A header that may be left out.
+    #[must_use]
+    pub fn header<T: PartialSchema>(self, name: &str, description: &str) -> Self {
+        self.parameter(ParameterIn::Header, name, Required::False, T::schema(), description)
+    }
+
+    fn parameter(
+        mut self,
+        place: ParameterIn,
+        name: &str,
+        required: Required,
+        schema: RefOr<Schema>,
+        description: &str,
+    ) -> Self {
+        let parameter = ParameterBuilder::new()
+            .name(name)
+            .parameter_in(place)
+            .required(required)
+            .description(Some(description))
+            .schema(Some(schema))
+            .build();
+        self.operation.parameters.get_or_insert_default().push(parameter);
+        self
+    }
+
+    /// The JSON body that it takes.
+    #[must_use]
+    pub fn takes<T: ToSchema>(mut self) -> Self {
+        let content = ContentBuilder::new().schema(Some(self.reference::<T>())).build();
+        let body =
+            RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
+        self.operation.request_body = Some(body.build());
+        self
+    }
+
+    /// An answer with a JSON body.
+    #[must_use]
+    pub fn answers<T: ToSchema>(mut self, status: StatusCode, description: &str) -> Self {
+        let content = ContentBuilder::new().schema(Some(self.reference::<T>())).build();
+        let response = ResponseBuilder::new().description(description).content("application/json", content);
+        self.operation.responses.responses.insert(status.as_str().to_owned(), RefOr::T(response.build()));
+        self
+    }
+
+    /// An answer without a body, or with one that is not JSON.
+    #[must_use]
+    pub fn answers_plainly(mut self, status: StatusCode, description: &str) -> Self {
+        let response = ResponseBuilder::new().description(description).build();
+        self.operation.responses.responses.insert(status.as_str().to_owned(), RefOr::T(response));
+        self
+    }
+
+    /// Errors that it answers, in the words of its API, besides those that every endpoint has.
+    #[must_use]
+    pub fn refuses(mut self, statuses: &[StatusCode]) -> Self {
+        self.refusals.extend_from_slice(statuses);
+        self
+    }
+
+    fn reference<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        named_schema::<T>(&mut self.schemas)
+    }
+}
+
+/// Keeps a type's schema under its name, and returns what refers to it. Plain types have no name: they stand for
+/// themselves.
+pub fn named_schema<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
+    T::schemas(schemas);
+    let schema = T::schema();
+    let is_object = match &schema {
+        RefOr::T(Schema::Object(object)) => !object.properties.is_empty(),
+        RefOr::T(Schema::Array(_)) => false,
+        RefOr::T(_) | RefOr::Ref(_) => true,
+    };
+    if !is_object {
+        return schema;
+    }
+    let name = T::name().into_owned();
+    schemas.push((name.clone(), schema));
+    RefOr::Ref(utoipa::openapi::Ref::from_schema_name(name))
+}
