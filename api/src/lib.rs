@@ -10,6 +10,7 @@
 )]
 
 pub mod auth;
+mod checkout;
 pub mod config;
 pub mod dialects;
 pub mod http;

@@ -5,6 +5,7 @@ use serde_json::json;
 use warp::http::{HeaderValue, StatusCode, header};
 
 use crate::auth::AuthError;
+use crate::checkout::NotOrdered;
 use crate::http::json::Unreadable;
 use crate::http::{Failure, Response, answer, with_cause};
 
@@ -76,6 +77,18 @@ impl From<Unreadable> for SamsarError {
         match error {
             Unreadable::ContentType => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message),
             Unreadable::Syntax | Unreadable::Shape(_) => Self::bad_request(message),
+        }
+    }
+}
+
+impl From<NotOrdered> for SamsarError {
+    fn from(error: NotOrdered) -> Self {
+        let message = error.to_string();
+        match error {
+            NotOrdered::BadKey => Self::bad_request(message),
+            NotOrdered::InProgress | NotOrdered::OtherRequest => Self::new(StatusCode::CONFLICT, message),
+            NotOrdered::Internal(cause) => Self::internal(cause),
+            NotOrdered::Database(error) => error.into(),
         }
     }
 }

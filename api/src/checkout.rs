@@ -1,0 +1,200 @@
+//! Ordering, for every dialect: the order is stored with its job in one transaction, and the request waits for the
+//! payment page up to a deadline. After that, or when the broker is away, the caller is told where to poll; the job
+//! is not lost. An `Idempotency-Key` makes a repeated request the same order.
+
+use std::time::Duration;
+
+use common::domain::idempotency::{self, Caller, Claim, Claimed, Fingerprint};
+use common::domain::payments::operations::order_create;
+use common::domain::payments::store::payment_by_id;
+use common::domain::payments::{NewOrder, Payment};
+use common::ids::{OutboxId, PaymentId};
+use common::jobs::{AnyJob, CheckoutReply, CreateCheckout};
+use common::messaging::outbox;
+use serde_json::{Value, json};
+use warp::http::HeaderMap;
+
+use crate::Shared;
+use crate::http::Call;
+
+/// How long an order can be paid; the provider's page closes no later.
+pub(crate) const PAYABLE: Duration = Duration::from_hours(24);
+
+/// What became of an order.
+#[derive(Debug)]
+pub(crate) enum Ordered {
+    /// Its page is open, or was when it was ordered before. The page's address is gone once it cannot be paid on.
+    Open(Box<Payment>),
+    /// It is taken; its page will be open soon. `preferred` says that the caller asked not to wait.
+    Accepted {
+        /// The order.
+        payment: Box<Payment>,
+        /// Whether the caller asked for this.
+        preferred: bool,
+    },
+    /// The provider refuses it.
+    Refused {
+        /// The provider's HTTP status.
+        status: u16,
+        /// Its words, fit for the buyer.
+        message: String,
+    },
+}
+
+/// Why nothing was ordered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotOrdered {
+    /// The key is too long, empty or no text.
+    #[error("Idempotency-Key must have 1 to 255 printable ASCII characters.")]
+    BadKey,
+    /// The same request is being worked on.
+    #[error("A request with this Idempotency-Key is being worked on.")]
+    InProgress,
+    /// The key was used for something else.
+    #[error("This Idempotency-Key was used for another request.")]
+    OtherRequest,
+    /// Our own record makes no sense.
+    #[error("{0}")]
+    Internal(String),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Stores an order and waits for its page. `scope` keeps the idempotency keys of dialects and users apart, and
+/// `operation` is what the request does, whichever of its paths it came by.
+pub(crate) async fn order(
+    api: &Shared,
+    call: &Call,
+    scope: String,
+    operation: &str,
+    order: &NewOrder,
+) -> Result<Ordered, NotOrdered> {
+    match claim(api, call, scope, operation).await? {
+        Claimable::Fresh(claimed) => {
+            let (payment, outbox_id) = create(api, order, claimed.as_ref()).await?;
+            open(api, call, payment, Some(outbox_id)).await
+        }
+        Claimable::Ordered(id) => {
+            let mut connection = api.pool.acquire().await?;
+            let payment = payment_by_id(&mut connection, id).await?;
+            drop(connection);
+            let payment =
+                payment.ok_or_else(|| NotOrdered::Internal("a recorded order is gone".to_owned()))?;
+            open(api, call, payment, None).await
+        }
+    }
+}
+
+/// Has the page of a stored order opened, or says that it is open. `outbox_id` is the row of its job, if that has
+/// just been written.
+pub(crate) async fn open(
+    api: &Shared,
+    call: &Call,
+    payment: Payment,
+    outbox_id: Option<OutboxId>,
+) -> Result<Ordered, NotOrdered> {
+    if payment.provider_session.is_some() {
+        return Ok(Ordered::Open(Box::new(payment)));
+    }
+    if wants_async(&call.headers) {
+        if let Some(id) = outbox_id {
+            let api = Shared::clone(api);
+            tokio::spawn(async move { outbox::publish(&api.pool, &api.publisher, &[id]).await });
+        }
+        return Ok(Ordered::Accepted { payment: Box::new(payment), preferred: true });
+    }
+    let Ok(reply) = api.inbox.call(&job(&payment), api.config.checkout_deadline).await else {
+        // The job stays in the outbox, from where it is sent until the broker has it.
+        return Ok(Ordered::Accepted { payment: Box::new(payment), preferred: false });
+    };
+    if let Some(id) = outbox_id
+        && let Err(error) = outbox::remove(&api.pool, id).await
+    {
+        tracing::debug!(%error, "a job that is done stays in the outbox; doing it again changes nothing");
+    }
+    match serde_json::from_value(reply).map_err(|error| NotOrdered::Internal(error.to_string()))? {
+        CheckoutReply::Opened { session, url, payment_intent } => Ok(Ordered::Open(Box::new(Payment {
+            provider_session: Some(session),
+            checkout_url: Some(url),
+            provider_payment: payment_intent,
+            ..payment
+        }))),
+        CheckoutReply::Refused { status, message } => Ok(Ordered::Refused { status, message }),
+    }
+}
+
+/// Whether there is an order for this request already.
+enum Claimable {
+    /// No. With a key, the order is recorded under this claim.
+    Fresh(Option<Claimed>),
+    /// This one.
+    Ordered(PaymentId),
+}
+
+async fn claim(api: &Shared, call: &Call, scope: String, operation: &str) -> Result<Claimable, NotOrdered> {
+    let Some(value) = call.headers.get("idempotency-key") else { return Ok(Claimable::Fresh(None)) };
+    let key = value.to_str().ok().filter(|text| (1..=255).contains(&text.len())).ok_or(NotOrdered::BadKey)?;
+    let fingerprint = Fingerprint::of("POST", operation, &call.body);
+    match idempotency::operations::claim(&api.pool, api.clock.now(), Caller(scope), key, fingerprint).await? {
+        Claim::First(claimed) => Ok(Claimable::Fresh(Some(claimed))),
+        Claim::Done { body, .. } => {
+            let id = body.as_ref().and_then(|body| body.get("paymentId")).and_then(Value::as_str);
+            id.and_then(|id| id.parse().ok())
+                .map(Claimable::Ordered)
+                .ok_or_else(|| NotOrdered::Internal("a recorded order has no id".to_owned()))
+        }
+        Claim::InProgress => Err(NotOrdered::InProgress),
+        Claim::OtherRequest => Err(NotOrdered::OtherRequest),
+    }
+}
+
+/// Stores the order, the job that opens its page, and the record for the idempotency key, together.
+async fn create(
+    api: &Shared,
+    order: &NewOrder,
+    claimed: Option<&Claimed>,
+) -> Result<(Payment, OutboxId), sqlx::Error> {
+    let now = api.clock.now();
+    let mut transaction = api.pool.begin().await?;
+    let payment = order_create(&mut transaction, now, order).await?;
+    let outbox_id = outbox::insert(&mut transaction, now, &job(&payment)).await?;
+    if let Some(claimed) = claimed {
+        let record = json!({ "paymentId": payment.id });
+        idempotency::operations::finish_within(&mut transaction, claimed, 200, Some(&record)).await?;
+    }
+    transaction.commit().await?;
+    Ok((payment, outbox_id))
+}
+
+/// The job that opens an order's page.
+pub(crate) fn job(payment: &Payment) -> AnyJob {
+    CreateCheckout { payment_id: payment.id }.into()
+}
+
+/// Whether the caller prefers not to wait (RFC 7240).
+fn wants_async(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all("prefer").into_iter().filter_map(|value| value.to_str().ok());
+    lines
+        .flat_map(|line| line.split(','))
+        .filter_map(|preference| preference.split(';').next())
+        .any(|preference| preference.trim().eq_ignore_ascii_case("respond-async"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn preferences_are_a_list() {
+        let wants = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("prefer", text.parse().unwrap());
+            wants_async(&headers)
+        };
+        assert!(wants("respond-async") && wants("wait=5, Respond-Async; x=1"));
+        assert!(!wants("respond-asynchronously") && !wants("wait=5"));
+        assert!(!wants_async(&HeaderMap::new()));
+    }
+}
