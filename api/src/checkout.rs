@@ -5,11 +5,11 @@
 use std::time::Duration;
 
 use common::domain::idempotency::{self, Caller, Claim, Claimed, Fingerprint};
-use common::domain::payments::operations::order_create;
+use common::domain::payments::operations::{given, order_create};
 use common::domain::payments::store::payment_by_id;
 use common::domain::payments::{NewOrder, Payment};
 use common::ids::{OutboxId, PaymentId};
-use common::jobs::{AnyJob, CheckoutReply, CreateCheckout};
+use common::jobs::{AnyJob, ApplyFact, CheckoutReply, CreateCheckout};
 use common::messaging::outbox;
 use serde_json::{Value, json};
 use warp::http::HeaderMap;
@@ -108,10 +108,8 @@ pub(crate) async fn open(
         // The job stays in the outbox, from where it is sent until the broker has it.
         return Ok(Ordered::Accepted { payment: Box::new(payment), preferred: false });
     };
-    if let Some(id) = outbox_id
-        && let Err(error) = outbox::remove(&api.pool, id).await
-    {
-        tracing::debug!(%error, "a job that is done stays in the outbox; doing it again changes nothing");
+    if let Some(id) = outbox_id {
+        forget(api, id).await;
     }
     match serde_json::from_value(reply).map_err(|error| NotOrdered::Internal(error.to_string()))? {
         CheckoutReply::Opened { session, url, payment_intent } => Ok(Ordered::Open(Box::new(Payment {
@@ -121,6 +119,29 @@ pub(crate) async fn open(
             ..payment
         }))),
         CheckoutReply::Refused { status, message } => Ok(Ordered::Refused { status, message }),
+    }
+}
+
+/// Stores an order that nobody pays for and has it credited on the way of every paid one. Says whether that is done
+/// already; if not, it will be.
+pub(crate) async fn give(api: &Shared, order: &NewOrder) -> Result<(Payment, bool), sqlx::Error> {
+    let now = api.clock.now();
+    let mut transaction = api.pool.begin().await?;
+    let payment = order_create(&mut transaction, now, order).await?;
+    let job = AnyJob::from(ApplyFact { fact: Box::new(given(&payment)) });
+    let outbox_id = outbox::insert(&mut transaction, now, &job).await?;
+    transaction.commit().await?;
+    let applied = api.inbox.call(&job, api.config.checkout_deadline).await.is_ok();
+    if applied {
+        forget(api, outbox_id).await;
+    }
+    Ok((payment, applied))
+}
+
+/// Takes a job that is done out of the outbox.
+async fn forget(api: &Shared, id: OutboxId) {
+    if let Err(error) = outbox::remove(&api.pool, id).await {
+        tracing::debug!(%error, "a job that is done stays in the outbox; doing it again changes nothing");
     }
 }
 

@@ -31,7 +31,8 @@ impl Jobs {
                     *outcome = Some(self.read_events(index, job, &mut units).await);
                 }
                 AnyJob::ApplyFact(job) => {
-                    *outcome = Some(DONE);
+                    // Answered after it was applied, to whoever waits for that.
+                    *outcome = Some(Outcome::Done(Some(json!({ "applied": true }))));
                     let content = Content::Fact(job.fact.clone());
                     units.push(Unit { job: index, incoming: Incoming { event: None, content } });
                 }
@@ -122,7 +123,7 @@ fn read(event: &ProviderEvent, trust: bool) -> Result<Incoming, String> {
         Provider::Stripe => {
             stripe::event::read(event.body.get(), event.received_at, trust).map_err(|error| error.to_string())
         }
-        provider @ (Provider::Creem | Provider::Revenuecat) => {
+        provider @ (Provider::Creem | Provider::Revenuecat | Provider::Manual) => {
             Err(format!("events of {} are not handled by this version", provider.as_str()))
         }
     }

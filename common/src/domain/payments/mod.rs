@@ -27,6 +27,8 @@ text_enum! {
         Creem => "creem",
         /// The app stores, through RevenueCat.
         Revenuecat => "revenuecat",
+        /// Nobody: an administrator gives it, or it is a test.
+        Manual => "manual",
     }
 }
 

@@ -304,6 +304,7 @@ fn purchase(payment: &Payment) -> Option<Movement> {
             (CounterAccount::Creem, GrantSource::Purchase)
         }
         (Provider::Revenuecat, _) => (CounterAccount::Revenuecat, GrantSource::Store),
+        (Provider::Manual, _) => (CounterAccount::Manual, GrantSource::Manual),
     };
     payment.credits.is_positive().then(|| Movement {
         wallet_id: payment.wallet_id,
@@ -371,6 +372,18 @@ pub fn expired_unopened(payment: &Payment) -> Fact {
         payment_intent_status: None,
         receipt_url: None,
         failure: None,
+    }
+}
+
+/// The fact that an order is given: nobody is charged for it.
+pub fn given(payment: &Payment) -> Fact {
+    Fact {
+        stage: Stage::Paid,
+        mode: Some(payment.mode),
+        money: Some(payment.amount),
+        session_status: None,
+        payment_status: Some("no_payment_required".to_owned()),
+        ..expired_unopened(payment)
     }
 }
 
