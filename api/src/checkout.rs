@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
+use common::domain::coupons::Unacceptable;
 use common::domain::idempotency::{self, Caller, Claim, Claimed, Fingerprint};
-use common::domain::payments::operations::{given, order_create};
+use common::domain::payments::operations::{OrderError, given, order_create};
 use common::domain::payments::store::payment_by_id;
 use common::domain::payments::{NewOrder, Payment};
 use common::ids::{OutboxId, PaymentId};
@@ -53,12 +54,24 @@ pub(crate) enum NotOrdered {
     /// The key was used for something else.
     #[error("This Idempotency-Key was used for another request.")]
     OtherRequest,
+    /// Its coupon is used up.
+    #[error(transparent)]
+    Coupon(#[from] Unacceptable),
     /// Our own record makes no sense.
     #[error("{0}")]
     Internal(String),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
+}
+
+impl From<OrderError> for NotOrdered {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::Coupon(error) => Self::Coupon(error),
+            OrderError::Database(error) => Self::Database(error),
+        }
+    }
 }
 
 /// Stores an order and waits for its page. `scope` keeps the idempotency keys of dialects and users apart, and
@@ -124,7 +137,7 @@ pub(crate) async fn open(
 
 /// Stores an order that nobody pays for and has it credited on the way of every paid one. Says whether that is done
 /// already; if not, it will be.
-pub(crate) async fn give(api: &Shared, order: &NewOrder) -> Result<(Payment, bool), sqlx::Error> {
+pub(crate) async fn give(api: &Shared, order: &NewOrder) -> Result<(Payment, bool), NotOrdered> {
     let now = api.clock.now();
     let mut transaction = api.pool.begin().await?;
     let payment = order_create(&mut transaction, now, order).await?;
@@ -175,7 +188,7 @@ async fn create(
     api: &Shared,
     order: &NewOrder,
     claimed: Option<&Claimed>,
-) -> Result<(Payment, OutboxId), sqlx::Error> {
+) -> Result<(Payment, OutboxId), NotOrdered> {
     let now = api.clock.now();
     let mut transaction = api.pool.begin().await?;
     let payment = order_create(&mut transaction, now, order).await?;

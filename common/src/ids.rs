@@ -47,6 +47,8 @@ macro_rules! uuid_ids {
 uuid_ids! {
     /// An API key's id (not the key).
     ApiKeyId;
+    /// A coupon's id (not its code).
+    CouponId;
     /// A ledger entry, which callers know as a transaction.
     EntryId;
     /// A lot of credits in a wallet.
@@ -59,6 +61,8 @@ uuid_ids! {
     PaymentId;
     /// A login session's id (not its token).
     SessionId;
+    /// A subscription to a plan.
+    SubscriptionId;
     /// A wallet.
     WalletId;
 }

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::clock::Timestamp;
 use crate::domain::payments::{Fact, Provider};
+use crate::domain::subscriptions::SubscriptionFact;
 use crate::ids::{PaymentId, WalletId};
 
 /// A group of workers with a queue of its own, scaled on its own.
@@ -105,6 +106,8 @@ jobs! {
     ReceiveEvents => "provider.events" on Apply, 8 attempts;
     /// Applies what the provider said when it was asked.
     ApplyFact => "payment.fact" on Apply, 8 attempts;
+    /// Applies what the provider said of a subscription when it was asked.
+    ApplySubscription => "subscription.fact" on Apply, 8 attempts;
     /// Takes lapsed grants off the balances.
     ExpireGrants => "grants.expire" on Apply, 3 attempts;
     /// Frees the credits of holds whose time is up.
@@ -167,6 +170,13 @@ pub struct ReceiveEvents {
 pub struct ApplyFact {
     /// What the provider said.
     pub fact: Box<Fact>,
+}
+
+/// See [`AnyJob::ApplySubscription`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ApplySubscription {
+    /// What the provider said.
+    pub fact: Box<SubscriptionFact>,
 }
 
 /// See [`AnyJob::ExpireGrants`].

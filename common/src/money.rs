@@ -73,6 +73,11 @@ impl Credits {
     }
 
     /// More than none.
+    pub const fn is_negative(self) -> bool {
+        self.0 < 0
+    }
+
+    /// More than nothing.
     pub const fn is_positive(self) -> bool {
         self.0 > 0
     }

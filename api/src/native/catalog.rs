@@ -51,6 +51,7 @@ struct Written {
     dialects: Vec<String>,
     stripe_payment_link: Option<String>,
     store_product_id: Option<String>,
+    creem_product_id: Option<String>,
     #[serde(default = "yes")]
     active: bool,
     #[serde(default)]
@@ -72,6 +73,7 @@ impl Written {
             dialects: self.dialects,
             stripe_payment_link: self.stripe_payment_link,
             store_product_id: self.store_product_id,
+            creem_product_id: self.creem_product_id,
             is_active: self.active,
             sort_order: self.sort_order,
         })
@@ -124,6 +126,7 @@ fn shown(pack: &Pack) -> Value {
         "dialects": pack.dialects,
         "stripePaymentLink": pack.stripe_payment_link,
         "storeProductId": pack.store_product_id,
+        "creemProductId": pack.creem_product_id,
         "active": pack.is_active,
         "sortOrder": pack.sort_order,
     })

@@ -3,7 +3,10 @@
 //! provider's client.
 
 pub mod catalog;
+pub mod coupons;
 pub mod idempotency;
 pub mod identity;
 pub mod ledger;
 pub mod payments;
+pub mod plans;
+pub mod subscriptions;

@@ -4,6 +4,7 @@
 use common::database::is_transient;
 use common::domain::payments::operations::{self as payments, Content, Effect, Incoming};
 use common::domain::payments::{Provider, State};
+use common::domain::subscriptions::{Subscription, operations as subscriptions};
 use common::ids::OutboxId;
 use common::jobs::{AnyJob, Notice, Notify, ProviderEvent, ReceiveEvents, VerifyObject};
 use common::messaging::consumer::Outcome;
@@ -34,6 +35,11 @@ impl Jobs {
                     // Answered after it was applied, to whoever waits for that.
                     *outcome = Some(Outcome::Done(Some(json!({ "applied": true }))));
                     let content = Content::Fact(job.fact.clone());
+                    units.push(Unit { job: index, incoming: Incoming { event: None, content } });
+                }
+                AnyJob::ApplySubscription(job) => {
+                    *outcome = Some(DONE);
+                    let content = Content::Subscription(job.fact.clone());
                     units.push(Unit { job: index, incoming: Incoming { event: None, content } });
                 }
                 _ => {}
@@ -67,6 +73,15 @@ impl Jobs {
 
     /// Applies all units in one transaction or, if that is refused, each in its own; returns what failed.
     async fn apply_units(&self, units: &[Unit]) -> Vec<(usize, Outcome)> {
+        // What is about a subscription takes other locks, so it never shares a transaction.
+        let (alone, together): (Vec<&Unit>, Vec<&Unit>) =
+            units.iter().partition(|unit| matches!(unit.incoming.content, Content::Subscription(_)));
+        let mut failed = self.apply_together(&together).await;
+        failed.extend(self.apply_each(&alone).await);
+        failed
+    }
+
+    async fn apply_together(&self, units: &[&Unit]) -> Vec<(usize, Outcome)> {
         if units.is_empty() {
             return Vec::new();
         }
@@ -77,6 +92,10 @@ impl Jobs {
             return units.iter().map(|unit| (unit.job, failure.clone())).collect();
         }
         tracing::warn!(%error, count = units.len(), "a batch was refused; applying one by one");
+        self.apply_each(units).await
+    }
+
+    async fn apply_each(&self, units: &[&Unit]) -> Vec<(usize, Outcome)> {
         let mut failed = Vec::new();
         for unit in units {
             if let Err(error) = self.apply_once(std::slice::from_ref(&unit.incoming)).await {
@@ -100,7 +119,12 @@ impl Jobs {
     ) -> Result<(Vec<Effect>, Vec<OutboxId>), sqlx::Error> {
         let now = self.clock.now();
         let mut transaction = self.pool.begin().await?;
-        let effects = payments::apply(&mut transaction, now, incoming).await?;
+        let effects = match incoming {
+            [Incoming { event, content: Content::Subscription(fact) }] => {
+                subscriptions::apply(&mut transaction, now, event.as_ref(), fact).await?
+            }
+            _ => payments::apply(&mut transaction, now, incoming).await?,
+        };
         let mut written = Vec::new();
         let notices: Vec<Notice> = effects.iter().filter_map(notice).collect();
         if !notices.is_empty() {
@@ -141,9 +165,18 @@ fn notice(effect: &Effect) -> Option<Notice> {
             let kind = if payment.state == State::Expired { "payment.expired" } else { "payment.failed" };
             (payment, json!({"type": kind, "paymentId": payment.number}))
         }
+        Effect::Subscription(subscription) => return Some(about(subscription)),
         Effect::Quarantined { .. } | Effect::Verify { .. } => return None,
     };
     Some(Notice { wallet_id: payment.wallet_id, body })
+}
+
+/// What they are told of a subscription.
+fn about(subscription: &Subscription) -> Notice {
+    let body = json!({"type": "subscription.updated", "subscriptionId": subscription.id,
+                      "planId": subscription.terms.plan_id, "status": subscription.state.as_str(),
+                      "cancelAtPeriodEnd": subscription.cancel_at_period_end});
+    Notice { wallet_id: subscription.wallet_id, body }
 }
 
 /// Tells operators: counts, and an alert for what a person has to look at.
@@ -164,6 +197,11 @@ fn report(effects: &[Effect]) {
             }
             Effect::Ended(payment) => {
                 tracing::debug!(payment = %payment.id, state = payment.state.as_str(), "a payment ended unpaid");
+            }
+            Effect::Subscription(subscription) => {
+                let state = subscription.state.as_str();
+                metrics::counter!("purser_subscriptions_changed_total", "state" => state).increment(1);
+                tracing::debug!(subscription = %subscription.id, state, "a subscription changed");
             }
             Effect::Verify { object_id, .. } => tracing::debug!(object_id, "the provider will be asked"),
         }

@@ -115,7 +115,7 @@ impl Jobs {
     async fn run_alone(&self, job: &AnyJob) -> Outcome {
         let done = match job {
             // These are done together, whether they come alone or not.
-            AnyJob::ReceiveEvents(_) | AnyJob::ApplyFact(_) => {
+            AnyJob::ReceiveEvents(_) | AnyJob::ApplyFact(_) | AnyJob::ApplySubscription(_) => {
                 return Outcome::Failed("not a lone job".to_owned());
             }
             AnyJob::ExpireGrants(_) => self.expire_grants().await,

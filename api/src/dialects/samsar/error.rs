@@ -85,7 +85,7 @@ impl From<NotOrdered> for SamsarError {
     fn from(error: NotOrdered) -> Self {
         let message = error.to_string();
         match error {
-            NotOrdered::BadKey => Self::bad_request(message),
+            NotOrdered::BadKey | NotOrdered::Coupon(_) => Self::bad_request(message),
             NotOrdered::InProgress | NotOrdered::OtherRequest => Self::new(StatusCode::CONFLICT, message),
             NotOrdered::Internal(cause) => Self::internal(cause),
             NotOrdered::Database(error) => error.into(),

@@ -72,6 +72,8 @@ fn order(api: &Shared, principal: &Principal, credits: i64) -> Result<NewOrder, 
         summary,
         return_urls: None,
         expires_at: api.clock.now() + PAYABLE,
+        plan: None,
+        redemption: None,
     })
 }
 

@@ -25,6 +25,8 @@ pub struct Pack {
     pub stripe_payment_link: Option<String>,
     /// Its product id in app stores.
     pub store_product_id: Option<String>,
+    /// The product at Creem that sells it.
+    pub creem_product_id: Option<String>,
     /// Whether it is sold now.
     pub is_active: bool,
     /// Lower is listed earlier.

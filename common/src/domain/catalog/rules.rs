@@ -67,6 +67,7 @@ mod tests {
             dialects: vec!["timeproof".to_owned()],
             stripe_payment_link: None,
             store_product_id: None,
+            creem_product_id: None,
             is_active: true,
             sort_order: 0,
         }

@@ -16,6 +16,7 @@ struct PackRow {
     dialects: Vec<String>,
     stripe_payment_link: Option<String>,
     store_product_id: Option<String>,
+    creem_product_id: Option<String>,
     is_active: bool,
     sort_order: i32,
 }
@@ -33,6 +34,7 @@ impl PackRow {
             dialects: self.dialects,
             stripe_payment_link: self.stripe_payment_link,
             store_product_id: self.store_product_id,
+            creem_product_id: self.creem_product_id,
             is_active: self.is_active,
             sort_order: self.sort_order,
         })
@@ -43,7 +45,7 @@ pub(super) async fn packs(connection: &mut PgConnection) -> Result<Vec<Pack>, sq
     let rows = sqlx::query_as!(
         PackRow,
         r#"select id, name, description, credits as "credits: Credits", price_minor, currency, dialects,
-                  stripe_payment_link, store_product_id, is_active, sort_order
+                  stripe_payment_link, store_product_id, creem_product_id, is_active, sort_order
            from packs order by sort_order, id"#
     )
     .fetch_all(connection)
@@ -58,7 +60,7 @@ pub(super) async fn packs_by_id(
     let rows = sqlx::query_as!(
         PackRow,
         r#"select id, name, description, credits as "credits: Credits", price_minor, currency, dialects,
-                  stripe_payment_link, store_product_id, is_active, sort_order
+                  stripe_payment_link, store_product_id, creem_product_id, is_active, sort_order
            from packs where id = any($1)"#,
         ids
     )
@@ -74,8 +76,8 @@ pub(super) async fn pack_insert(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "insert into packs (id, name, description, credits, price_minor, currency, dialects, stripe_payment_link,
-                            store_product_id, is_active, sort_order, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)",
+                            store_product_id, is_active, sort_order, created_at, updated_at, creem_product_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13)",
         pack.id,
         pack.name,
         pack.description,
@@ -87,7 +89,8 @@ pub(super) async fn pack_insert(
         pack.store_product_id,
         pack.is_active,
         pack.sort_order,
-        now
+        now,
+        pack.creem_product_id
     )
     .execute(connection)
     .await?;
@@ -103,7 +106,7 @@ pub(super) async fn pack_update(
     let done = sqlx::query!(
         "update packs set name = $2, description = $3, credits = $4, price_minor = $5, currency = $6, dialects = $7,
                           stripe_payment_link = $8, store_product_id = $9, is_active = $10, sort_order = $11,
-                          updated_at = $12
+                          updated_at = $12, creem_product_id = $13
          where id = $1",
         pack.id,
         pack.name,
@@ -116,7 +119,8 @@ pub(super) async fn pack_update(
         pack.store_product_id,
         pack.is_active,
         pack.sort_order,
-        now
+        now,
+        pack.creem_product_id
     )
     .execute(connection)
     .await?;

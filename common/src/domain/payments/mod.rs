@@ -14,6 +14,8 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::domain::coupons::Redemption;
+use crate::domain::plans::Interval;
 use crate::ids::{OrganizationId, PaymentId, UserId, WalletId};
 use crate::money::{Credits, Money};
 use crate::text_enum::text_enum;
@@ -157,6 +159,19 @@ pub struct NewOrder {
     pub return_urls: Option<ReturnUrls>,
     /// Until when it can be paid.
     pub expires_at: Timestamp,
+    /// The plan, for a period of one.
+    pub plan: Option<PlanPeriod>,
+    /// The coupon that it uses. `amount` is what is left to pay; the bonus is not in `credits`.
+    pub redemption: Option<Redemption>,
+}
+
+/// A period of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanPeriod {
+    /// The plan.
+    pub plan_id: String,
+    /// How long it is.
+    pub interval: Interval,
 }
 
 /// Where a provider's page sends the buyer. Already checked against the allowed origins.
@@ -166,6 +181,13 @@ pub struct ReturnUrls {
     pub success: String,
     /// After giving up.
     pub cancel: String,
+}
+
+impl Payment {
+    /// Whether a coupon is used for it.
+    pub fn has_coupon(&self) -> bool {
+        self.discount_minor > 0 || self.bonus.is_positive()
+    }
 }
 
 /// A payment as stored.
@@ -227,6 +249,14 @@ pub struct Payment {
     pub expires_at: Timestamp,
     /// When it was paid.
     pub completed_at: Option<Timestamp>,
+    /// The plan, for a period of one.
+    pub plan: Option<PlanPeriod>,
+    /// When what it grants lapses.
+    pub credits_expire_at: Option<Timestamp>,
+    /// What a coupon took off the price, in smallest units.
+    pub discount_minor: i64,
+    /// What a coupon adds to the credits.
+    pub bonus: Credits,
 }
 
 /// What a provider says about a payment.

@@ -8,28 +8,46 @@ use super::rules::{self, Contradiction, Decision};
 use super::store::{self, EventRow};
 use super::{Fact, Kind, NewOrder, Payment, Provider, Stage};
 use crate::clock::Timestamp;
+use crate::domain::coupons::{Unacceptable, operations as coupons};
 use crate::domain::ledger::{
     Cause, Change, CounterAccount, GrantSource, Movement, NewGrant, Posted, operations::post,
 };
+use crate::domain::subscriptions::{Subscription, SubscriptionFact};
 use crate::ids::{GrantId, PaymentId};
 use crate::money::Credits;
 
 /// Where purchased credits burn among those that expire together: after what was given away.
 const PURCHASE_PRIORITY: i16 = 100;
+/// Where credits burn that were given away.
+const GIVEN_PRIORITY: i16 = 50;
 
-/// Stores an order.
+/// Why an order is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum OrderError {
+    /// Its coupon is used up.
+    #[error(transparent)]
+    Coupon(#[from] Unacceptable),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Stores an order, and uses its coupon, in the caller's transaction.
 ///
 /// # Errors
-/// Database errors only.
+/// [`OrderError`]; the transaction is then to be rolled back.
 pub async fn order_create(
     connection: &mut PgConnection,
     now: Timestamp,
     order: &NewOrder,
-) -> Result<Payment, sqlx::Error> {
+) -> Result<Payment, OrderError> {
     let id = PaymentId::new();
     store::payment_insert(connection, now, id, order).await?;
     store::items_insert(connection, id, &order.items).await?;
-    store::payment_by_id(connection, id).await?.ok_or(sqlx::Error::RowNotFound)
+    if let Some(redemption) = &order.redemption {
+        coupons::take(connection, now, id, &order.user_id, redemption).await??;
+    }
+    Ok(store::payment_by_id(connection, id).await?.ok_or(sqlx::Error::RowNotFound)?)
 }
 
 /// Records that the provider's page for an order is open.
@@ -55,12 +73,16 @@ pub struct Opened {
     pub expires_at: Timestamp,
 }
 
-/// Records that the provider refuses an order.
+/// Records that the provider refuses an order, and gives its coupon back.
 ///
 /// # Errors
 /// Database errors only.
 pub async fn checkout_refused(pool: &PgPool, id: PaymentId, reason: &str) -> Result<(), sqlx::Error> {
-    store::payment_fail(&mut *pool.acquire().await?, id, reason).await
+    let mut transaction = pool.begin().await?;
+    if store::payment_fail(&mut transaction, id, reason).await? {
+        coupons::give_back(&mut transaction, &[id]).await?;
+    }
+    transaction.commit().await
 }
 
 /// Something to apply: a fact, and the event that brought it, if an event did.
@@ -96,6 +118,8 @@ pub enum Content {
     Fact(Box<Fact>),
     /// Nothing that concerns us, because.
     Ignored(&'static str),
+    /// This, about a subscription: see [`subscriptions::operations::apply`](crate::domain::subscriptions).
+    Subscription(Box<SubscriptionFact>),
     /// Something that it does not prove: ask the provider about its object.
     Unproven,
 }
@@ -112,6 +136,8 @@ pub enum Effect {
     },
     /// A payment ended unpaid.
     Ended(Box<Payment>),
+    /// A subscription began, went on, changed or ended.
+    Subscription(Box<Subscription>),
     /// An event contradicts its order.
     Quarantined {
         /// Which event, if it was one.
@@ -190,9 +216,42 @@ impl Incoming {
     fn fact(&self) -> Option<&Fact> {
         match &self.content {
             Content::Fact(fact) => Some(fact),
-            Content::Ignored(_) | Content::Unproven => None,
+            Content::Ignored(_) | Content::Subscription(_) | Content::Unproven => None,
         }
     }
+}
+
+fn event_row(
+    event: &Event,
+    payment_id: Option<PaymentId>,
+    outcome: &'static str,
+    reason: Option<&'static str>,
+) -> EventRow {
+    EventRow {
+        provider: event.provider,
+        event_id: event.id.clone(),
+        event_type: event.kind.clone(),
+        object_id: event.object_id.clone(),
+        payment_id,
+        outcome,
+        reason,
+        body: (outcome == "quarantined").then(|| event.body.clone()),
+        received_at: event.received_at,
+    }
+}
+
+/// Records what became of an event, if an event it was; says whether it was not recorded before.
+pub(crate) async fn record(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    event: Option<&Event>,
+    payment_id: Option<PaymentId>,
+    outcome: &'static str,
+    reason: Option<&'static str>,
+) -> Result<bool, sqlx::Error> {
+    let Some(event) = event else { return Ok(true) };
+    let row = event_row(event, payment_id, outcome, reason);
+    Ok(store::events_insert(connection, now, &[row]).await?.contains(&event.id))
 }
 
 struct Batch {
@@ -208,21 +267,12 @@ impl Batch {
     fn take(&mut self, item: &Incoming, payment_id: Option<PaymentId>) {
         let (outcome, reason) = match &item.content {
             Content::Ignored(reason) => ("ignored", Some(*reason)),
+            Content::Subscription(_) => ("ignored", Some("not_a_payment")),
             Content::Unproven => self.ask(item),
             Content::Fact(fact) => self.take_fact(item, fact, payment_id),
         };
         let Some(event) = &item.event else { return };
-        self.events.push(EventRow {
-            provider: event.provider,
-            event_id: event.id.clone(),
-            event_type: event.kind.clone(),
-            object_id: event.object_id.clone(),
-            payment_id,
-            outcome,
-            reason,
-            body: (outcome == "quarantined").then(|| event.body.clone()),
-            received_at: event.received_at,
-        });
+        self.events.push(event_row(event, payment_id, outcome, reason));
     }
 
     fn ask(&mut self, item: &Incoming) -> (&'static str, Option<&'static str>) {
@@ -270,7 +320,9 @@ impl Batch {
     async fn write(mut self, connection: &mut PgConnection) -> Result<Vec<Effect>, sqlx::Error> {
         let credited: Vec<&Payment> = self.credits.iter().filter_map(|id| self.payments.get(id)).collect();
         if !credited.is_empty() {
-            let movements: Vec<Movement> = credited.iter().filter_map(|payment| purchase(payment)).collect();
+            // The bonus first: the balance that is told is the one after the purchase.
+            let movements: Vec<Movement> =
+                credited.iter().flat_map(|payment| [bonus(payment), purchase(payment)]).flatten().collect();
             let posted = post(connection, self.now, &movements).await?;
             for (movement, posted) in movements.iter().zip(posted) {
                 self.effects.extend(credit_effect(&self.payments, movement, posted)?);
@@ -279,6 +331,14 @@ impl Batch {
         let changed: Vec<&Payment> = self.changed.iter().filter_map(|id| self.payments.get(id)).collect();
         if !changed.is_empty() {
             store::payments_write(connection, &changed).await?;
+        }
+        let unused: Vec<PaymentId> = changed
+            .iter()
+            .filter(|payment| payment.has_coupon() && !payment.state.is_open() && !payment.state.is_paid())
+            .map(|payment| payment.id)
+            .collect();
+        if !unused.is_empty() {
+            coupons::give_back(connection, &unused).await?;
         }
         if !self.events.is_empty() {
             let fresh = store::events_insert(connection, self.now, &self.events).await?;
@@ -314,11 +374,30 @@ fn purchase(payment: &Payment) -> Option<Movement> {
             source,
             amount: payment.credits,
             priority: PURCHASE_PRIORITY,
-            expires_at: None,
+            expires_at: payment.credits_expire_at,
             payment_id: Some(payment.id),
         }),
         counter_account,
-        entry_type: "purchase".to_owned(),
+        entry_type: if payment.kind == Kind::Subscription { "subscription" } else { "purchase" }.to_owned(),
+        description: Some(payment.summary.clone()),
+    })
+}
+
+/// The movement that the coupon of a paid order makes, if it adds credits.
+fn bonus(payment: &Payment) -> Option<Movement> {
+    payment.bonus.is_positive().then(|| Movement {
+        wallet_id: payment.wallet_id,
+        cause: Cause { kind: "coupon", id: payment.id.to_string() },
+        change: Change::Grant(NewGrant {
+            id: GrantId::new(),
+            source: GrantSource::Coupon,
+            amount: payment.bonus,
+            priority: GIVEN_PRIORITY,
+            expires_at: None,
+            payment_id: None,
+        }),
+        counter_account: CounterAccount::Promotion,
+        entry_type: "coupon".to_owned(),
         description: Some(payment.summary.clone()),
     })
 }

@@ -45,6 +45,8 @@ pub enum Contradiction {
     Session,
     /// It names an order of ours that does not exist.
     UnknownOrder,
+    /// It is paid for a subscription of ours, but for no plan of ours.
+    UnknownPlan,
 }
 
 impl Contradiction {
@@ -61,6 +63,7 @@ impl Contradiction {
             Self::Provider => "provider",
             Self::Session => "session",
             Self::UnknownOrder => "unknown_order",
+            Self::UnknownPlan => "unknown_plan",
         }
     }
 }

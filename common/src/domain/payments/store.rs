@@ -7,8 +7,9 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::operations::Opened;
-use super::{Dialect, Item, Kind, Mode, NewOrder, Payment, Provider, ReturnUrls, State};
+use super::{Dialect, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Provider, ReturnUrls, State};
 use crate::clock::Timestamp;
+use crate::domain::plans::Interval;
 use crate::ids::{OrganizationId, PaymentId, UserId, WalletId};
 use crate::money::{Credits, Currency, Money};
 
@@ -43,6 +44,11 @@ struct Row {
     created_at: Timestamp,
     expires_at: Timestamp,
     completed_at: Option<Timestamp>,
+    plan_id: Option<String>,
+    billing_interval: Option<Interval>,
+    credits_expire_at: Option<Timestamp>,
+    discount_minor: i64,
+    bonus_credits: Credits,
 }
 
 impl TryFrom<Row> for Payment {
@@ -80,6 +86,13 @@ impl TryFrom<Row> for Payment {
             created_at: row.created_at,
             expires_at: row.expires_at,
             completed_at: row.completed_at,
+            plan: row
+                .plan_id
+                .zip(row.billing_interval)
+                .map(|(plan_id, interval)| PlanPeriod { plan_id, interval }),
+            credits_expire_at: row.credits_expire_at,
+            discount_minor: row.discount_minor,
+            bonus: row.bonus_credits,
         })
     }
 }
@@ -95,7 +108,9 @@ macro_rules! select_payments {
                       state as "state: State", credits as "credits: Credits", amount_minor, currency, summary,
                       return_urls as "return_urls: Json<ReturnUrls>", attempt, provider_customer, provider_session,
                       provider_payment, checkout_url, session_status, payment_status, payment_intent_status,
-                      receipt_url, failure, created_at, expires_at, completed_at
+                      receipt_url, failure, created_at, expires_at, completed_at, plan_id,
+                      billing_interval as "billing_interval: Interval", credits_expire_at, discount_minor,
+                      bonus_credits as "bonus_credits: Credits"
                from payments "#
                 + $condition
             $(, $argument)*
@@ -189,8 +204,9 @@ pub(super) async fn payment_insert(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "insert into payments (id, user_id, wallet_id, organization_id, dialect, kind, provider, mode, livemode, state,
-                               credits, amount_minor, currency, summary, return_urls, created_at, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'created', $10, $11, $12, $13, $14, $15, $16)",
+                               credits, amount_minor, currency, summary, return_urls, created_at, expires_at,
+                               plan_id, billing_interval, discount_minor, bonus_credits)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'created', $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
         id.0,
         order.user_id.as_str(),
         order.wallet_id.0,
@@ -206,7 +222,11 @@ pub(super) async fn payment_insert(
         order.summary,
         order.return_urls.as_ref().map(Json) as Option<Json<&ReturnUrls>>,
         now,
-        order.expires_at
+        order.expires_at,
+        order.plan.as_ref().map(|plan| &plan.plan_id),
+        order.plan.as_ref().map(|plan| plan.interval.as_str()),
+        order.redemption.as_ref().map_or(0, |redemption| redemption.discount_minor),
+        order.redemption.as_ref().map_or(0, |redemption| redemption.bonus.millionths())
     )
     .execute(connection)
     .await?;
@@ -280,19 +300,36 @@ pub(super) async fn checkout_opened(
     Ok(())
 }
 
+/// Says when what a payment grants lapses, before it is credited.
+pub(crate) async fn payment_lapses_at(
+    connection: &mut PgConnection,
+    id: PaymentId,
+    at: Option<Timestamp>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update payments set credits_expire_at = $2 where id = $1 and completed_at is null",
+        id.0,
+        at
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Ends an open payment; says whether it was open.
 pub(super) async fn payment_fail(
     connection: &mut PgConnection,
     id: PaymentId,
     reason: &str,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
         "update payments set state = 'failed', failure = $2 where id = $1 and state in ('created', 'pending')",
         id.0,
         reason
     )
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 /// Writes what facts changed of payments that this transaction has locked.

@@ -43,6 +43,10 @@ fn order() -> Payment {
         created_at: NOW,
         expires_at: NOW + Duration::hours(24),
         completed_at: None,
+        plan: None,
+        credits_expire_at: None,
+        discount_minor: 0,
+        bonus: Credits::ZERO,
     }
 }
 
