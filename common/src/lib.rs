@@ -11,6 +11,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod creem;
 pub mod database;
 pub mod domain;
 pub mod group;
@@ -18,6 +19,7 @@ pub mod ids;
 pub mod jobs;
 pub mod messaging;
 pub mod money;
+pub mod provider;
 pub mod retry;
 pub mod service;
 pub mod stripe;

@@ -4,48 +4,34 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use stripe::{Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
+use stripe_billing::billing_portal_session::CreateBillingPortalSession;
+use stripe_billing::invoice::RetrieveInvoice;
+use stripe_billing::subscription::RetrieveSubscription;
 use stripe_checkout::checkout_session::{
-    CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
-    CreateCheckoutSessionPaymentIntentData, ExpireCheckoutSession, ProductData, RetrieveCheckoutSession,
+    CreateCheckoutSession, CreateCheckoutSessionDiscounts, CreateCheckoutSessionLineItems,
+    CreateCheckoutSessionLineItemsPriceData, CreateCheckoutSessionLineItemsPriceDataRecurring,
+    CreateCheckoutSessionLineItemsPriceDataRecurringInterval, CreateCheckoutSessionPaymentIntentData,
+    CreateCheckoutSessionSubscriptionData, ExpireCheckoutSession, ProductData, RetrieveCheckoutSession,
 };
 use stripe_core::customer::CreateCustomer;
 use stripe_core::payment_intent::RetrievePaymentIntent;
-use stripe_shared::{CheckoutSession, CheckoutSessionMode, PaymentIntent};
+use stripe_product::coupon::{CreateCoupon, RetrieveCoupon};
+use stripe_shared::{CheckoutSession, CheckoutSessionMode, CouponDuration, PaymentIntent};
 
 use super::objects::{Intent, Metadata, PAYMENT_ID, PaymentError, Reference, Session, USER_ID};
+use super::subscriptions::{Invoice, Subscription};
 use crate::config::Secret;
 use crate::domain::payments::operations::Opened;
 use crate::domain::payments::{Item, Payment, ReturnUrls};
+use crate::domain::plans::Interval;
 use crate::ids::{UserId, WalletId};
+use crate::provider::ProviderError;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A client of one Stripe account.
 pub struct StripeClient {
     client: Client,
-}
-
-/// Why Stripe gave no answer that can be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ProviderError {
-    /// It refuses, and would again.
-    #[error("Stripe refused with status {status}: {message}")]
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// Its words, fit for the buyer.
-        message: String,
-    },
-    /// There is no such object.
-    #[error("Stripe has no such object")]
-    NotFound,
-    /// The customer it was asked for is gone.
-    #[error("Stripe has no such customer")]
-    NoCustomer,
-    /// It did not answer, not readably, or asks to come back later. What was asked may have been done: ask again
-    /// with the same key.
-    #[error("Stripe gave no answer ({0})")]
-    Unavailable(&'static str),
 }
 
 impl StripeClient {
@@ -84,7 +70,7 @@ impl StripeClient {
         Ok(customer.id.to_string())
     }
 
-    /// Opens the payment page of an order. Asked again for the same order and attempt it answers the same page.
+    /// Opens the payment page of an order; `price` is the plan's own at Stripe, if it has one. Asked again for the same order and attempt it answers the same page.
     ///
     /// # Errors
     /// See [`ProviderError`].
@@ -92,6 +78,7 @@ impl StripeClient {
         &self,
         payment: &Payment,
         items: &[Item],
+        price: Option<&str>,
         customer: &str,
         urls: &ReturnUrls,
     ) -> Result<Opened, ProviderError> {
@@ -99,44 +86,111 @@ impl StripeClient {
             status: 400,
             message: format!("Stripe does not know the currency {}", payment.amount.currency),
         })?;
-        let lines: Vec<CreateCheckoutSessionLineItems> = items
-            .iter()
-            .map(|item| CreateCheckoutSessionLineItems {
-                quantity: u64::try_from(item.quantity).ok(),
-                price_data: Some(CreateCheckoutSessionLineItemsPriceData {
-                    unit_amount: Some(item.amount_minor),
-                    product_data: Some(ProductData::new(item.name.clone())),
-                    ..CreateCheckoutSessionLineItemsPriceData::new(stripe_types::Currency::clone(&currency))
-                }),
-                ..CreateCheckoutSessionLineItems::new()
-            })
-            .collect();
         let metadata = metadata(payment);
-        let request = CreateCheckoutSession::new()
-            .mode(CheckoutSessionMode::Payment)
+        let mut request = CreateCheckoutSession::new()
             .customer(customer)
             .client_reference_id(payment.id.to_string())
-            .line_items(lines)
+            .line_items(lines(payment, items, price, &currency))
             .metadata(metadata.clone())
-            // A payment's events carry their own copy: without it they could not be matched to the order.
-            .payment_intent_data(CreateCheckoutSessionPaymentIntentData {
-                metadata: Some(metadata),
-                description: Some(payment.summary.clone()),
-                ..CreateCheckoutSessionPaymentIntentData::new()
-            })
             .success_url(urls.success.clone())
             .cancel_url(urls.cancel.clone());
+        // The events of what the session makes carry their own copy of the metadata: without it they could not be
+        // matched to the order.
+        request = match payment.plan {
+            None => request.mode(CheckoutSessionMode::Payment).payment_intent_data(
+                CreateCheckoutSessionPaymentIntentData {
+                    metadata: Some(metadata),
+                    description: Some(payment.summary.clone()),
+                    ..CreateCheckoutSessionPaymentIntentData::new()
+                },
+            ),
+            Some(_) => request.mode(CheckoutSessionMode::Subscription).subscription_data(
+                CreateCheckoutSessionSubscriptionData {
+                    metadata: Some(metadata),
+                    description: Some(payment.summary.clone()),
+                    ..CreateCheckoutSessionSubscriptionData::new()
+                },
+            ),
+        };
+        if payment.discount_minor > 0 {
+            let coupon = self.discount(payment, &currency).await?;
+            request = request.discounts(vec![CreateCheckoutSessionDiscounts {
+                coupon: Some(coupon),
+                ..CreateCheckoutSessionDiscounts::new()
+            }]);
+        }
         let session =
             self.send(&request, Some(format!("checkout:{}:{}", payment.id, payment.attempt))).await?;
+        if session.amount_total.is_some_and(|total| total != payment.amount.minor) {
+            // A price at the provider that is not ours would be paid and then not credited.
+            let message = "The price at the payment provider differs from the plan's.".to_owned();
+            self.expire_checkout(session.id.as_str()).await?;
+            return Err(ProviderError::Refused { status: 409, message });
+        }
         let expires_at =
             time::OffsetDateTime::from_unix_timestamp(session.expires_at).unwrap_or(payment.expires_at);
         Ok(Opened {
             session: session.id.to_string(),
             url: session.url.ok_or(ProviderError::Unavailable("the session is not open any more"))?,
             provider_payment: session.payment_intent.map(|intent| intent.id().to_string()),
-            customer: customer.to_owned(),
+            customer: Some(customer.to_owned()),
             expires_at,
         })
+    }
+
+    /// Makes the discount of one order, exact to the cent; once made it is found again.
+    async fn discount(
+        &self,
+        payment: &Payment,
+        currency: &stripe_types::Currency,
+    ) -> Result<String, ProviderError> {
+        let id = format!("order-{}", payment.id);
+        let request = CreateCoupon::new()
+            .id(id.clone())
+            .name("Coupon")
+            .amount_off(payment.discount_minor)
+            .currency(currency.clone())
+            .duration(CouponDuration::Once)
+            .max_redemptions(1);
+        match self.send(&request, Some(format!("coupon:{}", payment.id))).await {
+            Ok(coupon) => Ok(coupon.id.to_string()),
+            // A key is forgotten after a day; the coupon is still there.
+            Err(ProviderError::Refused { .. }) if self.has_coupon(&id).await? => Ok(id),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn has_coupon(&self, id: &str) -> Result<bool, ProviderError> {
+        match self.send(&RetrieveCoupon::new(id), None).await {
+            Ok(_) => Ok(true),
+            Err(ProviderError::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An invoice.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn invoice(&self, id: &str) -> Result<Invoice, ProviderError> {
+        self.send(&RetrieveInvoice::new(id), None).await.map(Invoice::from)
+    }
+
+    /// How a subscription stands.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn subscription(&self, id: &str) -> Result<Subscription, ProviderError> {
+        self.send(&RetrieveSubscription::new(id), None).await.map(Subscription::from)
+    }
+
+    /// Opens the page on which a customer manages subscriptions, and returns its address.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn open_portal(&self, customer: &str, return_url: &str) -> Result<String, ProviderError> {
+        let request = CreateBillingPortalSession::new().customer(customer).return_url(return_url);
+        Ok(self.send(&request, None).await?.url)
     }
 
     /// Closes a payment page, so that an order whose time is up cannot be paid any more.
@@ -178,6 +232,38 @@ impl StripeClient {
         }
         request.send(&self.client).await.map_err(ProviderError::from)
     }
+}
+
+/// The lines of an order: the plan's own price, or prices made for this order.
+fn lines(
+    payment: &Payment,
+    items: &[Item],
+    price: Option<&str>,
+    currency: &stripe_types::Currency,
+) -> Vec<CreateCheckoutSessionLineItems> {
+    let recurring = payment.plan.as_ref().map(|plan| {
+        CreateCheckoutSessionLineItemsPriceDataRecurring::new(match plan.interval {
+            Interval::Month => CreateCheckoutSessionLineItemsPriceDataRecurringInterval::Month,
+            Interval::Year => CreateCheckoutSessionLineItemsPriceDataRecurringInterval::Year,
+        })
+    });
+    let line = |item: &Item| {
+        let mut line = CreateCheckoutSessionLineItems::new();
+        line.quantity = u64::try_from(item.quantity).ok();
+        match price {
+            Some(price) => line.price = Some(price.to_owned()),
+            None => {
+                line.price_data = Some(CreateCheckoutSessionLineItemsPriceData {
+                    unit_amount: Some(item.amount_minor),
+                    product_data: Some(ProductData::new(item.name.clone())),
+                    recurring: recurring.clone(),
+                    ..CreateCheckoutSessionLineItemsPriceData::new(currency.clone())
+                });
+            }
+        }
+        line
+    };
+    items.iter().map(line).collect()
 }
 
 fn metadata(payment: &Payment) -> Metadata {
@@ -231,6 +317,9 @@ impl From<CheckoutSession> for Session {
             metadata: session.metadata.unwrap_or_default(),
             payment_intent: session.payment_intent.map(|intent| Reference::Id(intent.id().to_string())),
             customer: session.customer.map(|customer| Reference::Id(customer.id().to_string())),
+            invoice: session
+                .invoice
+                .and_then(|invoice| invoice.id().as_ref().map(|id| Reference::Id(id.to_string()))),
         }
     }
 }

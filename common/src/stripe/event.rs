@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::API_VERSION;
 use super::objects::{Charge, Intent, Session};
+use super::subscriptions::{Invoice, Subscription};
 use crate::clock::Timestamp;
 use crate::domain::payments::operations::{Content, Event, Incoming};
 use crate::domain::payments::{Fact, Provider};
@@ -15,6 +16,8 @@ struct Envelope<'a> {
     id: String,
     #[serde(rename = "type")]
     kind: String,
+    #[serde(default)]
+    created: Option<i64>,
     #[serde(default)]
     api_version: Option<String>,
     #[serde(borrow)]
@@ -54,7 +57,10 @@ pub fn read(body: &str, received_at: Timestamp, trust: bool) -> Result<Incoming,
     let content = match reader(&envelope.kind) {
         None => Content::Ignored("type"),
         Some(_) if !trust || envelope.api_version.as_deref() != Some(API_VERSION) => Content::Unproven,
-        Some(read) => read(object).map_or(Content::Unproven, |fact| Content::Fact(Box::new(fact))),
+        Some(read) => {
+            let created = envelope.created.and_then(|at| Timestamp::from_unix_timestamp(at).ok());
+            read(object, created.unwrap_or(received_at)).unwrap_or(Content::Unproven)
+        }
     };
     Ok(Incoming {
         event: Some(Event {
@@ -69,22 +75,45 @@ pub fn read(body: &str, received_at: Timestamp, trust: bool) -> Result<Incoming,
     })
 }
 
-type Reader = fn(&str) -> Option<Fact>;
+/// Reads an object that was as it is at a time; none if it cannot be read.
+type Reader = fn(&str, Timestamp) -> Option<Content>;
 
 /// How the object of a type of event is read; none for types that do not concern payments.
 fn reader(kind: &str) -> Option<Reader> {
     match kind {
         "checkout.session.completed"
         | "checkout.session.async_payment_succeeded"
-        | "checkout.session.expired" => Some(|object| Some(parse::<Session>(object)?.fact(false))),
-        "checkout.session.async_payment_failed" => Some(|object| Some(parse::<Session>(object)?.fact(true))),
+        | "checkout.session.expired" => Some(|object, _| payment(parse::<Session>(object)?.fact(false))),
+        "checkout.session.async_payment_failed" => {
+            Some(|object, _| payment(parse::<Session>(object)?.fact(true)))
+        }
         "payment_intent.succeeded"
         | "payment_intent.payment_failed"
         | "payment_intent.processing"
-        | "payment_intent.canceled" => Some(|object| Some(parse::<Intent>(object)?.fact())),
-        "charge.succeeded" | "charge.updated" => Some(|object| Some(parse::<Charge>(object)?.fact())),
+        | "payment_intent.canceled" => Some(|object, _| payment(parse::<Intent>(object)?.fact())),
+        "charge.succeeded" | "charge.updated" => Some(|object, _| payment(parse::<Charge>(object)?.fact())),
+        "invoice.paid" | "invoice.payment_failed" => {
+            Some(|object, at| {
+                let fact = parse::<Invoice>(object)?.fact(at);
+                Some(fact.map_or(Content::Ignored("no_subscription"), |fact| {
+                    Content::Subscription(Box::new(fact))
+                }))
+            })
+        }
+        "customer.subscription.created"
+        | "customer.subscription.updated"
+        | "customer.subscription.deleted"
+        | "customer.subscription.paused"
+        | "customer.subscription.resumed" => {
+            Some(|object, at| Some(Content::Subscription(Box::new(parse::<Subscription>(object)?.fact(at)))))
+        }
         _ => None,
     }
+}
+
+#[allow(clippy::unnecessary_wraps)] // It ends the readers, which may find nothing to read.
+fn payment(fact: Fact) -> Option<Content> {
+    Some(Content::Fact(Box::new(fact)))
 }
 
 fn parse<'a, T: Deserialize<'a>>(object: &'a str) -> Option<T> {
@@ -112,7 +141,7 @@ mod tests {
     fn stage(body: &str) -> Option<Stage> {
         match read(body, NOW, true).unwrap().content {
             Content::Fact(fact) => Some(fact.stage),
-            Content::Ignored(_) | Content::Unproven => None,
+            Content::Ignored(_) | Content::Subscription(_) | Content::Unproven => None,
         }
     }
 

@@ -5,6 +5,7 @@ pub mod client;
 pub mod event;
 pub mod objects;
 pub mod signature;
+pub mod subscriptions;
 
 /// The API version whose objects this build reads. The webhook endpoint at Stripe must be created with it: events of
 /// another version are not taken at their word, their object is asked for.

@@ -45,6 +45,9 @@ pub struct Session {
     /// The customer.
     #[serde(default)]
     pub customer: Option<Reference>,
+    /// The first invoice, in subscription mode.
+    #[serde(default)]
+    pub invoice: Option<Reference>,
 }
 
 /// A PaymentIntent.
@@ -123,7 +126,7 @@ impl Reference {
     }
 }
 
-fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(super) fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: Default + Deserialize<'de>,
@@ -136,6 +139,12 @@ impl Session {
     pub fn fact(self, async_failed: bool) -> Fact {
         let stage = match (self.status.as_deref(), self.payment_status.as_deref()) {
             _ if async_failed => Stage::Failed,
+            // A subscription's money is its invoice's to tell.
+            _ if self.mode.as_deref() == Some("subscription")
+                && self.status.as_deref() == Some("complete") =>
+            {
+                Stage::Open
+            }
             (_, Some("paid" | "no_payment_required")) if self.status.as_deref() != Some("open") => {
                 Stage::Paid
             }
@@ -217,7 +226,7 @@ impl Charge {
     }
 }
 
-fn payment_id(metadata: &Metadata) -> Option<PaymentId> {
+pub(super) fn payment_id(metadata: &Metadata) -> Option<PaymentId> {
     metadata.get(PAYMENT_ID).and_then(|id| id.parse().ok())
 }
 
@@ -230,6 +239,6 @@ fn mode(text: &str) -> Option<Mode> {
     }
 }
 
-fn money(minor: i64, currency: Option<&str>) -> Option<Money> {
+pub(super) fn money(minor: i64, currency: Option<&str>) -> Option<Money> {
     Some(Money::new(minor, currency?.parse().ok()?))
 }

@@ -3,7 +3,7 @@
 use common::domain::payments::{Payment, Provider, ReturnUrls, operations, store};
 use common::jobs::{CheckoutReply, CreateCheckout};
 use common::messaging::consumer::Outcome;
-use common::stripe::client::ProviderError;
+use common::provider::ProviderError;
 
 use super::{Done, JobError, Jobs};
 
@@ -46,13 +46,14 @@ impl Jobs {
             Some(customer) => customer,
             None => self.create_customer(payment, None).await?,
         };
+        let price = None;
         let urls: &ReturnUrls = payment.return_urls.as_ref().unwrap_or(&self.return_urls);
-        match self.ask(|| self.stripe.open_checkout(payment, &items, &customer, urls)).await {
+        match self.ask(|| self.stripe.open_checkout(payment, &items, price, &customer, urls)).await {
             // Deleted at the provider, perhaps by hand.
             Err(ProviderError::NoCustomer) => {
                 tracing::warn!(wallet = %payment.wallet_id, customer, "the customer is gone; creating another");
                 let customer = self.create_customer(payment, Some(&customer)).await?;
-                Ok(self.ask(|| self.stripe.open_checkout(payment, &items, &customer, urls)).await?)
+                Ok(self.ask(|| self.stripe.open_checkout(payment, &items, price, &customer, urls)).await?)
             }
             opened => Ok(opened?),
         }

@@ -3,7 +3,7 @@
 
 use common::domain::payments::{Fact, Payment, Provider, operations, store};
 use common::jobs::{ApplyFact, VerifyObject, VerifyPayment};
-use common::stripe::client::ProviderError;
+use common::provider::ProviderError;
 
 use super::{DONE, Done, JobError, Jobs};
 

@@ -67,8 +67,8 @@ pub struct Opened {
     pub url: String,
     /// The provider's payment, where it exists before paying.
     pub provider_payment: Option<String>,
-    /// The provider's customer it was opened for.
-    pub customer: String,
+    /// The provider's customer it was opened for, where that is known before paying.
+    pub customer: Option<String>,
     /// Until when it is open.
     pub expires_at: Timestamp,
 }

@@ -1,0 +1,274 @@
+//! The few fields of Creem's objects that matter here, read tolerantly, and the facts that they become.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use time::format_description::well_known::Rfc3339;
+
+use crate::clock::Timestamp;
+use crate::domain::payments::{Fact, Mode, Provider, Stage};
+use crate::domain::subscriptions::{Line, News, Paid, Standing, SubscriptionFact, SubscriptionState};
+use crate::ids::PaymentId;
+use crate::money::Money;
+use crate::stripe::objects::{PAYMENT_ID, USER_ID};
+
+/// What we gave, as it comes back.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Metadata(HashMap<String, serde_json::Value>);
+
+impl Metadata {
+    fn text(&self, key: &str) -> Option<&str> {
+        self.0.get(key).and_then(|value| value.as_str())
+    }
+
+    fn payment_id(&self) -> Option<PaymentId> {
+        self.text(PAYMENT_ID).and_then(|id| id.parse().ok())
+    }
+}
+
+/// An object's id, alone or within the whole object.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Reference {
+    /// The id.
+    Id(String),
+    /// The object.
+    Object {
+        /// Its id.
+        id: String,
+    },
+}
+
+impl Reference {
+    fn id(&self) -> &str {
+        match self {
+            Self::Id(id) | Self::Object { id } => id,
+        }
+    }
+}
+
+/// What was paid, and how. Smallest units.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Amounts {
+    /// The price, before discount and, unless the product's price includes it, tax.
+    pub amount: i64,
+    /// What the buyer paid, tax included.
+    #[serde(default)]
+    pub amount_paid: Option<i64>,
+    /// What a discount took off.
+    #[serde(default)]
+    pub discount_amount: Option<i64>,
+    /// Upper case.
+    pub currency: String,
+    /// `paid`, `pending`, …
+    #[serde(default)]
+    pub status: Option<String>,
+}
+
+impl Amounts {
+    /// What was paid for the product: the price less the discount, where the buyer paid that much or, with tax, more.
+    fn money(&self) -> Option<Money> {
+        let net = self.amount.checked_sub(self.discount_amount.unwrap_or(0))?;
+        let minor = self.amount_paid.map_or(net, |paid| paid.min(net));
+        Some(Money::new(minor, self.currency.to_ascii_lowercase().parse().ok()?))
+    }
+
+    fn is_paid(&self) -> bool {
+        self.status.as_deref() == Some("paid")
+    }
+}
+
+/// An order: what a checkout became.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Order {
+    /// `ord_…`
+    pub id: String,
+    /// The amounts.
+    #[serde(flatten)]
+    pub amounts: Amounts,
+    /// `onetime` or `recurring`.
+    #[serde(default, rename = "type")]
+    pub kind: Option<String>,
+    /// `tran_…`
+    #[serde(default)]
+    pub transaction: Option<Reference>,
+}
+
+/// A checkout.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Checkout {
+    /// `ch_…`
+    pub id: String,
+    /// `test`, `sandbox` or `prod`.
+    pub mode: String,
+    /// `pending`, `processing`, `completed` or `expired`.
+    #[serde(default)]
+    pub status: Option<String>,
+    /// What we gave.
+    #[serde(default)]
+    pub request_id: Option<String>,
+    /// What we gave.
+    #[serde(default)]
+    pub metadata: Option<Metadata>,
+    /// Once it is paid.
+    #[serde(default)]
+    pub order: Option<Order>,
+    /// The buyer.
+    #[serde(default)]
+    pub customer: Option<Reference>,
+    /// Where the buyer pays.
+    #[serde(default)]
+    pub checkout_url: Option<String>,
+    /// What came of it, if its product recurs.
+    #[serde(default)]
+    pub subscription: Option<Reference>,
+}
+
+/// Whether it is real money.
+fn is_live(mode: &str) -> bool {
+    !matches!(mode, "test" | "sandbox")
+}
+
+impl Checkout {
+    /// The subscription that it began.
+    pub fn subscription_id(&self) -> Option<&str> {
+        self.subscription.as_ref().map(Reference::id)
+    }
+
+    /// What it says about its order. A subscription's money is told by the subscription.
+    pub fn fact(self) -> Fact {
+        let metadata = self.metadata.unwrap_or_default();
+        let recurs = self.order.as_ref().is_some_and(|order| order.kind.as_deref() == Some("recurring"));
+        let paid = self.order.as_ref().filter(|order| {
+            !recurs && self.status.as_deref() == Some("completed") && order.amounts.is_paid()
+        });
+        let stage = match (paid, self.status.as_deref()) {
+            (Some(_), _) => Stage::Paid,
+            (None, Some("expired")) => Stage::Expired,
+            (None, _) => Stage::Open,
+        };
+        let by_request = || self.request_id.as_deref().and_then(|id| id.split(':').next()?.parse().ok());
+        Fact {
+            provider: Provider::Creem,
+            livemode: is_live(&self.mode),
+            stage,
+            payment_id: metadata.payment_id().or_else(by_request),
+            user_id: metadata.text(USER_ID).map(str::to_owned),
+            session: Some(self.id),
+            provider_payment: paid
+                .map(|order| order.transaction.as_ref().map_or(order.id.as_str(), Reference::id).to_owned()),
+            customer: self.customer.map(|customer| customer.id().to_owned()),
+            mode: self.order.as_ref().map(|_| if recurs { Mode::Subscription } else { Mode::Payment }),
+            money: paid.and_then(|order| order.amounts.money()),
+            session_status: self.status,
+            payment_status: Some(if stage == Stage::Paid { "paid" } else { "unpaid" }.to_owned()),
+            payment_intent_status: None,
+            receipt_url: None,
+            failure: None,
+        }
+    }
+}
+
+/// A product, within another object.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Product {
+    /// `prod_…`
+    pub id: String,
+    /// Smallest units.
+    #[serde(default)]
+    pub price: Option<i64>,
+}
+
+/// A payment, of an order or of a period.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Transaction {
+    /// `tran_…`
+    pub id: String,
+    /// The amounts.
+    #[serde(flatten)]
+    pub amounts: Amounts,
+}
+
+/// A subscription.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Subscription {
+    /// `sub_…`
+    pub id: String,
+    /// `test`, `sandbox` or `prod`.
+    pub mode: String,
+    /// `active`, `scheduled_cancel`, `canceled`, …
+    pub status: String,
+    /// What we gave to its checkout.
+    #[serde(default)]
+    pub metadata: Option<Metadata>,
+    /// What is subscribed to.
+    #[serde(default)]
+    pub product: Option<Product>,
+    /// The payer.
+    #[serde(default)]
+    pub customer: Option<Reference>,
+    /// The last payment, where the whole of it is there.
+    #[serde(default)]
+    pub last_transaction: Option<Transaction>,
+    /// ISO 8601.
+    #[serde(default)]
+    pub current_period_end_date: Option<String>,
+}
+
+impl Subscription {
+    /// That its last payment was made; none where the payment is not there, or not paid.
+    pub fn paid(&self, at: Timestamp) -> Option<SubscriptionFact> {
+        let transaction =
+            self.last_transaction.as_ref().filter(|transaction| transaction.amounts.is_paid())?;
+        let line = self
+            .product
+            .as_ref()
+            .and_then(|product| Some(Line { price: Some(product.id.clone()), amount: product.price? }));
+        let paid = Paid {
+            payment: transaction.id.clone(),
+            is_first: None,
+            money: transaction.amounts.money()?,
+            lines: line.into_iter().collect(),
+            period_end: self.period_end(),
+            receipt_url: None,
+        };
+        Some(self.with(at, News::Paid(paid)))
+    }
+
+    /// How it stands. `expired` is no end: Creem tries to collect again.
+    pub fn standing(&self, at: Timestamp) -> SubscriptionFact {
+        let state = match self.status.as_str() {
+            "active" | "trialing" | "scheduled_cancel" => SubscriptionState::Active,
+            "past_due" | "unpaid" | "expired" => SubscriptionState::PastDue,
+            "paused" => SubscriptionState::Paused,
+            "canceled" => SubscriptionState::Canceled,
+            _ => SubscriptionState::Incomplete,
+        };
+        let standing = Standing {
+            state,
+            cancel_at_period_end: self.status == "scheduled_cancel",
+            current_period_end: self.period_end(),
+            price: self.product.as_ref().map(|product| product.id.clone()),
+        };
+        self.with(at, News::Standing(standing))
+    }
+
+    fn period_end(&self) -> Option<Timestamp> {
+        Timestamp::parse(self.current_period_end_date.as_deref()?, &Rfc3339).ok()
+    }
+
+    fn with(&self, at: Timestamp, news: News) -> SubscriptionFact {
+        let metadata = self.metadata.clone().unwrap_or_default();
+        SubscriptionFact {
+            provider: Provider::Creem,
+            livemode: is_live(&self.mode),
+            subscription: self.id.clone(),
+            payment_id: metadata.payment_id(),
+            user_id: metadata.text(USER_ID).map(str::to_owned),
+            customer: self.customer.as_ref().map(|customer| customer.id().to_owned()),
+            at,
+            news,
+        }
+    }
+}
