@@ -114,6 +114,8 @@ jobs! {
     ExpireHolds => "holds.expire" on Apply, 3 attempts;
     /// Opens the provider's payment page for an order.
     CreateCheckout => "checkout.create" on Checkout, 8 attempts;
+    /// Opens the provider's page on which subscriptions are managed.
+    OpenPortal => "portal.open" on Checkout, 1 attempts;
     /// Asks the provider how a payment stands.
     VerifyPayment => "payment.verify" on Verify, 8 attempts;
     /// Asks the provider about the object of an event that does not prove itself.
@@ -194,6 +196,17 @@ pub struct CreateCheckout {
     pub payment_id: PaymentId,
 }
 
+/// See [`AnyJob::OpenPortal`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OpenPortal {
+    /// Whose page.
+    pub provider: Provider,
+    /// The customer there.
+    pub customer: String,
+    /// Where the page returns to. Already checked against the allowed origins.
+    pub return_url: String,
+}
+
 /// See [`AnyJob::VerifyPayment`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct VerifyPayment {
@@ -249,6 +262,29 @@ pub enum CheckoutReply {
         status: u16,
         /// Its words, fit for the buyer.
         message: String,
+    },
+}
+
+/// What [`OpenPortal`] answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum PortalReply {
+    /// The page is open.
+    Opened {
+        /// Its address.
+        url: String,
+    },
+    /// The provider knows no such customer.
+    NoCustomer,
+    /// The provider refuses.
+    Refused {
+        /// Its words.
+        message: String,
+    },
+    /// The provider cannot be asked now.
+    Unavailable {
+        /// Why.
+        reason: String,
     },
 }
 

@@ -18,6 +18,10 @@ pub struct Config {
     pub stripe_api_base: Option<String>,
     /// `STRIPE_REQUESTS_PER_SECOND`: for this process; 20 unless set. Stripe allows 25 for each operation.
     pub stripe_requests_per_second: u32,
+    /// `CREEM_API_KEY`: of the Creem store; without it nothing is sold over Creem.
+    pub creem_api_key: Option<Secret>,
+    /// `CREEM_API_BASE`: another address than Creem's own, for the emulator.
+    pub creem_api_base: Option<String>,
     /// `VERIFY`: `auto` takes signed events at their word where they prove themselves; `always` asks the provider
     /// about every one.
     pub verify: Verify,
@@ -79,6 +83,8 @@ impl Config {
             stripe_secret_key,
             stripe_api_base: config::optional("STRIPE_API_BASE")?,
             stripe_requests_per_second: config::parsed("STRIPE_REQUESTS_PER_SECOND", 20)?,
+            creem_api_key: config::optional("CREEM_API_KEY")?.and_then(Secret::new),
+            creem_api_base: config::optional("CREEM_API_BASE")?,
             verify: config::parsed("VERIFY", Verify::Auto)?,
             return_urls: ReturnUrls {
                 success: config::parsed("CHECKOUT_SUCCESS_URL", success)?,

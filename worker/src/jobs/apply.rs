@@ -9,7 +9,7 @@ use common::ids::OutboxId;
 use common::jobs::{AnyJob, Notice, Notify, ProviderEvent, ReceiveEvents, VerifyObject};
 use common::messaging::consumer::Outcome;
 use common::messaging::outbox;
-use common::{retry, stripe};
+use common::{creem, retry, stripe};
 use serde_json::json;
 
 use super::{DONE, JobError, Jobs, PATIENCE};
@@ -147,7 +147,10 @@ fn read(event: &ProviderEvent, trust: bool) -> Result<Incoming, String> {
         Provider::Stripe => {
             stripe::event::read(event.body.get(), event.received_at, trust).map_err(|error| error.to_string())
         }
-        provider @ (Provider::Creem | Provider::Revenuecat | Provider::Manual) => {
+        Provider::Creem => {
+            creem::event::read(event.body.get(), event.received_at, trust).map_err(|error| error.to_string())
+        }
+        provider @ (Provider::Revenuecat | Provider::Manual) => {
             Err(format!("events of {} are not handled by this version", provider.as_str()))
         }
     }

@@ -1,6 +1,9 @@
 //! Opens the provider's payment page for an order. Done twice it answers the same page.
 
-use common::domain::payments::{Payment, Provider, ReturnUrls, operations, store};
+use common::domain::catalog::operations::packs_by_id;
+use common::domain::identity::operations::user;
+use common::domain::payments::{Item, Payment, Provider, ReturnUrls, operations, store};
+use common::domain::plans::operations::plan;
 use common::jobs::{CheckoutReply, CreateCheckout};
 use common::messaging::consumer::Outcome;
 use common::provider::ProviderError;
@@ -9,23 +12,29 @@ use super::{Done, JobError, Jobs};
 
 impl Jobs {
     pub(super) async fn create_checkout(&self, job: &CreateCheckout) -> Done {
-        let payment = {
-            let mut connection = self.pool.acquire().await?;
-            store::payment_by_id(&mut connection, job.payment_id).await?
-        };
-        let Some(payment) = payment else { return Err(JobError::Dead("there is no such order".to_owned())) };
+        let payment = self.payment(job.payment_id).await?;
         if let Some(reply) = known(&payment) {
             return answer(&reply);
         }
-        if payment.provider != Provider::Stripe {
-            return Err(JobError::Dead(format!("no page of {} can be opened", payment.provider.as_str())));
-        }
+        let urls: &ReturnUrls = payment.return_urls.as_ref().unwrap_or(&self.return_urls);
         // No transaction is open while the provider is asked.
-        match self.open(&payment).await {
+        let opened = match payment.provider {
+            Provider::Stripe => self.open_at_stripe(&payment, urls).await,
+            Provider::Creem => self.open_at_creem(&payment, urls).await,
+            provider @ (Provider::Revenuecat | Provider::Manual) => {
+                Err(JobError::Dead(format!("no page of {} can be opened", provider.as_str())))
+            }
+        };
+        match opened {
             Ok(opened) => {
                 operations::checkout_opened(&self.pool, payment.id, &opened).await?;
-                let payment_intent = opened.provider_payment;
-                answer(&CheckoutReply::Opened { session: opened.session, url: opened.url, payment_intent })
+                // The first page that was recorded is the order's, whoever opened another at the same time.
+                let payment = self.payment(job.payment_id).await?;
+                answer(&known(&payment).unwrap_or(CheckoutReply::Opened {
+                    session: opened.session,
+                    url: opened.url,
+                    payment_intent: opened.provider_payment,
+                }))
             }
             Err(JobError::Provider(ProviderError::Refused { status, message })) => {
                 tracing::warn!(payment = %payment.id, status, "the provider refuses an order");
@@ -36,18 +45,28 @@ impl Jobs {
         }
     }
 
-    async fn open(&self, payment: &Payment) -> Result<operations::Opened, JobError> {
+    async fn payment(&self, id: common::ids::PaymentId) -> Result<Payment, JobError> {
+        let mut connection = self.pool.acquire().await?;
+        let payment = store::payment_by_id(&mut connection, id).await?;
+        payment.ok_or_else(|| JobError::Dead("there is no such order".to_owned()))
+    }
+
+    async fn open_at_stripe(
+        &self,
+        payment: &Payment,
+        urls: &ReturnUrls,
+    ) -> Result<operations::Opened, JobError> {
         let (items, customer) = {
             let mut connection = self.pool.acquire().await?;
             let items = store::items(&mut connection, payment.id).await?;
             (items, store::customer(&mut connection, payment.provider, payment.wallet_id).await?)
         };
+        let price = self.price_of_plan(payment).await?;
+        let price = price.as_deref();
         let customer = match customer {
             Some(customer) => customer,
             None => self.create_customer(payment, None).await?,
         };
-        let price = None;
-        let urls: &ReturnUrls = payment.return_urls.as_ref().unwrap_or(&self.return_urls);
         match self.ask(|| self.stripe.open_checkout(payment, &items, price, &customer, urls)).await {
             // Deleted at the provider, perhaps by hand.
             Err(ProviderError::NoCustomer) => {
@@ -65,6 +84,55 @@ impl Jobs {
         let (now, provider) = (self.clock.now(), payment.provider);
         let mut connection = self.pool.acquire().await?;
         Ok(store::customer_keep(&mut connection, now, provider, wallet, &customer, gone).await?)
+    }
+
+    async fn open_at_creem(
+        &self,
+        payment: &Payment,
+        urls: &ReturnUrls,
+    ) -> Result<operations::Opened, JobError> {
+        let creem = self.creem()?;
+        let (items, buyer) = {
+            let mut connection = self.pool.acquire().await?;
+            let items = store::items(&mut connection, payment.id).await?;
+            (items, user(&mut connection, &payment.user_id).await?)
+        };
+        let email = buyer.and_then(|buyer| buyer.email);
+        let product = match payment.plan {
+            Some(_) => self.price_of_plan(payment).await?,
+            None => self.product_of_pack(&items).await?,
+        };
+        let (Some(product), [item]) = (product, items.as_slice()) else {
+            let message = "This is not sold over Creem.".to_owned();
+            return Err(ProviderError::Refused { status: 400, message }.into());
+        };
+        let units = item.quantity;
+        let opened = self.ask(|| creem.open_checkout(payment, &product, units, email.as_deref(), urls)).await;
+        match opened {
+            // The product was configured here, and is not there.
+            Err(ProviderError::NotFound) => {
+                let message = "The product is not known at Creem.".to_owned();
+                Err(ProviderError::Refused { status: 400, message }.into())
+            }
+            opened => Ok(opened?),
+        }
+    }
+
+    /// The provider's price or product for the plan of an order, if the plan has one.
+    async fn price_of_plan(&self, payment: &Payment) -> Result<Option<String>, JobError> {
+        let Some(period) = &payment.plan else { return Ok(None) };
+        let stored = plan(&mut *self.pool.acquire().await?, &period.plan_id).await?;
+        let terms = stored.and_then(|stored| match payment.provider {
+            Provider::Creem => stored.plan.creem_terms(period.interval),
+            _ => stored.plan.stripe_terms(period.interval),
+        });
+        Ok(terms.and_then(|terms| terms.provider_price))
+    }
+
+    async fn product_of_pack(&self, items: &[Item]) -> Result<Option<String>, JobError> {
+        let ids: Vec<String> = items.iter().filter_map(|item| item.pack_id.clone()).collect();
+        let packs = packs_by_id(&mut *self.pool.acquire().await?, &ids).await?;
+        Ok(packs.into_iter().find_map(|pack| pack.creem_product_id))
     }
 }
 

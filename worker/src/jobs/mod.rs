@@ -4,6 +4,7 @@ mod apply;
 mod create_checkout;
 mod expire;
 mod notify;
+mod open_portal;
 mod verify;
 
 use std::num::NonZeroU32;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use common::clock::Clock;
+use common::creem::client::CreemClient;
 use common::database;
 use common::domain::payments::ReturnUrls;
 use common::ids::OutboxId;
@@ -40,6 +42,8 @@ pub struct Jobs {
     publisher: Publisher,
     clock: Clock,
     stripe: StripeClient,
+    /// None if no key of Creem is configured.
+    creem: Option<CreemClient>,
     /// Keeps this process under the provider's limit.
     stripe_pace: DefaultDirectRateLimiter,
     verify: Verify,
@@ -63,6 +67,11 @@ impl Jobs {
             publisher,
             clock,
             stripe: StripeClient::new(&config.stripe_secret_key, config.stripe_api_base.as_deref())?,
+            creem: config
+                .creem_api_key
+                .clone()
+                .map(|key| CreemClient::new(key, config.creem_api_base.clone()))
+                .transpose()?,
             stripe_pace: RateLimiter::direct(Quota::per_second(pace)),
             verify: config.verify,
             return_urls: config.return_urls.clone(),
@@ -84,6 +93,13 @@ impl Jobs {
         }
         let (pool, publisher) = (self.pool.clone(), self.publisher.clone());
         self.publishing.spawn(async move { outbox::publish(&pool, &publisher, &ids).await });
+    }
+
+    /// The client of Creem.
+    fn creem(&self) -> Result<&CreemClient, JobError> {
+        // An operator mends that, and the order is still good.
+        let missing = ProviderError::Unavailable("CREEM_API_KEY is not set");
+        self.creem.as_ref().ok_or(JobError::Provider(missing))
     }
 
     /// Asks the provider, within its limit, again while it gives no answer and patience lasts.
@@ -122,6 +138,7 @@ impl Jobs {
             AnyJob::ExpireGrants(_) => self.expire_grants().await,
             AnyJob::ExpireHolds(_) => self.expire_holds().await,
             AnyJob::CreateCheckout(job) => self.create_checkout(job).await,
+            AnyJob::OpenPortal(job) => self.open_portal(job).await,
             AnyJob::VerifyPayment(job) => self.verify_payment(job).await,
             AnyJob::VerifyObject(job) => self.verify_object(job).await,
             AnyJob::ExpirePayments(_) => self.expire_payments().await,

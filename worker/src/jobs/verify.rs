@@ -1,8 +1,9 @@
 //! Asks the provider what an event does not prove, or what no event has told. The answer goes back to *apply*, on
 //! the same way as every other fact.
 
-use common::domain::payments::{Fact, Payment, Provider, operations, store};
-use common::jobs::{ApplyFact, VerifyObject, VerifyPayment};
+use common::domain::payments::{Fact, Mode, Payment, Provider, operations, store};
+use common::domain::subscriptions::SubscriptionFact;
+use common::jobs::{AnyJob, ApplyFact, ApplySubscription, VerifyObject, VerifyPayment};
 use common::provider::ProviderError;
 
 use super::{DONE, Done, JobError, Jobs};
@@ -17,34 +18,53 @@ impl Jobs {
         if !payment.state.is_open() {
             return Ok(DONE);
         }
-        match self.fact_of(&payment).await? {
-            Some(fact) => self.hand_on(fact).await,
-            None => Ok(DONE),
-        }
+        let overdue = payment.expires_at <= self.clock.now();
+        let told = match (payment.provider_session.as_deref(), payment.provider) {
+            // Its page is still to be opened.
+            (None, _) => overdue.then(|| fact(operations::expired_unopened(&payment))).into_iter().collect(),
+            (Some(session), Provider::Stripe) => self.stripe_session(&payment, session, overdue).await?,
+            (Some(checkout), Provider::Creem) => self.creem_checkout(checkout, &payment, overdue).await?,
+            (Some(_), Provider::Revenuecat | Provider::Manual) => Vec::new(),
+        };
+        self.hand_on(told).await
     }
 
     pub(super) async fn verify_object(&self, job: &VerifyObject) -> Done {
-        if job.provider != Provider::Stripe {
-            return Err(JobError::Dead(format!("{} cannot be asked", job.provider.as_str())));
-        }
         let id = job.object_id.as_str();
-        let fact = if id.starts_with("cs_") {
-            self.ask(|| self.stripe.session(id)).await?.fact(false)
-        } else if id.starts_with("pi_") {
-            self.ask(|| self.stripe.intent(id)).await?.fact()
-        } else {
-            // Other objects only add details, which their payment's own answer has too.
-            return Ok(DONE);
+        let told = match job.provider {
+            Provider::Stripe => self.stripe_object(id).await?,
+            Provider::Creem => self.creem_object(id).await?,
+            provider @ (Provider::Revenuecat | Provider::Manual) => {
+                return Err(JobError::Dead(format!("{} cannot be asked", provider.as_str())));
+            }
         };
-        self.hand_on(fact).await
+        self.hand_on(told).await
     }
 
-    /// What the provider says of an order; nothing for one whose page is still to be opened.
-    async fn fact_of(&self, payment: &Payment) -> Result<Option<Fact>, JobError> {
-        let overdue = payment.expires_at <= self.clock.now();
-        let Some(session) = payment.provider_session.as_deref() else {
-            return Ok(overdue.then(|| operations::expired_unopened(payment)));
-        };
+    async fn stripe_object(&self, id: &str) -> Result<Vec<AnyJob>, JobError> {
+        let now = self.clock.now();
+        Ok(if id.starts_with("cs_") {
+            vec![fact(self.ask(|| self.stripe.session(id)).await?.fact(false))]
+        } else if id.starts_with("pi_") {
+            vec![fact(self.ask(|| self.stripe.intent(id)).await?.fact())]
+        } else if id.starts_with("in_") {
+            let invoice = self.ask(|| self.stripe.invoice(id)).await?;
+            invoice.fact(now).map(subscription).into_iter().collect()
+        } else if id.starts_with("sub_") {
+            vec![subscription(self.ask(|| self.stripe.subscription(id)).await?.fact(now))]
+        } else {
+            // Other objects only add details, which their payment's own answer has too.
+            Vec::new()
+        })
+    }
+
+    /// What Stripe says of an order; of a plan's, also what it says of its first invoice.
+    async fn stripe_session(
+        &self,
+        payment: &Payment,
+        session: &str,
+        overdue: bool,
+    ) -> Result<Vec<AnyJob>, JobError> {
         let mut found = self.ask(|| self.stripe.session(session)).await?;
         if overdue && found.status.as_deref() == Some("open") {
             // Closed at the provider first: from then on it cannot be paid.
@@ -55,11 +75,60 @@ impl Jobs {
                 Err(error) => return Err(error.into()),
             };
         }
-        Ok(Some(found.fact(false)))
+        let invoice = found.invoice.clone().filter(|_| payment.mode == Mode::Subscription);
+        let mut told = vec![fact(found.fact(false))];
+        if let Some(invoice) = invoice {
+            told.extend(self.stripe_object(invoice.id()).await?);
+        }
+        Ok(told)
     }
 
-    async fn hand_on(&self, fact: Fact) -> Done {
-        self.publisher.publish(&ApplyFact { fact: Box::new(fact) }.into()).await?;
+    async fn creem_object(&self, id: &str) -> Result<Vec<AnyJob>, JobError> {
+        let creem = self.creem()?;
+        Ok(if id.starts_with("ch_") {
+            vec![fact(self.ask(|| creem.checkout(id)).await?.fact())]
+        } else if id.starts_with("sub_") {
+            let (now, found) = (self.clock.now(), self.ask(|| creem.subscription(id)).await?);
+            found.paid(now).into_iter().chain([found.standing(now)]).map(subscription).collect()
+        } else {
+            Vec::new()
+        })
+    }
+
+    /// What Creem says of an order. A checkout cannot be closed there: one that is overdue is over for us once Creem
+    /// says that nothing was paid, and a later payment is shown to a person.
+    async fn creem_checkout(
+        &self,
+        checkout: &str,
+        payment: &Payment,
+        overdue: bool,
+    ) -> Result<Vec<AnyJob>, JobError> {
+        let creem = self.creem()?;
+        let found = self.ask(|| creem.checkout(checkout)).await?;
+        let begun = found.subscription_id().map(str::to_owned);
+        let unpaid = found.status.as_deref() != Some("completed");
+        if overdue && unpaid {
+            return Ok(vec![fact(operations::expired_unopened(payment))]);
+        }
+        let mut told = vec![fact(found.fact())];
+        if let Some(id) = begun {
+            told.extend(self.creem_object(&id).await?);
+        }
+        Ok(told)
+    }
+
+    async fn hand_on(&self, told: Vec<AnyJob>) -> Done {
+        for job in &told {
+            self.publisher.publish(job).await?;
+        }
         Ok(DONE)
     }
+}
+
+fn fact(fact: Fact) -> AnyJob {
+    ApplyFact { fact: Box::new(fact) }.into()
+}
+
+fn subscription(fact: SubscriptionFact) -> AnyJob {
+    ApplySubscription { fact: Box::new(fact) }.into()
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use super::credentials::{API_KEY_PREFIX, CredentialHash, NewCredential, SESSION_PREFIX};
 use super::{IdentityError, Login, Membership, NewUser, Organization, Role, User, rules, store};
@@ -28,6 +28,14 @@ pub async fn user_create(pool: &PgPool, now: Timestamp, user: NewUser) -> Result
         Some(existing) if existing.email == user.email && existing.is_admin == user.is_admin => Ok(existing),
         _ => Err(IdentityError::UserExists(user.id)),
     }
+}
+
+/// A registered user.
+///
+/// # Errors
+/// Database errors only.
+pub async fn user(connection: &mut PgConnection, id: &UserId) -> Result<Option<User>, sqlx::Error> {
+    store::user_by_id(connection, id).await
 }
 
 /// Registers an organization with its members and a wallet.
