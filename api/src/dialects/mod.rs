@@ -2,9 +2,10 @@
 //!
 //! To add one: its folder, its `mod` line, and its line in the list.
 
+pub(crate) mod billing;
 mod samsar;
 
 use crate::routes::Surface;
 
 /// All dialects.
-pub(crate) static SURFACES: &[Surface] = &[samsar::SURFACE];
+pub(crate) static SURFACES: &[Surface] = &[billing::SURFACE, samsar::SURFACE];

@@ -10,6 +10,7 @@ use common::messaging::{PublishError, Publisher};
 use serde_json::json;
 use warp::http::StatusCode;
 
+use crate::dialects::billing::failure as billing_error;
 use crate::http::{Failure, Response, answer};
 use crate::routes::Surface;
 
@@ -76,20 +77,6 @@ fn into_messages(events: Vec<ProviderEvent>) -> Vec<Vec<ProviderEvent>> {
 /// An error as the TimeProof API words it.
 fn timeproof_error(status: StatusCode, message: &str) -> Response {
     answer(status, &json!({ "error": message }))
-}
-
-/// An error as the Billing API words it.
-fn billing_error(status: StatusCode, message: &str) -> Response {
-    let code = match status {
-        StatusCode::BAD_REQUEST => "BAD_REQUEST",
-        StatusCode::NOT_FOUND => "NOT_FOUND",
-        StatusCode::METHOD_NOT_ALLOWED => "METHOD_NOT_ALLOWED",
-        StatusCode::REQUEST_TIMEOUT => "REQUEST_TIMEOUT",
-        StatusCode::PAYLOAD_TOO_LARGE => "PAYLOAD_TOO_LARGE",
-        StatusCode::SERVICE_UNAVAILABLE => "UNAVAILABLE",
-        _ => "INTERNAL_ERROR",
-    };
-    answer(status, &json!({ "success": false, "error": { "code": code, "message": message } }))
 }
 
 #[cfg(test)]
