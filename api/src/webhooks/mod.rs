@@ -7,9 +7,11 @@ mod stripe;
 use common::group::{Group, GroupLimits};
 use common::jobs::{AnyJob, ProviderEvent, ReceiveEvents};
 use common::messaging::{PublishError, Publisher};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 use warp::http::StatusCode;
 
+use crate::http::description::named_schema;
 use crate::http::{Failure, Response, answer};
 use crate::routes::Surface;
 
@@ -23,19 +25,27 @@ const MESSAGE_BYTES: usize = 256 * 1024;
 /// Messages on their way at once.
 const CONCURRENCY: usize = 3;
 
+const NAME: &str = "webhooks";
+const ABOUT: &str = "Where payment providers send their events. An event is acknowledged once it is kept; without an \
+                     acknowledgement the provider sends it again. Sending one twice changes nothing.";
+
 /// The paths at which webhooks arrive, each in the words of the API that it belongs to.
 pub(crate) static SURFACES: &[Surface] = &[
     Surface {
+        name: NAME,
+        about: ABOUT,
         owns: |path| path == stripe::TIMEPROOF_PATH,
-        routes: stripe::timeproof,
-        endpoints: Vec::new,
+        endpoints: stripe::timeproof,
         render: |failure: Failure| timeproof_error(failure.status(), failure.message()),
+        error: named_schema::<TimeproofError>,
     },
     Surface {
+        name: NAME,
+        about: ABOUT,
         owns: |path| path == stripe::BILLING_PATH,
-        routes: stripe::billing,
-        endpoints: Vec::new,
+        endpoints: stripe::billing,
         render: |failure: Failure| billing_error(failure.status(), failure.message()),
+        error: named_schema::<BillingError>,
     },
 ];
 
@@ -74,11 +84,34 @@ fn into_messages(events: Vec<ProviderEvent>) -> Vec<Vec<ProviderEvent>> {
 }
 
 /// An error as the TimeProof API words it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = webhooks::TimeproofError)]
+struct TimeproofError<'a> {
+    error: &'a str,
+}
+
 fn timeproof_error(status: StatusCode, message: &str) -> Response {
-    answer(status, &json!({ "error": message }))
+    answer(status, &TimeproofError { error: message })
 }
 
 /// An error as the Billing API words it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = webhooks::BillingError)]
+struct BillingError<'a> {
+    /// False.
+    success: bool,
+    error: BillingErrorDetail<'a>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = webhooks::BillingErrorDetail)]
+struct BillingErrorDetail<'a> {
+    /// For programs.
+    code: &'static str,
+    /// For people.
+    message: &'a str,
+}
+
 fn billing_error(status: StatusCode, message: &str) -> Response {
     let code = match status {
         StatusCode::BAD_REQUEST => "BAD_REQUEST",
@@ -89,7 +122,7 @@ fn billing_error(status: StatusCode, message: &str) -> Response {
         StatusCode::SERVICE_UNAVAILABLE => "UNAVAILABLE",
         _ => "INTERNAL_ERROR",
     };
-    answer(status, &json!({ "success": false, "error": { "code": code, "message": message } }))
+    answer(status, &BillingError { success: false, error: BillingErrorDetail { code, message } })
 }
 
 #[cfg(test)]

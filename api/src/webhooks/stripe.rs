@@ -4,15 +4,19 @@ use bytes::Bytes;
 use common::domain::payments::Provider;
 use common::jobs::ProviderEvent;
 use common::stripe::signature::{SignatureError, verify};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 use warp::Filter;
 use warp::filters::BoxedFilter;
-use warp::http::StatusCode;
+use warp::http::{Method, StatusCode};
 
 use super::{billing_error, timeproof_error};
 use crate::Shared;
-use crate::http::{Response, Route, answer, named};
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::{Response, Route, answer};
 
 /// Where TimeProof has it.
 pub(super) const TIMEPROOF_PATH: &str = "/api/payments/webhook";
@@ -22,21 +26,46 @@ pub(super) const BILLING_PATH: &str = "/payment/webhook/stripe";
 /// How one of the APIs words an error.
 type Words = fn(StatusCode, &str) -> Response;
 
-/// POST /api/payments/webhook
-pub(super) fn timeproof(api: &Shared) -> Route {
-    let path = warp::path!("api" / "payments" / "webhook").and(warp::post());
-    receiving(api, path.boxed(), TIMEPROOF_PATH, timeproof_error)
+pub(super) fn timeproof() -> Vec<Endpoint> {
+    vec![endpoint(TIMEPROOF_PATH, |api, here| receiving(api, here, timeproof_error))]
 }
 
-/// POST /payment/webhook/stripe
-pub(super) fn billing(api: &Shared) -> Route {
-    let path = warp::path!("payment" / "webhook" / "stripe").and(warp::post());
-    receiving(api, path.boxed(), BILLING_PATH, billing_error)
+pub(super) fn billing() -> Vec<Endpoint> {
+    vec![endpoint(BILLING_PATH, |api, here| receiving(api, here, billing_error))]
 }
 
-fn receiving(api: &Shared, path: BoxedFilter<()>, name: &'static str, words: Words) -> Route {
+fn endpoint(path: &'static str, route: fn(&Shared, BoxedFilter<()>) -> Route) -> Endpoint {
+    let description = Description::new(Access::Provider, "Take an event of Stripe's")
+        .says("Any event: those that are about no order of ours are recorded and change nothing.")
+        .required_header::<String>("Stripe-Signature", "Stripe's signature of the body: `t=…,v1=…`.")
+        .takes::<Event>()
+        .answers::<Received>(StatusCode::OK, "The event is kept.")
+        .refuses(&[StatusCode::BAD_REQUEST]);
+    Endpoint::special(Method::POST, path, route, description)
+}
+
+/// A Stripe event, of which only what every event has is named here.
+#[derive(ToSchema)]
+#[schema(as = webhooks::StripeEvent)]
+#[allow(dead_code, reason = "it describes what is passed on as it is")]
+struct Event {
+    id: String,
+    r#type: String,
+    /// With the object that the event is about.
+    data: Value,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = webhooks::Received)]
+struct Received {
+    /// True.
+    received: bool,
+}
+
+/// Of the request it takes the signature and the body and nothing else: this is the busiest of all.
+fn receiving(api: &Shared, here: BoxedFilter<()>, words: Words) -> Route {
     let api = Shared::clone(api);
-    path.and(warp::header::optional::<String>("stripe-signature"))
+    here.and(warp::header::optional::<String>("stripe-signature"))
         .and(warp::body::bytes())
         .then(move |signature: Option<String>, body: Bytes| {
             let api = Shared::clone(&api);
@@ -46,12 +75,11 @@ fn receiving(api: &Shared, path: BoxedFilter<()>, name: &'static str, words: Wor
                 metrics::counter!("purser_webhooks_total", "provider" => "stripe", "outcome" => outcome)
                     .increment(1);
                 match kept {
-                    Ok(()) => answer(StatusCode::OK, &json!({ "received": true })),
+                    Ok(()) => answer(StatusCode::OK, &Received { received: true }),
                     Err(refusal) => words(refusal.status(), &refusal.to_string()),
                 }
             }
         })
-        .map(named(name))
         .boxed()
 }
 
