@@ -21,6 +21,10 @@ pub struct Config {
     pub admin_api_key: Secret,
     /// `STRIPE_WEBHOOK_SECRET`: one or, while one is being replaced, several, separated by commas.
     pub stripe_webhook_secrets: Vec<Secret>,
+    /// `CREEM_WEBHOOK_SECRET`: one or several; without it nothing is sold over Creem, and its events are refused.
+    pub creem_webhook_secrets: Vec<Secret>,
+    /// `RETURN_URL_ORIGINS`: sites to which buyers may return from a payment page, besides this API's own.
+    pub return_url_origins: Vec<String>,
     /// `JWT_HS256_SECRET`, `JWT_ISSUER`, `JWT_AUDIENCE`: whose tokens are accepted; without the secret, none are.
     pub jwt: Option<JwtConfig>,
     /// `ALLOWED_ORIGINS`: sites whose pages may call this API from a browser, besides its own.
@@ -65,11 +69,13 @@ impl Config {
                 .into_iter()
                 .filter_map(Secret::new)
                 .collect(),
-            jwt: jwt()?,
-            allowed_origins: config::list("ALLOWED_ORIGINS")?
+            creem_webhook_secrets: config::list("CREEM_WEBHOOK_SECRET")?
                 .into_iter()
-                .map(|text| origin("ALLOWED_ORIGINS", Some(text)).map(Option::unwrap_or_default))
-                .collect::<Result<_, _>>()?,
+                .filter_map(Secret::new)
+                .collect(),
+            return_url_origins: origins("RETURN_URL_ORIGINS")?,
+            jwt: jwt()?,
+            allowed_origins: origins("ALLOWED_ORIGINS")?,
             checkout_deadline: Duration::from_millis(deadline_ms),
             mode: config::parsed("PURSER_MODE", Mode::Test)?,
             max_connections: config::parsed("MAX_CONNECTIONS", 10_000)?,
@@ -91,6 +97,11 @@ fn jwt() -> Result<Option<JwtConfig>, ConfigError> {
         issuer: config::optional("JWT_ISSUER")?,
         audience: config::optional("JWT_AUDIENCE")?,
     }))
+}
+
+fn origins(name: &'static str) -> Result<Vec<String>, ConfigError> {
+    let texts = config::list(name)?.into_iter();
+    texts.map(|text| origin(name, Some(text)).map(Option::unwrap_or_default)).collect()
 }
 
 fn origin(name: &'static str, text: Option<String>) -> Result<Option<String>, ConfigError> {

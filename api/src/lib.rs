@@ -37,6 +37,7 @@ pub use config::Config;
 
 use auth::Authenticator;
 use http::cors::Origins;
+use http::return_url::ReturnOrigins;
 use native::spending::Spending;
 use realtime::Hub;
 
@@ -49,6 +50,7 @@ pub struct Api {
     inbox: Inbox,
     auth: Authenticator,
     origins: Origins,
+    return_origins: ReturnOrigins,
     hub: Hub,
     spending: Spending,
     intake: Group<ProviderEvent, webhooks::Kept>,
@@ -85,6 +87,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let hub = Hub::start(inbox.live(), auth.clone(), shutdown.clone());
     let api = Arc::new(Api {
         clock: config.clock.clone(),
+        return_origins: ReturnOrigins::new(&own_origin, &config.return_url_origins),
         origins: Origins::new(own_origin, &config.allowed_origins),
         spending: native::spending::start(pool.clone(), config.clock.clone()),
         intake: webhooks::intake(publisher.clone()),

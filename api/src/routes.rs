@@ -1,35 +1,37 @@
-//! All routes, and which API a path belongs to. The busiest routes come first.
+//! All endpoints, and which API a path belongs to.
 
+use crate::http::description::Schemas;
 use crate::http::endpoint::Endpoint;
-use crate::http::{Failure, Response, Route, first_of};
+use crate::http::{Failure, Response, Route, router};
 use crate::{Shared, dialects, native, webhooks};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 
 /// An API: some paths, what answers there, and how it words what the server itself finds wrong.
 pub(crate) struct Surface {
+    /// What `DIALECTS` and the documentation call it.
+    pub name: &'static str,
+    /// A paragraph for the documentation.
+    pub about: &'static str,
     /// Whether a path, known or unknown, belongs to it.
     pub owns: fn(&str) -> bool,
-    /// Its routes that are not endpoints yet.
-    pub routes: fn(&Shared) -> Route,
-    /// Its endpoints.
+    /// What answers.
     pub endpoints: fn() -> Vec<Endpoint>,
     /// Its words.
     pub render: fn(Failure) -> Response,
+    /// The schema of its errors.
+    pub error: fn(&mut Schemas) -> RefOr<Schema>,
 }
 
 /// The first that owns a path answers for it; the native API owns what is left.
-fn surfaces() -> impl DoubleEndedIterator<Item = &'static Surface> {
+pub(crate) fn surfaces() -> impl DoubleEndedIterator<Item = &'static Surface> {
     webhooks::SURFACES.iter().chain(dialects::SURFACES).chain([&native::SURFACE])
 }
 
 /// Every route.
 pub(crate) fn all(api: &Shared) -> Route {
-    let rest: Vec<Route> = surfaces()
-        .flat_map(|surface| {
-            let endpoints = (surface.endpoints)();
-            endpoints.into_iter().map(|endpoint| endpoint.route(api)).chain([(surface.routes)(api)])
-        })
-        .collect();
-    first_of([native::consume::route(api)].into_iter().chain(rest))
+    let endpoints: Vec<Endpoint> = surfaces().flat_map(|surface| (surface.endpoints)()).collect();
+    router::route(api, &endpoints)
 }
 
 /// The API that a path belongs to.

@@ -13,6 +13,9 @@ macro_rules! text_enum {
         }
 
         impl $name {
+            /// All of them, as [`Self::as_str`] spells them.
+            pub const NAMES: &'static [&'static str] = &[$($text,)+];
+
             /// As the database and the API spell it.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }

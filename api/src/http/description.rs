@@ -87,6 +87,21 @@ impl Description {
         self.parameter(ParameterIn::Query, name, Required::True, T::schema(), description)
     }
 
+    /// A header that must be there.
+    #[must_use]
+    pub fn required_header<T: PartialSchema>(self, name: &str, description: &str) -> Self {
+        self.parameter(ParameterIn::Header, name, Required::True, T::schema(), description)
+    }
+
+    /// The header that makes a repeated request the same request.
+    #[must_use]
+    pub fn idempotency_key(self) -> Self {
+        let text = "Sent again with the same key, the request is done once and answered the same: 1 to 255 \
+                    printable ASCII characters.";
+        self.header::<String>("Idempotency-Key", text)
+            .refuses(&[StatusCode::BAD_REQUEST, StatusCode::CONFLICT])
+    }
+
     /// A header that may be left out.
     #[must_use]
     pub fn header<T: PartialSchema>(self, name: &str, description: &str) -> Self {
@@ -122,6 +137,16 @@ impl Description {
         self
     }
 
+    /// The JSON body that it takes, which may be left out.
+    #[must_use]
+    pub fn may_take<T: ToSchema>(self) -> Self {
+        let mut description = self.takes::<T>();
+        if let Some(body) = &mut description.operation.request_body {
+            body.required = Some(Required::False);
+        }
+        description
+    }
+
     /// An answer with a JSON body.
     #[must_use]
     pub fn answers<T: ToSchema>(mut self, status: StatusCode, description: &str) -> Self {
@@ -131,7 +156,16 @@ impl Description {
         self
     }
 
-    /// An answer without a body, or with one that is not JSON.
+    /// An answer with a body that is not JSON.
+    #[must_use]
+    pub fn answers_with(mut self, status: StatusCode, content_type: &str, description: &str) -> Self {
+        let content = ContentBuilder::new().schema(Some(String::schema())).build();
+        let response = ResponseBuilder::new().description(description).content(content_type, content);
+        self.operation.responses.responses.insert(status.as_str().to_owned(), RefOr::T(response.build()));
+        self
+    }
+
+    /// An answer without a body.
     #[must_use]
     pub fn answers_plainly(mut self, status: StatusCode, description: &str) -> Self {
         let response = ResponseBuilder::new().description(description).build();

@@ -5,8 +5,11 @@ pub mod cors;
 pub mod description;
 pub mod endpoint;
 pub mod json;
+pub mod return_url;
+pub(crate) mod router;
 pub mod server;
 mod service;
+pub mod values;
 
 use bytes::Bytes;
 use serde::Serialize;

@@ -18,6 +18,7 @@ use warp::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use warp::reject::{MethodNotAllowed, Rejection};
 use warp::{Filter, reject};
 
+use super::router::WrongMethod;
 use super::{Cause, Failure, Response, RouteName, body, cors, empty};
 use crate::{Shared, routes};
 
@@ -114,7 +115,7 @@ fn failure_response(failure: Failure) -> Response {
 async fn failed(rejection: Rejection) -> Result<Response, Infallible> {
     let failure = if rejection.is_not_found() {
         Failure::NotFound
-    } else if rejection.find::<MethodNotAllowed>().is_some() {
+    } else if rejection.find::<WrongMethod>().is_some() || rejection.find::<MethodNotAllowed>().is_some() {
         Failure::MethodNotAllowed
     } else if rejection.find::<reject::InvalidQuery>().is_some()
         || rejection.find::<reject::MissingHeader>().is_some()

@@ -2,59 +2,113 @@
 
 use common::domain::catalog::{Pack, operations};
 use common::money::{Currency, Money};
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use serde_json::{Value, json};
-use warp::Filter;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use warp::http::StatusCode;
 
 use super::consume::positive;
 use super::idempotent::{Keep, once};
 use super::{ApiError, admin};
 use crate::Shared;
-use crate::http::{Call, Response, Route, answer, call, finish, first_of, json as body};
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::values::{Amount, GivenAmount};
+use crate::http::{Call, Response, answer, json as body};
 
-pub(super) fn routes(api: &Shared) -> Route {
-    first_of([list_route(api), create_route(api), replace_route(api)])
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get(
+            "/admin/catalog/packs",
+            list,
+            Description::new(Access::Admin, "All packs, also those that are not for sale")
+                .answers::<Packs>(StatusCode::OK, "The packs."),
+        ),
+        Endpoint::post(
+            "/admin/catalog/packs",
+            create,
+            Description::new(Access::Admin, "Add a pack")
+                .idempotency_key()
+                .takes::<Written>()
+                .answers::<Shown>(StatusCode::CREATED, "The pack."),
+        ),
+        Endpoint::put(
+            "/admin/catalog/packs/{packId}",
+            replace,
+            Description::new(Access::Admin, "Replace a pack")
+                .says("Orders that were placed keep what was ordered.")
+                .path_parameter::<String>("packId", "The pack's id.")
+                .takes::<Written>()
+                .answers::<Shown>(StatusCode::OK, "The pack as it is now.")
+                .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT]),
+        ),
+    ]
 }
 
-/// GET /admin/catalog/packs
-fn list_route(api: &Shared) -> Route {
-    let path = warp::path!("admin" / "catalog" / "packs").and(warp::get()).and(call(api));
-    path.then(list).map(finish("/admin/catalog/packs")).boxed()
-}
-
-/// POST /admin/catalog/packs
-fn create_route(api: &Shared) -> Route {
-    let path = warp::path!("admin" / "catalog" / "packs").and(warp::post()).and(call(api));
-    path.then(create).map(finish("/admin/catalog/packs")).boxed()
-}
-
-/// PUT /admin/catalog/packs/:packId
-fn replace_route(api: &Shared) -> Route {
-    let path = warp::path!("admin" / "catalog" / "packs" / String).and(warp::put()).and(call(api));
-    path.then(replace).map(finish("/admin/catalog/packs/:packId")).boxed()
-}
-
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = native::NewPack)]
 struct Written {
+    /// Needed when a pack is added; the path has it when one is replaced.
     pack_id: Option<String>,
     name: String,
     #[serde(default)]
     description: String,
-    credits: Box<RawValue>,
-    /// In the smallest unit of the currency.
+    /// How many; more than none.
+    credits: GivenAmount,
+    /// In the smallest unit of the currency: cents for `usd`.
     price_minor: i64,
+    /// An ISO 4217 code.
+    #[schema(value_type = String, min_length = 3, max_length = 3)]
     currency: Currency,
+    /// The APIs that sell it.
     #[serde(default)]
     dialects: Vec<String>,
+    /// The address of a payment link at Stripe that sells it.
     stripe_payment_link: Option<String>,
+    /// Its id in app stores.
     store_product_id: Option<String>,
+    /// The product at Creem that sells it.
     creem_product_id: Option<String>,
+    /// Whether it is for sale.
     #[serde(default = "yes")]
     active: bool,
+    /// Lower ones are listed first.
     #[serde(default)]
+    sort_order: i32,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::Packs)]
+struct Packs {
+    packs: Vec<Shown>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::Pack)]
+struct Shown {
+    pack_id: String,
+    name: String,
+    description: String,
+    credits: Amount,
+    /// In the smallest unit of the currency: cents for `usd`.
+    price_minor: i64,
+    /// An ISO 4217 code in lower case.
+    currency: String,
+    /// The APIs that sell it.
+    dialects: Vec<String>,
+    /// The address of a payment link at Stripe that sells it.
+    #[schema(required)]
+    stripe_payment_link: Option<String>,
+    /// Its id in app stores.
+    #[schema(required)]
+    store_product_id: Option<String>,
+    /// The product at Creem that sells it.
+    /// The product at Creem that sells it.
+    creem_product_id: Option<String>,
+    /// Whether it is for sale.
+    active: bool,
+    /// Lower ones are listed first.
     sort_order: i32,
 }
 
@@ -82,8 +136,8 @@ impl Written {
 
 async fn list(api: Shared, call: Call) -> Result<Response, ApiError> {
     admin(&api, &call).await?;
-    let packs: Vec<Value> = operations::packs(&api.pool).await?.iter().map(shown).collect();
-    Ok(answer(StatusCode::OK, &json!({ "packs": packs })))
+    let packs = operations::packs(&api.pool).await?.iter().map(shown).collect();
+    Ok(answer(StatusCode::OK, &Packs { packs }))
 }
 
 async fn create(api: Shared, call: Call) -> Result<Response, ApiError> {
@@ -104,8 +158,9 @@ async fn create(api: Shared, call: Call) -> Result<Response, ApiError> {
     once(&api, &call, admin.scope, Keep::Answer, work).await
 }
 
-async fn replace(id: String, api: Shared, call: Call) -> Result<Response, ApiError> {
+async fn replace(api: Shared, call: Call) -> Result<Response, ApiError> {
     admin(&api, &call).await?;
+    let id = call.path_parameter("packId").to_owned();
     let written: Written = body::read(&call)?;
     if written.pack_id.as_ref().is_some_and(|named| *named != id) {
         return Err(ApiError::bad_request("invalid_request", "packId differs from the path"));
@@ -115,19 +170,19 @@ async fn replace(id: String, api: Shared, call: Call) -> Result<Response, ApiErr
     Ok(answer(StatusCode::OK, &shown(&pack)))
 }
 
-fn shown(pack: &Pack) -> Value {
-    json!({
-        "packId": pack.id,
-        "name": pack.name,
-        "description": pack.description,
-        "credits": pack.credits.to_json(),
-        "priceMinor": pack.price.minor,
-        "currency": pack.price.currency.as_str(),
-        "dialects": pack.dialects,
-        "stripePaymentLink": pack.stripe_payment_link,
-        "storeProductId": pack.store_product_id,
-        "creemProductId": pack.creem_product_id,
-        "active": pack.is_active,
-        "sortOrder": pack.sort_order,
-    })
+fn shown(pack: &Pack) -> Shown {
+    Shown {
+        pack_id: pack.id.clone(),
+        name: pack.name.clone(),
+        description: pack.description.clone(),
+        credits: Amount(pack.credits),
+        price_minor: pack.price.minor,
+        currency: pack.price.currency.into(),
+        dialects: pack.dialects.clone(),
+        stripe_payment_link: pack.stripe_payment_link.clone(),
+        store_product_id: pack.store_product_id.clone(),
+        creem_product_id: pack.creem_product_id.clone(),
+        active: pack.is_active,
+        sort_order: pack.sort_order,
+    }
 }

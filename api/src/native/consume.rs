@@ -5,36 +5,62 @@ use common::domain::identity::{operations, rules};
 use common::domain::ledger::{Cause, Change, CounterAccount, Movement, Posted};
 use common::ids::{EntryId, OrganizationId, UserId, WalletId};
 use common::money::Credits;
-use serde::Deserialize;
-use serde_json::json;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
-use warp::Filter;
 use warp::http::StatusCode;
 
 use super::{ApiError, caller, idempotent};
 use crate::Shared;
 use crate::auth::Principal;
-use crate::http::{Call, Response, Route, answer, call, finish, json as body};
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::values::{Amount, GivenAmount};
+use crate::http::{Call, Response, answer, json as body};
 
-/// POST /credits/consume
-pub(crate) fn route(api: &Shared) -> Route {
-    warp::path!("credits" / "consume")
-        .and(warp::post())
-        .and(call(api))
-        .then(consume)
-        .map(finish("/credits/consume"))
-        .boxed()
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::post(
+        "/credits/consume",
+        consume,
+        Description::new(Access::User, "Spend credits")
+            .says(
+                "Debits the caller's wallet, or an organization's with `orgId`. Grants that lapse first are spent \
+                 first. When credits are short nothing is debited.",
+            )
+            .idempotency_key()
+            .takes::<Consume>()
+            .answers::<Consumed>(StatusCode::OK, "The credits are spent.")
+            .refuses(&[StatusCode::PAYMENT_REQUIRED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND]),
+    )]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = native::Consume)]
 struct Consume {
-    credits: Box<RawValue>,
+    /// How many; more than none.
+    credits: GivenAmount,
+    /// For people, shown in the history.
+    #[schema(max_length = 500)]
     description: Option<String>,
+    /// What it was for, in a word of yours; `usage` unless given.
     #[serde(rename = "type")]
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_.-]+$")]
     entry_type: Option<String>,
+    /// The organization whose credits are spent, rather than the caller's own.
+    #[schema(value_type = Option<i64>)]
     org_id: Option<OrganizationId>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::Consumed)]
+struct Consumed {
+    /// The ledger's entry.
+    #[schema(value_type = Uuid)]
+    transaction_id: EntryId,
+    /// What is left.
+    balance: Amount,
 }
 
 async fn consume(api: Shared, call: Call) -> Result<Response, ApiError> {
@@ -74,7 +100,7 @@ async fn consume(api: Shared, call: Call) -> Result<Response, ApiError> {
 }
 
 fn done(entry: EntryId, balance: Credits) -> Response {
-    answer(StatusCode::OK, &json!({ "transactionId": entry, "balance": balance.to_json() }))
+    answer(StatusCode::OK, &Consumed { transaction_id: entry, balance: Amount(balance) })
 }
 
 /// The caller's key, or one that is never used again.
@@ -104,8 +130,8 @@ pub(super) async fn wallet_to_spend(
 }
 
 /// A positive amount.
-pub(super) fn positive(raw: &RawValue) -> Result<Credits, ApiError> {
-    let amount = body::credits(raw)?;
+pub(super) fn positive(given: &GivenAmount) -> Result<Credits, ApiError> {
+    let amount = given.credits()?;
     if amount.is_positive() {
         Ok(amount)
     } else {

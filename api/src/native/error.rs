@@ -6,11 +6,13 @@ use common::domain::identity::IdentityError;
 use common::domain::ledger::Refusal;
 use common::domain::ledger::holds::{HoldError, HoldState};
 use common::money::{AmountError, Credits};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 use warp::http::{HeaderValue, StatusCode, header};
 
 use crate::auth::AuthError;
 use crate::http::json::Unreadable;
+use crate::http::values::Amount;
 use crate::http::{Response, answer, with_cause};
 
 /// An error as callers see it, with its cause for the log where it is ours.
@@ -19,13 +21,44 @@ pub(crate) struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: String,
-    details: Vec<(&'static str, Value)>,
+    shortage: Option<Shortage>,
     cause: Option<String>,
+}
+
+/// How many credits are missing.
+#[derive(Clone, Copy, Debug)]
+struct Shortage {
+    available: Credits,
+    needed: Credits,
+}
+
+/// What callers get.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = native::Error)]
+pub(super) struct ErrorBody {
+    error: ErrorDetail,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = native::ErrorDetail)]
+struct ErrorDetail {
+    /// For programs, such as `insufficient_credits`.
+    code: &'static str,
+    /// For people.
+    message: String,
+    /// With `insufficient_credits`: what can be spent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    available: Option<Amount>,
+    /// With `insufficient_credits`: what was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    needed: Option<Amount>,
 }
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), details: Vec::new(), cause: None }
+        Self { status, code, message: message.into(), shortage: None, cause: None }
     }
 
     pub(crate) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
@@ -56,12 +89,14 @@ impl ApiError {
     }
 
     /// The status and body that are sent.
-    pub(super) fn shown(&self) -> (StatusCode, Value) {
-        let mut error = Map::new();
-        error.insert("code".to_owned(), json!(self.code));
-        error.insert("message".to_owned(), json!(self.message));
-        error.extend(self.details.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-        (self.status, json!({ "error": error }))
+    pub(super) fn shown(&self) -> (StatusCode, ErrorBody) {
+        let error = ErrorDetail {
+            code: self.code,
+            message: self.message.clone(),
+            available: self.shortage.map(|shortage| Amount(shortage.available)),
+            needed: self.shortage.map(|shortage| Amount(shortage.needed)),
+        };
+        (self.status, ErrorBody { error })
     }
 }
 
@@ -138,8 +173,7 @@ impl From<Refusal> for ApiError {
             Refusal::Insufficient { available, needed } => {
                 let message = format!("{needed} credits are needed, {available} are available.");
                 let mut error = Self::new(StatusCode::PAYMENT_REQUIRED, "insufficient_credits", message);
-                error.details =
-                    vec![("available", Credits::to_json(available)), ("needed", Credits::to_json(needed))];
+                error.shortage = Some(Shortage { available, needed });
                 error
             }
             Refusal::BadAmount => Self::bad_request("invalid_credits", "credits are out of range"),

@@ -2,44 +2,85 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-use warp::Filter;
+use serde::Serialize;
+use utoipa::ToSchema;
 use warp::http::StatusCode;
 
+use super::ApiError;
 use crate::Shared;
-use crate::http::{Call, Response, Route, answer, call, first_of, named};
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::{Call, Response, answer};
 
 /// For each check.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-pub(super) fn routes(api: &Shared) -> Route {
-    first_of([alive_route(), ready_route(api)])
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get(
+            "/healthz",
+            alive,
+            Description::new(Access::Public, "Whether the process is alive")
+                .answers::<Alive>(StatusCode::OK, "It is."),
+        ),
+        Endpoint::get(
+            "/readyz",
+            ready,
+            Description::new(Access::Public, "Whether the process can serve")
+                .says("Asks the database and the broker. Webhooks need the broker only.")
+                .answers::<Ready>(StatusCode::OK, "It can.")
+                .answers::<Ready>(StatusCode::SERVICE_UNAVAILABLE, "One of them does not answer."),
+        ),
+    ]
 }
 
-/// GET /healthz
-fn alive_route() -> Route {
-    let path = warp::path!("healthz").and(warp::get());
-    path.map(|| answer(StatusCode::OK, &json!({ "status": "ok" }))).map(named("/healthz")).boxed()
+/// How something is.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = native::Health)]
+enum Health {
+    Ok,
+    Unavailable,
 }
 
-/// GET /readyz
-fn ready_route(api: &Shared) -> Route {
-    let path = warp::path!("readyz").and(warp::get()).and(call(api));
-    path.then(ready).map(named("/readyz")).boxed()
+impl Health {
+    fn of(fine: bool) -> Self {
+        if fine { Self::Ok } else { Self::Unavailable }
+    }
 }
 
-async fn ready(api: Shared, _call: Call) -> Response {
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::Alive)]
+struct Alive {
+    status: Health,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::Ready)]
+struct Ready {
+    status: Health,
+    checks: Checks,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::Checks)]
+struct Checks {
+    database: Health,
+    broker: Health,
+}
+
+async fn alive(_api: Shared, _call: Call) -> Result<Response, ApiError> {
+    Ok(answer(StatusCode::OK, &Alive { status: Health::Ok }))
+}
+
+async fn ready(api: Shared, _call: Call) -> Result<Response, ApiError> {
     let (database, broker) = futures::join!(
         tokio::time::timeout(PATIENCE, common::database::ping(&api.pool)),
         tokio::time::timeout(PATIENCE, api.publisher.probe()),
     );
     let (database, broker) = (matches!(database, Ok(Ok(()))), matches!(broker, Ok(Ok(()))));
-    let say = |fine: bool| if fine { "ok" } else { "unavailable" };
     let ready = database && broker;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({
-        "status": say(ready),
-        "checks": { "database": say(database), "broker": say(broker) },
-    });
-    answer(status, &body)
+    let checks = Checks { database: Health::of(database), broker: Health::of(broker) };
+    Ok(answer(status, &Ready { status: Health::of(ready), checks }))
 }

@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use common::clock::Timestamp;
-use common::domain::ledger::holds::{self, Ending, Hold, NewHold};
+use common::domain::ledger::holds::{self, Ending, Hold, HoldState, NewHold};
 use common::ids::{EntryId, HoldId, OrganizationId};
 use common::money::Credits;
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use serde_json::{Value, json};
-use time::format_description::well_known::Rfc3339;
-use warp::Filter;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
 use super::consume::{checked_description, positive, wallet_to_spend};
@@ -18,46 +15,117 @@ use super::idempotent::{Answer, Keep, key, once};
 use super::{ApiError, caller, user_scope};
 use crate::Shared;
 use crate::auth::Principal;
-use crate::http::{Call, Response, Route, answer, call, finish, first_of, json as body};
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::values::{Amount, GivenAmount, Id, Moment, one_of};
+use crate::http::{Call, Response, answer, json as body};
 
 const TTL: Duration = Duration::from_mins(15);
 const TTL_MAX: Duration = Duration::from_hours(7 * 24);
 
-pub(super) fn routes(api: &Shared) -> Route {
-    first_of([place_route(api), capture_route(api), release_route(api), find_route(api)])
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let id = |description: Description| description.path_parameter::<Id>("holdId", "The hold's id.");
+    vec![
+        Endpoint::post(
+            "/credits/holds",
+            place,
+            Description::new(Access::User, "Reserve credits")
+                .says(
+                    "A hold keeps credits from being spent by others, and from lapsing, until it is captured, is \
+                     released, or ends by itself.",
+                )
+                .idempotency_key()
+                .takes::<Place>()
+                .answers::<Held>(StatusCode::CREATED, "The credits are reserved.")
+                .refuses(&[StatusCode::PAYMENT_REQUIRED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND]),
+        ),
+        Endpoint::post(
+            "/credits/holds/{holdId}/capture",
+            capture,
+            id(Description::new(Access::User, "Spend what is held"))
+                .says("Spends all that is held, or less with `credits`; the rest is free again.")
+                .idempotency_key()
+                .may_take::<Capture>()
+                .answers::<Ended>(StatusCode::OK, "The credits are spent.")
+                .refuses(&[StatusCode::PAYMENT_REQUIRED, StatusCode::NOT_FOUND]),
+        ),
+        Endpoint::post(
+            "/credits/holds/{holdId}/release",
+            release,
+            id(Description::new(Access::User, "Give back what is held"))
+                .idempotency_key()
+                .answers::<Ended>(StatusCode::OK, "The credits are free again.")
+                .refuses(&[StatusCode::NOT_FOUND]),
+        ),
+        Endpoint::get(
+            "/credits/holds/{holdId}",
+            find,
+            id(Description::new(Access::User, "Look at a hold"))
+                .answers::<Held>(StatusCode::OK, "The hold.")
+                .refuses(&[StatusCode::NOT_FOUND]),
+        ),
+    ]
 }
 
-/// POST /credits/holds
-fn place_route(api: &Shared) -> Route {
-    let path = warp::path!("credits" / "holds").and(warp::post()).and(call(api));
-    path.then(place).map(finish("/credits/holds")).boxed()
-}
-
-/// POST /credits/holds/:id/capture
-fn capture_route(api: &Shared) -> Route {
-    let path = warp::path!("credits" / "holds" / String / "capture").and(warp::post()).and(call(api));
-    path.then(capture).map(finish("/credits/holds/:id/capture")).boxed()
-}
-
-/// POST /credits/holds/:id/release
-fn release_route(api: &Shared) -> Route {
-    let path = warp::path!("credits" / "holds" / String / "release").and(warp::post()).and(call(api));
-    path.then(release).map(finish("/credits/holds/:id/release")).boxed()
-}
-
-/// GET /credits/holds/:id
-fn find_route(api: &Shared) -> Route {
-    let path = warp::path!("credits" / "holds" / String).and(warp::get()).and(call(api));
-    path.then(find).map(finish("/credits/holds/:id")).boxed()
-}
-
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = native::Place)]
 struct Place {
-    credits: Box<RawValue>,
+    /// How many; more than none.
+    credits: GivenAmount,
+    /// How long the hold lasts at the most; 900 unless given.
+    #[schema(minimum = 1, maximum = 604_800)]
     ttl_seconds: Option<u64>,
+    /// For people.
+    #[schema(max_length = 500)]
     description: Option<String>,
+    /// The organization whose credits are reserved, rather than the caller's own.
+    #[schema(value_type = Option<i64>)]
     org_id: Option<OrganizationId>,
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[schema(as = native::Capture)]
+struct Capture {
+    /// How many to spend; all that is held unless given.
+    credits: Option<GivenAmount>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::Hold)]
+struct Held {
+    #[schema(value_type = Uuid)]
+    hold_id: HoldId,
+    /// How many are, or were, reserved.
+    credits: Amount,
+    /// How many of them were spent.
+    captured: Amount,
+    #[schema(schema_with = state_schema)]
+    state: &'static str,
+    /// When it ends by itself.
+    expires_at: Moment,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::EndedHold)]
+struct Ended {
+    #[schema(value_type = Uuid)]
+    hold_id: HoldId,
+    #[schema(schema_with = state_schema)]
+    state: &'static str,
+    /// How many were spent.
+    captured: Amount,
+    /// The ledger's entry; null when nothing was spent.
+    #[schema(value_type = Option<Uuid>, required)]
+    transaction_id: Option<EntryId>,
+    /// What the wallet has left.
+    balance: Amount,
+}
+
+fn state_schema() -> Object {
+    one_of(HoldState::NAMES)
 }
 
 async fn place(api: Shared, call: Call) -> Result<Response, ApiError> {
@@ -89,16 +157,11 @@ async fn place(api: Shared, call: Call) -> Result<Response, ApiError> {
     once(&api, &call, user_scope(&principal), Keep::Answer, work).await
 }
 
-#[derive(Default, Deserialize)]
-struct Capture {
-    credits: Option<Box<RawValue>>,
-}
-
-async fn capture(id: String, api: Shared, call: Call) -> Result<Response, ApiError> {
+async fn capture(api: Shared, call: Call) -> Result<Response, ApiError> {
     let principal = caller(&api, &call).await?;
     let request: Capture = body::read_or_default(&call)?;
-    let spend = request.credits.as_deref().map(positive).transpose()?;
-    let hold = own(&api, &principal, &id).await?;
+    let spend = request.credits.as_ref().map(positive).transpose()?;
+    let hold = own(&api, &principal, call.path_parameter("holdId")).await?;
     let spend = spend.unwrap_or(hold.amount);
     if spend > hold.amount {
         let message = format!("credits must be at most what is held, {}", hold.amount);
@@ -108,14 +171,19 @@ async fn capture(id: String, api: Shared, call: Call) -> Result<Response, ApiErr
     once(&api, &call, user_scope(&principal), Keep::Answer, work).await
 }
 
-async fn release(id: String, api: Shared, call: Call) -> Result<Response, ApiError> {
+async fn release(api: Shared, call: Call) -> Result<Response, ApiError> {
     let principal = caller(&api, &call).await?;
-    let hold = own(&api, &principal, &id).await?;
+    let hold = own(&api, &principal, call.path_parameter("holdId")).await?;
     let work = end(Shared::clone(&api), principal.clone(), hold.id, Ending::Release);
     once(&api, &call, user_scope(&principal), Keep::Answer, work).await
 }
 
-async fn end(api: Shared, principal: Principal, id: HoldId, ending: Ending) -> Result<Answer, ApiError> {
+async fn end(
+    api: Shared,
+    principal: Principal,
+    id: HoldId,
+    ending: Ending,
+) -> Result<Answer<Ended>, ApiError> {
     let mut transaction = api.pool.begin().await?;
     let (hold, entry, balance) =
         holds::end(&mut transaction, api.clock.now(), &principal.user_id, id, ending).await?;
@@ -123,9 +191,9 @@ async fn end(api: Shared, principal: Principal, id: HoldId, ending: Ending) -> R
     Ok((StatusCode::OK, ended(&hold, entry, balance)))
 }
 
-async fn find(id: String, api: Shared, call: Call) -> Result<Response, ApiError> {
+async fn find(api: Shared, call: Call) -> Result<Response, ApiError> {
     let principal = caller(&api, &call).await?;
-    let hold = own(&api, &principal, &id).await?;
+    let hold = own(&api, &principal, call.path_parameter("holdId")).await?;
     Ok(answer(StatusCode::OK, &shown(&hold)))
 }
 
@@ -137,27 +205,22 @@ async fn own(api: &Shared, principal: &Principal, id: &str) -> Result<Hold, ApiE
     holds::find(&mut connection, &principal.user_id, id).await?.ok_or_else(none)
 }
 
-fn shown(hold: &Hold) -> Value {
-    json!({
-        "holdId": hold.id,
-        "credits": hold.amount.to_json(),
-        "captured": hold.captured.to_json(),
-        "state": hold.state.as_str(),
-        "expiresAt": moment(hold.expires_at),
-    })
+fn shown(hold: &Hold) -> Held {
+    Held {
+        hold_id: hold.id,
+        credits: Amount(hold.amount),
+        captured: Amount(hold.captured),
+        state: hold.state.as_str(),
+        expires_at: Moment(hold.expires_at),
+    }
 }
 
-fn ended(hold: &Hold, entry: Option<EntryId>, balance: Credits) -> Value {
-    json!({
-        "holdId": hold.id,
-        "state": hold.state.as_str(),
-        "captured": hold.captured.to_json(),
-        "transactionId": entry,
-        "balance": balance.to_json(),
-    })
-}
-
-/// A time as the native API writes it.
-pub(super) fn moment(at: Timestamp) -> Value {
-    json!(at.format(&Rfc3339).ok())
+fn ended(hold: &Hold, entry: Option<EntryId>, balance: Credits) -> Ended {
+    Ended {
+        hold_id: hold.id,
+        state: hold.state.as_str(),
+        captured: Amount(hold.captured),
+        transaction_id: entry,
+        balance: Amount(balance),
+    }
 }

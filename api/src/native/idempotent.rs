@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use common::domain::idempotency::{Caller, Claim, Claimed, Fingerprint, operations};
-use serde_json::Value;
+use serde::Serialize;
 use warp::http::StatusCode;
 
 use super::ApiError;
@@ -11,7 +11,7 @@ use crate::Shared;
 use crate::http::{Call, Response, answer};
 
 /// What a handler answers.
-pub(super) type Answer = (StatusCode, Value);
+pub(super) type Answer<Body> = (StatusCode, Body);
 
 /// Whether the answer may be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(super) fn key(call: &Call) -> Result<Option<&str>, ApiError> {
 
 /// Does the work, once for each key of the caller. Refusals are answers too and are kept; failures that may pass are
 /// not, so that the request can be sent again. The work goes on when the caller hangs up.
-pub(super) async fn once<Work>(
+pub(super) async fn once<Work, Body>(
     api: &Shared,
     call: &Call,
     scope: String,
@@ -44,7 +44,8 @@ pub(super) async fn once<Work>(
     work: Work,
 ) -> Result<Response, ApiError>
 where
-    Work: Future<Output = Result<Answer, ApiError>> + Send + 'static,
+    Work: Future<Output = Result<Answer<Body>, ApiError>> + Send + 'static,
+    Body: Serialize + Send + Sync + 'static,
 {
     let Some(key) = key(call)? else { return work.await.map(|(status, body)| answer(status, &body)) };
     let fingerprint = Fingerprint::of(call.method.as_str(), call.path.as_str(), &call.body);
@@ -86,21 +87,33 @@ async fn settle(
     api: &Shared,
     claimed: &Claimed,
     keep: Keep,
-    outcome: Result<Answer, ApiError>,
+    outcome: Result<Answer<impl Serialize>, ApiError>,
 ) -> Result<Response, ApiError> {
-    let (status, body) = match &outcome {
-        Ok((status, body)) => (*status, body.clone()),
-        Err(error) => error.shown(),
-    };
-    let recorded = if status.is_server_error() {
-        operations::abandon(&api.pool, claimed).await
-    } else {
-        let kept = (keep == Keep::Answer || !status.is_success()).then_some(&body);
-        operations::finish(&api.pool, claimed, status.as_u16(), kept).await
+    let recorded = match &outcome {
+        Ok((status, body)) => record(api, claimed, *status, (keep == Keep::Answer).then_some(body)).await,
+        Err(error) => {
+            let (status, body) = error.shown();
+            record(api, claimed, status, Some(&body)).await
+        }
     };
     if let Err(error) = recorded {
         // It is done: the caller is told so. Without its record a repetition within a minute is refused.
         tracing::warn!(%error, "the answer to an idempotent request was not recorded");
     }
     outcome.map(|(status, body)| answer(status, &body))
+}
+
+async fn record(
+    api: &Shared,
+    claimed: &Claimed,
+    status: StatusCode,
+    body: Option<&impl Serialize>,
+) -> anyhow::Result<()> {
+    if status.is_server_error() {
+        operations::abandon(&api.pool, claimed).await?;
+    } else {
+        let kept = body.map(serde_json::to_value).transpose()?;
+        operations::finish(&api.pool, claimed, status.as_u16(), kept.as_ref()).await?;
+    }
+    Ok(())
 }

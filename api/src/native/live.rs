@@ -7,12 +7,16 @@ use futures::stream::Stream;
 use futures::{SinkExt, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::http::{Method, StatusCode};
 use warp::ws::{Message, WebSocket, Ws};
 
 use super::{ApiError, caller};
 use crate::Shared;
 use crate::auth::Principal;
-use crate::http::{Call, Response, Route, call, finish, first_of};
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::{Call, Response, Route, call};
 use crate::realtime::{End, Subscription};
 use common::domain::identity::operations;
 
@@ -23,20 +27,37 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// Clients have nothing to say but pings and closing.
 const INCOMING_BYTES: usize = 4 * 1024;
 
-pub(super) fn routes(api: &Shared) -> Route {
-    first_of([socket_route(api, false), socket_route(api, true), events_route(api)])
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let socket = || {
+        Description::new(Access::User, "Live messages over a WebSocket")
+            .says(
+                "Each message is a JSON object with a `type`, such as `credits.added`, about a wallet that the caller \
+                 may see. The server pings; a client that does not answer is disconnected. Nothing that the client \
+                 sends is read.",
+            )
+            .answers_plainly(StatusCode::SWITCHING_PROTOCOLS, "The WebSocket is open.")
+            .refuses(&[StatusCode::BAD_REQUEST, StatusCode::FORBIDDEN])
+    };
+    vec![
+        Endpoint::special(Method::GET, "/ws", socket_route, socket()),
+        Endpoint::special(Method::GET, "/api/ws", socket_route, socket()),
+        Endpoint::get(
+            "/events",
+            events,
+            Description::new(Access::User, "Live messages as server-sent events")
+                .says(
+                    "The event's name is the message's `type`, its data the JSON object that `/ws` sends. Before it \
+                     ends the stream says why, in `stream.closed`.",
+                )
+                .answers_with(StatusCode::OK, "text/event-stream", "Events, as long as the client listens."),
+        ),
+    ]
 }
 
 /// GET /ws, GET /api/ws
-fn socket_route(api: &Shared, under_api: bool) -> Route {
-    let path = if under_api { warp::path!("api" / "ws").boxed() } else { warp::path!("ws").boxed() };
-    path.and(warp::ws()).and(call(api)).then(socket).map(finish("/ws")).boxed()
-}
-
-/// GET /events
-fn events_route(api: &Shared) -> Route {
-    let path = warp::path!("events").and(warp::get()).and(call(api));
-    path.then(events).map(finish("/events")).boxed()
+fn socket_route(api: &Shared, here: BoxedFilter<()>) -> Route {
+    let open = |ws, api, call| async move { socket(ws, api, call).await.unwrap_or_else(Response::from) };
+    here.and(warp::ws()).and(call(api)).then(open).boxed()
 }
 
 async fn socket(ws: Ws, api: Shared, call: Call) -> Result<Response, ApiError> {

@@ -3,7 +3,7 @@
 
 mod admin;
 mod catalog;
-pub(crate) mod consume;
+mod consume;
 mod error;
 mod health;
 mod holds;
@@ -18,21 +18,34 @@ pub(crate) use error::ApiError;
 
 use crate::Shared;
 use crate::auth::Principal;
-use crate::http::{Call, Failure, Response, Route, first_of};
+use crate::http::description::named_schema;
+use crate::http::endpoint::Endpoint;
+use crate::http::{Call, Failure, Response};
 use crate::routes::Surface;
 
 /// The native API owns every path that no other API owns.
-pub(crate) static SURFACE: Surface = Surface { owns: |_| true, routes, endpoints: Vec::new, render };
+pub(crate) static SURFACE: Surface = Surface {
+    name: "native",
+    about: "Purser's own API: administration, spending, holds, live events, health. Names are camelCase, times are \
+            RFC 3339, and every POST takes an `Idempotency-Key`. Errors are `{\"error\": {\"code\", \"message\"}}`: \
+            programs go by the code, the message is for people.",
+    owns: |_| true,
+    endpoints,
+    render,
+    error: named_schema::<error::ErrorBody>,
+};
 
-fn routes(api: &Shared) -> Route {
-    first_of([
-        holds::routes(api),
-        live::routes(api),
-        admin::routes(api),
-        catalog::routes(api),
-        health::routes(api),
-        pages::routes(),
-    ])
+fn endpoints() -> Vec<Endpoint> {
+    let parts = [
+        consume::endpoints(),
+        holds::endpoints(),
+        live::endpoints(),
+        admin::endpoints(),
+        catalog::endpoints(),
+        health::endpoints(),
+        pages::endpoints(),
+    ];
+    parts.into_iter().flatten().collect()
 }
 
 fn render(failure: Failure) -> Response {

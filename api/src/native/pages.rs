@@ -1,28 +1,33 @@
 //! The two pages to which a buyer returns from paying, for installations that have none of their own. They state
 //! nothing about the payment: that is for the webhook to say.
 
-use warp::Filter;
-use warp::http::header;
-use warp::http::{HeaderValue, StatusCode};
+use warp::http::{HeaderValue, StatusCode, header};
 
-use crate::http::{Response, Route, empty, first_of, named};
+use super::ApiError;
+use crate::Shared;
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::{Call, Response, empty};
 
-pub(super) fn routes() -> Route {
-    first_of([success_route(), cancel_route()])
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let described = |summary: &str| {
+        Description::new(Access::Public, summary)
+            .says("For installations that have no page of their own. It states nothing about the payment.")
+            .answers_with(StatusCode::OK, "text/html; charset=utf-8", "The page.")
+    };
+    vec![
+        Endpoint::get("/payment_success", success, described("Where buyers return to after paying")),
+        Endpoint::get("/payment_cancel", cancel, described("Where buyers return to without paying")),
+    ]
 }
 
-/// GET /payment_success
-fn success_route() -> Route {
-    let path = warp::path!("payment_success").and(warp::get());
+async fn success(_api: Shared, _call: Call) -> Result<Response, ApiError> {
     let text = "Thank you. Your credits are on their way and usually arrive within seconds.";
-    path.map(move || page("Payment received", text)).map(named("/payment_success")).boxed()
+    Ok(page("Payment received", text))
 }
 
-/// GET /payment_cancel
-fn cancel_route() -> Route {
-    let path = warp::path!("payment_cancel").and(warp::get());
-    let text = "Nothing was charged. You can close this page.";
-    path.map(move || page("Payment cancelled", text)).map(named("/payment_cancel")).boxed()
+async fn cancel(_api: Shared, _call: Call) -> Result<Response, ApiError> {
+    Ok(page("Payment cancelled", "Nothing was charged. You can close this page."))
 }
 
 /// A page of fixed text: nothing of the request is shown on it.

@@ -2,15 +2,22 @@
 //! the broker has the event on disk; without one the provider sends it again. The database is not involved, so
 //! webhooks are accepted while it is down.
 
+mod creem;
 mod stripe;
 
+use common::domain::payments::Provider;
 use common::group::{Group, GroupLimits};
 use common::jobs::{AnyJob, ProviderEvent, ReceiveEvents};
 use common::messaging::{PublishError, Publisher};
-use serde_json::json;
+use common::stripe::signature::SignatureError;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
 use warp::http::StatusCode;
 
-use crate::dialects::billing::failure as billing_error;
+use crate::Shared;
+use crate::dialects::billing::{BillingFailed, failure as billing_error};
+use crate::http::description::named_schema;
 use crate::http::{Failure, Response, answer};
 use crate::routes::Surface;
 
@@ -24,21 +31,105 @@ const MESSAGE_BYTES: usize = 256 * 1024;
 /// Messages on their way at once.
 const CONCURRENCY: usize = 3;
 
+const NAME: &str = "webhooks";
+const ABOUT: &str = "Where payment providers send their events. An event is acknowledged once it is kept; without an \
+                     acknowledgement the provider sends it again. Sending one twice changes nothing.";
+
 /// The paths at which webhooks arrive, each in the words of the API that it belongs to.
 pub(crate) static SURFACES: &[Surface] = &[
     Surface {
+        name: NAME,
+        about: ABOUT,
         owns: |path| path == stripe::TIMEPROOF_PATH,
-        routes: stripe::timeproof,
-        endpoints: Vec::new,
+        endpoints: stripe::timeproof,
         render: |failure: Failure| timeproof_error(failure.status(), failure.message()),
+        error: named_schema::<TimeproofError>,
     },
     Surface {
+        name: NAME,
+        about: ABOUT,
         owns: |path| path == stripe::BILLING_PATH,
-        routes: stripe::billing,
-        endpoints: Vec::new,
+        endpoints: stripe::billing,
         render: |failure: Failure| billing_error(failure.status(), failure.message()),
+        error: named_schema::<BillingFailed>,
+    },
+    Surface {
+        name: NAME,
+        about: ABOUT,
+        owns: |path| path == creem::PATH,
+        endpoints: creem::endpoints,
+        render: |failure: Failure| billing_error(failure.status(), failure.message()),
+        error: named_schema::<BillingFailed>,
     },
 ];
+
+/// The answer to a provider whose event is kept.
+#[derive(Serialize, ToSchema)]
+#[schema(as = webhooks::Received)]
+struct Received {
+    /// True.
+    received: bool,
+}
+
+/// Why an event is not acknowledged.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    #[error("the body is not a JSON object")]
+    NotJson,
+    #[error("the event cannot be kept now: send it again")]
+    Unavailable,
+}
+
+impl Refusal {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Signature(_) | Self::NotJson => StatusCode::BAD_REQUEST,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// For the metrics.
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Signature(_) => "bad_signature",
+            Self::NotJson => "not_json",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// Has the broker keep an event that was verified.
+async fn keep(api: &Shared, provider: Provider, body: &[u8]) -> Result<(), Refusal> {
+    let body: Box<RawValue> = serde_json::from_slice(body).map_err(|_| Refusal::NotJson)?;
+    if !body.get().starts_with('{') {
+        return Err(Refusal::NotJson);
+    }
+    // Refused before it waits in a group, so that an outage answers at once.
+    if !api.publisher.is_connected() {
+        return Err(Refusal::Unavailable);
+    }
+    let event = ProviderEvent { provider, received_at: api.clock.now(), body };
+    match api.intake.submit(event).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(Refusal::Unavailable),
+    }
+}
+
+/// Answers a provider, and counts.
+fn acknowledge(provider: Provider, kept: &Result<(), Refusal>, words: Words) -> Response {
+    let outcome = kept.as_ref().map_or_else(|refusal| refusal.outcome(), |()| "accepted");
+    metrics::counter!("purser_webhooks_total", "provider" => provider.as_str(), "outcome" => outcome)
+        .increment(1);
+    match kept {
+        Ok(()) => answer(StatusCode::OK, &Received { received: true }),
+        Err(refusal) => words(refusal.status(), &refusal.to_string()),
+    }
+}
+
+/// How one of the APIs words an error.
+type Words = fn(StatusCode, &str) -> Response;
 
 /// Starts the task through which events are published in groups.
 pub(crate) fn intake(publisher: Publisher) -> Group<ProviderEvent, Kept> {
@@ -75,16 +166,20 @@ fn into_messages(events: Vec<ProviderEvent>) -> Vec<Vec<ProviderEvent>> {
 }
 
 /// An error as the TimeProof API words it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = webhooks::TimeproofError)]
+struct TimeproofError<'a> {
+    error: &'a str,
+}
+
 fn timeproof_error(status: StatusCode, message: &str) -> Response {
-    answer(status, &json!({ "error": message }))
+    answer(status, &TimeproofError { error: message })
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use common::domain::payments::Provider;
-    use serde_json::value::RawValue;
 
     #[test]
     fn large_events_do_not_pile_up_in_one_message() {

@@ -15,11 +15,11 @@ const SIGNATURES_MAX: usize = 16;
 /// Why a webhook is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// There is no `Stripe-Signature` header.
-    #[error("the Stripe-Signature header is missing")]
+    /// There is no signature header.
+    #[error("the signature header is missing")]
     Missing,
     /// The header has no time or no `v1` signature, or cannot be read.
-    #[error("the Stripe-Signature header cannot be read")]
+    #[error("the signature header cannot be read")]
     Malformed,
     /// The signature's time is too far from ours.
     #[error("the signature is too old, or from the future")]

@@ -1,6 +1,7 @@
 //! The Billing API's errors: a status, a code in capitals, and a message.
 
 use common::database;
+use common::domain::coupons::Unacceptable;
 use warp::http::{HeaderValue, StatusCode, header};
 
 use super::envelope::Failed;
@@ -38,6 +39,19 @@ impl BillingError {
 
     pub(super) fn conflict(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code, message)
+    }
+
+    /// A coupon that is not accepted.
+    pub(super) fn unacceptable(reason: Unacceptable) -> Self {
+        let code = match reason {
+            Unacceptable::Unknown => "COUPON_UNKNOWN",
+            Unacceptable::Expired => "COUPON_EXPIRED",
+            Unacceptable::Exhausted => "COUPON_USED_UP",
+            Unacceptable::UsedByBuyer => "COUPON_ALREADY_USED",
+            Unacceptable::OtherTarget => "COUPON_NOT_APPLICABLE",
+            Unacceptable::OtherCurrency => "COUPON_OTHER_CURRENCY",
+        };
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, reason.to_string())
     }
 
     /// Trying again later may succeed.
@@ -127,6 +141,7 @@ impl From<NotOrdered> for BillingError {
         let message = error.to_string();
         match error {
             NotOrdered::BadKey => Self::invalid(message),
+            NotOrdered::Coupon(reason) => Self::unacceptable(reason),
             NotOrdered::InProgress => Self::conflict("IDEMPOTENCY_KEY_IN_USE", message),
             NotOrdered::OtherRequest => Self::conflict("IDEMPOTENCY_KEY_REUSED", message),
             NotOrdered::Internal(cause) => Self::internal(cause),

@@ -10,17 +10,28 @@ mod page;
 
 use common::ids::UserId;
 
+pub(crate) use envelope::Failed as BillingFailed;
 pub(crate) use error::{failure, render};
 
 use crate::Shared;
 use crate::auth::Principal;
+use crate::http::Call;
+use crate::http::description::named_schema;
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, first_of};
 use crate::routes::{Surface, is_under};
+use envelope::Failed;
 use error::BillingError;
 
 /// The paths of the Billing API, except those where webhooks arrive.
-pub(super) const SURFACE: Surface = Surface { owns, routes: |_| first_of([]), endpoints, render };
+pub(super) const SURFACE: Surface = Surface {
+    name: "billing",
+    about: "Balance and history, orders, daily check-in, plans, payment sessions and their administration. Answers \
+            are `{\"success\": true, \"data\": …}` or `{\"success\": false, \"error\": {\"code\", \"message\"}}`.",
+    owns,
+    endpoints,
+    render,
+    error: named_schema::<Failed>,
+};
 
 const PREFIXES: [&str; 9] = [
     "/credits/balance",

@@ -1,7 +1,8 @@
 //! Samsar's errors: a status and `{"message"}`.
 
 use common::database;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 use warp::http::{HeaderValue, StatusCode, header};
 
 use crate::auth::AuthError;
@@ -40,14 +41,22 @@ impl SamsarError {
     }
 }
 
+/// What callers get.
+#[derive(Serialize, ToSchema)]
+#[schema(as = samsar::Error)]
+pub(super) struct ErrorBody<'a> {
+    /// For people.
+    message: &'a str,
+}
+
 /// What the server itself finds wrong.
 pub(super) fn render(failure: Failure) -> Response {
-    answer(failure.status(), &json!({ "message": failure.message() }))
+    answer(failure.status(), &ErrorBody { message: failure.message() })
 }
 
 impl From<SamsarError> for Response {
     fn from(error: SamsarError) -> Self {
-        let mut response = answer(error.status, &json!({ "message": error.message }));
+        let mut response = answer(error.status, &ErrorBody { message: &error.message });
         if error.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }

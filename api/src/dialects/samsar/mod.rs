@@ -10,12 +10,17 @@ mod routes;
 mod status;
 mod types;
 
+use crate::http::description::named_schema;
 use crate::routes::{Surface, is_under};
 
 /// Everything under `/v1` and `/v2`.
 pub(super) const SURFACE: Surface = Surface {
+    name: "samsar",
+    about: "Samsar's credits API, each path under `/v1` and `/v2`. One credit costs one US cent. Bodies may be wrapped \
+            in `input`. Errors are `{\"message\"}`. Beyond Samsar: a payment page that takes long is answered with 202 \
+            and a `paymentId` to poll, and an `Idempotency-Key` makes a repeated recharge the same order.",
     owns: |path| is_under(path, "/v1") || is_under(path, "/v2"),
-    routes: routes::all,
-    endpoints: Vec::new,
+    endpoints: routes::endpoints,
     render: error::render,
+    error: named_schema::<error::ErrorBody>,
 };

@@ -2,12 +2,11 @@
 
 use common::domain::payments::{Dialect, Item, Kind, Mode, NewOrder, Payment, Provider};
 use common::money::{Credits, Currency, Money};
-use serde_json::json;
 use warp::http::{HeaderValue, StatusCode, header};
 
 use super::error::SamsarError;
 use super::routes::caller;
-use super::types::{self, Fields};
+use super::types::{self, Fields, RechargeBody};
 use crate::Shared;
 use crate::auth::Principal;
 use crate::checkout::{self, Ordered, PAYABLE};
@@ -94,12 +93,12 @@ fn refused(status: u16, message: String) -> SamsarError {
 /// The order is taken; its page is not open yet.
 fn accepted(payment: &Payment) -> Response {
     let endpoint = format!("/v1/payment_status?paymentId={}", payment.id);
-    let mut body = types::recharge(payment, None, None);
-    if let Some(body) = body.as_object_mut() {
-        body.insert("status".to_owned(), json!("pending"));
-        body.insert("paymentId".to_owned(), json!(payment.id));
-        body.insert("paymentStatusEndpoint".to_owned(), json!(endpoint));
-    }
+    let body = RechargeBody {
+        status: Some("pending"),
+        payment_id: Some(payment.id),
+        payment_status_endpoint: &endpoint,
+        ..types::recharge(payment, None, None)
+    };
     let mut response = answer(StatusCode::ACCEPTED, &body);
     if let Ok(location) = HeaderValue::from_str(&endpoint) {
         response.headers_mut().insert(header::LOCATION, location);

@@ -1,48 +1,61 @@
-//! Samsar's routes, each under `/v1` and `/v2`.
+//! Samsar's endpoints, each under `/v1` and `/v2`.
 
 use common::domain::ledger::operations::balance;
 use common::domain::payments::store::last_top_up;
-use serde_json::json;
-use warp::Filter;
-use warp::filters::BoxedFilter;
 use warp::http::{HeaderValue, StatusCode};
 
 use super::error::SamsarError;
-use super::{recharge, status, types};
+use super::types::{
+    CreditsBody, PaymentStatus, RechargeBody, RechargeFields, StatusFields, last_top_up as shown,
+};
+use super::{recharge, status};
 use crate::Shared;
 use crate::auth::Principal;
-use crate::http::{Call, Response, Route, answer, call, finish, first_of};
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::values::Amount;
+use crate::http::{Call, Response, answer};
 
-pub(super) fn all(api: &Shared) -> Route {
-    first_of([
-        credits_route(api),
-        recharge_route(api),
-        status_route(api, warp::get().boxed()),
-        status_route(api, warp::post().boxed()),
-    ])
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let v1 = under("/v1/credits", "/v1/credits/recharge", "/v1/payment_status");
+    let v2 = under("/v2/credits", "/v2/credits/recharge", "/v2/payment_status");
+    v1.into_iter().chain(v2).collect()
 }
 
-/// `/v1` or `/v2`.
-fn version() -> BoxedFilter<()> {
-    warp::path("v1").or(warp::path("v2")).unify().boxed()
-}
-
-/// GET /v1/credits
-fn credits_route(api: &Shared) -> Route {
-    let path = version().and(warp::path!("credits")).and(warp::get()).and(call(api));
-    path.then(credits).map(finish("/v1/credits")).boxed()
-}
-
-/// POST /v1/credits/recharge
-fn recharge_route(api: &Shared) -> Route {
-    let path = version().and(warp::path!("credits" / "recharge")).and(warp::post()).and(call(api));
-    path.then(recharge::recharge).map(finish("/v1/credits/recharge")).boxed()
-}
-
-/// GET and POST /v1/payment_status
-fn status_route(api: &Shared, method: BoxedFilter<()>) -> Route {
-    let path = version().and(warp::path!("payment_status")).and(method).and(call(api));
-    path.then(status::payment_status).map(finish("/v1/payment_status")).boxed()
+fn under(
+    credits_path: &'static str,
+    recharge_path: &'static str,
+    status_path: &'static str,
+) -> [Endpoint; 4] {
+    let credits_description = Description::new(Access::User, "The balance and the last top-up")
+        .answers::<CreditsBody>(StatusCode::OK, "The balance, also in the header `X-Credits-Remaining`.");
+    let recharge_description = Description::new(Access::User, "Buy credits")
+        .says(
+            "Answers the address of a payment page. When the page takes long, or with `Prefer: respond-async`, the \
+             answer is 202 and the order is polled at `paymentStatusEndpoint`.",
+        )
+        .idempotency_key()
+        .header::<String>("Prefer", "`respond-async` asks not to wait for the page.")
+        .takes::<RechargeFields>()
+        .answers::<RechargeBody>(StatusCode::OK, "The page is open.")
+        .answers::<RechargeBody>(StatusCode::ACCEPTED, "The order is taken; its page will be open soon.")
+        .refuses(&[StatusCode::PAYMENT_REQUIRED, StatusCode::NOT_FOUND, StatusCode::UNPROCESSABLE_ENTITY]);
+    let query = || {
+        Description::new(Access::User, "How a payment stands")
+            .says("One of the ids is needed; other spellings of their names are understood as well.")
+            .query::<String>("checkoutSessionId", "The session that the recharge answered.")
+            .query::<String>("paymentIntentId", "The payment.")
+            .query::<String>("setupIntentId", "The saving of a card.")
+            .query::<String>("paymentId", "The order that the recharge answered with 202.")
+            .answers::<PaymentStatus>(StatusCode::OK, "How it stands.")
+            .refuses(&[StatusCode::BAD_REQUEST, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND])
+    };
+    [
+        Endpoint::get(credits_path, credits, credits_description),
+        Endpoint::post(recharge_path, recharge::recharge, recharge_description),
+        Endpoint::get(status_path, status::payment_status, query()),
+        Endpoint::post(status_path, status::payment_status, query().may_take::<StatusFields>()),
+    ]
 }
 
 /// The user who calls.
@@ -55,13 +68,8 @@ async fn credits(api: Shared, call: Call) -> Result<Response, SamsarError> {
     let mut connection = api.pool.acquire().await?;
     let remaining = balance(&mut connection, api.clock.now(), principal.wallet_id).await?;
     let last = last_top_up(&mut connection, principal.wallet_id).await?;
-    let mut response = answer(
-        StatusCode::OK,
-        &json!({
-            "remainingCredits": remaining.to_json(),
-            "lastTopUp": last.as_ref().map(types::last_top_up),
-        }),
-    );
+    let body = CreditsBody { remaining_credits: Amount(remaining), last_top_up: last.as_ref().map(shown) };
+    let mut response = answer(StatusCode::OK, &body);
     if let Ok(value) = HeaderValue::from_str(&remaining.to_string()) {
         response.headers_mut().insert("x-credits-remaining", value);
     }

@@ -5,13 +5,12 @@ use common::domain::payments::operations::take_check;
 use common::domain::payments::store::{customer, payment_by_id, payment_by_provider_id};
 use common::domain::payments::{Payment, Provider};
 use common::jobs::{AnyJob, VerifyPayment};
-use serde_json::{Value, json};
 use sqlx::PgConnection;
 use warp::http::StatusCode;
 
 use super::error::SamsarError;
 use super::routes::caller;
-use super::types::{self, Fields};
+use super::types::{self, Fields, PaymentStatus};
 use crate::Shared;
 use crate::http::{Call, Response, answer};
 
@@ -124,18 +123,15 @@ impl Asked {
         SamsarError::new(StatusCode::NOT_FOUND, message)
     }
 
-    fn describe(&self, payment: &Payment) -> Value {
+    fn describe<'a>(&self, payment: &'a Payment) -> PaymentStatus<'a> {
         match self {
             Self::Session(_) | Self::SetupIntent(_) => types::session_status(payment),
             Self::PaymentIntent(_) => types::intent_status(payment),
-            Self::Payment(_) => {
-                let mut body = types::session_status(payment);
-                if let Some(body) = body.as_object_mut() {
-                    body.insert("paymentId".to_owned(), json!(payment.id));
-                    body.insert("url".to_owned(), json!(payment.checkout_url));
-                }
-                body
-            }
+            Self::Payment(_) => PaymentStatus {
+                payment_id: Some(payment.id),
+                url: Some(payment.checkout_url.as_deref()),
+                ..types::session_status(payment)
+            },
         }
     }
 }

@@ -1,17 +1,24 @@
 //! What travels: bodies as Samsar's clients send them, and its answers.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use common::clock::Timestamp;
 use common::domain::payments::{Mode, Payment, State};
+use common::ids::PaymentId;
 use common::money::{AmountError, parse_scaled};
+use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 use time::macros::format_description;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::error::SamsarError;
 use crate::http::Call;
 use crate::http::json::{self as body, Unreadable};
+use crate::http::values::{Amount, Moment, one_of};
 
 /// The fields of a request body, perhaps wrapped in `input`. What is no object has no fields.
 #[derive(Debug, Default)]
@@ -67,35 +74,198 @@ fn object(raw: &RawValue) -> HashMap<String, Box<RawValue>> {
     serde_json::from_str(raw.get()).unwrap_or_default()
 }
 
-/// The body of `GET /v1/credits`: `lastTopUp`. What is not known is left out, but for `receiptUrl`.
-pub(super) fn last_top_up(payment: &Payment) -> Value {
-    json!({
-        "id": payment.id.short_hex(),
-        "amountPaidCents": payment.amount.minor,
-        "currency": payment.amount.currency.upper(),
-        "paymentType": payment.kind.as_str(),
-        "paymentStatus": payment.payment_status.as_deref().unwrap_or("paid"),
-        "billingReason": payment.kind.as_str(),
-        "creditsApplied": payment.credits.to_json(),
-        "paymentDate": moment(payment.completed_at.unwrap_or(payment.created_at)),
-        "receiptUrl": payment.receipt_url,
-        "receiptAvailable": payment.receipt_url.is_some(),
-        "productSummary": payment.summary,
-    })
+/// What `POST /v1/credits/recharge` takes: the number of credits, a positive whole number, under one of three names.
+#[derive(ToSchema)]
+#[schema(as = samsar::RechargeFields)]
+#[allow(dead_code, reason = "it describes what `Fields` reads")]
+pub(super) struct RechargeFields {
+    credits: Option<WholeNumber>,
+    credits_to_recharge: Option<WholeNumber>,
+    #[schema(rename = "creditsToRecharge")]
+    credits_to_recharge_too: Option<WholeNumber>,
+    /// All fields may be wrapped in this one.
+    #[schema(value_type = Option<Object>)]
+    input: Option<Value>,
+}
+
+/// What `POST /v1/payment_status` takes: the id of a payment, unless the query has it.
+#[derive(ToSchema)]
+#[schema(as = samsar::StatusFields, rename_all = "camelCase")]
+#[allow(dead_code, reason = "it describes what `Fields` reads")]
+pub(super) struct StatusFields {
+    checkout_session_id: Option<String>,
+    payment_intent_id: Option<String>,
+    setup_intent_id: Option<String>,
+    payment_id: Option<String>,
+    /// All fields may be wrapped in this one.
+    #[schema(value_type = Option<Object>)]
+    input: Option<Value>,
+}
+
+/// A whole number, perhaps in quotes.
+struct WholeNumber;
+
+impl PartialSchema for WholeNumber {
+    fn schema() -> RefOr<Schema> {
+        let types = SchemaType::from_iter([Type::Integer, Type::String]);
+        RefOr::T(ObjectBuilder::new().schema_type(types).build().into())
+    }
+}
+
+impl ToSchema for WholeNumber {
+    fn name() -> Cow<'static, str> {
+        "samsar.WholeNumber".into()
+    }
+}
+
+/// The body of `GET /v1/credits`.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = samsar::Credits)]
+pub(super) struct CreditsBody<'a> {
+    pub(super) remaining_credits: Amount,
+    /// Null before the first.
+    #[schema(required)]
+    pub(super) last_top_up: Option<TopUp<'a>>,
+}
+
+/// A payment that added credits.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = samsar::TopUp)]
+pub(super) struct TopUp<'a> {
+    id: String,
+    amount_paid_cents: i64,
+    /// An ISO 4217 code in upper case.
+    currency: String,
+    payment_type: &'static str,
+    payment_status: &'a str,
+    billing_reason: &'static str,
+    credits_applied: Amount,
+    #[schema(value_type = Option<Moment>, required)]
+    payment_date: Option<String>,
+    #[schema(required)]
+    receipt_url: Option<&'a str>,
+    receipt_available: bool,
+    product_summary: &'a str,
+}
+
+/// The body of `POST /v1/credits/recharge`. The page's fields are null until it is open.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = samsar::Recharge)]
+pub(super) struct RechargeBody<'a> {
+    /// The payment page.
+    #[schema(required)]
+    pub(super) url: Option<&'a str>,
+    #[schema(required)]
+    pub(super) checkout_session_id: Option<&'a str>,
+    #[schema(required)]
+    pub(super) payment_intent_id: Option<&'a str>,
+    /// Where to ask how the payment stands.
+    pub(super) payment_status_endpoint: &'a str,
+    pub(super) credits: Amount,
+    #[schema(value_type = Amount)]
+    pub(super) amount_usd: Value,
+    pub(super) amount_cents: i64,
+    /// An ISO 4217 code in upper case.
+    pub(super) currency: String,
+    /// With 202: `pending`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(super) status: Option<&'static str>,
+    /// With 202: the order, to ask how it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Uuid>, nullable = false)]
+    pub(super) payment_id: Option<PaymentId>,
+}
+
+/// The body of `payment_status`. Asked by a PaymentIntent it says nothing of sessions and saved cards.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = samsar::PaymentStatus)]
+pub(super) struct PaymentStatus<'a> {
+    #[schema(schema_with = status_schema)]
+    pub(super) status: &'static str,
+    #[schema(schema_with = mode_schema)]
+    pub(super) mode: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(super) checkout_session_id: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(super) session_status: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(super) payment_status: Option<Option<&'a str>>,
+    #[schema(required)]
+    pub(super) payment_intent_id: Option<&'a str>,
+    #[schema(required)]
+    pub(super) payment_intent_status: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(super) setup_intent_id: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(super) setup_intent_status: Option<Option<&'a str>>,
+    #[schema(required)]
+    pub(super) amount_cents: Option<i64>,
+    /// An ISO 4217 code in lower case.
+    #[schema(required)]
+    pub(super) currency: Option<&'a str>,
+    /// Asked by `paymentId`: the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Uuid>, nullable = false)]
+    pub(super) payment_id: Option<PaymentId>,
+    /// Asked by `paymentId`: the payment page, once it is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(super) url: Option<Option<&'a str>>,
+}
+
+fn status_schema() -> Object {
+    one_of(&["pending", "succeeded", "failed"])
+}
+
+fn mode_schema() -> Object {
+    one_of(Mode::NAMES)
+}
+
+/// The last top-up of `GET /v1/credits`. What is not known is left out, but for `receiptUrl`.
+pub(super) fn last_top_up(payment: &Payment) -> TopUp<'_> {
+    TopUp {
+        id: payment.id.short_hex(),
+        amount_paid_cents: payment.amount.minor,
+        currency: payment.amount.currency.upper(),
+        payment_type: payment.kind.as_str(),
+        payment_status: payment.payment_status.as_deref().unwrap_or("paid"),
+        billing_reason: payment.kind.as_str(),
+        credits_applied: Amount(payment.credits),
+        payment_date: moment(payment.completed_at.unwrap_or(payment.created_at)),
+        receipt_url: payment.receipt_url.as_deref(),
+        receipt_available: payment.receipt_url.is_some(),
+        product_summary: &payment.summary,
+    }
 }
 
 /// The body of `POST /v1/credits/recharge`; the page's fields are null until it is open.
-pub(super) fn recharge(payment: &Payment, session: Option<&str>, url: Option<&str>) -> Value {
-    json!({
-        "url": url,
-        "checkoutSessionId": session,
-        "paymentIntentId": payment.provider_payment,
-        "paymentStatusEndpoint": "/v1/payment_status",
-        "credits": payment.credits.to_json(),
-        "amountUsd": dollars(payment.amount.minor),
-        "amountCents": payment.amount.minor,
-        "currency": payment.amount.currency.upper(),
-    })
+pub(super) fn recharge<'a>(
+    payment: &'a Payment,
+    session: Option<&'a str>,
+    url: Option<&'a str>,
+) -> RechargeBody<'a> {
+    RechargeBody {
+        url,
+        checkout_session_id: session,
+        payment_intent_id: payment.provider_payment.as_deref(),
+        payment_status_endpoint: "/v1/payment_status",
+        credits: Amount(payment.credits),
+        amount_usd: dollars(payment.amount.minor),
+        amount_cents: payment.amount.minor,
+        currency: payment.amount.currency.upper(),
+        status: None,
+        payment_id: None,
+    }
 }
 
 /// How a payment stands, in Samsar's words.
@@ -114,34 +284,39 @@ fn status(payment: &Payment) -> &'static str {
     }
 }
 
-/// The body of `payment_status` for a session. All fields are present.
-pub(super) fn session_status(payment: &Payment) -> Value {
+/// The body of `payment_status` for a session.
+pub(super) fn session_status(payment: &Payment) -> PaymentStatus<'_> {
     let charges = payment.mode != Mode::Setup;
-    json!({
-        "status": status(payment),
-        "mode": payment.mode.as_str(),
-        "checkoutSessionId": payment.provider_session,
-        "sessionStatus": payment.session_status,
-        "paymentStatus": payment.payment_status,
-        "paymentIntentId": payment.provider_payment,
-        "paymentIntentStatus": payment.payment_intent_status,
-        "setupIntentId": null,
-        "setupIntentStatus": null,
-        "amountCents": charges.then_some(payment.amount.minor),
-        "currency": charges.then(|| payment.amount.currency.as_str()),
-    })
+    PaymentStatus {
+        mode: payment.mode.as_str(),
+        checkout_session_id: Some(payment.provider_session.as_deref()),
+        session_status: Some(payment.session_status.as_deref()),
+        payment_status: Some(payment.payment_status.as_deref()),
+        setup_intent_id: Some(None),
+        setup_intent_status: Some(None),
+        amount_cents: charges.then_some(payment.amount.minor),
+        currency: charges.then(|| payment.amount.currency.as_str()),
+        ..intent_status(payment)
+    }
 }
 
 /// The body of `payment_status` for a PaymentIntent.
-pub(super) fn intent_status(payment: &Payment) -> Value {
-    json!({
-        "status": status(payment),
-        "mode": "payment",
-        "paymentIntentId": payment.provider_payment,
-        "paymentIntentStatus": payment.payment_intent_status,
-        "amountCents": payment.amount.minor,
-        "currency": payment.amount.currency.as_str(),
-    })
+pub(super) fn intent_status(payment: &Payment) -> PaymentStatus<'_> {
+    PaymentStatus {
+        status: status(payment),
+        mode: Mode::Payment.as_str(),
+        checkout_session_id: None,
+        session_status: None,
+        payment_status: None,
+        payment_intent_id: payment.provider_payment.as_deref(),
+        payment_intent_status: payment.payment_intent_status.as_deref(),
+        setup_intent_id: None,
+        setup_intent_status: None,
+        amount_cents: Some(payment.amount.minor),
+        currency: Some(payment.amount.currency.as_str()),
+        payment_id: None,
+        url: None,
+    }
 }
 
 /// Cents as dollars, exactly: 25, 25.5, 0.99.

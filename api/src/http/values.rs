@@ -1,0 +1,122 @@
+//! Values that bodies of several APIs have in common, with their schemas: amounts of credits, times, closed sets of
+//! names.
+
+use std::borrow::Cow;
+
+use common::clock::Timestamp;
+use common::money::{AmountError, Credits};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+use time::format_description::well_known::Rfc3339;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::json;
+
+/// Credits in an answer: a JSON number such as `2500` or `0.25`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Amount(pub Credits);
+
+impl Serialize for Amount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.to_json().serialize(serializer)
+    }
+}
+
+impl PartialSchema for Amount {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(SchemaType::new(Type::Number));
+        RefOr::T(number.description(Some("Credits, with at most six decimals.")).build().into())
+    }
+}
+
+impl ToSchema for Amount {
+    fn name() -> Cow<'static, str> {
+        "Credits".into()
+    }
+}
+
+/// Credits in a request, as they were written.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub struct GivenAmount(Box<RawValue>);
+
+impl GivenAmount {
+    /// The exact amount that the number stands for.
+    ///
+    /// # Errors
+    /// [`AmountError`] when it is no number, also when it is a number in quotes, or has more than six decimals.
+    pub fn credits(&self) -> Result<Credits, AmountError> {
+        json::credits(&self.0)
+    }
+}
+
+impl PartialSchema for GivenAmount {
+    fn schema() -> RefOr<Schema> {
+        Amount::schema()
+    }
+}
+
+impl ToSchema for GivenAmount {
+    fn name() -> Cow<'static, str> {
+        Amount::name()
+    }
+}
+
+/// A time, as RFC 3339 writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment(pub Timestamp);
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.format(&Rfc3339).ok().serialize(serializer)
+    }
+}
+
+impl PartialSchema for Moment {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(SchemaType::new(Type::String));
+        let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+        RefOr::T(text.format(Some(format)).description(Some("A time, as RFC 3339 writes it.")).build().into())
+    }
+}
+
+impl ToSchema for Moment {
+    fn name() -> Cow<'static, str> {
+        "Time".into()
+    }
+}
+
+/// The schema of an id in a path. It is read as text: one of another form is an id of nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Id;
+
+impl PartialSchema for Id {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(SchemaType::new(Type::String));
+        RefOr::T(text.format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid))).build().into())
+    }
+}
+
+/// The schema of a closed set of names.
+pub fn one_of(names: &[&'static str]) -> Object {
+    let text = ObjectBuilder::new().schema_type(SchemaType::new(Type::String));
+    text.enum_values(Some(names.iter().copied())).build()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn amounts_and_times_are_written_as_ever() {
+        for (millionths, text) in [(2_500_000_000, "2500"), (250_000, "0.25"), (-1, "-1e-6"), (0, "0")] {
+            let amount = Amount(Credits::from_millionths(millionths));
+            assert_eq!(serde_json::to_string(&amount).unwrap(), text);
+        }
+        let at = Moment(time::macros::datetime!(2026-11-21 08:00:00.5 UTC));
+        assert_eq!(serde_json::to_string(&at).unwrap(), r#""2026-11-21T08:00:00.5Z""#);
+    }
+}
