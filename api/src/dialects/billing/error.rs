@@ -41,6 +41,12 @@ impl BillingError {
         Self::new(StatusCode::CONFLICT, code, message)
     }
 
+    /// An address that buyers may not be sent to.
+    pub(super) fn url_not_allowed(field: &str) -> Self {
+        let message = format!("{field} is not on an allowed site.");
+        Self::new(StatusCode::BAD_REQUEST, "URL_NOT_ALLOWED", message)
+    }
+
     /// A coupon that is not accepted.
     pub(super) fn unacceptable(reason: Unacceptable) -> Self {
         let code = match reason {

@@ -3,10 +3,14 @@
 //! Any credential is accepted where it has its session cookie; what its gateway would have told the services behind
 //! it (`X-User-Id`, `X-User-Role`, `X-App-Key`) is ignored. Balances are whole credits, rounded down.
 
+mod coupons;
 mod credits;
 mod envelope;
 mod error;
 mod page;
+mod payment;
+mod plans;
+mod subscription;
 
 use common::ids::UserId;
 
@@ -50,7 +54,16 @@ fn owns(path: &str) -> bool {
 }
 
 fn endpoints() -> Vec<Endpoint> {
-    [credits::endpoints()].into_iter().flatten().collect()
+    [
+        credits::endpoints(),
+        plans::endpoints(),
+        coupons::endpoints(),
+        payment::endpoints(),
+        subscription::endpoints(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The user who calls.

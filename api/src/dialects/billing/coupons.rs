@@ -1,0 +1,199 @@
+//! The administration of coupons. They are used when a payment session is created.
+
+use common::domain::coupons::{Benefit, Coupon, CouponError, operations, rules};
+use common::ids::CouponId;
+use common::money::{Currency, parse_scaled};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use utoipa::ToSchema;
+use warp::http::StatusCode;
+
+use super::admin;
+use super::envelope::{List, Moment, Success, success};
+use super::error::BillingError;
+use super::page::{Page, paged};
+use crate::Shared;
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::values::Amount;
+use crate::http::{Call, Response, json as body};
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get(
+            "/admin/billing/coupons",
+            list,
+            paged(Description::new(Access::Admin, "All coupons, newest first"))
+                .answers::<Success<List<Shown>>>(StatusCode::OK, "The coupons."),
+        ),
+        Endpoint::post(
+            "/admin/billing/coupons",
+            create,
+            Description::new(Access::Admin, "Add a coupon")
+                .takes::<Written>()
+                .answers::<Success<Shown>>(StatusCode::CREATED, "The coupon.")
+                .refuses(&[StatusCode::CONFLICT]),
+        ),
+    ]
+}
+
+/// What a coupon does.
+#[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = billing::CouponKind)]
+enum Kind {
+    /// `value` per cent off the price.
+    Percent,
+    /// `value` off the price, in the smallest unit of `currency`.
+    Amount,
+    /// `value` credits on top.
+    BonusCredits,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = billing::NewCoupon)]
+struct Written {
+    /// What the buyer types; small letters count as capital ones.
+    code: String,
+    kind: Kind,
+    /// Positive: per cent, smallest units, or credits.
+    #[schema(value_type = Amount)]
+    value: Box<RawValue>,
+    /// For `amount`: an ISO 4217 code.
+    #[schema(value_type = Option<String>, min_length = 3, max_length = 3)]
+    currency: Option<Currency>,
+    /// How many orders may use it; no limit unless given.
+    max_redemptions: Option<i64>,
+    /// How many orders of one user may use it; no limit unless given.
+    max_per_user: Option<i64>,
+    /// From when on it is not accepted.
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
+    /// The plans that it is good for; everything, if neither plans nor packs are named.
+    #[serde(default)]
+    plan_ids: Vec<String>,
+    /// The packs that it is good for.
+    #[serde(default)]
+    pack_ids: Vec<String>,
+    /// Whether it is accepted; yes unless given.
+    is_active: Option<bool>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = billing::Coupon)]
+struct Shown {
+    id: String,
+    code: String,
+    kind: Kind,
+    /// Per cent, smallest units, or credits.
+    value: Amount,
+    /// For `amount`: an ISO 4217 code in lower case.
+    #[schema(required)]
+    currency: Option<String>,
+    #[schema(required)]
+    max_redemptions: Option<i64>,
+    #[schema(required)]
+    max_per_user: Option<i64>,
+    /// Orders that use it and have not ended unpaid.
+    redemptions: i64,
+    #[schema(required)]
+    expires_at: Option<Moment>,
+    plan_ids: Vec<String>,
+    pack_ids: Vec<String>,
+    is_active: bool,
+    created_at: Moment,
+}
+
+impl TryFrom<Coupon> for Shown {
+    type Error = BillingError;
+
+    fn try_from(coupon: Coupon) -> Result<Self, Self::Error> {
+        let whole = |value| common::money::Credits::from_whole(value).map_err(BillingError::internal);
+        let (kind, value, currency) = match coupon.benefit {
+            Benefit::Percent(percent) => (Kind::Percent, whole(percent)?, None),
+            Benefit::Amount(minor, currency) => (Kind::Amount, whole(minor)?, Some(currency)),
+            Benefit::BonusCredits(credits) => (Kind::BonusCredits, credits, None),
+        };
+        Ok(Self {
+            id: coupon.id.to_string(),
+            code: coupon.code,
+            kind,
+            value: Amount(value),
+            currency: currency.map(|currency| currency.as_str().to_owned()),
+            max_redemptions: coupon.max_redemptions,
+            max_per_user: coupon.max_per_user,
+            redemptions: coupon.redemptions,
+            expires_at: coupon.expires_at.map(Moment),
+            plan_ids: coupon.plan_ids,
+            pack_ids: coupon.pack_ids,
+            is_active: coupon.is_active,
+            created_at: Moment(coupon.created_at),
+        })
+    }
+}
+
+impl Written {
+    fn coupon(self, now: OffsetDateTime) -> Result<Coupon, BillingError> {
+        let whole = || {
+            parse_scaled(self.value.get(), 0)
+                .map_err(|_| BillingError::invalid("value must be a whole number"))
+        };
+        let benefit = match (self.kind, self.currency) {
+            (Kind::Percent, None) => Benefit::Percent(whole()?),
+            (Kind::Amount, Some(currency)) => Benefit::Amount(whole()?, currency),
+            (Kind::Amount, None) => return Err(BillingError::invalid("currency is missing")),
+            (Kind::BonusCredits, None) => Benefit::BonusCredits(
+                body::credits(&self.value)
+                    .map_err(|error| BillingError::invalid(format!("value: {error}")))?,
+            ),
+            (Kind::Percent | Kind::BonusCredits, Some(_)) => {
+                return Err(BillingError::invalid("currency is only for the kind amount"));
+            }
+        };
+        let expires_at =
+            self.expires_at.map(|text| OffsetDateTime::parse(&text, &Rfc3339)).transpose().map_err(|_| {
+                BillingError::invalid("expires_at must be a time such as 2026-12-31T23:59:59Z")
+            })?;
+        Ok(Coupon {
+            id: CouponId::new(),
+            code: rules::normalized(&self.code),
+            benefit,
+            max_redemptions: self.max_redemptions,
+            max_per_user: self.max_per_user,
+            redemptions: 0,
+            expires_at,
+            plan_ids: self.plan_ids,
+            pack_ids: self.pack_ids,
+            is_active: self.is_active.unwrap_or(true),
+            created_at: now,
+        })
+    }
+}
+
+async fn list(api: Shared, call: Call) -> Result<Response, BillingError> {
+    admin(&api, &call).await?;
+    let page = Page::of(&call)?;
+    let coupons = operations::coupons(&api.pool, page.limit, page.offset).await?;
+    let shown = coupons.into_iter().map(Shown::try_from).collect::<Result<Vec<_>, _>>()?;
+    Ok(success(StatusCode::OK, List(shown)))
+}
+
+async fn create(api: Shared, call: Call) -> Result<Response, BillingError> {
+    admin(&api, &call).await?;
+    let coupon = body::read::<Written>(&call)?.coupon(api.clock.now())?;
+    operations::coupon_create(&api.pool, &coupon).await?;
+    Ok(success(StatusCode::CREATED, Shown::try_from(coupon)?))
+}
+
+impl From<CouponError> for BillingError {
+    fn from(error: CouponError) -> Self {
+        let message = error.to_string();
+        match error {
+            CouponError::Exists(_) => Self::conflict("COUPON_EXISTS", message),
+            CouponError::Invalid(_) => Self::invalid(message),
+            CouponError::Database(error) => error.into(),
+        }
+    }
+}

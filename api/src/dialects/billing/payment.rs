@@ -1,0 +1,285 @@
+//! Payment sessions: a plan or a pack, over Stripe or Creem, perhaps with a coupon.
+
+use common::domain::catalog::operations::packs_by_id;
+use common::domain::coupons::{Redemption, Target, operations::worth};
+use common::domain::payments::{
+    Dialect, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Provider, ReturnUrls,
+};
+use common::domain::plans::{Interval, operations::plan};
+use common::money::{Credits, Money};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use warp::http::{HeaderValue, StatusCode, header};
+
+use super::caller;
+use super::envelope::{Success, success};
+use super::error::BillingError;
+use crate::Shared;
+use crate::auth::Principal;
+use crate::checkout::{self, Ordered, PAYABLE};
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::{Call, Response, json as body};
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::post(
+        "/payment/create-session",
+        create_session,
+        Description::new(Access::User, "Open a payment page")
+            .says(
+                "For a plan (`type` is `subscription`) or a pack (`credits`). Send the buyer to `url`; the credits \
+                 arrive with the provider's webhook. If the page takes long the answer is 202: ask for the order. \
+                 `success_url` and `cancel_url` must be on an allowed site.",
+            )
+            .idempotency_key()
+            .takes::<Request>()
+            .answers::<Success<Session>>(StatusCode::CREATED, "The page is open.")
+            .answers::<Success<Session>>(StatusCode::ACCEPTED, "The order is taken; its page opens soon.")
+            .refuses(&[
+                StatusCode::PAYMENT_REQUIRED,
+                StatusCode::NOT_FOUND,
+                StatusCode::CONFLICT,
+                StatusCode::UNPROCESSABLE_ENTITY,
+            ]),
+    )]
+}
+
+/// Who takes the money.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = billing::Channel)]
+enum Channel {
+    Stripe,
+    Creem,
+}
+
+/// What is bought.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = billing::SessionType)]
+enum Type {
+    /// A plan, paid again every period.
+    Subscription,
+    /// A pack, paid once.
+    Credits,
+}
+
+/// How long a period of a plan is.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = billing::Interval)]
+enum Period {
+    Month,
+    Year,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = billing::NewSession)]
+struct Request {
+    channel: Channel,
+    r#type: Type,
+    /// For `subscription`.
+    plan_id: Option<String>,
+    /// For `credits`.
+    pack_id: Option<String>,
+    /// For `subscription`: `month` unless given.
+    interval: Option<Period>,
+    /// Where the buyer goes after paying; the configured page unless given.
+    success_url: Option<String>,
+    /// Where the buyer goes after giving up; the configured page unless given. Creem has no such address.
+    cancel_url: Option<String>,
+    coupon_code: Option<String>,
+}
+
+/// An order and its page.
+#[derive(Serialize, ToSchema)]
+#[schema(as = billing::Session)]
+struct Session {
+    /// Where the buyer pays; null until the page is open, and when it cannot be paid on any more.
+    #[schema(required)]
+    url: Option<String>,
+    /// The provider's session.
+    #[schema(required)]
+    session_id: Option<String>,
+    order_id: String,
+}
+
+impl Session {
+    fn of(payment: &Payment) -> Self {
+        Self {
+            url: payment.checkout_url.clone(),
+            session_id: payment.provider_session.clone(),
+            order_id: payment.id.to_string(),
+        }
+    }
+}
+
+/// What is bought, at its price before a coupon.
+struct Goods {
+    kind: Kind,
+    mode: Mode,
+    item: Item,
+    price: Money,
+    plan: Option<PlanPeriod>,
+}
+
+async fn create_session(api: Shared, call: Call) -> Result<Response, BillingError> {
+    let principal = caller(&api, &call).await?;
+    let request: Request = body::read(&call)?;
+    let return_urls = return_urls(&api, &request)?;
+    let provider = provider(&api, request.channel)?;
+    let goods = match request.r#type {
+        Type::Subscription => plan_wanted(&api, &request, provider).await?,
+        Type::Credits => pack_wanted(&api, &request, provider).await?,
+    };
+    let redemption = redeemed(&api, &request, &goods).await?;
+    let order = order(&api, &principal, provider, goods, redemption, return_urls);
+    let scope = format!("billing:{}", principal.user_id);
+    match checkout::order(&api, &call, scope, "/payment/create-session", &order).await? {
+        Ordered::Open(payment) => Ok(success(StatusCode::CREATED, Session::of(&payment))),
+        Ordered::Accepted { payment, .. } => {
+            let mut response = success(StatusCode::ACCEPTED, Session::of(&payment));
+            if let Ok(location) = HeaderValue::from_str(&format!("/orders/{}", payment.id)) {
+                response.headers_mut().insert(header::LOCATION, location);
+            }
+            Ok(response)
+        }
+        Ordered::Refused { status, message } => Err(refused(status, message)),
+    }
+}
+
+fn return_urls(api: &Shared, request: &Request) -> Result<Option<ReturnUrls>, BillingError> {
+    for (field, url) in [("success_url", &request.success_url), ("cancel_url", &request.cancel_url)] {
+        if url.as_ref().is_some_and(|url| !api.return_origins.allow(url)) {
+            return Err(BillingError::url_not_allowed(field));
+        }
+    }
+    Ok(match (&request.success_url, &request.cancel_url) {
+        (None, None) => None,
+        // A buyer who gives up goes back to where the other address is.
+        (Some(success), cancel) => {
+            Some(ReturnUrls { success: success.clone(), cancel: cancel.as_ref().unwrap_or(success).clone() })
+        }
+        (None, Some(cancel)) => Some(ReturnUrls { success: cancel.clone(), cancel: cancel.clone() }),
+    })
+}
+
+fn provider(api: &Shared, channel: Channel) -> Result<Provider, BillingError> {
+    match channel {
+        Channel::Stripe => Ok(Provider::Stripe),
+        // What is sold there could not be credited.
+        Channel::Creem if api.config.creem_webhook_secrets.is_empty() => {
+            Err(BillingError::invalid("The channel creem is not configured."))
+        }
+        Channel::Creem => Ok(Provider::Creem),
+    }
+}
+
+async fn plan_wanted(api: &Shared, request: &Request, provider: Provider) -> Result<Goods, BillingError> {
+    let id = request.plan_id.as_deref().ok_or_else(|| BillingError::invalid("plan_id is missing"))?;
+    let stored = plan(&mut *api.pool.acquire().await?, id).await?;
+    let plan = stored.map(|stored| stored.plan).filter(|plan| plan.is_active);
+    let plan = plan.ok_or_else(|| BillingError::not_found("There is no such plan."))?;
+    let (interval, word) = match request.interval.unwrap_or(Period::Month) {
+        Period::Month => (Interval::Month, "monthly"),
+        Period::Year => (Interval::Year, "yearly"),
+    };
+    let terms =
+        if provider == Provider::Creem { plan.creem_terms(interval) } else { plan.stripe_terms(interval) };
+    let terms = terms.ok_or_else(|| BillingError::invalid("This plan is not sold for this interval."))?;
+    if provider == Provider::Creem && terms.provider_price.is_none() {
+        return Err(not_at_creem("plan"));
+    }
+    let name = format!("{} ({word})", plan.name);
+    Ok(Goods {
+        kind: Kind::Subscription,
+        mode: Mode::Subscription,
+        item: item(None, name, terms.credits, terms.price.minor),
+        price: terms.price,
+        plan: Some(PlanPeriod { plan_id: terms.plan_id, interval }),
+    })
+}
+
+async fn pack_wanted(api: &Shared, request: &Request, provider: Provider) -> Result<Goods, BillingError> {
+    let id = request.pack_id.as_ref().ok_or_else(|| BillingError::invalid("pack_id is missing"))?;
+    let found = packs_by_id(&mut *api.pool.acquire().await?, std::slice::from_ref(id)).await?;
+    let pack = found.into_iter().find(|pack| pack.is_sold_by(Dialect::Billing.as_str()));
+    let pack = pack.ok_or_else(|| BillingError::not_found("There is no such pack."))?;
+    if provider == Provider::Creem && pack.creem_product_id.is_none() {
+        return Err(not_at_creem("pack"));
+    }
+    Ok(Goods {
+        kind: Kind::OneTime,
+        mode: Mode::Payment,
+        item: item(Some(pack.id), pack.name, pack.credits, pack.price.minor),
+        price: pack.price,
+        plan: None,
+    })
+}
+
+fn not_at_creem(what: &str) -> BillingError {
+    let message = format!("This {what} has no creem_product_id: it is not sold over Creem.");
+    BillingError::new(StatusCode::BAD_REQUEST, "CREEM_PRODUCT_MISSING", message)
+}
+
+fn item(pack_id: Option<String>, name: String, credits: Credits, amount_minor: i64) -> Item {
+    Item { pack_id, name, quantity: 1, credits, amount_minor }
+}
+
+async fn redeemed(
+    api: &Shared,
+    request: &Request,
+    goods: &Goods,
+) -> Result<Option<Redemption>, BillingError> {
+    let Some(code) = request.coupon_code.as_deref().filter(|code| !code.trim().is_empty()) else {
+        return Ok(None);
+    };
+    let target = match (&goods.plan, &goods.item.pack_id) {
+        (Some(plan), _) => Target::Plan(&plan.plan_id),
+        (None, pack) => Target::Pack(pack.as_deref().unwrap_or_default()),
+    };
+    let mut connection = api.pool.acquire().await?;
+    let worth = worth(&mut connection, api.clock.now(), code, target, goods.price).await?;
+    worth.map(Some).map_err(BillingError::unacceptable)
+}
+
+fn order(
+    api: &Shared,
+    principal: &Principal,
+    provider: Provider,
+    goods: Goods,
+    redemption: Option<Redemption>,
+    return_urls: Option<ReturnUrls>,
+) -> NewOrder {
+    // A discount is never more than the price.
+    let discount = redemption.as_ref().map_or(0, |redemption| redemption.discount_minor);
+    let amount = Money::new(goods.price.minor.saturating_sub(discount), goods.price.currency);
+    NewOrder {
+        user_id: principal.user_id.clone(),
+        wallet_id: principal.wallet_id,
+        organization_id: None,
+        dialect: Dialect::Billing,
+        kind: goods.kind,
+        provider,
+        mode: goods.mode,
+        livemode: api.config.mode.is_live(),
+        credits: goods.item.credits,
+        amount,
+        summary: goods.item.name.clone(),
+        items: vec![goods.item],
+        return_urls,
+        expires_at: api.clock.now() + PAYABLE,
+        plan: goods.plan,
+        redemption,
+    }
+}
+
+/// The provider's refusal in its own words, where it concerns the order; our credentials there are our business.
+fn refused(status: u16, message: String) -> BillingError {
+    match status {
+        400 | 404 | 422 => BillingError::new(StatusCode::BAD_REQUEST, "PROVIDER_REFUSED", message),
+        402 => BillingError::new(StatusCode::PAYMENT_REQUIRED, "PROVIDER_REFUSED", message),
+        409 => BillingError::conflict("PROVIDER_REFUSED", message),
+        status => BillingError::internal(format!("the provider refused an order with {status}")),
+    }
+}

@@ -1,0 +1,131 @@
+//! The caller's subscription, and the provider's page on which it is managed.
+
+use common::domain::payments::{Provider, store::customer};
+use common::domain::subscriptions::{Subscription, SubscriptionState, operations::newest_of_user};
+use common::jobs::{AnyJob, OpenPortal, PortalReply};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use warp::http::StatusCode;
+
+use super::caller;
+use super::envelope::{Moment, Success, success};
+use super::error::BillingError;
+use crate::Shared;
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::{Call, Response, json as body};
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get(
+            "/subscription",
+            current,
+            Description::new(Access::User, "The caller's subscription")
+                .says("One that is not over, if there is one, else the last.")
+                .answers::<Success<Shown>>(StatusCode::OK, "The subscription.")
+                .refuses(&[StatusCode::NOT_FOUND]),
+        ),
+        Endpoint::post(
+            "/subscription/portal",
+            portal,
+            Description::new(Access::User, "Open the page on which the subscription is managed")
+                .says("`return_url` must be on an allowed site. Creem's page returns to nowhere.")
+                .takes::<Request>()
+                .answers::<Success<Portal>>(StatusCode::CREATED, "The page is open.")
+                .refuses(&[StatusCode::NOT_FOUND]),
+        ),
+    ]
+}
+
+/// A subscription.
+#[derive(Serialize, ToSchema)]
+#[schema(as = billing::Subscription)]
+struct Shown {
+    id: String,
+    plan_id: String,
+    /// `month` or `year`.
+    interval: &'static str,
+    /// `stripe` or `creem`.
+    channel: &'static str,
+    /// `incomplete`, `active`, `past_due`, `paused` or `canceled`.
+    status: &'static str,
+    /// Whether it ends with the current period.
+    cancel_at_period_end: bool,
+    #[schema(required)]
+    current_period_end: Option<Moment>,
+    created_at: Moment,
+    #[schema(required)]
+    canceled_at: Option<Moment>,
+}
+
+impl From<Subscription> for Shown {
+    fn from(subscription: Subscription) -> Self {
+        Self {
+            id: subscription.id.to_string(),
+            plan_id: subscription.terms.plan_id,
+            interval: subscription.terms.interval.as_str(),
+            channel: subscription.provider.as_str(),
+            status: subscription.state.as_str(),
+            cancel_at_period_end: subscription.cancel_at_period_end,
+            current_period_end: subscription.current_period_end.map(Moment),
+            created_at: Moment(subscription.created_at),
+            canceled_at: subscription.canceled_at.map(Moment),
+        }
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = billing::NewPortal)]
+struct Request {
+    /// Where the page returns to.
+    return_url: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = billing::Portal)]
+struct Portal {
+    url: String,
+}
+
+async fn current(api: Shared, call: Call) -> Result<Response, BillingError> {
+    let principal = caller(&api, &call).await?;
+    let mut connection = api.pool.acquire().await?;
+    let found = newest_of_user(&mut connection, &principal.user_id).await?;
+    Ok(success(StatusCode::OK, Shown::from(found.ok_or_else(none)?)))
+}
+
+async fn portal(api: Shared, call: Call) -> Result<Response, BillingError> {
+    let principal = caller(&api, &call).await?;
+    let request: Request = body::read(&call)?;
+    if !api.return_origins.allow(&request.return_url) {
+        return Err(BillingError::url_not_allowed("return_url"));
+    }
+    let mut connection = api.pool.acquire().await?;
+    let subscription = newest_of_user(&mut connection, &principal.user_id).await?;
+    let subscription =
+        subscription.filter(|known| known.state != SubscriptionState::Incomplete).ok_or_else(none)?;
+    let known = match subscription.provider_customer {
+        None if subscription.provider == Provider::Stripe => {
+            customer(&mut connection, Provider::Stripe, principal.wallet_id).await?
+        }
+        known => known,
+    };
+    drop(connection);
+    let job = AnyJob::from(OpenPortal {
+        provider: subscription.provider,
+        customer: known.ok_or_else(none)?,
+        return_url: request.return_url,
+    });
+    let reply =
+        api.inbox.call(&job, api.config.checkout_deadline).await.map_err(BillingError::unavailable)?;
+    match serde_json::from_value(reply).map_err(BillingError::internal)? {
+        PortalReply::Opened { url } => Ok(success(StatusCode::CREATED, Portal { url })),
+        PortalReply::NoCustomer => Err(none()),
+        PortalReply::Refused { message } => Err(BillingError::internal(message)),
+        PortalReply::Unavailable { reason } => Err(BillingError::unavailable(reason)),
+    }
+}
+
+fn none() -> BillingError {
+    BillingError::new(StatusCode::NOT_FOUND, "NO_SUBSCRIPTION", "You have no subscription.")
+}
