@@ -12,7 +12,8 @@ use crate::stripe::sessions::pay::{self, Buyer, Paid};
 use crate::stripe::store::{integer, text};
 use crate::world::World;
 
-const HINTS: [(&str, &str); 9] = [
+/// Test cards and what they do.
+pub(crate) const HINTS: [(&str, &str); 9] = [
     ("4242 4242 4242 4242", "succeeds"),
     ("4000 0000 0000 0002", "is declined"),
     ("4000 0000 0000 9995", "has insufficient funds"),

@@ -21,6 +21,7 @@ mod products;
 pub(crate) mod refunds;
 pub(crate) mod sessions;
 pub(crate) mod setup_intents;
+pub(crate) mod stock;
 pub(crate) mod store;
 pub(crate) mod subscriptions;
 pub(crate) mod timers;
@@ -37,7 +38,7 @@ use crate::world::World;
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) store: Store,
-    pub(crate) timers: timers::Timers,
+    pub(crate) timers: crate::timers::Timers<timers::Timer>,
     pub(crate) keys: idempotency::Keys,
     /// The request that is being executed.
     pub(crate) origin: Origin,
