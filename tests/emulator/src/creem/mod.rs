@@ -27,7 +27,7 @@ use serde_json::Value;
 use self::body::Fields;
 use self::errors::{Answer, ApiError};
 use crate::config::Config;
-use crate::stripe::store::{Store, random_text};
+use crate::stripe::store::{Store, random_text, visible};
 use crate::timers::Timers;
 use crate::world::World;
 
@@ -88,6 +88,7 @@ fn execute(world: &mut World, call: &Call<'_>) -> Answer {
         ("POST", ["products"]) => products::create(world, &call.body),
         ("GET", ["products"]) => products::retrieve(world, &call.query),
         ("GET", ["products", "search"]) => listing::page(world, &call.query, "prod", |_| true),
+        ("GET", ["products", id]) => world.creem.find("prod", "Product", id).map(visible),
         ("POST", ["refunds"]) => refunds::create(world, &call.body),
         ("GET", ["subscriptions"]) => subscriptions::retrieve(world, &call.query),
         ("POST", ["subscriptions", id, "cancel"]) => subscriptions::cancel(world, id, &call.body),
