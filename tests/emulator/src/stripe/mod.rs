@@ -2,6 +2,7 @@
 
 pub(crate) mod cards;
 mod charges;
+mod coupons;
 mod customers;
 pub(crate) mod disputes;
 pub(crate) mod errors;
@@ -85,6 +86,7 @@ fn dispatch(world: &mut World, call: &Call<'_>) -> Answer {
         "billing_portal" => portal::route(world, call),
         "charges" => charges::route(world, call),
         "checkout" => sessions::route(world, call),
+        "coupons" => coupons::route(world, call),
         "customers" => customers::route(world, call),
         "disputes" => disputes::route(world, call),
         "events" => events::route(world, call),

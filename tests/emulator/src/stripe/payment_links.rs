@@ -197,6 +197,7 @@ pub(crate) fn visit(world: &mut World, id: &str, visit: Visit) -> Answer {
         subscription_data: link["subscription_data"].clone(),
         setup_data: Value::Null,
         invoice_creation: link["invoice_creation"].clone(),
+        coupon: None,
     };
     open(world, draft)
 }
