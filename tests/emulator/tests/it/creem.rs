@@ -437,7 +437,8 @@ async fn discounts_count_and_end() {
 
     let repeating = json!({
         "name": "Two months", "type": "fixed", "amount": 5000, "currency": "USD", "duration": "repeating",
-        "duration_in_months": 2, "applies_to_products": ["prod_pro"], "expiry_date": "2099-01-01T00:00:00.000Z",
+        "duration_in_months": 2, "applies_to_products": ["prod_pro"],
+        "expiry_date": "2099-01-01T00:00:00.000Z",
     });
     let code = ok(&emulator, "POST", "discounts", repeating).await["code"].clone();
     let checkout =
