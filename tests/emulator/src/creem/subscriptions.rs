@@ -262,7 +262,7 @@ fn move_to(world: &mut World, id: &str, product: &Value, period: (i64, i64)) {
         subscription["items"][0]["updated_at"] = iso(now).into();
         subscription["updated_at"] = iso(now).into();
     }
-    if period.0 != integer(&moved, "_start") {
+    if period != (integer(&moved, "_start"), integer(&moved, "_end")) {
         world.creem.store.change("sub", id, [("_anchor", period.0.into()), ("_periods", 1.into())]);
         set_period(world, id, period);
     }

@@ -188,19 +188,17 @@ async fn a_plan_in_stock_is_subscribed_to_changed_and_ended() {
         ["current_period_start", "current_period_end"].map(|field| item[field].as_i64().expect("a time"));
     emulator.control("PUT", "clock", json!({"now": (times[0] + times[1]) / 2})).await;
     let to = |price: &str| {
-        format!(
-            "proration_behavior=always_invoice&items[0][id]={}&items[0][price]={price}",
-            item["id"].as_str().expect("an id")
-        )
+        let item = item["id"].as_str().expect("an id");
+        format!("items[0][id]={item}&items[0][price]={price}")
     };
     let path = format!("subscriptions/{subscription}");
-    emulator.ok("POST", &path, &to("price_team_month")).await;
+    emulator.ok("POST", &path, &(to("price_team_month") + "&proration_behavior=always_invoice")).await;
     let id = json!(subscription);
     assert_eq!(totals(&emulator, &id).await, [999, 1000]);
     let changed = emulator.events("invoice.paid").await[1]["data"]["object"].clone();
     assert_eq!(changed["billing_reason"], "subscription_update");
     assert_eq!(changed["lines"]["data"].as_array().map(Vec::len), Some(2));
-    // Another rhythm begins a year now, which is paid as a whole, less what is left of the month.
+    // Another rhythm begins a year now, which is paid at once and as a whole, less what is left of the month.
     let yearly = emulator.ok("POST", &path, &to("price_team_year")).await;
     let item = &yearly["items"]["data"][0];
     let length = item["current_period_end"].as_i64().expect("a time")

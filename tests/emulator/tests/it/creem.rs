@@ -549,7 +549,8 @@ async fn products_are_created_searched_and_sold_at_their_rhythm() {
     let yearly = ok(&emulator, "POST", "products", wanted.clone()).await;
     let found = ok(&emulator, "GET", "products/search?page_size=1", Value::Null).await;
     assert_eq!((&found["items"][0], &found["pagination"]["total_pages"]), (&yearly, &json!(4)));
-    let incomplete = json!({"name": "x", "description": "x", "price": 100, "currency": "EUR", "billing_type": "recurring"});
+    let mut incomplete = wanted.clone();
+    incomplete["billing_period"] = Value::Null;
     assert_eq!(call(&emulator, "POST", "products", incomplete).await.status, 400);
     let mut chosen = wanted;
     chosen["id"] = "prod_mine".into();
@@ -561,4 +562,28 @@ async fn products_are_created_searched_and_sold_at_their_rhythm() {
     advance(&emulator, 67 * DAY).await;
     assert_eq!(subscription(&emulator, sub).await["last_transaction"]["currency"], "EUR");
     assert_eq!(story(&emulator).await.len(), 4);
+    // From a month to a week: the first week begins now, and what is left of the month pays for it.
+    let weekly = json!({
+        "name": "Weekly", "description": "A week", "price": 5000, "currency": "USD", "billing_type": "recurring",
+        "billing_period": "custom", "recurring_interval": "week", "recurring_interval_count": 1,
+    });
+    let weekly = ok(&emulator, "POST", "products", weekly).await;
+    let monthly = buy(&emulator, json!({"product_id": "prod_pro"})).await;
+    let sub = id(&monthly["subscription"]);
+    let path = format!("subscriptions/{sub}/upgrade");
+    let moved = ok(&emulator, "POST", &path, json!({"product_id": id(&weekly)})).await;
+    let paid = moved["last_transaction"]["amount_paid"].as_i64().expect("cents");
+    assert!((4001..=4002).contains(&paid), "{paid}");
+    let length = |sub: &Value| {
+        let last = &sub["last_transaction"];
+        last["period_end"].as_i64().expect("a time") - last["period_start"].as_i64().expect("a time")
+    };
+    assert_eq!(length(&moved), 7 * DAY * 1000);
+    advance(&emulator, 8 * DAY).await;
+    let renewed = subscription(&emulator, sub).await;
+    assert_eq!(
+        (&renewed["last_transaction"]["amount_paid"], length(&renewed)),
+        (&json!(5000), 7 * DAY * 1000)
+    );
+    assert_eq!(renewed["current_period_start_date"], moved["current_period_end_date"]);
 }
