@@ -12,7 +12,7 @@ use servers::process::signal_process;
 use crate::checkout::{Checkout, port};
 
 /// Every name that scripts may rely on.
-const VARIABLES: [&str; 21] = [
+const VARIABLES: [&str; 22] = [
     "API_URL",
     "STRIPE_EMULATOR_URL",
     "DATABASE_URL",
@@ -20,6 +20,7 @@ const VARIABLES: [&str; 21] = [
     "ADMIN_API_KEY",
     "STRIPE_SECRET_KEY",
     "STRIPE_WEBHOOK_SECRET",
+    "CREEM_API_KEY",
     "CREEM_WEBHOOK_SECRET",
     "REVENUECAT_WEBHOOK_AUTH",
     "JWT_HS256_SECRET",

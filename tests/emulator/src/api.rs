@@ -15,7 +15,7 @@ use crate::stripe::{self, Call, Origin};
 use crate::world::{Emulator, World};
 
 /// Longer than clients wait for an answer.
-const NO_ANSWER_FOR: Duration = Duration::from_secs(31);
+pub(crate) const NO_ANSWER_FOR: Duration = Duration::from_secs(31);
 
 /// What to do with a call before it is executed.
 enum Admission {

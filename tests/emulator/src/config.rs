@@ -21,6 +21,14 @@ pub struct Config {
     pub public_url: Option<String>,
     /// How long the first retry of a failed webhook waits; each later one waits twice as long.
     pub webhook_retry_base: Duration,
+    /// The only key that Creem's API accepts; any `creem_…` is when this is absent.
+    pub creem_api_key: Option<String>,
+    /// Where Creem's events are posted; nowhere when absent.
+    pub creem_webhook_url: Option<String>,
+    /// The signing secret of `creem_webhook_url`.
+    pub creem_webhook_secret: Option<String>,
+    /// The sales tax that Creem collects, in hundredths of a percent.
+    pub creem_tax_basis_points: u32,
 }
 
 impl Default for Config {
@@ -31,13 +39,20 @@ impl Default for Config {
             secret_key: None,
             public_url: None,
             webhook_retry_base: Duration::from_secs(1),
+            creem_api_key: None,
+            creem_webhook_url: None,
+            creem_webhook_secret: None,
+            creem_tax_basis_points: 0,
         }
     }
 }
 
 /// The command line of the emulator.
 #[derive(Parser)]
-#[command(name = "emulator", about = "A stateful stand-in for Stripe: API, hosted pages, signed webhooks")]
+#[command(
+    name = "emulator",
+    about = "A stateful stand-in for Stripe and Creem: APIs, hosted pages, signed webhooks"
+)]
 pub(crate) struct Arguments {
     /// The address to listen on.
     #[arg(long, env = "EMULATOR_LISTEN", default_value = "127.0.0.1:12111")]
@@ -57,6 +72,18 @@ pub(crate) struct Arguments {
     /// Milliseconds before the first retry of a webhook; doubles with each one.
     #[arg(long, env = "EMULATOR_WEBHOOK_RETRY_MS", default_value_t = 1000)]
     webhook_retry_ms: u64,
+    /// Accept this key only on Creem's API; without it any that begins with creem_ is accepted.
+    #[arg(long, env = "CREEM_API_KEY", hide_env_values = true)]
+    creem_api_key: Option<String>,
+    /// Where to post Creem's events.
+    #[arg(long, env = "CREEM_WEBHOOK_URL", requires = "creem_webhook_secret")]
+    creem_webhook_url: Option<String>,
+    /// The secret to sign Creem's events with.
+    #[arg(long, env = "CREEM_WEBHOOK_SECRET", hide_env_values = true)]
+    creem_webhook_secret: Option<String>,
+    /// The sales tax that Creem collects, in hundredths of a percent: 2100 is 21 %.
+    #[arg(long, env = "CREEM_TAX_BASIS_POINTS", default_value_t = 0)]
+    creem_tax_basis_points: u32,
 }
 
 impl Arguments {
@@ -69,6 +96,10 @@ impl Arguments {
             secret_key: present(self.secret_key),
             public_url: present(self.public_url).map(|url| url.trim_end_matches('/').to_owned()),
             webhook_retry_base: Duration::from_millis(self.webhook_retry_ms),
+            creem_api_key: present(self.creem_api_key),
+            creem_webhook_url: present(self.creem_webhook_url),
+            creem_webhook_secret: present(self.creem_webhook_secret),
+            creem_tax_basis_points: self.creem_tax_basis_points,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::creem;
 use crate::faults::Knobs;
 use crate::requests::Requests;
 use crate::server::{Reply, Request};
@@ -9,10 +10,13 @@ use crate::stripe::errors::{Answer, ApiError};
 use crate::stripe::payment_intents::confirm;
 use crate::stripe::sessions::pay::{self, Buyer, Paid};
 use crate::stripe::store::{flag, owned, text, visible};
-use crate::stripe::{disputes, events, refunds, sessions, setup_intents, timers};
-use crate::world::{Emulator, World};
+use crate::stripe::{disputes, events, refunds, sessions, setup_intents};
+use crate::world::{Emulator, Provider, World};
 
 pub(crate) fn answer(emulator: &Emulator, request: &Request) -> Reply {
+    if let ["_emulator", "creem", rest @ ..] = request.segments().as_slice() {
+        return creem::controls::answer(emulator, request, rest);
+    }
     let body = if request.body.trim().is_empty() {
         json!({})
     } else {
@@ -25,6 +29,7 @@ pub(crate) fn answer(emulator: &Emulator, request: &Request) -> Reply {
     let (method, segments) = (request.method.as_str(), &segments[1..]);
     if (method, segments) == ("POST", &["deliveries", "retry"][..]) {
         emulator.retry_now.notify_waiters();
+        emulator.with(|world| world.deliveries.release_all());
         return respond(Ok(json!({})));
     }
     respond(emulator.with(|world| match segments.first().copied() {
@@ -94,7 +99,7 @@ fn clock(world: &mut World, method: &str, segments: &[&str], body: &Value) -> An
                 _ => return Err(ApiError::invalid("Send either now (Unix seconds) or advance_seconds.")),
             };
             world.clock.set(now);
-            timers::run_due(world);
+            world.run_due();
         }
         _ => return Err(unknown(method, segments)),
     }
@@ -128,35 +133,53 @@ fn event(world: &mut World, method: &str, segments: &[&str], body: &Value, reque
         ("GET", [_]) => {
             let wanted = request.query.split('&').find_map(|pair| pair.strip_prefix("type="));
             // In the order they happened: the newest last.
-            let mut shown: Vec<Value> = world
-                .stripe
-                .store
-                .newest_first("evt")
-                .filter(|event| wanted.is_none_or(|kind| text(event, "type") == Some(kind)))
-                .map(|event| with_deliveries(world, event))
-                .collect();
-            shown.reverse();
-            Ok(json!({ "events": shown }))
+            let shown = world.happened.iter().map(|(provider, id)| shown(world, *provider, id));
+            let shown = shown.filter(|event| wanted.is_none_or(|kind| text(event, "type") == Some(kind)));
+            Ok(json!({ "events": shown.collect::<Value>() }))
         }
         ("GET", [_, id]) => {
-            let event = world.stripe.store.find("evt", id)?;
-            Ok(with_deliveries(world, event))
+            let provider = provider_of(world, id)?;
+            Ok(shown(world, provider, id))
+        }
+        ("POST", [_]) if body["provider"] == "creem" => {
+            let id = creem::events::emit_arbitrary(world, body).map_err(ApiError::invalid)?;
+            Ok(shown(world, Provider::Creem, &id))
         }
         ("POST", [_]) => {
             let event = events::emit_arbitrary(world, body).map_err(ApiError::invalid)?;
-            Ok(with_deliveries(world, &event))
+            Ok(shown(world, Provider::Stripe, &owned(&event, "id")))
         }
         ("POST", [_, id, "resend"]) => {
-            let endpoints = events::resend(world, id).ok_or_else(|| ApiError::no_such("event", id))?;
-            Ok(json!({ "event": id, "endpoints": endpoints }))
+            let endpoints = match provider_of(world, id)? {
+                Provider::Stripe => events::resend(world, id),
+                Provider::Creem => creem::events::resend(world, id),
+            };
+            Ok(json!({ "event": id, "endpoints": endpoints.unwrap_or(0) }))
         }
         _ => Err(unknown(method, segments)),
     }
 }
 
-fn with_deliveries(world: &World, event: &Value) -> Value {
-    let id = text(event, "id").unwrap_or_default();
-    let mut shown = event.clone();
+fn provider_of(world: &World, id: &str) -> Answer<Provider> {
+    if world.creem.store.get("evt", id).is_some() {
+        return Ok(Provider::Creem);
+    }
+    world.stripe.store.find("evt", id).map(|_| Provider::Stripe)
+}
+
+/// An event as it was sent, with whose it is, its type under the name that Stripe has for it, and its deliveries.
+fn shown(world: &World, provider: Provider, id: &str) -> Value {
+    let mut shown = match provider {
+        Provider::Stripe => world.stripe.store.copy("evt", id),
+        Provider::Creem => world.creem.store.copy("evt", id),
+    };
+    match provider {
+        Provider::Stripe => shown["provider"] = "stripe".into(),
+        Provider::Creem => {
+            shown["provider"] = "creem".into();
+            shown["type"] = shown["eventType"].clone();
+        }
+    }
     shown["deliveries"] = json!(world.deliveries.of(id));
     shown
 }

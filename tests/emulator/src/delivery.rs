@@ -1,4 +1,4 @@
-//! Delivers events to webhook endpoints: signed, concurrently, retried until answered 2xx, and
+//! Delivers events to webhook endpoints: signed, concurrently, retried until the endpoint took them, and
 //! misbehaving as the faults say. Nothing here ever makes an API call wait.
 
 use std::collections::HashMap;
@@ -11,13 +11,41 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{real_now, real_now_milliseconds};
 use crate::faults::Faults;
-use crate::signature::stripe_signature;
-use crate::world::Emulator;
+use crate::signature::{creem_signature, stripe_signature};
+use crate::timers::Timers;
+use crate::world::{Emulator, World};
 
-const ATTEMPTS: u32 = 15;
+const ATTEMPTS: usize = 15;
+/// Seconds of the emulated clock between the attempts of a Creem event.
+const CREEM_RETRIES: [i64; 4] = [30, 60, 300, 3600];
 const LONGEST_RETRY_WAIT: Duration = Duration::from_secs(60);
 /// How long a reordered event waits for another one to overtake it.
 const LONGEST_HOLD: Duration = Duration::from_secs(1);
+
+/// How a provider signs its events, what it takes for success, and when it tries again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// `Stripe-Signature`; any 2xx will do; retried soon, by the real clock.
+    Stripe,
+    /// `creem-signature`; 200 and nothing else; retried by the emulated clock.
+    Creem,
+}
+
+impl Scheme {
+    fn accepts(self, status: u16) -> bool {
+        match self {
+            Self::Stripe => (200..300).contains(&status),
+            Self::Creem => status == 200,
+        }
+    }
+
+    fn attempts(self) -> usize {
+        match self {
+            Self::Stripe => ATTEMPTS,
+            Self::Creem => CREEM_RETRIES.len() + 1,
+        }
+    }
+}
 
 /// One signed message on its way to one endpoint.
 #[derive(Clone)]
@@ -27,9 +55,12 @@ pub(crate) struct Outgoing {
     record: usize,
     url: String,
     secret: String,
+    scheme: Scheme,
     body: Arc<str>,
     held: bool,
     delay: Duration,
+    /// How often it was tried before.
+    tried: usize,
 }
 
 /// One try of a delivery.
@@ -49,9 +80,9 @@ pub(crate) struct Attempt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum DeliveryState {
-    /// Not answered 2xx yet; it is being tried.
+    /// Not taken yet; it is being tried.
     Pending,
-    /// Answered 2xx.
+    /// The endpoint answered that it took it.
     Delivered,
     /// All attempts failed.
     Failed,
@@ -76,11 +107,25 @@ pub(crate) struct Record {
 pub(crate) struct Deliveries {
     records: HashMap<String, Vec<Record>>,
     outbox: Vec<Outgoing>,
+    /// Retries that wait for their time by the emulated clock.
+    waiting: Timers<Outgoing>,
 }
 
 impl Deliveries {
     pub(crate) fn of(&self, event_id: &str) -> &[Record] {
         self.records.get(event_id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Queues the retries that are due at `now`, by the emulated clock.
+    pub(crate) fn release_due(&mut self, now: i64) {
+        while let Some(due) = self.waiting.next_due(now) {
+            self.outbox.push(due);
+        }
+    }
+
+    /// Queues all retries that wait for the emulated clock.
+    pub(crate) fn release_all(&mut self) {
+        self.outbox.extend(self.waiting.take_all());
     }
 
     pub(crate) fn take_outbox(&mut self) -> Vec<Outgoing> {
@@ -124,9 +169,11 @@ impl Deliveries {
             record,
             url: to.url.to_owned(),
             secret: to.secret.to_owned(),
+            scheme: to.scheme,
             body,
             held,
             delay,
+            tried: 0,
         });
     }
 
@@ -163,6 +210,7 @@ pub(crate) struct Endpoint<'a> {
     pub(crate) id: &'a str,
     pub(crate) url: &'a str,
     pub(crate) secret: &'a str,
+    pub(crate) scheme: Scheme,
 }
 
 /// Takes messages from the queue and starts their delivery, until shutdown.
@@ -219,29 +267,43 @@ async fn deliver(
     shutdown: &CancellationToken,
 ) {
     tokio::time::sleep(outgoing.delay).await;
-    for number in 0..ATTEMPTS {
-        if number > 0 {
+    let attempts = outgoing.scheme.attempts();
+    for number in outgoing.tried..attempts {
+        if number > outgoing.tried {
             wait_for_retry(emulator, number).await;
         }
         let attempt = post(emulator, &outgoing).await;
         for overtaken in afterwards.drain(..) {
             start(emulator, overtaken, Vec::new(), shutdown);
         }
-        let delivered = attempt.status.is_some_and(|status| (200..300).contains(&status));
-        let state = match (delivered, number + 1 < ATTEMPTS) {
+        let delivered = attempt.status.is_some_and(|status| outgoing.scheme.accepts(status));
+        let state = match (delivered, number + 1 < attempts) {
             (true, _) => DeliveryState::Delivered,
             (false, true) => DeliveryState::Pending,
             (false, false) => DeliveryState::Failed,
         };
-        emulator.with(|world| world.deliveries.note(&outgoing, Some(attempt), state));
-        if delivered {
+        emulator.with(|world| {
+            world.deliveries.note(&outgoing, Some(attempt), state);
+            if outgoing.scheme == Scheme::Creem && !delivered {
+                retry_by_emulated_clock(world, &outgoing, number);
+            }
+        });
+        if delivered || outgoing.scheme == Scheme::Creem {
             return;
         }
     }
 }
 
-async fn wait_for_retry(emulator: &Emulator, number: u32) {
-    let doubled = emulator.retry_base.saturating_mul(2u32.saturating_pow(number - 1));
+/// Leaves a message to its next attempt, if there is one.
+fn retry_by_emulated_clock(world: &mut World, outgoing: &Outgoing, number: usize) {
+    let Some(wait) = CREEM_RETRIES.get(number) else { return };
+    let next = Outgoing { held: false, delay: Duration::ZERO, tried: number + 1, ..outgoing.clone() };
+    world.deliveries.waiting.after(&world.clock, *wait, next);
+}
+
+async fn wait_for_retry(emulator: &Emulator, number: usize) {
+    let doublings = u32::try_from(number - 1).unwrap_or(u32::MAX);
+    let doubled = emulator.retry_base.saturating_mul(2u32.saturating_pow(doublings));
     tokio::select! {
         () = tokio::time::sleep(doubled.min(LONGEST_RETRY_WAIT)) => {}
         () = emulator.retry_now.notified() => {}
@@ -254,17 +316,18 @@ async fn post(emulator: &Emulator, outgoing: &Outgoing) -> Attempt {
     };
     let at_ms = real_now_milliseconds();
     let started = Instant::now();
-    // Each attempt is signed anew, so the timestamp says nothing about when the event happened.
-    let signature = stripe_signature(&outgoing.secret, real_now(), &outgoing.body);
-    let answer = emulator
-        .client
-        .post(&outgoing.url)
-        .header("content-type", "application/json; charset=utf-8")
-        .header("user-agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
-        .header("stripe-signature", signature)
-        .body(outgoing.body.to_string())
-        .send()
-        .await;
+    let request = emulator.client.post(&outgoing.url);
+    let request = match outgoing.scheme {
+        // Each attempt is signed anew, so the timestamp says nothing about when the event happened.
+        Scheme::Stripe => request
+            .header("content-type", "application/json; charset=utf-8")
+            .header("user-agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
+            .header("stripe-signature", stripe_signature(&outgoing.secret, real_now(), &outgoing.body)),
+        Scheme::Creem => request
+            .header("content-type", "application/json")
+            .header("creem-signature", creem_signature(&outgoing.secret, &outgoing.body)),
+    };
+    let answer = request.body(outgoing.body.to_string()).send().await;
     let (status, error) = match answer {
         Ok(response) => {
             let status = response.status().as_u16();

@@ -1,5 +1,5 @@
-//! A stateful stand-in for the payment providers: Stripe's API for its official SDKs, hosted pages for
-//! browsers, signed webhooks with retries, and controls that make it misbehave on purpose.
+//! A stateful stand-in for the payment providers Stripe and Creem: their APIs for their SDKs, hosted pages
+//! for browsers, signed webhooks with retries, and controls that make it misbehave on purpose.
 
 // Stripe's objects have more fields than the default lets `json!` write in one piece.
 #![recursion_limit = "256"]
@@ -8,6 +8,7 @@ mod api;
 mod clock;
 mod config;
 mod controls;
+mod creem;
 mod delivery;
 mod faults;
 mod pages;
@@ -15,6 +16,7 @@ mod requests;
 mod server;
 mod signature;
 mod stripe;
+mod timers;
 mod world;
 
 use std::process::ExitCode;
@@ -89,7 +91,7 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
         ),
         _ => anyhow::Error::new(error).context(format!("cannot listen on {address}")),
     })?;
-    tracing::info!("the Stripe emulator listens on http://{}", listener.local_addr()?);
+    tracing::info!("the emulator of Stripe and Creem listens on http://{}", listener.local_addr()?);
     let shutdown = CancellationToken::new();
     let stopper = shutdown.clone();
     tokio::spawn(async move {

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::world::Emulator;
-use crate::{api, controls, pages};
+use crate::{api, controls, creem, pages};
 
 const LARGEST_BODY: usize = 1024 * 1024;
 
@@ -157,6 +157,8 @@ async fn handle(
 async fn answer(emulator: &Emulator, request: Request) -> Reply {
     if request.path.starts_with("/v1/") {
         api::answer(emulator, &request).await
+    } else if request.path.starts_with("/creem/v1/") {
+        creem::api::answer(emulator, &request).await
     } else if request.path.starts_with("/_emulator/") {
         controls::answer(emulator, &request)
     } else {

@@ -10,10 +10,17 @@ use crate::config::Config;
 use crate::delivery::{Deliveries, Outgoing};
 use crate::faults::Faults;
 use crate::requests::Requests;
-use crate::stripe;
+use crate::{creem, stripe};
 
 /// How many webhook requests may be on their way at once.
 const CONCURRENT_DELIVERIES: usize = 64;
+
+/// Whose event it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Provider {
+    Stripe,
+    Creem,
+}
 
 /// The state of the emulated providers and what they share.
 pub(crate) struct World {
@@ -22,8 +29,20 @@ pub(crate) struct World {
     pub(crate) deliveries: Deliveries,
     pub(crate) requests: Requests,
     pub(crate) stripe: stripe::State,
+    pub(crate) creem: creem::State,
+    /// The ids of all events in the order they happened.
+    pub(crate) happened: Vec<(Provider, String)>,
     /// Address of the hosted pages, without a trailing slash.
     pub(crate) public_url: String,
+}
+
+impl World {
+    /// Runs everything that is due by the emulated clock.
+    pub(crate) fn run_due(&mut self) {
+        stripe::timers::run_due(self);
+        creem::timers::run_due(self);
+        self.deliveries.release_due(self.clock.now());
+    }
 }
 
 /// The world together with what acts on it in the background.
@@ -54,8 +73,12 @@ impl Emulator {
             deliveries: Deliveries::default(),
             requests: Requests::default(),
             stripe: stripe::State::default(),
+            creem: creem::State::new(&config),
+            happened: Vec::new(),
             public_url,
         };
+        stripe::stock::fill(&mut world);
+        creem::products::fill(&mut world);
         if let (Some(url), Some(secret)) = (&config.webhook_url, &config.webhook_secret) {
             stripe::webhook_endpoints::register(&mut world, url, secret);
         }
@@ -74,9 +97,9 @@ impl Emulator {
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
         // A panic in a handler must not take the whole emulator down with it.
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
-        stripe::timers::run_due(&mut world);
+        world.run_due();
         let result = act(&mut world);
-        stripe::timers::run_due(&mut world);
+        world.run_due();
         for outgoing in world.deliveries.take_outbox() {
             // Sending fails only while shutting down, when nobody waits for events any more.
             self.outgoing.send(outgoing).ok();

@@ -206,6 +206,7 @@ impl System {
             ("ADMIN_API_KEY", secrets.admin_api_key.clone()),
             ("STRIPE_SECRET_KEY", secrets.stripe_secret_key.clone()),
             ("STRIPE_WEBHOOK_SECRET", secrets.stripe_webhook_secret.clone()),
+            ("CREEM_API_KEY", secrets.creem_api_key.clone()),
             ("CREEM_WEBHOOK_SECRET", secrets.creem_webhook_secret.clone()),
             ("REVENUECAT_WEBHOOK_AUTH", secrets.revenuecat_webhook_auth.clone()),
             ("JWT_HS256_SECRET", secrets.jwt_hs256_secret.clone()),

@@ -15,6 +15,8 @@ pub struct Secrets {
     pub stripe_secret_key: String,
     /// Signs Stripe's webhooks.
     pub stripe_webhook_secret: String,
+    /// What the workers present to Creem.
+    pub creem_api_key: String,
     /// Signs Creem's webhooks.
     pub creem_webhook_secret: String,
     /// The value of the header with which RevenueCat's webhooks come.
@@ -31,6 +33,7 @@ impl Secrets {
             admin_api_key: format!("admin_{}", random()),
             stripe_secret_key: format!("sk_test_{}", random()),
             stripe_webhook_secret: format!("whsec_{}", random()),
+            creem_api_key: format!("creem_test_{}", random()),
             creem_webhook_secret: format!("creem_{}", random()),
             revenuecat_webhook_auth: format!("revenuecat_{}", random()),
             jwt_hs256_secret: random(),
@@ -85,6 +88,16 @@ impl Settings {
     /// Where Stripe's webhooks go.
     pub fn stripe_webhook_url(&self) -> String {
         format!("{}/api/payments/webhook", self.api_url())
+    }
+
+    /// Where Creem's webhooks go.
+    pub fn creem_webhook_url(&self) -> String {
+        format!("{}/payment/webhook/creem", self.api_url())
+    }
+
+    /// Where Creem's API is.
+    pub fn creem_api_base(&self) -> String {
+        format!("{}/creem", self.emulator_url())
     }
 
     /// Who signs users' tokens, and for whom.
@@ -144,6 +157,8 @@ impl Settings {
             ("PURSER_MODE", "test".to_owned()),
             ("STRIPE_SECRET_KEY", self.secrets.stripe_secret_key.clone()),
             ("STRIPE_API_BASE", self.emulator_url()),
+            ("CREEM_API_KEY", self.secrets.creem_api_key.clone()),
+            ("CREEM_API_BASE", self.creem_api_base()),
         ]);
         variables
     }
@@ -153,6 +168,9 @@ impl Settings {
             ("EMULATOR_SECRET_KEY", self.secrets.stripe_secret_key.clone()),
             ("STRIPE_WEBHOOK_URL", self.stripe_webhook_url()),
             ("STRIPE_WEBHOOK_SECRET", self.secrets.stripe_webhook_secret.clone()),
+            ("CREEM_API_KEY", self.secrets.creem_api_key.clone()),
+            ("CREEM_WEBHOOK_URL", self.creem_webhook_url()),
+            ("CREEM_WEBHOOK_SECRET", self.secrets.creem_webhook_secret.clone()),
         ]
     }
 

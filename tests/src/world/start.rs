@@ -226,6 +226,10 @@ fn start_emulator(builder: &WorldBuilder, settings: &Settings, socket: Socket) -
                 secret_key: Some(settings.secrets.stripe_secret_key.clone()),
                 public_url: None,
                 webhook_retry_base: WEBHOOK_RETRY,
+                creem_api_key: Some(settings.secrets.creem_api_key.clone()),
+                creem_webhook_url: Some(settings.creem_webhook_url()),
+                creem_webhook_secret: Some(settings.secrets.creem_webhook_secret.clone()),
+                ..emulator::Config::default()
             };
             Ok(Part::task("emulator", move |shutdown| emulator::run(config, listener, shutdown)))
         }

@@ -12,7 +12,8 @@ use crate::stripe::sessions::pay::{self, Buyer, Paid};
 use crate::stripe::store::{integer, text};
 use crate::world::World;
 
-const HINTS: [(&str, &str); 9] = [
+/// Test cards and what they do.
+pub(crate) const HINTS: [(&str, &str); 9] = [
     ("4242 4242 4242 4242", "succeeds"),
     ("4000 0000 0000 0002", "is declined"),
     ("4000 0000 0000 9995", "has insufficient funds"),
@@ -99,8 +100,13 @@ fn summary(session: &Value) -> String {
             "<li><span>{} <span class=soft>× {}</span>{recurring}</span><span>{}</span></li>",
             escape(text(line, "description").unwrap_or("Item")),
             integer(line, "quantity"),
-            escape(&written(integer(line, "amount_total"), currency)),
+            escape(&written(integer(line, "amount_subtotal"), currency)),
         ));
+    }
+    let discount = integer(&session["total_details"], "amount_discount");
+    if discount > 0 {
+        let discount = written(-discount, text(session, "currency").unwrap_or("usd"));
+        html.push_str(&format!("<li><span>Discount</span><span>{}</span></li>", escape(&discount)));
     }
     html.push_str(&format!(
         "<li class=total><span>Total due</span><span>{}</span></li></ul></section>",

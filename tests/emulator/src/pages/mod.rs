@@ -1,7 +1,9 @@
-//! The pages that people see: checkout, payment links, authentication, receipts, invoices, the portal.
+//! The pages that people see: checkout, payment links, authentication, receipts, invoices, portals.
 
 mod authenticate;
 mod checkout;
+mod creem_checkout;
+mod creem_portal;
 mod documents;
 mod html;
 mod portal;
@@ -25,6 +27,10 @@ pub(crate) fn answer(emulator: &Emulator, request: &Request) -> Reply {
         ("POST", ["authenticate", id]) => authenticate::submit(world, id, &form),
         ("GET", ["p", "session", id]) => portal::show(world, id),
         ("POST", ["p", "session", id]) => portal::submit(world, id, &form),
+        ("GET", ["creem", "checkout", id]) => creem_checkout::show(world, id),
+        ("POST", ["creem", "checkout", id]) => creem_checkout::submit(world, id, &form),
+        ("GET", ["creem", "portal", id]) => creem_portal::show(world, id),
+        ("POST", ["creem", "portal", id]) => creem_portal::submit(world, id, &form),
         ("GET", ["receipts", id]) => documents::receipt(world, id),
         ("GET", ["invoices", id] | ["invoices", id, "pdf"]) => documents::invoice(world, id),
         ("GET", ["confirmation", id]) => documents::confirmation(world, id),
@@ -33,7 +39,8 @@ pub(crate) fn answer(emulator: &Emulator, request: &Request) -> Reply {
 }
 
 const WELCOME: &str = "<p>The Stripe API is served below <code>/v1/</code>, the controls below \
-    <code>/_emulator/</code>. Any key that begins with <code>sk_test_</code> will do.</p>";
+    <code>/_emulator/</code>. Any key that begins with <code>sk_test_</code> will do, unless one is \
+    configured. Creem's API is below <code>/creem/v1/</code>; its keys begin with <code>creem_</code>.</p>";
 
 fn decode(encoded: &str) -> Form {
     let pairs = encoded.split('&').filter_map(|pair| pair.split_once('='));

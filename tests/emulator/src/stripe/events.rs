@@ -9,7 +9,7 @@ use super::listing;
 use super::store::{new_id, owned, text, visible};
 use super::{Call, webhook_endpoints};
 use crate::config::DEFAULT_API_VERSION;
-use crate::world::World;
+use crate::world::{Provider, World};
 
 /// Records that `kind` happened to `object` and sends it.
 pub(crate) fn emit(world: &mut World, kind: &str, object: &Value) {
@@ -79,6 +79,7 @@ fn record_and_send(world: &mut World, event: Value) {
         let World { deliveries, faults, .. } = world;
         deliveries.send(faults, &id, endpoint.as_target(), body);
     }
+    world.happened.push((Provider::Stripe, id));
     world.stripe.store.insert("evt", event);
 }
 

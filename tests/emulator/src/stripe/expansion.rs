@@ -52,15 +52,24 @@ fn expand_path(store: &Store, value: &mut Value, segments: &[&str]) -> bool {
     }
     match property {
         Value::Null => true,
-        Value::Array(elements) => elements.iter_mut().all(|element| expand_path(store, element, rest)),
+        Value::Array(elements) => elements.iter_mut().all(|element| {
+            if let Some(object) = element.as_str().and_then(|id| object_named(store, first, id)) {
+                *element = object;
+            }
+            expand_path(store, element, rest)
+        }),
         Value::Object(_) => expand_path(store, property, rest),
         _ => false,
     }
 }
 
 fn object_named(store: &Store, property: &str, id: &str) -> Option<Value> {
-    // A product's id may have been chosen freely, so its prefix tells nothing.
-    let prefix = if property == "product" { "prod" } else { prefix_of(id)? };
+    // The ids of products and coupons may have been chosen freely, so their prefixes tell nothing.
+    let prefix = match property {
+        "product" => "prod",
+        "coupon" => "coupon",
+        _ => prefix_of(id)?,
+    };
     store.get(prefix, id).map(visible)
 }
 

@@ -111,6 +111,8 @@ fn end_unpaid(world: &mut World, id: &str, status: &str, moment: &str, event: &s
 /// A line of an invoice that is about to be made.
 pub(crate) struct Line {
     pub(crate) amount: i64,
+    /// What a coupon takes off the amount.
+    pub(crate) discount: i64,
     pub(crate) description: String,
     pub(crate) price: Value,
     pub(crate) quantity: i64,
@@ -127,6 +129,15 @@ pub(crate) struct Bill<'a> {
     pub(crate) currency: &'a str,
     pub(crate) lines: Vec<Line>,
     pub(crate) metadata: Value,
+    /// The id of the discount that the lines have taken off.
+    pub(crate) discount: Option<String>,
+}
+
+impl Bill<'_> {
+    /// What a discount takes off, as invoices and their lines tell it.
+    fn discounted(&self, amount: i64) -> Value {
+        self.discount.iter().map(|id| json!({ "amount": amount, "discount": id })).collect()
+    }
 }
 
 /// Records a draft.
@@ -155,7 +166,7 @@ fn build_line(invoice_id: &str, bill: &Bill<'_>, line: &Line) -> Value {
         "amount": line.amount,
         "currency": bill.currency,
         "description": line.description,
-        "discount_amounts": [],
+        "discount_amounts": bill.discounted(line.discount),
         "discountable": true,
         "discounts": [],
         "invoice": invoice_id,
@@ -179,7 +190,9 @@ fn build_line(invoice_id: &str, bill: &Bill<'_>, line: &Line) -> Value {
 fn build(world: &World, id: &str, bill: &Bill<'_>) -> Value {
     let now = world.clock.now();
     let customer = world.stripe.store.copy("cus", bill.customer);
-    let total: i64 = bill.lines.iter().map(|line| line.amount).sum();
+    let subtotal: i64 = bill.lines.iter().map(|line| line.amount).sum();
+    let discount: i64 = bill.lines.iter().map(|line| line.discount).sum();
+    let total = subtotal - discount;
     // A credit left over from a change of plan is not paid out, as a balance of the customer would be.
     let due = total.max(0);
     let lines: Vec<Value> = bill.lines.iter().map(|line| build_line(id, bill, line)).collect();
@@ -200,6 +213,7 @@ fn build(world: &World, id: &str, bill: &Bill<'_>) -> Value {
         "customer": bill.customer,
         "customer_email": customer["email"],
         "customer_name": customer["name"],
+        "discounts": bill.discount.iter().collect::<Vec<_>>(),
         "lines": {
             "object": "list", "data": lines, "has_more": false, "url": format!("/v1/invoices/{id}/lines"),
         },
@@ -207,9 +221,10 @@ fn build(world: &World, id: &str, bill: &Bill<'_>) -> Value {
         "parent": parent,
         "period_end": now,
         "period_start": now,
-        "subtotal": total,
-        "subtotal_excluding_tax": total,
+        "subtotal": subtotal,
+        "subtotal_excluding_tax": subtotal,
         "total": total,
+        "total_discount_amounts": bill.discounted(discount),
         "total_excluding_tax": total,
         "_subscription": bill.subscription,
     });
@@ -342,10 +357,16 @@ pub(crate) fn mark_paid(world: &mut World, id: &str, intent: Option<&str>) {
 }
 
 /// Records the paid invoice of a one-time Checkout Session.
-pub(crate) fn for_checkout(world: &mut World, session: &Value, customer: Option<&str>) -> String {
+pub(crate) fn for_checkout(
+    world: &mut World,
+    session: &Value,
+    customer: Option<&str>,
+    discount: Option<String>,
+) -> String {
     let now = world.clock.now();
     let lines = session["_lines"].as_array().into_iter().flatten().map(|line| Line {
-        amount: integer(line, "amount_total"),
+        amount: integer(line, "amount_subtotal"),
+        discount: integer(line, "amount_discount"),
         description: owned(line, "description"),
         price: line["price"].clone(),
         quantity: integer(line, "quantity"),
@@ -359,6 +380,7 @@ pub(crate) fn for_checkout(world: &mut World, session: &Value, customer: Option<
         currency: text(session, "currency").unwrap_or_default(),
         lines: lines.collect(),
         metadata: session["_invoice_metadata"].as_object().cloned().unwrap_or_default().into(),
+        discount,
     };
     let id = draft(world, &bill);
     finalize(world, &id);

@@ -2,6 +2,7 @@
 
 pub(crate) mod cards;
 mod charges;
+mod coupons;
 mod customers;
 pub(crate) mod disputes;
 pub(crate) mod errors;
@@ -21,6 +22,7 @@ mod products;
 pub(crate) mod refunds;
 pub(crate) mod sessions;
 pub(crate) mod setup_intents;
+pub(crate) mod stock;
 pub(crate) mod store;
 pub(crate) mod subscriptions;
 pub(crate) mod timers;
@@ -37,7 +39,7 @@ use crate::world::World;
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) store: Store,
-    pub(crate) timers: timers::Timers,
+    pub(crate) timers: crate::timers::Timers<timers::Timer>,
     pub(crate) keys: idempotency::Keys,
     /// The request that is being executed.
     pub(crate) origin: Origin,
@@ -84,6 +86,7 @@ fn dispatch(world: &mut World, call: &Call<'_>) -> Answer {
         "billing_portal" => portal::route(world, call),
         "charges" => charges::route(world, call),
         "checkout" => sessions::route(world, call),
+        "coupons" => coupons::route(world, call),
         "customers" => customers::route(world, call),
         "disputes" => disputes::route(world, call),
         "events" => events::route(world, call),

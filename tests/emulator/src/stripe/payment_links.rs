@@ -43,6 +43,14 @@ pub(crate) fn route(world: &mut World, call: &Call<'_>) -> Answer {
 
 fn create(world: &mut World, params: &Params) -> Answer {
     params.only(WRITABLE)?;
+    let link = build(world, params, &new_id("plink"))?;
+    world.stripe.store.insert("plink", link.clone());
+    emit(world, "payment_link.created", &link);
+    Ok(visible(&link))
+}
+
+/// Builds a link of an id, without recording it.
+pub(crate) fn build(world: &mut World, params: &Params, id: &str) -> Answer {
     if !params.has("line_items") {
         return Err(ApiError::missing("line_items"));
     }
@@ -50,7 +58,6 @@ fn create(world: &mut World, params: &Params) -> Answer {
     let mode = if lines.iter().any(lines::is_recurring) { "subscription" } else { "payment" };
     check_lines(&lines, mode)?;
     let (_, currency) = lines::total(&lines)?;
-    let id = new_id("plink");
     let mut link = json!({
         "id": id,
         "object": "payment_link",
@@ -93,9 +100,7 @@ fn create(world: &mut World, params: &Params) -> Answer {
         "_lines": lines,
     });
     write(&mut link, params)?;
-    world.stripe.store.insert("plink", link.clone());
-    emit(world, "payment_link.created", &link);
-    Ok(visible(&link))
+    Ok(link)
 }
 
 fn write(link: &mut Value, params: &Params) -> Answer<()> {
@@ -192,6 +197,7 @@ pub(crate) fn visit(world: &mut World, id: &str, visit: Visit) -> Answer {
         subscription_data: link["subscription_data"].clone(),
         setup_data: Value::Null,
         invoice_creation: link["invoice_creation"].clone(),
+        coupon: None,
     };
     open(world, draft)
 }

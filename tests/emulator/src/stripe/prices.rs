@@ -49,6 +49,20 @@ fn create(world: &mut World, params: &Params) -> Answer {
     Ok(visible(&price))
 }
 
+/// Records a price that exists from the start, without an event.
+pub(crate) fn stock(
+    world: &mut World,
+    id: &str,
+    product: &str,
+    currency: &str,
+    unit_amount: i64,
+    recurring: Value,
+) {
+    let mut price = build(world, product, currency, unit_amount, recurring);
+    price["id"] = id.into();
+    world.stripe.store.insert("price", price);
+}
+
 /// Builds a price from `currency`, `unit_amount` and `recurring`, without recording it.
 pub(crate) fn from_data(world: &World, params: &Params, product: &str) -> Answer {
     let currency = currency(&params.required_text("currency")?)?;
@@ -69,7 +83,16 @@ pub(crate) fn from_data(world: &World, params: &Params, product: &str) -> Answer
         None => Value::Null,
     };
     let behavior = params.choice("tax_behavior", &["inclusive", "exclusive", "unspecified"])?;
-    Ok(json!({
+    let mut price = build(world, product, &currency, unit_amount, recurring);
+    if let Some(behavior) = behavior {
+        price["tax_behavior"] = behavior.into();
+    }
+    Ok(price)
+}
+
+fn build(world: &World, product: &str, currency: &str, unit_amount: i64, recurring: Value) -> Value {
+    let kind = if recurring.is_null() { "one_time" } else { "recurring" };
+    json!({
         "id": new_id("price"),
         "object": "price",
         "active": true,
@@ -83,13 +106,13 @@ pub(crate) fn from_data(world: &World, params: &Params, product: &str) -> Answer
         "nickname": null,
         "product": product,
         "recurring": recurring,
-        "tax_behavior": behavior.as_deref().unwrap_or("unspecified"),
+        "tax_behavior": "unspecified",
         "tiers_mode": null,
         "transform_quantity": null,
-        "type": if recurring.is_null() { "one_time" } else { "recurring" },
+        "type": kind,
         "unit_amount": unit_amount,
         "unit_amount_decimal": unit_amount.to_string(),
-    }))
+    })
 }
 
 fn read_recurring(params: &Params) -> Answer {

@@ -73,6 +73,13 @@ fn create(world: &mut World, params: &Params) -> Answer {
     Ok(visible(&product))
 }
 
+/// Records a product that exists from the start, without an event.
+pub(crate) fn stock(world: &mut World, id: &str, name: &str) {
+    let mut product = build(world, name);
+    product["id"] = id.into();
+    world.stripe.store.insert("prod", product);
+}
+
 /// Records the product of an inline price, which lists do not show.
 pub(crate) fn create_inline(world: &mut World, data: &Params) -> Answer<String> {
     data.only("description images metadata name tax_code tax_details unit_label")?;

@@ -21,11 +21,12 @@ struct Table {
 }
 
 /// The prefixes of ids, with the names of what they stand for in error messages.
-const KINDS: [(&str, &str); 22] = [
+const KINDS: [(&str, &str); 23] = [
     ("bps", "billing_portal.session"),
     ("ch", "charge"),
     ("cs", "checkout.session"),
     ("cus", "customer"),
+    ("di", "discount"),
     ("dp", "dispute"),
     ("evt", "event"),
     ("il", "line_item"),

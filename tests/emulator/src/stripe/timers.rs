@@ -1,9 +1,6 @@
 //! What becomes due by the emulated clock: sessions expire, refunds settle, subscriptions renew.
 
-use std::collections::BTreeMap;
-
 use super::{charges, refunds, sessions, subscriptions};
-use crate::clock::Clock;
 use crate::world::World;
 
 /// Something that happens at a time.
@@ -17,30 +14,6 @@ pub(crate) enum Timer {
     PeriodEnds(String),
     /// An unpaid invoice of a subscription is tried again.
     InvoiceRetry(String),
-}
-
-/// Timers by when they are due; those of one second in the order they were set.
-#[derive(Debug, Default)]
-pub(crate) struct Timers {
-    due: BTreeMap<(i64, u64), Timer>,
-    set: u64,
-}
-
-impl Timers {
-    /// Sets a timer for a time in Unix seconds.
-    pub(crate) fn at(&mut self, time: i64, timer: Timer) {
-        self.set += 1;
-        self.due.insert((time, self.set), timer);
-    }
-
-    pub(crate) fn after(&mut self, clock: &Clock, seconds: i64, timer: Timer) {
-        self.at(clock.now() + seconds, timer);
-    }
-
-    fn next_due(&mut self, now: i64) -> Option<Timer> {
-        let first = self.due.first_entry()?;
-        (first.key().0 <= now).then(|| first.remove())
-    }
 }
 
 /// Runs everything that is due. A clock moved far ahead renews a subscription once for each period.

@@ -6,7 +6,7 @@ use super::errors::{Answer, ApiError};
 use super::events::matches_type;
 use super::store::{flag, new_id, owned, random_text, text, visible};
 use super::{Call, listing};
-use crate::delivery::Endpoint;
+use crate::delivery::{Endpoint, Scheme};
 use crate::world::World;
 
 /// An endpoint that an event goes to.
@@ -20,7 +20,7 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) fn as_target(&self) -> Endpoint<'_> {
-        Endpoint { id: &self.id, url: &self.url, secret: &self.secret }
+        Endpoint { id: &self.id, url: &self.url, secret: &self.secret, scheme: Scheme::Stripe }
     }
 }
 

@@ -33,15 +33,19 @@ pub struct Answer {
 
 impl Emulator {
     pub async fn start(webhook_url: Option<String>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let shutdown = CancellationToken::new();
-        let config = emulator::Config {
+        Self::start_with(emulator::Config {
             webhook_secret: webhook_url.is_some().then(|| SECRET.to_owned()),
             webhook_url,
             webhook_retry_base: Duration::from_millis(20),
             ..emulator::Config::default()
-        };
+        })
+        .await
+    }
+
+    pub async fn start_with(config: emulator::Config) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let shutdown = CancellationToken::new();
         tokio::spawn(emulator::run(config, listener, shutdown.clone()));
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -112,7 +116,7 @@ impl Emulator {
     }
 }
 
-async fn answer(request: reqwest::RequestBuilder) -> Answer {
+pub async fn answer(request: reqwest::RequestBuilder) -> Answer {
     let response = request.send().await.expect("an answer");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let body = response.text().await.expect("a body");
@@ -157,7 +161,8 @@ impl Receiver {
     pub async fn next_of(&mut self, kind: &str) -> Delivery {
         loop {
             let delivery = self.next().await;
-            if delivery.event()["type"] == kind {
+            let event = delivery.event();
+            if event["type"] == kind || event["eventType"] == kind {
                 return delivery;
             }
         }
@@ -176,7 +181,9 @@ async fn receive(listener: TcpListener, sender: mpsc::UnboundedSender<Delivery>,
         let service = service_fn(move |request: Request<hyper::body::Incoming>| {
             let (sender, status) = (sender.clone(), Arc::clone(&status));
             async move {
-                let signature = request.headers()["stripe-signature"].to_str().expect("text").to_owned();
+                let header = |name: &str| request.headers().get(name).cloned();
+                let signature = header("stripe-signature").or_else(|| header("creem-signature"));
+                let signature = signature.expect("a signature").to_str().expect("text").to_owned();
                 let body = request.into_body().collect().await?.to_bytes();
                 let body = String::from_utf8(body.to_vec()).expect("UTF-8");
                 // Read before the delivery is announced, so that a test can change it afterwards.

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod clock;
+mod coupons;
+mod creem;
 mod harness;
 mod idempotency;
 mod pages;

@@ -5,16 +5,16 @@ use serde_json::{Value, json};
 use super::lines;
 use crate::stripe::errors::{Answer, ApiError};
 use crate::stripe::parameters::Params;
-use crate::stripe::store::{owned, random_text, visible};
+use crate::stripe::store::{integer, owned, random_text, visible};
 use crate::stripe::timers::Timer;
-use crate::stripe::{customers, money, setup_intents};
+use crate::stripe::{coupons, customers, money, setup_intents};
 use crate::world::World;
 
 const CREATE: &str = "\
     adaptive_pricing after_expiration allow_promotion_codes allowed_payment_method_types \
     automatic_tax billing_address_collection branding_settings cancel_url client_reference_id \
     consent_collection currency custom_fields custom_text customer customer_account \
-    customer_creation customer_email customer_update excluded_payment_method_types expires_at \
+    customer_creation customer_email customer_update discounts excluded_payment_method_types expires_at \
     integration_identifier invoice_creation line_items locale managed_payments metadata mode \
     name_collection optional_items origin_context payment_intent_data payment_method_collection \
     payment_method_configuration payment_method_data payment_method_options permissions \
@@ -50,6 +50,8 @@ pub(crate) struct Draft {
     pub(crate) subscription_data: Value,
     pub(crate) setup_data: Value,
     pub(crate) invoice_creation: Value,
+    /// The coupon that was taken off the lines.
+    pub(crate) coupon: Option<Value>,
 }
 
 pub(crate) fn create(world: &mut World, params: &Params) -> Answer {
@@ -91,7 +93,8 @@ fn read(world: &mut World, params: &Params, mode: String) -> Answer<Draft> {
     if mode == "setup" && currency.is_none() && !params.has("allowed_payment_method_types") {
         return Err(ApiError::missing("currency"));
     }
-    let lines = read_lines(world, params, &mode)?;
+    let coupon = coupons::read_discounts(world, params, &mode)?;
+    let lines = read_lines(world, params, &mode, coupon.as_ref())?;
     let payment_data = data_for(params, "payment_intent_data", &mode, "payment")?;
     if let Some(data) = params.nested("payment_intent_data")? {
         data.metadata(None)?;
@@ -118,12 +121,13 @@ fn read(world: &mut World, params: &Params, mode: String) -> Answer<Draft> {
         subscription_data: data_for(params, "subscription_data", &mode, "subscription")?,
         setup_data: data_for(params, "setup_intent_data", &mode, "setup")?,
         invoice_creation: data_for(params, "invoice_creation", &mode, "payment")?,
+        coupon,
         ui_mode,
         mode,
     })
 }
 
-fn read_lines(world: &mut World, params: &Params, mode: &str) -> Answer<Vec<Value>> {
+fn read_lines(world: &mut World, params: &Params, mode: &str, coupon: Option<&Value>) -> Answer<Vec<Value>> {
     if mode == "setup" {
         if params.has("line_items") {
             let message = "You cannot pass `line_items` in `setup` mode.";
@@ -134,8 +138,12 @@ fn read_lines(world: &mut World, params: &Params, mode: &str) -> Answer<Vec<Valu
     if !params.has("line_items") {
         return Err(ApiError::missing("line_items"));
     }
-    let lines = lines::read(world, params)?;
+    let mut lines = lines::read(world, params)?;
     check_lines(&lines, mode)?;
+    if let Some(coupon) = coupon {
+        coupons::discount_lines(coupon, &mut lines)?;
+        check_lines(&lines, mode)?;
+    }
     Ok(lines)
 }
 
@@ -219,9 +227,11 @@ pub(crate) fn open(world: &mut World, draft: Draft) -> Answer {
 fn build(world: &World, draft: Draft, expires_at: i64, setup_intent: Option<String>) -> Answer {
     let id = format!("cs_test_{}", random_text(58));
     let (total, currency) = lines::total(&draft.lines)?;
+    let discount: i64 = draft.lines.iter().map(|line| integer(line, "amount_discount")).sum();
     let is_setup = draft.mode == "setup";
     let hosted = draft.ui_mode == "hosted_page";
     let amount = if is_setup { Value::Null } else { total.into() };
+    let before = if is_setup { Value::Null } else { total.saturating_add(discount).into() };
     let currency = if is_setup { draft.currency.map_or(Value::Null, Value::String) } else { currency.into() };
     let url = hosted.then(|| format!("{}/c/pay/{id}", world.public_url));
     let client_secret = (!hosted).then(|| format!("{id}_secret_{}", random_text(32)));
@@ -239,7 +249,7 @@ fn build(world: &World, draft: Draft, expires_at: i64, setup_intent: Option<Stri
     let fields = json!({
         "id": id,
         "allowed_payment_method_types": draft.allowed_types,
-        "amount_subtotal": amount,
+        "amount_subtotal": before,
         "amount_total": amount,
         "cancel_url": draft.cancel_url,
         "client_reference_id": draft.client_reference_id,
@@ -262,10 +272,11 @@ fn build(world: &World, draft: Draft, expires_at: i64, setup_intent: Option<Stri
         "submit_type": draft.submit_type,
         "success_url": draft.success_url,
         "total_details": if is_setup { Value::Null } else {
-            json!({ "amount_discount": 0, "amount_shipping": 0, "amount_tax": 0 })
+            json!({ "amount_discount": discount, "amount_shipping": 0, "amount_tax": 0 })
         },
         "ui_mode": draft.ui_mode,
         "url": url,
+        "_coupon": draft.coupon,
         "_lines": draft.lines,
         "_payment_data": draft.payment_data,
         "_subscription_data": draft.subscription_data,
@@ -274,6 +285,9 @@ fn build(world: &World, draft: Draft, expires_at: i64, setup_intent: Option<Stri
     });
     if let (Value::Object(session), Value::Object(fields)) = (&mut session, fields) {
         session.extend(fields);
+    }
+    if session["_coupon"].is_object() {
+        session["discounts"] = json!([{ "coupon": session["_coupon"]["id"], "promotion_code": null }]);
     }
     if session["mode"] == "payment" {
         session["invoice_creation"] = json!({

@@ -11,7 +11,7 @@ use crate::stripe::payment_intents::confirm::{self, Outcome, Terms};
 use crate::stripe::payment_intents::{self, Purpose};
 use crate::stripe::store::{flag, integer, owned, text};
 use crate::stripe::subscriptions::{self, Start};
-use crate::stripe::{customers, invoices, payment_methods, setup_intents};
+use crate::stripe::{coupons, customers, invoices, payment_methods, setup_intents};
 use crate::world::World;
 
 /// Who pays, and with what.
@@ -246,8 +246,12 @@ fn complete(world: &mut World, id: &str, payment_status: &str) {
     match text(&session, "mode") {
         Some("payment") => {
             world.stripe.store.change("cs", id, [("payment_intent", session["_intent"].clone())]);
+            let buyer = customer.as_deref().unwrap_or_default();
+            let discount = session["_coupon"]
+                .is_object()
+                .then(|| coupons::redeem(world, &session["_coupon"], id, buyer, None));
             if flag(&session, "_invoiced") && payment_status == "paid" {
-                let invoice = invoices::for_checkout(world, &session, customer.as_deref());
+                let invoice = invoices::for_checkout(world, &session, customer.as_deref(), discount);
                 world.stripe.store.change("cs", id, [("invoice", invoice.into())]);
             }
         }
@@ -273,6 +277,8 @@ fn start_subscription(world: &mut World, id: &str, session: &Value, customer: Op
             description: data["description"].clone(),
             trial_days: trial_days(session),
             paid_by: intent,
+            coupon: Some(session["_coupon"].clone()).filter(Value::is_object),
+            session: Some(id.to_owned()),
         },
     );
     world.stripe.store.change(

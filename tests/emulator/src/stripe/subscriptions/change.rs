@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{build_item, period_end, renewal};
+use super::{build_item, calendar, period_end, renewal};
 use crate::stripe::errors::{Answer, ApiError};
 use crate::stripe::events::emit_change;
 use crate::stripe::invoices::Line;
 use crate::stripe::parameters::Params;
 use crate::stripe::sessions::lines::read;
 use crate::stripe::store::{integer, text, visible};
+use crate::stripe::timers::Timer;
 use crate::stripe::{Call, changed_fields};
 use crate::world::World;
 
@@ -38,10 +39,17 @@ pub(crate) fn update(world: &mut World, call: &Call<'_>, id: &str) -> Answer {
     let metadata = params.metadata(Some(&before["metadata"]))?;
     world.stripe.store.change("sub", id, [("metadata", metadata)]);
     let prorations = change_items(world, params, id)?;
+    let begins_anew = begin_anew_if_rhythm_changed(world, id, &before);
     if let Some(ends) = params.flag("cancel_at_period_end")? {
         set_end(world, id, ends);
     }
     let invoice = match behavior.as_deref().unwrap_or("create_prorations") {
+        // Another rhythm begins a period that is billed at once, whatever becomes of the old one.
+        behavior if begins_anew => {
+            let lines = prorations.into_iter().filter(|line| behavior != "none" || line.amount > 0);
+            let (subscription, lines) = (world.stripe.store.copy("sub", id), lines.collect());
+            Some(renewal::record(world, &subscription, "subscription_update", lines))
+        }
         "none" => None,
         "always_invoice" if !prorations.is_empty() => {
             let subscription = world.stripe.store.copy("sub", id);
@@ -86,6 +94,35 @@ fn set_end(world: &mut World, id: &str, ends: bool) {
             ("cancellation_details", json!({ "comment": null, "feedback": null, "reason": reason })),
         ],
     );
+}
+
+/// How often a subscription is billed, by its first item.
+fn rhythm(subscription: &Value) -> (&str, i64) {
+    let recurring = &subscription["items"]["data"][0]["price"]["recurring"];
+    (text(recurring, "interval").unwrap_or("month"), integer(recurring, "interval_count"))
+}
+
+/// A subscription that is billed in another rhythm than before begins its first period of it now.
+fn begin_anew_if_rhythm_changed(world: &mut World, id: &str, before: &Value) -> bool {
+    let mut after = world.stripe.store.copy("sub", id);
+    if rhythm(&after) == rhythm(before) || text(&after, "status") == Some("trialing") {
+        return false;
+    }
+    let now = world.clock.now();
+    let (interval, count) = rhythm(&after);
+    let end = calendar::after(now, interval, count);
+    after["billing_cycle_anchor"] = now.into();
+    after["_periods"] = 1.into();
+    for item in after["items"]["data"].as_array_mut().into_iter().flatten() {
+        item["current_period_start"] = now.into();
+        item["current_period_end"] = end.into();
+        item["billed_until"] = end.into();
+    }
+    if let Some(stored) = world.stripe.store.get_mut("sub", id) {
+        stored.clone_from(&after);
+    }
+    world.stripe.timers.at(end, Timer::PeriodEnds(id.to_owned()));
+    true
 }
 
 /// Applies `items` and returns what the change costs or gives back for the rest of the period.
@@ -172,8 +209,24 @@ fn proration(world: &World, subscription: &Value, item: Option<&Value>, to_pay: 
     let share = i64::try_from((whole * left * 2 + length) / (length * 2)).unwrap_or(i64::MAX);
     let mut price = item["price"].clone();
     price["_item"] = item["id"].clone();
+    let recurring = &item["price"]["recurring"];
+    let (interval, count) =
+        (text(recurring, "interval").unwrap_or("month"), integer(recurring, "interval_count"));
+    if to_pay && (interval, count) != rhythm(subscription) {
+        // The first period of another rhythm is paid as a whole.
+        return Some(Line {
+            amount: i64::try_from(whole).unwrap_or(i64::MAX),
+            discount: 0,
+            description: format!("{quantity} × first period"),
+            price,
+            quantity,
+            proration: false,
+            period: (now, calendar::after(now, interval, count)),
+        });
+    }
     Some(Line {
         amount: if to_pay { share } else { -share },
+        discount: 0,
         description: if to_pay { "Remaining time" } else { "Unused time" }.to_owned(),
         price,
         quantity,

@@ -17,7 +17,7 @@ use super::parameters::Params;
 use super::sessions::lines::{is_recurring, read};
 use super::store::{flag, integer, new_id, owned, text, visible};
 use super::timers::Timer;
-use super::{Call, customers};
+use super::{Call, coupons, customers};
 use crate::world::World;
 
 pub(crate) fn route(world: &mut World, call: &Call<'_>) -> Answer {
@@ -97,6 +97,9 @@ pub(crate) struct Start {
     pub(crate) trial_days: i64,
     /// The intent that paid the first invoice already.
     pub(crate) paid_by: Option<String>,
+    /// The coupon that was redeemed with it, and the Checkout Session where that happened.
+    pub(crate) coupon: Option<Value>,
+    pub(crate) session: Option<String>,
 }
 
 /// The ids of a subscription that has been started and of its first invoice.
@@ -108,7 +111,15 @@ pub(crate) struct Started {
 /// Starts a subscription and records its first invoice, which is paid if `paid_by` says so or nothing is due.
 pub(crate) fn start(world: &mut World, start: Start) -> Started {
     let id = new_id("sub");
-    let subscription = build(world, &id, &start);
+    let mut subscription = build(world, &id, &start);
+    let session = start.session.as_deref().unwrap_or_default();
+    let discount = start
+        .coupon
+        .as_ref()
+        .map(|coupon| coupons::redeem(world, coupon, session, &start.customer, Some(&id)));
+    if let Some(discount) = &discount {
+        subscription["discounts"] = json!([discount]);
+    }
     let period_end = period_end(&subscription);
     let on_trial = start.trial_days > 0;
     world.stripe.store.insert("sub", subscription.clone());
@@ -120,7 +131,8 @@ pub(crate) fn start(world: &mut World, start: Start) -> Started {
         price["_item"] = item_of(&subscription, &price);
         let name = owned(line, "description");
         Line {
-            amount: if free { 0 } else { integer(line, "amount_total") },
+            amount: if free { 0 } else { integer(line, "amount_subtotal") },
+            discount: if free { 0 } else { integer(line, "amount_discount") },
             description: if free { format!("Free trial for {name}") } else { name },
             price,
             quantity: integer(line, "quantity"),
@@ -135,6 +147,7 @@ pub(crate) fn start(world: &mut World, start: Start) -> Started {
         currency: text(&subscription, "currency").unwrap_or_default(),
         lines: lines.collect(),
         metadata: start.metadata.clone(),
+        discount,
     };
     let invoice = invoices::draft(world, &bill);
     world.stripe.store.change("sub", &id, [("latest_invoice", invoice.as_str().into())]);
@@ -292,7 +305,17 @@ fn create(world: &mut World, params: &Params) -> Answer {
     let fails = params.text("payment_behavior")?.as_deref() == Some("error_if_incomplete");
     let started = start(
         world,
-        Start { customer, method: method.clone(), lines, metadata, description, trial_days, paid_by: None },
+        Start {
+            customer,
+            method: method.clone(),
+            lines,
+            metadata,
+            description,
+            trial_days,
+            paid_by: None,
+            coupon: None,
+            session: None,
+        },
     );
     let invoice = world.stripe.store.copy("in", &started.invoice);
     if text(&invoice, "status") == Some("open")

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{calendar, period_end};
+use crate::stripe::coupons;
 use crate::stripe::events::{emit, emit_change};
 use crate::stripe::invoices::{self, Bill, Line};
 use crate::stripe::store::{flag, integer, owned, text, visible};
@@ -63,6 +64,7 @@ fn bill(world: &mut World, id: &str, reason: &str, period: (i64, i64)) -> String
         price["_item"] = item["id"].clone();
         lines.push(Line {
             amount: unit.saturating_mul(quantity),
+            discount: 0,
             description: format!("{quantity} × {}", text(&product, "name").unwrap_or("subscription")),
             price,
             quantity,
@@ -76,8 +78,13 @@ fn bill(world: &mut World, id: &str, reason: &str, period: (i64, i64)) -> String
 }
 
 /// Records and finalizes an invoice of a subscription.
-pub(super) fn record(world: &mut World, subscription: &Value, reason: &str, lines: Vec<Line>) -> String {
+pub(super) fn record(world: &mut World, subscription: &Value, reason: &str, mut lines: Vec<Line>) -> String {
     let id = owned(subscription, "id");
+    let start = integer(&subscription["items"]["data"][0], "current_period_start");
+    let discount = coupons::holding(world, &id, start);
+    if let Some(discount) = &discount {
+        coupons::discount_invoice(world, discount, &mut lines);
+    }
     let bill = Bill {
         customer: text(subscription, "customer").unwrap_or_default(),
         subscription: Some(&id),
@@ -85,6 +92,7 @@ pub(super) fn record(world: &mut World, subscription: &Value, reason: &str, line
         currency: text(subscription, "currency").unwrap_or_default(),
         lines,
         metadata: subscription["metadata"].clone(),
+        discount,
     };
     let invoice = invoices::draft(world, &bill);
     world.stripe.store.change("sub", &id, [("latest_invoice", invoice.as_str().into())]);
@@ -97,6 +105,7 @@ fn pending_lines(subscription: &Value) -> Vec<Line> {
     pending
         .map(|line| Line {
             amount: integer(line, "amount"),
+            discount: 0,
             description: owned(line, "description"),
             price: line["price"].clone(),
             quantity: integer(line, "quantity"),
