@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::clock::Clock;
-use common::domain::payments::store;
+use common::domain::payments::events;
 use common::domain::{idempotency, identity};
 use common::messaging::{Publisher, outbox};
 use rand::RngExt;
@@ -95,7 +95,7 @@ impl Ticker {
     async fn measure(&self) -> Result<(), sqlx::Error> {
         let (jobs, oldest) = outbox::backlog(&self.pool).await?;
         let age = oldest.map_or(0, |oldest| (self.clock.now() - oldest).whole_seconds());
-        let quarantined = store::events_quarantined_count(&mut *self.pool.acquire().await?).await?;
+        let quarantined = events::quarantined_count(&mut *self.pool.acquire().await?).await?;
         set("purser_outbox_jobs", jobs);
         set("purser_outbox_oldest_seconds", age);
         set("purser_events_quarantined", quarantined);

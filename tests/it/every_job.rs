@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use common::domain::payments::Provider;
+use common::domain::subscriptions::{News, SubscriptionFact};
 use common::jobs::{
-    AnyJob, ApplyFact, CreateCheckout, ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify,
-    ProviderEvent, ReceiveEvents, VerifyObject, VerifyPayment,
+    AnyJob, ApplyFact, ApplySubscription, CreateCheckout, ExpireGrants, ExpireHolds, ExpirePayments, Notice,
+    Notify, OpenPortal, ProviderEvent, ReceiveEvents, VerifyObject, VerifyPayment,
 };
 use common::stripe::objects::Session;
 use harness::world::{GOOD_CARD, World};
@@ -46,12 +47,30 @@ async fn doing_a_job_twice_does_it_once() {
     let fact = serde_json::from_value::<Session>(session.clone()).unwrap().fact(false);
     world.pay(&checkout.session_id, GOOD_CARD).await;
     let notice = Notice { wallet_id: alice.wallet_id.parse().unwrap(), body: json!({"type": "test"}) };
+    // Somebody else's subscription on the same account.
+    let foreign = SubscriptionFact {
+        provider: Provider::Stripe,
+        livemode: false,
+        subscription: "sub_foreign".to_owned(),
+        payment_id: None,
+        user_id: None,
+        customer: None,
+        at: world.clock().now(),
+        news: News::PaymentFailed,
+    };
     let object_id = checkout.session_id.clone();
     let jobs: Vec<AnyJob> = vec![
         ReceiveEvents { events: vec![told.clone(), told] }.into(),
         ApplyFact { fact: Box::new(fact) }.into(),
+        ApplySubscription { fact: Box::new(foreign) }.into(),
         ExpireGrants {}.into(),
         ExpireHolds {}.into(),
+        OpenPortal {
+            provider: Provider::Stripe,
+            customer: "cus_gone".to_owned(),
+            return_url: "http://localhost:3000/".to_owned(),
+        }
+        .into(),
         CreateCheckout { payment_id }.into(),
         VerifyPayment { payment_id }.into(),
         VerifyObject { provider: Provider::Stripe, object_id }.into(),

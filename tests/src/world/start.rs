@@ -156,6 +156,8 @@ fn api_config(settings: &Settings, listener: &TcpListener, clock: &Clock) -> Res
             issuer: Some(issuer.to_owned()),
             audience: Some(audience.to_owned()),
         }),
+        creem_webhook_secrets: vec![secret(&secrets.creem_webhook_secret)?],
+        return_url_origins: settings.allowed_origins(),
         allowed_origins: settings.allowed_origins(),
         checkout_deadline: CHECKOUT_DEADLINE,
         mode: Mode::Test,
@@ -182,6 +184,8 @@ fn start_worker(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> R
                 roles,
                 stripe_secret_key: secret(&settings.secrets.stripe_secret_key)?,
                 stripe_api_base: Some(settings.emulator_url()),
+                creem_api_key: Some(secret(&settings.secrets.creem_api_key)?),
+                creem_api_base: Some(settings.creem_api_base()),
                 stripe_requests_per_second: STRIPE_REQUESTS_PER_SECOND,
                 verify: if builder.verifies_always {
                     worker::config::Verify::Always

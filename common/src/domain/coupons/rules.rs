@@ -64,7 +64,8 @@ pub fn redeem(
         Target::Plan(id) => coupon.plan_ids.iter().any(|plan| plan == id),
         Target::Pack(id) => coupon.pack_ids.iter().any(|pack| pack == id),
     };
-    if !named && !(coupon.plan_ids.is_empty() && coupon.pack_ids.is_empty()) {
+    let for_everything = coupon.plan_ids.is_empty() && coupon.pack_ids.is_empty();
+    if !named && !for_everything {
         return Err(Unacceptable::OtherTarget);
     }
     let (discount_minor, bonus) = match coupon.benefit {

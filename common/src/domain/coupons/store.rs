@@ -170,7 +170,8 @@ pub(super) async fn redemptions_delete(
     sqlx::query!(
         "with gone as (delete from coupon_redemptions where payment_id = any($1) returning coupon_id),
               counted as (select coupon_id, count(*) as orders from gone group by coupon_id)
-         update coupons set redemptions = redemptions - counted.orders from counted where coupons.id = counted.coupon_id",
+         update coupons set redemptions = redemptions - counted.orders
+         from counted where coupons.id = counted.coupon_id",
         &payments
     )
     .execute(connection)

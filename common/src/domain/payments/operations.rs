@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use sqlx::{PgConnection, PgPool};
 
+use super::events::{self, EventRow};
 use super::rules::{self, Contradiction, Decision};
-use super::store::{self, EventRow};
+use super::store;
 use super::{Fact, Kind, NewOrder, Payment, Provider, Stage};
 use crate::clock::Timestamp;
 use crate::domain::coupons::{Unacceptable, operations as coupons};
@@ -251,7 +252,7 @@ pub(crate) async fn record(
 ) -> Result<bool, sqlx::Error> {
     let Some(event) = event else { return Ok(true) };
     let row = event_row(event, payment_id, outcome, reason);
-    Ok(store::events_insert(connection, now, &[row]).await?.contains(&event.id))
+    Ok(events::insert(connection, now, &[row]).await?.contains(&event.id))
 }
 
 struct Batch {
@@ -341,7 +342,7 @@ impl Batch {
             coupons::give_back(connection, &unused).await?;
         }
         if !self.events.is_empty() {
-            let fresh = store::events_insert(connection, self.now, &self.events).await?;
+            let fresh = events::insert(connection, self.now, &self.events).await?;
             // A contradiction is reported once, however often its event is delivered.
             self.effects.retain(|effect| match effect {
                 Effect::Quarantined { event_id: Some(id), .. } => fresh.contains(id),

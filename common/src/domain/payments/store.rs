@@ -1,6 +1,6 @@
 //! The SQL of payments, their items, and provider events.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -410,58 +410,6 @@ pub(super) async fn payment_take_check(
     Ok(taken.rows_affected() == 1)
 }
 
-/// A provider event to be recorded.
-#[derive(Debug)]
-pub(super) struct EventRow {
-    pub provider: Provider,
-    pub event_id: String,
-    pub event_type: String,
-    pub object_id: Option<String>,
-    pub payment_id: Option<PaymentId>,
-    pub outcome: &'static str,
-    pub reason: Option<&'static str>,
-    pub body: Option<String>,
-    pub received_at: Timestamp,
-}
-
-/// Records events; returns the ids of those that were not recorded before.
-pub(super) async fn events_insert(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    events: &[EventRow],
-) -> Result<HashSet<String>, sqlx::Error> {
-    let providers: Vec<&str> = events.iter().map(|event| event.provider.as_str()).collect();
-    let ids: Vec<&str> = events.iter().map(|event| event.event_id.as_str()).collect();
-    let types: Vec<&str> = events.iter().map(|event| event.event_type.as_str()).collect();
-    let objects: Vec<Option<&str>> = events.iter().map(|event| event.object_id.as_deref()).collect();
-    let payments: Vec<Option<Uuid>> = events.iter().map(|event| event.payment_id.map(|id| id.0)).collect();
-    let outcomes: Vec<&str> = events.iter().map(|event| event.outcome).collect();
-    let reasons: Vec<Option<&str>> = events.iter().map(|event| event.reason).collect();
-    let bodies: Vec<Option<&str>> = events.iter().map(|event| event.body.as_deref()).collect();
-    let received: Vec<Timestamp> = events.iter().map(|event| event.received_at).collect();
-    let fresh = sqlx::query_scalar!(
-        "insert into provider_events (provider, event_id, event_type, object_id, payment_id, outcome, reason, body,
-                                      received_at, handled_at)
-         select *, $10::timestamptz
-         from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[],
-                     $9::timestamptz[])
-         on conflict do nothing returning event_id",
-        &providers as &[&str],
-        &ids as &[&str],
-        &types as &[&str],
-        &objects as &[Option<&str>],
-        &payments as &[Option<Uuid>],
-        &outcomes as &[&str],
-        &reasons as &[Option<&str>],
-        &bodies as &[Option<&str>],
-        &received,
-        now
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(fresh.into_iter().collect())
-}
-
 /// The customer that a wallet has at a provider.
 ///
 /// # Errors
@@ -507,14 +455,4 @@ pub async fn customer_keep(
     )
     .fetch_one(connection)
     .await
-}
-
-/// How many events wait for a person to look at them.
-///
-/// # Errors
-/// Database errors only.
-pub async fn events_quarantined_count(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar!(r#"select count(*) as "count!" from provider_events where outcome = 'quarantined'"#)
-        .fetch_one(connection)
-        .await
 }
