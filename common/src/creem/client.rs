@@ -3,10 +3,18 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
+use url::Url;
 
 use super::objects::{Checkout, Subscription, Transaction};
 use crate::config::Secret;
@@ -21,10 +29,13 @@ const TEST: &str = "https://test-api.creem.io";
 
 /// A client of one Creem store.
 pub struct CreemClient {
-    client: Client,
-    base: String,
-    key: Secret,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    base: Url,
+    key: HeaderValue,
 }
+
+/// Far above any answer that is expected.
+const ANSWER_BYTES: usize = 1024 * 1024;
 
 #[derive(Deserialize)]
 struct Portal {
@@ -49,14 +60,17 @@ impl CreemClient {
     /// Creem's test address.
     ///
     /// # Errors
-    /// When no connection can be set up.
-    pub fn new(key: Secret, base: Option<String>) -> anyhow::Result<Self> {
-        // Another part of the process may have chosen the same before.
-        let _chosen = rustls::crypto::ring::default_provider().install_default();
+    /// When the key or the address cannot be used.
+    pub fn new(key: &Secret, base: Option<&str>) -> anyhow::Result<Self> {
         let own = if key.expose().starts_with("creem_test_") { TEST } else { LIVE };
-        let client =
-            Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).build()?;
-        Ok(Self { client, base: base.unwrap_or_else(|| own.to_owned()), key })
+        let base = Url::parse(base.unwrap_or(own)).ok().filter(|url| !url.cannot_be_a_base());
+        let base = base.ok_or_else(|| anyhow::anyhow!("CREEM_API_BASE cannot be used: it is no URL"))?;
+        let mut key = HeaderValue::from_str(key.expose())
+            .map_err(|_| anyhow::anyhow!("CREEM_API_KEY cannot be used: it is no text for a header"))?;
+        key.set_sensitive(true);
+        let connector =
+            HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
+        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), base, key })
     }
 
     /// Opens the payment page of an order. Creem has no page to return to after giving up.
@@ -84,7 +98,7 @@ impl CreemClient {
         if let Some(email) = email {
             body["customer"] = json!({ "email": email });
         }
-        let checkout: Checkout = self.send(self.request(Method::POST, "/v1/checkouts").json(&body)).await?;
+        let checkout: Checkout = self.post("v1/checkouts", &body).await?;
         Ok(Opened {
             session: checkout.id,
             url: checkout.checkout_url.ok_or(ProviderError::Unavailable("the checkout has no address"))?,
@@ -107,12 +121,11 @@ impl CreemClient {
             "max_redemptions": 1,
             "applies_to_products": [product],
         });
-        let made = self.request(Method::POST, "/v1/discounts").json(&body);
-        match self.send::<serde_json::Value>(made).await {
+        match self.post::<Value>("v1/discounts", &body).await {
             Ok(_) => Ok(code),
             Err(refused @ ProviderError::Refused { .. }) => {
-                let known = self.request(Method::GET, "/v1/discounts").query(&[("discount_code", &code)]);
-                self.send::<serde_json::Value>(known).await.map(|_| code).map_err(|_| refused)
+                let known = self.get::<Value>("v1/discounts", ("discount_code", &code)).await;
+                known.map(|_| code).map_err(|_| refused)
             }
             Err(error) => Err(error),
         }
@@ -123,7 +136,7 @@ impl CreemClient {
     /// # Errors
     /// See [`ProviderError`].
     pub async fn checkout(&self, id: &str) -> Result<Checkout, ProviderError> {
-        self.send(self.request(Method::GET, "/v1/checkouts").query(&[("checkout_id", id)])).await
+        self.get("v1/checkouts", ("checkout_id", id)).await
     }
 
     /// How a subscription stands, with its last payment.
@@ -135,9 +148,7 @@ impl CreemClient {
         struct Last {
             last_transaction_id: Option<String>,
         }
-        let path = "/v1/subscriptions";
-        let found: serde_json::Value =
-            self.send(self.request(Method::GET, path).query(&[("subscription_id", id)])).await?;
+        let found: Value = self.get("v1/subscriptions", ("subscription_id", id)).await?;
         let last = Last::deserialize(&found).ok().and_then(|last| last.last_transaction_id);
         let mut subscription =
             Subscription::deserialize(&found).map_err(|_| ProviderError::Unavailable("unreadable answer"))?;
@@ -150,7 +161,7 @@ impl CreemClient {
     }
 
     async fn transaction(&self, id: &str) -> Result<Transaction, ProviderError> {
-        self.send(self.request(Method::GET, "/v1/transactions").query(&[("transaction_id", id)])).await
+        self.get("v1/transactions", ("transaction_id", id)).await
     }
 
     /// Opens the page on which a customer manages subscriptions, and returns its address.
@@ -158,22 +169,55 @@ impl CreemClient {
     /// # Errors
     /// See [`ProviderError`].
     pub async fn open_portal(&self, customer: &str) -> Result<String, ProviderError> {
-        let request = self.request(Method::POST, "/v1/customers/billing");
-        let portal: Portal = self.send(request.json(&json!({ "customer_id": customer }))).await?;
+        let portal: Portal = self.post("v1/customers/billing", &json!({ "customer_id": customer })).await?;
         Ok(portal.customer_portal_link)
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.base)).header("x-api-key", self.key.expose())
+    async fn get<T: DeserializeOwned>(&self, path: &str, query: (&str, &str)) -> Result<T, ProviderError> {
+        let mut url = self.url(path)?;
+        url.query_pairs_mut().append_pair(query.0, query.1);
+        self.send(Method::GET, &url, Bytes::new()).await
     }
 
-    async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ProviderError> {
-        let answer = request.send().await.map_err(|error| {
-            ProviderError::Unavailable(if error.is_timeout() { "timeout" } else { "connection failed" })
-        })?;
-        let status = answer.status();
+    async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, ProviderError> {
+        self.send(Method::POST, &self.url(path)?, body.to_string().into()).await
+    }
+
+    fn url(&self, path: &str) -> Result<Url, ProviderError> {
+        let mut url = self.base.clone();
+        url.path_segments_mut()
+            .map_err(|()| ProviderError::Unavailable("configuration"))?
+            .pop_if_empty()
+            .extend(path.split('/'));
+        Ok(url)
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        url: &Url,
+        body: Bytes,
+    ) -> Result<T, ProviderError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(url.as_str())
+            .header("x-api-key", &self.key)
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(|_| ProviderError::Unavailable("configuration"))?;
+        let exchange = async {
+            let answer = self.client.request(request).await.map_err(|_| "connection failed")?;
+            let (status, body) = (answer.status(), Limited::new(answer.into_body(), ANSWER_BYTES));
+            let body = body.collect().await.map_err(|_| "unreadable answer")?.to_bytes();
+            Ok((status, body))
+        };
+        let (status, body) = tokio::time::timeout(TIMEOUT, exchange)
+            .await
+            .unwrap_or(Err("timeout"))
+            .map_err(ProviderError::Unavailable)?;
         if status.is_success() {
-            return answer.json().await.map_err(|_| ProviderError::Unavailable("unreadable answer"));
+            return serde_json::from_slice(&body)
+                .map_err(|_| ProviderError::Unavailable("unreadable answer"));
         }
         Err(match status {
             StatusCode::NOT_FOUND => ProviderError::NotFound,
@@ -183,13 +227,13 @@ impl CreemClient {
             }
             StatusCode::TOO_MANY_REQUESTS => ProviderError::Unavailable("too many requests"),
             status if status.is_server_error() => ProviderError::Unavailable("server error"),
-            status => ProviderError::Refused { status: status.as_u16(), message: words(answer).await },
+            status => ProviderError::Refused { status: status.as_u16(), message: words(&body) },
         })
     }
 }
 
-async fn words(answer: reqwest::Response) -> String {
-    match answer.json::<Refusal>().await.map(|refusal| refusal.message) {
+fn words(body: &[u8]) -> String {
+    match serde_json::from_slice::<Refusal>(body).map(|refusal| refusal.message) {
         Ok(Message::One(text)) => text,
         Ok(Message::Many(texts)) => texts.join("; "),
         Err(_) => "The payment provider refused the request.".to_owned(),

@@ -147,8 +147,10 @@ mod tests {
     fn a_period_is_paid_by_its_transaction() {
         let mut object = json!({"id": "sub_1", "mode": "prod", "status": "active",
             "metadata": {"payment_id": ORDER}, "product": {"id": "prod_1", "price": 999},
-            "customer": "cust_1", "last_transaction_id": "tran_2", "current_period_end_date": "2026-12-24T08:00:00.000Z",
-            "last_transaction": {"id": "tran_2", "amount": 999, "amount_paid": 1_209, "currency": "USD", "status": "paid"}});
+            "customer": "cust_1", "last_transaction_id": "tran_2",
+            "current_period_end_date": "2026-12-24T08:00:00.000Z",
+            "last_transaction": {"id": "tran_2", "amount": 999, "amount_paid": 1_209, "currency": "USD",
+                                 "status": "paid"}});
         match content("subscription.paid", &object) {
             Content::Subscription(fact) => {
                 assert!(fact.livemode && fact.payment_id.is_some());

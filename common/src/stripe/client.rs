@@ -70,7 +70,8 @@ impl StripeClient {
         Ok(customer.id.to_string())
     }
 
-    /// Opens the payment page of an order; `price` is the plan's own at Stripe, if it has one. Asked again for the same order and attempt it answers the same page.
+    /// Opens the payment page of an order; `price` is the plan's own at Stripe, if it has one. Asked again for the same
+    /// order and attempt it answers the same page.
     ///
     /// # Errors
     /// See [`ProviderError`].

@@ -69,8 +69,8 @@ impl Jobs {
             stripe: StripeClient::new(&config.stripe_secret_key, config.stripe_api_base.as_deref())?,
             creem: config
                 .creem_api_key
-                .clone()
-                .map(|key| CreemClient::new(key, config.creem_api_base.clone()))
+                .as_ref()
+                .map(|key| CreemClient::new(key, config.creem_api_base.as_deref()))
                 .transpose()?,
             stripe_pace: RateLimiter::direct(Quota::per_second(pace)),
             verify: config.verify,
