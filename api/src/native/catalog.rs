@@ -104,7 +104,7 @@ struct Shown {
     #[schema(required)]
     store_product_id: Option<String>,
     /// The product at Creem that sells it.
-    /// The product at Creem that sells it.
+    #[schema(required)]
     creem_product_id: Option<String>,
     /// Whether it is for sale.
     active: bool,
