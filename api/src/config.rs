@@ -6,6 +6,7 @@ use std::time::Duration;
 use common::clock::Clock;
 use common::config::{self, ConfigError, Connections, Mode, Secret};
 
+use crate::dialects::Dialects;
 use crate::http::cors::origin_of;
 
 /// The settings of the api process.
@@ -35,6 +36,8 @@ pub struct Config {
     pub mode: Mode,
     /// `MAX_CONNECTIONS`: open at once, further ones wait; 10000 unless set.
     pub max_connections: usize,
+    /// `DIALECTS`: the APIs of other systems that are served; all unless set.
+    pub dialects: Dialects,
     /// Tells the time.
     pub clock: Clock,
 }
@@ -79,6 +82,7 @@ impl Config {
             checkout_deadline: Duration::from_millis(deadline_ms),
             mode: config::parsed("PURSER_MODE", Mode::Test)?,
             max_connections: config::parsed("MAX_CONNECTIONS", 10_000)?,
+            dialects: config::parsed("DIALECTS", Dialects::all())?,
             clock: Clock::system(),
         })
     }

@@ -15,6 +15,7 @@ pub mod config;
 pub mod dialects;
 pub mod http;
 pub mod native;
+mod openapi;
 mod realtime;
 mod routes;
 pub mod webhooks;
@@ -34,6 +35,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
+pub use dialects::Dialects;
 
 use auth::Authenticator;
 use http::cors::Origins;
@@ -59,8 +61,18 @@ pub struct Api {
 /// [`Api`], shared by all requests.
 pub type Shared = Arc<Api>;
 
-/// Runs the process as its environment says.
+/// The description of the whole API as it is committed in `api/openapi.json`.
+pub fn description() -> String {
+    openapi::text()
+}
+
+/// Runs the process as its environment says. With `--openapi` among the arguments it prints the description of the API
+/// and ends.
 pub fn main() -> ExitCode {
+    if std::env::args().any(|argument| argument == "--openapi") {
+        print!("{}", description());
+        return ExitCode::SUCCESS;
+    }
     common::service::main("api", |shutdown| async move {
         let config = Config::from_env()?;
         let listener = TcpListener::bind(config.address)

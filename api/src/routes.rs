@@ -1,6 +1,7 @@
 //! All endpoints, and which API a path belongs to.
 
-use crate::http::description::Schemas;
+use crate::dialects::Dialects;
+use crate::http::description::{Access, Schemas};
 use crate::http::endpoint::Endpoint;
 use crate::http::{Failure, Response, Route, router};
 use crate::{Shared, dialects, native, webhooks};
@@ -30,8 +31,18 @@ pub(crate) fn surfaces() -> impl DoubleEndedIterator<Item = &'static Surface> {
 
 /// Every route.
 pub(crate) fn all(api: &Shared) -> Route {
-    let endpoints: Vec<Endpoint> = surfaces().flat_map(|surface| (surface.endpoints)()).collect();
+    let endpoints: Vec<Endpoint> =
+        surfaces().flat_map(|surface| endpoints(surface, &api.config.dialects)).collect();
     router::route(api, &endpoints)
+}
+
+/// What answers of an API. Where providers send their events is never switched off: money is on its way.
+pub(crate) fn endpoints(surface: &Surface, dialects: &Dialects) -> Vec<Endpoint> {
+    let mut endpoints = (surface.endpoints)();
+    if !dialects.include(surface) {
+        endpoints.retain(|endpoint| endpoint.description.access == Access::Provider);
+    }
+    endpoints
 }
 
 /// The API that a path belongs to.

@@ -162,6 +162,7 @@ fn api_config(settings: &Settings, listener: &TcpListener, clock: &Clock) -> Res
         checkout_deadline: CHECKOUT_DEADLINE,
         mode: Mode::Test,
         max_connections: CONNECTIONS_MAX,
+        dialects: api::Dialects::all(),
         clock: clock.clone(),
     })
 }

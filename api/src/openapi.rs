@@ -1,0 +1,212 @@
+//! The description of the whole API, as OpenAPI 3.1: assembled from the endpoints of all surfaces, with what the
+//! server itself can answer in the words of each.
+
+use utoipa::openapi::path::{HttpMethod, Operation, Paths};
+use utoipa::openapi::schema::{ComponentsBuilder, Schema};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::tag::{Tag, TagBuilder};
+use utoipa::openapi::{
+    ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, ResponseBuilder,
+};
+use warp::http::{Method, StatusCode};
+
+use crate::dialects::Dialects;
+use crate::http::description::{Access, Description, Schemas};
+use crate::http::endpoint::Endpoint;
+use crate::routes::{self, Surface, surfaces};
+
+const ABOUT: &str = "Prepaid credits: paid once, credited once. Purser's own API is `native`; the others speak the \
+                     APIs of existing credit systems over the same ledger.";
+
+/// What any endpoint can answer.
+const ALWAYS: [StatusCode; 4] = [
+    StatusCode::REQUEST_TIMEOUT,
+    StatusCode::PAYLOAD_TOO_LARGE,
+    StatusCode::INTERNAL_SERVER_ERROR,
+    StatusCode::SERVICE_UNAVAILABLE,
+];
+
+/// The description of the API with these dialects.
+pub fn document(dialects: &Dialects) -> OpenApi {
+    let mut paths = Paths::new();
+    let mut schemas = Schemas::new();
+    let mut tags: Vec<Tag> = Vec::new();
+    for surface in surfaces() {
+        let endpoints = routes::endpoints(surface, dialects);
+        if endpoints.is_empty() {
+            continue;
+        }
+        if tags.iter().all(|tag| tag.name != surface.name) {
+            tags.push(TagBuilder::new().name(surface.name).description(Some(surface.about)).build());
+        }
+        let error = (surface.error)(&mut schemas);
+        for endpoint in endpoints {
+            if let Some(method) = method_of(&endpoint) {
+                let operation = operation(surface, &endpoint, &error);
+                paths.add_path_operation(endpoint.path, vec![method], operation);
+            }
+            schemas.extend(endpoint.description.schemas);
+        }
+    }
+    // Purser's own API is read first.
+    tags.sort_by_key(|tag| tag.name != "native");
+    let bearer = Http::builder().scheme(HttpAuthScheme::Bearer).description(Some(
+        "An API key, a session token, or a JWT of your own. The admin API takes the configured key, or the \
+         credential of a user with the admin role.",
+    ));
+    let token = ApiKeyValue::with_description("x-session-token", "A session token.");
+    let cookie = ApiKeyValue::with_description(
+        "purser_session",
+        "A session token. Requests that change something must come from a page of an allowed site.",
+    );
+    let components = ComponentsBuilder::new()
+        .schemas_from_iter(schemas)
+        .security_scheme("bearer", SecurityScheme::Http(bearer.build()))
+        .security_scheme("sessionToken", SecurityScheme::ApiKey(ApiKey::Header(token)))
+        .security_scheme("sessionCookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    let licence = LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build();
+    let info = InfoBuilder::new()
+        .title("Purser")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(ABOUT))
+        .license(Some(licence));
+    OpenApiBuilder::new()
+        .info(info)
+        .paths(paths)
+        .components(Some(components.build()))
+        .tags(Some(tags))
+        .build()
+}
+
+/// The description of everything, switched on or not, as it is committed: indented JSON.
+pub fn text() -> String {
+    let mut text = document(&Dialects::all()).to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn operation(surface: &Surface, endpoint: &Endpoint, error: &RefOr<Schema>) -> Operation {
+    let mut operation = endpoint.description.operation.clone();
+    operation.tags = Some(vec![surface.name.to_owned()]);
+    operation.operation_id = Some(operation_id(endpoint));
+    for status in refusals(&endpoint.method, &endpoint.description) {
+        let content = ContentBuilder::new().schema(Some(error.clone())).build();
+        let says = status.canonical_reason().unwrap_or("Refused");
+        let response = ResponseBuilder::new().description(says).content("application/json", content).build();
+        // An endpoint may describe such an answer itself.
+        operation.responses.responses.entry(status.as_str().to_owned()).or_insert(RefOr::T(response));
+    }
+    operation
+}
+
+/// All errors that an endpoint can answer: its own, and those that follow from how it is called.
+fn refusals(method: &Method, description: &Description) -> Vec<StatusCode> {
+    let mut refusals = description.refusals.clone();
+    refusals.extend(ALWAYS);
+    if description.operation.request_body.is_some() {
+        refusals.push(StatusCode::BAD_REQUEST);
+        // Providers' events are taken for what they are, whatever they are called.
+        if description.access != Access::Provider {
+            refusals.push(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        }
+    }
+    // A cookie that comes from a foreign page.
+    if matches!(description.access, Access::User | Access::Admin) && !method.is_safe() {
+        refusals.push(StatusCode::FORBIDDEN);
+    }
+    refusals
+}
+
+/// Method and path in one word: `postCreditsHoldsByHoldIdCapture`.
+fn operation_id(endpoint: &Endpoint) -> String {
+    let mut id = endpoint.method.as_str().to_ascii_lowercase();
+    for segment in endpoint.path.split('/').filter(|segment| !segment.is_empty()) {
+        if segment.starts_with('{') {
+            id.push_str("By");
+        }
+        for word in segment.split(|letter: char| !letter.is_ascii_alphanumeric()) {
+            let mut letters = word.chars();
+            id.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+            id.extend(letters);
+        }
+    }
+    id
+}
+
+/// As OpenAPI has it; none for a method that it has no place for.
+fn method_of(endpoint: &Endpoint) -> Option<HttpMethod> {
+    match endpoint.method {
+        Method::GET => Some(HttpMethod::Get),
+        Method::POST => Some(HttpMethod::Post),
+        Method::PUT => Some(HttpMethod::Put),
+        Method::PATCH => Some(HttpMethod::Patch),
+        Method::DELETE => Some(HttpMethod::Delete),
+        Method::HEAD => Some(HttpMethod::Head),
+        Method::OPTIONS => Some(HttpMethod::Options),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    fn endpoints() -> Vec<Endpoint> {
+        surfaces().flat_map(|surface| (surface.endpoints)()).collect()
+    }
+
+    #[test]
+    fn every_endpoint_says_what_it_is_for_and_what_it_answers() {
+        let mut ids = BTreeSet::new();
+        for endpoint in endpoints() {
+            let name = format!("{} {}", endpoint.method, endpoint.path);
+            let operation = &endpoint.description.operation;
+            assert!(operation.summary.as_ref().is_some_and(|text| text.len() > 8), "{name}: no summary");
+            let good = operation.responses.responses.keys().any(|status| !status.starts_with(['4', '5']));
+            assert!(good, "{name}: no answer but errors");
+            assert!(ids.insert(operation_id(&endpoint)), "{name}: its operationId is taken");
+            assert!(method_of(&endpoint).is_some(), "{name}: a method without a place in OpenAPI");
+        }
+        assert!(ids.contains("postCreditsHoldsByHoldIdCapture"), "{ids:?}");
+    }
+
+    #[test]
+    fn parameters_of_paths_are_described_as_they_are_named() {
+        for endpoint in endpoints() {
+            let in_path: Vec<&str> = endpoint
+                .path
+                .split('/')
+                .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+                .collect();
+            let parameters = endpoint.description.operation.parameters.iter().flatten();
+            let described: Vec<&str> = parameters
+                .filter(|parameter| parameter.parameter_in == utoipa::openapi::path::ParameterIn::Path)
+                .map(|parameter| parameter.name.as_str())
+                .collect();
+            assert_eq!(in_path, described, "{}", endpoint.path);
+        }
+    }
+
+    #[test]
+    fn no_two_schemas_share_a_name_and_none_is_missing() {
+        let mut by_name = BTreeMap::new();
+        let mut all = Schemas::new();
+        for surface in surfaces() {
+            let _reference = (surface.error)(&mut all);
+            all.extend((surface.endpoints)().into_iter().flat_map(|endpoint| endpoint.description.schemas));
+        }
+        for (name, schema) in all {
+            let text = serde_json::to_string(&schema).unwrap();
+            let before = by_name.entry(name.clone()).or_insert_with(|| text.clone());
+            assert_eq!(*before, text, "two schemas are called {name}");
+        }
+        let text = text();
+        for reference in text.split("#/components/schemas/").skip(1) {
+            let name = reference.split('"').next().unwrap();
+            assert!(by_name.contains_key(name), "{name} is referred to, but not there");
+        }
+    }
+}
