@@ -45,6 +45,10 @@ macro_rules! uuid_ids {
 }
 
 uuid_ids! {
+    /// A manual change of a balance.
+    AdjustmentId;
+    /// A record of what an administrator did.
+    AdminActionId;
     /// An API key's id (not the key).
     ApiKeyId;
     /// A coupon's id (not its code).
@@ -78,12 +82,24 @@ impl HoldId {
     /// The id of the hold that a request asks for: the same for the same user and idempotency key, so that a request
     /// sent again after a crash finds the hold that it made.
     pub fn of_request(user: &UserId, key: &str) -> Self {
-        // The length keeps apart a user `a` with the key `b:c` and a user `a:b` with the key `c`.
-        let digest = Sha256::digest(format!("hold:{}:{user}:{key}", user.as_str().len()));
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&digest[..16]);
-        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+        Self(of_request("hold", user.as_str(), key))
     }
+}
+
+impl AdjustmentId {
+    /// The id of the adjustment that a request asks for: the same for the same administrator and idempotency key, so
+    /// that a request sent again is the same adjustment.
+    pub fn of_request(actor: &str, key: &str) -> Self {
+        Self(of_request("adjustment", actor, key))
+    }
+}
+
+fn of_request(what: &str, caller: &str, key: &str) -> Uuid {
+    // The length keeps apart a caller `a` with the key `b:c` and a caller `a:b` with the key `c`.
+    let digest = Sha256::digest(format!("{what}:{}:{caller}:{key}", caller.len()));
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 /// A user's id: the host application's own name for the user, 1 to 128 characters.

@@ -7,11 +7,14 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use time::Date;
 
 use crate::clock::Timestamp;
+use crate::domain::ledger::adjustments::Adjustment;
 use crate::domain::payments::{Fact, Provider};
 use crate::domain::subscriptions::SubscriptionFact;
-use crate::ids::{PaymentId, WalletId};
+use crate::ids::{PaymentId, UserId, WalletId};
+use crate::money::Credits;
 
 /// A group of workers with a queue of its own, scaled on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -108,6 +111,10 @@ jobs! {
     ApplyFact => "payment.fact" on Apply, 8 attempts;
     /// Applies what the provider said of a subscription when it was asked.
     ApplySubscription => "subscription.fact" on Apply, 8 attempts;
+    /// Credits a check-in whose day is claimed.
+    ApplyCheckin => "checkin.apply" on Apply, 8 attempts;
+    /// Moves credits for an administrator.
+    AdjustCredits => "credits.adjust" on Apply, 8 attempts;
     /// Takes lapsed grants off the balances.
     ExpireGrants => "grants.expire" on Apply, 3 attempts;
     /// Frees the credits of holds whose time is up.
@@ -179,6 +186,32 @@ pub struct ApplyFact {
 pub struct ApplySubscription {
     /// What the provider said.
     pub fact: Box<SubscriptionFact>,
+}
+
+/// See [`AnyJob::ApplyCheckin`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ApplyCheckin {
+    /// Who checked in.
+    pub user_id: UserId,
+    /// On which day.
+    #[serde(with = "calendar_day")]
+    pub day: Date,
+}
+
+time::serde::format_description!(calendar_day, Date, "[year]-[month]-[day]");
+
+/// What [`ApplyCheckin`] answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckinReply {
+    /// The wallet's balance right after it.
+    pub balance: Credits,
+}
+
+/// See [`AnyJob::AdjustCredits`]. Answered with an [`Adjusted`](crate::domain::ledger::adjustments::Adjusted).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AdjustCredits {
+    /// What to do.
+    pub adjustment: Box<Adjustment>,
 }
 
 /// See [`AnyJob::ExpireGrants`].

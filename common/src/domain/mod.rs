@@ -2,7 +2,9 @@
 //! that processes call; they own the transactions) and `store` (the SQL). Nothing here knows HTTP, the broker or a
 //! provider's client.
 
+pub mod audit;
 pub mod catalog;
+pub mod checkins;
 pub mod coupons;
 pub mod idempotency;
 pub mod identity;

@@ -1,5 +1,6 @@
 //! What each job does, one file each, and the dispatch over the catalogue.
 
+mod adjust;
 mod apply;
 mod create_checkout;
 mod expire;
@@ -135,6 +136,8 @@ impl Jobs {
             AnyJob::ReceiveEvents(_) | AnyJob::ApplyFact(_) | AnyJob::ApplySubscription(_) => {
                 return Outcome::Failed("not a lone job".to_owned());
             }
+            AnyJob::ApplyCheckin(job) => self.apply_checkin(job).await,
+            AnyJob::AdjustCredits(job) => self.adjust_credits(job).await,
             AnyJob::ExpireGrants(_) => self.expire_grants().await,
             AnyJob::ExpireHolds(_) => self.expire_holds().await,
             AnyJob::CreateCheckout(job) => self.create_checkout(job).await,

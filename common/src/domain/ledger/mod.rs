@@ -4,6 +4,8 @@
 //! requested movement in turn, and writes what they decided, all in the caller's transaction. One request or a
 //! thousand take the same path, which is what lets concurrent purchases and debits share a commit.
 
+pub mod adjustments;
+pub mod history;
 pub mod holds;
 pub mod operations;
 pub mod rules;

@@ -6,6 +6,7 @@
 
 pub mod events;
 pub mod operations;
+pub mod orders;
 pub mod rules;
 pub mod store;
 #[cfg(test)]

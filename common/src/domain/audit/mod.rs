@@ -1,0 +1,35 @@
+//! What administrators did: who, what, to what, when. Written in the transaction that does it; the database refuses
+//! changes of it.
+
+mod store;
+
+use serde_json::Value;
+
+pub use store::{list, record};
+
+use crate::clock::Timestamp;
+use crate::ids::AdminActionId;
+
+/// Something that an administrator does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdminAction {
+    /// `admin` for the configured key, `user:<id>` for a user with the admin role.
+    pub actor: String,
+    /// What: `credits.adjust`, …
+    pub action: String,
+    /// To what: a wallet's id, the name of a setting.
+    pub subject: String,
+    /// How exactly. No secrets.
+    pub details: Value,
+}
+
+/// Something that an administrator did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordedAction {
+    /// Which.
+    pub id: AdminActionId,
+    /// What.
+    pub action: AdminAction,
+    /// When.
+    pub created_at: Timestamp,
+}
