@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use warp::http::HeaderMap;
 
 use crate::Shared;
+use crate::commands::{carry_out, forget};
 use crate::http::Call;
 
 /// How long an order can be paid; the provider's page closes no later.
@@ -144,18 +145,8 @@ pub(crate) async fn give(api: &Shared, order: &NewOrder) -> Result<(Payment, boo
     let job = AnyJob::from(ApplyFact { fact: Box::new(given(&payment)) });
     let outbox_id = outbox::insert(&mut transaction, now, &job).await?;
     transaction.commit().await?;
-    let applied = api.inbox.call(&job, api.config.checkout_deadline).await.is_ok();
-    if applied {
-        forget(api, outbox_id).await;
-    }
+    let applied = carry_out(api, &job, outbox_id).await.is_some();
     Ok((payment, applied))
-}
-
-/// Takes a job that is done out of the outbox.
-async fn forget(api: &Shared, id: OutboxId) {
-    if let Err(error) = outbox::remove(&api.pool, id).await {
-        tracing::debug!(%error, "a job that is done stays in the outbox; doing it again changes nothing");
-    }
 }
 
 /// Whether there is an order for this request already.

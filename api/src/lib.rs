@@ -11,6 +11,7 @@
 
 pub mod auth;
 mod checkout;
+mod commands;
 pub mod config;
 pub mod dialects;
 pub mod http;

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use common::domain::ledger::adjustments::Adjustment;
 use common::domain::payments::Provider;
 use common::domain::subscriptions::{News, SubscriptionFact};
+use common::ids::AdjustmentId;
 use common::jobs::{
-    AnyJob, ApplyFact, ApplySubscription, CreateCheckout, ExpireGrants, ExpireHolds, ExpirePayments, Notice,
-    Notify, OpenPortal, ProviderEvent, ReceiveEvents, VerifyObject, VerifyPayment,
+    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplySubscription, CreateCheckout, ExpireGrants,
+    ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents, VerifyObject,
+    VerifyPayment,
 };
+use common::money::Credits;
 use common::stripe::objects::Session;
 use harness::world::{GOOD_CARD, World};
 use serde_json::value::RawValue;
@@ -47,6 +51,18 @@ async fn doing_a_job_twice_does_it_once() {
     let fact = serde_json::from_value::<Session>(session.clone()).unwrap().fact(false);
     world.pay(&checkout.session_id, GOOD_CARD).await;
     let notice = Notice { wallet_id: alice.wallet_id.parse().unwrap(), body: json!({"type": "test"}) };
+    let today = world.clock().now().date();
+    let claim = "insert into checkins (user_id, day, time_zone, wallet_id, streak, credits, checked_in_at)
+                 select user_id, $1, 'UTC', id, 1, 10000000, now() from wallets";
+    sqlx::query(claim).bind(today).execute(world.pool()).await.unwrap();
+    let adjustment = Adjustment {
+        adjustment_id: AdjustmentId::new(),
+        wallet_id: alice.wallet_id.parse().unwrap(),
+        credits: Credits::from_whole(5).unwrap(),
+        entry_type: "manual".to_owned(),
+        description: "an apology".to_owned(),
+        by: "admin".to_owned(),
+    };
     // Somebody else's subscription on the same account.
     let foreign = SubscriptionFact {
         provider: Provider::Stripe,
@@ -65,6 +81,8 @@ async fn doing_a_job_twice_does_it_once() {
         ApplySubscription { fact: Box::new(foreign) }.into(),
         ExpireGrants {}.into(),
         ExpireHolds {}.into(),
+        ApplyCheckin { user_id: "alice".to_owned().try_into().unwrap(), day: today }.into(),
+        AdjustCredits { adjustment: Box::new(adjustment) }.into(),
         OpenPortal {
             provider: Provider::Stripe,
             customer: "cus_gone".to_owned(),
@@ -83,8 +101,8 @@ async fn doing_a_job_twice_does_it_once() {
         publish(&world, job.clone()).await;
     }
     world.drain().await;
-    assert_eq!(world.balance(&alice.wallet_id).await, 2_500);
-    assert_eq!(world.count("ledger_entries").await, 1);
+    assert_eq!(world.balance(&alice.wallet_id).await, 2_515);
+    assert_eq!(world.count("ledger_entries").await, 3);
     assert_eq!(world.count("payments").await, 1);
     let shown = world.emulator().get("/_emulator/requests").expect(200).await;
     let opened: &Value = &shown["requests"]["POST /v1/checkout/sessions"]["executed"];

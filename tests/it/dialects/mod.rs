@@ -1,3 +1,4 @@
 //! The APIs of other credit systems, each against its own documentation.
 
+mod billing;
 mod samsar;

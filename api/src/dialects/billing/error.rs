@@ -150,9 +150,6 @@ impl From<NotOrdered> for BillingError {
             NotOrdered::Coupon(reason) => Self::unacceptable(reason),
             NotOrdered::InProgress => Self::conflict("IDEMPOTENCY_KEY_IN_USE", message),
             NotOrdered::OtherRequest => Self::conflict("IDEMPOTENCY_KEY_REUSED", message),
-            NotOrdered::Coupon(_) => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "COUPON_NOT_ACCEPTED", message)
-            }
             NotOrdered::Internal(cause) => Self::internal(cause),
             NotOrdered::Database(error) => error.into(),
         }

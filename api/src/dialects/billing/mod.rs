@@ -3,10 +3,14 @@
 //! Any credential is accepted where it has its session cookie; what its gateway would have told the services behind
 //! it (`X-User-Id`, `X-User-Role`, `X-App-Key`) is ignored. Balances are whole credits, rounded down.
 
+mod admin_checkin;
+mod admin_credits;
+mod checkin;
 mod coupons;
 mod credits;
 mod envelope;
 mod error;
+mod orders;
 mod page;
 mod payment;
 mod plans;
@@ -19,6 +23,7 @@ pub(crate) use error::{failure, render};
 
 use crate::Shared;
 use crate::auth::Principal;
+use crate::checkout::NotOrdered;
 use crate::http::Call;
 use crate::http::description::named_schema;
 use crate::http::endpoint::Endpoint;
@@ -60,6 +65,10 @@ fn endpoints() -> Vec<Endpoint> {
         coupons::endpoints(),
         payment::endpoints(),
         subscription::endpoints(),
+        orders::endpoints(),
+        checkin::endpoints(),
+        admin_credits::endpoints(),
+        admin_checkin::endpoints(),
     ]
     .into_iter()
     .flatten()
@@ -81,6 +90,13 @@ async fn admin(api: &Shared, call: &Call) -> Result<Admin, BillingError> {
         return Err(BillingError::forbidden("This needs the admin role."));
     }
     Ok(Admin(Some(principal.user_id)))
+}
+
+/// The request's idempotency key, if it has one.
+fn idempotency_key(call: &Call) -> Result<Option<&str>, BillingError> {
+    let Some(value) = call.headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().ok().filter(|text| (1..=255).contains(&text.len()));
+    key.map(Some).ok_or_else(|| BillingError::from(NotOrdered::BadKey))
 }
 
 /// Someone who may administrate; no user, if it is whoever holds the configured key.

@@ -38,8 +38,7 @@ pub async fn check_in(
         Standing::Open { day, streak, .. } => {
             let credits = rules::credits(&config, streak)
                 .map_err(|error| CheckinError::Invalid(format!("check-ins give too much: {error}")))?;
-            let checkin =
-                Checkin { day, time_zone: config.time_zone, streak, credits, checked_in_at: now };
+            let checkin = Checkin { day, time_zone: config.time_zone, streak, credits, checked_in_at: now };
             store::checkin_insert(connection, user, wallet, &checkin).await?;
             Ok(checkin)
         }

@@ -214,8 +214,7 @@ mod tests {
             streak_bonuses: vec![StreakBonus { days: 3, bonus_credits: whole(50) }],
             time_zone: "UTC".to_owned(),
         };
-        let given: Vec<i64> =
-            (1..=4).map(|streak| credits(&config, streak).unwrap().floor_whole()).collect();
+        let given: Vec<i64> = (1..=4).map(|streak| credits(&config, streak).unwrap().floor_whole()).collect();
         assert_eq!(given, [10, 10, 60, 10]);
         assert!(check_config(&config).is_ok());
         let bad = [

@@ -57,11 +57,7 @@ pub enum Adjusted {
 ///
 /// # Errors
 /// Database errors only.
-pub async fn adjust(
-    pool: &PgPool,
-    now: Timestamp,
-    adjustment: &Adjustment,
-) -> Result<Adjusted, sqlx::Error> {
+pub async fn adjust(pool: &PgPool, now: Timestamp, adjustment: &Adjustment) -> Result<Adjusted, sqlx::Error> {
     let mut transaction = pool.begin().await?;
     let posted = post(&mut transaction, now, &[movement(adjustment)]).await?;
     let adjusted = match posted.into_iter().next() {

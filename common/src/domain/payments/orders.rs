@@ -30,6 +30,8 @@ pub struct Order {
     pub currency: String,
     /// What is granted when it is paid, a coupon's bonus included.
     pub credits: Credits,
+    /// Where the buyer pays, while that is possible.
+    pub checkout_url: Option<String>,
     /// When it was ordered.
     pub created_at: Timestamp,
     /// When it was paid.
@@ -45,7 +47,7 @@ macro_rules! select_orders {
                       (select min(pack_id) from payment_items where payment_id = payments.id
                        having count(*) = 1 and min(quantity) = 1) as pack_id,
                       amount_minor, currency, credits + bonus_credits as "credits!: Credits", created_at,
-                      completed_at
+                      completed_at, checkout_url
                from payments where user_id = $1 and mode <> 'setup' and "#
                 + $condition
             $(, $argument)*
@@ -63,14 +65,9 @@ pub async fn of_user(
     limit: i64,
     offset: i64,
 ) -> Result<Vec<Order>, sqlx::Error> {
-    select_orders!(
-        "true order by created_at desc, id desc limit $2 offset $3",
-        user.as_str(),
-        limit,
-        offset
-    )
-    .fetch_all(connection)
-    .await
+    select_orders!("true order by created_at desc, id desc limit $2 offset $3", user.as_str(), limit, offset)
+        .fetch_all(connection)
+        .await
 }
 
 /// An order of a user.

@@ -1,0 +1,24 @@
+//! Jobs that a request waits for: decided in a transaction, kept in the outbox, and done whether or not the answer
+//! comes in time.
+
+use common::ids::OutboxId;
+use common::jobs::AnyJob;
+use common::messaging::outbox;
+use serde_json::Value;
+
+use crate::Api;
+
+/// Publishes a job that was written to the outbox and waits for its answer. None when that does not come in time or
+/// the broker is away: the job is then sent from the outbox until the broker has it.
+pub(crate) async fn carry_out(api: &Api, job: &AnyJob, outbox_id: OutboxId) -> Option<Value> {
+    let answer = api.inbox.call(job, api.config.checkout_deadline).await.ok()?;
+    forget(api, outbox_id).await;
+    Some(answer)
+}
+
+/// Takes a job that is done out of the outbox.
+pub(crate) async fn forget(api: &Api, id: OutboxId) {
+    if let Err(error) = outbox::remove(&api.pool, id).await {
+        tracing::debug!(%error, "a job that is done stays in the outbox; doing it again changes nothing");
+    }
+}
