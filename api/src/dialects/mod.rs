@@ -2,6 +2,7 @@
 //!
 //! To add one: its folder, its `mod` line, and its line in the list.
 
+mod allmine;
 pub(crate) mod billing;
 mod samsar;
 
@@ -11,7 +12,7 @@ use std::str::FromStr;
 use crate::routes::Surface;
 
 /// All dialects.
-pub(crate) static SURFACES: &[Surface] = &[billing::SURFACE, samsar::SURFACE];
+pub(crate) static SURFACES: &[Surface] = &[allmine::SURFACE, billing::SURFACE, samsar::SURFACE];
 
 /// Which dialects are switched on.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,6 +29,9 @@ pub fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Unreadable> {
     if !says_json(&call.headers) {
         return Err(Unreadable::ContentType);
     }
+    if has_nul(&call.body) {
+        return Err(Unreadable::Shape("Texts must not have the character U+0000.".to_owned()));
+    }
     serde_json::from_slice(&call.body).map_err(|error| {
         if error.is_data() { Unreadable::Shape(error.to_string()) } else { Unreadable::Syntax }
     })
@@ -48,6 +51,17 @@ pub fn read_or_default<T: DeserializeOwned + Default>(call: &Call) -> Result<T, 
 /// [`AmountError`] when it is no number, also when it is a number in quotes, or has more than six decimals.
 pub fn credits(raw: &RawValue) -> Result<Credits, AmountError> {
     raw.get().parse()
+}
+
+/// Whether a text of the body has the character that the database cannot store: always written `\\u0000`, after an
+/// even number of backslashes.
+fn has_nul(body: &[u8]) -> bool {
+    let escape = br"\u0000";
+    let mut windows = body.windows(escape.len()).enumerate().filter(|(_, window)| *window == escape);
+    windows.any(|(at, _)| {
+        let before = body.iter().take(at).rev().take_while(|byte| **byte == b'\\').count();
+        before % 2 == 0
+    })
 }
 
 fn says_json(headers: &HeaderMap) -> bool {
@@ -74,6 +88,12 @@ mod tests {
         for text in ["\"5\"", "null", "true", "[1]", "{}"] {
             assert_eq!(of(text), Err(AmountError::NotANumber), "{text}");
         }
+    }
+
+    #[test]
+    fn nul_is_found_and_only_nul() {
+        assert!(has_nul(br#"{"a":"\u0000"}"#) && has_nul(br#"["x\\\u0000"]"#));
+        assert!(!has_nul(br#"{"a":"\\u0000"}"#) && !has_nul(br#"["\u0001","u0000"]"#) && !has_nul(b""));
     }
 
     #[test]

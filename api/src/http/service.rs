@@ -53,6 +53,10 @@ impl Service {
         let (uri, method) = (parts.uri.clone(), parts.method.clone());
         let mut response = match cors::preflight(&method, &parts.headers, origin.as_ref()) {
             Some(response) => response,
+            // The character that the database cannot store.
+            None if uri.path_and_query().is_some_and(|text| text.as_str().contains("%00")) => {
+                failure_response(Failure::BadRequest)
+            }
             None => match body::read(incoming).await {
                 Ok(bytes) => self.dispatch(Request::from_parts(parts, Full::new(bytes))).await,
                 Err(failure) => failure_response(failure),

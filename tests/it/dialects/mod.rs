@@ -1,4 +1,5 @@
 //! The APIs of other credit systems, each against its own documentation.
 
+mod allmine;
 mod billing;
 mod samsar;

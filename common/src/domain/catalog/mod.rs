@@ -4,6 +4,7 @@ pub mod operations;
 pub mod rules;
 mod store;
 
+use crate::clock::Timestamp;
 use crate::money::{Credits, Money};
 
 /// A pack as an administrator writes it.
@@ -33,10 +34,26 @@ pub struct Pack {
     pub sort_order: i32,
 }
 
+/// A pack as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredPack {
+    /// What was written.
+    pub pack: Pack,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was changed.
+    pub updated_at: Timestamp,
+}
+
 impl Pack {
     /// Whether this dialect sells it now.
     pub fn is_sold_by(&self, dialect: &str) -> bool {
-        self.is_active && (self.dialects.is_empty() || self.dialects.iter().any(|name| name == dialect))
+        self.is_active && self.is_for(dialect)
+    }
+
+    /// Whether it is meant for this dialect, sold now or not.
+    pub fn is_for(&self, dialect: &str) -> bool {
+        self.dialects.is_empty() || self.dialects.iter().any(|name| name == dialect)
     }
 }
 

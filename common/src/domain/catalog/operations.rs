@@ -2,7 +2,7 @@
 
 use sqlx::{PgConnection, PgPool};
 
-use super::{CatalogError, Pack, rules, store};
+use super::{CatalogError, Pack, StoredPack, rules, store};
 use crate::clock::Timestamp;
 use crate::database::broken_constraint;
 
@@ -11,6 +11,14 @@ use crate::database::broken_constraint;
 /// # Errors
 /// Database errors only.
 pub async fn packs(pool: &PgPool) -> Result<Vec<Pack>, sqlx::Error> {
+    Ok(packs_with_times(pool).await?.into_iter().map(|stored| stored.pack).collect())
+}
+
+/// The same, with when each was made and changed.
+///
+/// # Errors
+/// Database errors only.
+pub async fn packs_with_times(pool: &PgPool) -> Result<Vec<StoredPack>, sqlx::Error> {
     store::packs(&mut *pool.acquire().await?).await
 }
 

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::Pack;
+use super::{Pack, StoredPack};
 use crate::clock::Timestamp;
 use crate::money::{Credits, Currency, Money};
 
@@ -19,6 +19,8 @@ struct PackRow {
     creem_product_id: Option<String>,
     is_active: bool,
     sort_order: i32,
+    created_at: Timestamp,
+    updated_at: Timestamp,
 }
 
 impl PackRow {
@@ -41,16 +43,21 @@ impl PackRow {
     }
 }
 
-pub(super) async fn packs(connection: &mut PgConnection) -> Result<Vec<Pack>, sqlx::Error> {
+pub(super) async fn packs(connection: &mut PgConnection) -> Result<Vec<StoredPack>, sqlx::Error> {
     let rows = sqlx::query_as!(
         PackRow,
         r#"select id, name, description, credits as "credits: Credits", price_minor, currency, dialects,
-                  stripe_payment_link, store_product_id, creem_product_id, is_active, sort_order
+                  stripe_payment_link, store_product_id, creem_product_id, is_active, sort_order,
+                  created_at, updated_at
            from packs order by sort_order, id"#
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(PackRow::into_pack).collect()
+    let stored = |row: PackRow| {
+        let (created_at, updated_at) = (row.created_at, row.updated_at);
+        Ok(StoredPack { pack: row.into_pack()?, created_at, updated_at })
+    };
+    rows.into_iter().map(stored).collect()
 }
 
 pub(super) async fn packs_by_id(
@@ -60,7 +67,8 @@ pub(super) async fn packs_by_id(
     let rows = sqlx::query_as!(
         PackRow,
         r#"select id, name, description, credits as "credits: Credits", price_minor, currency, dialects,
-                  stripe_payment_link, store_product_id, creem_product_id, is_active, sort_order
+                  stripe_payment_link, store_product_id, creem_product_id, is_active, sort_order,
+                  created_at, updated_at
            from packs where id = any($1)"#,
         ids
     )

@@ -1,0 +1,220 @@
+//! The packages, and buying one for nothing where that is allowed.
+
+use common::domain::catalog::{StoredPack, operations::packs_with_times};
+use common::domain::payments::{Dialect, Item, Kind, Mode, NewOrder, Provider};
+use common::money::{Currency, Money};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use warp::http::StatusCode;
+
+use super::envelope::{AllmineError, moment, success};
+use crate::Shared;
+use crate::checkout::{PAYABLE, give};
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::{Call, Response, json as body};
+
+const STORES: [&str; 4] = ["apple", "google", "test", "web"];
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get(
+            "/api/v1/credit-packages",
+            list,
+            Description::new(Access::Public, "The credit packages")
+                .query::<String>("storeType", "`apple` (unless given), `google`, `test` or `web`.")
+                .query::<bool>(
+                    "activeOnly",
+                    "Whether to leave out those that are not sold now; no unless given.",
+                )
+                .answers::<Listed>(StatusCode::OK, "The packages.")
+                .refuses(&[StatusCode::BAD_REQUEST]),
+        ),
+        Endpoint::get(
+            "/api/v1/credit-packages/{id}",
+            one,
+            Description::new(Access::Public, "A credit package")
+                .path_parameter::<String>("id", "24 hexadecimal digits.")
+                .answers::<Found>(StatusCode::OK, "The package.")
+                .refuses(&[StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND]),
+        ),
+        Endpoint::post(
+            "/api/v1/credit-packages/purchase",
+            purchase,
+            Description::new(Access::User, "Buy a package for nothing (test and development only)")
+                .says("In production it is refused: there credits come from the app stores only.")
+                .takes::<Purchase>()
+                .answers::<Bought>(StatusCode::CREATED, "The credits are there, or will be in a moment.")
+                .refuses(&[
+                    StatusCode::BAD_REQUEST,
+                    StatusCode::FORBIDDEN,
+                    StatusCode::NOT_FOUND,
+                    StatusCode::CONFLICT,
+                ]),
+        ),
+    ]
+}
+
+/// A package.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = allmine::Package)]
+struct Package {
+    id: String,
+    /// Whole credits.
+    credit_amount: i64,
+    /// Its product at RevenueCat.
+    revenuecat_product_id: String,
+    /// Its product in the store.
+    store_identifier: String,
+    store_type: &'static str,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    updated_at: String,
+}
+
+/// What an envelope is like, for the documentation.
+macro_rules! enveloped {
+    ($(#[doc = $doc:literal])+ $name:ident as $schema:path, $data:ty) => {
+        $(#[doc = $doc])+
+        #[derive(ToSchema)]
+        #[schema(as = $schema)]
+        #[allow(dead_code, non_snake_case, reason = "it describes what the envelope writes")]
+        struct $name {
+            /// True.
+            isSuccess: bool,
+            /// That of the answer.
+            statusCode: u16,
+            data: $data,
+            /// None.
+            errors: Vec<String>,
+            #[schema(format = DateTime)]
+            timestamp: String,
+        }
+    };
+}
+
+enveloped! {
+    /// Several packages.
+    Listed as allmine::Packages, Vec<Package>
+}
+enveloped! {
+    /// One package.
+    Found as allmine::OnePackage, Package
+}
+enveloped! {
+    /// Nothing more to say.
+    Bought as allmine::Bought, Nothing
+}
+
+/// An object without fields.
+#[derive(Serialize, ToSchema)]
+#[schema(as = allmine::Nothing)]
+struct Nothing {}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = allmine::Purchase)]
+struct Purchase {
+    /// The package: 24 hexadecimal digits.
+    package_id: String,
+}
+
+impl Package {
+    /// None for a pack that has no product in a store.
+    fn of(stored: StoredPack, store_type: &'static str) -> Option<Self> {
+        let product = stored.pack.store_product_id?;
+        Some(Self {
+            id: stored.pack.id,
+            credit_amount: stored.pack.credits.floor_whole(),
+            revenuecat_product_id: product.clone(),
+            store_identifier: product,
+            store_type,
+            created_at: moment(stored.created_at),
+            updated_at: moment(stored.updated_at),
+        })
+    }
+}
+
+/// The packs that are packages here, sold now or not.
+async fn packages(api: &Shared) -> Result<Vec<StoredPack>, AllmineError> {
+    let mut packs = packs_with_times(&api.pool).await?;
+    packs.retain(|stored| is_id(&stored.pack.id) && stored.pack.is_for(Dialect::Allmine.as_str()));
+    Ok(packs)
+}
+
+fn is_id(text: &str) -> bool {
+    text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+async fn list(api: Shared, call: Call) -> Result<Response, AllmineError> {
+    let store = match call.parameter("storeType") {
+        None => "apple",
+        Some(text) => STORES.into_iter().find(|store| *store == text).ok_or_else(AllmineError::invalid)?,
+    };
+    let active_only = match call.parameter("activeOnly") {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(AllmineError::invalid()),
+    };
+    let packs = packages(&api).await?.into_iter();
+    let shown: Vec<Package> = packs
+        .filter(|stored| stored.pack.is_active || !active_only)
+        .filter_map(|stored| Package::of(stored, store))
+        .collect();
+    Ok(success(api.clock.now(), StatusCode::OK, shown))
+}
+
+async fn one(api: Shared, call: Call) -> Result<Response, AllmineError> {
+    let found = named(&api, call.path_parameter("id")).await?;
+    let package = Package::of(found, "apple").ok_or_else(AllmineError::not_found)?;
+    Ok(success(api.clock.now(), StatusCode::OK, package))
+}
+
+async fn named(api: &Shared, id: &str) -> Result<StoredPack, AllmineError> {
+    if !is_id(id) {
+        return Err(AllmineError::invalid());
+    }
+    let found = packages(api).await?.into_iter().find(|stored| stored.pack.id.eq_ignore_ascii_case(id));
+    found.ok_or_else(AllmineError::not_found)
+}
+
+async fn purchase(api: Shared, call: Call) -> Result<Response, AllmineError> {
+    let principal = api.auth.caller(&call.method, &call.headers, &api.origins).await?;
+    if api.config.mode.is_live() {
+        return Err(AllmineError::forbidden());
+    }
+    let request: Purchase = body::read(&call)?;
+    let pack = named(&api, &request.package_id).await?.pack;
+    if !pack.is_active {
+        return Err(AllmineError::conflict());
+    }
+    let order = NewOrder {
+        user_id: principal.user_id,
+        wallet_id: principal.wallet_id,
+        organization_id: None,
+        dialect: Dialect::Allmine,
+        kind: Kind::OneTime,
+        provider: Provider::Manual,
+        mode: Mode::Payment,
+        livemode: false,
+        items: vec![Item {
+            pack_id: Some(pack.id),
+            name: pack.name.clone(),
+            quantity: 1,
+            credits: pack.credits,
+            amount_minor: 0,
+        }],
+        credits: pack.credits,
+        // Nobody pays.
+        amount: Money::new(0, Currency::USD),
+        summary: pack.name,
+        return_urls: None,
+        expires_at: api.clock.now() + PAYABLE,
+        plan: None,
+        redemption: None,
+    };
+    give(&api, &order).await?;
+    Ok(success(api.clock.now(), StatusCode::CREATED, Nothing {}))
+}
