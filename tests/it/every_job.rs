@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use common::domain::payments::Provider;
 use common::domain::subscriptions::{News, SubscriptionFact};
 use common::jobs::{
-    AnyJob, ApplyFact, ApplySubscription, CreateCheckout, ExpireGrants, ExpireHolds, ExpirePayments, Notice,
-    Notify, OpenPortal, ProviderEvent, ReceiveEvents, VerifyObject, VerifyPayment,
+    AnyJob, ApplyFact, ApplySubscription, ConfirmSession, CreateCheckout, ExpireGrants, ExpireHolds,
+    ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents, VerifyObject, VerifyPayment,
 };
 use common::stripe::objects::Session;
 use harness::world::{GOOD_CARD, World};
@@ -73,7 +73,8 @@ async fn doing_a_job_twice_does_it_once() {
         .into(),
         CreateCheckout { payment_id }.into(),
         VerifyPayment { payment_id }.into(),
-        VerifyObject { provider: Provider::Stripe, object_id }.into(),
+        VerifyObject { provider: Provider::Stripe, object_id: object_id.clone() }.into(),
+        ConfirmSession { session: object_id }.into(),
         ExpirePayments {}.into(),
         Notify { notices: vec![notice] }.into(),
     ];

@@ -42,6 +42,7 @@ fn order() -> Payment {
         failure: None,
         created_at: NOW,
         expires_at: NOW + Duration::hours(24),
+        page_expires_at: Some(NOW + Duration::hours(24)),
         completed_at: None,
         plan: None,
         credits_expire_at: None,
