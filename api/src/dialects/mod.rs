@@ -4,8 +4,9 @@
 
 pub(crate) mod billing;
 mod samsar;
+mod timeproof;
 
 use crate::routes::Surface;
 
 /// All dialects.
-pub(crate) static SURFACES: &[Surface] = &[billing::SURFACE, samsar::SURFACE];
+pub(crate) static SURFACES: &[Surface] = &[billing::SURFACE, samsar::SURFACE, timeproof::SURFACE];
