@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use common::domain::coupons::Unacceptable;
 use common::domain::idempotency::{self, Caller, Claim, Claimed, Fingerprint};
-use common::domain::payments::operations::{OrderError, given, order_create};
+use common::domain::payments::operations::{OrderError, given, order_create, take_check};
 use common::domain::payments::store::payment_by_id;
 use common::domain::payments::{NewOrder, Payment};
 use common::ids::{OutboxId, PaymentId};
-use common::jobs::{AnyJob, ApplyFact, CheckoutReply, CreateCheckout};
+use common::jobs::{AnyJob, ApplyFact, CheckoutReply, CreateCheckout, VerifyPayment};
 use common::messaging::outbox;
 use serde_json::{Value, json};
-use warp::http::HeaderMap;
+use sqlx::{PgConnection, Postgres, Transaction};
+use warp::http::{HeaderMap, StatusCode};
 
 use crate::Shared;
 use crate::commands::{carry_out, forget};
@@ -21,6 +22,8 @@ use crate::http::Call;
 
 /// How long an order can be paid; the provider's page closes no later.
 pub(crate) const PAYABLE: Duration = Duration::from_hours(24);
+/// Between two questions to the provider about one payment.
+const PAUSE: time::Duration = time::Duration::seconds(3);
 
 /// What became of an order.
 #[derive(Debug)]
@@ -139,14 +142,56 @@ pub(crate) async fn open(
 /// Stores an order that nobody pays for and has it credited on the way of every paid one. Says whether that is done
 /// already; if not, it will be.
 pub(crate) async fn give(api: &Shared, order: &NewOrder) -> Result<(Payment, bool), NotOrdered> {
-    let now = api.clock.now();
     let mut transaction = api.pool.begin().await?;
-    let payment = order_create(&mut transaction, now, order).await?;
-    let job = AnyJob::from(ApplyFact { fact: Box::new(given(&payment)) });
-    let outbox_id = outbox::insert(&mut transaction, now, &job).await?;
-    transaction.commit().await?;
-    let applied = carry_out(api, &job, outbox_id).await.is_some();
+    let payment = order_create(&mut transaction, api.clock.now(), order).await?;
+    let applied = give_stored(api, transaction, &payment).await?;
     Ok((payment, applied))
+}
+
+/// As [`give`], for an order that the transaction has stored, which is committed with the job.
+pub(crate) async fn give_stored(
+    api: &Shared,
+    mut transaction: Transaction<'_, Postgres>,
+    payment: &Payment,
+) -> Result<bool, sqlx::Error> {
+    let job = AnyJob::from(ApplyFact { fact: Box::new(given(payment)) });
+    let outbox_id = outbox::insert(&mut transaction, api.clock.now(), &job).await?;
+    transaction.commit().await?;
+    Ok(carry_out(api, &job, outbox_id).await.is_some())
+}
+
+/// Has the provider asked how an open order stands, in the background and not too often, for the next poll.
+pub(crate) async fn refresh(
+    api: &Shared,
+    connection: &mut PgConnection,
+    payment: &Payment,
+) -> Result<(), sqlx::Error> {
+    let askable = payment.state.is_open() && payment.provider_session.is_some();
+    if askable && take_check(connection, api.clock.now(), payment.id, PAUSE).await? {
+        let job = AnyJob::from(VerifyPayment { payment_id: payment.id });
+        let publisher = api.publisher.clone();
+        tokio::spawn(async move {
+            if let Err(error) = publisher.publish(&job).await {
+                tracing::debug!(%error, "a payment is not refreshed now; a later poll asks again");
+            }
+        });
+    }
+    Ok(())
+}
+
+/// The provider's refusal of an order as a status for the buyer, where it concerns the order: our credentials there
+/// are our business.
+pub(crate) fn refusal(status: u16) -> Option<StatusCode> {
+    let status = StatusCode::from_u16(status).ok()?;
+    matches!(
+        status,
+        StatusCode::BAD_REQUEST
+            | StatusCode::PAYMENT_REQUIRED
+            | StatusCode::NOT_FOUND
+            | StatusCode::CONFLICT
+            | StatusCode::UNPROCESSABLE_ENTITY
+    )
+    .then_some(status)
 }
 
 /// Whether there is an order for this request already.

@@ -127,6 +127,8 @@ jobs! {
     VerifyPayment => "payment.verify" on Verify, 8 attempts;
     /// Asks the provider about the object of an event that does not prove itself.
     VerifyObject => "object.verify" on Verify, 8 attempts;
+    /// Asks the provider whether a page, of which somebody says so, was paid for an order of ours.
+    ConfirmSession => "session.confirm" on Verify, 1 attempts;
     /// Looks for orders whose time is up and has each of them verified.
     ExpirePayments => "payments.expire" on Verify, 3 attempts;
     /// Tells users what happened to their wallets.
@@ -254,6 +256,28 @@ pub struct VerifyObject {
     pub provider: Provider,
     /// Its id there, such as `cs_…` or `pi_…`.
     pub object_id: String,
+}
+
+/// See [`AnyJob::ConfirmSession`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ConfirmSession {
+    /// The session's id at Stripe, as it was given to us.
+    pub session: String,
+}
+
+/// What [`ConfirmSession`] answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum ConfirmReply {
+    /// It was paid, for an order of ours, which is credited or will be in a moment.
+    Paid,
+    /// There is no such session, or it is not paid, or not for what an order of ours asks.
+    NotPaid,
+    /// The provider gave no answer.
+    Unavailable {
+        /// Why, for the log.
+        reason: String,
+    },
 }
 
 /// See [`AnyJob::ExpirePayments`].

@@ -7,9 +7,9 @@ use common::domain::payments::Provider;
 use common::domain::subscriptions::{News, SubscriptionFact};
 use common::ids::AdjustmentId;
 use common::jobs::{
-    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplySubscription, CreateCheckout, ExpireGrants,
-    ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents, VerifyObject,
-    VerifyPayment,
+    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplySubscription, ConfirmSession, CreateCheckout,
+    ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents,
+    VerifyObject, VerifyPayment,
 };
 use common::money::Credits;
 use common::stripe::objects::Session;
@@ -91,7 +91,8 @@ async fn doing_a_job_twice_does_it_once() {
         .into(),
         CreateCheckout { payment_id }.into(),
         VerifyPayment { payment_id }.into(),
-        VerifyObject { provider: Provider::Stripe, object_id }.into(),
+        VerifyObject { provider: Provider::Stripe, object_id: object_id.clone() }.into(),
+        ConfirmSession { session: object_id }.into(),
         ExpirePayments {}.into(),
         Notify { notices: vec![notice] }.into(),
     ];

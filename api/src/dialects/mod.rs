@@ -5,6 +5,7 @@
 mod allmine;
 pub(crate) mod billing;
 mod samsar;
+mod timeproof;
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -12,7 +13,8 @@ use std::str::FromStr;
 use crate::routes::Surface;
 
 /// All dialects.
-pub(crate) static SURFACES: &[Surface] = &[allmine::SURFACE, billing::SURFACE, samsar::SURFACE];
+pub(crate) static SURFACES: &[Surface] =
+    &[allmine::SURFACE, billing::SURFACE, samsar::SURFACE, timeproof::SURFACE];
 
 /// Which dialects are switched on.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -210,6 +210,11 @@ impl From<IdentityError> for ApiError {
             IdentityError::NoUser(id) => {
                 Self::new(StatusCode::NOT_FOUND, "user_not_found", format!("There is no user {id}."))
             }
+            IdentityError::NoMember => Self::not_found("There is no such organization or member."),
+            IdentityError::LastOwner => Self::conflict(
+                "last_owner",
+                "An organization keeps at least one owner: name another one first.",
+            ),
             IdentityError::NoApiKey => Self::not_found("There is no such API key."),
             IdentityError::Invalid(message) => Self::bad_request("invalid_request", message),
             IdentityError::Database(error) => error.into(),

@@ -9,6 +9,7 @@ mod health;
 mod holds;
 mod idempotent;
 mod live;
+mod organizations;
 mod pages;
 pub(crate) mod spending;
 
@@ -42,6 +43,7 @@ fn endpoints() -> Vec<Endpoint> {
         live::endpoints(),
         admin::endpoints(),
         catalog::endpoints(),
+        organizations::endpoints(),
         health::endpoints(),
         pages::endpoints(),
     ];

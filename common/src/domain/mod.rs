@@ -9,6 +9,7 @@ pub mod coupons;
 pub mod idempotency;
 pub mod identity;
 pub mod ledger;
+pub mod packages;
 pub mod payments;
 pub mod plans;
 pub mod subscriptions;

@@ -2,6 +2,7 @@
 
 mod adjust;
 mod apply;
+mod confirm_session;
 mod create_checkout;
 mod expire;
 mod notify;
@@ -144,6 +145,7 @@ impl Jobs {
             AnyJob::OpenPortal(job) => self.open_portal(job).await,
             AnyJob::VerifyPayment(job) => self.verify_payment(job).await,
             AnyJob::VerifyObject(job) => self.verify_object(job).await,
+            AnyJob::ConfirmSession(job) => self.confirm_session(job).await,
             AnyJob::ExpirePayments(_) => self.expire_payments().await,
             AnyJob::Notify(job) => self.notify(job).await,
         };

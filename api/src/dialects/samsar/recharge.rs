@@ -78,15 +78,9 @@ fn order(api: &Shared, principal: &Principal, credits: i64) -> Result<NewOrder, 
 
 /// The provider's refusal in its own words, where it concerns the order; our credentials there are our business.
 fn refused(status: u16, message: String) -> SamsarError {
-    match StatusCode::from_u16(status) {
-        Ok(
-            status @ (StatusCode::BAD_REQUEST
-            | StatusCode::PAYMENT_REQUIRED
-            | StatusCode::NOT_FOUND
-            | StatusCode::CONFLICT
-            | StatusCode::UNPROCESSABLE_ENTITY),
-        ) => SamsarError::new(status, message),
-        Ok(_) | Err(_) => SamsarError::internal(format!("the provider refused an order with {status}")),
+    match checkout::refusal(status) {
+        Some(status) => SamsarError::new(status, message),
+        None => SamsarError::internal(format!("the provider refused an order with {status}")),
     }
 }
 

@@ -1,10 +1,8 @@
 //! How a payment stands, from our own record: ids of callers never reach the provider. A record that may be stale is
 //! refreshed in the background, for the next poll.
 
-use common::domain::payments::operations::take_check;
 use common::domain::payments::store::{customer, payment_by_id, payment_by_provider_id};
 use common::domain::payments::{Payment, Provider};
-use common::jobs::{AnyJob, VerifyPayment};
 use sqlx::PgConnection;
 use warp::http::StatusCode;
 
@@ -12,10 +10,8 @@ use super::error::SamsarError;
 use super::routes::caller;
 use super::types::{self, Fields, PaymentStatus};
 use crate::Shared;
+use crate::checkout::refresh;
 use crate::http::{Call, Response, answer};
-
-/// Between two questions to the provider about one payment.
-const PAUSE: time::Duration = time::Duration::seconds(3);
 
 const SESSION: &[&str] = &[
     "checkoutSessionId",
@@ -55,19 +51,7 @@ pub(super) async fn payment_status(api: Shared, call: Call) -> Result<Response, 
         }
         return Err(if found.is_some() { asked.foreign() } else { asked.unknown() });
     };
-    let now = api.clock.now();
-    if payment.state.is_open()
-        && payment.provider_session.is_some()
-        && take_check(&mut connection, now, payment.id, PAUSE).await?
-    {
-        let job = AnyJob::from(VerifyPayment { payment_id: payment.id });
-        let publisher = api.publisher.clone();
-        tokio::spawn(async move {
-            if let Err(error) = publisher.publish(&job).await {
-                tracing::debug!(%error, "a payment is not refreshed now; a later poll asks again");
-            }
-        });
-    }
+    refresh(&api, &mut connection, payment).await?;
     Ok(answer(StatusCode::OK, &asked.describe(payment)))
 }
 

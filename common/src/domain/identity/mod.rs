@@ -57,6 +57,28 @@ pub struct Organization {
     pub wallet_id: WalletId,
 }
 
+/// An organization as one of its members sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnOrganization {
+    /// Which.
+    pub id: OrganizationId,
+    /// Its name.
+    pub name: String,
+    /// What the member may do there.
+    pub role: Role,
+    /// Its wallet.
+    pub wallet_id: WalletId,
+}
+
+/// Someone in an organization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub user_id: UserId,
+    /// What the user may do there.
+    pub role: Role,
+}
+
 /// A user's place in an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Membership {
@@ -88,6 +110,12 @@ pub enum IdentityError {
     /// A named user is not registered.
     #[error("there is no user {0}")]
     NoUser(String),
+    /// There is no such organization, or the user is not in it.
+    #[error("there is no such organization or member")]
+    NoMember,
+    /// Nobody would be left to own the organization.
+    #[error("an organization keeps at least one owner")]
+    LastOwner,
     /// There is no such API key.
     #[error("there is no such API key")]
     NoApiKey,

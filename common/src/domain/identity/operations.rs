@@ -6,7 +6,10 @@ use std::time::Duration;
 use sqlx::{PgConnection, PgPool};
 
 use super::credentials::{API_KEY_PREFIX, CredentialHash, NewCredential, SESSION_PREFIX};
-use super::{IdentityError, Login, Membership, NewUser, Organization, Role, User, rules, store};
+use super::{
+    IdentityError, Login, Member, Membership, NewUser, Organization, OwnOrganization, Role, User, rules,
+    store,
+};
 use crate::clock::Timestamp;
 use crate::database::broken_constraint;
 use crate::ids::{ApiKeyId, OrganizationId, SessionId, UserId, WalletId};
@@ -147,6 +150,81 @@ pub async fn membership(
     organization: OrganizationId,
 ) -> Result<Option<Membership>, sqlx::Error> {
     store::membership(&mut *pool.acquire().await?, user, organization).await
+}
+
+/// The organizations that the user belongs to, in the order of their ids.
+///
+/// # Errors
+/// Database errors only.
+pub async fn organizations(pool: &PgPool, user: &UserId) -> Result<Vec<OwnOrganization>, sqlx::Error> {
+    store::organizations(&mut *pool.acquire().await?, user).await
+}
+
+/// The members of an organization, in the order of their ids. The caller compares the membership.
+///
+/// # Errors
+/// Database errors only.
+pub async fn members(pool: &PgPool, organization: OrganizationId) -> Result<Vec<Member>, sqlx::Error> {
+    store::members(&mut *pool.acquire().await?, organization).await
+}
+
+/// Gives a user a role in an organization, as a new member or instead of another role.
+///
+/// # Errors
+/// [`IdentityError::NoMember`] without such an organization, [`IdentityError::NoUser`],
+/// [`IdentityError::LastOwner`].
+pub async fn member_put(
+    pool: &PgPool,
+    now: Timestamp,
+    organization: OrganizationId,
+    user: &UserId,
+    role: Role,
+) -> Result<(), IdentityError> {
+    let mut transaction = pool.begin().await?;
+    let members = members_locked(&mut transaction, organization).await?;
+    if rules::leaves_no_owner(&members, user, Some(role)) {
+        return Err(IdentityError::LastOwner);
+    }
+    store::member_put(&mut transaction, now, organization, user, role).await.map_err(|error| {
+        match broken_constraint(&error) {
+            Some("organization_members_user_fkey") => IdentityError::NoUser(user.to_string()),
+            _ => IdentityError::Database(error),
+        }
+    })?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Takes a user out of an organization.
+///
+/// # Errors
+/// [`IdentityError::NoMember`], [`IdentityError::LastOwner`].
+pub async fn member_remove(
+    pool: &PgPool,
+    organization: OrganizationId,
+    user: &UserId,
+) -> Result<(), IdentityError> {
+    let mut transaction = pool.begin().await?;
+    let members = members_locked(&mut transaction, organization).await?;
+    if rules::leaves_no_owner(&members, user, None) {
+        return Err(IdentityError::LastOwner);
+    }
+    if !store::member_delete(&mut transaction, organization, user).await? {
+        return Err(IdentityError::NoMember);
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// The members of an organization that nobody else changes until the transaction ends.
+async fn members_locked(
+    connection: &mut PgConnection,
+    organization: OrganizationId,
+) -> Result<Vec<Member>, IdentityError> {
+    if !store::organization_lock(connection, organization).await? {
+        return Err(IdentityError::NoMember);
+    }
+    Ok(store::members(connection, organization).await?)
 }
 
 /// The wallets that the user may see: the own one and those of all organizations that the user belongs to.

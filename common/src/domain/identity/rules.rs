@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::{IdentityError, NewUser, Role};
+use super::{IdentityError, Member, NewUser, Role};
 use crate::ids::UserId;
 
 /// How long a session lasts unless asked otherwise.
@@ -66,6 +66,14 @@ pub fn may_buy(role: Role) -> bool {
     matches!(role, Role::Owner | Role::Admin)
 }
 
+/// Whether an organization that has an owner would have none once `user` has this role, or is gone.
+pub fn leaves_no_owner(members: &[Member], user: &UserId, role: Option<Role>) -> bool {
+    let mut owners = members.iter().filter(|member| member.role == Role::Owner);
+    role != Some(Role::Owner)
+        && owners.next().is_some_and(|owner| owner.user_id == *user)
+        && owners.next().is_none()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -96,5 +104,20 @@ mod tests {
     fn viewers_only_look_and_members_do_not_buy() {
         assert!(!may_spend(Role::Viewer) && may_spend(Role::Member));
         assert!(!may_buy(Role::Member) && may_buy(Role::Admin));
+    }
+
+    #[test]
+    fn the_last_owner_stays_an_owner() {
+        let member = |id: &str, role| Member { user_id: user(id), role };
+        let one = [member("a", Role::Owner), member("b", Role::Admin)];
+        let two = [member("a", Role::Owner), member("b", Role::Owner)];
+        let none = [member("a", Role::Admin)];
+        for role in [Some(Role::Admin), Some(Role::Viewer), None] {
+            assert!(leaves_no_owner(&one, &user("a"), role));
+            assert!(!leaves_no_owner(&one, &user("b"), role));
+            assert!(!leaves_no_owner(&two, &user("a"), role));
+            assert!(!leaves_no_owner(&none, &user("a"), role));
+        }
+        assert!(!leaves_no_owner(&one, &user("a"), Some(Role::Owner)));
     }
 }

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use super::credentials::CredentialHash;
-use super::{Login, Membership, NewUser, Role, User};
+use super::{Login, Member, Membership, NewUser, OwnOrganization, Role, User};
 use crate::clock::Timestamp;
 use crate::ids::{ApiKeyId, OrganizationId, SessionId, UserId, WalletId};
 
@@ -122,6 +122,83 @@ pub(super) async fn membership(
     )
     .fetch_optional(connection)
     .await
+}
+
+pub(super) async fn organizations(
+    connection: &mut PgConnection,
+    user: &UserId,
+) -> Result<Vec<OwnOrganization>, sqlx::Error> {
+    sqlx::query_as!(
+        OwnOrganization,
+        r#"select o.id as "id: OrganizationId", o.name, m.role as "role: Role", w.id as "wallet_id: WalletId"
+           from organization_members m
+           join organizations o on o.id = m.organization_id
+           join wallets w on w.organization_id = o.id
+           where m.user_id = $1 order by o.id"#,
+        user.as_str()
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Locks an organization; false when there is none.
+pub(super) async fn organization_lock(
+    connection: &mut PgConnection,
+    id: OrganizationId,
+) -> Result<bool, sqlx::Error> {
+    let found = sqlx::query_scalar!("select id from organizations where id = $1 for update", id.0);
+    Ok(found.fetch_optional(connection).await?.is_some())
+}
+
+pub(super) async fn members(
+    connection: &mut PgConnection,
+    organization: OrganizationId,
+) -> Result<Vec<Member>, sqlx::Error> {
+    sqlx::query_as!(
+        Member,
+        r#"select user_id as "user_id: UserId", role as "role: Role" from organization_members
+           where organization_id = $1 order by user_id"#,
+        organization.0
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Adds a member, or changes the role of one.
+pub(super) async fn member_put(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    organization: OrganizationId,
+    user: &UserId,
+    role: Role,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into organization_members (organization_id, user_id, role, created_at) values ($1, $2, $3, $4)
+         on conflict (organization_id, user_id) do update set role = excluded.role",
+        organization.0,
+        user.as_str(),
+        role.as_str(),
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Takes a member out; false when the user is none.
+pub(super) async fn member_delete(
+    connection: &mut PgConnection,
+    organization: OrganizationId,
+    user: &UserId,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "delete from organization_members where organization_id = $1 and user_id = $2",
+        organization.0,
+        user.as_str()
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 pub(super) async fn wallets_visible(

@@ -5,6 +5,7 @@
 //! does it, for a whole batch, in one transaction with the ledger.
 
 pub mod events;
+pub mod history;
 pub mod operations;
 pub mod orders;
 pub mod rules;
@@ -185,6 +186,12 @@ pub struct ReturnUrls {
 }
 
 impl Payment {
+    /// Whether it can be paid on any page that names it, one after the other if need be, as a package can: on its
+    /// own pages and on those of Payment Links. Another order has one page, and ends with it.
+    pub fn takes_any_page(&self) -> bool {
+        self.dialect == Dialect::Wasdi
+    }
+
     /// Whether a coupon is used for it.
     pub fn has_coupon(&self) -> bool {
         self.discount_minor > 0 || self.bonus.is_positive()
@@ -248,6 +255,8 @@ pub struct Payment {
     pub created_at: Timestamp,
     /// Until when it can be paid.
     pub expires_at: Timestamp,
+    /// Until when the page that is open now can be paid on.
+    pub page_expires_at: Option<Timestamp>,
     /// When it was paid.
     pub completed_at: Option<Timestamp>,
     /// The plan, for a period of one.

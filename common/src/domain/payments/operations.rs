@@ -74,6 +74,25 @@ pub struct Opened {
     pub expires_at: Timestamp,
 }
 
+/// Locks an order and says how it is. If its page cannot be paid on any more, but the order can on another, the page
+/// is let go of, so that opening one opens the next.
+///
+/// # Errors
+/// Database errors only.
+pub async fn reopen(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    id: PaymentId,
+) -> Result<Option<Payment>, sqlx::Error> {
+    let mut payment = store::payments_lock(connection, &[id]).await?.pop();
+    if let Some(payment) = &mut payment
+        && rules::reopen(payment, now)
+    {
+        store::payments_write(connection, &[payment]).await?;
+    }
+    Ok(payment)
+}
+
 /// Records that the provider refuses an order, and gives its coupon back.
 ///
 /// # Errors

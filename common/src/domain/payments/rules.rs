@@ -70,8 +70,16 @@ impl Contradiction {
 
 /// Compares a fact with its order, changes the order accordingly, and says what follows.
 pub fn decide(payment: &mut Payment, fact: &Fact, now: Timestamp) -> Decision {
+    if is_beside(payment, fact) {
+        return Decision::Nothing;
+    }
     if let Some(contradiction) = contradiction(payment, fact) {
         return Decision::Quarantine(contradiction);
+    }
+    let over = matches!(fact.stage, Stage::Failed | Stage::Expired) && fact.session.is_some();
+    if over && payment.takes_any_page() && payment.state.is_open() {
+        leave_page(payment);
+        return Decision::Noted;
     }
     let paid_before = payment.state.is_paid();
     let mut changed = note(payment, fact);
@@ -81,6 +89,7 @@ pub fn decide(payment: &mut Payment, fact: &Fact, now: Timestamp) -> Decision {
             payment.completed_at = Some(now);
             payment.failure = None;
             payment.checkout_url = None;
+            payment.page_expires_at = None;
             payment.state = State::Completed;
             Some(Decision::Credit)
         }
@@ -97,15 +106,73 @@ pub fn decide(payment: &mut Payment, fact: &Fact, now: Timestamp) -> Decision {
     decision.unwrap_or(if changed { Decision::Noted } else { Decision::Nothing })
 }
 
+/// Has an unpaid order let go of a page on which it cannot be paid any more, if it may be paid on another one; says
+/// whether it did. A page that was completed stays: its money is on the way.
+pub fn reopen(payment: &mut Payment, now: Timestamp) -> bool {
+    let is_over = match payment.state {
+        State::Created | State::Pending => {
+            payment.session_status.as_deref() != Some("complete")
+                && payment.page_expires_at.is_some_and(|at| at <= now)
+        }
+        State::Failed => true,
+        State::Expired | State::Completed | State::Refunded | State::PartiallyRefunded | State::Disputed => {
+            false
+        }
+    };
+    let reopens = is_over && payment.takes_any_page();
+    if reopens {
+        leave_page(payment);
+    }
+    reopens
+}
+
 fn end(payment: &mut Payment, state: State) -> Decision {
     payment.state = state;
     payment.checkout_url = None;
     Decision::Ended(state)
 }
 
+/// Unpaid and without a page, as when it was ordered. The next page is another attempt: asked for under the old one
+/// the provider would answer with the old page.
+fn leave_page(payment: &mut Payment) {
+    payment.state = State::Created;
+    payment.attempt = payment.attempt.saturating_add(1);
+    payment.provider_session = None;
+    payment.provider_payment = None;
+    payment.checkout_url = None;
+    payment.page_expires_at = None;
+    payment.session_status = None;
+    payment.payment_status = None;
+    payment.payment_intent_status = None;
+    payment.failure = None;
+}
+
+/// Whether a fact is about another page or payment than the order's own and brings no money: it says nothing of the
+/// order then. Anyone who follows a Payment Link opens a page that names an order, and may leave it.
+fn is_beside(payment: &Payment, fact: &Fact) -> bool {
+    let is_own_page = fact.session.is_some() && fact.session == payment.provider_session;
+    match fact.stage {
+        Stage::Paid => false,
+        Stage::Expired => fact.session.is_some() && !is_own_page,
+        Stage::Failed => payment.takes_any_page() && !is_own_page,
+        // Of an order without a page, the first that is heard of becomes its own.
+        Stage::Open => {
+            let is_first = fact.session.is_some() && payment.provider_session.is_none();
+            payment.takes_any_page() && !is_own_page && !is_first
+        }
+        Stage::Details => {
+            payment.state.is_paid()
+                && differs(payment.provider_payment.as_deref(), fact.provider_payment.as_deref())
+        }
+    }
+}
+
+/// Whether both are known and not the same.
+fn differs(ours: Option<&str>, theirs: Option<&str>) -> bool {
+    matches!((ours, theirs), (Some(a), Some(b)) if a != b)
+}
+
 fn contradiction(payment: &Payment, fact: &Fact) -> Option<Contradiction> {
-    let differs =
-        |ours: Option<&str>, theirs: Option<&str>| matches!((ours, theirs), (Some(a), Some(b)) if a != b);
     if payment.provider != fact.provider {
         return Some(Contradiction::Provider);
     }
@@ -117,18 +184,11 @@ fn contradiction(payment: &Payment, fact: &Fact) -> Option<Contradiction> {
     {
         return Some(Contradiction::Owner);
     }
-    if differs(payment.provider_session.as_deref(), fact.session.as_deref()) {
-        // Another session of a paid order is a second payment; of an unpaid one, somebody else's page.
-        let second = payment.state.is_paid() && fact.stage == Stage::Paid;
-        return Some(if second { Contradiction::PaidTwice } else { Contradiction::Session });
+    if let Some(contradiction) = other_page(payment, fact) {
+        return Some(contradiction);
     }
-    if differs(payment.provider_payment.as_deref(), fact.provider_payment.as_deref())
-        && payment.state.is_paid()
-        && fact.stage == Stage::Paid
-    {
-        return Some(Contradiction::PaidTwice);
-    }
-    if differs(payment.provider_customer.as_deref(), fact.customer.as_deref()) {
+    // Whoever pays on a page that anyone can open need not be the customer of the order's own page.
+    if !payment.takes_any_page() && differs(payment.provider_customer.as_deref(), fact.customer.as_deref()) {
         return Some(Contradiction::Customer);
     }
     if fact.mode.is_some_and(|mode| mode != payment.mode) {
@@ -141,6 +201,26 @@ fn contradiction(payment: &Payment, fact: &Fact) -> Option<Contradiction> {
         None if fact.stage == Stage::Paid => Some(Contradiction::Amount),
         _ => None,
     }
+}
+
+/// Another page than the order's is a second payment of a paid order. Of an unpaid one it is somebody else's, unless
+/// the order takes any page: then its money is welcome.
+fn other_page(payment: &Payment, fact: &Fact) -> Option<Contradiction> {
+    let pays_again = payment.state.is_paid() && fact.stage == Stage::Paid;
+    let is_other_payment = differs(payment.provider_payment.as_deref(), fact.provider_payment.as_deref());
+    if differs(payment.provider_session.as_deref(), fact.session.as_deref()) {
+        // The payment may have told of itself before its page did.
+        let is_same_payment = fact.provider_payment.is_some()
+            && fact.provider_payment == payment.provider_payment
+            && payment.takes_any_page();
+        return match (pays_again, is_same_payment) {
+            (true, true) => None,
+            (true, false) => Some(Contradiction::PaidTwice),
+            (false, _) if fact.stage == Stage::Paid && payment.takes_any_page() => None,
+            (false, _) => Some(Contradiction::Session),
+        };
+    }
+    (pays_again && is_other_payment).then_some(Contradiction::PaidTwice)
 }
 
 /// Takes over the details; says whether any was new. What is final is not overwritten by what came before it.

@@ -1,4 +1,4 @@
-//! The SQL of payments, their items, and provider events.
+//! The SQL of payments, their items, and their customers.
 
 use std::collections::HashMap;
 
@@ -43,6 +43,7 @@ struct Row {
     failure: Option<String>,
     created_at: Timestamp,
     expires_at: Timestamp,
+    page_expires_at: Option<Timestamp>,
     completed_at: Option<Timestamp>,
     plan_id: Option<String>,
     billing_interval: Option<Interval>,
@@ -85,6 +86,7 @@ impl TryFrom<Row> for Payment {
             failure: row.failure,
             created_at: row.created_at,
             expires_at: row.expires_at,
+            page_expires_at: row.page_expires_at,
             completed_at: row.completed_at,
             plan: row
                 .plan_id
@@ -108,7 +110,7 @@ macro_rules! select_payments {
                       state as "state: State", credits as "credits: Credits", amount_minor, currency, summary,
                       return_urls as "return_urls: Json<ReturnUrls>", attempt, provider_customer, provider_session,
                       provider_payment, checkout_url, session_status, payment_status, payment_intent_status,
-                      receipt_url, failure, created_at, expires_at, completed_at, plan_id,
+                      receipt_url, failure, created_at, expires_at, page_expires_at, completed_at, plan_id,
                       billing_interval as "billing_interval: Interval", credits_expire_at, discount_minor,
                       bonus_credits as "bonus_credits: Credits"
                from payments "#
@@ -276,14 +278,15 @@ pub(super) async fn checkout_opened(
     id: PaymentId,
     opened: &Opened,
 ) -> Result<(), sqlx::Error> {
-    // The event of a quick buyer may have come first: what it said stays.
+    // The event of a quick buyer may have come first: what it said stays. An order may outlive its page.
     sqlx::query!(
         "update payments
          set provider_session = coalesce(provider_session, $2),
              provider_payment = coalesce(provider_payment, $3),
              provider_customer = coalesce(provider_customer, $4),
              checkout_url = case when state in ('created', 'pending') then $5 end,
-             expires_at = $6,
+             expires_at = greatest(expires_at, $6),
+             page_expires_at = $6,
              session_status = coalesce(session_status, 'open'),
              payment_status = coalesce(payment_status, 'unpaid'),
              state = case when state = 'created' then 'pending' else state end
@@ -340,6 +343,8 @@ pub(super) async fn payments_write(
     let ids: Vec<Uuid> = payments.iter().map(|payment| payment.id.0).collect();
     let states: Vec<&str> = payments.iter().map(|payment| payment.state.as_str()).collect();
     let completed: Vec<Option<Timestamp>> = payments.iter().map(|payment| payment.completed_at).collect();
+    let attempts: Vec<i32> = payments.iter().map(|payment| payment.attempt).collect();
+    let pages: Vec<Option<Timestamp>> = payments.iter().map(|payment| payment.page_expires_at).collect();
     let texts = |field: fn(&Payment) -> Option<&str>| -> Vec<Option<String>> {
         payments.iter().map(|payment| field(payment).map(str::to_owned)).collect()
     };
@@ -348,11 +353,12 @@ pub(super) async fn payments_write(
          set state = new.state, completed_at = new.completed_at, provider_session = new.provider_session,
              provider_payment = new.provider_payment, checkout_url = new.checkout_url,
              session_status = new.session_status, payment_status = new.payment_status,
-             payment_intent_status = new.payment_intent_status, receipt_url = new.receipt_url, failure = new.failure
+             payment_intent_status = new.payment_intent_status, receipt_url = new.receipt_url, failure = new.failure,
+             attempt = new.attempt, page_expires_at = new.page_expires_at
          from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[],
-                     $8::text[], $9::text[], $10::text[], $11::text[])
+                     $8::text[], $9::text[], $10::text[], $11::text[], $12::integer[], $13::timestamptz[])
               as new (id, state, completed_at, provider_session, provider_payment, checkout_url, session_status,
-                      payment_status, payment_intent_status, receipt_url, failure)
+                      payment_status, payment_intent_status, receipt_url, failure, attempt, page_expires_at)
          where payments.id = new.id",
         &ids,
         &states as &[&str],
@@ -364,7 +370,9 @@ pub(super) async fn payments_write(
         &texts(|payment| payment.payment_status.as_deref()) as &[Option<String>],
         &texts(|payment| payment.payment_intent_status.as_deref()) as &[Option<String>],
         &texts(|payment| payment.receipt_url.as_deref()) as &[Option<String>],
-        &texts(|payment| payment.failure.as_deref()) as &[Option<String>]
+        &texts(|payment| payment.failure.as_deref()) as &[Option<String>],
+        &attempts,
+        &pages as &[Option<Timestamp>]
     )
     .execute(connection)
     .await?;

@@ -1,0 +1,205 @@
+//! Buying packs, for oneself or for an organization.
+
+use common::domain::catalog::{Pack, operations::packs_by_id};
+use common::domain::identity::rules::may_buy;
+use common::domain::payments::{Dialect, Item, Kind, Mode, NewOrder, Payment, Provider};
+use common::ids::OrganizationId;
+use common::money::{Credits, Money};
+use warp::http::{HeaderValue, StatusCode, header};
+
+use super::error::TimeproofError;
+use super::types::{CheckoutBody, CheckoutFields, QUANTITY_MAX};
+use super::{caller, membership};
+use crate::Shared;
+use crate::auth::Principal;
+use crate::checkout::{self, Ordered, PAYABLE};
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::{Call, Response, answer, json as body};
+
+/// Stripe shows no more lines on a page…
+const LINES_MAX: usize = 100;
+/// …and charges no more than eight digits.
+const AMOUNT_MAX: i64 = 99_999_999;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::post(
+        "/api/payments/checkout",
+        start,
+        Description::new(Access::User, "Buy packs")
+            .says(
+                "Answers the address of a payment page. When the page takes long, or with `Prefer: respond-async`, the \
+                 answer is 202 and the order is polled at `statusUrl`. For an organization its admins and owners buy.",
+            )
+            .idempotency_key()
+            .header::<String>("Prefer", "`respond-async` asks not to wait for the page.")
+            .takes::<CheckoutFields>()
+            .answers::<CheckoutBody>(StatusCode::OK, "The page is open.")
+            .answers::<CheckoutBody>(StatusCode::ACCEPTED, "The order is taken; its page will be open soon.")
+            .refuses(&[
+                StatusCode::PAYMENT_REQUIRED,
+                StatusCode::FORBIDDEN,
+                StatusCode::NOT_FOUND,
+                StatusCode::UNPROCESSABLE_ENTITY,
+            ]),
+    )]
+}
+
+async fn start(api: Shared, call: Call) -> Result<Response, TimeproofError> {
+    let principal = caller(&api, &call).await?;
+    let fields: CheckoutFields = body::read(&call)?;
+    let organization = fields.org_id;
+    let wanted = wanted(fields)?;
+    let wallet_id = match organization {
+        Some(organization) => {
+            let membership = membership(&api, &principal, organization).await?;
+            if !may_buy(membership.role) {
+                let message = "Only admins and owners buy credits for their organization.";
+                return Err(TimeproofError::forbidden(message));
+            }
+            membership.wallet_id
+        }
+        None => principal.wallet_id,
+    };
+    let lines = lines(&api, &wanted).await?;
+    let order = NewOrder { wallet_id, ..order(&api, &principal, organization, &lines)? };
+    let count = lines.iter().map(|(_, quantity)| quantity).sum();
+    let scope = format!("timeproof:{}", principal.user_id);
+    match checkout::order(&api, &call, scope, "/api/payments/checkout", &order).await? {
+        Ordered::Open(payment) => Ok(answer(StatusCode::OK, &opened(*payment, count))),
+        Ordered::Accepted { payment, preferred } => Ok(accepted(&payment, count, preferred)),
+        Ordered::Refused { status, message } => Err(match checkout::refusal(status) {
+            Some(status) => TimeproofError::new(status, message),
+            None => TimeproofError::internal(format!("the provider refused an order with {status}")),
+        }),
+    }
+}
+
+/// The packs that are named, and how many of each.
+fn wanted(fields: CheckoutFields) -> Result<Vec<(String, i64)>, TimeproofError> {
+    let items = match (fields.items, fields.pack_id) {
+        (Some(items), None) => items,
+        (None, Some(pack_id)) => return Ok(vec![(pack_id, 1)]),
+        (Some(_), Some(_)) | (None, None) => {
+            let message = "Provide either items or packId, not both.";
+            return Err(TimeproofError::bad_request(message));
+        }
+    };
+    if items.is_empty() || items.len() > LINES_MAX {
+        return Err(TimeproofError::bad_request(format!("items must have 1 to {LINES_MAX} entries.")));
+    }
+    items
+        .into_iter()
+        .map(|item| match item.quantity() {
+            Some(quantity) => Ok((item.pack_id, quantity)),
+            None => {
+                let message = format!("quantity must be a whole number from 1 to {QUANTITY_MAX}.");
+                Err(TimeproofError::bad_request(message))
+            }
+        })
+        .collect()
+}
+
+/// The packs themselves, in the order in which they were named.
+async fn lines(api: &Shared, wanted: &[(String, i64)]) -> Result<Vec<(Pack, i64)>, TimeproofError> {
+    // The database takes no such character, and no pack has it.
+    let ids: Vec<String> = wanted.iter().map(|(id, _)| id.clone()).filter(|id| !id.contains('\0')).collect();
+    let packs = packs_by_id(&mut *api.pool.acquire().await?, &ids).await?;
+    wanted
+        .iter()
+        .map(|(id, quantity)| {
+            let pack =
+                packs.iter().find(|pack| pack.id == *id && pack.is_sold_by(Dialect::Timeproof.as_str()));
+            let unknown = || TimeproofError::bad_request(format!("Unknown packId: {}", shortened(id)));
+            pack.map(|pack| (pack.clone(), *quantity)).ok_or_else(unknown)
+        })
+        .collect()
+}
+
+/// So much of a text as fits an error.
+fn shortened(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(64).collect()
+}
+
+fn order(
+    api: &Shared,
+    principal: &Principal,
+    organization_id: Option<OrganizationId>,
+    lines: &[(Pack, i64)],
+) -> Result<NewOrder, TimeproofError> {
+    let Some(((first, _), rest)) = lines.split_first() else {
+        return Err(TimeproofError::bad_request("items must not be empty."));
+    };
+    let currency = first.price.currency;
+    if rest.iter().any(|(pack, _)| pack.price.currency != currency) {
+        let message = "The packs have different currencies: buy them one after the other.";
+        return Err(TimeproofError::bad_request(message));
+    }
+    let too_much = || TimeproofError::bad_request("The total is more than can be charged at once.");
+    let (mut minor, mut credits) = (0_i64, Credits::ZERO);
+    for (pack, quantity) in lines {
+        let price = pack.price.minor.checked_mul(*quantity).ok_or_else(too_much)?;
+        minor = minor.checked_add(price).filter(|sum| *sum <= AMOUNT_MAX).ok_or_else(too_much)?;
+        let granted = pack.credits.checked_mul(*quantity).map_err(|_| too_much())?;
+        credits = credits.checked_add(granted).map_err(|_| too_much())?;
+    }
+    let items = lines.iter().map(|(pack, quantity)| Item {
+        pack_id: Some(pack.id.clone()),
+        name: pack.name.clone(),
+        quantity: *quantity,
+        credits: pack.credits,
+        amount_minor: pack.price.minor,
+    });
+    Ok(NewOrder {
+        user_id: principal.user_id.clone(),
+        wallet_id: principal.wallet_id,
+        organization_id,
+        dialect: Dialect::Timeproof,
+        kind: Kind::OneTime,
+        provider: Provider::Stripe,
+        mode: Mode::Payment,
+        livemode: api.config.mode.is_live(),
+        items: items.collect(),
+        credits,
+        amount: Money::new(minor, currency),
+        summary: format!("Purchase {credits} credits"),
+        return_urls: None,
+        expires_at: api.clock.now() + PAYABLE,
+        plan: None,
+        redemption: None,
+    })
+}
+
+fn opened(payment: Payment, item_count: i64) -> CheckoutBody {
+    CheckoutBody {
+        session_id: payment.provider_session,
+        payment_id: payment.number,
+        url: payment.checkout_url,
+        item_count,
+        status: None,
+        status_url: None,
+    }
+}
+
+/// The order is taken; its page is not open yet.
+fn accepted(payment: &Payment, item_count: i64, preferred: bool) -> Response {
+    let endpoint = format!("/api/payments/session/{}", payment.number);
+    let location = HeaderValue::from_str(&endpoint);
+    let body = CheckoutBody {
+        session_id: None,
+        payment_id: payment.number,
+        url: None,
+        item_count,
+        status: Some("pending"),
+        status_url: Some(endpoint),
+    };
+    let mut response = answer(StatusCode::ACCEPTED, &body);
+    if let Ok(location) = location {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    if preferred {
+        let applied = HeaderValue::from_static("respond-async");
+        response.headers_mut().insert("preference-applied", applied);
+    }
+    response
+}

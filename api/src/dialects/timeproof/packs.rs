@@ -1,0 +1,48 @@
+//! What is for sale, and what the caller has.
+
+use common::domain::catalog::{Pack, operations::packs};
+use common::domain::ledger::operations::balance;
+use common::domain::payments::Dialect;
+use warp::http::StatusCode;
+
+use super::error::TimeproofError;
+use super::types::{Balance, Packs};
+use super::{asked_organization, caller, membership};
+use crate::Shared;
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::{Call, Response, answer};
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let balances = |path| {
+        let description = Description::new(Access::User, "The balance")
+            .query::<i64>("orgId", "An organization that the caller belongs to, rather than the caller.")
+            .answers::<Balance>(StatusCode::OK, "The balance.")
+            .refuses(&[StatusCode::BAD_REQUEST, StatusCode::FORBIDDEN]);
+        Endpoint::get(path, get_balance, description)
+    };
+    let packs = Description::new(Access::Public, "The packs that are for sale")
+        .answers::<Packs>(StatusCode::OK, "The packs.");
+    vec![
+        Endpoint::get("/api/payments/packs", get_packs, packs),
+        balances("/api/payments/balances"),
+        balances("/api/account/balances"),
+    ]
+}
+
+async fn get_packs(api: Shared, _call: Call) -> Result<Response, TimeproofError> {
+    let mut packs: Vec<Pack> = packs(&api.pool).await?;
+    packs.retain(|pack| pack.is_sold_by(Dialect::Timeproof.as_str()));
+    Ok(answer(StatusCode::OK, &Packs::from(packs.as_slice())))
+}
+
+async fn get_balance(api: Shared, call: Call) -> Result<Response, TimeproofError> {
+    let principal = caller(&api, &call).await?;
+    let wallet = match asked_organization(&call)? {
+        Some(organization) => membership(&api, &principal, organization).await?.wallet_id,
+        None => principal.wallet_id,
+    };
+    let mut connection = api.pool.acquire().await?;
+    let balance = balance(&mut connection, api.clock.now(), wallet).await?.floor_whole();
+    Ok(answer(StatusCode::OK, &Balance { balance }))
+}
