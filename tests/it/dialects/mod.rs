@@ -3,3 +3,4 @@
 mod allmine;
 mod billing;
 mod samsar;
+mod timeproof;

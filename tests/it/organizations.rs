@@ -1,0 +1,185 @@
+//! Organizations: who is in them, and what each role may do.
+
+use harness::client::{Answer, Request};
+use harness::world::{User, World};
+use serde_json::{Value, json};
+
+/// An organization with somebody in each role, and somebody in none.
+pub struct Cast {
+    pub id: i64,
+    pub owner: User,
+    pub admin: User,
+    pub member: User,
+    pub viewer: User,
+    pub stranger: User,
+}
+
+impl Cast {
+    /// Those who belong to it.
+    pub fn members(&self) -> [&User; 4] {
+        [&self.owner, &self.admin, &self.member, &self.viewer]
+    }
+
+    fn everybody(&self) -> [&User; 5] {
+        [&self.owner, &self.admin, &self.member, &self.viewer, &self.stranger]
+    }
+}
+
+/// Makes one, with a user of each role, named like it.
+pub async fn organization(world: &World) -> Cast {
+    let mut users = Vec::new();
+    for name in ["owner", "admin", "member", "viewer", "stranger"] {
+        users.push(world.create_user(name).await);
+    }
+    let members: Vec<Value> =
+        users[..4].iter().map(|user| json!({"userId": user.id, "role": user.id})).collect();
+    let body = json!({"name": "Acme", "members": members});
+    let made = world.admin_post("/admin/organizations", body).expect(201).await;
+    let mut users = users.into_iter();
+    let mut next = || users.next().unwrap();
+    Cast {
+        id: made["orgId"].as_i64().unwrap(),
+        owner: next(),
+        admin: next(),
+        member: next(),
+        viewer: next(),
+        stranger: next(),
+    }
+}
+
+fn code(answer: &Answer) -> (u16, String) {
+    let body = answer.json().unwrap();
+    (answer.status(), body["error"]["code"].as_str().unwrap_or("none").to_owned())
+}
+
+fn admin(world: &World, request: Request) -> Request {
+    request.bearer(&world.settings().secrets.admin_api_key)
+}
+
+fn membership(cast: &Cast, user: &str) -> String {
+    format!("/admin/organizations/{}/members/{user}", cast.id)
+}
+
+async fn put(world: &World, path: &str, role: &str) -> Answer {
+    admin(world, world.api().put(path)).json(json!({"role": role})).send().await.unwrap()
+}
+
+async fn delete(world: &World, path: &str) -> Answer {
+    admin(world, world.api().delete(path)).send().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_see_their_organizations() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let cast = organization(&world).await;
+    let members = json!([
+        {"userId": "admin", "role": "admin"}, {"userId": "member", "role": "member"},
+        {"userId": "owner", "role": "owner"}, {"userId": "viewer", "role": "viewer"},
+    ]);
+    let path = format!("/organizations/{}", cast.id);
+    for user in cast.members() {
+        let own = json!({"orgId": cast.id, "name": "Acme", "role": user.id, "balance": 0});
+        let listed = world.api().get("/organizations").bearer(&user.api_key).expect(200).await;
+        assert_eq!(listed, json!({"organizations": [own]}));
+        let mut details = own;
+        details["members"] = members.clone();
+        assert_eq!(world.api().get(&path).bearer(&user.api_key).expect(200).await, details);
+    }
+    let key = &cast.stranger.api_key;
+    let listed = world.api().get("/organizations").bearer(key).expect(200).await;
+    assert_eq!(listed, json!({"organizations": []}));
+    for path in [path.as_str(), "/organizations/999", "/organizations/x"] {
+        let answer = world.api().get(path).bearer(key).send().await.unwrap();
+        assert_eq!(code(&answer), (404, "not_found".to_owned()), "{path}");
+    }
+    assert_eq!(world.api().get(&path).send().await.unwrap().status(), 401);
+    world.finish().await;
+}
+
+/// Who may spend: consume, and hold.
+#[tokio::test(flavor = "multi_thread")]
+async fn owners_admins_and_members_spend() {
+    let world = World::start().await;
+    let cast = organization(&world).await;
+    let request = world.api().post("/api/payments/checkout").bearer(&cast.owner.api_key);
+    let checkout = request.json(json!({"packId": "micro", "orgId": cast.id})).expect(200).await;
+    world.pay(checkout["sessionId"].as_str().unwrap(), harness::world::GOOD_CARD).await;
+    world.drain().await;
+    let (forbidden, unknown) = ((403, "forbidden".to_owned()), (404, "not_found".to_owned()));
+    for user in cast.everybody() {
+        let post = |path: &str| {
+            let body = json!({"credits": 10, "orgId": cast.id});
+            world.api().post(path).bearer(&user.api_key).json(body)
+        };
+        match user.id.as_str() {
+            "owner" | "admin" | "member" => {
+                post("/credits/consume").expect(200).await;
+                let hold = post("/credits/holds").expect(201).await;
+                let path = format!("/credits/holds/{}/capture", hold["holdId"].as_str().unwrap());
+                world.api().post(&path).bearer(&user.api_key).expect(200).await;
+            }
+            refused => {
+                let expected = if refused == "viewer" { &forbidden } else { &unknown };
+                for path in ["/credits/consume", "/credits/holds"] {
+                    assert_eq!(&code(&post(path).send().await.unwrap()), expected, "{refused} {path}");
+                }
+            }
+        }
+    }
+    let listed = world.api().get("/organizations").bearer(&cast.viewer.api_key).expect(200).await;
+    assert_eq!(listed["organizations"][0]["balance"], 40);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_are_given_changed_and_taken() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let cast = organization(&world).await;
+    let consume = async |user: &User| {
+        let body = json!({"credits": 1, "orgId": cast.id});
+        world.api().post("/credits/consume").bearer(&user.api_key).json(body).send().await.unwrap().status()
+    };
+    // 402 is as far as one gets who may spend.
+    assert_eq!((consume(&cast.stranger).await, consume(&cast.viewer).await), (404, 403));
+    let given = put(&world, &membership(&cast, "stranger"), "member").await;
+    assert_eq!(
+        (given.status(), given.json().unwrap()),
+        (200, json!({"userId": "stranger", "role": "member"}))
+    );
+    assert_eq!(put(&world, &membership(&cast, "viewer"), "admin").await.status(), 200);
+    assert_eq!((consume(&cast.stranger).await, consume(&cast.viewer).await), (402, 402));
+    assert_eq!(delete(&world, &membership(&cast, "stranger")).await.status(), 204);
+    assert_eq!(consume(&cast.stranger).await, 404);
+
+    let not_found = (404, "not_found".to_owned());
+    assert_eq!(code(&delete(&world, &membership(&cast, "stranger")).await), not_found);
+    assert_eq!(code(&put(&world, "/admin/organizations/999/members/owner", "admin").await), not_found);
+    assert_eq!(code(&delete(&world, "/admin/organizations/x/members/owner").await), not_found);
+    let nobody = put(&world, &membership(&cast, "nobody"), "member").await;
+    assert_eq!(code(&nobody), (404, "user_not_found".to_owned()));
+    assert_eq!(put(&world, &membership(&cast, "member"), "emperor").await.status(), 400);
+    let path = membership(&cast, "member");
+    let own = world.api().put(&path).bearer(&cast.owner.api_key).json(json!({"role": "owner"}));
+    assert_eq!(code(&own.send().await.unwrap()), (403, "forbidden".to_owned()));
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_organization_keeps_an_owner() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let cast = organization(&world).await;
+    let last = (409, "last_owner".to_owned());
+    let owner = membership(&cast, "owner");
+    assert_eq!(code(&put(&world, &owner, "admin").await), last);
+    assert_eq!(code(&delete(&world, &owner).await), last);
+    assert_eq!(put(&world, &owner, "owner").await.status(), 200);
+    // With two, either may go; when both go at once, one stays.
+    let other = membership(&cast, "admin");
+    assert_eq!(put(&world, &other, "owner").await.status(), 200);
+    let (first, second) = futures::join!(delete(&world, &owner), put(&world, &other, "viewer"));
+    let mut statuses = [first.status(), second.status()];
+    statuses.sort_unstable();
+    assert!(statuses == [204, 409] || statuses == [200, 409], "{statuses:?}");
+    assert_eq!(world.count("organization_members where role = 'owner'").await, 1);
+    world.finish().await;
+}
