@@ -76,9 +76,9 @@ impl Config {
                 .into_iter()
                 .filter_map(Secret::new)
                 .collect(),
-            return_url_origins: origins("RETURN_URL_ORIGINS")?,
+            return_url_origins: origins("RETURN_URL_ORIGINS", config::list("RETURN_URL_ORIGINS")?)?,
             jwt: jwt()?,
-            allowed_origins: origins("ALLOWED_ORIGINS")?,
+            allowed_origins: origins("ALLOWED_ORIGINS", config::list("ALLOWED_ORIGINS")?)?,
             checkout_deadline: Duration::from_millis(deadline_ms),
             mode: config::parsed("PURSER_MODE", Mode::Test)?,
             max_connections: config::parsed("MAX_CONNECTIONS", 10_000)?,
@@ -103,9 +103,8 @@ fn jwt() -> Result<Option<JwtConfig>, ConfigError> {
     }))
 }
 
-fn origins(name: &'static str) -> Result<Vec<String>, ConfigError> {
-    let texts = config::list(name)?.into_iter();
-    texts.map(|text| origin(name, Some(text)).map(Option::unwrap_or_default)).collect()
+fn origins(name: &'static str, texts: Vec<String>) -> Result<Vec<String>, ConfigError> {
+    texts.into_iter().map(|text| origin(name, Some(text)).map(Option::unwrap_or_default)).collect()
 }
 
 fn origin(name: &'static str, text: Option<String>) -> Result<Option<String>, ConfigError> {

@@ -9,6 +9,7 @@ mod every_job;
 mod ledger;
 mod messaging;
 mod native;
+mod openapi;
 mod organizations;
 mod outages;
 mod private_servers;

@@ -4,6 +4,7 @@
 mod admin;
 mod catalog;
 mod consume;
+mod documentation;
 mod error;
 mod health;
 mod holds;
@@ -45,6 +46,7 @@ fn endpoints() -> Vec<Endpoint> {
         catalog::endpoints(),
         organizations::endpoints(),
         health::endpoints(),
+        documentation::endpoints(),
         pages::endpoints(),
     ];
     parts.into_iter().flatten().collect()
