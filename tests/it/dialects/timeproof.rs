@@ -402,7 +402,8 @@ async fn an_organization_is_bought_for_by_its_admins_and_owners() {
     world.pay(session, GOOD_CARD).await;
     for socket in &mut sockets {
         let message = socket.receive_within(Duration::from_secs(10)).await.unwrap();
-        let expected = json!({"type": "credits.added", "credits": 350, "balance": 350, "paymentId": checkout["paymentId"]});
+        let payment = &checkout["paymentId"];
+        let expected = json!({"type": "credits.added", "credits": 350, "balance": 350, "paymentId": payment});
         assert_eq!(message, expected);
     }
     world.drain().await;
