@@ -39,6 +39,7 @@ pub use config::Config;
 pub use dialects::Dialects;
 
 use auth::Authenticator;
+use dialects::wasdi::Confirmations;
 use http::cors::Origins;
 use http::return_url::ReturnOrigins;
 use native::spending::Spending;
@@ -56,6 +57,7 @@ pub struct Api {
     return_origins: ReturnOrigins,
     hub: Hub,
     spending: Spending,
+    confirmations: Confirmations,
     intake: Group<ProviderEvent, webhooks::Kept>,
 }
 
@@ -109,6 +111,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         inbox,
         auth,
         hub,
+        confirmations: Confirmations::default(),
         config,
     });
     tracing::info!(%address, "listening");

@@ -6,6 +6,7 @@ mod allmine;
 pub(crate) mod billing;
 mod samsar;
 mod timeproof;
+pub(crate) mod wasdi;
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -14,7 +15,7 @@ use crate::routes::Surface;
 
 /// All dialects.
 pub(crate) static SURFACES: &[Surface] =
-    &[allmine::SURFACE, billing::SURFACE, samsar::SURFACE, timeproof::SURFACE];
+    &[allmine::SURFACE, billing::SURFACE, samsar::SURFACE, timeproof::SURFACE, wasdi::SURFACE];
 
 /// Which dialects are switched on.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -101,7 +101,7 @@ struct Details {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = native::Member)]
+#[schema(as = native::OrganizationMember)]
 struct MemberBody {
     #[schema(value_type = String)]
     user_id: UserId,

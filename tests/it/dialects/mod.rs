@@ -4,3 +4,4 @@ mod allmine;
 mod billing;
 mod samsar;
 mod timeproof;
+mod wasdi;

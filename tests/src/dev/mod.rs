@@ -5,7 +5,7 @@ mod arguments;
 mod demonstration;
 mod directory;
 mod environment_file;
-mod seed;
+pub(crate) mod seed;
 mod system;
 mod timeline;
 

@@ -139,6 +139,7 @@ impl System {
         self.wait_until_ready().await?;
         progress.say(format!("everything runs; the API is at {}", self.settings.api_url()));
         let credentials = seed::create_user(&self.client, &self.settings).await?;
+        seed::link_packs(&self.client, &self.settings).await?;
         let variables = self.environment(&credentials);
         let path = self.directory.path().join("env");
         let watchdog = self.surroundings.watchdog.clone();

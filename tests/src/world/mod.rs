@@ -164,6 +164,11 @@ impl World {
         text(&self.admin_post("/admin/sessions", body).expect(201).await, "sessionToken")
     }
 
+    /// Has WASDI's packs sold by the emulator's Payment Links, as `cargo dev` does.
+    pub async fn link_packs(&self) {
+        expect(crate::dev::seed::link_packs(&self.api, &self.settings).await, "the packs cannot be linked");
+    }
+
     /// Has a payment page opened on which a user can buy credits.
     pub async fn start_checkout(&self, user: &User, credits: i64) -> Checkout {
         let request = self.api.post("/v1/credits/recharge").bearer(&user.api_key);

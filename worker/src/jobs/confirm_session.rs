@@ -2,7 +2,7 @@
 //! order, goes no further: its event has been recorded, and repeating it here would only make noise.
 
 use common::domain::payments::rules::{self, Decision};
-use common::domain::payments::{Fact, State, store};
+use common::domain::payments::{Fact, store};
 use common::jobs::{ApplyFact, ConfirmReply, ConfirmSession};
 use common::messaging::consumer::Outcome;
 use common::provider::ProviderError;
@@ -43,6 +43,6 @@ impl Jobs {
                 return Ok(ConfirmReply::NotPaid);
             }
         }
-        Ok(if payment.state == State::Completed { ConfirmReply::Paid } else { ConfirmReply::NotPaid })
+        Ok(if payment.state.is_paid() { ConfirmReply::Paid } else { ConfirmReply::NotPaid })
     }
 }

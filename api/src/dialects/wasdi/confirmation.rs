@@ -1,0 +1,160 @@
+//! Confirming a payment after the provider's page has sent the buyer back. Anyone may ask, so our own record answers
+//! where it can; the provider is asked seldom, and what it does not confirm is not asked about again for a while.
+//! Confirming changes nothing that the provider's event would not: it only comes earlier.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use common::domain::payments::store::payment_by_provider_id;
+use common::jobs::{AnyJob, ConfirmReply, ConfirmSession};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use moka::future::Cache;
+use tokio::time::Instant;
+use warp::http::{HeaderValue, StatusCode, header};
+
+use super::both;
+use super::error::WasdiError;
+use crate::Shared;
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::{Call, Response, empty};
+
+/// Questions to the provider that each process allows itself: five each second…
+const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
+/// …and ten at once.
+const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
+/// How long a session that was not confirmed is not asked about again.
+const REMEMBERED: Duration = Duration::from_mins(1);
+/// How many of them are remembered.
+const CAPACITY: u64 = 10_000;
+/// Between two looks at our own record.
+const LOOK: Duration = Duration::from_millis(25);
+/// Longer than any session's id.
+const ID_MAX: usize = 200;
+
+/// Keeps strangers from asking the provider too much.
+pub(crate) struct Confirmations {
+    pace: DefaultDirectRateLimiter,
+    refused: Cache<String, ()>,
+}
+
+impl Default for Confirmations {
+    fn default() -> Self {
+        Self {
+            pace: RateLimiter::direct(Quota::per_second(PER_SECOND).allow_burst(BURST)),
+            refused: Cache::builder().max_capacity(CAPACITY).time_to_live(REMEMBERED).build(),
+        }
+    }
+}
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let description = Description::new(Access::Public, "Confirm a payment")
+        .says(
+            "Called when the provider's page has sent the buyer back. 200 when the payment is confirmed, now or \
+             before; 500 when it is not, with `Retry-After` where asking again later may help.",
+        )
+        .path_parameter::<String>("CHECKOUT_SESSION_ID", "The provider's session.")
+        .answers_plainly(StatusCode::OK, "The payment is confirmed.")
+        .answers_plainly(StatusCode::INTERNAL_SERVER_ERROR, "The payment is not confirmed.")
+        .refuses(&[StatusCode::UNAUTHORIZED]);
+    let nothing = Description::new(Access::Public, "Confirm a payment without a session")
+        .refuses(&[StatusCode::UNAUTHORIZED]);
+    let path = both!("/credits/stripe/confirmation/{CHECKOUT_SESSION_ID}");
+    let bare = both!("/credits/stripe/confirmation/");
+    path.map(|path| Endpoint::get(path, confirmation, description.clone()))
+        .into_iter()
+        .chain(bare.map(|path| Endpoint::get(path, confirmation, nothing.clone())))
+        .collect()
+}
+
+async fn confirmation(api: Shared, call: Call) -> Result<Response, WasdiError> {
+    let mut response = match confirm(&api, call.path_parameter("CHECKOUT_SESSION_ID")).await {
+        Ok(()) => empty(StatusCode::OK),
+        Err(error) => error.into(),
+    };
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+async fn confirm(api: &Shared, session: &str) -> Result<(), WasdiError> {
+    if session.trim().is_empty() {
+        return Err(WasdiError::unauthorized());
+    }
+    if !is_session_id(session) {
+        return Err(WasdiError::Failed(None));
+    }
+    let deadline = Instant::now() + api.config.checkout_deadline;
+    if is_paid(api, session).await? {
+        return Ok(());
+    }
+    if api.confirmations.refused.contains_key(session) {
+        return Err(WasdiError::Failed(None));
+    }
+    if api.confirmations.pace.check().is_err() {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        return Err(WasdiError::Busy { status, retry_after: 1, cause: None });
+    }
+    let job = AnyJob::from(ConfirmSession { session: session.to_owned() });
+    let reply = api.inbox.call(&job, api.config.checkout_deadline).await.map_err(WasdiError::failed)?;
+    match serde_json::from_value(reply).map_err(WasdiError::failed)? {
+        ConfirmReply::Paid => wait_until_paid(api, session, deadline).await,
+        ConfirmReply::NotPaid => {
+            api.confirmations.refused.insert(session.to_owned(), ()).await;
+            Err(WasdiError::Failed(None))
+        }
+        ConfirmReply::Unavailable { reason } => Err(WasdiError::failed(reason)),
+    }
+}
+
+/// Credited by the worker; our own record says when.
+async fn wait_until_paid(api: &Shared, session: &str, deadline: Instant) -> Result<(), WasdiError> {
+    while Instant::now() < deadline {
+        if is_paid(api, session).await? {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Err(WasdiError::failed("a confirmed payment was not credited in time"))
+}
+
+/// Whether our own record has this session as that of an order that was paid.
+async fn is_paid(api: &Shared, session: &str) -> Result<bool, sqlx::Error> {
+    let mut connection = api.pool.acquire().await?;
+    let found = payment_by_provider_id(&mut connection, session).await?;
+    Ok(found.is_some_and(|payment| {
+        payment.provider_session.as_deref() == Some(session) && payment.state.is_paid()
+    }))
+}
+
+/// Whether a text has the form that Stripe's session ids have.
+fn is_session_id(text: &str) -> bool {
+    let rest = text.strip_prefix("cs_test_").or_else(|| text.strip_prefix("cs_live_"));
+    text.len() <= ID_MAX
+        && rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_session_ids_are_asked_about() {
+        assert!(is_session_id("cs_test_a1B2") && is_session_id("cs_live_x"));
+        let long = format!("cs_test_{}", "a".repeat(ID_MAX));
+        for text in [
+            "",
+            "cs_test_",
+            "cs_x",
+            "cs_prod_a1",
+            "pi_a1",
+            "cs_test_a-1",
+            "cs_test_a/../b",
+            "cs_test_é",
+            " cs_test_a1",
+            "{CHECKOUT_SESSION_ID}",
+            long.as_str(),
+        ] {
+            assert!(!is_session_id(text), "{text}");
+        }
+    }
+}

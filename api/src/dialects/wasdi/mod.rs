@@ -1,0 +1,89 @@
+//! WASDI's credits API: packages of credits that are named, paid by a link, and listed.
+//!
+//! A package is an order for one pack. It is listed from the moment it is added, and its credits count once it is
+//! paid. Any credential is accepted where WASDI has its session token. Each path is served where the document has it
+//! and where WASDI's clients look for it.
+
+mod confirmation;
+mod error;
+mod packages;
+mod payment_url;
+mod types;
+
+pub(crate) use confirmation::Confirmations;
+
+use crate::Shared;
+use crate::auth::Principal;
+use crate::http::Call;
+use crate::http::description::named_schema;
+use crate::http::endpoint::Endpoint;
+use crate::routes::{Surface, is_under};
+use error::WasdiError;
+
+/// WASDI's paths under `/credits`, which it shares with others, and everything under `/wasdiwebserver`.
+pub(super) const SURFACE: Surface = Surface {
+    name: "wasdi",
+    about: "WASDI's credits API: packages of credits that are named, paid by a link, and listed; each path also under \
+            `/wasdiwebserver/rest`. Dates are milliseconds since 1970, fields without a value are left out. Errors \
+            are `{\"message\"}`; failures of the server have no body.",
+    owns,
+    endpoints,
+    render: error::render,
+    error: named_schema::<types::Message>,
+};
+
+fn owns(path: &str) -> bool {
+    let own = ["/credits/types", "/credits/totalbyuser", "/credits/listbyuser", "/credits/add"];
+    own.contains(&path) || is_under(path, "/credits/stripe") || is_under(path, "/wasdiwebserver")
+}
+
+fn endpoints() -> Vec<Endpoint> {
+    [packages::endpoints(), payment_url::endpoints(), confirmation::endpoints()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// A path as the document has it, and where WASDI's clients look for it.
+macro_rules! both {
+    ($path:literal) => {
+        [$path, concat!("/wasdiwebserver/rest", $path)]
+    };
+}
+use both;
+
+/// The user who calls.
+async fn caller(api: &Shared, call: &Call) -> Result<Principal, WasdiError> {
+    Ok(api.auth.caller(&call.method, &call.headers, &api.origins).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_keep_their_paths() {
+        for path in [
+            "/credits/types",
+            "/credits/add",
+            "/credits/stripe/paymentUrl",
+            "/credits/stripe/confirmation/",
+            "/wasdiwebserver/rest/credits/types",
+            "/wasdiwebserver",
+        ] {
+            assert!(owns(path), "{path}");
+        }
+        for path in [
+            "/credits",
+            "/credits/balance",
+            "/credits/transactions",
+            "/credits/consume",
+            "/credits/holds",
+            "/credits/types/x",
+            "/credits/stripes",
+            "/wasdi",
+        ] {
+            assert!(!owns(path), "{path}");
+        }
+    }
+}

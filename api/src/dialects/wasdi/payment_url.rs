@@ -1,0 +1,152 @@
+//! Where a package is paid: at the Payment Link of its type, or else on a page that is opened for it. Asking again
+//! answers the same page while it can be paid on, and then the next.
+
+use common::domain::catalog::{Pack, operations::packs_by_id};
+use common::domain::packages::operations::is_package;
+use common::domain::payments::operations::reopen;
+use common::domain::payments::store::{items, payment_by_id};
+use common::domain::payments::{Item, Payment};
+use common::ids::PaymentId;
+use common::messaging::outbox;
+use sqlx::PgConnection;
+use warp::http::{HeaderValue, StatusCode, header};
+
+use super::error::WasdiError;
+use super::packages::{BAD_TYPE, is_sold};
+use super::types::Message;
+use super::{both, caller};
+use crate::Shared;
+use crate::checkout::{self, Ordered};
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::{Call, Response, answer, empty};
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let description = Description::new(Access::User, "Where to pay for a package")
+        .says(
+            "Where the page is not open in time, asking again in a moment answers it; with `Prefer: respond-async` \
+             that is always so, and is said with 202.",
+        )
+        .required_query::<String>("creditPackageId", "The package.")
+        .header::<String>("Prefer", "`respond-async` asks not to wait for the page.")
+        .answers::<Message>(StatusCode::OK, "The message is the address of the payment page.")
+        .answers_plainly(StatusCode::ACCEPTED, "The page will be open soon.")
+        .refuses(&[StatusCode::BAD_REQUEST, StatusCode::FORBIDDEN]);
+    let path = both!("/credits/stripe/paymentUrl");
+    path.map(|path| Endpoint::get(path, payment_url, description.clone())).into()
+}
+
+async fn payment_url(api: Shared, call: Call) -> Result<Response, WasdiError> {
+    let principal = caller(&api, &call).await?;
+    let id = call.parameter("creditPackageId").map(str::trim).filter(|id| !id.is_empty());
+    let id = id.ok_or_else(|| WasdiError::bad_request("Invalid credits package."))?;
+    let unknown = || WasdiError::bad_request("The credit package cannot be found.");
+    let id: PaymentId = id.parse().map_err(|_| unknown())?;
+    let mut connection = api.pool.acquire().await?;
+    let payment = payment_by_id(&mut connection, id).await?.ok_or_else(unknown)?;
+    if payment.user_id != principal.user_id {
+        let message = "The user cannot access the credits package info.";
+        return Err(WasdiError::Refused(StatusCode::FORBIDDEN, message.to_owned()));
+    }
+    if payment.state.is_paid() {
+        return Err(WasdiError::bad_request("The credit package has been paid already."));
+    }
+    let pack = pack(&mut connection, &payment).await?;
+    let (item, pack) = pack.ok_or_else(|| WasdiError::bad_request(BAD_TYPE))?;
+    drop(connection);
+    if let Some(link) = link(&payment, &item, &pack) {
+        return Ok(answer(StatusCode::OK, &Message::new(link)));
+    }
+    page(&api, &call, id).await
+}
+
+/// The line and the pack of a package, if it is one and its pack is still sold.
+async fn pack(connection: &mut PgConnection, payment: &Payment) -> Result<Option<(Item, Pack)>, sqlx::Error> {
+    if !is_package(connection, payment.id).await? {
+        return Ok(None);
+    }
+    let Some(item) = items(connection, payment.id).await?.into_iter().next() else { return Ok(None) };
+    let Some(id) = item.pack_id.clone() else { return Ok(None) };
+    let pack = packs_by_id(connection, &[id]).await?.into_iter().find(is_sold);
+    Ok(pack.map(|pack| (item, pack)))
+}
+
+/// The Payment Link of the pack, naming the package; none where there is none, or where it asks for another price
+/// than the package was ordered at: money that does not match its order would be credited to nobody.
+fn link(payment: &Payment, item: &Item, pack: &Pack) -> Option<String> {
+    let link = pack.stripe_payment_link.as_deref()?;
+    let is_same_sale = pack.price == payment.amount && pack.credits == item.credits;
+    is_same_sale.then(|| with_reference(link, payment.id))
+}
+
+fn with_reference(link: &str, id: PaymentId) -> String {
+    let (address, fragment) = link.split_once('#').map_or((link, ""), |(address, rest)| (address, rest));
+    let joint = if address.contains('?') { '&' } else { '?' };
+    let hash = if fragment.is_empty() { "" } else { "#" };
+    format!("{address}{joint}client_reference_id={id}{hash}{fragment}")
+}
+
+/// The page that is open for a package, or the next one.
+async fn page(api: &Shared, call: &Call, id: PaymentId) -> Result<Response, WasdiError> {
+    let now = api.clock.now();
+    let mut transaction = api.pool.begin().await?;
+    let payment = reopen(&mut transaction, now, id).await?;
+    let payment = payment.ok_or_else(|| WasdiError::failed("a package is gone"))?;
+    let outbox_id = match &payment.provider_session {
+        Some(_) => None,
+        None => Some(outbox::insert(&mut transaction, now, &checkout::job(&payment)).await?),
+    };
+    transaction.commit().await?;
+    match checkout::open(api, call, payment, outbox_id).await? {
+        Ordered::Open(payment) => opened(&payment),
+        Ordered::Accepted { preferred: true, .. } => Ok(accepted(call, id)),
+        Ordered::Accepted { preferred: false, .. } => {
+            Err(WasdiError::unavailable("the payment page is not open yet"))
+        }
+        Ordered::Refused { status, message } => Err(match checkout::refusal(status) {
+            Some(_) => WasdiError::bad_request(message),
+            None => WasdiError::failed(format!("the provider refused an order with {status}")),
+        }),
+    }
+}
+
+fn opened(payment: &Payment) -> Result<Response, WasdiError> {
+    if payment.session_status.as_deref() == Some("complete") {
+        return Err(WasdiError::bad_request("The payment of the credit package is under way."));
+    }
+    match &payment.checkout_url {
+        Some(url) => Ok(answer(StatusCode::OK, &Message::new(url))),
+        None => Err(WasdiError::failed("an open page has no address")),
+    }
+}
+
+/// The page will be open soon: to be asked for again.
+fn accepted(call: &Call, id: PaymentId) -> Response {
+    let mut response = empty(StatusCode::ACCEPTED);
+    let headers = response.headers_mut();
+    headers.insert("preference-applied", HeaderValue::from_static("respond-async"));
+    let again = format!("{}?creditPackageId={id}", call.path.as_str());
+    if let Ok(location) = HeaderValue::from_str(&again) {
+        headers.insert(header::LOCATION, location);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_reference_joins_what_the_link_has() {
+        let id: PaymentId = "019a0000-0000-7000-8000-000000000001".parse().unwrap();
+        let reference = format!("client_reference_id={id}");
+        for (link, joined) in [
+            ("https://buy.example/l", format!("https://buy.example/l?{reference}")),
+            ("https://buy.example/l?locale=it", format!("https://buy.example/l?locale=it&{reference}")),
+            ("https://buy.example/l#top", format!("https://buy.example/l?{reference}#top")),
+        ] {
+            assert_eq!(with_reference(link, id), joined);
+        }
+    }
+}
