@@ -65,6 +65,8 @@ uuid_ids! {
     PaymentId;
     /// A login session's id (not its token).
     SessionId;
+    /// A purchase in an app store.
+    StorePurchaseId;
     /// A subscription to a plan.
     SubscriptionId;
     /// A wallet.

@@ -21,6 +21,7 @@ pub mod messaging;
 pub mod money;
 pub mod provider;
 pub mod retry;
+pub mod revenuecat;
 pub mod service;
 pub mod stripe;
 pub mod telemetry;

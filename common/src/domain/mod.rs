@@ -2,6 +2,7 @@
 //! that processes call; they own the transactions) and `store` (the SQL). Nothing here knows HTTP, the broker or a
 //! provider's client.
 
+pub mod app_stores;
 pub mod audit;
 pub mod catalog;
 pub mod checkins;

@@ -30,6 +30,17 @@ pub async fn packs_by_id(connection: &mut PgConnection, ids: &[String]) -> Resul
     store::packs_by_id(connection, ids).await
 }
 
+/// The pack that is sold as this product of app stores, sold now or not.
+///
+/// # Errors
+/// Database errors only.
+pub async fn pack_by_store_product(
+    connection: &mut PgConnection,
+    product: &str,
+) -> Result<Option<Pack>, sqlx::Error> {
+    store::pack_by_store_product(connection, product).await
+}
+
 /// Adds a pack.
 ///
 /// # Errors

@@ -77,6 +77,23 @@ pub(super) async fn packs_by_id(
     rows.into_iter().map(PackRow::into_pack).collect()
 }
 
+pub(super) async fn pack_by_store_product(
+    connection: &mut PgConnection,
+    product: &str,
+) -> Result<Option<Pack>, sqlx::Error> {
+    let row = sqlx::query_as!(
+        PackRow,
+        r#"select id, name, description, credits as "credits: Credits", price_minor, currency, dialects,
+                  stripe_payment_link, store_product_id, creem_product_id, is_active, sort_order,
+                  created_at, updated_at
+           from packs where store_product_id = $1"#,
+        product
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(PackRow::into_pack).transpose()
+}
+
 pub(super) async fn pack_insert(
     connection: &mut PgConnection,
     now: Timestamp,

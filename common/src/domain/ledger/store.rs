@@ -71,7 +71,7 @@ pub(super) async fn wallets_lock(
         WalletRow,
         r#"select id as "id: WalletId", balance as "balance: Credits", held as "held: Credits",
                   debt as "debt: Credits"
-           from wallets where id = any($1) order by id for update"#,
+           from wallets where id = any($1) order by id for no key update"#,
         &ids
     )
     .fetch_all(connection)

@@ -106,6 +106,23 @@ pub(super) async fn insert(
     Ok(fresh.into_iter().collect())
 }
 
+/// Whether an event was applied before.
+///
+/// # Errors
+/// Database errors only.
+pub(crate) async fn is_applied(
+    connection: &mut PgConnection,
+    provider: Provider,
+    event_id: &str,
+) -> Result<bool, sqlx::Error> {
+    let found = sqlx::query_scalar!(
+        "select 1 as found from provider_events where provider = $1 and event_id = $2 and outcome = 'applied'",
+        provider.as_str(),
+        event_id
+    );
+    Ok(found.fetch_optional(connection).await?.is_some())
+}
+
 /// How many events wait for a person to look at them.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ use super::rules::{self, Contradiction, Decision};
 use super::store;
 use super::{Fact, Kind, NewOrder, Payment, Provider, Stage};
 use crate::clock::Timestamp;
+use crate::domain::app_stores::StoreFact;
 use crate::domain::coupons::{Unacceptable, operations as coupons};
 use crate::domain::ledger::{
     Cause, Change, CounterAccount, GrantSource, Movement, NewGrant, Posted, operations::post,
@@ -140,6 +141,8 @@ pub enum Content {
     Ignored(&'static str),
     /// This, about a subscription: see [`subscriptions::operations::apply`](crate::domain::subscriptions).
     Subscription(Box<SubscriptionFact>),
+    /// This, about a purchase in an app store: see [`app_stores::operations::apply`](crate::domain::app_stores).
+    Store(Box<StoreFact>),
     /// Something that it does not prove: ask the provider about its object.
     Unproven,
 }
@@ -236,7 +239,7 @@ impl Incoming {
     fn fact(&self) -> Option<&Fact> {
         match &self.content {
             Content::Fact(fact) => Some(fact),
-            Content::Ignored(_) | Content::Subscription(_) | Content::Unproven => None,
+            Content::Ignored(_) | Content::Subscription(_) | Content::Store(_) | Content::Unproven => None,
         }
     }
 }
@@ -287,20 +290,16 @@ impl Batch {
     fn take(&mut self, item: &Incoming, payment_id: Option<PaymentId>) {
         let (outcome, reason) = match &item.content {
             Content::Ignored(reason) => ("ignored", Some(*reason)),
-            Content::Subscription(_) => ("ignored", Some("not_a_payment")),
+            Content::Subscription(_) | Content::Store(_) => ("ignored", Some("not_a_payment")),
             Content::Unproven => self.ask(item),
             Content::Fact(fact) => self.take_fact(item, fact, payment_id),
         };
-        let Some(event) = &item.event else { return };
-        self.events.push(event_row(event, payment_id, outcome, reason));
+        self.events.extend(item.event.as_ref().map(|event| event_row(event, payment_id, outcome, reason)));
     }
 
     fn ask(&mut self, item: &Incoming) -> (&'static str, Option<&'static str>) {
-        let Some((provider, object_id)) =
-            item.event.as_ref().and_then(|event| Some((event.provider, event.object_id.clone()?)))
-        else {
-            return ("ignored", Some("no_object"));
-        };
+        let asked = item.event.as_ref().and_then(|event| Some((event.provider, event.object_id.clone()?)));
+        let Some((provider, object_id)) = asked else { return ("ignored", Some("no_object")) };
         self.effects.push(Effect::Verify { provider, object_id });
         ("sent_to_verify", None)
     }
