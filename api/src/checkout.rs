@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use common::clock::Timestamp;
 use common::domain::coupons::Unacceptable;
 use common::domain::idempotency::{self, Caller, Claim, Claimed, Fingerprint};
 use common::domain::payments::operations::{OrderError, given, order_create, take_check};
@@ -92,15 +93,14 @@ pub(crate) async fn order(
             let (payment, outbox_id) = create(api, order, claimed.as_ref()).await?;
             open(api, call, payment, Some(outbox_id)).await
         }
-        Claimable::Ordered(id) => {
-            let mut connection = api.pool.acquire().await?;
-            let payment = payment_by_id(&mut connection, id).await?;
-            drop(connection);
-            let payment =
-                payment.ok_or_else(|| NotOrdered::Internal("a recorded order is gone".to_owned()))?;
-            open(api, call, payment, None).await
-        }
+        Claimable::Ordered(id) => open(api, call, ordered(api, id).await?, None).await,
     }
+}
+
+/// The order of a request that was made before.
+async fn ordered(api: &Shared, id: PaymentId) -> Result<Payment, NotOrdered> {
+    let payment = payment_by_id(&mut *api.pool.acquire().await?, id).await?;
+    payment.ok_or_else(|| NotOrdered::Internal("a recorded order is gone".to_owned()))
 }
 
 /// Has the page of a stored order opened, or says that it is open. `outbox_id` is the row of its job, if that has
@@ -140,12 +140,27 @@ pub(crate) async fn open(
 }
 
 /// Stores an order that nobody pays for and has it credited on the way of every paid one. Says whether that is done
-/// already; if not, it will be.
-pub(crate) async fn give(api: &Shared, order: &NewOrder) -> Result<(Payment, bool), NotOrdered> {
-    let mut transaction = api.pool.begin().await?;
-    let payment = order_create(&mut transaction, api.clock.now(), order).await?;
-    let applied = give_stored(api, transaction, &payment).await?;
-    Ok((payment, applied))
+/// already; if not, it will be. See [`order`] for `scope` and `operation`.
+pub(crate) async fn give(
+    api: &Shared,
+    call: &Call,
+    scope: String,
+    operation: &str,
+    order: &NewOrder,
+) -> Result<(Payment, bool), NotOrdered> {
+    match claim(api, call, scope, operation).await? {
+        Claimable::Fresh(claimed) => {
+            let mut transaction = api.pool.begin().await?;
+            let payment = store(&mut transaction, api.clock.now(), order, claimed.as_ref()).await?;
+            let applied = give_stored(api, transaction, &payment).await?;
+            Ok((payment, applied))
+        }
+        Claimable::Ordered(id) => {
+            let payment = ordered(api, id).await?;
+            let applied = payment.state.is_paid();
+            Ok((payment, applied))
+        }
+    }
 }
 
 /// As [`give`], for an order that the transaction has stored, which is committed with the job.
@@ -227,14 +242,25 @@ async fn create(
 ) -> Result<(Payment, OutboxId), NotOrdered> {
     let now = api.clock.now();
     let mut transaction = api.pool.begin().await?;
-    let payment = order_create(&mut transaction, now, order).await?;
+    let payment = store(&mut transaction, now, order, claimed).await?;
     let outbox_id = outbox::insert(&mut transaction, now, &job(&payment)).await?;
-    if let Some(claimed) = claimed {
-        let record = json!({ "paymentId": payment.id });
-        idempotency::operations::finish_within(&mut transaction, claimed, 200, Some(&record)).await?;
-    }
     transaction.commit().await?;
     Ok((payment, outbox_id))
+}
+
+/// Stores the order and the record for the idempotency key.
+async fn store(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    order: &NewOrder,
+    claimed: Option<&Claimed>,
+) -> Result<Payment, NotOrdered> {
+    let payment = order_create(connection, now, order).await?;
+    if let Some(claimed) = claimed {
+        let record = json!({ "paymentId": payment.id });
+        idempotency::operations::finish_within(connection, claimed, 200, Some(&record)).await?;
+    }
+    Ok(payment)
 }
 
 /// The job that opens an order's page.

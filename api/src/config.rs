@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use common::clock::Clock;
 use common::config::{self, ConfigError, Connections, Mode, Secret};
+use common::revenuecat::proof::Agreed;
+use url::{Host, Url};
 
 use crate::dialects::Dialects;
 use crate::http::cors::origin_of;
@@ -24,9 +26,13 @@ pub struct Config {
     pub stripe_webhook_secrets: Vec<Secret>,
     /// `CREEM_WEBHOOK_SECRET`: one or several; without it nothing is sold over Creem, and its events are refused.
     pub creem_webhook_secrets: Vec<Secret>,
+    /// `REVENUECAT_WEBHOOK_AUTH`, one or several, and `REVENUECAT_SIGNING_SECRET`, one or several: of those that are set,
+    /// each has to be right; with neither, RevenueCat's events are refused.
+    pub revenuecat: Agreed,
     /// `RETURN_URL_ORIGINS`: sites to which buyers may return from a payment page, besides this API's own.
     pub return_url_origins: Vec<String>,
-    /// `JWT_HS256_SECRET`, `JWT_ISSUER`, `JWT_AUDIENCE`: whose tokens are accepted; without the secret, none are.
+    /// `JWT_HS256_SECRET`, `JWT_JWKS_URL`, `JWT_ISSUER`, `JWT_AUDIENCE`: whose tokens are accepted; without the first two,
+    /// none are.
     pub jwt: Option<JwtConfig>,
     /// `ALLOWED_ORIGINS`: sites whose pages may call this API from a browser, besides its own.
     pub allowed_origins: Vec<String>,
@@ -45,8 +51,11 @@ pub struct Config {
 /// Which JSON Web Tokens are accepted.
 #[derive(Clone, Debug)]
 pub struct JwtConfig {
-    /// The secret of HS256.
-    pub secret: Secret,
+    /// The secret of tokens that are signed with HS256; without it there are none of these.
+    pub secret: Option<Secret>,
+    /// Where the public keys are of tokens that are signed with RS256, ES256 or EdDSA (RFC 7517); without it there are
+    /// none of these.
+    pub jwks_url: Option<Url>,
     /// Who must have issued them.
     pub issuer: Option<String>,
     /// Whom they must be meant for.
@@ -76,6 +85,16 @@ impl Config {
                 .into_iter()
                 .filter_map(Secret::new)
                 .collect(),
+            revenuecat: Agreed {
+                authorizations: config::list("REVENUECAT_WEBHOOK_AUTH")?
+                    .into_iter()
+                    .filter_map(Secret::new)
+                    .collect(),
+                signing_secrets: config::list("REVENUECAT_SIGNING_SECRET")?
+                    .into_iter()
+                    .filter_map(Secret::new)
+                    .collect(),
+            },
             return_url_origins: origins("RETURN_URL_ORIGINS", config::list("RETURN_URL_ORIGINS")?)?,
             jwt: jwt()?,
             allowed_origins: origins("ALLOWED_ORIGINS", config::list("ALLOWED_ORIGINS")?)?,
@@ -89,18 +108,37 @@ impl Config {
 }
 
 fn jwt() -> Result<Option<JwtConfig>, ConfigError> {
-    let Some(text) = config::optional("JWT_HS256_SECRET")? else { return Ok(None) };
-    let secret = Secret::new(text).ok_or(ConfigError::Empty { name: "JWT_HS256_SECRET" })?;
+    let secret = config::optional("JWT_HS256_SECRET")?.and_then(Secret::new);
     // RFC 7518: a key shorter than the hash can be searched.
-    if secret.expose().len() < 32 {
+    if secret.as_ref().is_some_and(|secret| secret.expose().len() < 32) {
         let reason = "it must have at least 32 characters".to_owned();
         return Err(ConfigError::Invalid { name: "JWT_HS256_SECRET", reason });
     }
+    let jwks_url = config::optional("JWT_JWKS_URL")?.map(|text| jwks_url(&text)).transpose()?;
+    if secret.is_none() && jwks_url.is_none() {
+        return Ok(None);
+    }
     Ok(Some(JwtConfig {
         secret,
+        jwks_url,
         issuer: config::optional("JWT_ISSUER")?,
         audience: config::optional("JWT_AUDIENCE")?,
     }))
+}
+
+/// Whoever can change these keys on their way here can be anybody.
+fn jwks_url(text: &str) -> Result<Url, ConfigError> {
+    let is_safe = |url: &Url| match url.host() {
+        Some(Host::Domain(name)) => url.scheme() == "https" || name == "localhost",
+        Some(Host::Ipv4(address)) => url.scheme() == "https" || address.is_loopback(),
+        Some(Host::Ipv6(address)) => url.scheme() == "https" || address.is_loopback(),
+        None => false,
+    };
+    Url::parse(text.trim()).ok().filter(is_safe).ok_or_else(|| ConfigError::Invalid {
+        name: "JWT_JWKS_URL",
+        reason: "give an https:// address, such as https://accounts.example.com/.well-known/jwks.json"
+            .to_owned(),
+    })
 }
 
 fn origins(name: &'static str, texts: Vec<String>) -> Result<Vec<String>, ConfigError> {

@@ -96,9 +96,9 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let messaging = CancellationToken::new();
     let _stop_messaging = messaging.clone().drop_guard();
     let publisher = Publisher::start(&config.connections, messaging.clone());
-    let inbox = Inbox::start(&config.connections, &publisher, messaging);
+    let inbox = Inbox::start(&config.connections, &publisher, messaging.clone());
     let own_origin = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-    let auth = Authenticator::new(&config, pool.clone());
+    let auth = Authenticator::new(&config, pool.clone(), &messaging);
     let hub = Hub::start(inbox.live(), auth.clone(), shutdown.clone());
     let api = Arc::new(Api {
         clock: config.clock.clone(),

@@ -113,6 +113,8 @@ jobs! {
     ApplySubscription => "subscription.fact" on Apply, 8 attempts;
     /// Credits a check-in whose day is claimed.
     ApplyCheckin => "checkin.apply" on Apply, 8 attempts;
+    /// Credits purchases in app stores whose buyers have become known.
+    ClaimPurchases => "purchases.claim" on Apply, 3 attempts;
     /// Moves credits for an administrator.
     AdjustCredits => "credits.adjust" on Apply, 8 attempts;
     /// Takes lapsed grants off the balances.
@@ -215,6 +217,10 @@ pub struct AdjustCredits {
     /// What to do.
     pub adjustment: Box<Adjustment>,
 }
+
+/// See [`AnyJob::ClaimPurchases`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ClaimPurchases {}
 
 /// See [`AnyJob::ExpireGrants`].
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -15,6 +15,7 @@ pub mod creem;
 pub mod database;
 pub mod domain;
 pub mod group;
+pub mod https;
 pub mod ids;
 pub mod jobs;
 pub mod messaging;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::jobs::{AnyJob, ExpireGrants, ExpireHolds, ExpirePayments};
+use common::jobs::{AnyJob, ClaimPurchases, ExpireGrants, ExpireHolds, ExpirePayments};
 
 /// Something that happens by the clock.
 #[derive(Clone, Copy)]
@@ -46,6 +46,11 @@ pub const SCHEDULE: &[Entry] = &[
         name: "payments.expire",
         every: Duration::from_secs(30),
         action: Action::Publish(|| ExpirePayments {}.into()),
+    },
+    Entry {
+        name: "purchases.claim",
+        every: Duration::from_secs(60),
+        action: Action::Publish(|| ClaimPurchases {}.into()),
     },
     Entry { name: "forget", every: Duration::from_secs(600), action: Action::Forget },
 ];

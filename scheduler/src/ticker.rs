@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use common::clock::Clock;
 use common::domain::payments::events;
-use common::domain::{idempotency, identity};
+use common::domain::{app_stores, idempotency, identity};
 use common::messaging::{Publisher, outbox};
 use rand::RngExt;
 use sqlx::PgPool;
@@ -95,10 +95,13 @@ impl Ticker {
     async fn measure(&self) -> Result<(), sqlx::Error> {
         let (jobs, oldest) = outbox::backlog(&self.pool).await?;
         let age = oldest.map_or(0, |oldest| (self.clock.now() - oldest).whole_seconds());
-        let quarantined = events::quarantined_count(&mut *self.pool.acquire().await?).await?;
+        let mut connection = self.pool.acquire().await?;
+        let quarantined = events::quarantined_count(&mut connection).await?;
+        let parked = app_stores::operations::parked_count(&mut connection).await?;
         set("purser_outbox_jobs", jobs);
         set("purser_outbox_oldest_seconds", age);
         set("purser_events_quarantined", quarantined);
+        set("purser_store_purchases_parked", parked);
         Ok(())
     }
 }

@@ -7,9 +7,9 @@ use common::domain::payments::Provider;
 use common::domain::subscriptions::{News, SubscriptionFact};
 use common::ids::AdjustmentId;
 use common::jobs::{
-    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplySubscription, ConfirmSession, CreateCheckout,
-    ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents,
-    VerifyObject, VerifyPayment,
+    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplySubscription, ClaimPurchases, ConfirmSession,
+    CreateCheckout, ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent,
+    ReceiveEvents, VerifyObject, VerifyPayment,
 };
 use common::money::Credits;
 use common::stripe::objects::Session;
@@ -79,6 +79,7 @@ async fn doing_a_job_twice_does_it_once() {
         ReceiveEvents { events: vec![told.clone(), told] }.into(),
         ApplyFact { fact: Box::new(fact) }.into(),
         ApplySubscription { fact: Box::new(foreign) }.into(),
+        ClaimPurchases {}.into(),
         ExpireGrants {}.into(),
         ExpireHolds {}.into(),
         ApplyCheckin { user_id: "alice".to_owned().try_into().unwrap(), day: today }.into(),

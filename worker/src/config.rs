@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use common::config::{self, ConfigError, Connections, Mode, Secret};
+use common::domain::app_stores::rules::PRODUCTION;
 use common::domain::payments::ReturnUrls;
 use common::jobs::Role;
 
@@ -25,6 +26,9 @@ pub struct Config {
     /// `VERIFY`: `auto` takes signed events at their word where they prove themselves; `always` asks the provider
     /// about every one.
     pub verify: Verify,
+    /// `REVENUECAT_ENVIRONMENTS`: in which environments purchases in app stores are credited; `PRODUCTION` alone unless
+    /// set. What is bought with `SANDBOX` costs nothing.
+    pub revenuecat_environments: Vec<String>,
     /// `CHECKOUT_SUCCESS_URL` and `CHECKOUT_CANCEL_URL`: where buyers return to unless the order says; pages of
     /// `PUBLIC_URL` unless set.
     pub return_urls: ReturnUrls,
@@ -86,12 +90,17 @@ impl Config {
             creem_api_key: config::optional("CREEM_API_KEY")?.and_then(Secret::new),
             creem_api_base: config::optional("CREEM_API_BASE")?,
             verify: config::parsed("VERIFY", Verify::Auto)?,
+            revenuecat_environments: environments(config::list("REVENUECAT_ENVIRONMENTS")?),
             return_urls: ReturnUrls {
                 success: config::parsed("CHECKOUT_SUCCESS_URL", success)?,
                 cancel: config::parsed("CHECKOUT_CANCEL_URL", format!("{public_url}/payment_cancel"))?,
             },
         })
     }
+}
+
+fn environments(given: Vec<String>) -> Vec<String> {
+    if given.is_empty() { vec![PRODUCTION.to_owned()] } else { given }
 }
 
 /// A live key in a test installation would charge real cards for credits that cost nothing, and the reverse.

@@ -1,11 +1,14 @@
-//! JSON Web Tokens of the host application: HS256 and nothing else, whatever the token says of itself; `exp` and
-//! `sub` required; issuer and audience compared where configured.
+//! JSON Web Tokens of the host application: HS256 with the shared secret, or RS256, ES256 or EdDSA with one of its
+//! published keys. A key is good for one algorithm, whatever a token says of itself; `exp` and `sub` are required;
+//! issuer and audience compared where configured.
 
 use common::clock::Timestamp;
 use common::ids::UserId;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
 
+use super::key_set::{Key, KeySet, NoKey};
 use crate::config::JwtConfig;
 
 /// How far the issuer's clock may be ahead of ours, in seconds, for `nbf`.
@@ -13,7 +16,9 @@ const LEEWAY_SECONDS: i64 = 30;
 
 /// Verifies tokens.
 pub(super) struct Verifier {
-    key: DecodingKey,
+    secret: Option<DecodingKey>,
+    keys: Option<KeySet>,
+    /// What is checked of every token; the algorithm is the key's.
     validation: Validation,
 }
 
@@ -29,6 +34,8 @@ pub(super) struct Token {
 pub(super) enum JwtError {
     Expired,
     Invalid,
+    /// The keys are not there yet.
+    Unavailable,
 }
 
 #[derive(Deserialize)]
@@ -39,8 +46,9 @@ struct Claims {
 }
 
 impl Verifier {
-    pub(super) fn new(config: &JwtConfig) -> Self {
-        let mut validation = Validation::new(Algorithm::HS256);
+    /// Fetches the published keys, if there are any, until `shutdown`.
+    pub(super) fn new(config: &JwtConfig, shutdown: CancellationToken) -> Self {
+        let mut validation = Validation::default();
         let mut required = vec!["exp", "sub"];
         // Times are compared below, with our clock.
         validation.validate_exp = false;
@@ -59,13 +67,18 @@ impl Verifier {
             None => validation.validate_aud = false,
         }
         validation.set_required_spec_claims(&required);
-        Self { key: DecodingKey::from_secret(config.secret.expose().as_bytes()), validation }
+        Self {
+            secret: config.secret.as_ref().map(|secret| DecodingKey::from_secret(secret.expose().as_bytes())),
+            keys: config.jwks_url.clone().map(|address| KeySet::start(address, shutdown)),
+            validation,
+        }
     }
 
     /// What the token says, if it is genuine and its time has come and not passed.
-    pub(super) fn verify(&self, text: &str, now: Timestamp) -> Result<Token, JwtError> {
-        let token = jsonwebtoken::decode::<Claims>(text, &self.key, &self.validation)
-            .map_err(|_| JwtError::Invalid)?;
+    pub(super) async fn verify(&self, text: &str, now: Timestamp) -> Result<Token, JwtError> {
+        let Key { algorithm, key } = self.key(text).await?;
+        let validation = Validation { algorithms: vec![algorithm], ..self.validation.clone() };
+        let token = decode::<Claims>(text, &key, &validation).map_err(|_| JwtError::Invalid)?;
         let claims = token.claims;
         let expires_at = moment(&claims.exp)?;
         if expires_at <= now {
@@ -77,6 +90,29 @@ impl Verifier {
             return Err(JwtError::Invalid);
         }
         Ok(Token { user_id: claims.sub, expires_at })
+    }
+
+    /// The key that a token has to be signed with. Keys and addresses that a token brings along are not looked at.
+    async fn key(&self, text: &str) -> Result<Key, JwtError> {
+        let header = decode_header(text).map_err(|_| JwtError::Invalid)?;
+        if header.crit.is_some() {
+            // It wants something to be understood that is not (RFC 7515).
+            return Err(JwtError::Invalid);
+        }
+        match header.alg {
+            Algorithm::HS256 => {
+                let secret = self.secret.clone().ok_or(JwtError::Invalid)?;
+                Ok(Key { algorithm: Algorithm::HS256, key: secret })
+            }
+            Algorithm::RS256 | Algorithm::ES256 | Algorithm::EdDSA => {
+                let keys = self.keys.as_ref().ok_or(JwtError::Invalid)?;
+                keys.find(header.kid.as_deref()).await.map_err(|error| match error {
+                    NoKey::Unknown => JwtError::Invalid,
+                    NoKey::Unavailable => JwtError::Unavailable,
+                })
+            }
+            _ => Err(JwtError::Invalid),
+        }
     }
 }
 
@@ -93,17 +129,20 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use common::config::Secret;
+    use futures::FutureExt as _;
     use jsonwebtoken::{EncodingKey, Header};
     use serde_json::{Value, json};
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
     fn verifier(issuer: Option<&str>, audience: Option<&str>) -> Verifier {
-        Verifier::new(&JwtConfig {
-            secret: Secret::new(SECRET).unwrap(),
+        let config = JwtConfig {
+            secret: Secret::new(SECRET),
+            jwks_url: None,
             issuer: issuer.map(str::to_owned),
             audience: audience.map(str::to_owned),
-        })
+        };
+        Verifier::new(&config, CancellationToken::new())
     }
 
     fn now() -> Timestamp {
@@ -115,9 +154,14 @@ mod tests {
         jsonwebtoken::encode(&Header::new(algorithm), claims, &key).unwrap()
     }
 
+    /// Without published keys nothing is waited for.
+    fn verify(verifier: &Verifier, text: &str) -> Result<Token, JwtError> {
+        verifier.verify(text, now()).now_or_never().unwrap()
+    }
+
     fn verdict(verifier: &Verifier, claims: &Value) -> Result<String, JwtError> {
         let text = token(Algorithm::HS256, SECRET, claims);
-        verifier.verify(&text, now()).map(|token| token.user_id.to_string())
+        verify(verifier, &text).map(|token| token.user_id.to_string())
     }
 
     #[test]
@@ -175,7 +219,7 @@ mod tests {
             forged.push(format!("{header}.{}.{}", encode(&claims.to_string()), encode("x")));
         }
         for text in forged {
-            assert_eq!(verifier.verify(&text, now()), Err(JwtError::Invalid), "{text}");
+            assert_eq!(verify(&verifier, &text), Err(JwtError::Invalid), "{text}");
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod credential;
 mod jwt;
+mod key_set;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +19,7 @@ use common::ids::{UserId, WalletId};
 use moka::future::Cache;
 use sqlx::PgPool;
 use subtle::ConstantTimeEq;
+use tokio_util::sync::CancellationToken;
 use warp::http::{HeaderMap, Method};
 
 use crate::config::Config;
@@ -73,7 +75,18 @@ pub enum AuthError {
     ForeignOrigin,
     /// It cannot be checked now.
     #[error("the credential cannot be checked now")]
-    Unavailable(#[source] sqlx::Error),
+    Unavailable(#[from] Uncheckable),
+}
+
+/// Why a credential cannot be checked now.
+#[derive(Debug, thiserror::Error)]
+pub enum Uncheckable {
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// The keys of tokens are not there yet.
+    #[error("the keys at JWT_JWKS_URL have not been fetched yet")]
+    NoKeys,
 }
 
 /// Checks credentials. Cheap to clone.
@@ -88,13 +101,13 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// An authenticator with the configured secrets.
-    pub fn new(config: &Config, pool: PgPool) -> Self {
+    /// An authenticator with the configured secrets and keys; the latter are kept up to date until `shutdown`.
+    pub fn new(config: &Config, pool: PgPool, shutdown: &CancellationToken) -> Self {
         Self {
             clock: config.clock.clone(),
             pool,
             admin: hash_of(&config.admin_api_key),
-            tokens: config.jwt.as_ref().map(|jwt| Arc::new(Verifier::new(jwt))),
+            tokens: config.jwt.as_ref().map(|jwt| Arc::new(Verifier::new(jwt, shutdown.clone()))),
             remembered: Cache::builder().max_capacity(CAPACITY).time_to_live(REMEMBERED).build(),
             revocations: Arc::default(),
         }
@@ -160,7 +173,7 @@ impl Authenticator {
             Kind::Jwt => self.login_by_token(text).await?,
             Kind::Unknown => Ok(None),
         };
-        let login = Arc::new(login.map_err(AuthError::Unavailable)?.ok_or(AuthError::Invalid)?);
+        let login = Arc::new(login.map_err(Uncheckable::Database)?.ok_or(AuthError::Invalid)?);
         // What was read before a revocation must not be remembered after it.
         if self.revocations.load(Ordering::Acquire) == revocations {
             self.remembered.insert(hash, Arc::clone(&login)).await;
@@ -170,9 +183,10 @@ impl Authenticator {
 
     async fn login_by_token(&self, text: &str) -> Result<Result<Option<Login>, sqlx::Error>, AuthError> {
         let verifier = self.tokens.as_ref().ok_or(AuthError::Invalid)?;
-        let token = verifier.verify(text, self.clock.now()).map_err(|error| match error {
+        let token = verifier.verify(text, self.clock.now()).await.map_err(|error| match error {
             JwtError::Expired => AuthError::Expired,
             JwtError::Invalid => AuthError::Invalid,
+            JwtError::Unavailable => Uncheckable::NoKeys.into(),
         })?;
         let login = operations::login_by_user(&self.pool, &token.user_id).await;
         Ok(login.map(|login| login.map(|login| Login { expires_at: Some(token.expires_at), ..login })))

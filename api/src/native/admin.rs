@@ -13,6 +13,7 @@ use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
+use super::parked_purchases::claim_for;
 use super::{ApiError, admin};
 use crate::Shared;
 use crate::http::description::{Access, Description};
@@ -28,7 +29,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/admin/users",
             user,
             Description::new(Access::Admin, "Register a user")
-                .says("With a wallet. Registering the same user again answers the same.")
+                .says(
+                    "With a wallet. Registering the same user again answers the same. What the user bought in app \
+                     stores before is credited.",
+                )
                 .idempotency_key()
                 .takes::<NewUserBody>()
                 .answers::<UserBody>(StatusCode::CREATED, "The user is registered."),
@@ -117,6 +121,7 @@ async fn user(api: Shared, call: Call) -> Result<Response, ApiError> {
         let api = Shared::clone(&api);
         async move {
             let user = operations::user_create(&api.pool, api.clock.now(), user).await?;
+            claim_for(&api, user.id.clone());
             Ok((StatusCode::CREATED, UserBody { user_id: user.id, wallet_id: user.wallet_id }))
         }
     };

@@ -1,6 +1,7 @@
 //! The native API's errors, and which of them each error of the domain becomes.
 
 use common::database;
+use common::domain::app_stores::ClaimError;
 use common::domain::catalog::CatalogError;
 use common::domain::identity::IdentityError;
 use common::domain::ledger::Refusal;
@@ -35,7 +36,7 @@ struct Shortage {
 /// What callers get.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = native::Error)]
-pub(super) struct ErrorBody {
+pub(crate) struct ErrorBody {
     error: ErrorDetail,
 }
 
@@ -218,6 +219,29 @@ impl From<IdentityError> for ApiError {
             IdentityError::NoApiKey => Self::not_found("There is no such API key."),
             IdentityError::Invalid(message) => Self::bad_request("invalid_request", message),
             IdentityError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<ClaimError> for ApiError {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::NoPurchase => Self::not_found("There is no such purchase."),
+            ClaimError::NoUser(id) => IdentityError::NoUser(id.to_string()).into(),
+            ClaimError::Claimed => {
+                Self::conflict("purchase_claimed", "This purchase belongs to another user already.")
+            }
+            ClaimError::Refunded => Self::conflict(
+                "purchase_refunded",
+                "This purchase was refunded: nothing is left to be credited.",
+            ),
+            ClaimError::NoPack(product) => Self::conflict(
+                "unknown_product",
+                format!(
+                    "No pack has the storeProductId {product}: add it to one, and the purchase is credited."
+                ),
+            ),
+            ClaimError::Database(error) => error.into(),
         }
     }
 }

@@ -12,11 +12,12 @@ mod idempotent;
 mod live;
 mod organizations;
 mod pages;
+mod parked_purchases;
 pub(crate) mod spending;
 
 use warp::http::StatusCode;
 
-pub(crate) use error::ApiError;
+pub(crate) use error::{ApiError, ErrorBody};
 
 use crate::Shared;
 use crate::auth::Principal;
@@ -34,7 +35,7 @@ pub(crate) static SURFACE: Surface = Surface {
     owns: |_| true,
     endpoints,
     render,
-    error: named_schema::<error::ErrorBody>,
+    error: named_schema::<ErrorBody>,
 };
 
 fn endpoints() -> Vec<Endpoint> {
@@ -44,6 +45,7 @@ fn endpoints() -> Vec<Endpoint> {
         live::endpoints(),
         admin::endpoints(),
         catalog::endpoints(),
+        parked_purchases::endpoints(),
         organizations::endpoints(),
         health::endpoints(),
         documentation::endpoints(),
@@ -52,7 +54,8 @@ fn endpoints() -> Vec<Endpoint> {
     parts.into_iter().flatten().collect()
 }
 
-fn render(failure: Failure) -> Response {
+/// What the server itself finds wrong.
+pub(crate) fn render(failure: Failure) -> Response {
     let code = match failure {
         Failure::NotFound => "not_found",
         Failure::MethodNotAllowed => "method_not_allowed",

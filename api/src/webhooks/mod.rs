@@ -3,12 +3,14 @@
 //! webhooks are accepted while it is down.
 
 mod creem;
+mod revenuecat;
 mod stripe;
 
 use common::domain::payments::Provider;
 use common::group::{Group, GroupLimits};
 use common::jobs::{AnyJob, ProviderEvent, ReceiveEvents};
 use common::messaging::{PublishError, Publisher};
+use common::revenuecat::proof::Unproven;
 use common::stripe::signature::SignatureError;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -19,6 +21,7 @@ use crate::Shared;
 use crate::dialects::billing::{BillingFailed, failure as billing_error};
 use crate::http::description::named_schema;
 use crate::http::{Failure, Response, answer};
+use crate::native;
 use crate::routes::Surface;
 
 /// Whether the broker has an event.
@@ -61,6 +64,14 @@ pub(crate) static SURFACES: &[Surface] = &[
         render: |failure: Failure| billing_error(failure.status(), failure.message()),
         error: named_schema::<BillingFailed>,
     },
+    Surface {
+        name: NAME,
+        about: ABOUT,
+        owns: |path| path == revenuecat::PATH,
+        endpoints: revenuecat::endpoints,
+        render: native::render,
+        error: named_schema::<native::ErrorBody>,
+    },
 ];
 
 /// The answer to a provider whose event is kept.
@@ -76,6 +87,8 @@ struct Received {
 enum Refusal {
     #[error(transparent)]
     Signature(#[from] SignatureError),
+    #[error(transparent)]
+    Unproven(#[from] Unproven),
     #[error("the body is not a JSON object")]
     NotJson,
     #[error("the event cannot be kept now: send it again")]
@@ -86,14 +99,16 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::Signature(_) | Self::NotJson => StatusCode::BAD_REQUEST,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unproven(Unproven::NotSetUp) | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unproven(Unproven::Authorization | Unproven::Signature(_)) => StatusCode::UNAUTHORIZED,
         }
     }
 
     /// For the metrics.
     fn outcome(&self) -> &'static str {
         match self {
-            Self::Signature(_) => "bad_signature",
+            Self::Unproven(Unproven::NotSetUp) => "not_set_up",
+            Self::Signature(_) | Self::Unproven(_) => "bad_signature",
             Self::NotJson => "not_json",
             Self::Unavailable => "unavailable",
         }

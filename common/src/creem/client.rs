@@ -4,13 +4,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, StatusCode};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -20,6 +16,7 @@ use super::objects::{Checkout, Subscription, Transaction};
 use crate::config::Secret;
 use crate::domain::payments::operations::Opened;
 use crate::domain::payments::{Payment, ReturnUrls};
+use crate::https::HttpsClient;
 use crate::provider::ProviderError;
 use crate::stripe::objects::{PAYMENT_ID, USER_ID};
 
@@ -29,7 +26,7 @@ const TEST: &str = "https://test-api.creem.io";
 
 /// A client of one Creem store.
 pub struct CreemClient {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: HttpsClient,
     base: Url,
     key: HeaderValue,
 }
@@ -68,9 +65,7 @@ impl CreemClient {
         let mut key = HeaderValue::from_str(key.expose())
             .map_err(|_| anyhow::anyhow!("CREEM_API_KEY cannot be used: it is no text for a header"))?;
         key.set_sensitive(true);
-        let connector =
-            HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
-        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), base, key })
+        Ok(Self { client: HttpsClient::new(TIMEOUT, ANSWER_BYTES), base, key })
     }
 
     /// Opens the payment page of an order. Creem has no page to return to after giving up.
@@ -205,16 +200,7 @@ impl CreemClient {
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(body))
             .map_err(|_| ProviderError::Unavailable("configuration"))?;
-        let exchange = async {
-            let answer = self.client.request(request).await.map_err(|_| "connection failed")?;
-            let (status, body) = (answer.status(), Limited::new(answer.into_body(), ANSWER_BYTES));
-            let body = body.collect().await.map_err(|_| "unreadable answer")?.to_bytes();
-            Ok((status, body))
-        };
-        let (status, body) = tokio::time::timeout(TIMEOUT, exchange)
-            .await
-            .unwrap_or(Err("timeout"))
-            .map_err(ProviderError::Unavailable)?;
+        let (status, body) = self.client.send(request).await.map_err(ProviderError::Unavailable)?;
         if status.is_success() {
             return serde_json::from_slice(&body)
                 .map_err(|_| ProviderError::Unavailable("unreadable answer"));

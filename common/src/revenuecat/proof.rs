@@ -80,7 +80,11 @@ mod tests {
         texts.iter().map(|text| Secret::new(*text).unwrap()).collect()
     }
 
-    fn verdict(agreed: &Agreed, authorization: Option<&str>, signature: Option<&str>) -> Result<(), Unproven> {
+    fn verdict(
+        agreed: &Agreed,
+        authorization: Option<&str>,
+        signature: Option<&str>,
+    ) -> Result<(), Unproven> {
         verify(Headers { authorization, signature }, BODY, agreed, NOW)
     }
 
@@ -89,7 +93,8 @@ mod tests {
         let agreed = Agreed { authorizations: secrets(&["Bearer old", "Bearer new"]), ..Agreed::default() };
         assert_eq!(verdict(&agreed, Some("Bearer old"), None), Ok(()));
         assert_eq!(verdict(&agreed, Some("Bearer new"), None), Ok(()));
-        for wrong in ["", "Bearer", "Bearer ol", "Bearer old ", "bearer old", "old", "Bearer old,Bearer new"] {
+        for wrong in ["", "Bearer", "Bearer ol", "Bearer old ", "bearer old", "old", "Bearer old,Bearer new"]
+        {
             assert_eq!(verdict(&agreed, Some(wrong), None), Err(Unproven::Authorization), "{wrong:?}");
         }
         assert_eq!(verdict(&agreed, None, None), Err(Unproven::Authorization));
@@ -102,15 +107,23 @@ mod tests {
 
     #[test]
     fn a_signature_that_is_agreed_on_is_needed_as_well() {
-        let both = Agreed { authorizations: secrets(&["a"]), signing_secrets: secrets(&["whsec_1", "whsec_2"]) };
+        let both =
+            Agreed { authorizations: secrets(&["a"]), signing_secrets: secrets(&["whsec_1", "whsec_2"]) };
         let good = signature::sign(BODY, both.signing_secrets.last().unwrap(), NOW);
         assert_eq!(verdict(&both, Some("a"), Some(&good)), Ok(()));
         assert_eq!(verdict(&both, Some("b"), Some(&good)), Err(Unproven::Authorization));
         assert_eq!(verdict(&both, Some("a"), None), Err(Unproven::Signature(SignatureError::Missing)));
         let other = signature::sign(BODY, &Secret::new("whsec_3").unwrap(), NOW);
-        assert_eq!(verdict(&both, Some("a"), Some(&other)), Err(Unproven::Signature(SignatureError::NoMatch)));
-        let old = signature::sign(BODY, both.signing_secrets.first().unwrap(), NOW - time::Duration::seconds(301));
-        assert_eq!(verdict(&both, Some("a"), Some(&old)), Err(Unproven::Signature(SignatureError::OutOfTime)));
+        assert_eq!(
+            verdict(&both, Some("a"), Some(&other)),
+            Err(Unproven::Signature(SignatureError::NoMatch))
+        );
+        let old =
+            signature::sign(BODY, both.signing_secrets.first().unwrap(), NOW - time::Duration::seconds(301));
+        assert_eq!(
+            verdict(&both, Some("a"), Some(&old)),
+            Err(Unproven::Signature(SignatureError::OutOfTime))
+        );
         let signed_only = Agreed { authorizations: Vec::new(), ..both };
         assert_eq!(verdict(&signed_only, None, Some(&good)), Ok(()));
     }

@@ -29,6 +29,7 @@ pub struct WorldBuilder {
     pub(super) roles: Option<Vec<Role>>,
     pub(super) verifies_always: bool,
     pub(super) has_own_servers: bool,
+    pub(super) jwks_url: Option<String>,
 }
 
 impl WorldBuilder {
@@ -77,6 +78,12 @@ impl WorldBuilder {
     /// Has the provider asked about every event, as `VERIFY=always` does.
     pub fn verify_always(mut self) -> Self {
         self.verifies_always = true;
+        self
+    }
+
+    /// Has the API accept tokens that are signed with the keys at this address.
+    pub fn jwks(mut self, address: &str) -> Self {
+        self.jwks_url = Some(address.to_owned());
         self
     }
 

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use common::clock::Clock;
 use common::config::{Connections, Mode, Secret};
+use common::domain::app_stores::rules::PRODUCTION;
 use common::domain::payments::ReturnUrls;
 use common::jobs::Role;
+use common::revenuecat::proof::Agreed;
 use servers::ports::free_ports;
 use tokio::net::TcpListener;
 
@@ -136,13 +138,18 @@ fn start_api(builder: &WorldBuilder, settings: &Settings, socket: Socket, clock:
         Placement::Process(program) => start_process(Service::Api, program, settings, &[]),
         Placement::InProcess => {
             let listener = socket.listener.context("no listener for the API")?;
-            let config = api_config(settings, &listener, clock)?;
+            let config = api_config(builder, settings, &listener, clock)?;
             Ok(Part::task("API", move |shutdown| api::run(config, listener, shutdown)))
         }
     }
 }
 
-fn api_config(settings: &Settings, listener: &TcpListener, clock: &Clock) -> Result<api::Config> {
+fn api_config(
+    builder: &WorldBuilder,
+    settings: &Settings,
+    listener: &TcpListener,
+    clock: &Clock,
+) -> Result<api::Config> {
     let secrets = &settings.secrets;
     let (issuer, audience) = settings.jwt_issuer_and_audience();
     Ok(api::Config {
@@ -152,11 +159,16 @@ fn api_config(settings: &Settings, listener: &TcpListener, clock: &Clock) -> Res
         admin_api_key: secret(&secrets.admin_api_key)?,
         stripe_webhook_secrets: vec![secret(&secrets.stripe_webhook_secret)?],
         jwt: Some(api::config::JwtConfig {
-            secret: secret(&secrets.jwt_hs256_secret)?,
+            secret: Some(secret(&secrets.jwt_hs256_secret)?),
+            jwks_url: builder.jwks_url.as_deref().map(str::parse).transpose()?,
             issuer: Some(issuer.to_owned()),
             audience: Some(audience.to_owned()),
         }),
         creem_webhook_secrets: vec![secret(&secrets.creem_webhook_secret)?],
+        revenuecat: Agreed {
+            authorizations: vec![secret(&secrets.revenuecat_webhook_auth)?],
+            signing_secrets: Vec::new(),
+        },
         return_url_origins: settings.allowed_origins(),
         allowed_origins: settings.allowed_origins(),
         checkout_deadline: CHECKOUT_DEADLINE,
@@ -187,6 +199,7 @@ fn start_worker(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> R
                 stripe_api_base: Some(settings.emulator_url()),
                 creem_api_key: Some(secret(&settings.secrets.creem_api_key)?),
                 creem_api_base: Some(settings.creem_api_base()),
+                revenuecat_environments: vec![PRODUCTION.to_owned()],
                 stripe_requests_per_second: STRIPE_REQUESTS_PER_SECOND,
                 verify: if builder.verifies_always {
                     worker::config::Verify::Always

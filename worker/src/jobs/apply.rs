@@ -1,7 +1,9 @@
 //! Applies webhooks and the provider's answers: one transaction for a whole batch, in which a payment is marked as
 //! paid, its credits are granted, and those who want to know are noted down in the outbox.
 
+use common::clock::Timestamp;
 use common::database::is_transient;
+use common::domain::app_stores::operations as app_stores;
 use common::domain::payments::operations::{self as payments, Content, Effect, Incoming};
 use common::domain::payments::{Provider, State};
 use common::domain::subscriptions::{Subscription, operations as subscriptions};
@@ -9,8 +11,9 @@ use common::ids::OutboxId;
 use common::jobs::{AnyJob, Notice, Notify, ProviderEvent, ReceiveEvents, VerifyObject};
 use common::messaging::consumer::Outcome;
 use common::messaging::outbox;
-use common::{creem, retry, stripe};
+use common::{creem, retry, revenuecat, stripe};
 use serde_json::json;
+use sqlx::PgConnection;
 
 use super::{DONE, JobError, Jobs, PATIENCE};
 use crate::config::Verify;
@@ -55,9 +58,8 @@ impl Jobs {
     }
 
     async fn read_events(&self, index: usize, job: &ReceiveEvents, units: &mut Vec<Unit>) -> Outcome {
-        let trust = self.verify == Verify::Auto;
         for event in &job.events {
-            match read(event, trust) {
+            match self.read(event) {
                 Ok(incoming) => units.push(Unit { job: index, incoming }),
                 // Signed, so genuine, but not readable: it goes to the dead letters alone.
                 Err(reason) => {
@@ -73,9 +75,10 @@ impl Jobs {
 
     /// Applies all units in one transaction or, if that is refused, each in its own; returns what failed.
     async fn apply_units(&self, units: &[Unit]) -> Vec<(usize, Outcome)> {
-        // What is about a subscription takes other locks, so it never shares a transaction.
-        let (alone, together): (Vec<&Unit>, Vec<&Unit>) =
-            units.iter().partition(|unit| matches!(unit.incoming.content, Content::Subscription(_)));
+        // What is about a subscription or an app store takes other locks, so it never shares a transaction.
+        let (alone, together): (Vec<&Unit>, Vec<&Unit>) = units
+            .iter()
+            .partition(|unit| matches!(unit.incoming.content, Content::Subscription(_) | Content::Store(_)));
         let mut failed = self.apply_together(&together).await;
         failed.extend(self.apply_each(&alone).await);
         failed
@@ -123,37 +126,48 @@ impl Jobs {
             [Incoming { event, content: Content::Subscription(fact) }] => {
                 subscriptions::apply(&mut transaction, now, event.as_ref(), fact).await?
             }
+            [Incoming { event, content: Content::Store(fact) }] => {
+                app_stores::apply(&mut transaction, now, event.as_ref(), fact).await?
+            }
             _ => payments::apply(&mut transaction, now, incoming).await?,
         };
-        let mut written = Vec::new();
-        let notices: Vec<Notice> = effects.iter().filter_map(notice).collect();
-        if !notices.is_empty() {
-            let job = Notify { notices };
-            written.push(outbox::insert(&mut transaction, now, &job.into()).await?);
-        }
-        for effect in &effects {
-            if let Effect::Verify { provider, object_id } = effect {
-                let job = VerifyObject { provider: *provider, object_id: object_id.clone() };
-                written.push(outbox::insert(&mut transaction, now, &job.into()).await?);
-            }
-        }
+        let written = note_down(&mut transaction, now, &effects).await?;
         transaction.commit().await?;
         Ok((effects, written))
     }
-}
 
-fn read(event: &ProviderEvent, trust: bool) -> Result<Incoming, String> {
-    match event.provider {
-        Provider::Stripe => {
-            stripe::event::read(event.body.get(), event.received_at, trust).map_err(|error| error.to_string())
-        }
-        Provider::Creem => {
-            creem::event::read(event.body.get(), event.received_at, trust).map_err(|error| error.to_string())
-        }
-        provider @ (Provider::Revenuecat | Provider::Manual) => {
-            Err(format!("events of {} are not handled by this version", provider.as_str()))
+    fn read(&self, event: &ProviderEvent) -> Result<Incoming, String> {
+        let (body, at, trust) = (event.body.get(), event.received_at, self.verify == Verify::Auto);
+        match event.provider {
+            Provider::Stripe => stripe::event::read(body, at, trust).map_err(|error| error.to_string()),
+            Provider::Creem => creem::event::read(body, at, trust).map_err(|error| error.to_string()),
+            // There is nobody to ask: RevenueCat gives us no key, and the event proves itself.
+            Provider::Revenuecat => revenuecat::event::read(body, at, &self.revenuecat_environments)
+                .map_err(|error| error.to_string()),
+            Provider::Manual => Err("nobody sends events of the provider manual".to_owned()),
         }
     }
+}
+
+/// Writes what follows from effects into the outbox.
+pub(super) async fn note_down(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    effects: &[Effect],
+) -> Result<Vec<OutboxId>, sqlx::Error> {
+    let mut written = Vec::new();
+    let notices: Vec<Notice> = effects.iter().filter_map(notice).collect();
+    if !notices.is_empty() {
+        let job = Notify { notices };
+        written.push(outbox::insert(connection, now, &job.into()).await?);
+    }
+    for effect in effects {
+        if let Effect::Verify { provider, object_id } = effect {
+            let job = VerifyObject { provider: *provider, object_id: object_id.clone() };
+            written.push(outbox::insert(connection, now, &job.into()).await?);
+        }
+    }
+    Ok(written)
 }
 
 /// What those who see the wallet are told.
@@ -183,7 +197,7 @@ fn about(subscription: &Subscription) -> Notice {
 }
 
 /// Tells operators: counts, and an alert for what a person has to look at.
-fn report(effects: &[Effect]) {
+pub(super) fn report(effects: &[Effect]) {
     for effect in effects {
         match effect {
             Effect::Credited { payment, .. } => {

@@ -2,6 +2,7 @@
 
 mod adjust;
 mod apply;
+mod claim_purchases;
 mod confirm_session;
 mod create_checkout;
 mod expire;
@@ -49,6 +50,8 @@ pub struct Jobs {
     /// Keeps this process under the provider's limit.
     stripe_pace: DefaultDirectRateLimiter,
     verify: Verify,
+    /// In which environments purchases in app stores count.
+    revenuecat_environments: Vec<String>,
     return_urls: ReturnUrls,
     /// Set when a job met an outage: the database is asked before the next.
     database_doubted: AtomicBool,
@@ -76,6 +79,7 @@ impl Jobs {
                 .transpose()?,
             stripe_pace: RateLimiter::direct(Quota::per_second(pace)),
             verify: config.verify,
+            revenuecat_environments: config.revenuecat_environments.clone(),
             return_urls: config.return_urls.clone(),
             database_doubted: AtomicBool::new(false),
             publishing: TaskTracker::new(),
@@ -138,6 +142,7 @@ impl Jobs {
                 return Outcome::Failed("not a lone job".to_owned());
             }
             AnyJob::ApplyCheckin(job) => self.apply_checkin(job).await,
+            AnyJob::ClaimPurchases(_) => self.claim_purchases().await,
             AnyJob::AdjustCredits(job) => self.adjust_credits(job).await,
             AnyJob::ExpireGrants(_) => self.expire_grants().await,
             AnyJob::ExpireHolds(_) => self.expire_holds().await,

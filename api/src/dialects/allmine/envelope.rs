@@ -29,6 +29,29 @@ pub(super) fn success<T: Serialize>(now: Timestamp, status: StatusCode, data: T)
     answer(status, &Success { is_success: true, status_code, data, errors: [], timestamp })
 }
 
+/// What an envelope is like, for the documentation.
+macro_rules! enveloped {
+    ($(#[doc = $doc:literal])+ $name:ident as $schema:path, $data:ty) => {
+        $(#[doc = $doc])+
+        #[derive(ToSchema)]
+        #[schema(as = $schema)]
+        #[allow(dead_code, non_snake_case, reason = "it describes what the envelope writes")]
+        struct $name {
+            /// True.
+            isSuccess: bool,
+            /// That of the answer.
+            statusCode: u16,
+            data: $data,
+            /// None.
+            errors: Vec<String>,
+            #[schema(format = DateTime)]
+            timestamp: String,
+        }
+    };
+}
+
+pub(super) use enveloped;
+
 /// An answer that says why not.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -147,8 +170,10 @@ impl From<Unreadable> for AllmineError {
 impl From<NotOrdered> for AllmineError {
     fn from(error: NotOrdered) -> Self {
         match error {
+            NotOrdered::BadKey => Self::invalid(),
+            NotOrdered::InProgress | NotOrdered::OtherRequest => Self::conflict(),
             NotOrdered::Database(error) => error.into(),
-            other => Self::internal(other),
+            other @ (NotOrdered::Coupon(_) | NotOrdered::Internal(_)) => Self::internal(other),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Allmine's credit packages: the public list, and a purchase that nobody pays for, for tests and development only. In
-//! production (`PURSER_MODE=live`) that purchase is refused, whoever asks.
+//! production (`PURSER_MODE=live`) that purchase is refused, whoever asks: there packages are bought in app stores
+//! (`/webhooks/revenuecat`). What moved in a wallet is listed with what is still to be paid.
 //!
 //! A package is a pack of the catalog whose id has 24 hexadecimal digits. The same product is sold in every store:
 //! `storeType` is the one that was asked for, `apple` unless given.
 
 mod envelope;
 mod packages;
+mod transactions;
 
 use crate::http::description::named_schema;
 use crate::routes::{Surface, is_under};
@@ -13,10 +15,10 @@ use crate::routes::{Surface, is_under};
 /// Everything under `/api/v1`.
 pub(super) const SURFACE: Surface = Surface {
     name: "allmine",
-    about: "Allmine's credit packages. Every answer is `{isSuccess, statusCode, data, errors, timestamp}`; with an \
+    about: "Allmine's credit packages, and what moved. Every answer is `{isSuccess, statusCode, data, errors, timestamp}`; with an \
             error, `data` is null. The purchase is for tests and development: in production it is refused.",
     owns: |path| is_under(path, "/api/v1"),
-    endpoints: packages::endpoints,
+    endpoints: || [packages::endpoints(), transactions::endpoints()].into_iter().flatten().collect(),
     render: envelope::render,
     error: named_schema::<envelope::Failed>,
 };

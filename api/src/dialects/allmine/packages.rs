@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
-use super::envelope::{AllmineError, moment, success};
+use super::envelope::{AllmineError, enveloped, moment, success};
 use crate::Shared;
 use crate::checkout::{PAYABLE, give};
 use crate::http::description::{Access, Description};
@@ -43,6 +43,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             purchase,
             Description::new(Access::User, "Buy a package for nothing (test and development only)")
                 .says("In production it is refused: there credits come from the app stores only.")
+                .idempotency_key()
                 .takes::<Purchase>()
                 .answers::<Bought>(StatusCode::CREATED, "The credits are there, or will be in a moment.")
                 .refuses(&[
@@ -72,27 +73,6 @@ struct Package {
     created_at: String,
     #[schema(format = DateTime)]
     updated_at: String,
-}
-
-/// What an envelope is like, for the documentation.
-macro_rules! enveloped {
-    ($(#[doc = $doc:literal])+ $name:ident as $schema:path, $data:ty) => {
-        $(#[doc = $doc])+
-        #[derive(ToSchema)]
-        #[schema(as = $schema)]
-        #[allow(dead_code, non_snake_case, reason = "it describes what the envelope writes")]
-        struct $name {
-            /// True.
-            isSuccess: bool,
-            /// That of the answer.
-            statusCode: u16,
-            data: $data,
-            /// None.
-            errors: Vec<String>,
-            #[schema(format = DateTime)]
-            timestamp: String,
-        }
-    };
 }
 
 enveloped! {
@@ -215,6 +195,7 @@ async fn purchase(api: Shared, call: Call) -> Result<Response, AllmineError> {
         plan: None,
         redemption: None,
     };
-    give(&api, &order).await?;
+    let scope = format!("allmine:{}", order.user_id);
+    give(&api, &call, scope, "/api/v1/credit-packages/purchase", &order).await?;
     Ok(success(api.clock.now(), StatusCode::CREATED, Nothing {}))
 }

@@ -37,14 +37,18 @@ pub async fn apply(
         StoreNews::Bought(transaction) => bought(connection, now, fact, transaction).await?,
         StoreNews::Refunded(transaction) => refunded(connection, now, fact, transaction, true).await?,
         StoreNews::RefundReversed(transaction) => refunded(connection, now, fact, transaction, false).await?,
-        StoreNews::SamePerson => linked(connection, now, &fact.buyers, |purchase| {
-            purchase.buyers = rules::joined(&fact.buyers, &purchase.buyers);
-        })
-        .await?,
-        StoreNews::MovedFrom(names) => linked(connection, now, names, |purchase| {
-            purchase.buyers.clone_from(&fact.buyers);
-        })
-        .await?,
+        StoreNews::SamePerson => {
+            linked(connection, now, &fact.buyers, |purchase| {
+                purchase.buyers = rules::joined(&fact.buyers, &purchase.buyers);
+            })
+            .await?
+        }
+        StoreNews::MovedFrom(names) => {
+            linked(connection, now, names, |purchase| {
+                purchase.buyers.clone_from(&fact.buyers);
+            })
+            .await?
+        }
     };
     record(connection, now, event, applied.payment_id, applied.outcome, applied.reason).await?;
     Ok(applied.effects)

@@ -100,7 +100,9 @@ mod tests {
     #[test]
     fn names_are_joined_in_order_and_once() {
         assert_eq!(joined(&names(&["b", "a"]), &names(&["a", "c", "b"])), names(&["b", "a", "c"]));
-        assert!(overlap(&names(&["a", "b"]), &names(&["c", "b"])) && !overlap(&names(&["a"]), &names(&["A"])));
+        assert!(
+            overlap(&names(&["a", "b"]), &names(&["c", "b"])) && !overlap(&names(&["a"]), &names(&["A"]))
+        );
     }
 
     #[test]

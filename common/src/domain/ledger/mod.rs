@@ -9,6 +9,7 @@ pub mod history;
 pub mod holds;
 pub mod operations;
 pub mod rules;
+pub mod statement;
 pub mod store;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,234 @@
+//! The public keys with which the host application signs tokens, as it publishes them (RFC 7517). They are fetched in
+//! the background, now and then and when a token names a key that is not known; while their address is away those that
+//! are known stay. Each key is good for one algorithm, whatever a token says.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use common::https::HttpsClient;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+/// How old the keys grow.
+const REFRESH: Duration = Duration::from_mins(10);
+/// Between two attempts, whatever tokens name.
+const PAUSE: Duration = Duration::from_secs(10);
+/// As [`REFRESH`], after an attempt in vain.
+const RETRY: Duration = Duration::from_secs(30);
+/// How long a token with an unknown key waits for the attempt that it starts.
+const PATIENCE: Duration = Duration::from_secs(2);
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Far above any real set.
+const SET_BYTES: usize = 256 * 1024;
+const KEYS_MAX: usize = 100;
+/// Shorter RSA keys can be broken (RFC 7518).
+const MODULUS_BYTES_MIN: usize = 256;
+
+/// A key and the one algorithm that it is for.
+#[derive(Clone)]
+pub(super) struct Key {
+    pub(super) algorithm: Algorithm,
+    pub(super) key: DecodingKey,
+}
+
+/// Why there is no key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoKey {
+    /// The host application has no such key.
+    Unknown,
+    /// No keys could be fetched so far.
+    Unavailable,
+}
+
+/// The keys, kept up to date.
+pub(super) struct KeySet {
+    state: watch::Receiver<State>,
+    wanted: Arc<Notify>,
+}
+
+#[derive(Clone, Default)]
+struct State {
+    keys: Option<Arc<Keys>>,
+    /// When they were last asked for, in vain or not.
+    attempted_at: Option<Instant>,
+}
+
+/// The keys by their ids; one may have none.
+type Keys = HashMap<Option<String>, Key>;
+
+impl KeySet {
+    /// Fetches the keys at an address until `shutdown`.
+    pub(super) fn start(address: Url, shutdown: CancellationToken) -> Self {
+        let (sender, state) = watch::channel(State::default());
+        let wanted = Arc::new(Notify::new());
+        let keeping = keep(address, sender, Arc::clone(&wanted));
+        tokio::spawn(async move { shutdown.run_until_cancelled(keeping).await });
+        Self { state, wanted }
+    }
+
+    /// The key of this id or, for a token that names none, the only key. A key that is not known is asked for, unless
+    /// that was just done; the caller waits for it, but not for long.
+    pub(super) async fn find(&self, id: Option<&str>) -> Result<Key, NoKey> {
+        let mut state = self.state.clone();
+        let current = state.borrow_and_update().clone();
+        if let Some(key) = current.keys.as_ref().and_then(|keys| pick(keys, id)) {
+            return Ok(key);
+        }
+        if current.attempted_at.is_none_or(|at| at.elapsed() >= PAUSE) {
+            self.wanted.notify_one();
+            let _in_time = tokio::time::timeout(PATIENCE, state.changed()).await;
+        }
+        let keys = state.borrow().keys.clone().ok_or(NoKey::Unavailable)?;
+        pick(&keys, id).ok_or(NoKey::Unknown)
+    }
+}
+
+fn pick(keys: &Keys, id: Option<&str>) -> Option<Key> {
+    match id {
+        Some(id) => keys.get(&Some(id.to_owned())).cloned(),
+        None if keys.len() == 1 => keys.values().next().cloned(),
+        None => None,
+    }
+}
+
+async fn keep(address: Url, sender: watch::Sender<State>, wanted: Arc<Notify>) {
+    let client = HttpsClient::new(DEADLINE, SET_BYTES);
+    loop {
+        let fetched = match client.get(address.as_str()).await {
+            Ok(text) => read(&text).ok_or("not a set of keys"),
+            Err(reason) => Err(reason),
+        };
+        let age = if fetched.is_ok() { REFRESH } else { RETRY };
+        if let Err(reason) = &fetched {
+            metrics::counter!("purser_jwks_failures_total").increment(1);
+            tracing::warn!(reason, "the keys at JWT_JWKS_URL cannot be fetched; those that are known stay");
+        }
+        sender.send_modify(|state| {
+            state.attempted_at = Some(Instant::now());
+            if let Ok(keys) = fetched {
+                state.keys = Some(Arc::new(keys));
+            }
+        });
+        tokio::time::sleep(PAUSE).await;
+        let _wanted_before = tokio::time::timeout(age.saturating_sub(PAUSE), wanted.notified()).await;
+    }
+}
+
+#[derive(Deserialize)]
+struct Set {
+    keys: Vec<Value>,
+}
+
+/// The usable keys of a set: others in it are none of our business. Of two with one id the first counts.
+fn read(text: &[u8]) -> Option<Keys> {
+    let set: Set = serde_json::from_slice(text).ok()?;
+    let mut keys = Keys::new();
+    for value in set.keys.into_iter().take(KEYS_MAX) {
+        let Ok(jwk) = serde_json::from_value::<Jwk>(value) else { continue };
+        if let Some(key) = usable(&jwk) {
+            keys.entry(jwk.common.key_id).or_insert(key);
+        }
+    }
+    Some(keys)
+}
+
+/// The key, if it is a public one that is meant for verifying, of a kind that we verify with.
+fn usable(jwk: &Jwk) -> Option<Key> {
+    let common = &jwk.common;
+    let is_for_signatures =
+        common.public_key_use.as_ref().is_none_or(|used| *used == PublicKeyUse::Signature)
+            && common.key_operations.as_ref().is_none_or(|all| all.contains(&KeyOperations::Verify));
+    let (algorithm, named) = match &jwk.algorithm {
+        AlgorithmParameters::RSA(rsa) => {
+            let modulus = URL_SAFE_NO_PAD.decode(&rsa.n).ok()?;
+            let length = modulus.iter().skip_while(|byte| **byte == 0).count();
+            (length >= MODULUS_BYTES_MIN).then_some((Algorithm::RS256, KeyAlgorithm::RS256))?
+        }
+        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => {
+            (Algorithm::ES256, KeyAlgorithm::ES256)
+        }
+        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => {
+            (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
+        }
+        // Among them shared secrets: one that is published is none.
+        _ => return None,
+    };
+    let is_for_algorithm = common.key_algorithm.is_none_or(|algorithm| algorithm == named);
+    let key = DecodingKey::from_jwk(jwk).ok()?;
+    (is_for_signatures && is_for_algorithm).then_some(Key { algorithm, key })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    fn rsa(bytes: usize) -> Value {
+        json!({"kty": "RSA", "kid": "r", "n": URL_SAFE_NO_PAD.encode(vec![0xc1; bytes]), "e": "AQAB"})
+    }
+
+    fn ed() -> Value {
+        json!({"kty": "OKP", "crv": "Ed25519", "kid": "e", "x": URL_SAFE_NO_PAD.encode([7; 32])})
+    }
+
+    fn algorithms(keys: &Value) -> Vec<Algorithm> {
+        let keys = read(json!({ "keys": keys }).to_string().as_bytes()).unwrap();
+        keys.values().map(|key| key.algorithm).collect()
+    }
+
+    fn with(mut key: Value, field: &str, value: Value) -> Value {
+        key[field] = value;
+        key
+    }
+
+    #[test]
+    fn each_kind_of_key_has_its_algorithm() {
+        assert_eq!(algorithms(&json!([rsa(256)])), [Algorithm::RS256]);
+        assert_eq!(algorithms(&json!([ed()])), [Algorithm::EdDSA]);
+        let named = with(with(rsa(256), "alg", json!("RS256")), "use", json!("sig"));
+        assert_eq!(algorithms(&json!([named])), [Algorithm::RS256]);
+    }
+
+    #[test]
+    fn unusable_keys_are_left_out() {
+        let point = URL_SAFE_NO_PAD.encode([7; 48]);
+        let padded = URL_SAFE_NO_PAD.encode([vec![0; 128], vec![0xc1; 128]].concat());
+        let unusable = json!([
+            rsa(255),
+            with(rsa(256), "n", json!(padded)),
+            with(rsa(256), "n", json!("")),
+            with(rsa(256), "alg", json!("RS512")),
+            with(rsa(256), "alg", json!("HS256")),
+            with(rsa(256), "use", json!("enc")),
+            with(ed(), "key_ops", json!(["sign"])),
+            with(ed(), "crv", json!("X25519")),
+            {"kty": "EC", "crv": "P-384", "x": point, "y": point},
+            {"kty": "oct", "k": URL_SAFE_NO_PAD.encode([7; 32])},
+            {"kty": "PQ", "x": 1},
+            7,
+        ]);
+        assert_eq!(algorithms(&unusable), []);
+        for text in ["", "{}", "[]", r#"{"keys": {}}"#, "<html>"] {
+            assert!(read(text.as_bytes()).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_names_no_key_has_the_only_one() {
+        let one = read(json!({"keys": [ed()]}).to_string().as_bytes()).unwrap();
+        let two = read(json!({"keys": [ed(), rsa(256)]}).to_string().as_bytes()).unwrap();
+        assert!(pick(&one, None).is_some() && pick(&two, None).is_none());
+        assert!(pick(&two, Some("r")).is_some() && pick(&two, Some("")).is_none());
+    }
+}

@@ -1,0 +1,164 @@
+//! Purchases in app stores that wait for their buyers, and giving one to a user by hand.
+
+use common::domain::app_stores::operations::{assign, is_awaited, parked, purchase};
+use common::domain::app_stores::{ClaimError, StorePurchase};
+use common::ids::{PaymentId, StorePurchaseId, UserId};
+use common::jobs::{AnyJob, ClaimPurchases};
+use common::messaging::outbox;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use warp::http::StatusCode;
+
+use super::idempotent::{Keep, once};
+use super::{ApiError, admin};
+use crate::Shared;
+use crate::commands::carry_out;
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::values::{Id, Moment};
+use crate::http::{Call, Response, answer, json as body};
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get(
+            "/admin/parked-purchases",
+            list,
+            Description::new(Access::Admin, "Purchases in app stores whose buyers are not known here")
+                .says(
+                    "Oldest first. One is credited by itself when a user is registered under one of its buyer's \
+                     names, when RevenueCat says that the buyer is a user, or when a pack gets its product.",
+                )
+                .query::<i64>("limit", "How many, between 1 and 500; 50 unless given.")
+                .answers::<Parked>(StatusCode::OK, "The purchases.")
+                .refuses(&[StatusCode::BAD_REQUEST]),
+        ),
+        Endpoint::post(
+            "/admin/parked-purchases/{purchaseId}/claim",
+            claim,
+            Description::new(Access::Admin, "Give a parked purchase to a user")
+                .says("It is credited once, whoever else it turns out to be. What is done is recorded.")
+                .path_parameter::<Id>("purchaseId", "The purchase's id.")
+                .idempotency_key()
+                .takes::<Claim>()
+                .answers::<Claimed>(StatusCode::OK, "The credits are there.")
+                .answers::<Claimed>(StatusCode::ACCEPTED, "The purchase is the user's; the credits follow.")
+                .refuses(&[StatusCode::NOT_FOUND]),
+        ),
+    ]
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::ParkedPurchases)]
+struct Parked {
+    purchases: Vec<Purchase>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::ParkedPurchase)]
+struct Purchase {
+    #[schema(value_type = Uuid)]
+    purchase_id: StorePurchaseId,
+    /// As RevenueCat spells it, such as `APP_STORE`.
+    store: String,
+    /// The store's own id.
+    transaction_id: String,
+    product_id: String,
+    /// `PRODUCTION` or `SANDBOX`.
+    environment: String,
+    /// What RevenueCat calls the buyer.
+    buyers: Vec<String>,
+    /// When it was bought.
+    #[schema(value_type = Option<Moment>, required)]
+    bought_at: Option<Moment>,
+    /// When it was first told of.
+    created_at: Moment,
+}
+
+impl From<StorePurchase> for Purchase {
+    fn from(purchase: StorePurchase) -> Self {
+        Self {
+            purchase_id: purchase.id,
+            store: purchase.store,
+            transaction_id: purchase.transaction_id,
+            product_id: purchase.product_id,
+            environment: purchase.environment,
+            buyers: purchase.buyers,
+            bought_at: purchase.bought_at.map(Moment),
+            created_at: Moment(purchase.created_at),
+        }
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::Claim)]
+struct Claim {
+    /// Who gets it.
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
+    user_id: UserId,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::Claimed)]
+struct Claimed {
+    #[schema(value_type = Uuid)]
+    purchase_id: StorePurchaseId,
+    #[schema(value_type = String)]
+    user_id: UserId,
+    /// Its payment, once it is credited.
+    #[schema(value_type = Option<Uuid>, required)]
+    payment_id: Option<PaymentId>,
+}
+
+async fn list(api: Shared, call: Call) -> Result<Response, ApiError> {
+    admin(&api, &call).await?;
+    let limit = match call.parameter("limit").unwrap_or("50").parse() {
+        Ok(limit @ 1..=500_i64) => limit,
+        _ => return Err(ApiError::bad_request("invalid_request", "limit must be between 1 and 500")),
+    };
+    let purchases = parked(&mut *api.pool.acquire().await?, limit).await?;
+    Ok(answer(StatusCode::OK, &Parked { purchases: purchases.into_iter().map(Purchase::from).collect() }))
+}
+
+async fn claim(api: Shared, call: Call) -> Result<Response, ApiError> {
+    let admin = admin(&api, &call).await?;
+    let id: StorePurchaseId =
+        call.path_parameter("purchaseId").parse().map_err(|_| ApiError::from(ClaimError::NoPurchase))?;
+    let Claim { user_id } = body::read(&call)?;
+    let work = {
+        let (api, actor) = (Shared::clone(&api), admin.scope.clone());
+        async move {
+            let now = api.clock.now();
+            let mut transaction = api.pool.begin().await?;
+            assign(&mut transaction, now, &actor, id, &user_id).await?;
+            let job = AnyJob::from(ClaimPurchases {});
+            let outbox_id = outbox::insert(&mut transaction, now, &job).await?;
+            transaction.commit().await?;
+            carry_out(&api, &job, outbox_id).await;
+            let found = purchase(&mut *api.pool.acquire().await?, id).await?;
+            let payment_id = found.and_then(|purchase| purchase.payment_id);
+            let status = if payment_id.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
+            Ok((status, Claimed { purchase_id: id, user_id, payment_id }))
+        }
+    };
+    once(&api, &call, admin.scope, Keep::Answer, work).await
+}
+
+/// Has what is parked for a new user credited, in the background. Should that not come about, the scheduler asks for it
+/// within a minute.
+pub(super) fn claim_for(api: &Shared, user: UserId) {
+    let api = Shared::clone(api);
+    tokio::spawn(async move {
+        let awaited = match api.pool.acquire().await {
+            Ok(mut connection) => is_awaited(&mut connection, &user).await,
+            Err(error) => Err(error),
+        };
+        if awaited.is_ok_and(|awaited| awaited)
+            && let Err(error) = api.publisher.publish(&ClaimPurchases {}.into()).await
+        {
+            tracing::debug!(%error, "a parked purchase waits for the scheduler");
+        }
+    });
+}

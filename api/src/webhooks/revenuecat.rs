@@ -1,0 +1,68 @@
+//! RevenueCat's webhooks: what is bought in app stores. Anything but exactly 200 makes RevenueCat send an event again, a
+//! few times within hours.
+
+use common::domain::payments::Provider;
+use common::revenuecat::proof::{Headers, verify};
+use serde_json::Value;
+use utoipa::ToSchema;
+use warp::http::StatusCode;
+
+use super::{Received, Refusal, acknowledge, keep};
+use crate::Shared;
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::{Call, Response};
+use crate::native::ApiError;
+
+pub(super) const PATH: &str = "/webhooks/revenuecat";
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let description = Description::new(Access::Provider, "Take an event of RevenueCat's")
+        .says("Any event: those that are about no product of ours are recorded and change nothing.")
+        .required_header::<String>("Authorization", "The text that is agreed on with RevenueCat, as a whole.")
+        .header::<String>(
+            "X-RevenueCat-Webhook-Signature",
+            "The signature of the body, `t=…,v1=…`, where signing is agreed on; also as `X-RevenueCat-Signature`.",
+        )
+        .takes::<Event>()
+        .answers::<Received>(StatusCode::OK, "The event is kept.")
+        .refuses(&[StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED]);
+    vec![Endpoint::post(PATH, receive, description)]
+}
+
+/// A RevenueCat event.
+#[derive(ToSchema)]
+#[schema(as = webhooks::RevenuecatEvent)]
+#[allow(dead_code, reason = "it describes what is passed on as it is")]
+struct Event {
+    api_version: String,
+    /// With `id`, `type`, and what the type has.
+    event: Value,
+}
+
+async fn receive(api: Shared, call: Call) -> Result<Response, Response> {
+    let kept = take(&api, &call).await;
+    Ok(acknowledge(Provider::Revenuecat, &kept, error))
+}
+
+/// Verifies an event and has the broker keep it.
+async fn take(api: &Shared, call: &Call) -> Result<(), Refusal> {
+    let headers = Headers {
+        authorization: call.header("authorization"),
+        signature: call
+            .header("x-revenuecat-webhook-signature")
+            .or_else(|| call.header("x-revenuecat-signature")),
+    };
+    verify(headers, &call.body, &api.config.revenuecat, api.clock.now())?;
+    keep(api, Provider::Revenuecat, &call.body).await
+}
+
+/// An error in the words of the native API.
+fn error(status: StatusCode, message: &str) -> Response {
+    let code = match status {
+        StatusCode::UNAUTHORIZED => "unauthorized",
+        StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+        _ => "bad_request",
+    };
+    ApiError::new(status, code, message).into()
+}
