@@ -8,7 +8,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::key_set::{Key, KeySet, NoKey};
+use super::key_set::{Key, KeySet, NoKey, Pace};
 use crate::config::JwtConfig;
 
 /// How far the issuer's clock may be ahead of ours, in seconds, for `nbf`.
@@ -69,7 +69,7 @@ impl Verifier {
         validation.set_required_spec_claims(&required);
         Self {
             secret: config.secret.as_ref().map(|secret| DecodingKey::from_secret(secret.expose().as_bytes())),
-            keys: config.jwks_url.clone().map(|address| KeySet::start(address, shutdown)),
+            keys: config.jwks_url.clone().map(|address| KeySet::start(address, Pace::default(), shutdown)),
             validation,
         }
     }

@@ -18,14 +18,30 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-/// How old the keys grow.
-const REFRESH: Duration = Duration::from_mins(10);
-/// Between two attempts, whatever tokens name.
-const PAUSE: Duration = Duration::from_secs(10);
-/// As [`REFRESH`], after an attempt in vain.
-const RETRY: Duration = Duration::from_secs(30);
-/// How long a token with an unknown key waits for the attempt that it starts.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// When keys are fetched.
+#[derive(Clone, Copy)]
+pub(super) struct Pace {
+    /// How old they grow.
+    refresh: Duration,
+    /// How old they grow after an attempt in vain.
+    retry: Duration,
+    /// Between two attempts, whatever tokens name.
+    pause: Duration,
+    /// How long a token with an unknown key waits for the attempt that it starts.
+    patience: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            refresh: Duration::from_mins(10),
+            retry: Duration::from_secs(30),
+            pause: Duration::from_secs(10),
+            patience: Duration::from_secs(2),
+        }
+    }
+}
+
 const DEADLINE: Duration = Duration::from_secs(5);
 /// Far above any real set.
 const SET_BYTES: usize = 256 * 1024;
@@ -51,6 +67,7 @@ pub(super) enum NoKey {
 
 /// The keys, kept up to date.
 pub(super) struct KeySet {
+    pace: Pace,
     state: watch::Receiver<State>,
     wanted: Arc<Notify>,
 }
@@ -67,12 +84,12 @@ type Keys = HashMap<Option<String>, Key>;
 
 impl KeySet {
     /// Fetches the keys at an address until `shutdown`.
-    pub(super) fn start(address: Url, shutdown: CancellationToken) -> Self {
+    pub(super) fn start(address: Url, pace: Pace, shutdown: CancellationToken) -> Self {
         let (sender, state) = watch::channel(State::default());
         let wanted = Arc::new(Notify::new());
-        let keeping = keep(address, sender, Arc::clone(&wanted));
+        let keeping = keep(address, pace, sender, Arc::clone(&wanted));
         tokio::spawn(async move { shutdown.run_until_cancelled(keeping).await });
-        Self { state, wanted }
+        Self { pace, state, wanted }
     }
 
     /// The key of this id or, for a token that names none, the only key. A key that is not known is asked for, unless
@@ -83,9 +100,13 @@ impl KeySet {
         if let Some(key) = current.keys.as_ref().and_then(|keys| pick(keys, id)) {
             return Ok(key);
         }
-        if current.attempted_at.is_none_or(|at| at.elapsed() >= PAUSE) {
-            self.wanted.notify_one();
-            let _in_time = tokio::time::timeout(PATIENCE, state.changed()).await;
+        // The first attempt is under way from the start.
+        let is_due = current.attempted_at.is_none_or(|at| at.elapsed() >= self.pace.pause);
+        if is_due {
+            if current.attempted_at.is_some() {
+                self.wanted.notify_one();
+            }
+            let _in_time = tokio::time::timeout(self.pace.patience, state.changed()).await;
         }
         let keys = state.borrow().keys.clone().ok_or(NoKey::Unavailable)?;
         pick(&keys, id).ok_or(NoKey::Unknown)
@@ -100,14 +121,14 @@ fn pick(keys: &Keys, id: Option<&str>) -> Option<Key> {
     }
 }
 
-async fn keep(address: Url, sender: watch::Sender<State>, wanted: Arc<Notify>) {
+async fn keep(address: Url, pace: Pace, sender: watch::Sender<State>, wanted: Arc<Notify>) {
     let client = HttpsClient::new(DEADLINE, SET_BYTES);
     loop {
         let fetched = match client.get(address.as_str()).await {
             Ok(text) => read(&text).ok_or("not a set of keys"),
             Err(reason) => Err(reason),
         };
-        let age = if fetched.is_ok() { REFRESH } else { RETRY };
+        let age = if fetched.is_ok() { pace.refresh } else { pace.retry };
         if let Err(reason) = &fetched {
             metrics::counter!("purser_jwks_failures_total").increment(1);
             tracing::warn!(reason, "the keys at JWT_JWKS_URL cannot be fetched; those that are known stay");
@@ -118,8 +139,8 @@ async fn keep(address: Url, sender: watch::Sender<State>, wanted: Arc<Notify>) {
                 state.keys = Some(Arc::new(keys));
             }
         });
-        tokio::time::sleep(PAUSE).await;
-        let _wanted_before = tokio::time::timeout(age.saturating_sub(PAUSE), wanted.notified()).await;
+        tokio::time::sleep(pace.pause).await;
+        let _wanted_before = tokio::time::timeout(age.saturating_sub(pace.pause), wanted.notified()).await;
     }
 }
 
@@ -170,7 +191,13 @@ fn usable(jwk: &Jwk) -> Option<Key> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use serde_json::json;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio_util::sync::DropGuard;
 
     use super::*;
 
@@ -222,6 +249,86 @@ mod tests {
         for text in ["", "{}", "[]", r#"{"keys": {}}"#, "<html>"] {
             assert!(read(text.as_bytes()).is_none(), "{text}");
         }
+    }
+
+    /// Publishes what is set, to whoever connects; nothing set: 503. Counts.
+    struct Publisher {
+        address: Url,
+        keys: Arc<Mutex<Option<Value>>>,
+        asked: Arc<AtomicUsize>,
+    }
+
+    impl Publisher {
+        async fn start(keys: Option<Value>) -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = format!("http://{}/jwks.json", listener.local_addr().unwrap()).parse().unwrap();
+            let publisher = Self { address, keys: Arc::new(Mutex::new(keys)), asked: Arc::default() };
+            let (keys, asked) = (Arc::clone(&publisher.keys), Arc::clone(&publisher.asked));
+            tokio::spawn(async move {
+                while let Ok((mut stream, _)) = listener.accept().await {
+                    let mut request = [0; 4_096];
+                    let _length = stream.read(&mut request).await;
+                    asked.fetch_add(1, Ordering::SeqCst);
+                    let answer = match keys.lock().unwrap().as_ref() {
+                        Some(keys) => {
+                            let body = json!({ "keys": keys }).to_string();
+                            format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+                        }
+                        None => "HTTP/1.1 503 Away\r\ncontent-length: 0\r\n\r\n".to_owned(),
+                    };
+                    let _gone = stream.write_all(answer.as_bytes()).await;
+                }
+            });
+            publisher
+        }
+
+        fn publish(&self, keys: Option<Value>) {
+            *self.keys.lock().unwrap() = keys;
+        }
+
+        fn key_set(&self, pause: Duration) -> (KeySet, DropGuard) {
+            let hour = Duration::from_hours(1);
+            let pace = Pace { refresh: hour, retry: hour, pause, patience: Duration::from_secs(30) };
+            let shutdown = CancellationToken::new();
+            (KeySet::start(self.address.clone(), pace, shutdown.clone()), shutdown.drop_guard())
+        }
+    }
+
+    async fn algorithm(keys: &KeySet, id: &str) -> Result<Algorithm, NoKey> {
+        keys.find(Some(id)).await.map(|key| key.algorithm)
+    }
+
+    #[tokio::test]
+    async fn a_new_key_is_fetched_when_a_token_names_it_and_an_old_one_is_forgotten() {
+        let publisher = Publisher::start(Some(json!([ed()]))).await;
+        let (keys, _guard) = publisher.key_set(Duration::ZERO);
+        assert_eq!(algorithm(&keys, "e").await, Ok(Algorithm::EdDSA));
+        publisher.publish(Some(json!([rsa(256)])));
+        assert_eq!(algorithm(&keys, "r").await, Ok(Algorithm::RS256));
+        assert_eq!(algorithm(&keys, "e").await, Err(NoKey::Unknown));
+    }
+
+    #[tokio::test]
+    async fn keys_that_are_known_outlive_their_address() {
+        let publisher = Publisher::start(None).await;
+        let (keys, _guard) = publisher.key_set(Duration::ZERO);
+        assert_eq!(algorithm(&keys, "e").await, Err(NoKey::Unavailable));
+        publisher.publish(Some(json!([ed()])));
+        assert_eq!(algorithm(&keys, "e").await, Ok(Algorithm::EdDSA));
+        publisher.publish(None);
+        assert_eq!(algorithm(&keys, "r").await, Err(NoKey::Unknown));
+        assert_eq!(algorithm(&keys, "e").await, Ok(Algorithm::EdDSA));
+    }
+
+    #[tokio::test]
+    async fn made_up_keys_are_not_asked_for_again_and_again() {
+        let publisher = Publisher::start(Some(json!([ed()]))).await;
+        let (keys, _guard) = publisher.key_set(Duration::from_hours(1));
+        assert_eq!(algorithm(&keys, "e").await, Ok(Algorithm::EdDSA));
+        for number in 0..1_000 {
+            assert_eq!(algorithm(&keys, &number.to_string()).await, Err(NoKey::Unknown));
+        }
+        assert_eq!(publisher.asked.load(Ordering::SeqCst), 1);
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct WorldBuilder {
     pub(super) verifies_always: bool,
     pub(super) has_own_servers: bool,
     pub(super) jwks_url: Option<String>,
+    pub(super) revenuecat_signing_secrets: Vec<String>,
+    pub(super) is_live: bool,
 }
 
 impl WorldBuilder {
@@ -84,6 +86,18 @@ impl WorldBuilder {
     /// Has the API accept tokens that are signed with the keys at this address.
     pub fn jwks(mut self, address: &str) -> Self {
         self.jwks_url = Some(address.to_owned());
+        self
+    }
+
+    /// Has RevenueCat's webhooks signed with one of these secrets.
+    pub fn revenuecat_signs(mut self, secrets: &[&str]) -> Self {
+        self.revenuecat_signing_secrets = secrets.iter().map(|secret| (*secret).to_owned()).collect();
+        self
+    }
+
+    /// Has the API take real money only, as `PURSER_MODE=live` does.
+    pub fn live(mut self) -> Self {
+        self.is_live = true;
         self
     }
 

@@ -167,12 +167,16 @@ fn api_config(
         creem_webhook_secrets: vec![secret(&secrets.creem_webhook_secret)?],
         revenuecat: Agreed {
             authorizations: vec![secret(&secrets.revenuecat_webhook_auth)?],
-            signing_secrets: Vec::new(),
+            signing_secrets: builder
+                .revenuecat_signing_secrets
+                .iter()
+                .map(|text| secret(text))
+                .collect::<Result<_>>()?,
         },
         return_url_origins: settings.allowed_origins(),
         allowed_origins: settings.allowed_origins(),
         checkout_deadline: CHECKOUT_DEADLINE,
-        mode: Mode::Test,
+        mode: if builder.is_live { Mode::Live } else { Mode::Test },
         max_connections: CONNECTIONS_MAX,
         dialects: api::Dialects::all(),
         clock: clock.clone(),
