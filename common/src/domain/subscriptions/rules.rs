@@ -117,7 +117,8 @@ mod tests {
     #[test]
     fn an_upgrade_grants_the_difference_and_a_downgrade_takes_nothing_back() {
         let half = granted(&[line("pro", -499), line("team", 1_500)], &plans()).unwrap();
-        assert_eq!(half.floor_whole(), 40_000 * 1_500 / 2_999 - 10_000 * 499 / 999);
+        let exact = (40_000 * 1_500 * 999 - 10_000 * 499 * 2_999) / (2_999 * 999);
+        assert_eq!(half.floor_whole(), exact);
         assert_eq!(granted(&[line("team", -1_500), line("pro", 499)], &plans()), whole(0));
     }
 
