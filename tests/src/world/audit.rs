@@ -21,13 +21,19 @@ const WRONGLY_HELD: &str = "
                         where wallet_id = wallets.id and state = 'active') as active
     where held <> active.total";
 
+/// Entries and grants of wallets that are not there.
+const ORPHANS: &str = "
+    select format('%s belongs to no wallet', id)
+    from (select id, wallet_id from ledger_entries union all select id, wallet_id from grants) as rows
+    where not exists (select from wallets where wallets.id = rows.wallet_id)";
+
 /// The outbox.
 const UNPUBLISHED: &str = "select format('outbox: %s for %s', body, role) from outbox";
 
 /// Everything that is not as it must be; empty if all is well.
 pub(super) async fn audit(world: &World) -> Vec<String> {
     let mut findings = Vec::new();
-    for query in [UNBALANCED, WRONGLY_HELD, UNPUBLISHED] {
+    for query in [UNBALANCED, WRONGLY_HELD, ORPHANS, UNPUBLISHED] {
         let found: Vec<String> = expect(sqlx::query_scalar(query).fetch_all(&world.pool).await, "the audit");
         findings.extend(found);
     }
