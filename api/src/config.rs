@@ -1,13 +1,16 @@
 //! What the api process reads from its environment.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use common::clock::Clock;
 use common::config::{self, ConfigError, Connections, Mode, Secret};
 
+use ipnet::IpNet;
+
 use crate::dialects::Dialects;
 use crate::http::cors::origin_of;
+use crate::http::rate_limit::RateLimitConfig;
 
 /// The settings of the api process.
 #[derive(Clone, Debug)]
@@ -36,6 +39,8 @@ pub struct Config {
     pub mode: Mode,
     /// `MAX_CONNECTIONS`: open at once, further ones wait; 10000 unless set.
     pub max_connections: usize,
+    /// `RATE_LIMIT_PER_CREDENTIAL`, `RATE_LIMIT_PER_ADDRESS`, `TRUSTED_PROXIES`: how much one caller may ask in a second.
+    pub rate_limits: RateLimitConfig,
     /// `DIALECTS`: the APIs of other systems that are served; all unless set.
     pub dialects: Dialects,
     /// Tells the time.
@@ -82,10 +87,28 @@ impl Config {
             checkout_deadline: Duration::from_millis(deadline_ms),
             mode: config::parsed("PURSER_MODE", Mode::Test)?,
             max_connections: config::parsed("MAX_CONNECTIONS", 10_000)?,
+            rate_limits: rate_limits()?,
             dialects: config::parsed("DIALECTS", Dialects::all())?,
             clock: Clock::system(),
         })
     }
+}
+
+fn rate_limits() -> Result<RateLimitConfig, ConfigError> {
+    let networks = config::list("TRUSTED_PROXIES")?;
+    let network = |text: String| {
+        // An address alone is the network of that address.
+        let one = text.parse::<IpAddr>().map(IpNet::from);
+        one.or_else(|_| text.parse()).map_err(|_| ConfigError::Invalid {
+            name: "TRUSTED_PROXIES",
+            reason: "give addresses or networks, such as 10.0.0.0/8, separated by commas".to_owned(),
+        })
+    };
+    Ok(RateLimitConfig {
+        per_credential: config::parsed("RATE_LIMIT_PER_CREDENTIAL", 200)?,
+        per_address: config::parsed("RATE_LIMIT_PER_ADDRESS", 1_000)?,
+        trusted_proxies: networks.into_iter().map(network).collect::<Result<_, _>>()?,
+    })
 }
 
 fn jwt() -> Result<Option<JwtConfig>, ConfigError> {

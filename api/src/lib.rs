@@ -37,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
 pub use dialects::Dialects;
+pub use http::rate_limit::RateLimitConfig;
 
 use auth::Authenticator;
 use dialects::wasdi::Confirmations;

@@ -19,9 +19,10 @@ const ABOUT: &str = "Prepaid credits: paid once, credited once. Purser's own API
                      APIs of existing credit systems over the same ledger.";
 
 /// What any endpoint can answer.
-const ALWAYS: [StatusCode; 4] = [
+const ALWAYS: [StatusCode; 5] = [
     StatusCode::REQUEST_TIMEOUT,
     StatusCode::PAYLOAD_TOO_LARGE,
+    StatusCode::TOO_MANY_REQUESTS,
     StatusCode::INTERNAL_SERVER_ERROR,
     StatusCode::SERVICE_UNAVAILABLE,
 ];

@@ -59,6 +59,7 @@ fn render(failure: Failure) -> Response {
         Failure::BadRequest => "bad_request",
         Failure::Timeout => "request_timeout",
         Failure::TooLarge => "body_too_large",
+        Failure::TooManyRequests => "rate_limited",
         Failure::Internal => "internal",
     };
     ApiError::new(failure.status(), code, failure.message()).into()

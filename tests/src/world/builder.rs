@@ -29,6 +29,7 @@ pub struct WorldBuilder {
     pub(super) roles: Option<Vec<Role>>,
     pub(super) verifies_always: bool,
     pub(super) has_own_servers: bool,
+    pub(super) rate_limits: (u32, u32),
 }
 
 impl WorldBuilder {
@@ -77,6 +78,12 @@ impl WorldBuilder {
     /// Has the provider asked about every event, as `VERIFY=always` does.
     pub fn verify_always(mut self) -> Self {
         self.verifies_always = true;
+        self
+    }
+
+    /// Limits the requests that one credential, and one address, may make in a second. Worlds have no limits otherwise.
+    pub fn rate_limits(mut self, per_credential: u32, per_address: u32) -> Self {
+        self.rate_limits = (per_credential, per_address);
         self
     }
 

@@ -136,13 +136,18 @@ fn start_api(builder: &WorldBuilder, settings: &Settings, socket: Socket, clock:
         Placement::Process(program) => start_process(Service::Api, program, settings, &[]),
         Placement::InProcess => {
             let listener = socket.listener.context("no listener for the API")?;
-            let config = api_config(settings, &listener, clock)?;
+            let config = api_config(builder, settings, &listener, clock)?;
             Ok(Part::task("API", move |shutdown| api::run(config, listener, shutdown)))
         }
     }
 }
 
-fn api_config(settings: &Settings, listener: &TcpListener, clock: &Clock) -> Result<api::Config> {
+fn api_config(
+    builder: &WorldBuilder,
+    settings: &Settings,
+    listener: &TcpListener,
+    clock: &Clock,
+) -> Result<api::Config> {
     let secrets = &settings.secrets;
     let (issuer, audience) = settings.jwt_issuer_and_audience();
     Ok(api::Config {
@@ -163,6 +168,11 @@ fn api_config(settings: &Settings, listener: &TcpListener, clock: &Clock) -> Res
         mode: Mode::Test,
         max_connections: CONNECTIONS_MAX,
         dialects: api::Dialects::all(),
+        rate_limits: api::RateLimitConfig {
+            per_credential: builder.rate_limits.0,
+            per_address: builder.rate_limits.1,
+            trusted_proxies: Vec::new(),
+        },
         clock: clock.clone(),
     })
 }
