@@ -17,6 +17,7 @@ mod purchases;
 mod rate_limits;
 mod scheduler;
 mod settings;
+mod subscriptions;
 mod tidy;
 mod webhooks;
 mod worlds;
