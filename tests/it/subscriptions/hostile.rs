@@ -7,7 +7,8 @@ use super::{CREEM, MONTH, STRIPE, last, pass, quarantined, sell_over_creem, stri
 
 /// Emits an event like one that happened, with some fields of its object changed.
 async fn emit(world: &World, provider: &str, like: &Value, changes: &[(&str, Value)]) {
-    let mut object = if provider == "creem" { like["object"].clone() } else { like["data"]["object"].clone() };
+    let mut object =
+        if provider == "creem" { like["object"].clone() } else { like["data"]["object"].clone() };
     for (pointer, value) in changes {
         *object.pointer_mut(pointer).unwrap_or_else(|| panic!("no {pointer}")) = value.clone();
     }
@@ -112,7 +113,8 @@ async fn a_renewal_that_contradicts_the_terms_grants_nothing() {
     changes.extend(["/amount_due", "/amount_paid", "/lines/data/0/amount"].map(|field| (field, json!(1))));
     emit(&world, "stripe", &invoice, &changes).await;
     assert_eq!(stripe.balance(&world).await, 20_010);
-    let changes = [("/id", json!("in_7")), ("/lines/data/0/pricing/price_details/price", json!("price_other"))];
+    let changes =
+        [("/id", json!("in_7")), ("/lines/data/0/pricing/price_details/price", json!("price_other"))];
     emit(&world, "stripe", &invoice, &changes).await;
     assert_eq!(stripe.balance(&world).await, 20_010);
     assert_eq!(quarantined(&world).await.last().map(String::as_str), Some("unknown_plan"));

@@ -43,7 +43,9 @@ impl Subscriber {
     /// How often a period was granted.
     async fn grants(&self, world: &World) -> i64 {
         let of_plan = "entry_type = 'subscription' and amount > 0";
-        world.count(&format!("ledger_entries where {of_plan} and wallet_id = '{}'", self.user.wallet_id)).await
+        world
+            .count(&format!("ledger_entries where {of_plan} and wallet_id = '{}'", self.user.wallet_id))
+            .await
     }
 }
 
@@ -98,9 +100,8 @@ async fn sell_over_creem(world: &World) {
 
 /// Has a plan sold by a price of its own at Stripe; returns the price.
 async fn sell_by_price(world: &World, id: &str, interval: &str, amount: i64) -> String {
-    let form = format!(
-        "currency=usd&unit_amount={amount}&recurring[interval]={interval}&product_data[name]={id}"
-    );
+    let form =
+        format!("currency=usd&unit_amount={amount}&recurring[interval]={interval}&product_data[name]={id}");
     let price = stripe_post(world, "prices", &form).await["id"].as_str().unwrap().to_owned();
     let field = if interval == "year" { "stripe_price_id_yearly" } else { "stripe_price_id_monthly" };
     plan(world, id, json!({field: price})).await;

@@ -6,8 +6,8 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
 
 use super::{
-    CREEM, Choice, MONTH, STRIPE, Subscriber, lose_events, pass, quarantined, sell_over_creem, send, subscribe,
-    told,
+    CREEM, Choice, MONTH, STRIPE, Subscriber, lose_events, pass, quarantined, sell_over_creem, send,
+    subscribe, told,
 };
 
 /// All orders of so many things.
@@ -51,7 +51,11 @@ async fn first_payment(world: &World, choice: Choice, kinds: &[&str]) {
     }
     tell(world, &orders).await;
     for (subscriber, order) in subscribers.iter().zip(&orders) {
-        assert_eq!((subscriber.balance(world).await, subscriber.grants(world).await), (10_000, 1), "{order:?}");
+        assert_eq!(
+            (subscriber.balance(world).await, subscriber.grants(world).await),
+            (10_000, 1),
+            "{order:?}"
+        );
         assert_eq!(subscriber.standing(world).await, ("active".to_owned(), "pro".to_owned(), false));
         let orders = subscriber.get(world, "/orders").await;
         assert_eq!((orders.as_array().unwrap().len(), &orders[0]["status"]), (1, &json!("paid")));

@@ -6,8 +6,8 @@ use harness::world::World;
 use serde_json::json;
 
 use super::{
-    CREEM, Choice, DAY, MONTH, STRIPE, lose_events, pass, plan, quarantined, sell_by_price, sell_over_creem, send,
-    stripe_get, stripe_post, subscribe, told,
+    CREEM, Choice, DAY, MONTH, STRIPE, lose_events, pass, plan, quarantined, sell_by_price, sell_over_creem,
+    send, stripe_get, stripe_post, subscribe, told,
 };
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
@@ -80,10 +80,12 @@ async fn a_change_of_the_catalog_concerns_those_who_come_later() {
 async fn a_payment_that_fails_grants_when_it_is_made_and_never_if_it_is_not() {
     let world = World::start().await;
     sell_over_creem(&world).await;
-    let [recovers, ends] = [subscribe(&world, "recovers", STRIPE).await, subscribe(&world, "ends", STRIPE).await];
+    let [recovers, ends] =
+        [subscribe(&world, "recovers", STRIPE).await, subscribe(&world, "ends", STRIPE).await];
     let creem = subscribe(&world, "creem", CREEM).await;
     for subscriber in [&recovers, &ends] {
-        let customer = stripe_get(&world, &format!("subscriptions/{}", subscriber.id)).await["customer"].clone();
+        let customer =
+            stripe_get(&world, &format!("subscriptions/{}", subscriber.id)).await["customer"].clone();
         let form = format!("customer={}", customer.as_str().unwrap());
         let card = stripe_post(&world, "payment_methods/pm_card_chargeCustomerFail/attach", &form).await;
         let form = format!("default_payment_method={}", card["id"].as_str().unwrap());

@@ -211,8 +211,11 @@ async fn payment_of_period(
     if let Some(payment) = payments::payment_by_provider_id(connection, &paid.payment).await? {
         return Ok((payment.wallet_id == subscription.wallet_id).then_some(payment.id));
     }
-    let worth =
-        if paid.lines.is_empty() { Some(subscription.terms.credits) } else { rules::worth(&paid.lines, known) };
+    let worth = if paid.lines.is_empty() {
+        Some(subscription.terms.credits)
+    } else {
+        rules::worth(&paid.lines, known)
+    };
     let Some(worth) = worth else { return Ok(None) };
     // Once for each payment, because the payment is made here.
     let (credits, carried) = rules::granted(worth, subscription.carried);

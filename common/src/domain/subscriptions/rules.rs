@@ -210,7 +210,10 @@ mod tests {
         let price = |terms: &Terms, lines: &[Line], is_first| price_of_terms(terms, lines, is_first);
         assert_eq!(price(&made, &[line("made", 999)], true).as_deref(), Some("price_made"));
         // A later period may be told first: it costs as much.
-        assert_eq!(price(&made, &[line("setup", 500), line("made", 999)], false).as_deref(), Some("price_made"));
+        assert_eq!(
+            price(&made, &[line("setup", 500), line("made", 999)], false).as_deref(),
+            Some("price_made")
+        );
         assert_eq!(price(&made, &[line("team", 2_999)], false), None);
         // By now another price stands for the plan: the one that was paid is the subscription's.
         let moved = terms("pro", 999, 10_000);
