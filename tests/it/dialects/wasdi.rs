@@ -451,7 +451,7 @@ async fn other_money_does_not_pay_for_a_package() {
     let edited = url(&world, &alice, &small).await.replace(&small, &large);
     let sessions = [
         visit(&world, &edited).await,
-        open(form("payment", "eur", 1, "")).await,
+        open(form("payment", "eur", 100, "")).await,
         open(form("payment", "eur", 10_001, "")).await,
         open(form("payment", "usd", 10_000, "")).await,
         open(form("subscription", "eur", 10_000, monthly)).await,

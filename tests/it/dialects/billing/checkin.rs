@@ -40,7 +40,7 @@ async fn one_check_in_a_day_however_many_try() {
     for answer in answers.iter().filter(|answer| answer.status() != 200) {
         assert_eq!(complaint(answer), (409, "ALREADY_CHECKED_IN".to_owned()));
     }
-    world.clock().advance(std::time::Duration::from_hours(24));
+    world.clock().advance(Duration::from_hours(24));
     let next = data(world.api().post("/checkin").bearer(&alice.api_key).expect(200).await);
     assert_eq!((&next["credits"], &next["streak"]), (&json!(15), &json!(2)));
     assert_eq!(world.balance(&alice.wallet_id).await, 25);

@@ -148,7 +148,7 @@ async fn plans_and_packs_over_both_channels() {
     let packs = admin(&world, world.api().get("/admin/catalog/packs")).expect(200).await;
     let packs = packs["packs"].as_array().unwrap();
     let mut micro = packs.iter().find(|pack| pack["packId"] == "micro").unwrap().clone();
-    (micro["creemProductId"], micro["price"], micro["credits"]) =
+    (micro["creemProductId"], micro["priceMinor"], micro["credits"]) =
         (json!("prod_pack"), json!(1_000), json!(60));
     admin(&world, world.api().put("/admin/catalog/packs/micro")).json(micro).expect(200).await;
     let mut credits = 0;
