@@ -153,6 +153,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::collections::{BTreeMap, BTreeSet};
 
+    use utoipa::openapi::path::ParameterIn;
+
     use super::*;
 
     fn endpoints() -> Vec<Endpoint> {
@@ -186,8 +188,12 @@ mod tests {
                 .collect();
             let parameters = endpoint.description.operation.parameters.iter().flatten();
             let described: Vec<&str> = parameters
-                .filter(|parameter| parameter.parameter_in == utoipa::openapi::path::ParameterIn::Path)
-                .map(|parameter| parameter.name.as_str())
+                .filter_map(|parameter| match parameter {
+                    RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path => {
+                        Some(parameter.name.as_str())
+                    }
+                    RefOr::T(_) | RefOr::Ref(_) => None,
+                })
                 .collect();
             assert_eq!(in_path, described, "{}", endpoint.path);
         }
