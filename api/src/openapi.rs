@@ -19,7 +19,9 @@ const ABOUT: &str = "Prepaid credits: paid once, credited once. Purser's own API
                      APIs of existing credit systems over the same ledger.";
 
 /// What any endpoint can answer.
-const ALWAYS: [StatusCode; 5] = [
+const ALWAYS: [StatusCode; 6] = [
+    // A path or query that cannot be read.
+    StatusCode::BAD_REQUEST,
     StatusCode::REQUEST_TIMEOUT,
     StatusCode::PAYLOAD_TOO_LARGE,
     StatusCode::TOO_MANY_REQUESTS,
@@ -104,12 +106,9 @@ fn operation(surface: &Surface, endpoint: &Endpoint, error: &RefOr<Schema>) -> O
 fn refusals(method: &Method, description: &Description) -> Vec<StatusCode> {
     let mut refusals = description.refusals.clone();
     refusals.extend(ALWAYS);
-    if description.operation.request_body.is_some() {
-        refusals.push(StatusCode::BAD_REQUEST);
-        // Providers' events are taken for what they are, whatever they are called.
-        if description.access != Access::Provider {
-            refusals.push(StatusCode::UNSUPPORTED_MEDIA_TYPE);
-        }
+    // Providers' events are taken for what they are, whatever they are called.
+    if description.operation.request_body.is_some() && description.access != Access::Provider {
+        refusals.push(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
     // A cookie that comes from a foreign page.
     if matches!(description.access, Access::User | Access::Admin) && !method.is_safe() {
