@@ -8,6 +8,7 @@ mod dialects;
 mod events;
 mod every_job;
 mod ledger;
+mod live;
 mod messaging;
 mod native;
 mod openapi;

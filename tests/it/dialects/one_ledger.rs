@@ -90,8 +90,8 @@ impl Caller<'_> {
         vec![
             ("timeproof", count(&self.get("/api/payments/history").await["payments"])),
             ("wasdi", count(&self.get("/credits/listbyuser").await)),
-            ("billing's orders", count(&orders["data"]["items"])),
-            ("billing's history", count(&entries["data"]["items"])),
+            ("billing's orders", count(&orders["data"])),
+            ("billing's history", count(&entries["data"])),
         ]
     }
 }
