@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::too_many_lines)]
 
 mod checkout;
+mod conformance;
 mod dev;
 mod dialects;
 mod events;
 mod every_job;
 mod ledger;
+mod live;
 mod messaging;
 mod native;
 mod openapi;
