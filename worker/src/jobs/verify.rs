@@ -1,6 +1,7 @@
 //! Asks the provider what an event does not prove, or what no event has told. The answer goes back to *apply*, on
 //! the same way as every other fact.
 
+use common::crash::{self, Step};
 use common::domain::payments::{Fact, Mode, Payment, Provider, operations, store};
 use common::domain::subscriptions::SubscriptionFact;
 use common::jobs::{AnyJob, ApplyFact, ApplySubscription, VerifyObject, VerifyPayment};
@@ -120,6 +121,7 @@ impl Jobs {
     async fn hand_on(&self, told: Vec<AnyJob>) -> Done {
         for job in &told {
             self.publisher.publish(job).await?;
+            crash::point(Step::Published, "fact");
         }
         Ok(DONE)
     }
