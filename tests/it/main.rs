@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::too_many_lines)]
 
 mod checkout;
+mod crash_points;
 mod dev;
 mod dialects;
 mod events;
