@@ -19,6 +19,17 @@ pub struct Report<'a> {
     pub findings: &'a Findings,
 }
 
+const ABOUT: &str = "\
+One API, two workers, two schedulers, PostgreSQL, RabbitMQ and an emulator of Stripe and Creem, each a process, under \
+load over every API, while a schedule made from a seed kills, freezes, cuts off and misleads them. A client sends a \
+request with the same key until it is answered. Then everything is healed and comes to rest, and the books are \
+compared with what the provider charged and what each client was told: a violation is whatever differs by a credit, \
+and any dead letter, event in quarantine, job left over or process that ended by itself. Events that the provider \
+lost on purpose are sent again by hand at the end, if no poll has found out about their payment before.
+
+The same seed and length is the same schedule. What meets what within it depends on the machine, so the books \
+of two runs differ.";
+
 /// The most of a list that is shown.
 const SHOWN: usize = 60;
 
@@ -32,9 +43,10 @@ impl Report<'_> {
 
     fn write(&self, text: &mut String) -> std::fmt::Result {
         let (seed, minutes) = (self.seed, self.minutes);
-        writeln!(text, "Seed {seed}, {minutes} minutes planned, {} s in all.", self.took.as_secs())?;
-        writeln!(text, "Schedule `{}`, books `{}`.\n", self.schedule_hash, self.findings.hash)?;
-        writeln!(text, "Again: `cargo run --release --bin faults -- --minutes {minutes} --seed {seed}`\n")?;
+        writeln!(text, "# What the fault suite found\n\n{ABOUT}\n")?;
+        writeln!(text, "`cargo run --release --bin faults -- --minutes {minutes} --seed {seed}`\n")?;
+        let (schedule, books) = (&self.schedule_hash, &self.findings.hash);
+        writeln!(text, "Took {} s. Schedule `{schedule}`, books `{books}`.\n", self.took.as_secs())?;
         writeln!(text, "| fault | times |\n|---|---|")?;
         for (fault, times) in &self.injected {
             writeln!(text, "| {fault} | {times} |")?;

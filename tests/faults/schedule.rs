@@ -219,3 +219,30 @@ fn recovery(fault: Fault) -> Duration {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_is_one_schedule_and_leaves_nothing_out() {
+        let length = Duration::from_secs(300);
+        let schedule = Schedule::of(7, length);
+        assert_eq!(schedule, Schedule::of(7, length));
+        assert_eq!(schedule.hash(), Schedule::of(7, length).hash());
+        assert_ne!(schedule.hash(), Schedule::of(8, length).hash());
+        let all: Vec<Fault> = [&schedule.machines, &schedule.network, &schedule.provider]
+            .into_iter()
+            .flatten()
+            .map(|step| step.fault)
+            .collect();
+        for machine in Machine::ALL {
+            assert_eq!(all.contains(&Fault::Kill(machine)), machine != Machine::Emulator);
+            assert!(all.contains(&Fault::Freeze(machine)));
+        }
+        for link in Link::ALL {
+            assert!(all.contains(&Fault::Cut(link)) && all.contains(&Fault::Silence(link)));
+        }
+        assert!(Trouble::ALL.iter().all(|trouble| all.contains(&Fault::Provider(*trouble))));
+    }
+}
