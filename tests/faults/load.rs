@@ -20,7 +20,7 @@ use crate::system::System;
 
 /// Several actors work on the same wallets at the same time.
 const USERS: usize = 6;
-/// Longer than a client that died keeps a key from being used again, twice.
+/// A key whose request died with the API is free again after a minute; this is longer than two of those.
 const PATIENCE: Duration = Duration::from_secs(150);
 const AGAIN_AFTER: Duration = Duration::from_millis(300);
 
@@ -156,10 +156,10 @@ impl Load {
     }
 }
 
-/// Whether there is nothing to gain from asking again. 202 is no answer yet to a request for a payment page.
+/// Whether there is nothing to gain from asking again. To a request for a payment page 202 is no answer yet.
 fn is_final(answer: &Answer) -> bool {
     let being_worked_on = answer.status() == 409 && answer.text().contains("being worked on");
-    answer.status() < 500 && answer.status() != 202 && !being_worked_on
+    answer.status() < 500 && ![202, 429].contains(&answer.status()) && !being_worked_on
 }
 
 /// A key that nobody uses again.

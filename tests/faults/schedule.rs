@@ -86,7 +86,7 @@ impl Trouble {
             Self::Delay => json!({"seed": seed, "delay": 0.5, "delay_ms": 1_500}),
             Self::Drop => json!({"seed": seed, "drop": 0.3}),
             Self::TooManyRequests => json!({"seed": seed, "rate_429": 0.5}),
-            Self::ServerErrors => json!({"seed": seed, "rate_500": 0.5}),
+            Self::ServerErrors => json!({"seed": seed, "rate_500": 0.9}),
             Self::TimeoutAfterSuccess => {
                 json!({"seed": seed, "timeout_after_success": 0.3, "timeout_ms": 3_000})
             }
@@ -182,6 +182,9 @@ impl Schedule {
 
 type Milliseconds = std::ops::Range<u64>;
 
+/// How often a fault lasts longer than a job waits within one delivery, and how long then.
+const LONG: (f64, Milliseconds) = (0.12, 9_000..14_000);
+
 fn steps(
     random: &mut StdRng,
     mut deck: Vec<Fault>,
@@ -197,6 +200,7 @@ fn steps(
             if planned >= length {
                 return steps;
             }
+            let lasts = if random.random_bool(LONG.0) { &LONG.1 } else { &lasts };
             let step = Step {
                 fault: *fault,
                 lasts: Duration::from_millis(random.random_range(lasts.clone())),
