@@ -143,17 +143,17 @@ impl Books<'_> {
                 findings.violations.push(format!("an order never got its page: {}", order.id));
             }
         }
-        for (id, pages) in &self.provider.charges {
-            findings.add("charges", pages.len() as u64);
-            if pages.len() > 1 {
+        for (id, charges) in &self.provider.charges {
+            findings.add("charges", charges.len() as u64);
+            if charges.len() > 1 {
                 findings.add("charged twice", 1);
-                findings.violations.push(format!("charged {} times for one order: {id}", pages.len()));
+                findings.violations.push(format!("charged {} times for one order: {id}", charges.len()));
             }
             let Some(order) = orders.get(id.as_str()) else {
                 findings.violations.push(format!("a charge for no order: {id}"));
                 continue;
             };
-            if pages.iter().any(|(_, amount)| *amount != order.amount_minor) {
+            if charges.iter().any(|(_, amount)| *amount != order.amount_minor) {
                 findings.violations.push(format!("charged another amount than was ordered: {id}"));
             }
             let entries = credited.get(id.as_str()).map(Vec::as_slice).unwrap_or_default();

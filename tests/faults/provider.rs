@@ -19,7 +19,7 @@ pub struct Event {
     pub is_lost: bool,
 }
 
-/// What was charged for one order: the pages that were paid, and how much in the smallest unit.
+/// What was charged for each order: the provider's payments, and how much in the smallest unit.
 pub type Charges = BTreeMap<String, BTreeSet<(String, i64)>>;
 
 /// Everything that happened there.
@@ -39,8 +39,8 @@ impl Provider {
         let mut provider = Self { events: Vec::new(), charges: Charges::new() };
         for event in listed {
             provider.events.push(read(event)?);
-            if let Some((order, page, amount)) = charge(event) {
-                provider.charges.entry(order).or_default().insert((page, amount));
+            if let Some((order, payment, amount)) = charge(event) {
+                provider.charges.entry(order).or_default().insert((payment, amount));
             }
         }
         Ok(provider)
@@ -62,22 +62,30 @@ fn read(event: &Value) -> Result<Event> {
     })
 }
 
-/// The order, the page and the amount, if the event says that a page was paid.
+/// The order, the payment and the amount, if the event says that an order was paid. A payment on a page is told twice,
+/// of the page and of the payment.
 fn charge(event: &Value) -> Option<(String, String, i64)> {
-    let (object, order, amount) = match event["type"].as_str()? {
+    let (payment, order, amount) = match event["type"].as_str()? {
         "checkout.session.completed" => {
             let session = &event["data"]["object"];
             if session["payment_status"] != "paid" {
                 return None;
             }
-            (session, session["client_reference_id"].as_str()?, session["amount_total"].as_i64()?)
+            // A plan's page has an invoice instead.
+            let payment = session["payment_intent"].as_str().or(session["id"].as_str())?;
+            (payment, session["client_reference_id"].as_str()?, session["amount_total"].as_i64()?)
+        }
+        "payment_intent.succeeded" => {
+            let intent = &event["data"]["object"];
+            let order = intent["metadata"]["payment_id"].as_str()?;
+            (intent["id"].as_str()?, order, intent["amount_received"].as_i64()?)
         }
         "checkout.completed" => {
             let checkout = &event["object"];
             let order = checkout["request_id"].as_str()?.split(':').next()?;
-            (checkout, order, checkout["order"]["amount_paid"].as_i64()?)
+            (checkout["id"].as_str()?, order, checkout["order"]["amount_paid"].as_i64()?)
         }
         _ => return None,
     };
-    Some((order.to_owned(), object["id"].as_str()?.to_owned(), amount))
+    Some((order.to_owned(), payment.to_owned(), amount))
 }

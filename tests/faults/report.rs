@@ -30,8 +30,8 @@ lost on purpose are sent again by hand at the end, if no poll has found out abou
 The same seed and length is the same schedule. What meets what within it depends on the machine, so the books \
 of two runs differ.";
 
-/// The most of a list that is shown.
-const SHOWN: usize = 60;
+/// How many violations of one kind are shown.
+const SHOWN: usize = 10;
 
 impl Report<'_> {
     /// As Markdown.
@@ -66,9 +66,13 @@ impl Report<'_> {
         }
         writeln!(text, "| events lost on their way and sent again by hand | {} |", self.resent)?;
         writeln!(text, "| **violations** | **{}** |", self.findings.violations.len())?;
-        if !self.findings.violations.is_empty() {
-            writeln!(text)?;
-            for violation in self.findings.violations.iter().take(SHOWN) {
+        let mut kinds: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for violation in &self.findings.violations {
+            kinds.entry(violation.split(':').next().unwrap_or_default()).or_default().push(violation);
+        }
+        for (kind, violations) in kinds {
+            writeln!(text, "\n{kind} ({} times):\n", violations.len())?;
+            for violation in violations.iter().take(SHOWN) {
                 writeln!(text, "- {violation}")?;
             }
         }
