@@ -197,10 +197,12 @@ async fn the_api_may_die_at_every_step_of_a_request() {
     }
     assert_eq!(world.count("payments where provider = 'stripe'").await, 5);
 
-    // These have no keys: what was committed was given, and sent again it is given again.
-    let package = json!({"packageId": "65a000000000000000000010"});
+    // Without a key: what was committed is given, and sent again it is given again.
+    let purchase = || {
+        let request = world.api().post("/api/v1/credit-packages/purchase").bearer(&alice.api_key);
+        request.json(json!({"packageId": "65a000000000000000000010"}))
+    };
     for (step, work) in [(Step::Written, "gift"), (Step::Committed, "gift"), (Step::Done, "command")] {
-        let purchase = || post("/api/v1/credit-packages/purchase", step.as_str(), package.clone());
         api_dies(&world, step, work, purchase, 201).await;
     }
     world.api_process().start().unwrap();
