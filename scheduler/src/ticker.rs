@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use common::clock::Clock;
+use common::crash::{self, Step};
 use common::domain::payments::events;
 use common::domain::{idempotency, identity};
 use common::messaging::{Publisher, outbox};
@@ -63,7 +64,9 @@ impl Ticker {
         match action {
             Action::Publish(job) => {
                 self.publisher.wait_until_connected().await;
-                self.publisher.publish(&job()).await.map_err(|error| error.to_string())
+                self.publisher.publish(&job()).await.map_err(|error| error.to_string())?;
+                crash::point(Step::Published, "schedule");
+                Ok(())
             }
             Action::SweepOutbox => self.sweep().await.map_err(|error| error.to_string()),
             Action::Forget => self.forget().await.map_err(|error| error.to_string()),

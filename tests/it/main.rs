@@ -3,6 +3,7 @@
 
 mod checkout;
 mod conformance;
+mod crash_points;
 mod dev;
 mod dialects;
 mod events;

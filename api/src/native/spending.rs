@@ -2,6 +2,7 @@
 //! its debits is tried alone, so that none is refused for another's sake.
 
 use common::clock::Clock;
+use common::crash::{self, Step};
 use common::domain::ledger::operations::post;
 use common::domain::ledger::{Movement, Posted};
 use common::group::{Group, GroupLimits};
@@ -45,7 +46,9 @@ pub(crate) fn start(pool: PgPool, clock: Clock) -> Spending {
 async fn together(pool: &PgPool, clock: &Clock, movements: &[Movement]) -> Result<Vec<Posted>, sqlx::Error> {
     let mut transaction = pool.begin().await?;
     let posted = post(&mut transaction, clock.now(), movements).await?;
+    crash::point(Step::Written, "debit");
     transaction.commit().await?;
+    crash::point(Step::Committed, "debit");
     Ok(posted)
 }
 

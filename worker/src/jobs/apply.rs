@@ -1,6 +1,7 @@
 //! Applies webhooks and the provider's answers: one transaction for a whole batch, in which a payment is marked as
 //! paid, its credits are granted, and those who want to know are noted down in the outbox.
 
+use common::crash::{self, Step};
 use common::database::is_transient;
 use common::domain::payments::operations::{self as payments, Content, Effect, Incoming};
 use common::domain::payments::{Provider, State};
@@ -137,7 +138,9 @@ impl Jobs {
                 written.push(outbox::insert(&mut transaction, now, &job.into()).await?);
             }
         }
+        crash::point(Step::Written, "batch");
         transaction.commit().await?;
+        crash::point(Step::Committed, "batch");
         Ok((effects, written))
     }
 }

@@ -2,6 +2,7 @@
 //! the same way as every other fact.
 
 use common::creem::client::CreemClient;
+use common::crash::{self, Step};
 use common::domain::payments::{Fact, Mode, Payment, Provider, operations, store};
 use common::domain::subscriptions::SubscriptionFact;
 use common::jobs::{AnyJob, ApplyFact, ApplySubscription, VerifyObject, VerifyPayment};
@@ -133,6 +134,7 @@ impl Jobs {
     async fn hand_on(&self, told: Vec<AnyJob>) -> Done {
         for job in &told {
             self.publisher.publish(job).await?;
+            crash::point(Step::Published, "fact");
         }
         Ok(DONE)
     }
