@@ -59,6 +59,8 @@ uuid_ids! {
     GrantId;
     /// A reservation of credits.
     HoldId;
+    /// Something that happened, as the host application is told of it: its `webhook-id`.
+    MessageId;
     /// A job waiting to be published.
     OutboxId;
     /// A purchase, from the order to its last refund.
@@ -69,6 +71,10 @@ uuid_ids! {
     SubscriptionId;
     /// A wallet.
     WalletId;
+    /// A message on its way to one webhook endpoint.
+    WebhookDeliveryId;
+    /// An address of the host application that is told what happens.
+    WebhookEndpointId;
 }
 
 impl PaymentId {

@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::domain::ledger::adjustments::Adjustment;
 use crate::domain::payments::{Fact, Provider};
 use crate::domain::subscriptions::SubscriptionFact;
-use crate::ids::{PaymentId, UserId, WalletId};
+use crate::ids::{MessageId, PaymentId, UserId, WalletId, WebhookDeliveryId};
 use crate::money::Credits;
 
 /// A group of workers with a queue of its own, scaled on its own.
@@ -23,7 +23,7 @@ pub enum Role {
     Apply,
     /// Opens checkouts at the provider.
     Checkout,
-    /// Tells users.
+    /// Tells users and the host application.
     Notify,
     /// Asks the provider what an event does not prove.
     Verify,
@@ -131,8 +131,12 @@ jobs! {
     ConfirmSession => "session.confirm" on Verify, 1 attempts;
     /// Looks for orders whose time is up and has each of them verified.
     ExpirePayments => "payments.expire" on Verify, 3 attempts;
-    /// Tells users what happened to their wallets.
+    /// Tells users what happened to their wallets, and has the host application told.
     Notify => "notify.send" on Notify, 8 attempts;
+    /// Tells one webhook endpoint of the host application.
+    DeliverWebhook => "webhook.deliver" on Notify, 8 attempts;
+    /// Looks for deliveries that are to be tried again.
+    RetryWebhooks => "webhooks.retry" on Notify, 3 attempts;
 }
 
 #[derive(Deserialize)]
@@ -298,7 +302,41 @@ pub struct Notice {
     pub wallet_id: WalletId,
     /// What they are told: an object whose `type` says what happened.
     pub body: serde_json::Value,
+    /// Which it is and when it happened. None in messages of versions that did not say.
+    #[serde(flatten)]
+    pub stamp: Option<Stamp>,
 }
+
+/// What tells a notice from another of the same words, however often its job is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Which.
+    pub message_id: MessageId,
+    /// When it happened.
+    #[serde(with = "time::serde::rfc3339")]
+    pub happened_at: Timestamp,
+}
+
+impl Notice {
+    /// Something that has happened now.
+    pub fn new(now: Timestamp, wallet_id: WalletId, body: serde_json::Value) -> Self {
+        let stamp = Stamp { message_id: MessageId::new(), happened_at: now };
+        Self { wallet_id, body, stamp: Some(stamp) }
+    }
+}
+
+/// See [`AnyJob::DeliverWebhook`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeliverWebhook {
+    /// What is delivered to whom.
+    pub delivery_id: WebhookDeliveryId,
+    /// How many attempts there were before: a message that comes again after its attempt was recorded does nothing.
+    pub attempts: i32,
+}
+
+/// See [`AnyJob::RetryWebhooks`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RetryWebhooks {}
 
 /// What [`CreateCheckout`] answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

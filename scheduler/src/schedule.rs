@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::jobs::{AnyJob, ExpireGrants, ExpireHolds, ExpirePayments};
+use common::jobs::{AnyJob, ExpireGrants, ExpireHolds, ExpirePayments, RetryWebhooks};
 
 /// Something that happens by the clock.
 #[derive(Clone, Copy)]
@@ -22,7 +22,8 @@ pub enum Action {
     Publish(fn() -> AnyJob),
     /// Publishes what transactions have written into the outbox and nobody has published since.
     SweepOutbox,
-    /// Forgets the answers to idempotent requests that are older than a day, and sessions that have ended.
+    /// Forgets the answers to idempotent requests that are older than a day, sessions that have ended, and webhooks
+    /// that were delivered, or given up, a month ago.
     Forget,
     /// Counts what operators watch.
     Measure,
@@ -46,6 +47,11 @@ pub const SCHEDULE: &[Entry] = &[
         name: "payments.expire",
         every: Duration::from_secs(30),
         action: Action::Publish(|| ExpirePayments {}.into()),
+    },
+    Entry {
+        name: "webhooks.retry",
+        every: Duration::from_secs(5),
+        action: Action::Publish(|| RetryWebhooks {}.into()),
     },
     Entry { name: "forget", every: Duration::from_secs(600), action: Action::Forget },
 ];

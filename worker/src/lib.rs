@@ -70,6 +70,7 @@ fn limits(role: Role) -> Limits {
         // These wait for the provider most of the time.
         Role::Checkout => alone(16),
         Role::Verify => alone(8),
-        Role::Notify => alone(4),
+        // These wait for endpoints of others, of which none may hold up the rest.
+        Role::Notify => alone(64),
     }
 }

@@ -13,3 +13,4 @@ pub mod packages;
 pub mod payments;
 pub mod plans;
 pub mod subscriptions;
+pub mod webhooks;

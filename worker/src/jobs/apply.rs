@@ -1,6 +1,7 @@
 //! Applies webhooks and the provider's answers: one transaction for a whole batch, in which a payment is marked as
 //! paid, its credits are granted, and those who want to know are noted down in the outbox.
 
+use common::clock::Timestamp;
 use common::database::is_transient;
 use common::domain::payments::operations::{self as payments, Content, Effect, Incoming};
 use common::domain::payments::{Provider, State};
@@ -126,7 +127,7 @@ impl Jobs {
             _ => payments::apply(&mut transaction, now, incoming).await?,
         };
         let mut written = Vec::new();
-        let notices: Vec<Notice> = effects.iter().filter_map(notice).collect();
+        let notices: Vec<Notice> = effects.iter().filter_map(|effect| notice(now, effect)).collect();
         if !notices.is_empty() {
             let job = Notify { notices };
             written.push(outbox::insert(&mut transaction, now, &job.into()).await?);
@@ -157,7 +158,7 @@ fn read(event: &ProviderEvent, trust: bool) -> Result<Incoming, String> {
 }
 
 /// What those who see the wallet are told.
-fn notice(effect: &Effect) -> Option<Notice> {
+fn notice(now: Timestamp, effect: &Effect) -> Option<Notice> {
     let (payment, body) = match effect {
         Effect::Credited { payment, balance } => {
             let body = json!({"type": "credits.added", "credits": payment.credits.to_json(),
@@ -168,18 +169,18 @@ fn notice(effect: &Effect) -> Option<Notice> {
             let kind = if payment.state == State::Expired { "payment.expired" } else { "payment.failed" };
             (payment, json!({"type": kind, "paymentId": payment.number}))
         }
-        Effect::Subscription(subscription) => return Some(about(subscription)),
+        Effect::Subscription(subscription) => return Some(about(now, subscription)),
         Effect::Quarantined { .. } | Effect::Verify { .. } => return None,
     };
-    Some(Notice { wallet_id: payment.wallet_id, body })
+    Some(Notice::new(now, payment.wallet_id, body))
 }
 
 /// What they are told of a subscription.
-fn about(subscription: &Subscription) -> Notice {
+fn about(now: Timestamp, subscription: &Subscription) -> Notice {
     let body = json!({"type": "subscription.updated", "subscriptionId": subscription.id,
                       "planId": subscription.terms.plan_id, "status": subscription.state.as_str(),
                       "cancelAtPeriodEnd": subscription.cancel_at_period_end});
-    Notice { wallet_id: subscription.wallet_id, body }
+    Notice::new(now, subscription.wallet_id, body)
 }
 
 /// Tells operators: counts, and an alert for what a person has to look at.

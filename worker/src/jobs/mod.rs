@@ -4,6 +4,7 @@ mod adjust;
 mod apply;
 mod confirm_session;
 mod create_checkout;
+mod deliver_webhook;
 mod expire;
 mod notify;
 mod open_portal;
@@ -31,6 +32,7 @@ use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Verify};
+use deliver_webhook::Webhooks;
 
 /// How long a job waits, within one delivery, for a server that is away; then it comes back through a delay.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -48,6 +50,7 @@ pub struct Jobs {
     creem: Option<CreemClient>,
     /// Keeps this process under the provider's limit.
     stripe_pace: DefaultDirectRateLimiter,
+    webhooks: Webhooks,
     verify: Verify,
     return_urls: ReturnUrls,
     /// Set when a job met an outage: the database is asked before the next.
@@ -75,6 +78,7 @@ impl Jobs {
                 .map(|key| CreemClient::new(key, config.creem_api_base.as_deref()))
                 .transpose()?,
             stripe_pace: RateLimiter::direct(Quota::per_second(pace)),
+            webhooks: Webhooks::new(config.webhook_reach),
             verify: config.verify,
             return_urls: config.return_urls.clone(),
             database_doubted: AtomicBool::new(false),
@@ -148,6 +152,8 @@ impl Jobs {
             AnyJob::ConfirmSession(job) => self.confirm_session(job).await,
             AnyJob::ExpirePayments(_) => self.expire_payments().await,
             AnyJob::Notify(job) => self.notify(job).await,
+            AnyJob::DeliverWebhook(job) => self.deliver_webhook(job).await,
+            AnyJob::RetryWebhooks(_) => self.retry_webhooks().await,
         };
         done.unwrap_or_else(JobError::into_outcome)
     }
