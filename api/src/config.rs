@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use common::clock::Clock;
 use common::config::{self, ConfigError, Connections, Mode, Secret};
+use common::standard_webhooks::address::Reach;
 
 use ipnet::IpNet;
 
@@ -43,6 +44,8 @@ pub struct Config {
     pub rate_limits: RateLimitConfig,
     /// `DIALECTS`: the APIs of other systems that are served; all unless set.
     pub dialects: Dialects,
+    /// `WEBHOOK_ALLOW_PRIVATE`: as the worker has it; `false` unless set.
+    pub webhook_reach: Reach,
     /// Tells the time.
     pub clock: Clock,
 }
@@ -89,6 +92,7 @@ impl Config {
             max_connections: config::parsed("MAX_CONNECTIONS", 10_000)?,
             rate_limits: rate_limits()?,
             dialects: config::parsed("DIALECTS", Dialects::all())?,
+            webhook_reach: config::parsed("WEBHOOK_ALLOW_PRIVATE", Reach::Public)?,
             clock: Clock::system(),
         })
     }

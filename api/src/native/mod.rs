@@ -13,6 +13,7 @@ mod live;
 mod organizations;
 mod pages;
 pub(crate) mod spending;
+mod webhook_endpoints;
 
 use warp::http::StatusCode;
 
@@ -45,6 +46,7 @@ fn endpoints() -> Vec<Endpoint> {
         admin::endpoints(),
         catalog::endpoints(),
         organizations::endpoints(),
+        webhook_endpoints::endpoints(),
         health::endpoints(),
         documentation::endpoints(),
         pages::endpoints(),
