@@ -7,9 +7,9 @@ use common::domain::payments::Provider;
 use common::domain::subscriptions::{News, SubscriptionFact};
 use common::ids::{AdjustmentId, WebhookDeliveryId};
 use common::jobs::{
-    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplySubscription, ConfirmSession, CreateCheckout, DeliverWebhook,
-    ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents, RetryWebhooks,
-    VerifyObject, VerifyPayment,
+    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplySubscription, ConfirmSession, CreateCheckout,
+    DeliverWebhook, ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent,
+    ReceiveEvents, RetryWebhooks, VerifyObject, VerifyPayment,
 };
 use common::money::Credits;
 use common::stripe::objects::Session;

@@ -18,5 +18,6 @@ mod rate_limits;
 mod scheduler;
 mod settings;
 mod tidy;
+mod webhook_endpoints;
 mod webhooks;
 mod worlds;

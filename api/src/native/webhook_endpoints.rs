@@ -272,11 +272,7 @@ impl From<Told> for Delivery {
 fn settings(api: &Shared, written: Written) -> Result<EndpointSettings, ApiError> {
     let url = api.config.webhook_reach.check(&written.url);
     let url = url.map_err(|complaint| ApiError::bad_request("invalid_request", complaint))?;
-    Ok(EndpointSettings {
-        url: url.into(),
-        event_types: written.event_types,
-        is_enabled: written.enabled,
-    })
+    Ok(EndpointSettings { url: url.into(), event_types: written.event_types, is_enabled: written.enabled })
 }
 
 async fn create(api: Shared, call: Call) -> Result<Response, ApiError> {
@@ -352,8 +348,7 @@ async fn test(api: Shared, call: Call) -> Result<Response, ApiError> {
 async fn replay(api: Shared, call: Call) -> Result<Response, ApiError> {
     let admin = admin(&api, &call).await?;
     let unknown = || ApiError::not_found("There is no such delivery.");
-    let delivery_id: WebhookDeliveryId =
-        call.path_parameter("deliveryId").parse().map_err(|_| unknown())?;
+    let delivery_id: WebhookDeliveryId = call.path_parameter("deliveryId").parse().map_err(|_| unknown())?;
     let work = {
         let (api, actor) = (Shared::clone(&api), admin.scope.clone());
         async move {

@@ -224,7 +224,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_redirect_is_an_answer_and_so_is_the_start_of_an_endless_one() {
-        let (port, connections) = server("HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\n\r\n").await;
+        let (port, connections) =
+            server("HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\n\r\n").await;
         let client = WebhookClient::new(Reach::Anywhere);
         assert_eq!(send(&client, &format!("http://127.0.0.1:{port}/")).await, Sent::Answered(302));
         assert_eq!(connections.load(Ordering::SeqCst), 1);

@@ -47,9 +47,8 @@ pub enum Owner {
 /// # Errors
 /// [`WebhookError::Invalid`].
 pub fn check_event_types(event_types: &[String]) -> Result<(), WebhookError> {
-    let is_word = |word: &str| {
-        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
-    };
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     if event_types.len() > EVENT_TYPES_MAX {
         return Err(WebhookError::Invalid("eventTypes must name at most 50 types"));
     }
