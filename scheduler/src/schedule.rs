@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::jobs::{AnyJob, ExpireGrants, ExpireHolds, ExpirePayments};
+use common::jobs::{AnyJob, BeginMonth, ExpireGrants, ExpireHolds, ExpirePayments, SweepRecharges};
 
 /// Something that happens by the clock.
 #[derive(Clone, Copy)]
@@ -46,6 +46,18 @@ pub const SCHEDULE: &[Entry] = &[
         name: "payments.expire",
         every: Duration::from_secs(30),
         action: Action::Publish(|| ExpirePayments {}.into()),
+    },
+    // Only for what no debit has asked about: lost jobs, cool-downs that are over, raised thresholds.
+    Entry {
+        name: "recharge.sweep",
+        every: Duration::from_secs(30),
+        action: Action::Publish(|| SweepRecharges {}.into()),
+    },
+    // Often, so that the first one of a month comes soon after midnight: it finds nothing for the rest of it.
+    Entry {
+        name: "recharge.month",
+        every: Duration::from_secs(30),
+        action: Action::Publish(|| BeginMonth {}.into()),
     },
     Entry { name: "forget", every: Duration::from_secs(600), action: Action::Forget },
 ];
