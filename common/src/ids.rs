@@ -65,6 +65,8 @@ uuid_ids! {
     OutboxId;
     /// A purchase, from the order to its last refund.
     PaymentId;
+    /// One recharge of a wallet.
+    RechargeRunId;
     /// A login session's id (not its token).
     SessionId;
     /// A subscription to a plan.

@@ -57,7 +57,7 @@ impl std::str::FromStr for Verify {
 #[derive(Parser)]
 #[command(about = "Purser's worker: settings come from the environment, see .env.example")]
 struct Arguments {
-    /// Which queues to consume: apply, checkout, notify, verify
+    /// Which queues to consume: apply, checkout, notify, recharge, verify
     #[arg(long, env = "WORKER_ROLES", value_delimiter = ',')]
     roles: Vec<Role>,
     /// Bring the schema up to date first

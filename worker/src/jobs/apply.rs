@@ -4,7 +4,7 @@
 use common::clock::Timestamp;
 use common::database::is_transient;
 use common::domain::payments::operations::{self as payments, Content, Effect, Incoming};
-use common::domain::payments::{Provider, State};
+use common::domain::payments::{Kind, Provider, State};
 use common::domain::subscriptions::{Subscription, operations as subscriptions};
 use common::ids::OutboxId;
 use common::jobs::{AnyJob, Notice, Notify, ProviderEvent, ReceiveEvents, VerifyObject};
@@ -133,9 +133,16 @@ impl Jobs {
             written.push(outbox::insert(&mut transaction, now, &job.into()).await?);
         }
         for effect in &effects {
-            if let Effect::Verify { provider, object_id } = effect {
-                let job = VerifyObject { provider: *provider, object_id: object_id.clone() };
-                written.push(outbox::insert(&mut transaction, now, &job.into()).await?);
+            match effect {
+                Effect::Job(id) => written.push(*id),
+                Effect::Verify { provider, object_id } => {
+                    let job = VerifyObject { provider: *provider, object_id: object_id.clone() };
+                    written.push(outbox::insert(&mut transaction, now, &job.into()).await?);
+                }
+                Effect::Credited { .. }
+                | Effect::Ended(_)
+                | Effect::Subscription(_)
+                | Effect::Quarantined { .. } => {}
             }
         }
         transaction.commit().await?;
@@ -165,12 +172,14 @@ fn notice(now: Timestamp, effect: &Effect) -> Option<Notice> {
                               "balance": balance.to_json(), "paymentId": payment.number});
             (payment, body)
         }
+        // Of those its own notices tell.
+        Effect::Ended(payment) if payment.kind == Kind::AutoRecharge => return None,
         Effect::Ended(payment) => {
             let kind = if payment.state == State::Expired { "payment.expired" } else { "payment.failed" };
             (payment, json!({"type": kind, "paymentId": payment.number}))
         }
         Effect::Subscription(subscription) => return Some(about(now, subscription)),
-        Effect::Quarantined { .. } | Effect::Verify { .. } => return None,
+        Effect::Quarantined { .. } | Effect::Job(_) | Effect::Verify { .. } => return None,
     };
     Some(Notice::new(now, payment.wallet_id, body))
 }
@@ -207,6 +216,7 @@ fn report(effects: &[Effect]) {
                 metrics::counter!("purser_subscriptions_changed_total", "state" => state).increment(1);
                 tracing::debug!(subscription = %subscription.id, state, "a subscription changed");
             }
+            Effect::Job(_) => {}
             Effect::Verify { object_id, .. } => tracing::debug!(object_id, "the provider will be asked"),
         }
     }

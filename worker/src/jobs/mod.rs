@@ -2,12 +2,15 @@
 
 mod adjust;
 mod apply;
+mod charge_recharge;
+mod check_recharge;
 mod confirm_session;
 mod create_checkout;
 mod deliver_webhook;
 mod expire;
 mod notify;
 mod open_portal;
+mod save_card;
 mod verify;
 
 use std::num::NonZeroU32;
@@ -151,6 +154,11 @@ impl Jobs {
             AnyJob::VerifyObject(job) => self.verify_object(job).await,
             AnyJob::ConfirmSession(job) => self.confirm_session(job).await,
             AnyJob::ExpirePayments(_) => self.expire_payments().await,
+            AnyJob::CheckRecharge(job) => self.check_recharge(job).await,
+            AnyJob::ChargeRecharge(job) => self.charge_recharge(job).await,
+            AnyJob::SaveCard(job) => self.save_card(job).await,
+            AnyJob::SweepRecharges(_) => self.sweep_recharges().await,
+            AnyJob::BeginMonth(_) => self.begin_month().await,
             AnyJob::Notify(job) => self.notify(job).await,
             AnyJob::DeliverWebhook(job) => self.deliver_webhook(job).await,
             AnyJob::RetryWebhooks(_) => self.retry_webhooks().await,

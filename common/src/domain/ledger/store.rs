@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::levels::Levels;
 use super::rules::{GrantState, WalletState};
 use super::{Cause, CounterAccount, NewGrant};
 use crate::clock::Timestamp;
@@ -23,6 +24,15 @@ pub struct WalletRow {
     pub held: Credits,
     /// Owed.
     pub debt: Credits,
+    /// Below it the wallet is recharged.
+    pub recharge_below: Option<Credits>,
+}
+
+impl WalletRow {
+    /// The levels that its balance may fall below.
+    pub fn levels(&self) -> Levels {
+        Levels { recharge_below: self.recharge_below }
+    }
 }
 
 /// A ledger entry.
@@ -70,7 +80,7 @@ pub(super) async fn wallets_lock(
     sqlx::query_as!(
         WalletRow,
         r#"select id as "id: WalletId", balance as "balance: Credits", held as "held: Credits",
-                  debt as "debt: Credits"
+                  debt as "debt: Credits", recharge_below as "recharge_below: Credits"
            from wallets where id = any($1) order by id for update"#,
         &ids
     )

@@ -165,7 +165,7 @@ pub async fn last_top_up(
 }
 
 /// Locks payments, in the order of their ids.
-pub(super) async fn payments_lock(
+pub(crate) async fn payments_lock(
     connection: &mut PgConnection,
     ids: &[PaymentId],
 ) -> Result<Vec<Payment>, sqlx::Error> {
@@ -320,7 +320,7 @@ pub(crate) async fn payment_lapses_at(
 }
 
 /// Ends an open payment; says whether it was open.
-pub(super) async fn payment_fail(
+pub(crate) async fn payment_fail(
     connection: &mut PgConnection,
     id: PaymentId,
     reason: &str,
