@@ -2,6 +2,7 @@
 //! `{"error":{"code","message"}}`; every POST takes an `Idempotency-Key`.
 
 mod admin;
+mod balance_alerts;
 mod catalog;
 mod consume;
 mod documentation;
@@ -46,6 +47,7 @@ fn endpoints() -> Vec<Endpoint> {
         admin::endpoints(),
         catalog::endpoints(),
         organizations::endpoints(),
+        balance_alerts::endpoints(),
         webhook_endpoints::endpoints(),
         health::endpoints(),
         documentation::endpoints(),

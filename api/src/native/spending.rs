@@ -59,9 +59,7 @@ impl Purse {
         transaction.commit().await?;
         if !posted.jobs.is_empty() {
             let purse = self.clone();
-            tokio::spawn(
-                async move { outbox::publish(&purse.pool, &purse.publisher, &posted.jobs).await },
-            );
+            tokio::spawn(async move { outbox::publish(&purse.pool, &purse.publisher, &posted.jobs).await });
         }
         Ok(posted.each)
     }

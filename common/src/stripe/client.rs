@@ -8,10 +8,12 @@ use stripe_billing::billing_portal_session::CreateBillingPortalSession;
 use stripe_billing::invoice::RetrieveInvoice;
 use stripe_billing::subscription::RetrieveSubscription;
 use stripe_checkout::checkout_session::{
-    CreateCheckoutSession, CreateCheckoutSessionAllowedPaymentMethodTypes, CreateCheckoutSessionDiscounts, CreateCheckoutSessionLineItems,
-    CreateCheckoutSessionLineItemsPriceData, CreateCheckoutSessionLineItemsPriceDataRecurring,
+    CreateCheckoutSession, CreateCheckoutSessionAllowedPaymentMethodTypes, CreateCheckoutSessionDiscounts,
+    CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
+    CreateCheckoutSessionLineItemsPriceDataRecurring,
     CreateCheckoutSessionLineItemsPriceDataRecurringInterval, CreateCheckoutSessionPaymentIntentData,
-    CreateCheckoutSessionSetupIntentData, CreateCheckoutSessionSubscriptionData, ExpireCheckoutSession, ProductData, RetrieveCheckoutSession,
+    CreateCheckoutSessionSetupIntentData, CreateCheckoutSessionSubscriptionData, ExpireCheckoutSession,
+    ProductData, RetrieveCheckoutSession,
 };
 use stripe_core::customer::CreateCustomer;
 use stripe_core::payment_intent::RetrievePaymentIntent;
@@ -95,13 +97,14 @@ impl StripeClient {
         // matched to the order.
         let lines = lines(payment, items, price, &currency);
         request = match payment.mode {
-            Mode::Payment => request.mode(CheckoutSessionMode::Payment).line_items(lines).payment_intent_data(
-                CreateCheckoutSessionPaymentIntentData {
+            Mode::Payment => request
+                .mode(CheckoutSessionMode::Payment)
+                .line_items(lines)
+                .payment_intent_data(CreateCheckoutSessionPaymentIntentData {
                     metadata: Some(metadata),
                     description: Some(payment.summary.clone()),
                     ..CreateCheckoutSessionPaymentIntentData::new()
-                },
-            ),
+                }),
             // Only a card says at once whether it was charged.
             Mode::Setup => request
                 .mode(CheckoutSessionMode::Setup)
@@ -246,7 +249,8 @@ impl StripeClient {
     {
         let mut request = request.customize();
         if let Some(key) = key {
-            let key = IdempotencyKey::new(key).map_err(|error| StripeError::ConfigError(error.to_string()))?;
+            let key =
+                IdempotencyKey::new(key).map_err(|error| StripeError::ConfigError(error.to_string()))?;
             request = request.request_strategy(RequestStrategy::Idempotent(key));
         }
         request.send(&self.client).await

@@ -44,6 +44,29 @@ pub async fn balance(
     store::balance(connection, now, wallet).await
 }
 
+/// The levels below which those who see a wallet are told, ascending.
+///
+/// # Errors
+/// Database errors only.
+pub async fn alerts(connection: &mut PgConnection, wallet: WalletId) -> Result<Vec<Credits>, sqlx::Error> {
+    store::alerts(connection, wallet).await
+}
+
+/// Replaces the levels below which those who see a wallet are told, and returns them as they are now. A balance that is
+/// below one already is told of when it falls below it again.
+///
+/// # Errors
+/// Database errors only.
+pub async fn alerts_put(
+    connection: &mut PgConnection,
+    wallet: WalletId,
+    levels: BTreeSet<Credits>,
+) -> Result<Vec<Credits>, sqlx::Error> {
+    let millionths: Vec<i64> = levels.iter().map(|level| level.millionths()).collect();
+    store::alerts_write(connection, wallet, &millionths).await?;
+    Ok(levels.into_iter().collect())
+}
+
 /// Lapses the grants whose time has come, oldest first, up to `limit`; returns how many were looked at.
 ///
 /// # Errors
@@ -195,11 +218,12 @@ impl Book {
 
     /// The levels that the movements have taken wallets below.
     fn crossings(&self) -> Vec<Crossing> {
-        let changed = self.changed.iter().filter_map(|id| Some((self.wallets.get(id)?, self.levels.get(id)?)));
+        let changed =
+            self.changed.iter().filter_map(|id| Some((self.wallets.get(id)?, self.levels.get(id)?)));
         changed
             .flat_map(|(wallet, (was, levels))| {
                 let crossed = levels.crossed(*was, wallet.balance);
-                crossed.map(|level| Crossing { wallet_id: wallet.id, level })
+                crossed.map(|level| Crossing { wallet_id: wallet.id, level, balance: wallet.balance })
             })
             .collect()
     }

@@ -23,6 +23,12 @@ pub fn succeeded(run: &Run, credits: Credits, payment: i64) -> Value {
            "paymentId": payment})
 }
 
+/// What was charged this month has reached a part of the cap.
+pub fn cap_warning(settings: &Settings, run: &Run, percent: i64, charged_minor: i64) -> Value {
+    json!({"type": "auto_recharge.cap_warning", "percent": percent, "chargedCents": charged_minor,
+           "maxMonthlyCents": settings.max_monthly_minor, "resetsAt": text(rules::resets_at(run.month))})
+}
+
 /// The card was declined, the first time in a row.
 pub fn failed(run: &Run, decline: &Decline, next_attempt_at: Timestamp) -> Value {
     json!({"type": "auto_recharge.failed", "amountCents": run.amount_minor, "reason": reason(decline),

@@ -192,7 +192,8 @@ async fn open(
 }
 
 fn order(now: Timestamp, settings: &Settings, amount_minor: i64) -> Result<NewOrder, sqlx::Error> {
-    let credits = rules::credits_for(amount_minor).map_err(|error| sqlx::Error::Protocol(error.to_string()))?;
+    let credits =
+        rules::credits_for(amount_minor).map_err(|error| sqlx::Error::Protocol(error.to_string()))?;
     let summary = format!("Auto-recharge {credits} credits");
     let item = Item { pack_id: None, name: summary.clone(), quantity: 1, credits, amount_minor };
     Ok(NewOrder {

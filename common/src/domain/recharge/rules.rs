@@ -49,6 +49,19 @@ pub fn resets_at(month: Date) -> Timestamp {
     first.with_time(Time::MIDNIGHT).assume_utc()
 }
 
+/// The parts of the cap, in percent, of which users are warned when what was charged reaches them.
+const CAP_WARNINGS: [i64; 2] = [100, 80];
+
+/// The part of the cap, in percent, that this month's charges have reached with the last one of them, if they have. What
+/// was charged only grows within a month, so each part is reached once.
+pub fn cap_reached(max_monthly_minor: Option<i64>, charged_before: i64, charged: i64) -> Option<i64> {
+    let cap = i128::from(max_monthly_minor?);
+    let reaches =
+        |percent: i64, minor: i64| i128::from(minor) * 100 >= cap.saturating_mul(i128::from(percent));
+    let news = |percent: &i64| !reaches(*percent, charged_before) && reaches(*percent, charged);
+    CAP_WARNINGS.into_iter().find(news)
+}
+
 /// What a cap leaves; none where there is no cap.
 pub fn allowance(max_monthly_minor: Option<i64>, spent_minor: i64) -> Option<i64> {
     max_monthly_minor.map(|cap| cap.saturating_sub(spent_minor).max(0))
@@ -161,9 +174,8 @@ const NETWORK_SAYS_NO: [&str; 2] = ["03", "21"];
 
 /// Sorts a decline. What is not known may be good later: the cool-down and the pause bound how often that is tried.
 pub fn classify(decline: &Decline) -> Class {
-    let is = |field: &Option<String>, words: &[&str]| {
-        field.as_deref().is_some_and(|word| words.contains(&word))
-    };
+    let is =
+        |field: &Option<String>, words: &[&str]| field.as_deref().is_some_and(|word| words.contains(&word));
     if is(&decline.decline_code, &FINAL)
         || is(&decline.code, &FINAL)
         || is(&decline.advice_code, &["do_not_try_again", "confirm_card_data"])

@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 
 use super::notices::{self, tell};
 use super::operations::pause;
-use super::{PauseReason, RunState, Settings, store};
+use super::{PauseReason, Run, RunState, Settings, rules, store};
 use crate::clock::Timestamp;
 use crate::domain::payments::{Kind, Mode, Payment};
 use crate::ids::{OutboxId, PaymentId, WalletId};
@@ -46,6 +46,7 @@ pub async fn settle(
             forgive(connection, now, settings).await?;
             let body = notices::succeeded(&run, payment.credits, payment.number);
             written.push(tell(connection, now, run.wallet_id, body).await?);
+            written.extend(warn(connection, now, settings, &run).await?);
             // One may not have been enough: looked at once its credits are there.
             let job = AnyJob::from(CheckRecharge { wallet_id: run.wallet_id });
             written.push(outbox::insert(connection, now, &job).await?);
@@ -60,6 +61,22 @@ pub async fn settle(
         }
     }
     Ok(written)
+}
+
+/// Has the user warned if this run, which has succeeded, brings the month's charges near the cap.
+async fn warn(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    settings: &Settings,
+    run: &Run,
+) -> Result<Option<OutboxId>, sqlx::Error> {
+    let charged = store::charged(connection, run.wallet_id, run.month).await?;
+    let before = charged.saturating_sub(run.amount_minor);
+    let Some(percent) = rules::cap_reached(settings.max_monthly_minor, before, charged) else {
+        return Ok(None);
+    };
+    let body = notices::cap_warning(settings, run, percent, charged);
+    tell(connection, now, run.wallet_id, body).await.map(Some)
 }
 
 /// A card that was charged has no declines in a row.

@@ -96,7 +96,8 @@ pub(super) async fn settings_lock(
     connection: &mut PgConnection,
     wallet: WalletId,
 ) -> Result<Option<Settings>, sqlx::Error> {
-    let row = select_settings!("where wallet_id = $1 for update", wallet.0).fetch_optional(connection).await?;
+    let row =
+        select_settings!("where wallet_id = $1 for update", wallet.0).fetch_optional(connection).await?;
     row.map(Settings::try_from).transpose()
 }
 
@@ -325,6 +326,22 @@ pub(super) async fn totals(
         wallet.0,
         month,
         since
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// What was charged for a wallet's runs of a month, in the smallest unit.
+pub(super) async fn charged(
+    connection: &mut PgConnection,
+    wallet: WalletId,
+    month: Date,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select coalesce(sum(amount_minor), 0)::bigint as "charged!" from recharge_runs
+           where wallet_id = $1 and month = $2 and state = 'succeeded'"#,
+        wallet.0,
+        month
     )
     .fetch_one(connection)
     .await

@@ -67,3 +67,6 @@ create table webhook_attempts (
     constraint webhook_attempts_delivery_fkey foreign key (delivery_id) references webhook_deliveries (id)
         on delete cascade
 );
+
+-- The levels of its balance below which those who see a wallet are told. Beside recharge_below, and for its reason.
+alter table wallets add column alert_below bigint[] not null default '{}';
