@@ -1,6 +1,6 @@
 //! Telling the host application: signed, at least once, to public addresses only, and one endpoint apart from another.
 
-mod receiver;
+pub mod receiver;
 
 use std::time::Duration;
 

@@ -208,3 +208,37 @@ pub fn after_decline(class: Class, declines: i32, now: Timestamp) -> Aftermath {
         (Class::Later, None) => Aftermath::Pause(PauseReason::Declined),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::cap_reached;
+    use proptest::prelude::*;
+
+    #[test]
+    fn each_part_of_the_cap_is_reached_once() {
+        assert_eq!(cap_reached(None, 0, 1_000_000), None);
+        assert_eq!(cap_reached(Some(10_000), 0, 7_999), None);
+        assert_eq!(cap_reached(Some(10_000), 7_999, 8_000), Some(80));
+        assert_eq!(cap_reached(Some(10_000), 8_000, 9_999), None);
+        assert_eq!(cap_reached(Some(10_000), 9_999, 10_000), Some(100));
+        assert_eq!(cap_reached(Some(10_000), 10_000, 10_000), None);
+        // Both at once: the one that says more.
+        assert_eq!(cap_reached(Some(10_000), 5_000, 10_000), Some(100));
+    }
+
+    proptest! {
+        #[test]
+        fn however_a_month_is_charged_there_is_one_warning_of_each_part_at_most(
+            charges in prop::collection::vec(1..5_000_i64, 1..20), cap in 1..20_000_i64,
+        ) {
+            let mut charged = 0;
+            let mut warnings = Vec::new();
+            for charge in charges {
+                warnings.extend(cap_reached(Some(cap), charged, charged + charge));
+                charged += charge;
+            }
+            prop_assert!(matches!(warnings.as_slice(), [] | [80] | [100] | [80, 100]), "{warnings:?}");
+            prop_assert_eq!(warnings.contains(&100), charged >= cap);
+        }
+    }
+}
