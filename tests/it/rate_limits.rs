@@ -9,7 +9,7 @@ const AT_ONCE: usize = 30;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_above_its_limit_waits_and_others_do_not() {
-    let world = World::builder().without_worker().rate_limits(1, 0).start().await;
+    let world = World::builder().without_worker().without_scheduler().rate_limits(1, 0).start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     let cases: [(&str, Value); 6] = [
         ("/v1/credits", json!({"message": "Too many requests: wait a moment."})),
@@ -50,7 +50,7 @@ async fn a_credential_above_its_limit_waits_and_others_do_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_above_its_limit_waits_whoever_it_says_it_is() {
-    let world = World::builder().without_worker().rate_limits(0, 1).start().await;
+    let world = World::builder().without_worker().without_scheduler().rate_limits(0, 1).start().await;
     let asking = |number: usize| {
         let forwarded = format!("198.51.100.{number}");
         let request = world.api().get("/v1/credits").header("x-forwarded-for", &forwarded);
