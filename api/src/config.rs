@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use common::clock::Clock;
 use common::config::{self, ConfigError, Connections, Mode, Secret};
+use common::domain::recharge::Defaults;
+use common::domain::recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR};
+use common::money::{Credits, Currency, Money};
 
 use crate::dialects::Dialects;
 use crate::http::cors::origin_of;
@@ -38,6 +41,9 @@ pub struct Config {
     pub max_connections: usize,
     /// `DIALECTS`: the APIs of other systems that are served; all unless set.
     pub dialects: Dialects,
+    /// `AUTO_RECHARGE_THRESHOLD` (credits, 1000 unless set) and `AUTO_RECHARGE_AMOUNT_CENTS` (5000 unless set): what an
+    /// account that switches auto-recharge on asks for until it says otherwise.
+    pub auto_recharge: Defaults,
     /// Tells the time.
     pub clock: Clock,
 }
@@ -83,9 +89,25 @@ impl Config {
             mode: config::parsed("PURSER_MODE", Mode::Test)?,
             max_connections: config::parsed("MAX_CONNECTIONS", 10_000)?,
             dialects: config::parsed("DIALECTS", Dialects::all())?,
+            auto_recharge: auto_recharge()?,
             clock: Clock::system(),
         })
     }
+}
+
+fn auto_recharge() -> Result<Defaults, ConfigError> {
+    let threshold: i64 = config::parsed("AUTO_RECHARGE_THRESHOLD", 1_000)?;
+    let cents: i64 = config::parsed("AUTO_RECHARGE_AMOUNT_CENTS", 5_000)?;
+    let wrong = |name, reason: String| ConfigError::Invalid { name, reason };
+    let threshold = Credits::from_whole(threshold)
+        .ok()
+        .filter(|credits| !credits.is_negative())
+        .ok_or_else(|| wrong("AUTO_RECHARGE_THRESHOLD", "it is a number of credits".to_owned()))?;
+    if !(CHARGE_MIN_MINOR..=CHARGE_MAX_MINOR).contains(&cents) {
+        let reason = format!("give cents between {CHARGE_MIN_MINOR} and {CHARGE_MAX_MINOR}");
+        return Err(wrong("AUTO_RECHARGE_AMOUNT_CENTS", reason));
+    }
+    Ok(Defaults { threshold, amount: Money::new(cents, Currency::USD) })
 }
 
 fn jwt() -> Result<Option<JwtConfig>, ConfigError> {

@@ -163,6 +163,10 @@ fn api_config(settings: &Settings, listener: &TcpListener, clock: &Clock) -> Res
         mode: Mode::Test,
         max_connections: CONNECTIONS_MAX,
         dialects: api::Dialects::all(),
+        auto_recharge: common::domain::recharge::Defaults {
+            threshold: common::money::Credits::from_whole(1_000)?,
+            amount: common::money::Money::new(5_000, common::money::Currency::USD),
+        },
         clock: clock.clone(),
     })
 }
