@@ -18,6 +18,7 @@ pub mod http;
 pub mod native;
 mod openapi;
 mod realtime;
+mod recharge;
 mod routes;
 pub mod webhooks;
 

@@ -2,6 +2,7 @@
 //! `{"error":{"code","message"}}`; every POST takes an `Idempotency-Key`.
 
 mod admin;
+mod auto_recharge;
 mod balance_alerts;
 mod catalog;
 mod consume;
@@ -43,6 +44,7 @@ fn endpoints() -> Vec<Endpoint> {
     let parts = [
         consume::endpoints(),
         holds::endpoints(),
+        auto_recharge::endpoints(),
         live::endpoints(),
         admin::endpoints(),
         catalog::endpoints(),

@@ -175,6 +175,10 @@ fn api_config(
             trusted_proxies: Vec::new(),
         },
         webhook_reach: webhook_reach(builder),
+        auto_recharge: common::domain::recharge::Defaults {
+            threshold: common::money::Credits::from_whole(1_000)?,
+            amount: common::money::Money::new(5_000, common::money::Currency::USD),
+        },
         clock: clock.clone(),
     })
 }

@@ -146,6 +146,26 @@ pub async fn payment_by_provider_id(
     row.map(Payment::try_from).transpose()
 }
 
+/// The page on which a card can be saved for a wallet, if one stays open until a time.
+///
+/// # Errors
+/// Database errors only.
+pub async fn open_page_for_card(
+    connection: &mut PgConnection,
+    wallet: WalletId,
+    until: Timestamp,
+) -> Result<Option<Payment>, sqlx::Error> {
+    let row = select_payments!(
+        "where wallet_id = $1 and mode = 'setup' and state = 'pending' and session_status = 'open'
+           and page_expires_at > $2 order by created_at desc limit 1",
+        wallet.0,
+        until
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(Payment::try_from).transpose()
+}
+
 /// The newest payment that put credits into a wallet.
 ///
 /// # Errors

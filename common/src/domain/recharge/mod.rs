@@ -150,6 +150,32 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Those of a wallet that never asked for anything.
+    pub fn none(
+        wallet_id: WalletId,
+        user_id: UserId,
+        organization_id: Option<OrganizationId>,
+        livemode: bool,
+        defaults: &Defaults,
+    ) -> Self {
+        Self {
+            wallet_id,
+            user_id,
+            organization_id,
+            livemode,
+            enabled: false,
+            consented_at: None,
+            threshold: defaults.threshold,
+            amount: defaults.amount,
+            max_monthly_minor: None,
+            card: None,
+            declines: 0,
+            next_attempt_at: None,
+            pause: None,
+            capped_month: None,
+        }
+    }
+
     /// Whether a fall of the balance leads to a charge, but for pauses and caps.
     pub fn is_active(&self) -> bool {
         self.enabled && self.card.is_some()

@@ -49,30 +49,16 @@ pub async fn put(
     change: &Change,
     defaults: &Defaults,
 ) -> Result<Settings, sqlx::Error> {
-    let first = Settings {
-        wallet_id: change.wallet_id,
-        user_id: change.user_id.clone(),
-        organization_id: change.organization_id,
-        livemode: change.livemode,
-        enabled: false,
-        consented_at: None,
-        threshold: defaults.threshold,
-        amount: defaults.amount,
-        max_monthly_minor: None,
-        card: None,
-        declines: 0,
-        next_attempt_at: None,
-        pause: None,
-        capped_month: None,
-    };
+    let Change { wallet_id, user_id, organization_id, livemode, .. } = change;
+    let first = Settings::none(*wallet_id, user_id.clone(), *organization_id, *livemode, defaults);
     store::settings_insert(connection, now, &first).await?;
-    let locked = store::settings_lock(connection, change.wallet_id).await?;
+    let locked = store::settings_lock(connection, *wallet_id).await?;
     let mut settings = locked.ok_or(sqlx::Error::RowNotFound)?;
-    settings.livemode = change.livemode;
+    settings.livemode = *livemode;
     if let Some(enabled) = change.enabled {
         settings.enabled = enabled;
         if enabled {
-            settings.user_id = change.user_id.clone();
+            settings.user_id = user_id.clone();
             settings.consented_at = Some(now);
         }
     }
@@ -87,21 +73,22 @@ pub async fn put(
     Ok(settings)
 }
 
-/// Where a wallet stands; none if it never asked for anything.
+/// Where a wallet stands; one that never asked for anything, as if it had asked for `nothing`.
 ///
 /// # Errors
 /// Database errors only.
 pub async fn standing(
     connection: &mut PgConnection,
     now: Timestamp,
-    wallet: WalletId,
-) -> Result<Option<Standing>, sqlx::Error> {
-    let Some(settings) = store::settings(connection, wallet).await? else { return Ok(None) };
+    nothing: Settings,
+) -> Result<Standing, sqlx::Error> {
+    let wallet = nothing.wallet_id;
+    let settings = store::settings(connection, wallet).await?.unwrap_or(nothing);
     let month = rules::month_of(now);
     let totals = store::totals(connection, wallet, month, now).await?;
     let last_run = store::run_last(connection, wallet).await?;
     let (spent_minor, resets_at) = (totals.spent_minor, rules::resets_at(month));
-    Ok(Some(Standing { settings, spent_minor, resets_at, last_run }))
+    Ok(Standing { settings, spent_minor, resets_at, last_run })
 }
 
 /// What was decided about a wallet, with the jobs that follow.
