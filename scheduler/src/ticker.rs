@@ -5,7 +5,7 @@ use std::time::Duration;
 use common::clock::Clock;
 use common::crash::{self, Step};
 use common::domain::payments::events;
-use common::domain::{idempotency, identity};
+use common::domain::{idempotency, identity, webhooks};
 use common::messaging::{Publisher, outbox};
 use rand::RngExt;
 use sqlx::PgPool;
@@ -20,7 +20,9 @@ const SWEEP_AFTER: time::Duration = time::Duration::seconds(2);
 const SWEEP_AT_ONCE: i64 = 500;
 /// How long an answer to an idempotent request is kept, and a session that has ended.
 const KEEP_ANSWERS: time::Duration = time::Duration::hours(24);
-/// Answers, or sessions, forgotten at once.
+/// How long what was told to webhook endpoints is kept.
+const KEEP_WEBHOOKS: time::Duration = time::Duration::days(30);
+/// Answers, sessions, or webhooks, forgotten at once.
 const FORGET_AT_ONCE: i64 = 10_000;
 
 /// What the schedule's actions work with.
@@ -89,9 +91,12 @@ impl Ticker {
     }
 
     async fn forget(&self) -> Result<(), sqlx::Error> {
-        let before = self.clock.now().saturating_sub(KEEP_ANSWERS);
+        let now = self.clock.now();
+        let before = now.saturating_sub(KEEP_ANSWERS);
         idempotency::operations::forget(&self.pool, before, FORGET_AT_ONCE).await?;
         identity::operations::sessions_forget(&self.pool, before, FORGET_AT_ONCE).await?;
+        let before = now.saturating_sub(KEEP_WEBHOOKS);
+        webhooks::operations::forget(&self.pool, before, FORGET_AT_ONCE).await?;
         Ok(())
     }
 

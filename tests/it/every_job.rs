@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use common::domain::ledger::adjustments::Adjustment;
 use common::domain::payments::Provider;
 use common::domain::subscriptions::{News, SubscriptionFact};
-use common::ids::AdjustmentId;
+use common::ids::{AdjustmentId, WebhookDeliveryId};
 use common::jobs::{
     AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplySubscription, ConfirmSession, CreateCheckout,
-    ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents,
-    VerifyObject, VerifyPayment,
+    DeliverWebhook, ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent,
+    ReceiveEvents, RetryWebhooks, VerifyObject, VerifyPayment,
 };
 use common::money::Credits;
 use common::stripe::objects::Session;
@@ -46,7 +46,8 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
         body: RawValue::from_string(told).unwrap(),
     };
     let fact = serde_json::from_value::<Session>(session.clone()).unwrap().fact(false);
-    let notice = Notice { wallet_id: alice.wallet_id.parse().unwrap(), body: json!({"type": "test"}) };
+    let now = world.clock().now();
+    let notice = Notice::new(now, alice.wallet_id.parse().unwrap(), json!({"type": "test"}));
     let today = world.clock().now().date();
     let claim = "insert into checkins (user_id, day, time_zone, wallet_id, streak, credits, checked_in_at)
                  select user_id, $1, 'UTC', id, 1, 10000000, now() from wallets";
@@ -91,6 +92,8 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
         ConfirmSession { session: object_id }.into(),
         ExpirePayments {}.into(),
         Notify { notices: vec![notice] }.into(),
+        DeliverWebhook { delivery_id: WebhookDeliveryId::new(), attempts: 0 }.into(),
+        RetryWebhooks {}.into(),
     ];
     let kinds: BTreeSet<&str> = jobs.iter().map(AnyJob::kind).collect();
     assert_eq!(kinds, AnyJob::KINDS.iter().copied().collect(), "every job is here");

@@ -1,6 +1,7 @@
 //! The one test binary: every integration test is a module of it, so that all share one PostgreSQL and one RabbitMQ.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::too_many_lines)]
 
+mod balance_alerts;
 mod checkout;
 mod conformance;
 mod crash_points;
@@ -22,5 +23,6 @@ mod scheduler;
 mod settings;
 mod subscriptions;
 mod tidy;
+mod webhook_endpoints;
 mod webhooks;
 mod worlds;

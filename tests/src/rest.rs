@@ -20,7 +20,9 @@ const MOVEMENT: &str = "
         (select count(*) from payments), (select coalesce(sum(attempt), 0) from payments),
         (select string_agg(state || total, ',' order by state)
          from (select state, count(*) as total from payments group by state) as states),
-        (select count(*) from grants), (select count(*) from holds))";
+        (select count(*) from grants), (select count(*) from holds), (select count(*) from webhook_attempts),
+         (select string_agg(state || total, ',' order by state)
+          from (select state, count(*) as total from recharge_runs group by state) as runs))";
 const AT_WORK: &str = "
     select count(*) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'

@@ -5,6 +5,7 @@ use common::domain::catalog::CatalogError;
 use common::domain::identity::IdentityError;
 use common::domain::ledger::Refusal;
 use common::domain::ledger::holds::{HoldError, HoldState};
+use common::domain::webhooks::WebhookError;
 use common::money::{AmountError, Credits};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -218,6 +219,19 @@ impl From<IdentityError> for ApiError {
             IdentityError::NoApiKey => Self::not_found("There is no such API key."),
             IdentityError::Invalid(message) => Self::bad_request("invalid_request", message),
             IdentityError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<WebhookError> for ApiError {
+    fn from(error: WebhookError) -> Self {
+        let message = error.to_string();
+        match error {
+            WebhookError::NoEndpoint | WebhookError::NoDelivery => Self::not_found(message),
+            WebhookError::Disabled => Self::conflict("webhook_endpoint_disabled", message),
+            WebhookError::TooMany(_) => Self::conflict("too_many_webhook_endpoints", message),
+            WebhookError::Invalid(_) => Self::bad_request("invalid_request", message),
+            WebhookError::Database(error) => error.into(),
         }
     }
 }

@@ -2,6 +2,8 @@
 //! `{"error":{"code","message"}}`; every POST takes an `Idempotency-Key`.
 
 mod admin;
+mod auto_recharge;
+mod balance_alerts;
 mod catalog;
 mod consume;
 mod documentation;
@@ -13,6 +15,7 @@ mod live;
 mod organizations;
 mod pages;
 pub(crate) mod spending;
+mod webhook_endpoints;
 
 use warp::http::StatusCode;
 
@@ -41,10 +44,13 @@ fn endpoints() -> Vec<Endpoint> {
     let parts = [
         consume::endpoints(),
         holds::endpoints(),
+        auto_recharge::endpoints(),
         live::endpoints(),
         admin::endpoints(),
         catalog::endpoints(),
         organizations::endpoints(),
+        balance_alerts::endpoints(),
+        webhook_endpoints::endpoints(),
         health::endpoints(),
         documentation::endpoints(),
         pages::endpoints(),

@@ -12,4 +12,6 @@ pub mod ledger;
 pub mod packages;
 pub mod payments;
 pub mod plans;
+pub mod recharge;
 pub mod subscriptions;
+pub mod webhooks;

@@ -30,6 +30,7 @@ pub struct WorldBuilder {
     pub(super) verifies_always: bool,
     pub(super) has_own_servers: bool,
     pub(super) rate_limits: (u32, u32),
+    pub(super) guards_webhooks: bool,
 }
 
 impl WorldBuilder {
@@ -84,6 +85,12 @@ impl WorldBuilder {
     /// Limits the requests that one credential, and one address, may make in a second. Worlds have no limits otherwise.
     pub fn rate_limits(mut self, per_credential: u32, per_address: u32) -> Self {
         self.rate_limits = (per_credential, per_address);
+        self
+    }
+
+    /// Refuses webhook endpoints at private addresses, as an installation does unless it is told otherwise.
+    pub fn guarded_webhooks(mut self) -> Self {
+        self.guards_webhooks = true;
         self
     }
 

@@ -3,7 +3,7 @@
 
 use common::creem::client::CreemClient;
 use common::crash::{self, Step};
-use common::domain::payments::{Fact, Mode, Payment, Provider, operations, store};
+use common::domain::payments::{Fact, Kind, Mode, Payment, Provider, operations, store};
 use common::domain::subscriptions::SubscriptionFact;
 use common::jobs::{AnyJob, ApplyFact, ApplySubscription, VerifyObject, VerifyPayment};
 use common::provider::ProviderError;
@@ -22,6 +22,8 @@ impl Jobs {
         }
         let overdue = payment.expires_at <= self.clock.now();
         let told = match (payment.provider_session.as_deref(), payment.provider) {
+            // It has no page of its own accord: what became of its charge is found out by its run.
+            (None, _) if is_charge(&payment) => Vec::new(),
             // Its page is still to be opened.
             (None, _) => overdue.then(|| fact(operations::expired_unopened(&payment))).into_iter().collect(),
             (Some(session), Provider::Stripe) => self.stripe_session(&payment, session, overdue).await?,
@@ -49,6 +51,11 @@ impl Jobs {
             vec![fact(self.ask(|| self.stripe.session(id)).await?.fact(false))]
         } else if id.starts_with("pi_") {
             vec![fact(self.ask(|| self.stripe.intent(id)).await?.fact())]
+        } else if id.starts_with("seti_") {
+            vec![fact(self.ask(|| self.stripe.setup_intent(id)).await?.fact())]
+        } else if id.starts_with("pm_") {
+            self.look_at_card(id).await?;
+            Vec::new()
         } else if id.starts_with("in_") {
             let invoice = self.ask(|| self.stripe.invoice(id)).await?;
             invoice.fact(now).map(subscription).into_iter().collect()
@@ -138,6 +145,11 @@ impl Jobs {
         }
         Ok(DONE)
     }
+}
+
+/// Whether it is for charging a saved card.
+fn is_charge(payment: &Payment) -> bool {
+    payment.kind == Kind::AutoRecharge && payment.mode == Mode::Payment
 }
 
 fn fact(fact: Fact) -> AnyJob {

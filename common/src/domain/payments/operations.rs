@@ -13,8 +13,9 @@ use crate::domain::coupons::{Unacceptable, operations as coupons};
 use crate::domain::ledger::{
     Cause, Change, CounterAccount, GrantSource, Movement, NewGrant, Posted, operations::post,
 };
+use crate::domain::recharge::settlement::settle;
 use crate::domain::subscriptions::{Subscription, SubscriptionFact};
-use crate::ids::{GrantId, PaymentId};
+use crate::ids::{GrantId, OutboxId, PaymentId};
 use crate::money::Credits;
 
 /// Where purchased credits burn among those that expire together: after what was given away.
@@ -167,6 +168,8 @@ pub enum Effect {
         /// How.
         contradiction: Contradiction,
     },
+    /// A job follows, which is written to the outbox.
+    Job(OutboxId),
     /// The provider is to be asked about this object.
     Verify {
         /// Who.
@@ -195,6 +198,7 @@ pub async fn apply(
         payments: locked.into_iter().map(|payment| (payment.id, payment)).collect(),
         changed: BTreeSet::new(),
         credits: Vec::new(),
+        ended: Vec::new(),
         events: Vec::new(),
         effects: Vec::new(),
     };
@@ -241,25 +245,6 @@ impl Incoming {
     }
 }
 
-fn event_row(
-    event: &Event,
-    payment_id: Option<PaymentId>,
-    outcome: &'static str,
-    reason: Option<&'static str>,
-) -> EventRow {
-    EventRow {
-        provider: event.provider,
-        event_id: event.id.clone(),
-        event_type: event.kind.clone(),
-        object_id: event.object_id.clone(),
-        payment_id,
-        outcome,
-        reason,
-        body: (outcome == "quarantined").then(|| event.body.clone()),
-        received_at: event.received_at,
-    }
-}
-
 /// Records what became of an event, if an event it was; says whether it was not recorded before.
 pub(crate) async fn record(
     connection: &mut PgConnection,
@@ -270,7 +255,7 @@ pub(crate) async fn record(
     reason: Option<&'static str>,
 ) -> Result<bool, sqlx::Error> {
     let Some(event) = event else { return Ok(true) };
-    let row = event_row(event, payment_id, outcome, reason);
+    let row = events::row(event, payment_id, outcome, reason);
     Ok(events::insert(connection, now, &[row]).await?.contains(&event.id))
 }
 
@@ -279,6 +264,7 @@ struct Batch {
     payments: HashMap<PaymentId, Payment>,
     changed: BTreeSet<PaymentId>,
     credits: Vec<PaymentId>,
+    ended: Vec<PaymentId>,
     events: Vec<EventRow>,
     effects: Vec<Effect>,
 }
@@ -292,7 +278,7 @@ impl Batch {
             Content::Fact(fact) => self.take_fact(item, fact, payment_id),
         };
         let Some(event) = &item.event else { return };
-        self.events.push(event_row(event, payment_id, outcome, reason));
+        self.events.push(events::row(event, payment_id, outcome, reason));
     }
 
     fn ask(&mut self, item: &Incoming) -> (&'static str, Option<&'static str>) {
@@ -328,6 +314,7 @@ impl Batch {
             }
             Decision::Credit => self.credits.push(id),
             Decision::Ended(_) => {
+                self.ended.push(id);
                 self.effects
                     .extend(self.payments.get(&id).cloned().map(|payment| Effect::Ended(Box::new(payment))));
             }
@@ -338,13 +325,18 @@ impl Batch {
     }
 
     async fn write(mut self, connection: &mut PgConnection) -> Result<Vec<Effect>, sqlx::Error> {
+        let settled = self.credits.iter().chain(&self.ended);
+        let settled: Vec<&Payment> = settled.filter_map(|id| self.payments.get(id)).collect();
+        let follow = settle(connection, self.now, &settled).await?;
+        self.effects.extend(follow.into_iter().map(Effect::Job));
         let credited: Vec<&Payment> = self.credits.iter().filter_map(|id| self.payments.get(id)).collect();
         if !credited.is_empty() {
             // The bonus first: the balance that is told is the one after the purchase.
             let movements: Vec<Movement> =
                 credited.iter().flat_map(|payment| [bonus(payment), purchase(payment)]).flatten().collect();
             let posted = post(connection, self.now, &movements).await?;
-            for (movement, posted) in movements.iter().zip(posted) {
+            self.effects.extend(posted.jobs.into_iter().map(Effect::Job));
+            for (movement, posted) in movements.iter().zip(posted.each) {
                 self.effects.extend(credit_effect(&self.payments, movement, posted)?);
             }
         }
