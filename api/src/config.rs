@@ -1,15 +1,21 @@
 //! What the api process reads from its environment.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use common::clock::Clock;
 use common::config::{self, ConfigError, Connections, Mode, Secret};
+use common::domain::recharge::Defaults;
+use common::domain::recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR};
+use common::money::{Credits, Currency, Money};
 use common::revenuecat::proof::Agreed;
+use common::standard_webhooks::address::Reach;
+use ipnet::IpNet;
 use url::{Host, Url};
 
 use crate::dialects::Dialects;
 use crate::http::cors::origin_of;
+use crate::http::rate_limit::RateLimitConfig;
 
 /// The settings of the api process.
 #[derive(Clone, Debug)]
@@ -42,8 +48,15 @@ pub struct Config {
     pub mode: Mode,
     /// `MAX_CONNECTIONS`: open at once, further ones wait; 10000 unless set.
     pub max_connections: usize,
+    /// `RATE_LIMIT_PER_CREDENTIAL`, `RATE_LIMIT_PER_ADDRESS`, `TRUSTED_PROXIES`: how much one caller may ask in a second.
+    pub rate_limits: RateLimitConfig,
     /// `DIALECTS`: the APIs of other systems that are served; all unless set.
     pub dialects: Dialects,
+    /// `WEBHOOK_ALLOW_PRIVATE`: as the worker has it; `false` unless set.
+    pub webhook_reach: Reach,
+    /// `AUTO_RECHARGE_THRESHOLD` (credits, 1000 unless set) and `AUTO_RECHARGE_AMOUNT_CENTS` (5000 unless set): what an
+    /// account that switches auto-recharge on asks for until it says otherwise.
+    pub auto_recharge: Defaults,
     /// Tells the time.
     pub clock: Clock,
 }
@@ -101,10 +114,45 @@ impl Config {
             checkout_deadline: Duration::from_millis(deadline_ms),
             mode: config::parsed("PURSER_MODE", Mode::Test)?,
             max_connections: config::parsed("MAX_CONNECTIONS", 10_000)?,
+            rate_limits: rate_limits()?,
             dialects: config::parsed("DIALECTS", Dialects::all())?,
+            webhook_reach: config::parsed("WEBHOOK_ALLOW_PRIVATE", Reach::Public)?,
+            auto_recharge: auto_recharge()?,
             clock: Clock::system(),
         })
     }
+}
+
+fn rate_limits() -> Result<RateLimitConfig, ConfigError> {
+    let networks = config::list("TRUSTED_PROXIES")?;
+    let network = |text: String| {
+        // An address alone is the network of that address.
+        let one = text.parse::<IpAddr>().map(IpNet::from);
+        one.or_else(|_| text.parse()).map_err(|_| ConfigError::Invalid {
+            name: "TRUSTED_PROXIES",
+            reason: "give addresses or networks, such as 10.0.0.0/8, separated by commas".to_owned(),
+        })
+    };
+    Ok(RateLimitConfig {
+        per_credential: config::parsed("RATE_LIMIT_PER_CREDENTIAL", 200)?,
+        per_address: config::parsed("RATE_LIMIT_PER_ADDRESS", 1_000)?,
+        trusted_proxies: networks.into_iter().map(network).collect::<Result<_, _>>()?,
+    })
+}
+
+fn auto_recharge() -> Result<Defaults, ConfigError> {
+    let threshold: i64 = config::parsed("AUTO_RECHARGE_THRESHOLD", 1_000)?;
+    let cents: i64 = config::parsed("AUTO_RECHARGE_AMOUNT_CENTS", 5_000)?;
+    let wrong = |name, reason: String| ConfigError::Invalid { name, reason };
+    let threshold = Credits::from_whole(threshold)
+        .ok()
+        .filter(|credits| !credits.is_negative())
+        .ok_or_else(|| wrong("AUTO_RECHARGE_THRESHOLD", "it is a number of credits".to_owned()))?;
+    if !(CHARGE_MIN_MINOR..=CHARGE_MAX_MINOR).contains(&cents) {
+        let reason = format!("give cents between {CHARGE_MIN_MINOR} and {CHARGE_MAX_MINOR}");
+        return Err(wrong("AUTO_RECHARGE_AMOUNT_CENTS", reason));
+    }
+    Ok(Defaults { threshold, amount: Money::new(cents, Currency::USD) })
 }
 
 fn jwt() -> Result<Option<JwtConfig>, ConfigError> {

@@ -18,6 +18,7 @@ pub mod http;
 pub mod native;
 mod openapi;
 mod realtime;
+mod recharge;
 mod routes;
 pub mod webhooks;
 
@@ -37,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
 pub use dialects::Dialects;
+pub use http::rate_limit::RateLimitConfig;
 
 use auth::Authenticator;
 use dialects::wasdi::Confirmations;
@@ -104,7 +106,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         clock: config.clock.clone(),
         return_origins: ReturnOrigins::new(&own_origin, &config.return_url_origins),
         origins: Origins::new(own_origin, &config.allowed_origins),
-        spending: native::spending::start(pool.clone(), config.clock.clone()),
+        spending: native::spending::start(pool.clone(), publisher.clone(), config.clock.clone()),
         intake: webhooks::intake(publisher.clone()),
         pool,
         publisher,

@@ -45,6 +45,11 @@ pub(crate) fn endpoints(surface: &Surface, dialects: &Dialects) -> Vec<Endpoint>
     endpoints
 }
 
+/// Whether providers send their events to a path.
+pub(crate) fn is_of_providers(path: &str) -> bool {
+    webhooks::SURFACES.iter().any(|surface| (surface.owns)(path))
+}
+
 /// The API that a path belongs to.
 pub(crate) fn surface_of(path: &str) -> &'static Surface {
     surfaces().find(|surface| (surface.owns)(path)).unwrap_or(&native::SURFACE)

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use rand::RngExt;
+
 /// A value that never shows itself in logs or errors, and is never empty.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -12,6 +16,11 @@ impl Secret {
     pub fn new(value: impl Into<String>) -> Option<Self> {
         let value = value.into();
         (!value.trim().is_empty()).then_some(Self(value))
+    }
+
+    /// A new one: `prefix`, and 256 random bits in base64.
+    pub fn random(prefix: &str) -> Self {
+        Self(format!("{prefix}{}", BASE64_STANDARD.encode(rand::rng().random::<[u8; 32]>())))
     }
 
     /// The value itself, for the one place that needs it.

@@ -59,10 +59,14 @@ uuid_ids! {
     GrantId;
     /// A reservation of credits.
     HoldId;
+    /// Something that happened, as the host application is told of it: its `webhook-id`.
+    MessageId;
     /// A job waiting to be published.
     OutboxId;
     /// A purchase, from the order to its last refund.
     PaymentId;
+    /// One recharge of a wallet.
+    RechargeRunId;
     /// A login session's id (not its token).
     SessionId;
     /// A purchase in an app store.
@@ -71,6 +75,10 @@ uuid_ids! {
     SubscriptionId;
     /// A wallet.
     WalletId;
+    /// A message on its way to one webhook endpoint.
+    WebhookDeliveryId;
+    /// An address of the host application that is told what happens.
+    WebhookEndpointId;
 }
 
 impl PaymentId {

@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::domain::ledger::adjustments::Adjustment;
 use crate::domain::payments::{Fact, Provider};
 use crate::domain::subscriptions::SubscriptionFact;
-use crate::ids::{PaymentId, UserId, WalletId};
+use crate::ids::{MessageId, PaymentId, RechargeRunId, UserId, WalletId, WebhookDeliveryId};
 use crate::money::Credits;
 
 /// A group of workers with a queue of its own, scaled on its own.
@@ -23,15 +23,17 @@ pub enum Role {
     Apply,
     /// Opens checkouts at the provider.
     Checkout,
-    /// Tells users.
+    /// Tells users and the host application.
     Notify,
+    /// Recharges wallets.
+    Recharge,
     /// Asks the provider what an event does not prove.
     Verify,
 }
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Apply, Self::Checkout, Self::Notify, Self::Verify];
+    pub const ALL: [Self; 5] = [Self::Apply, Self::Checkout, Self::Notify, Self::Recharge, Self::Verify];
 
     /// The name in queues, the command line and logs.
     pub fn as_str(self) -> &'static str {
@@ -39,6 +41,7 @@ impl Role {
             Self::Apply => "apply",
             Self::Checkout => "checkout",
             Self::Notify => "notify",
+            Self::Recharge => "recharge",
             Self::Verify => "verify",
         }
     }
@@ -48,7 +51,7 @@ impl std::str::FromStr for Role {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| {
-            format!("there is no role {text:?}: the roles are apply, checkout, notify, verify")
+            format!("there is no role {text:?}: the roles are apply, checkout, notify, recharge, verify")
         })
     }
 }
@@ -133,8 +136,22 @@ jobs! {
     ConfirmSession => "session.confirm" on Verify, 1 attempts;
     /// Looks for orders whose time is up and has each of them verified.
     ExpirePayments => "payments.expire" on Verify, 3 attempts;
-    /// Tells users what happened to their wallets.
+    /// Decides whether a wallet is to be recharged now.
+    CheckRecharge => "recharge.check" on Recharge, 8 attempts;
+    /// Charges a wallet's card for a recharge that is decided, or finds out what became of it.
+    ChargeRecharge => "recharge.charge" on Recharge, 8 attempts;
+    /// Records the card that was saved for recharging a wallet.
+    SaveCard => "recharge.card" on Recharge, 8 attempts;
+    /// Looks for wallets to recharge that nothing has asked about, and for recharges of which nothing was heard.
+    SweepRecharges => "recharge.sweep" on Recharge, 3 attempts;
+    /// Has the wallets looked at whose monthly cap was reached in an earlier month.
+    BeginMonth => "recharge.month" on Recharge, 3 attempts;
+    /// Tells users what happened to their wallets, and has the host application told.
     Notify => "notify.send" on Notify, 8 attempts;
+    /// Tells one webhook endpoint of the host application.
+    DeliverWebhook => "webhook.deliver" on Notify, 8 attempts;
+    /// Looks for deliveries that are to be tried again.
+    RetryWebhooks => "webhooks.retry" on Notify, 3 attempts;
 }
 
 #[derive(Deserialize)]
@@ -290,6 +307,35 @@ pub enum ConfirmReply {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ExpirePayments {}
 
+/// See [`AnyJob::CheckRecharge`]. Answered with a [`Check`](crate::domain::recharge::Check).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CheckRecharge {
+    /// The wallet.
+    pub wallet_id: WalletId,
+}
+
+/// See [`AnyJob::ChargeRecharge`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChargeRecharge {
+    /// The recharge.
+    pub run_id: RechargeRunId,
+}
+
+/// See [`AnyJob::SaveCard`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SaveCard {
+    /// The order, of mode `setup`, on whose page it was given.
+    pub payment_id: PaymentId,
+}
+
+/// See [`AnyJob::SweepRecharges`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SweepRecharges {}
+
+/// See [`AnyJob::BeginMonth`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BeginMonth {}
+
 /// See [`AnyJob::Notify`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Notify {
@@ -304,7 +350,41 @@ pub struct Notice {
     pub wallet_id: WalletId,
     /// What they are told: an object whose `type` says what happened.
     pub body: serde_json::Value,
+    /// Which it is and when it happened. None in messages of versions that did not say.
+    #[serde(flatten)]
+    pub stamp: Option<Stamp>,
 }
+
+/// What tells a notice from another of the same words, however often its job is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Which.
+    pub message_id: MessageId,
+    /// When it happened.
+    #[serde(with = "time::serde::rfc3339")]
+    pub happened_at: Timestamp,
+}
+
+impl Notice {
+    /// Something that has happened now.
+    pub fn new(now: Timestamp, wallet_id: WalletId, body: serde_json::Value) -> Self {
+        let stamp = Stamp { message_id: MessageId::new(), happened_at: now };
+        Self { wallet_id, body, stamp: Some(stamp) }
+    }
+}
+
+/// See [`AnyJob::DeliverWebhook`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeliverWebhook {
+    /// What is delivered to whom.
+    pub delivery_id: WebhookDeliveryId,
+    /// How many attempts there were before: a message that comes again after its attempt was recorded does nothing.
+    pub attempts: i32,
+}
+
+/// See [`AnyJob::RetryWebhooks`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RetryWebhooks {}
 
 /// What [`CreateCheckout`] answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,5 @@
 //! What the three processes share: the domain (ledger, payments, catalog, identity), the messages between
-//! processes and how they travel, and the clients of the payment providers.
+//! processes and how they travel, the clients of the payment providers, and the client of webhook endpoints.
 
 // Amounts are whole numbers, and none is ever cut to size silently.
 #![deny(
@@ -11,6 +11,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod crash;
 pub mod creem;
 pub mod database;
 pub mod domain;
@@ -24,6 +25,7 @@ pub mod provider;
 pub mod retry;
 pub mod revenuecat;
 pub mod service;
+pub mod standard_webhooks;
 pub mod stripe;
 pub mod telemetry;
 mod text_enum;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use common::jobs::{AnyJob, ClaimPurchases, ExpireGrants, ExpireHolds, ExpirePayments};
+use common::jobs::{
+    AnyJob, BeginMonth, ClaimPurchases, ExpireGrants, ExpireHolds, ExpirePayments, RetryWebhooks,
+    SweepRecharges,
+};
 
 /// Something that happens by the clock.
 #[derive(Clone, Copy)]
@@ -22,7 +25,8 @@ pub enum Action {
     Publish(fn() -> AnyJob),
     /// Publishes what transactions have written into the outbox and nobody has published since.
     SweepOutbox,
-    /// Forgets the answers to idempotent requests that are older than a day, and sessions that have ended.
+    /// Forgets the answers to idempotent requests that are older than a day, sessions that have ended, and webhooks
+    /// that were delivered, or given up, a month ago.
     Forget,
     /// Counts what operators watch.
     Measure,
@@ -51,6 +55,23 @@ pub const SCHEDULE: &[Entry] = &[
         name: "purchases.claim",
         every: Duration::from_secs(60),
         action: Action::Publish(|| ClaimPurchases {}.into()),
+    },
+    Entry {
+        name: "webhooks.retry",
+        every: Duration::from_secs(5),
+        action: Action::Publish(|| RetryWebhooks {}.into()),
+    },
+    // Only for what no debit has asked about: lost jobs, cool-downs that are over, raised thresholds.
+    Entry {
+        name: "recharge.sweep",
+        every: Duration::from_secs(30),
+        action: Action::Publish(|| SweepRecharges {}.into()),
+    },
+    // Often, so that the first one of a month comes soon after midnight: it finds nothing for the rest of it.
+    Entry {
+        name: "recharge.month",
+        every: Duration::from_secs(30),
+        action: Action::Publish(|| BeginMonth {}.into()),
     },
     Entry { name: "forget", every: Duration::from_secs(600), action: Action::Forget },
 ];

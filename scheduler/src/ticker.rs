@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use common::clock::Clock;
+use common::crash::{self, Step};
 use common::domain::payments::events;
-use common::domain::{app_stores, idempotency, identity};
+use common::domain::{app_stores, idempotency, identity, webhooks};
 use common::messaging::{Publisher, outbox};
 use rand::RngExt;
 use sqlx::PgPool;
@@ -19,7 +20,9 @@ const SWEEP_AFTER: time::Duration = time::Duration::seconds(2);
 const SWEEP_AT_ONCE: i64 = 500;
 /// How long an answer to an idempotent request is kept, and a session that has ended.
 const KEEP_ANSWERS: time::Duration = time::Duration::hours(24);
-/// Answers, or sessions, forgotten at once.
+/// How long what was told to webhook endpoints is kept.
+const KEEP_WEBHOOKS: time::Duration = time::Duration::days(30);
+/// Answers, sessions, or webhooks, forgotten at once.
 const FORGET_AT_ONCE: i64 = 10_000;
 
 /// What the schedule's actions work with.
@@ -63,7 +66,9 @@ impl Ticker {
         match action {
             Action::Publish(job) => {
                 self.publisher.wait_until_connected().await;
-                self.publisher.publish(&job()).await.map_err(|error| error.to_string())
+                self.publisher.publish(&job()).await.map_err(|error| error.to_string())?;
+                crash::point(Step::Published, "schedule");
+                Ok(())
             }
             Action::SweepOutbox => self.sweep().await.map_err(|error| error.to_string()),
             Action::Forget => self.forget().await.map_err(|error| error.to_string()),
@@ -86,9 +91,12 @@ impl Ticker {
     }
 
     async fn forget(&self) -> Result<(), sqlx::Error> {
-        let before = self.clock.now().saturating_sub(KEEP_ANSWERS);
+        let now = self.clock.now();
+        let before = now.saturating_sub(KEEP_ANSWERS);
         idempotency::operations::forget(&self.pool, before, FORGET_AT_ONCE).await?;
         identity::operations::sessions_forget(&self.pool, before, FORGET_AT_ONCE).await?;
+        let before = now.saturating_sub(KEEP_WEBHOOKS);
+        webhooks::operations::forget(&self.pool, before, FORGET_AT_ONCE).await?;
         Ok(())
     }
 

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use common::domain::ledger::adjustments::Adjustment;
 use common::domain::payments::Provider;
 use common::domain::subscriptions::{News, SubscriptionFact};
-use common::ids::AdjustmentId;
+use common::ids::{AdjustmentId, WebhookDeliveryId};
 use common::jobs::{
     AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplySubscription, ClaimPurchases, ConfirmSession,
-    CreateCheckout, ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent,
-    ReceiveEvents, VerifyObject, VerifyPayment,
+    CreateCheckout, DeliverWebhook, ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal,
+    ProviderEvent, ReceiveEvents, RetryWebhooks, VerifyObject, VerifyPayment,
 };
 use common::money::Credits;
 use common::stripe::objects::Session;
-use harness::world::{GOOD_CARD, World};
+use harness::world::{Checkout, GOOD_CARD, User, World};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -34,12 +34,9 @@ fn the_wire_does_not_change() {
     assert_eq!(kinds, AnyJob::KINDS.iter().copied().collect(), "every job has a line");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn doing_a_job_twice_does_it_once() {
-    let world = World::start().await;
-    let alice = world.create_user("alice").await;
-    let checkout = world.start_checkout(&alice, 2_500).await;
-    let session = paid_session(&world, &alice, &checkout).await;
+/// Every job, about one order of a user's.
+pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<AnyJob> {
+    let session = paid_session(world, alice, checkout).await;
     let payment_id: common::ids::PaymentId =
         session["client_reference_id"].as_str().unwrap().parse().unwrap();
     let told = event("checkout.session.completed", &session).to_string();
@@ -49,8 +46,8 @@ async fn doing_a_job_twice_does_it_once() {
         body: RawValue::from_string(told).unwrap(),
     };
     let fact = serde_json::from_value::<Session>(session.clone()).unwrap().fact(false);
-    world.pay(&checkout.session_id, GOOD_CARD).await;
-    let notice = Notice { wallet_id: alice.wallet_id.parse().unwrap(), body: json!({"type": "test"}) };
+    let now = world.clock().now();
+    let notice = Notice::new(now, alice.wallet_id.parse().unwrap(), json!({"type": "test"}));
     let today = world.clock().now().date();
     let claim = "insert into checkins (user_id, day, time_zone, wallet_id, streak, credits, checked_in_at)
                  select user_id, $1, 'UTC', id, 1, 10000000, now() from wallets";
@@ -96,18 +93,35 @@ async fn doing_a_job_twice_does_it_once() {
         ConfirmSession { session: object_id }.into(),
         ExpirePayments {}.into(),
         Notify { notices: vec![notice] }.into(),
+        DeliverWebhook { delivery_id: WebhookDeliveryId::new(), attempts: 0 }.into(),
+        RetryWebhooks {}.into(),
     ];
     let kinds: BTreeSet<&str> = jobs.iter().map(AnyJob::kind).collect();
     assert_eq!(kinds, AnyJob::KINDS.iter().copied().collect(), "every job is here");
-    for job in jobs.iter().chain(&jobs).rev() {
-        publish(&world, job.clone()).await;
-    }
-    world.drain().await;
+    jobs
+}
+
+/// What all of them lead to, once the order is paid, however often each is done.
+pub async fn require_done_once(world: &World, alice: &User) {
     assert_eq!(world.balance(&alice.wallet_id).await, 2_515);
     assert_eq!(world.count("ledger_entries").await, 3);
     assert_eq!(world.count("payments").await, 1);
     let shown = world.emulator().get("/_emulator/requests").expect(200).await;
     let opened: &Value = &shown["requests"]["POST /v1/checkout/sessions"]["executed"];
     assert_eq!(opened, &json!(1), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doing_a_job_twice_does_it_once() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let checkout = world.start_checkout(&alice, 2_500).await;
+    let jobs = every_job(&world, &alice, &checkout).await;
+    world.pay(&checkout.session_id, GOOD_CARD).await;
+    for job in jobs.iter().chain(&jobs).rev() {
+        publish(&world, job.clone()).await;
+    }
+    world.drain().await;
+    require_done_once(&world, &alice).await;
     world.finish().await;
 }

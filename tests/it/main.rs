@@ -1,12 +1,16 @@
 //! The one test binary: every integration test is a module of it, so that all share one PostgreSQL and one RabbitMQ.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::too_many_lines)]
 
+mod balance_alerts;
 mod checkout;
+mod conformance;
+mod crash_points;
 mod dev;
 mod dialects;
 mod events;
 mod every_job;
 mod ledger;
+mod live;
 mod messaging;
 mod native;
 mod openapi;
@@ -14,10 +18,13 @@ mod organizations;
 mod outages;
 mod private_servers;
 mod purchases;
+mod rate_limits;
 mod revenuecat;
 mod scheduler;
 mod settings;
+mod subscriptions;
 mod tidy;
 mod tokens;
+mod webhook_endpoints;
 mod webhooks;
 mod worlds;

@@ -5,6 +5,7 @@ use common::config::{self, ConfigError, Connections, Mode, Secret};
 use common::domain::app_stores::rules::PRODUCTION;
 use common::domain::payments::ReturnUrls;
 use common::jobs::Role;
+use common::standard_webhooks::address::Reach;
 
 /// Everything the worker needs to know.
 #[derive(Clone, Debug)]
@@ -32,6 +33,9 @@ pub struct Config {
     /// `CHECKOUT_SUCCESS_URL` and `CHECKOUT_CANCEL_URL`: where buyers return to unless the order says; pages of
     /// `PUBLIC_URL` unless set.
     pub return_urls: ReturnUrls,
+    /// `WEBHOOK_ALLOW_PRIVATE`: `true` lets webhook endpoints be at private addresses and without TLS; `false` unless
+    /// set.
+    pub webhook_reach: Reach,
 }
 
 /// Whether signed events are taken at their word.
@@ -57,7 +61,7 @@ impl std::str::FromStr for Verify {
 #[derive(Parser)]
 #[command(about = "Purser's worker: settings come from the environment, see .env.example")]
 struct Arguments {
-    /// Which queues to consume: apply, checkout, notify, verify
+    /// Which queues to consume: apply, checkout, notify, recharge, verify
     #[arg(long, env = "WORKER_ROLES", value_delimiter = ',')]
     roles: Vec<Role>,
     /// Bring the schema up to date first
@@ -95,6 +99,7 @@ impl Config {
                 success: config::parsed("CHECKOUT_SUCCESS_URL", success)?,
                 cancel: config::parsed("CHECKOUT_CANCEL_URL", format!("{public_url}/payment_cancel"))?,
             },
+            webhook_reach: config::parsed("WEBHOOK_ALLOW_PRIVATE", Reach::Public)?,
         })
     }
 }

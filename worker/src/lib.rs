@@ -68,8 +68,9 @@ fn limits(role: Role) -> Limits {
         // Large batches share a commit; a second one is read and decided while the first is written.
         Role::Apply => Limits { batch: 64, concurrency: 2, linger: Duration::from_millis(4) },
         // These wait for the provider most of the time.
-        Role::Checkout => alone(16),
+        Role::Checkout | Role::Recharge => alone(16),
         Role::Verify => alone(8),
-        Role::Notify => alone(4),
+        // These wait for endpoints of others, of which none may hold up the rest.
+        Role::Notify => alone(64),
     }
 }

@@ -7,6 +7,7 @@ mod credential;
 mod jwt;
 mod key_set;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -31,6 +32,11 @@ use jwt::{JwtError, Verifier};
 const REMEMBERED: Duration = Duration::from_secs(30);
 /// Logins remembered at once.
 const CAPACITY: u64 = 100_000;
+
+/// The text of the credential that a request carries, genuine or not.
+pub(crate) fn credential_text(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    credential::presented(headers).map(|presented| presented.text)
+}
 
 /// A caller.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@ pub mod cors;
 pub mod description;
 pub mod endpoint;
 pub mod json;
+pub mod rate_limit;
 pub mod return_url;
 pub(crate) mod router;
 pub mod server;
@@ -120,6 +121,8 @@ pub enum Failure {
     Timeout,
     /// The body is larger than accepted.
     TooLarge,
+    /// The caller asks too much at once.
+    TooManyRequests,
     /// We failed.
     Internal,
 }
@@ -133,6 +136,7 @@ impl Failure {
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -145,6 +149,7 @@ impl Failure {
             Self::BadRequest => "The request cannot be read.",
             Self::Timeout => "The request body did not arrive in time.",
             Self::TooLarge => "The request body is larger than 1 MiB.",
+            Self::TooManyRequests => "Too many requests: wait a moment.",
             Self::Internal => "Something went wrong on our side.",
         }
     }

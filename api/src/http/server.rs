@@ -2,6 +2,7 @@
 //! a time limit for headers, and a limit for finishing when the process stops.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::rate_limit::FORGET_EVERY;
 use super::service::Service;
 use crate::Shared;
 
@@ -27,15 +29,16 @@ pub(crate) async fn serve(api: Shared, listener: TcpListener, shutdown: Cancella
     let places = Arc::new(Semaphore::new(api.config.max_connections));
     let service = Arc::new(Service::new(api));
     let connections = TaskTracker::new();
+    let tidying = tokio::spawn(tidy(Arc::clone(&service)));
     loop {
         // Without a free place further connections wait in the kernel's queue.
         let place = tokio::select! {
             place = Arc::clone(&places).acquire_owned() => place,
             () = shutdown.cancelled() => break,
         };
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, most likely: some connection has to end first.
                     tracing::warn!(%error, "cannot accept a connection");
@@ -47,23 +50,31 @@ pub(crate) async fn serve(api: Shared, listener: TcpListener, shutdown: Cancella
         };
         let (service, shutdown) = (Arc::clone(&service), shutdown.clone());
         connections.spawn(async move {
-            connection(service, stream, shutdown).await;
+            connection(service, stream, peer.ip(), shutdown).await;
             drop(place);
         });
     }
     drop(listener);
+    tidying.abort();
     connections.close();
     if tokio::time::timeout(DRAIN_TIMEOUT, connections.wait()).await.is_err() {
         tracing::warn!(connections = connections.len(), "stopping with requests under way");
     }
 }
 
-async fn connection(service: Arc<Service>, stream: TcpStream, shutdown: CancellationToken) {
+async fn tidy(service: Arc<Service>) {
+    loop {
+        tokio::time::sleep(FORGET_EVERY).await;
+        service.tidy();
+    }
+}
+
+async fn connection(service: Arc<Service>, stream: TcpStream, peer: IpAddr, shutdown: CancellationToken) {
     // Answers are written in one piece; waiting for more to send would only delay them.
     let _best_effort = stream.set_nodelay(true);
     let answering = service_fn(move |request| {
         let service = Arc::clone(&service);
-        async move { Ok::<_, Infallible>(service.answer(request).await) }
+        async move { Ok::<_, Infallible>(service.answer(peer, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -2,6 +2,7 @@
 //! the path belongs to, metrics, and the log of what failed inside.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -14,10 +15,12 @@ use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use uuid::Uuid;
-use warp::http::{HeaderMap, HeaderValue, Request, StatusCode};
-use warp::reject::{MethodNotAllowed, Rejection};
+use warp::filters::ws::MissingConnectionUpgrade;
+use warp::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use warp::reject::Rejection;
 use warp::{Filter, reject};
 
+use super::rate_limit::{RETRY_AFTER_SECONDS, RateLimits};
 use super::router::WrongMethod;
 use super::{Cause, Failure, Response, RouteName, body, cors, empty};
 use crate::{Shared, routes};
@@ -27,6 +30,7 @@ const REQUEST_ID: &str = "x-request-id";
 /// Answers requests.
 pub(super) struct Service {
     api: Shared,
+    limits: RateLimits,
     outages: OncePerSecond,
     routes: Box<dyn Fn(Request<Full<Bytes>>) -> BoxFuture<'static, Response> + Send + Sync>,
 }
@@ -42,17 +46,30 @@ impl Service {
                 .map(|answer| answer.unwrap_or_else(|never: Infallible| match never {}))
                 .boxed()
         };
-        Self { api, outages: OncePerSecond::default(), routes: Box::new(routes) }
+        let limits = RateLimits::new(&api.config.rate_limits);
+        Self { api, limits, outages: OncePerSecond::default(), routes: Box::new(routes) }
     }
 
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response {
+    /// Forgets what is only remembered for a while.
+    pub(super) fn tidy(&self) {
+        self.limits.forget_the_quiet();
+    }
+
+    pub(super) async fn answer(&self, peer: IpAddr, request: Request<Incoming>) -> Response {
         let started = Instant::now();
         let (parts, incoming) = request.into_parts();
         let id = request_id(&parts.headers);
         let origin = self.api.origins.allowed_origin(&parts.headers).cloned();
         let (uri, method) = (parts.uri.clone(), parts.method.clone());
+        let is_event = routes::is_of_providers(uri.path());
         let mut response = match cors::preflight(&method, &parts.headers, origin.as_ref()) {
             Some(response) => response,
+            None if !self
+                .limits
+                .admit(peer, &parts.headers, is_event, || self.api.auth.is_admin_key(&parts.headers)) =>
+            {
+                failure_response(Failure::TooManyRequests)
+            }
             // The character that the database cannot store.
             None if uri.path_and_query().is_some_and(|text| text.as_str().contains("%00")) => {
                 failure_response(Failure::BadRequest)
@@ -63,9 +80,13 @@ impl Service {
             },
         };
         if let Some(failure) = response.extensions_mut().remove::<Failure>() {
-            let extensions = std::mem::take(response.extensions_mut());
+            let (plain, _) = response.into_parts();
             response = (routes::surface_of(uri.path()).render)(failure);
-            response.extensions_mut().extend(extensions);
+            response.extensions_mut().extend(plain.extensions);
+            response.headers_mut().extend(plain.headers);
+            if failure == Failure::TooManyRequests {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+            }
         }
         let route = response.extensions_mut().remove::<RouteName>().map_or("none", |name| name.0);
         let status = response.status();
@@ -119,9 +140,13 @@ fn failure_response(failure: Failure) -> Response {
 async fn failed(rejection: Rejection) -> Result<Response, Infallible> {
     let failure = if rejection.is_not_found() {
         Failure::NotFound
-    } else if rejection.find::<WrongMethod>().is_some() || rejection.find::<MethodNotAllowed>().is_some() {
-        Failure::MethodNotAllowed
-    } else if rejection.find::<reject::InvalidQuery>().is_some()
+    } else if let Some(WrongMethod { taken }) = rejection.find() {
+        let mut response = failure_response(Failure::MethodNotAllowed);
+        let taken = taken.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+        response.headers_mut().extend(HeaderValue::from_str(&taken).ok().map(|taken| (header::ALLOW, taken)));
+        return Ok(response);
+    } else if rejection.find::<MissingConnectionUpgrade>().is_some()
+        || rejection.find::<reject::InvalidQuery>().is_some()
         || rejection.find::<reject::MissingHeader>().is_some()
         || rejection.find::<reject::InvalidHeader>().is_some()
     {

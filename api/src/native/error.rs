@@ -6,6 +6,7 @@ use common::domain::catalog::CatalogError;
 use common::domain::identity::IdentityError;
 use common::domain::ledger::Refusal;
 use common::domain::ledger::holds::{HoldError, HoldState};
+use common::domain::webhooks::WebhookError;
 use common::money::{AmountError, Credits};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -242,6 +243,19 @@ impl From<ClaimError> for ApiError {
                 ),
             ),
             ClaimError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<WebhookError> for ApiError {
+    fn from(error: WebhookError) -> Self {
+        let message = error.to_string();
+        match error {
+            WebhookError::NoEndpoint | WebhookError::NoDelivery => Self::not_found(message),
+            WebhookError::Disabled => Self::conflict("webhook_endpoint_disabled", message),
+            WebhookError::TooMany(_) => Self::conflict("too_many_webhook_endpoints", message),
+            WebhookError::Invalid(_) => Self::bad_request("invalid_request", message),
+            WebhookError::Database(error) => error.into(),
         }
     }
 }

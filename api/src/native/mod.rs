@@ -2,6 +2,8 @@
 //! `{"error":{"code","message"}}`; every POST takes an `Idempotency-Key`.
 
 mod admin;
+mod auto_recharge;
+mod balance_alerts;
 mod catalog;
 mod consume;
 mod documentation;
@@ -14,6 +16,7 @@ mod organizations;
 mod pages;
 mod parked_purchases;
 pub(crate) mod spending;
+mod webhook_endpoints;
 
 use warp::http::StatusCode;
 
@@ -42,11 +45,14 @@ fn endpoints() -> Vec<Endpoint> {
     let parts = [
         consume::endpoints(),
         holds::endpoints(),
+        auto_recharge::endpoints(),
         live::endpoints(),
         admin::endpoints(),
         catalog::endpoints(),
         parked_purchases::endpoints(),
         organizations::endpoints(),
+        balance_alerts::endpoints(),
+        webhook_endpoints::endpoints(),
         health::endpoints(),
         documentation::endpoints(),
         pages::endpoints(),
@@ -62,6 +68,7 @@ pub(crate) fn render(failure: Failure) -> Response {
         Failure::BadRequest => "bad_request",
         Failure::Timeout => "request_timeout",
         Failure::TooLarge => "body_too_large",
+        Failure::TooManyRequests => "rate_limited",
         Failure::Internal => "internal",
     };
     ApiError::new(failure.status(), code, failure.message()).into()

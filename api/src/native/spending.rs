@@ -2,9 +2,11 @@
 //! its debits is tried alone, so that none is refused for another's sake.
 
 use common::clock::Clock;
+use common::crash::{self, Step};
 use common::domain::ledger::operations::post;
 use common::domain::ledger::{Movement, Posted};
 use common::group::{Group, GroupLimits};
+use common::messaging::{Publisher, outbox};
 use sqlx::PgPool;
 
 use super::ApiError;
@@ -20,15 +22,16 @@ pub(crate) type Debited = Result<Posted, ApiError>;
 pub(crate) type Spending = Group<Movement, Debited>;
 
 /// Starts the grouping task.
-pub(crate) fn start(pool: PgPool, clock: Clock) -> Spending {
+pub(crate) fn start(pool: PgPool, publisher: Publisher, clock: Clock) -> Spending {
+    let purse = Purse { pool, publisher, clock };
     Group::start(LIMITS, move |movements: Vec<Movement>| {
-        let (pool, clock) = (pool.clone(), clock.clone());
+        let purse = purse.clone();
         async move {
-            match together(&pool, &clock, &movements).await {
+            match purse.together(&movements).await {
                 Ok(posted) => posted.into_iter().map(Ok).collect(),
                 Err(error) if movements.len() > 1 && !is_outage(&error) => {
                     tracing::warn!(%error, debits = movements.len(), "a group of debits failed; trying each alone");
-                    one_by_one(&pool, &clock, movements).await
+                    purse.one_by_one(movements).await
                 }
                 Err(error) => {
                     let message = error.to_string();
@@ -42,23 +45,39 @@ pub(crate) fn start(pool: PgPool, clock: Clock) -> Spending {
     })
 }
 
-async fn together(pool: &PgPool, clock: &Clock, movements: &[Movement]) -> Result<Vec<Posted>, sqlx::Error> {
-    let mut transaction = pool.begin().await?;
-    let posted = post(&mut transaction, clock.now(), movements).await?;
-    transaction.commit().await?;
-    Ok(posted)
+/// What debits are made with.
+#[derive(Clone)]
+struct Purse {
+    pool: PgPool,
+    publisher: Publisher,
+    clock: Clock,
 }
 
-async fn one_by_one(pool: &PgPool, clock: &Clock, movements: Vec<Movement>) -> Vec<Debited> {
-    let mut answers = Vec::with_capacity(movements.len());
-    for movement in movements {
-        let posted = together(pool, clock, std::slice::from_ref(&movement)).await;
-        answers.push(match posted {
-            Ok(mut posted) => posted.pop().ok_or_else(|| ApiError::internal("a debit had no outcome")),
-            Err(error) => Err(error.into()),
-        });
+impl Purse {
+    async fn together(&self, movements: &[Movement]) -> Result<Vec<Posted>, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        let posted = post(&mut transaction, self.clock.now(), movements).await?;
+        crash::point(Step::Written, "debit");
+        transaction.commit().await?;
+        crash::point(Step::Committed, "debit");
+        if !posted.jobs.is_empty() {
+            let purse = self.clone();
+            tokio::spawn(async move { outbox::publish(&purse.pool, &purse.publisher, &posted.jobs).await });
+        }
+        Ok(posted.each)
     }
-    answers
+
+    async fn one_by_one(&self, movements: Vec<Movement>) -> Vec<Debited> {
+        let mut answers = Vec::with_capacity(movements.len());
+        for movement in movements {
+            let posted = self.together(std::slice::from_ref(&movement)).await;
+            answers.push(match posted {
+                Ok(mut posted) => posted.pop().ok_or_else(|| ApiError::internal("a debit had no outcome")),
+                Err(error) => Err(error.into()),
+            });
+        }
+        answers
+    }
 }
 
 /// Whether the database is away, so that trying each alone would only take longer to fail.

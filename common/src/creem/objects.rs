@@ -67,9 +67,14 @@ pub struct Amounts {
 }
 
 impl Amounts {
-    /// What was paid for the product: the price less the discount, where the buyer paid that much or, with tax, more.
+    /// What was to be paid for the product: the price less the discount.
+    fn net(&self) -> Option<i64> {
+        self.amount.checked_sub(self.discount_amount.unwrap_or(0))
+    }
+
+    /// What was paid for the product: the net price, where the buyer paid that much or, with tax, more.
     fn money(&self) -> Option<Money> {
-        let net = self.amount.checked_sub(self.discount_amount.unwrap_or(0))?;
+        let net = self.net()?;
         let minor = self.amount_paid.map_or(net, |paid| paid.min(net));
         Some(Money::new(minor, self.currency.to_ascii_lowercase().parse().ok()?))
     }
@@ -175,9 +180,6 @@ impl Checkout {
 pub struct Product {
     /// `prod_…`
     pub id: String,
-    /// Smallest units.
-    #[serde(default)]
-    pub price: Option<i64>,
 }
 
 /// A payment, of an order or of a period.
@@ -185,6 +187,12 @@ pub struct Product {
 pub struct Transaction {
     /// `tran_…`
     pub id: String,
+    /// Of what, for a period.
+    #[serde(default)]
+    pub subscription: Option<Reference>,
+    /// When the period that is paid for ends: milliseconds since 1970.
+    #[serde(default)]
+    pub period_end: Option<i64>,
     /// The amounts.
     #[serde(flatten)]
     pub amounts: Amounts,
@@ -216,21 +224,35 @@ pub struct Subscription {
     pub current_period_end_date: Option<String>,
 }
 
+impl Transaction {
+    /// The subscription that it pays for a period of.
+    pub fn subscription_id(&self) -> Option<&str> {
+        self.subscription.as_ref().map(Reference::id)
+    }
+
+    fn period_end(&self) -> Option<Timestamp> {
+        Timestamp::from_unix_timestamp_nanos(i128::from(self.period_end?) * 1_000_000).ok()
+    }
+}
+
 impl Subscription {
-    /// That its last payment was made; none where the payment is not there, or not paid.
+    /// That its last payment was made; none where the payment is not there, or not paid. On a change of product that
+    /// is a part of the price.
     pub fn paid(&self, at: Timestamp) -> Option<SubscriptionFact> {
         let transaction =
             self.last_transaction.as_ref().filter(|transaction| transaction.amounts.is_paid())?;
+        let amounts = &transaction.amounts;
         let line = self
             .product
             .as_ref()
-            .and_then(|product| Some(Line { price: Some(product.id.clone()), amount: product.price? }));
+            .map(|product| Line { price: Some(product.id.clone()), amount: amounts.amount });
         let paid = Paid {
             payment: transaction.id.clone(),
             is_first: None,
-            money: transaction.amounts.money()?,
+            money: amounts.money()?,
+            due: amounts.net(),
             lines: line.into_iter().collect(),
-            period_end: self.period_end(),
+            period_end: transaction.period_end().or_else(|| self.period_end()),
             receipt_url: None,
         };
         Some(self.with(at, News::Paid(paid)))

@@ -13,4 +13,6 @@ pub mod ledger;
 pub mod packages;
 pub mod payments;
 pub mod plans;
+pub mod recharge;
 pub mod subscriptions;
+pub mod webhooks;

@@ -23,6 +23,7 @@ use super::publisher::{Message, PublishError, Publisher};
 use super::topology::{self, DELAYS_SECONDS, Names, short};
 use super::{OPEN_TIMEOUT, RECONNECT_PAUSE, connect, within};
 use crate::config::Connections;
+use crate::crash::{self, Step};
 use crate::jobs::{AnyJob, Role};
 
 /// Counts the failures that are the job's own; the limit in the catalogue applies to it.
@@ -179,19 +180,22 @@ impl<H: Handler> Consumer<H> {
         for delivery in batch {
             match AnyJob::read(&delivery.data) {
                 Ok(job) => {
+                    crash::point(Step::Received, job.kind());
                     jobs.push(job);
                     readable.push(delivery);
                 }
                 Err(error) => {
                     let reason = error.to_string();
-                    self.acknowledge(&delivery, || self.bury(&delivery, "unknown", &reason)).await;
+                    let kind = "unknown";
+                    self.acknowledge(&delivery, kind, || self.bury(&delivery, kind, &reason)).await;
                 }
             }
         }
         let outcomes = self.run_jobs(jobs.clone().into()).await;
         for ((delivery, job), outcome) in readable.iter().zip(&jobs).zip(outcomes) {
             count(job, &outcome);
-            self.acknowledge(delivery, || self.settle(delivery, job, &outcome)).await;
+            crash::point(Step::Done, job.kind());
+            self.acknowledge(delivery, job.kind(), || self.settle(delivery, job, &outcome)).await;
         }
         metrics::histogram!("purser_batch_seconds", "role" => self.role.as_str()).record(started.elapsed());
     }
@@ -272,7 +276,7 @@ impl<H: Handler> Consumer<H> {
 
     /// Acknowledges a delivery once it is settled. While the broker does not take a copy that has to be kept, the
     /// delivery is held: given back it would come again at once, and use up its deliveries.
-    async fn acknowledge<Settled>(&self, delivery: &Delivery, settle: impl Fn() -> Settled)
+    async fn acknowledge<Settled>(&self, delivery: &Delivery, kind: &str, settle: impl Fn() -> Settled)
     where
         Settled: Future<Output = Result<(), PublishError>>,
     {
@@ -283,6 +287,7 @@ impl<H: Handler> Consumer<H> {
             tracing::warn!(role = self.role.as_str(), "a job is held: the broker does not take its copy");
             tokio::time::sleep(SETTLE_PAUSE).await;
         }
+        crash::point(Step::Settled, kind);
         match delivery.acker.ack(BasicAckOptions::default()).await {
             Ok(true) => {}
             // The connection it came by is gone: it will be delivered again and change nothing.
@@ -290,6 +295,7 @@ impl<H: Handler> Consumer<H> {
                 tracing::debug!(role = self.role.as_str(), "an acknowledgement came too late")
             }
         }
+        crash::point(Step::Acknowledged, kind);
     }
 }
 

@@ -14,6 +14,7 @@ use lapin::{Connection, ConnectionProperties};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Connections;
+use crate::ids::UserId;
 use crate::jobs::Notice;
 pub use publisher::{PublishError, Publisher};
 
@@ -38,6 +39,11 @@ pub enum Live {
     CredentialRevoked {
         /// The hash under which it is remembered, in hexadecimal.
         key_hash: String,
+    },
+    /// A user may see other wallets than before.
+    MembershipChanged {
+        /// Who.
+        user_id: UserId,
     },
 }
 

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::publisher::{Publisher, encode};
 use crate::clock::Timestamp;
+use crate::crash::{self, Step};
 use crate::ids::OutboxId;
 use crate::jobs::{AnyJob, Role};
 
@@ -108,6 +109,7 @@ async fn try_publish(pool: &PgPool, publisher: &Publisher, which: Which<'_>) -> 
     .await;
     let sent: Vec<Uuid> = sent.into_iter().flatten().collect();
     if !sent.is_empty() {
+        crash::point(Step::Published, "outbox");
         sqlx::query!("delete from outbox where id = any($1)", &sent).execute(pool).await?;
     }
     Ok(sent.len())

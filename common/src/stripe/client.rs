@@ -8,10 +8,12 @@ use stripe_billing::billing_portal_session::CreateBillingPortalSession;
 use stripe_billing::invoice::RetrieveInvoice;
 use stripe_billing::subscription::RetrieveSubscription;
 use stripe_checkout::checkout_session::{
-    CreateCheckoutSession, CreateCheckoutSessionDiscounts, CreateCheckoutSessionLineItems,
-    CreateCheckoutSessionLineItemsPriceData, CreateCheckoutSessionLineItemsPriceDataRecurring,
+    CreateCheckoutSession, CreateCheckoutSessionAllowedPaymentMethodTypes, CreateCheckoutSessionDiscounts,
+    CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
+    CreateCheckoutSessionLineItemsPriceDataRecurring,
     CreateCheckoutSessionLineItemsPriceDataRecurringInterval, CreateCheckoutSessionPaymentIntentData,
-    CreateCheckoutSessionSubscriptionData, ExpireCheckoutSession, ProductData, RetrieveCheckoutSession,
+    CreateCheckoutSessionSetupIntentData, CreateCheckoutSessionSubscriptionData, ExpireCheckoutSession,
+    ProductData, RetrieveCheckoutSession,
 };
 use stripe_core::customer::CreateCustomer;
 use stripe_core::payment_intent::RetrievePaymentIntent;
@@ -22,7 +24,7 @@ use super::objects::{Intent, Metadata, PAYMENT_ID, PaymentError, Reference, Sess
 use super::subscriptions::{Invoice, Subscription};
 use crate::config::Secret;
 use crate::domain::payments::operations::Opened;
-use crate::domain::payments::{Item, Payment, ReturnUrls};
+use crate::domain::payments::{Item, Mode, Payment, ReturnUrls};
 use crate::domain::plans::Interval;
 use crate::ids::{UserId, WalletId};
 use crate::provider::ProviderError;
@@ -83,35 +85,43 @@ impl StripeClient {
         customer: &str,
         urls: &ReturnUrls,
     ) -> Result<Opened, ProviderError> {
-        let currency = payment.amount.currency.as_str().parse().map_err(|_| ProviderError::Refused {
-            status: 400,
-            message: format!("Stripe does not know the currency {}", payment.amount.currency),
-        })?;
+        let currency = currency_of(payment)?;
         let metadata = metadata(payment);
         let mut request = CreateCheckoutSession::new()
             .customer(customer)
             .client_reference_id(payment.id.to_string())
-            .line_items(lines(payment, items, price, &currency))
             .metadata(metadata.clone())
             .success_url(urls.success.clone())
             .cancel_url(urls.cancel.clone());
         // The events of what the session makes carry their own copy of the metadata: without it they could not be
         // matched to the order.
-        request = match payment.plan {
-            None => request.mode(CheckoutSessionMode::Payment).payment_intent_data(
-                CreateCheckoutSessionPaymentIntentData {
+        let lines = lines(payment, items, price, &currency);
+        request = match payment.mode {
+            Mode::Payment => request
+                .mode(CheckoutSessionMode::Payment)
+                .line_items(lines)
+                .payment_intent_data(CreateCheckoutSessionPaymentIntentData {
                     metadata: Some(metadata),
                     description: Some(payment.summary.clone()),
                     ..CreateCheckoutSessionPaymentIntentData::new()
-                },
-            ),
-            Some(_) => request.mode(CheckoutSessionMode::Subscription).subscription_data(
-                CreateCheckoutSessionSubscriptionData {
+                }),
+            // Only a card says at once whether it was charged.
+            Mode::Setup => request
+                .mode(CheckoutSessionMode::Setup)
+                .allowed_payment_method_types(vec![CreateCheckoutSessionAllowedPaymentMethodTypes::Card])
+                .setup_intent_data(CreateCheckoutSessionSetupIntentData {
+                    metadata: Some(metadata),
+                    description: Some(payment.summary.clone()),
+                    ..CreateCheckoutSessionSetupIntentData::new()
+                }),
+            Mode::Subscription => request
+                .mode(CheckoutSessionMode::Subscription)
+                .line_items(lines)
+                .subscription_data(CreateCheckoutSessionSubscriptionData {
                     metadata: Some(metadata),
                     description: Some(payment.summary.clone()),
                     ..CreateCheckoutSessionSubscriptionData::new()
-                },
-            ),
+                }),
         };
         if payment.discount_minor > 0 {
             let coupon = self.discount(payment, &currency).await?;
@@ -133,7 +143,10 @@ impl StripeClient {
         Ok(Opened {
             session: session.id.to_string(),
             url: session.url.ok_or(ProviderError::Unavailable("the session is not open any more"))?,
-            provider_payment: session.payment_intent.map(|intent| intent.id().to_string()),
+            provider_payment: session
+                .payment_intent
+                .map(|intent| intent.id().to_string())
+                .or(session.setup_intent.map(|intent| intent.id().to_string())),
             customer: Some(customer.to_owned()),
             expires_at,
         })
@@ -225,13 +238,22 @@ impl StripeClient {
         R: StripeRequest,
         R::Output: miniserde::Deserialize,
     {
+        self.ask(request, key).await.map_err(ProviderError::from)
+    }
+
+    /// Sends a request whose refusals say more than other ones do.
+    pub(super) async fn ask<R>(&self, request: &R, key: Option<String>) -> Result<R::Output, StripeError>
+    where
+        R: StripeRequest,
+        R::Output: miniserde::Deserialize,
+    {
         let mut request = request.customize();
         if let Some(key) = key {
             let key =
-                IdempotencyKey::new(key).map_err(|_| ProviderError::Unavailable("the key cannot be used"))?;
+                IdempotencyKey::new(key).map_err(|error| StripeError::ConfigError(error.to_string()))?;
             request = request.request_strategy(RequestStrategy::Idempotent(key));
         }
-        request.send(&self.client).await.map_err(ProviderError::from)
+        request.send(&self.client).await
     }
 }
 
@@ -267,7 +289,16 @@ fn lines(
     items.iter().map(line).collect()
 }
 
-fn metadata(payment: &Payment) -> Metadata {
+/// The currency of an order, as the client names it.
+pub(super) fn currency_of(payment: &Payment) -> Result<stripe_types::Currency, ProviderError> {
+    payment.amount.currency.as_str().parse().map_err(|_| ProviderError::Refused {
+        status: 400,
+        message: format!("Stripe does not know the currency {}", payment.amount.currency),
+    })
+}
+
+/// What leads from the provider's objects back to the order.
+pub(super) fn metadata(payment: &Payment) -> Metadata {
     HashMap::from([
         (PAYMENT_ID.to_owned(), payment.id.to_string()),
         (USER_ID.to_owned(), payment.user_id.to_string()),
@@ -317,6 +348,7 @@ impl From<CheckoutSession> for Session {
             client_reference_id: session.client_reference_id,
             metadata: session.metadata.unwrap_or_default(),
             payment_intent: session.payment_intent.map(|intent| Reference::Id(intent.id().to_string())),
+            setup_intent: session.setup_intent.map(|intent| Reference::Id(intent.id().to_string())),
             customer: session.customer.map(|customer| Reference::Id(customer.id().to_string())),
             invoice: session
                 .invoice
@@ -338,10 +370,7 @@ impl From<PaymentIntent> for Intent {
             receipt_url: charge.and_then(|charge| charge.receipt_url.clone()),
             metadata: intent.metadata,
             customer: intent.customer.map(|customer| Reference::Id(customer.id().to_string())),
-            last_payment_error: intent.last_payment_error.map(|error| PaymentError {
-                code: error.code.map(|code| code.as_str().to_owned()),
-                decline_code: error.decline_code,
-            }),
+            last_payment_error: intent.last_payment_error.map(|error| PaymentError::from(*error)),
         }
     }
 }

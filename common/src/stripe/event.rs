@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::API_VERSION;
 use super::objects::{Charge, Intent, Session};
+use super::off_session::SetupIntent;
 use super::subscriptions::{Invoice, Subscription};
 use crate::clock::Timestamp;
 use crate::domain::payments::operations::{Content, Event, Incoming};
@@ -91,6 +92,13 @@ fn reader(kind: &str) -> Option<Reader> {
         | "payment_intent.payment_failed"
         | "payment_intent.processing"
         | "payment_intent.canceled" => Some(|object, _| payment(parse::<Intent>(object)?.fact())),
+        "setup_intent.succeeded" | "setup_intent.setup_failed" | "setup_intent.canceled" => {
+            Some(|object, _| payment(parse::<SetupIntent>(object)?.fact()))
+        }
+        // Whether a card is still its customer's is the provider's to say, at the time that it is asked.
+        "payment_method.detached" | "payment_method.updated" | "payment_method.automatically_updated" => {
+            Some(|_, _| Some(Content::Unproven))
+        }
         "charge.succeeded" | "charge.updated" => Some(|object, _| payment(parse::<Charge>(object)?.fact())),
         "invoice.paid" | "invoice.payment_failed" => {
             Some(|object, at| {

@@ -42,6 +42,9 @@ pub struct Session {
     /// Null until the buyer pays.
     #[serde(default)]
     pub payment_intent: Option<Reference>,
+    /// The saving of a card, in setup mode.
+    #[serde(default)]
+    pub setup_intent: Option<Reference>,
     /// The customer.
     #[serde(default)]
     pub customer: Option<Reference>,
@@ -87,6 +90,12 @@ pub struct PaymentError {
     pub code: Option<String>,
     /// Such as `insufficient_funds`.
     pub decline_code: Option<String>,
+    /// Such as `do_not_try_again`.
+    #[serde(default)]
+    pub advice_code: Option<String>,
+    /// The card network's own advice.
+    #[serde(default)]
+    pub network_advice_code: Option<String>,
 }
 
 /// A Charge.
@@ -160,7 +169,7 @@ impl Session {
             payment_id,
             user_id: self.metadata.get(USER_ID).cloned(),
             session: Some(self.id),
-            provider_payment: self.payment_intent.map(|intent| intent.id().to_owned()),
+            provider_payment: self.payment_intent.or(self.setup_intent).map(|intent| intent.id().to_owned()),
             customer: self.customer.map(|customer| customer.id().to_owned()),
             mode: self.mode.as_deref().and_then(mode),
             money: self.amount_total.and_then(|minor| money(minor, self.currency.as_deref())),

@@ -35,6 +35,7 @@ pub(crate) fn answer(emulator: &Emulator, request: &Request) -> Reply {
     respond(emulator.with(|world| match segments.first().copied() {
         Some("checkout") => checkout(world, method, segments, &body),
         Some("clock") => clock(world, method, segments, &body),
+        Some("deliveries") => deliveries(world, method, segments),
         Some("disputes") => dispute(world, method, segments, &body),
         Some("events") => event(world, method, segments, &body, request),
         Some("faults") => faults(world, method, segments, body),
@@ -104,6 +105,14 @@ fn clock(world: &mut World, method: &str, segments: &[&str], body: &Value) -> An
         _ => return Err(unknown(method, segments)),
     }
     Ok(json!({ "now": world.clock.now() }))
+}
+
+/// How many deliveries stand where: a short answer however many there were.
+fn deliveries(world: &World, method: &str, segments: &[&str]) -> Answer {
+    match (method, segments) {
+        ("GET", [_]) => Ok(json!(world.deliveries.count())),
+        _ => Err(unknown(method, segments)),
+    }
 }
 
 fn dispute(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {

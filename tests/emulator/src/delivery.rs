@@ -102,6 +102,15 @@ pub(crate) struct Record {
     attempts: Vec<Attempt>,
 }
 
+/// How many deliveries are in each state.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Counts {
+    pending: u64,
+    delivered: u64,
+    failed: u64,
+    dropped: u64,
+}
+
 /// All deliveries so far and the messages that still have to be handed to the dispatcher.
 #[derive(Default)]
 pub(crate) struct Deliveries {
@@ -114,6 +123,21 @@ pub(crate) struct Deliveries {
 impl Deliveries {
     pub(crate) fn of(&self, event_id: &str) -> &[Record] {
         self.records.get(event_id).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many deliveries are in each state.
+    pub(crate) fn count(&self) -> Counts {
+        let mut counts = Counts::default();
+        for record in self.records.values().flatten() {
+            let count = match record.state {
+                DeliveryState::Pending => &mut counts.pending,
+                DeliveryState::Delivered => &mut counts.delivered,
+                DeliveryState::Failed => &mut counts.failed,
+                DeliveryState::Dropped => &mut counts.dropped,
+            };
+            *count += 1;
+        }
+        counts
     }
 
     /// Queues the retries that are due at `now`, by the emulated clock.

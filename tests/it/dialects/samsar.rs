@@ -1,4 +1,4 @@
-//! Samsar's credits API, to the letter.
+//! Samsar's credits API, to the letter: the samples of its document, then each error, then whose payments are whose.
 
 use harness::client::{Answer, Request};
 use harness::world::{GOOD_CARD, User, World};
@@ -38,8 +38,26 @@ async fn credits_before_and_after_the_first_top_up() {
     let answer = get(&world, &alice, "/v2/credits").await;
     assert_eq!(answer.header("x-credits-remaining"), Some("2550"));
     let body = answer.json().unwrap();
-    assert_eq!(body["remainingCredits"], 2_550);
+    assert_eq!(
+        (keys(&body), &body["remainingCredits"]),
+        (vec!["lastTopUp", "remainingCredits"], &json!(2_550))
+    );
     let last = &body["lastTopUp"];
+    // No invoice is made for a purchase: what tells of one is left out, as Samsar does.
+    let documented = [
+        "amountPaidCents",
+        "billingReason",
+        "creditsApplied",
+        "currency",
+        "id",
+        "paymentDate",
+        "paymentStatus",
+        "paymentType",
+        "productSummary",
+        "receiptAvailable",
+        "receiptUrl",
+    ];
+    assert_eq!(keys(last), documented);
     assert_eq!(last["id"].as_str().map(str::len), Some(24));
     assert!(last["id"].as_str().unwrap().bytes().all(|byte| byte.is_ascii_hexdigit()));
     let at = last["paymentDate"].as_str().unwrap();
@@ -79,10 +97,75 @@ async fn a_missing_and_a_bad_credential_are_both_unauthorized() {
         assert_eq!(complaint(&bad), (401, "Invalid API_KEY. User not found.".to_owned()), "{path}");
     }
     let alice = world.create_user("alice").await;
+    let session = world.create_session(&alice).await;
+    world.clock().advance(std::time::Duration::from_hours(24 * 365));
+    let expired = world.api().get("/v1/credits").bearer(&session).send().await.unwrap();
+    let message = "Your api key has expired, please generate a new api key.".to_owned();
+    assert_eq!(complaint(&expired), (401, message));
     // An old header of theirs, and a scheme that nobody checks.
     world.api().get("/v1/credits").header("api_key", &alice.api_key).expect(200).await;
     let scheme = format!("ApiKey {}", alice.api_key);
     world.api().get("/v1/credits").header("authorization", &scheme).expect(200).await;
+    world.finish().await;
+}
+
+/// The document's samples of a recharge and of asking after it: request and answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documented_recharge_and_its_status() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let answer = post(&world, &alice, "/v1/credits/recharge", json!({"credits": 2_500})).expect(200).await;
+    let session = answer["checkoutSessionId"].as_str().unwrap();
+    let expected = json!({
+        "url": format!("{}/c/pay/{session}", world.settings().emulator_url()),
+        "checkoutSessionId": session,
+        // Stripe makes the PaymentIntent when the buyer pays.
+        "paymentIntentId": null,
+        "paymentStatusEndpoint": "/v1/payment_status",
+        "credits": 2_500,
+        "amountUsd": 25,
+        "amountCents": 2_500,
+        "currency": "USD"
+    });
+    assert_eq!(answer, expected);
+
+    let path = format!("/v1/payment_status?checkoutSessionId={session}");
+    let status = async || get(&world, &alice, &path).await.json().unwrap();
+    let mut expected = json!({
+        "status": "pending",
+        "mode": "payment",
+        "checkoutSessionId": session,
+        "sessionStatus": "open",
+        "paymentStatus": "unpaid",
+        "paymentIntentId": null,
+        "paymentIntentStatus": null,
+        "setupIntentId": null,
+        "setupIntentStatus": null,
+        "amountCents": 2_500,
+        "currency": "usd"
+    });
+    assert_eq!(status().await, expected);
+    world.pay(session, GOOD_CARD).await;
+    world.drain().await;
+    let paid = status().await;
+    assert!(paid["paymentIntentId"].as_str().unwrap().starts_with("pi_"));
+    for (field, value) in [
+        ("status", json!("succeeded")),
+        ("sessionStatus", json!("complete")),
+        ("paymentStatus", json!("paid")),
+        ("paymentIntentId", paid["paymentIntentId"].clone()),
+        ("paymentIntentStatus", json!("succeeded")),
+    ] {
+        expected[field] = value;
+    }
+    assert_eq!(paid, expected);
+
+    // A session that nobody pays on has failed once it ends.
+    let other = world.start_checkout(&alice, 500).await.session_id;
+    world.emulator().post(&format!("/_emulator/checkout/{other}/expire")).expect(200).await;
+    world.drain().await;
+    let failed = get(&world, &alice, &format!("/v1/payment_status?session_id={other}")).await.json().unwrap();
+    assert_eq!((&failed["status"], &failed["sessionStatus"]), (&json!("failed"), &json!("expired")));
     world.finish().await;
 }
 

@@ -1,11 +1,12 @@
 //! Installs PostgreSQL and RabbitMQ from the distribution, on Debian and its relatives, as root. Only the
 //! programs are wanted: no service may start by itself, now or at the next boot.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions, TryLockError};
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
@@ -19,11 +20,33 @@ use super::server::Surroundings;
 const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
 const SERVICE_POLICY_DENIES: &str = "#!/bin/sh\nexit 101\n";
 const CLUSTER_SETTINGS: &str = "/etc/postgresql-common/createcluster.d/purser.conf";
+/// There on every such machine: its lock keeps installations of ours from each other and leaves nothing behind.
+const LOCKED_FILE: &str = "/etc/debian_version";
+const LOCK_INTERVAL: Duration = Duration::from_millis(250);
 const SERVICES: [&str; 3] = ["postgresql.service", "rabbitmq-server.service", "epmd.socket"];
 
 /// Whether this machine lets us install packages.
 pub fn is_possible() -> bool {
-    geteuid().is_root() && Path::new("/etc/debian_version").exists() && find_in_path("apt-get").is_some()
+    geteuid().is_root() && Path::new(LOCKED_FILE).exists() && find_in_path("apt-get").is_some()
+}
+
+/// Waits until no other process of ours installs anything; none begins before the file is dropped.
+pub fn lock(surroundings: &Surroundings) -> Result<File> {
+    let file = File::open(LOCKED_FILE)?;
+    let mut waits = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(error).context("cannot lock the installation"),
+        }
+        if !waits {
+            surroundings.progress.say("waiting for another installation of the same packages");
+            waits = true;
+        }
+        ensure!(!surroundings.cancelled.is_cancelled(), "interrupted");
+        std::thread::sleep(LOCK_INTERVAL);
+    }
 }
 
 /// Installs packages, showing what is done.

@@ -13,6 +13,7 @@ pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod progress;
+pub mod python;
 mod rabbitmq;
 mod server;
 pub mod watchdog;
@@ -143,9 +144,20 @@ impl Program {
 }
 
 fn install_missing(options: &Options, programs: &[Program], surroundings: &Surroundings) -> Result<()> {
-    let missing = programs.iter().filter(|program| !program.is_there(options));
-    let packages: Vec<&str> = missing.map(|program| program.package()).collect();
-    if packages.is_empty() || !install::is_possible() {
+    let missing = || -> Vec<&str> {
+        programs
+            .iter()
+            .filter(|program| !program.is_there(options))
+            .map(|program| program.package())
+            .collect()
+    };
+    if missing().is_empty() || !install::is_possible() {
+        return Ok(());
+    }
+    // Tests start several of us at once: one installs, and the others find what it has installed.
+    let _one_at_a_time = install::lock(surroundings)?;
+    let packages = missing();
+    if packages.is_empty() {
         return Ok(());
     }
     let installed = install::install(&packages, surroundings);

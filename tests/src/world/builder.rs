@@ -32,6 +32,8 @@ pub struct WorldBuilder {
     pub(super) jwks_url: Option<String>,
     pub(super) revenuecat_signing_secrets: Vec<String>,
     pub(super) is_live: bool,
+    pub(super) rate_limits: (u32, u32),
+    pub(super) guards_webhooks: bool,
 }
 
 impl WorldBuilder {
@@ -98,6 +100,18 @@ impl WorldBuilder {
     /// Has the API take real money only, as `PURSER_MODE=live` does.
     pub fn live(mut self) -> Self {
         self.is_live = true;
+        self
+    }
+
+    /// Limits the requests that one credential, and one address, may make in a second. Worlds have no limits otherwise.
+    pub fn rate_limits(mut self, per_credential: u32, per_address: u32) -> Self {
+        self.rate_limits = (per_credential, per_address);
+        self
+    }
+
+    /// Refuses webhook endpoints at private addresses, as an installation does unless it is told otherwise.
+    pub fn guarded_webhooks(mut self) -> Self {
+        self.guards_webhooks = true;
         self
     }
 

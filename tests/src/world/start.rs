@@ -11,6 +11,7 @@ use common::domain::app_stores::rules::PRODUCTION;
 use common::domain::payments::ReturnUrls;
 use common::jobs::Role;
 use common::revenuecat::proof::Agreed;
+use common::standard_webhooks::address::Reach;
 use servers::ports::free_ports;
 use tokio::net::TcpListener;
 
@@ -179,6 +180,16 @@ fn api_config(
         mode: if builder.is_live { Mode::Live } else { Mode::Test },
         max_connections: CONNECTIONS_MAX,
         dialects: api::Dialects::all(),
+        rate_limits: api::RateLimitConfig {
+            per_credential: builder.rate_limits.0,
+            per_address: builder.rate_limits.1,
+            trusted_proxies: Vec::new(),
+        },
+        webhook_reach: webhook_reach(builder),
+        auto_recharge: common::domain::recharge::Defaults {
+            threshold: common::money::Credits::from_whole(1_000)?,
+            amount: common::money::Money::new(5_000, common::money::Currency::USD),
+        },
         clock: clock.clone(),
     })
 }
@@ -214,6 +225,7 @@ fn start_worker(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> R
                     success: format!("{}/payment_success", settings.api_url()),
                     cancel: format!("{}/payment_cancel", settings.api_url()),
                 },
+                webhook_reach: webhook_reach(builder),
             };
             let clock = clock.clone();
             Ok(Part::task("worker", move |shutdown| worker::run(config, clock, shutdown)))
@@ -256,6 +268,11 @@ fn start_emulator(builder: &WorldBuilder, settings: &Settings, socket: Socket) -
             Ok(Part::task("emulator", move |shutdown| emulator::run(config, listener, shutdown)))
         }
     }
+}
+
+/// The receivers of tests are on this machine.
+fn webhook_reach(builder: &WorldBuilder) -> Reach {
+    if builder.guards_webhooks { Reach::Public } else { Reach::Anywhere }
 }
 
 fn connections(settings: &Settings) -> Result<Connections> {

@@ -2,10 +2,11 @@
 //! paid, its credits are granted, and those who want to know are noted down in the outbox.
 
 use common::clock::Timestamp;
+use common::crash::{self, Step};
 use common::database::is_transient;
 use common::domain::app_stores::operations as app_stores;
 use common::domain::payments::operations::{self as payments, Content, Effect, Incoming};
-use common::domain::payments::{Provider, State};
+use common::domain::payments::{Kind, Provider, State};
 use common::domain::subscriptions::{Subscription, operations as subscriptions};
 use common::ids::OutboxId;
 use common::jobs::{AnyJob, Notice, Notify, ProviderEvent, ReceiveEvents, VerifyObject};
@@ -132,7 +133,9 @@ impl Jobs {
             _ => payments::apply(&mut transaction, now, incoming).await?,
         };
         let written = note_down(&mut transaction, now, &effects).await?;
+        crash::point(Step::Written, "batch");
         transaction.commit().await?;
+        crash::point(Step::Committed, "batch");
         Ok((effects, written))
     }
 
@@ -156,44 +159,53 @@ pub(super) async fn note_down(
     effects: &[Effect],
 ) -> Result<Vec<OutboxId>, sqlx::Error> {
     let mut written = Vec::new();
-    let notices: Vec<Notice> = effects.iter().filter_map(notice).collect();
+    let notices: Vec<Notice> = effects.iter().filter_map(|effect| notice(now, effect)).collect();
     if !notices.is_empty() {
         let job = Notify { notices };
         written.push(outbox::insert(connection, now, &job.into()).await?);
     }
     for effect in effects {
-        if let Effect::Verify { provider, object_id } = effect {
-            let job = VerifyObject { provider: *provider, object_id: object_id.clone() };
-            written.push(outbox::insert(connection, now, &job.into()).await?);
+        match effect {
+            Effect::Job(id) => written.push(*id),
+            Effect::Verify { provider, object_id } => {
+                let job = VerifyObject { provider: *provider, object_id: object_id.clone() };
+                written.push(outbox::insert(connection, now, &job.into()).await?);
+            }
+            Effect::Credited { .. }
+            | Effect::Ended(_)
+            | Effect::Subscription(_)
+            | Effect::Quarantined { .. } => {}
         }
     }
     Ok(written)
 }
 
 /// What those who see the wallet are told.
-fn notice(effect: &Effect) -> Option<Notice> {
+fn notice(now: Timestamp, effect: &Effect) -> Option<Notice> {
     let (payment, body) = match effect {
         Effect::Credited { payment, balance } => {
             let body = json!({"type": "credits.added", "credits": payment.credits.to_json(),
                               "balance": balance.to_json(), "paymentId": payment.number});
             (payment, body)
         }
+        // Of those its own notices tell.
+        Effect::Ended(payment) if payment.kind == Kind::AutoRecharge => return None,
         Effect::Ended(payment) => {
             let kind = if payment.state == State::Expired { "payment.expired" } else { "payment.failed" };
             (payment, json!({"type": kind, "paymentId": payment.number}))
         }
-        Effect::Subscription(subscription) => return Some(about(subscription)),
-        Effect::Quarantined { .. } | Effect::Verify { .. } => return None,
+        Effect::Subscription(subscription) => return Some(about(now, subscription)),
+        Effect::Quarantined { .. } | Effect::Job(_) | Effect::Verify { .. } => return None,
     };
-    Some(Notice { wallet_id: payment.wallet_id, body })
+    Some(Notice::new(now, payment.wallet_id, body))
 }
 
 /// What they are told of a subscription.
-fn about(subscription: &Subscription) -> Notice {
+fn about(now: Timestamp, subscription: &Subscription) -> Notice {
     let body = json!({"type": "subscription.updated", "subscriptionId": subscription.id,
                       "planId": subscription.terms.plan_id, "status": subscription.state.as_str(),
                       "cancelAtPeriodEnd": subscription.cancel_at_period_end});
-    Notice { wallet_id: subscription.wallet_id, body }
+    Notice::new(now, subscription.wallet_id, body)
 }
 
 /// Tells operators: counts, and an alert for what a person has to look at.
@@ -220,6 +232,7 @@ pub(super) fn report(effects: &[Effect]) {
                 metrics::counter!("purser_subscriptions_changed_total", "state" => state).increment(1);
                 tracing::debug!(subscription = %subscription.id, state, "a subscription changed");
             }
+            Effect::Job(_) => {}
             Effect::Verify { object_id, .. } => tracing::debug!(object_id, "the provider will be asked"),
         }
     }

@@ -2,12 +2,16 @@
 
 mod adjust;
 mod apply;
+mod charge_recharge;
+mod check_recharge;
 mod claim_purchases;
 mod confirm_session;
 mod create_checkout;
+mod deliver_webhook;
 mod expire;
 mod notify;
 mod open_portal;
+mod save_card;
 mod verify;
 
 use std::num::NonZeroU32;
@@ -32,6 +36,7 @@ use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Verify};
+use deliver_webhook::Webhooks;
 
 /// How long a job waits, within one delivery, for a server that is away; then it comes back through a delay.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -49,6 +54,7 @@ pub struct Jobs {
     creem: Option<CreemClient>,
     /// Keeps this process under the provider's limit.
     stripe_pace: DefaultDirectRateLimiter,
+    webhooks: Webhooks,
     verify: Verify,
     /// In which environments purchases in app stores count.
     revenuecat_environments: Vec<String>,
@@ -78,6 +84,7 @@ impl Jobs {
                 .map(|key| CreemClient::new(key, config.creem_api_base.as_deref()))
                 .transpose()?,
             stripe_pace: RateLimiter::direct(Quota::per_second(pace)),
+            webhooks: Webhooks::new(config.webhook_reach),
             verify: config.verify,
             revenuecat_environments: config.revenuecat_environments.clone(),
             return_urls: config.return_urls.clone(),
@@ -152,7 +159,14 @@ impl Jobs {
             AnyJob::VerifyObject(job) => self.verify_object(job).await,
             AnyJob::ConfirmSession(job) => self.confirm_session(job).await,
             AnyJob::ExpirePayments(_) => self.expire_payments().await,
+            AnyJob::CheckRecharge(job) => self.check_recharge(job).await,
+            AnyJob::ChargeRecharge(job) => self.charge_recharge(job).await,
+            AnyJob::SaveCard(job) => self.save_card(job).await,
+            AnyJob::SweepRecharges(_) => self.sweep_recharges().await,
+            AnyJob::BeginMonth(_) => self.begin_month().await,
             AnyJob::Notify(job) => self.notify(job).await,
+            AnyJob::DeliverWebhook(job) => self.deliver_webhook(job).await,
+            AnyJob::RetryWebhooks(_) => self.retry_webhooks().await,
         };
         done.unwrap_or_else(JobError::into_outcome)
     }

@@ -1,7 +1,9 @@
 //! Asks the provider what an event does not prove, or what no event has told. The answer goes back to *apply*, on
 //! the same way as every other fact.
 
-use common::domain::payments::{Fact, Mode, Payment, Provider, operations, store};
+use common::crash::{self, Step};
+use common::creem::client::CreemClient;
+use common::domain::payments::{Fact, Kind, Mode, Payment, Provider, operations, store};
 use common::domain::subscriptions::SubscriptionFact;
 use common::jobs::{AnyJob, ApplyFact, ApplySubscription, VerifyObject, VerifyPayment};
 use common::provider::ProviderError;
@@ -20,6 +22,8 @@ impl Jobs {
         }
         let overdue = payment.expires_at <= self.clock.now();
         let told = match (payment.provider_session.as_deref(), payment.provider) {
+            // It has no page of its own accord: what became of its charge is found out by its run.
+            (None, _) if is_charge(&payment) => Vec::new(),
             // Its page is still to be opened.
             (None, _) => overdue.then(|| fact(operations::expired_unopened(&payment))).into_iter().collect(),
             (Some(session), Provider::Stripe) => self.stripe_session(&payment, session, overdue).await?,
@@ -47,6 +51,11 @@ impl Jobs {
             vec![fact(self.ask(|| self.stripe.session(id)).await?.fact(false))]
         } else if id.starts_with("pi_") {
             vec![fact(self.ask(|| self.stripe.intent(id)).await?.fact())]
+        } else if id.starts_with("seti_") {
+            vec![fact(self.ask(|| self.stripe.setup_intent(id)).await?.fact())]
+        } else if id.starts_with("pm_") {
+            self.look_at_card(id).await?;
+            Vec::new()
         } else if id.starts_with("in_") {
             let invoice = self.ask(|| self.stripe.invoice(id)).await?;
             invoice.fact(now).map(subscription).into_iter().collect()
@@ -90,9 +99,21 @@ impl Jobs {
         } else if id.starts_with("sub_") {
             let (now, found) = (self.clock.now(), self.ask(|| creem.subscription(id)).await?);
             found.paid(now).into_iter().chain([found.standing(now)]).map(subscription).collect()
+        } else if id.starts_with("tran_") {
+            self.creem_period(creem, id).await?
         } else {
             Vec::new()
         })
+    }
+
+    /// What Creem says of a payment for a period, which need not be the last one.
+    async fn creem_period(&self, creem: &CreemClient, id: &str) -> Result<Vec<AnyJob>, JobError> {
+        let (now, payment) = (self.clock.now(), self.ask(|| creem.transaction(id)).await?);
+        let Some(paid_for) = payment.subscription_id().map(str::to_owned) else { return Ok(Vec::new()) };
+        let mut found = self.ask(|| creem.subscription(&paid_for)).await?;
+        let standing = found.standing(now);
+        found.last_transaction = Some(payment);
+        Ok(found.paid(now).into_iter().chain([standing]).map(subscription).collect())
     }
 
     /// What Creem says of an order. A checkout cannot be closed there: one that is overdue is over for us once Creem
@@ -120,9 +141,15 @@ impl Jobs {
     async fn hand_on(&self, told: Vec<AnyJob>) -> Done {
         for job in &told {
             self.publisher.publish(job).await?;
+            crash::point(Step::Published, "fact");
         }
         Ok(DONE)
     }
+}
+
+/// Whether it is for charging a saved card.
+fn is_charge(payment: &Payment) -> bool {
+    payment.kind == Kind::AutoRecharge && payment.mode == Mode::Payment
 }
 
 fn fact(fact: Fact) -> AnyJob {

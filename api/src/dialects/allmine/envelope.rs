@@ -119,7 +119,9 @@ pub(super) fn render(failure: Failure) -> Response {
         Failure::NotFound => "Resource not found",
         Failure::BadRequest => "Validation failed",
         Failure::Internal => "Internal server error",
-        Failure::MethodNotAllowed | Failure::Timeout | Failure::TooLarge => failure.message(),
+        Failure::MethodNotAllowed | Failure::Timeout | Failure::TooLarge | Failure::TooManyRequests => {
+            failure.message()
+        }
     };
     failed(failure.status(), message)
 }

@@ -1,9 +1,11 @@
-//! Samsar's credits API (`/v1/credits`, `/v1/credits/recharge`, `/v1/payment_status`, and the same under `/v2`).
+//! Samsar's credits API (`/v1/credits`, `/v1/credits/recharge`, `/v1/payment_status`, `/v1/enable_autorecharge`,
+//! `/v1/auto_recharge/threshold`, and the same under `/v2`).
 //!
 //! One credit costs one US cent. Any credential is accepted where Samsar has its API key; a missing or bad one is a
 //! 401. Bodies may be wrapped in `input`. Beyond Samsar: a payment page that takes long is answered with 202 and a
 //! `paymentId` to poll, and an `Idempotency-Key` makes a repeated recharge the same order.
 
+mod auto_recharge;
 mod error;
 mod recharge;
 mod routes;

@@ -77,7 +77,7 @@ fn order(api: &Shared, principal: &Principal, credits: i64) -> Result<NewOrder, 
 }
 
 /// The provider's refusal in its own words, where it concerns the order; our credentials there are our business.
-fn refused(status: u16, message: String) -> SamsarError {
+pub(super) fn refused(status: u16, message: String) -> SamsarError {
     match checkout::refusal(status) {
         Some(status) => SamsarError::new(status, message),
         None => SamsarError::internal(format!("the provider refused an order with {status}")),

@@ -4,11 +4,12 @@ use common::domain::ledger::operations::balance;
 use common::domain::payments::store::last_top_up;
 use warp::http::{HeaderValue, StatusCode};
 
+use super::auto_recharge::{AutoRechargeBody, AutoRechargeFields, ThresholdBody, ThresholdFields};
 use super::error::SamsarError;
 use super::types::{
     CreditsBody, PaymentStatus, RechargeBody, RechargeFields, StatusFields, last_top_up as shown,
 };
-use super::{recharge, status};
+use super::{auto_recharge, recharge, status};
 use crate::Shared;
 use crate::auth::Principal;
 use crate::http::description::{Access, Description};
@@ -19,7 +20,9 @@ use crate::http::{Call, Response, answer};
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let v1 = under("/v1/credits", "/v1/credits/recharge", "/v1/payment_status");
     let v2 = under("/v2/credits", "/v2/credits/recharge", "/v2/payment_status");
-    v1.into_iter().chain(v2).collect()
+    let auto_v1 = automatic("/v1/enable_autorecharge", "/v1/auto_recharge/threshold");
+    let auto_v2 = automatic("/v2/enable_autorecharge", "/v2/auto_recharge/threshold");
+    v1.into_iter().chain(v2).chain(auto_v1).chain(auto_v2).collect()
 }
 
 fn under(
@@ -55,6 +58,28 @@ fn under(
         Endpoint::post(recharge_path, recharge::recharge, recharge_description),
         Endpoint::get(status_path, status::payment_status, query()),
         Endpoint::post(status_path, status::payment_status, query().may_take::<StatusFields>()),
+    ]
+}
+
+fn automatic(enable_path: &'static str, threshold_path: &'static str) -> [Endpoint; 2] {
+    let enable = Description::new(Access::User, "Have the balance recharged by itself")
+        .says(
+            "Charges the saved card when the balance falls below the threshold, and never more in a calendar month \
+             (UTC) than the cap. Fields that are left out stay as they are. Without a saved card the answer has the \
+             address of a page on which to save one; when that takes long the answer is 202.",
+        )
+        .idempotency_key()
+        .header::<String>("Prefer", "`respond-async` asks not to wait for the page.")
+        .may_take::<AutoRechargeFields>()
+        .answers::<AutoRechargeBody>(StatusCode::OK, "The settings, and the page if there is one.")
+        .answers::<AutoRechargeBody>(StatusCode::ACCEPTED, "The settings; the page will be open soon.")
+        .refuses(&[StatusCode::PAYMENT_REQUIRED, StatusCode::NOT_FOUND, StatusCode::UNPROCESSABLE_ENTITY]);
+    let threshold = Description::new(Access::User, "Change the threshold")
+        .takes::<ThresholdFields>()
+        .answers::<ThresholdBody>(StatusCode::OK, "The settings.");
+    [
+        Endpoint::post(enable_path, auto_recharge::enable, enable),
+        Endpoint::post(threshold_path, auto_recharge::threshold, threshold),
     ]
 }
 

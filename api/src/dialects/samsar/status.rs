@@ -2,7 +2,7 @@
 //! refreshed in the background, for the next poll.
 
 use common::domain::payments::store::{customer, payment_by_id, payment_by_provider_id};
-use common::domain::payments::{Payment, Provider};
+use common::domain::payments::{Mode, Payment, Provider};
 use sqlx::PgConnection;
 use warp::http::StatusCode;
 
@@ -75,9 +75,10 @@ async fn find(connection: &mut PgConnection, asked: &Asked) -> Result<Option<Pay
             .filter(|payment| payment.provider_session.as_ref() == Some(id)),
         Asked::PaymentIntent(id) => payment_by_provider_id(connection, id)
             .await?
-            .filter(|payment| payment.provider_payment.as_ref() == Some(id)),
-        // No order has saved a card.
-        Asked::SetupIntent(_) => None,
+            .filter(|payment| payment.provider_payment.as_ref() == Some(id) && payment.mode != Mode::Setup),
+        Asked::SetupIntent(id) => payment_by_provider_id(connection, id)
+            .await?
+            .filter(|payment| payment.provider_payment.as_ref() == Some(id) && payment.mode == Mode::Setup),
         Asked::Payment(id) => match id.parse() {
             Ok(id) => payment_by_id(connection, id).await?,
             Err(_) => None,
@@ -109,7 +110,8 @@ impl Asked {
 
     fn describe<'a>(&self, payment: &'a Payment) -> PaymentStatus<'a> {
         match self {
-            Self::Session(_) | Self::SetupIntent(_) => types::session_status(payment),
+            Self::Session(_) => types::session_status(payment),
+            Self::SetupIntent(_) => types::setup_status(payment),
             Self::PaymentIntent(_) => types::intent_status(payment),
             Self::Payment(_) => PaymentStatus {
                 payment_id: Some(payment.id),

@@ -47,6 +47,29 @@ impl Fields {
         Some(text.trim().to_owned()).filter(|text| !text.is_empty())
     }
 
+    /// The first of these fields that is there, as a whole number of 10^-`decimals`.
+    pub(super) fn number(&self, names: &[&str], decimals: i32) -> Option<Number> {
+        let raw = self.any(names)?;
+        let text = match serde_json::from_str::<String>(raw.get()) {
+            Ok(quoted) => quoted.trim().to_owned(),
+            Err(_) => raw.get().to_owned(),
+        };
+        Some(parse_scaled(&text, decimals).map_or(Number::Wrong, Number::Is))
+    }
+
+    /// The first of these fields that is there, as yes or no.
+    pub(super) fn flag(&self, names: &[&str]) -> Result<Option<bool>, SamsarError> {
+        match self.any(names).map(|raw| raw.get().trim_matches('"')) {
+            None => Ok(None),
+            Some("true" | "1") => Ok(Some(true)),
+            Some("false" | "0") => Ok(Some(false)),
+            Some(_) => {
+                let name = names.first().copied().unwrap_or_default();
+                Err(SamsarError::bad_request(format!("{name} must be true or false.")))
+            }
+        }
+    }
+
     /// The number of credits to buy: a positive whole number, perhaps in quotes.
     pub(super) fn credits(&self) -> Result<i64, SamsarError> {
         let required = || SamsarError::bad_request("credits is required and must be a positive number.");
@@ -63,6 +86,15 @@ impl Fields {
             Err(AmountError::Overflow) => Err(too_many()),
         }
     }
+}
+
+/// A field that is to be a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Number {
+    /// It is this one.
+    Is(i64),
+    /// It is none, has too many decimals, or is too large.
+    Wrong,
 }
 
 /// More than Stripe charges at once.
@@ -103,7 +135,7 @@ pub(super) struct StatusFields {
 }
 
 /// A whole number, perhaps in quotes.
-struct WholeNumber;
+pub(super) struct WholeNumber;
 
 impl PartialSchema for WholeNumber {
     fn schema() -> RefOr<Schema> {
@@ -180,7 +212,8 @@ pub(super) struct RechargeBody<'a> {
     pub(super) payment_id: Option<PaymentId>,
 }
 
-/// The body of `payment_status`. Asked by a PaymentIntent it says nothing of sessions and saved cards.
+/// The body of `payment_status`. Asked by a PaymentIntent it says nothing of sessions and saved cards, asked by a
+/// SetupIntent nothing of payments.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = samsar::PaymentStatus)]
@@ -198,21 +231,25 @@ pub(super) struct PaymentStatus<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub(super) payment_status: Option<Option<&'a str>>,
-    #[schema(required)]
-    pub(super) payment_intent_id: Option<&'a str>,
-    #[schema(required)]
-    pub(super) payment_intent_status: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(super) payment_intent_id: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(super) payment_intent_status: Option<Option<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub(super) setup_intent_id: Option<Option<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub(super) setup_intent_status: Option<Option<&'a str>>,
-    #[schema(required)]
-    pub(super) amount_cents: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    pub(super) amount_cents: Option<Option<i64>>,
     /// An ISO 4217 code in lower case.
-    #[schema(required)]
-    pub(super) currency: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(super) currency: Option<Option<&'a str>>,
     /// Asked by `paymentId`: the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Uuid>, nullable = false)]
@@ -286,17 +323,41 @@ fn status(payment: &Payment) -> &'static str {
 
 /// The body of `payment_status` for a session.
 pub(super) fn session_status(payment: &Payment) -> PaymentStatus<'_> {
-    let charges = payment.mode != Mode::Setup;
-    PaymentStatus {
+    let session = PaymentStatus {
         mode: payment.mode.as_str(),
         checkout_session_id: Some(payment.provider_session.as_deref()),
         session_status: Some(payment.session_status.as_deref()),
         payment_status: Some(payment.payment_status.as_deref()),
         setup_intent_id: Some(None),
         setup_intent_status: Some(None),
-        amount_cents: charges.then_some(payment.amount.minor),
-        currency: charges.then(|| payment.amount.currency.as_str()),
         ..intent_status(payment)
+    };
+    if payment.mode != Mode::Setup {
+        return session;
+    }
+    PaymentStatus {
+        payment_intent_id: Some(None),
+        payment_intent_status: Some(None),
+        setup_intent_id: session.payment_intent_id,
+        setup_intent_status: session.payment_intent_status,
+        amount_cents: Some(None),
+        currency: Some(None),
+        ..session
+    }
+}
+
+/// The body of `payment_status` for a SetupIntent.
+pub(super) fn setup_status(payment: &Payment) -> PaymentStatus<'_> {
+    let intent = intent_status(payment);
+    PaymentStatus {
+        mode: Mode::Setup.as_str(),
+        setup_intent_id: intent.payment_intent_id,
+        setup_intent_status: intent.payment_intent_status,
+        payment_intent_id: None,
+        payment_intent_status: None,
+        amount_cents: None,
+        currency: None,
+        ..intent
     }
 }
 
@@ -308,19 +369,19 @@ pub(super) fn intent_status(payment: &Payment) -> PaymentStatus<'_> {
         checkout_session_id: None,
         session_status: None,
         payment_status: None,
-        payment_intent_id: payment.provider_payment.as_deref(),
-        payment_intent_status: payment.payment_intent_status.as_deref(),
+        payment_intent_id: Some(payment.provider_payment.as_deref()),
+        payment_intent_status: Some(payment.payment_intent_status.as_deref()),
         setup_intent_id: None,
         setup_intent_status: None,
-        amount_cents: Some(payment.amount.minor),
-        currency: Some(payment.amount.currency.as_str()),
+        amount_cents: Some(Some(payment.amount.minor)),
+        currency: Some(Some(payment.amount.currency.as_str())),
         payment_id: None,
         url: None,
     }
 }
 
 /// Cents as dollars, exactly: 25, 25.5, 0.99.
-fn dollars(cents: i64) -> Value {
+pub(super) fn dollars(cents: i64) -> Value {
     let text = format!("{}.{:02}", cents.div_euclid(100), cents.rem_euclid(100));
     let text = text.trim_end_matches('0').trim_end_matches('.');
     // The text is a JSON number.

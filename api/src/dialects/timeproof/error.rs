@@ -8,6 +8,7 @@ use warp::http::{HeaderValue, StatusCode, header};
 use crate::auth::AuthError;
 use crate::checkout::NotOrdered;
 use crate::http::json::Unreadable;
+use crate::http::rate_limit::RETRY_AFTER_SECONDS;
 use crate::http::{Failure, Response, answer, with_cause};
 
 /// An error as callers see it, with its cause for the log where it is ours.
@@ -53,8 +54,21 @@ pub(super) struct ErrorBody<'a> {
     error: &'a str,
 }
 
+/// As TimeProof documents it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RateLimited {
+    error: &'static str,
+    /// In seconds.
+    retry_after: u16,
+}
+
 /// What the server itself finds wrong.
 pub(super) fn render(failure: Failure) -> Response {
+    if failure == Failure::TooManyRequests {
+        let body = RateLimited { error: "Rate limit exceeded", retry_after: RETRY_AFTER_SECONDS };
+        return answer(failure.status(), &body);
+    }
     answer(failure.status(), &ErrorBody { error: failure.message() })
 }
 

@@ -76,7 +76,7 @@ pub async fn apply(
         entry_type: "checkin".to_owned(),
         description: Some(format!("Check-in of {day}")),
     };
-    let balance = match post(&mut transaction, now, &[movement]).await?.into_iter().next() {
+    let balance = match post(&mut transaction, now, &[movement]).await?.each.into_iter().next() {
         Some(Posted::Done { balance, .. } | Posted::Before { balance, .. }) => balance,
         // Only a balance too large to count refuses a grant.
         Some(Posted::Refused(refusal)) => return Err(sqlx::Error::Encode(Box::new(refusal))),

@@ -60,7 +60,7 @@ pub enum Adjusted {
 pub async fn adjust(pool: &PgPool, now: Timestamp, adjustment: &Adjustment) -> Result<Adjusted, sqlx::Error> {
     let mut transaction = pool.begin().await?;
     let posted = post(&mut transaction, now, &[movement(adjustment)]).await?;
-    let adjusted = match posted.into_iter().next() {
+    let adjusted = match posted.each.into_iter().next() {
         Some(Posted::Done { entry_id: Some(entry_id), balance }) => {
             let action = action(adjustment, entry_id);
             audit::record(&mut transaction, now, &action).await?;

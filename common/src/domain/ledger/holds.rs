@@ -211,7 +211,7 @@ async fn move_credits(
         entry_type: "hold_captured".to_owned(),
         description: None,
     };
-    match post(connection, now, &[movement]).await?.pop() {
+    match post(connection, now, &[movement]).await?.each.pop() {
         Some(Posted::Done { entry_id, balance }) => Ok((entry_id, balance)),
         Some(Posted::Before { entry_id, balance, .. }) => Ok((Some(entry_id), balance)),
         Some(Posted::Refused(refusal)) => Err(refusal.into()),

@@ -7,6 +7,7 @@
 pub mod adjustments;
 pub mod history;
 pub mod holds;
+pub mod levels;
 pub mod operations;
 pub mod rules;
 pub mod statement;
@@ -15,7 +16,7 @@ pub mod store;
 mod tests;
 
 use crate::clock::Timestamp;
-use crate::ids::{EntryId, GrantId, PaymentId, WalletId};
+use crate::ids::{EntryId, GrantId, OutboxId, PaymentId, WalletId};
 use crate::money::Credits;
 use crate::text_enum::text_enum;
 
@@ -129,6 +130,15 @@ pub struct Movement {
     pub entry_type: String,
     /// For people.
     pub description: Option<String>,
+}
+
+/// What a list of movements led to.
+#[derive(Clone, Debug)]
+pub struct Postings {
+    /// Each movement, in their order.
+    pub each: Vec<Posted>,
+    /// Jobs that became necessary, written to the outbox. Whoever commits may publish them; the sweep does otherwise.
+    pub jobs: Vec<OutboxId>,
 }
 
 /// What a movement led to.

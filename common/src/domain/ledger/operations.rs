@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::PgConnection;
 
+use super::levels::{Crossing, Levels, announce};
 use super::rules::WalletState;
 use super::store::{self, EntryRow};
-use super::{Cause, Change, CounterAccount, Movement, Posted, Refusal};
+use super::{Cause, Change, CounterAccount, Movement, Posted, Postings, Refusal};
 use crate::clock::Timestamp;
 use crate::ids::{EntryId, GrantId, WalletId};
 use crate::money::Credits;
@@ -23,11 +24,12 @@ pub async fn post(
     connection: &mut PgConnection,
     now: Timestamp,
     movements: &[Movement],
-) -> Result<Vec<Posted>, sqlx::Error> {
+) -> Result<Postings, sqlx::Error> {
     let mut book = Book::open(connection, now, movements).await?;
-    let posted = movements.iter().map(|movement| book.post(movement)).collect();
+    let each = movements.iter().map(|movement| book.post(movement)).collect();
+    let crossings = book.crossings();
     book.write(connection).await?;
-    Ok(posted)
+    Ok(Postings { each, jobs: announce(connection, now, &crossings).await? })
 }
 
 /// The balance of a wallet, without what has lapsed but is not yet taken off.
@@ -40,6 +42,29 @@ pub async fn balance(
     wallet: WalletId,
 ) -> Result<Credits, sqlx::Error> {
     store::balance(connection, now, wallet).await
+}
+
+/// The levels below which those who see a wallet are told, ascending.
+///
+/// # Errors
+/// Database errors only.
+pub async fn alerts(connection: &mut PgConnection, wallet: WalletId) -> Result<Vec<Credits>, sqlx::Error> {
+    store::alerts(connection, wallet).await
+}
+
+/// Replaces the levels below which those who see a wallet are told, and returns them as they are now. A balance that is
+/// below one already is told of when it falls below it again.
+///
+/// # Errors
+/// Database errors only.
+pub async fn alerts_put(
+    connection: &mut PgConnection,
+    wallet: WalletId,
+    levels: BTreeSet<Credits>,
+) -> Result<Vec<Credits>, sqlx::Error> {
+    let millionths: Vec<i64> = levels.iter().map(|level| level.millionths()).collect();
+    store::alerts_write(connection, wallet, &millionths).await?;
+    Ok(levels.into_iter().collect())
 }
 
 /// Lapses the grants whose time has come, oldest first, up to `limit`; returns how many were looked at.
@@ -72,6 +97,8 @@ fn expiry(wallet_id: WalletId, grant: GrantId, remaining: Credits) -> Movement {
 struct Book {
     now: Timestamp,
     wallets: BTreeMap<WalletId, WalletState>,
+    /// The balances as they were read, and the levels that they may fall below.
+    levels: HashMap<WalletId, (Credits, Levels)>,
     /// The grants as they were read, to know which changed.
     read: HashMap<GrantId, Credits>,
     before: HashMap<(String, String), EntryRow>,
@@ -103,6 +130,7 @@ impl Book {
             }
         }
         let read = grants.values().flatten().map(|grant| (grant.id, grant.remaining)).collect();
+        let levels = rows.iter().map(|row| (row.id, (row.balance, row.levels()))).collect();
         let wallets = rows
             .into_iter()
             .map(|row| {
@@ -113,6 +141,7 @@ impl Book {
         Ok(Self {
             now,
             wallets,
+            levels,
             read,
             before: before
                 .into_iter()
@@ -185,6 +214,18 @@ impl Book {
         self.before.insert((row.cause_kind.clone(), row.cause_id.clone()), row.clone());
         self.entries.push(row);
         Posted::Done { entry_id, balance }
+    }
+
+    /// The levels that the movements have taken wallets below.
+    fn crossings(&self) -> Vec<Crossing> {
+        let changed =
+            self.changed.iter().filter_map(|id| Some((self.wallets.get(id)?, self.levels.get(id)?)));
+        changed
+            .flat_map(|(wallet, (was, levels))| {
+                let crossed = levels.crossed(*was, wallet.balance);
+                crossed.map(|level| Crossing { wallet_id: wallet.id, level, balance: wallet.balance })
+            })
+            .collect()
     }
 
     async fn write(self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {

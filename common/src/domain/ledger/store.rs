@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::levels::Levels;
 use super::rules::{GrantState, WalletState};
 use super::{Cause, CounterAccount, NewGrant};
 use crate::clock::Timestamp;
@@ -23,6 +24,17 @@ pub struct WalletRow {
     pub held: Credits,
     /// Owed.
     pub debt: Credits,
+    /// Below it the wallet is recharged.
+    pub recharge_below: Option<Credits>,
+    /// Below each of them those who see the wallet are told.
+    pub alert_below: Vec<Credits>,
+}
+
+impl WalletRow {
+    /// The levels that its balance may fall below.
+    pub fn levels(&self) -> Levels {
+        Levels { recharge_below: self.recharge_below, alert_below: self.alert_below.clone() }
+    }
 }
 
 /// A ledger entry.
@@ -70,12 +82,37 @@ pub(super) async fn wallets_lock(
     sqlx::query_as!(
         WalletRow,
         r#"select id as "id: WalletId", balance as "balance: Credits", held as "held: Credits",
-                  debt as "debt: Credits"
+                  debt as "debt: Credits", recharge_below as "recharge_below: Credits",
+                  alert_below as "alert_below: Vec<Credits>"
            from wallets where id = any($1) order by id for no key update"#,
         &ids
     )
     .fetch_all(connection)
     .await
+}
+
+/// The levels below which those who see a wallet are told.
+pub(super) async fn alerts(
+    connection: &mut PgConnection,
+    wallet: WalletId,
+) -> Result<Vec<Credits>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select alert_below as "alert_below: Vec<Credits>" from wallets where id = $1"#,
+        wallet.0
+    )
+    .fetch_one(connection)
+    .await
+}
+
+pub(super) async fn alerts_write(
+    connection: &mut PgConnection,
+    wallet: WalletId,
+    levels: &[i64],
+) -> Result<(), sqlx::Error> {
+    sqlx::query!("update wallets set alert_below = $2 where id = $1", wallet.0, levels)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Writes the sums of wallets that this transaction has locked.

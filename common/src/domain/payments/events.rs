@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Provider;
+use super::operations::Event;
 use crate::clock::Timestamp;
 use crate::ids::PaymentId;
 
@@ -66,6 +67,26 @@ pub(super) struct EventRow {
     pub reason: Option<&'static str>,
     pub body: Option<String>,
     pub received_at: Timestamp,
+}
+
+/// What became of an event, to be recorded. Its text is kept where a person has to look at it.
+pub(super) fn row(
+    event: &Event,
+    payment_id: Option<PaymentId>,
+    outcome: &'static str,
+    reason: Option<&'static str>,
+) -> EventRow {
+    EventRow {
+        provider: event.provider,
+        event_id: event.id.clone(),
+        event_type: event.kind.clone(),
+        object_id: event.object_id.clone(),
+        payment_id,
+        outcome,
+        reason,
+        body: (outcome == "quarantined").then(|| event.body.clone()),
+        received_at: event.received_at,
+    }
 }
 
 /// Records events; returns the ids of those that were not recorded before.

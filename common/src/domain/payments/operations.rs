@@ -14,8 +14,9 @@ use crate::domain::coupons::{Unacceptable, operations as coupons};
 use crate::domain::ledger::{
     Cause, Change, CounterAccount, GrantSource, Movement, NewGrant, Posted, operations::post,
 };
+use crate::domain::recharge::settlement::settle;
 use crate::domain::subscriptions::{Subscription, SubscriptionFact};
-use crate::ids::{GrantId, PaymentId};
+use crate::ids::{GrantId, OutboxId, PaymentId};
 use crate::money::Credits;
 
 /// Where purchased credits burn among those that expire together: after what was given away.
@@ -170,6 +171,8 @@ pub enum Effect {
         /// How.
         contradiction: Contradiction,
     },
+    /// A job follows, which is written to the outbox.
+    Job(OutboxId),
     /// The provider is to be asked about this object.
     Verify {
         /// Who.
@@ -198,6 +201,7 @@ pub async fn apply(
         payments: locked.into_iter().map(|payment| (payment.id, payment)).collect(),
         changed: BTreeSet::new(),
         credits: Vec::new(),
+        ended: Vec::new(),
         events: Vec::new(),
         effects: Vec::new(),
     };
@@ -244,25 +248,6 @@ impl Incoming {
     }
 }
 
-fn event_row(
-    event: &Event,
-    payment_id: Option<PaymentId>,
-    outcome: &'static str,
-    reason: Option<&'static str>,
-) -> EventRow {
-    EventRow {
-        provider: event.provider,
-        event_id: event.id.clone(),
-        event_type: event.kind.clone(),
-        object_id: event.object_id.clone(),
-        payment_id,
-        outcome,
-        reason,
-        body: (outcome == "quarantined").then(|| event.body.clone()),
-        received_at: event.received_at,
-    }
-}
-
 /// Records what became of an event, if an event it was; says whether it was not recorded before.
 pub(crate) async fn record(
     connection: &mut PgConnection,
@@ -273,7 +258,7 @@ pub(crate) async fn record(
     reason: Option<&'static str>,
 ) -> Result<bool, sqlx::Error> {
     let Some(event) = event else { return Ok(true) };
-    let row = event_row(event, payment_id, outcome, reason);
+    let row = events::row(event, payment_id, outcome, reason);
     Ok(events::insert(connection, now, &[row]).await?.contains(&event.id))
 }
 
@@ -282,6 +267,7 @@ struct Batch {
     payments: HashMap<PaymentId, Payment>,
     changed: BTreeSet<PaymentId>,
     credits: Vec<PaymentId>,
+    ended: Vec<PaymentId>,
     events: Vec<EventRow>,
     effects: Vec<Effect>,
 }
@@ -294,7 +280,8 @@ impl Batch {
             Content::Unproven => self.ask(item),
             Content::Fact(fact) => self.take_fact(item, fact, payment_id),
         };
-        self.events.extend(item.event.as_ref().map(|event| event_row(event, payment_id, outcome, reason)));
+        let Some(event) = &item.event else { return };
+        self.events.push(events::row(event, payment_id, outcome, reason));
     }
 
     fn ask(&mut self, item: &Incoming) -> (&'static str, Option<&'static str>) {
@@ -327,6 +314,7 @@ impl Batch {
             }
             Decision::Credit => self.credits.push(id),
             Decision::Ended(_) => {
+                self.ended.push(id);
                 self.effects
                     .extend(self.payments.get(&id).cloned().map(|payment| Effect::Ended(Box::new(payment))));
             }
@@ -337,13 +325,18 @@ impl Batch {
     }
 
     async fn write(mut self, connection: &mut PgConnection) -> Result<Vec<Effect>, sqlx::Error> {
+        let settled = self.credits.iter().chain(&self.ended);
+        let settled: Vec<&Payment> = settled.filter_map(|id| self.payments.get(id)).collect();
+        let follow = settle(connection, self.now, &settled).await?;
+        self.effects.extend(follow.into_iter().map(Effect::Job));
         let credited: Vec<&Payment> = self.credits.iter().filter_map(|id| self.payments.get(id)).collect();
         if !credited.is_empty() {
             // The bonus first: the balance that is told is the one after the purchase.
             let movements: Vec<Movement> =
                 credited.iter().flat_map(|payment| [bonus(payment), purchase(payment)]).flatten().collect();
             let posted = post(connection, self.now, &movements).await?;
-            for (movement, posted) in movements.iter().zip(posted) {
+            self.effects.extend(posted.jobs.into_iter().map(Effect::Job));
+            for (movement, posted) in movements.iter().zip(posted.each) {
                 self.effects.extend(credit_effect(&self.payments, movement, posted)?);
             }
         }

@@ -4,7 +4,7 @@
 //! though its signature is genuine: a real payment of one dollar may carry the id of an order of two thousand
 //! (CVE-2026-9189 was that).
 
-use super::{Fact, Payment, Stage, State};
+use super::{Fact, Mode, Payment, Stage, State};
 use crate::clock::Timestamp;
 
 /// What a fact leads to.
@@ -197,8 +197,8 @@ fn contradiction(payment: &Payment, fact: &Fact) -> Option<Contradiction> {
     match fact.money {
         Some(money) if money.currency != payment.amount.currency => Some(Contradiction::Currency),
         Some(money) if money.minor != payment.amount.minor => Some(Contradiction::Amount),
-        // Who says "paid" must say how much.
-        None if fact.stage == Stage::Paid => Some(Contradiction::Amount),
+        // Who says "paid" must say how much, except where nothing is.
+        None if fact.stage == Stage::Paid && payment.mode != Mode::Setup => Some(Contradiction::Amount),
         _ => None,
     }
 }

@@ -146,6 +146,26 @@ pub async fn payment_by_provider_id(
     row.map(Payment::try_from).transpose()
 }
 
+/// The page on which a card can be saved for a wallet, if one stays open until a time.
+///
+/// # Errors
+/// Database errors only.
+pub async fn open_page_for_card(
+    connection: &mut PgConnection,
+    wallet: WalletId,
+    until: Timestamp,
+) -> Result<Option<Payment>, sqlx::Error> {
+    let row = select_payments!(
+        "where wallet_id = $1 and mode = 'setup' and state = 'pending' and session_status = 'open'
+           and page_expires_at > $2 order by created_at desc limit 1",
+        wallet.0,
+        until
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(Payment::try_from).transpose()
+}
+
 /// The newest payment that put credits into a wallet.
 ///
 /// # Errors
@@ -165,7 +185,7 @@ pub async fn last_top_up(
 }
 
 /// Locks payments, in the order of their ids.
-pub(super) async fn payments_lock(
+pub(crate) async fn payments_lock(
     connection: &mut PgConnection,
     ids: &[PaymentId],
 ) -> Result<Vec<Payment>, sqlx::Error> {
@@ -320,7 +340,7 @@ pub(crate) async fn payment_lapses_at(
 }
 
 /// Ends an open payment; says whether it was open.
-pub(super) async fn payment_fail(
+pub(crate) async fn payment_fail(
     connection: &mut PgConnection,
     id: PaymentId,
     reason: &str,

@@ -1,0 +1,370 @@
+//! Auto-recharge: what a wallet asks for, where it stands, and the page on which its card is saved.
+
+use common::clock::Timestamp;
+use common::domain::identity::{operations as identity, rules as roles};
+use common::domain::payments::Dialect;
+use common::domain::recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR, allowance};
+use common::domain::recharge::{Card, Pause, PauseReason, Run, RunState, Settings, Standing, operations};
+use common::ids::{OrganizationId, PaymentId, RechargeRunId};
+use common::money::{Credits, Currency, Money};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
+use warp::http::StatusCode;
+
+use super::{ApiError, caller, user_scope};
+use crate::Shared;
+use crate::auth::Principal;
+use crate::checkout::{NotOrdered, Ordered};
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::values::{Amount, GivenAmount, Moment, one_of};
+use crate::http::{Call, Response, answer, json as body};
+use crate::recharge::{Owner, Wishes, change, nothing, save_card};
+
+const PATH: &str = "/auto-recharge";
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let organization = |description: Description| {
+        description
+            .query::<i64>("orgId", "The organization whose wallet it is, rather than the caller's own.")
+            .refuses(&[StatusCode::FORBIDDEN, StatusCode::NOT_FOUND])
+    };
+    vec![
+        Endpoint::get(
+            PATH,
+            find,
+            organization(Description::new(Access::User, "How a wallet is recharged by itself"))
+                .answers::<Body>(StatusCode::OK, "What it asks for, and where it stands."),
+        ),
+        Endpoint::put(
+            PATH,
+            put,
+            Description::new(Access::User, "Have a wallet recharged by itself")
+                .says(
+                    "Charges the saved card when the balance falls below the threshold, and never more in a calendar \
+                     month (UTC) than the cap: the last charge is smaller where the cap leaves less, and when it \
+                     leaves less than Stripe's minimum the month's charges are over. Fields that are left out stay as \
+                     they are. Without a saved card the answer has a page on which to save one; when that takes long \
+                     it is 202, and the page is in a later answer.",
+                )
+                .takes::<Put>()
+                .answers::<Body>(StatusCode::OK, "What it asks for now, with the page if there is one.")
+                .answers::<Body>(StatusCode::ACCEPTED, "What it asks for now; the page will be open soon.")
+                .refuses(&[StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::BAD_GATEWAY]),
+        ),
+        Endpoint::delete(
+            PATH,
+            switch_off,
+            organization(Description::new(Access::User, "Stop recharging a wallet"))
+                .says("What is being charged already is not unmade. The card stays saved.")
+                .answers::<Body>(StatusCode::OK, "It is off."),
+        ),
+    ]
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::PutAutoRecharge)]
+struct Put {
+    /// On, unless given; switching it on is the consent to be charged.
+    enabled: Option<bool>,
+    /// Charges when the balance is strictly below it; 0: never.
+    threshold_credits: Option<GivenAmount>,
+    /// How much each time, in cents.
+    #[schema(minimum = 50, maximum = 99_999_999)]
+    amount_cents: Option<i64>,
+    /// At most this in a calendar month (UTC), in cents; null: no cap.
+    #[serde(default, deserialize_with = "null_is_given")]
+    #[schema(value_type = Option<i64>, minimum = 50)]
+    max_monthly_cents: Option<Option<i64>>,
+    /// Asks for a page to save another card.
+    #[serde(default)]
+    request_setup: bool,
+    /// The organization whose wallet it is, rather than the caller's own.
+    #[schema(value_type = Option<i64>)]
+    org_id: Option<OrganizationId>,
+}
+
+/// Tells null from nothing.
+fn null_is_given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::AutoRecharge)]
+struct Body {
+    enabled: bool,
+    #[schema(schema_with = state_schema)]
+    state: &'static str,
+    threshold_credits: Amount,
+    amount_cents: i64,
+    /// An ISO 4217 code in lower case.
+    currency: String,
+    /// Null: no cap.
+    #[schema(required)]
+    max_monthly_cents: Option<i64>,
+    /// What is charged, or being charged, in this calendar month (UTC).
+    spent_this_month_cents: i64,
+    /// What the cap leaves; null: no cap.
+    #[schema(required)]
+    left_this_month_cents: Option<i64>,
+    /// When the next month begins.
+    resets_at: Moment,
+    /// Why it waits for the user.
+    #[schema(required)]
+    pause: Option<PauseBody>,
+    /// After a decline: not before this.
+    #[schema(required)]
+    next_attempt_at: Option<Moment>,
+    #[schema(required)]
+    card: Option<CardBody>,
+    /// When it was last switched on.
+    #[schema(required)]
+    consented_at: Option<Moment>,
+    #[schema(required)]
+    last_run: Option<RunBody>,
+    /// Where a card can be saved, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    setup: Option<SetupBody>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::AutoRechargePause)]
+struct PauseBody {
+    at: Moment,
+    #[schema(schema_with = reason_schema)]
+    reason: &'static str,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::SavedCard)]
+struct CardBody {
+    brand: String,
+    last4: String,
+    exp_month: i64,
+    exp_year: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::RechargeRun)]
+struct RunBody {
+    #[schema(value_type = Uuid)]
+    run_id: RechargeRunId,
+    #[schema(schema_with = run_schema)]
+    state: &'static str,
+    amount_cents: i64,
+    /// Why it failed, in a word.
+    #[schema(required)]
+    failure: Option<String>,
+    at: Moment,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::CardSetup)]
+struct SetupBody {
+    #[schema(value_type = Uuid)]
+    payment_id: PaymentId,
+    /// The page; null until it is open.
+    #[schema(required)]
+    url: Option<String>,
+    #[schema(required)]
+    session_id: Option<String>,
+}
+
+const STATES: &[&str] =
+    &["off", "needs_card", "paused", "recharging", "cooling_down", "monthly_cap_reached", "active"];
+
+fn state_schema() -> Object {
+    one_of(STATES)
+}
+
+fn reason_schema() -> Object {
+    one_of(PauseReason::NAMES)
+}
+
+fn run_schema() -> Object {
+    one_of(RunState::NAMES)
+}
+
+async fn find(api: Shared, call: Call) -> Result<Response, ApiError> {
+    let principal = caller(&api, &call).await?;
+    let owner = owner(&api, &principal, organization(&call)?, Wants::ToSee).await?;
+    Ok(answer(StatusCode::OK, &standing(&api, &owner, None).await?))
+}
+
+async fn put(api: Shared, call: Call) -> Result<Response, ApiError> {
+    let principal = caller(&api, &call).await?;
+    let request: Put = body::read(&call)?;
+    let owner = owner(&api, &principal, request.org_id, Wants::ToChange).await?;
+    let wishes = Wishes {
+        enabled: Some(request.enabled.unwrap_or(true)),
+        threshold: request.threshold_credits.as_ref().map(threshold).transpose()?,
+        amount: request.amount_cents.map(|cents| amount("amountCents", cents)).transpose()?,
+        max_monthly_minor: match request.max_monthly_cents {
+            Some(Some(cents)) => Some(Some(amount("maxMonthlyCents", cents)?.minor)),
+            other => other,
+        },
+    };
+    let (settings, _) = change(&api, &owner, wishes).await?;
+    let wants_page = request.request_setup || (settings.enabled && settings.card.is_none());
+    if !wants_page {
+        return Ok(answer(StatusCode::OK, &standing(&api, &owner, None).await?));
+    }
+    let (status, page) = match save_card(&api, &call, user_scope(&principal), &owner, Dialect::Native).await?
+    {
+        Ordered::Open(page) => (StatusCode::OK, page),
+        Ordered::Accepted { payment, .. } => (StatusCode::ACCEPTED, payment),
+        Ordered::Refused { message, .. } => {
+            return Err(ApiError::new(StatusCode::BAD_GATEWAY, "provider_refused", message));
+        }
+    };
+    let setup = SetupBody {
+        payment_id: page.id,
+        url: page.checkout_url.clone(),
+        session_id: page.provider_session.clone(),
+    };
+    Ok(answer(status, &standing(&api, &owner, Some(setup)).await?))
+}
+
+async fn switch_off(api: Shared, call: Call) -> Result<Response, ApiError> {
+    let principal = caller(&api, &call).await?;
+    let owner = owner(&api, &principal, organization(&call)?, Wants::ToChange).await?;
+    let known = operations::settings(&mut *api.pool.acquire().await?, owner.wallet_id).await?;
+    if known.is_some() {
+        change(&api, &owner, Wishes { enabled: Some(false), ..Wishes::default() }).await?;
+    }
+    Ok(answer(StatusCode::OK, &standing(&api, &owner, None).await?))
+}
+
+/// What somebody wants with a wallet's settings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wants {
+    ToSee,
+    ToChange,
+}
+
+async fn owner(
+    api: &Shared,
+    principal: &Principal,
+    organization: Option<OrganizationId>,
+    wants: Wants,
+) -> Result<Owner, ApiError> {
+    let user_id = principal.user_id.clone();
+    let Some(organization) = organization else {
+        return Ok(Owner { user_id, wallet_id: principal.wallet_id, organization_id: None });
+    };
+    let membership = identity::membership(&api.pool, &user_id, organization)
+        .await?
+        .ok_or_else(|| ApiError::not_found("There is no such organization."))?;
+    if wants == Wants::ToChange && !roles::may_buy(membership.role) {
+        let message = "Your role in this organization may not buy credits.";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message));
+    }
+    Ok(Owner { user_id, wallet_id: membership.wallet_id, organization_id: Some(organization) })
+}
+
+fn organization(call: &Call) -> Result<Option<OrganizationId>, ApiError> {
+    let Some(text) = call.parameter("orgId") else { return Ok(None) };
+    let unknown = |_| ApiError::not_found("There is no such organization.");
+    text.parse().map(OrganizationId).map(Some).map_err(unknown)
+}
+
+fn threshold(given: &GivenAmount) -> Result<Credits, ApiError> {
+    let credits = given.credits()?;
+    if credits.is_negative() {
+        return Err(ApiError::bad_request("invalid_request", "thresholdCredits must not be negative"));
+    }
+    Ok(credits)
+}
+
+fn amount(field: &str, cents: i64) -> Result<Money, ApiError> {
+    if (CHARGE_MIN_MINOR..=CHARGE_MAX_MINOR).contains(&cents) {
+        return Ok(Money::new(cents, Currency::USD));
+    }
+    let message = format!("{field} must be between {CHARGE_MIN_MINOR} and {CHARGE_MAX_MINOR}");
+    Err(ApiError::bad_request("invalid_request", message))
+}
+
+async fn standing(api: &Shared, owner: &Owner, setup: Option<SetupBody>) -> Result<Body, ApiError> {
+    let now = api.clock.now();
+    let mut connection = api.pool.acquire().await?;
+    let standing = operations::standing(&mut connection, now, nothing(api, owner)).await?;
+    Ok(shown(now, standing, setup))
+}
+
+fn shown(now: Timestamp, standing: Standing, setup: Option<SetupBody>) -> Body {
+    let state = state(now, &standing);
+    let Standing { settings, spent_minor, resets_at, last_run } = standing;
+    Body {
+        enabled: settings.enabled,
+        state,
+        threshold_credits: Amount(settings.threshold),
+        amount_cents: settings.amount.minor,
+        currency: settings.amount.currency.to_string(),
+        max_monthly_cents: settings.max_monthly_minor,
+        spent_this_month_cents: spent_minor,
+        left_this_month_cents: allowance(settings.max_monthly_minor, spent_minor),
+        resets_at: Moment(resets_at),
+        pause: settings
+            .pause
+            .map(|Pause { at, reason }| PauseBody { at: Moment(at), reason: reason.as_str() }),
+        next_attempt_at: settings.next_attempt_at.filter(|at| *at > now).map(Moment),
+        card: settings.card.map(|Card { brand, last4, exp_month, exp_year, .. }| CardBody {
+            brand,
+            last4,
+            exp_month,
+            exp_year,
+        }),
+        consented_at: settings.consented_at.map(Moment),
+        last_run: last_run.map(|run| RunBody {
+            run_id: run.id,
+            state: run.state.as_str(),
+            amount_cents: run.amount_minor,
+            failure: run.failure,
+            at: Moment(run.reserved_at),
+        }),
+        setup,
+    }
+}
+
+/// Where a wallet stands, in one word: one of [`STATES`].
+fn state(now: Timestamp, standing: &Standing) -> &'static str {
+    let settings: &Settings = &standing.settings;
+    let is_open = |run: &Run| !matches!(run.state, RunState::Succeeded | RunState::Failed);
+    let left = allowance(settings.max_monthly_minor, standing.spent_minor);
+    if !settings.enabled {
+        "off"
+    } else if settings.pause.is_some() {
+        "paused"
+    } else if settings.card.is_none() {
+        "needs_card"
+    } else if standing.last_run.as_ref().is_some_and(is_open) {
+        "recharging"
+    } else if settings.next_attempt_at.is_some_and(|at| at > now) {
+        "cooling_down"
+    } else if left.is_some_and(|left| left < CHARGE_MIN_MINOR) {
+        "monthly_cap_reached"
+    } else {
+        "active"
+    }
+}
+
+impl From<NotOrdered> for ApiError {
+    fn from(error: NotOrdered) -> Self {
+        let message = error.to_string();
+        match error {
+            NotOrdered::BadKey => Self::bad_request("invalid_idempotency_key", message),
+            NotOrdered::Coupon(_) => Self::bad_request("invalid_coupon", message),
+            NotOrdered::InProgress => Self::conflict("idempotency_key_in_use", message),
+            NotOrdered::OtherRequest => super::idempotent::reused(),
+            NotOrdered::Internal(cause) => Self::internal(cause),
+            NotOrdered::Database(error) => error.into(),
+        }
+    }
+}

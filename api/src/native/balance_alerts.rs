@@ -1,0 +1,103 @@
+//! Being told when a balance falls below levels of one's choice.
+
+use std::collections::BTreeSet;
+
+use common::domain::identity::{operations as identity, rules};
+use common::domain::ledger::operations;
+use common::ids::{OrganizationId, WalletId};
+use common::money::Credits;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use warp::http::StatusCode;
+
+use super::consume::positive;
+use super::{ApiError, caller};
+use crate::Shared;
+use crate::auth::Principal;
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::values::{Amount, GivenAmount};
+use crate::http::{Call, Response, answer, json as body};
+
+/// More would tell more than anybody reads.
+const LEVELS_MAX: usize = 10;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let described = |summary: &str| {
+        Description::new(Access::User, summary)
+            .query::<i64>("orgId", "The organization whose wallet it is about, rather than the caller's own.")
+            .answers::<Alerts>(StatusCode::OK, "The levels, ascending.")
+            .refuses(&[StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND])
+    };
+    vec![
+        Endpoint::get(
+            "/balance-alerts",
+            show,
+            described("The levels below which the caller is told of a balance"),
+        ),
+        Endpoint::put(
+            "/balance-alerts",
+            replace,
+            described("Choose the levels below which the caller is told of a balance")
+                .says(
+                    "When the balance falls below a level, live connections and webhook endpoints get `balance.low`: \
+                     once, and again after it has risen to the level and fallen below it anew. Of several levels that \
+                     are passed at once the lowest is told. For an organization owners and admins choose.",
+                )
+                .takes::<Written>()
+                .refuses(&[StatusCode::FORBIDDEN]),
+        ),
+    ]
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = native::NewBalanceAlerts)]
+struct Written {
+    /// In credits, each more than none; an empty list ends the alerts.
+    #[schema(max_items = 10)]
+    levels: Vec<GivenAmount>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::BalanceAlerts)]
+struct Alerts {
+    /// In credits.
+    levels: Vec<Amount>,
+}
+
+async fn show(api: Shared, call: Call) -> Result<Response, ApiError> {
+    let principal = caller(&api, &call).await?;
+    let (wallet, _) = wallet(&api, &principal, &call).await?;
+    let levels = operations::alerts(&mut *api.pool.acquire().await?, wallet).await?;
+    Ok(shown(levels))
+}
+
+async fn replace(api: Shared, call: Call) -> Result<Response, ApiError> {
+    let principal = caller(&api, &call).await?;
+    let (wallet, may_choose) = wallet(&api, &principal, &call).await?;
+    if !may_choose {
+        let message = "Your role in this organization may not choose its alerts.";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message));
+    }
+    let written: Written = body::read(&call)?;
+    if written.levels.len() > LEVELS_MAX {
+        return Err(ApiError::bad_request("invalid_request", "levels must be at most 10"));
+    }
+    let levels: BTreeSet<Credits> = written.levels.iter().map(positive).collect::<Result<_, _>>()?;
+    let levels = operations::alerts_put(&mut *api.pool.acquire().await?, wallet, levels).await?;
+    Ok(shown(levels))
+}
+
+fn shown(levels: Vec<Credits>) -> Response {
+    answer(StatusCode::OK, &Alerts { levels: levels.into_iter().map(Amount).collect() })
+}
+
+/// The wallet that the call is about, and whether the caller may choose its alerts.
+async fn wallet(api: &Shared, principal: &Principal, call: &Call) -> Result<(WalletId, bool), ApiError> {
+    let Some(text) = call.parameter("orgId") else { return Ok((principal.wallet_id, true)) };
+    let unknown = || ApiError::not_found("There is no such organization.");
+    let organization = text.parse().map(OrganizationId).map_err(|_| unknown())?;
+    let membership = identity::membership(&api.pool, &principal.user_id, organization).await?;
+    let membership = membership.ok_or_else(unknown)?;
+    Ok((membership.wallet_id, rules::may_buy(membership.role)))
+}

@@ -1,0 +1,402 @@
+//! Administration of the host application's webhook endpoints, and of what was delivered to them.
+
+use common::config::Secret;
+use common::domain::webhooks::{
+    Attempt as TriedOnce, Delivery as Told, DeliveryState, Endpoint as Stored, EndpointSettings, operations,
+};
+use common::ids::{MessageId, OutboxId, WebhookDeliveryId, WebhookEndpointId};
+use common::jobs::DeliverWebhook;
+use common::messaging::outbox;
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
+use warp::http::StatusCode;
+
+use super::idempotent::{Keep, once};
+use super::{ApiError, admin};
+use crate::Shared;
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::values::{Id, Moment, one_of};
+use crate::http::{Call, Response, answer, empty, json as body};
+
+const SIGNING: &str = "Messages are signed as Standard Webhooks has it, with the headers `webhook-id`, \
+                       `webhook-timestamp` and `webhook-signature`. A message may come more than once, always under \
+                       the same `webhook-id`, and in any order.";
+const SECRET_ONCE: &str = "The secret is shown in this answer only.";
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let of = |summary: &str| {
+        Description::new(Access::Admin, summary)
+            .path_parameter::<Id>("endpointId", "The endpoint's id.")
+            .refuses(&[StatusCode::NOT_FOUND])
+    };
+    vec![
+        Endpoint::post(
+            "/admin/webhook-endpoints",
+            create,
+            Description::new(Access::Admin, "Add an address that is told what happens to wallets")
+                .says(&format!("{SIGNING} {SECRET_ONCE}"))
+                .idempotency_key()
+                .takes::<Written>()
+                .answers::<WithSecret>(StatusCode::CREATED, "The endpoint, with its secret."),
+        ),
+        Endpoint::get(
+            "/admin/webhook-endpoints",
+            list,
+            Description::new(Access::Admin, "All webhook endpoints, without their secrets")
+                .answers::<Endpoints>(StatusCode::OK, "The endpoints."),
+        ),
+        Endpoint::get(
+            "/admin/webhook-endpoints/{endpointId}",
+            find,
+            of("Look at a webhook endpoint").answers::<Shown>(StatusCode::OK, "The endpoint."),
+        ),
+        Endpoint::put(
+            "/admin/webhook-endpoints/{endpointId}",
+            replace,
+            of("Replace a webhook endpoint")
+                .says("One that was disabled, also by itself, is told again once `enabled` is true.")
+                .takes::<Written>()
+                .answers::<Shown>(StatusCode::OK, "The endpoint as it is now.")
+                .refuses(&[StatusCode::BAD_REQUEST]),
+        ),
+        Endpoint::delete(
+            "/admin/webhook-endpoints/{endpointId}",
+            remove,
+            of("Delete a webhook endpoint with its deliveries")
+                .answers_plainly(StatusCode::NO_CONTENT, "It is told nothing more."),
+        ),
+        Endpoint::post(
+            "/admin/webhook-endpoints/{endpointId}/rotate-secret",
+            rotate,
+            of("Give a webhook endpoint another secret")
+                .says(&format!("For a day messages are signed with both. {SECRET_ONCE}"))
+                .idempotency_key()
+                .answers::<WithSecret>(StatusCode::OK, "The endpoint, with its new secret."),
+        ),
+        Endpoint::post(
+            "/admin/webhook-endpoints/{endpointId}/test",
+            test,
+            of("Send a message to try a webhook endpoint")
+                .says("Its type is `endpoint.test`. How it went is among the endpoint's deliveries.")
+                .idempotency_key()
+                .answers::<Accepted>(StatusCode::ACCEPTED, "It will be sent."),
+        ),
+        Endpoint::get(
+            "/admin/webhook-endpoints/{endpointId}/deliveries",
+            deliveries,
+            of("What was delivered to a webhook endpoint, or could not be")
+                .says("Newest first, kept for 30 days.")
+                .query::<String>("state", "Only those that are `pending`, `delivered` or `failed`.")
+                .query::<Id>("before", "Only those before this one: the last one of the page before.")
+                .query::<i64>("limit", "How many, between 1 and 200; 50 unless given.")
+                .answers::<Deliveries>(StatusCode::OK, "The deliveries.")
+                .refuses(&[StatusCode::BAD_REQUEST]),
+        ),
+        Endpoint::post(
+            "/admin/webhook-deliveries/{deliveryId}/replay",
+            replay,
+            Description::new(Access::Admin, "Send a message again")
+                .says("Under the same `webhook-id`, whether it was delivered or not.")
+                .path_parameter::<Id>("deliveryId", "The delivery's id.")
+                .idempotency_key()
+                .answers::<Accepted>(StatusCode::ACCEPTED, "It will be sent.")
+                .refuses(&[StatusCode::NOT_FOUND]),
+        ),
+    ]
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::NewWebhookEndpoint)]
+struct Written {
+    /// An HTTPS address that is reached over the internet.
+    #[schema(max_length = 2_000)]
+    url: String,
+    /// The types of messages that it is sent, such as `credits.added`; all unless given.
+    #[serde(default)]
+    #[schema(max_items = 50)]
+    event_types: Vec<String>,
+    /// Whether it is sent any.
+    #[serde(default = "yes")]
+    enabled: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::WebhookEndpoints)]
+struct Endpoints {
+    endpoints: Vec<Shown>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::WebhookEndpoint)]
+struct Shown {
+    #[schema(value_type = Uuid)]
+    endpoint_id: WebhookEndpointId,
+    url: String,
+    /// The types of messages that it is sent; none named: all.
+    event_types: Vec<String>,
+    enabled: bool,
+    /// Why it is not enabled.
+    #[schema(required)]
+    disabled_reason: Option<String>,
+    /// How many attempts failed since the last one that did not.
+    consecutive_failures: i64,
+    /// When the first of them did.
+    #[schema(required)]
+    failing_since: Option<Moment>,
+    /// Until when the secret before the present one signs as well.
+    #[schema(required)]
+    previous_secret_until: Option<Moment>,
+    created_at: Moment,
+    updated_at: Moment,
+}
+
+impl From<Stored> for Shown {
+    fn from(endpoint: Stored) -> Self {
+        Self {
+            endpoint_id: endpoint.id,
+            url: endpoint.url,
+            event_types: endpoint.event_types,
+            enabled: endpoint.disabled_reason.is_none(),
+            disabled_reason: endpoint.disabled_reason,
+            consecutive_failures: endpoint.consecutive_failures,
+            failing_since: endpoint.failing_since.map(Moment),
+            previous_secret_until: endpoint.previous_secret_until.map(Moment),
+            created_at: Moment(endpoint.created_at),
+            updated_at: Moment(endpoint.updated_at),
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::WebhookEndpointWithSecret)]
+struct WithSecret {
+    #[serde(flatten)]
+    endpoint: Shown,
+    /// What signs the messages: `whsec_` and the key in base64.
+    secret: String,
+}
+
+impl WithSecret {
+    fn new((endpoint, secret): (Stored, Secret)) -> Self {
+        Self { endpoint: endpoint.into(), secret: secret.expose().to_owned() }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::WebhookAccepted)]
+struct Accepted {
+    #[schema(value_type = Uuid)]
+    delivery_id: WebhookDeliveryId,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::WebhookDeliveries)]
+struct Deliveries {
+    deliveries: Vec<Delivery>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::WebhookDelivery)]
+struct Delivery {
+    #[schema(value_type = Uuid)]
+    delivery_id: WebhookDeliveryId,
+    /// The `webhook-id`.
+    #[schema(value_type = Uuid)]
+    message_id: MessageId,
+    #[serde(rename = "type")]
+    event_type: String,
+    #[schema(schema_with = state_schema)]
+    state: &'static str,
+    /// When it is tried again, while it is pending.
+    #[schema(required)]
+    next_attempt_at: Option<Moment>,
+    created_at: Moment,
+    #[schema(required)]
+    delivered_at: Option<Moment>,
+    /// Oldest first.
+    attempts: Vec<Attempt>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::WebhookAttempt)]
+struct Attempt {
+    number: i32,
+    /// What the endpoint answered, if it did.
+    #[schema(required)]
+    response_status: Option<i16>,
+    /// What went wrong.
+    #[schema(required)]
+    failure: Option<String>,
+    duration_ms: i64,
+    ended_at: Moment,
+}
+
+fn state_schema() -> Object {
+    one_of(DeliveryState::NAMES)
+}
+
+impl From<Told> for Delivery {
+    fn from(delivery: Told) -> Self {
+        let attempt = |attempt: TriedOnce| Attempt {
+            number: attempt.number,
+            response_status: attempt.response_status,
+            failure: attempt.failure,
+            duration_ms: attempt.duration_ms,
+            ended_at: Moment(attempt.ended_at),
+        };
+        Self {
+            delivery_id: delivery.id,
+            message_id: delivery.message_id,
+            event_type: delivery.event_type,
+            state: delivery.state.as_str(),
+            next_attempt_at: delivery.next_attempt_at.map(Moment),
+            created_at: Moment(delivery.created_at),
+            delivered_at: delivery.delivered_at.map(Moment),
+            attempts: delivery.attempts.into_iter().map(attempt).collect(),
+        }
+    }
+}
+
+fn settings(api: &Shared, written: Written) -> Result<EndpointSettings, ApiError> {
+    let url = api.config.webhook_reach.check(&written.url);
+    let url = url.map_err(|complaint| ApiError::bad_request("invalid_request", complaint))?;
+    Ok(EndpointSettings { url: url.into(), event_types: written.event_types, is_enabled: written.enabled })
+}
+
+async fn create(api: Shared, call: Call) -> Result<Response, ApiError> {
+    let admin = admin(&api, &call).await?;
+    let settings = settings(&api, body::read(&call)?)?;
+    let work = {
+        let (api, actor) = (Shared::clone(&api), admin.scope.clone());
+        async move {
+            let made = operations::endpoint_create(&api.pool, api.clock.now(), &actor, &settings).await?;
+            Ok((StatusCode::CREATED, WithSecret::new(made)))
+        }
+    };
+    once(&api, &call, admin.scope, Keep::Nothing, work).await
+}
+
+async fn list(api: Shared, call: Call) -> Result<Response, ApiError> {
+    admin(&api, &call).await?;
+    let endpoints = operations::endpoints(&api.pool).await?.into_iter().map(Shown::from).collect();
+    Ok(answer(StatusCode::OK, &Endpoints { endpoints }))
+}
+
+async fn find(api: Shared, call: Call) -> Result<Response, ApiError> {
+    admin(&api, &call).await?;
+    let endpoint = operations::endpoint(&api.pool, endpoint_id(&call)?).await?;
+    Ok(answer(StatusCode::OK, &Shown::from(endpoint)))
+}
+
+async fn replace(api: Shared, call: Call) -> Result<Response, ApiError> {
+    let admin = admin(&api, &call).await?;
+    let (id, now) = (endpoint_id(&call)?, api.clock.now());
+    let settings = settings(&api, body::read(&call)?)?;
+    let endpoint = operations::endpoint_replace(&api.pool, now, &admin.scope, id, &settings).await?;
+    Ok(answer(StatusCode::OK, &Shown::from(endpoint)))
+}
+
+async fn remove(api: Shared, call: Call) -> Result<Response, ApiError> {
+    let admin = admin(&api, &call).await?;
+    operations::endpoint_delete(&api.pool, api.clock.now(), &admin.scope, endpoint_id(&call)?).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+async fn rotate(api: Shared, call: Call) -> Result<Response, ApiError> {
+    let admin = admin(&api, &call).await?;
+    let id = endpoint_id(&call)?;
+    let work = {
+        let (api, actor) = (Shared::clone(&api), admin.scope.clone());
+        async move {
+            let rotated = operations::secret_rotate(&api.pool, api.clock.now(), &actor, id).await?;
+            Ok((StatusCode::OK, WithSecret::new(rotated)))
+        }
+    };
+    once(&api, &call, admin.scope, Keep::Nothing, work).await
+}
+
+async fn test(api: Shared, call: Call) -> Result<Response, ApiError> {
+    let admin = admin(&api, &call).await?;
+    let id = endpoint_id(&call)?;
+    let work = {
+        let (api, actor) = (Shared::clone(&api), admin.scope.clone());
+        async move {
+            let now = api.clock.now();
+            let mut transaction = api.pool.begin().await?;
+            let delivery_id = operations::test(&mut transaction, now, &actor, id).await?;
+            let written = send(&api, &mut transaction, delivery_id, 0).await?;
+            transaction.commit().await?;
+            outbox::publish(&api.pool, &api.publisher, &[written]).await;
+            Ok((StatusCode::ACCEPTED, Accepted { delivery_id }))
+        }
+    };
+    once(&api, &call, admin.scope, Keep::Answer, work).await
+}
+
+async fn replay(api: Shared, call: Call) -> Result<Response, ApiError> {
+    let admin = admin(&api, &call).await?;
+    let unknown = || ApiError::not_found("There is no such delivery.");
+    let delivery_id: WebhookDeliveryId = call.path_parameter("deliveryId").parse().map_err(|_| unknown())?;
+    let work = {
+        let (api, actor) = (Shared::clone(&api), admin.scope.clone());
+        async move {
+            let now = api.clock.now();
+            let mut transaction = api.pool.begin().await?;
+            let attempts = operations::replay(&mut transaction, now, &actor, delivery_id).await?;
+            let written = send(&api, &mut transaction, delivery_id, attempts).await?;
+            transaction.commit().await?;
+            outbox::publish(&api.pool, &api.publisher, &[written]).await;
+            Ok((StatusCode::ACCEPTED, Accepted { delivery_id }))
+        }
+    };
+    once(&api, &call, admin.scope, Keep::Answer, work).await
+}
+
+/// Writes the job that sends it.
+async fn send(
+    api: &Shared,
+    connection: &mut PgConnection,
+    delivery_id: WebhookDeliveryId,
+    attempts: i32,
+) -> Result<OutboxId, sqlx::Error> {
+    outbox::insert(connection, api.clock.now(), &DeliverWebhook { delivery_id, attempts }.into()).await
+}
+
+async fn deliveries(api: Shared, call: Call) -> Result<Response, ApiError> {
+    admin(&api, &call).await?;
+    let id = endpoint_id(&call)?;
+    let wrong = |message: &str| ApiError::bad_request("invalid_request", message);
+    let limit = match call.parameter("limit").unwrap_or("50").parse() {
+        Ok(limit @ 1..=200_i64) => limit,
+        _ => return Err(wrong("limit must be between 1 and 200")),
+    };
+    let state = match call.parameter("state") {
+        None => None,
+        Some("pending") => Some(DeliveryState::Pending),
+        Some("delivered") => Some(DeliveryState::Delivered),
+        Some("failed") => Some(DeliveryState::Failed),
+        Some(_) => return Err(wrong("state must be pending, delivered or failed")),
+    };
+    let before = call.parameter("before").map(str::parse).transpose();
+    let before = before.map_err(|_| wrong("before must be the id of a delivery"))?;
+    let deliveries = operations::deliveries(&api.pool, id, state, before, limit).await?;
+    let deliveries = deliveries.into_iter().map(Delivery::from).collect();
+    Ok(answer(StatusCode::OK, &Deliveries { deliveries }))
+}
+
+fn endpoint_id(call: &Call) -> Result<WebhookEndpointId, ApiError> {
+    let id = call.path_parameter("endpointId").parse();
+    id.map_err(|_| ApiError::not_found("There is no such webhook endpoint."))
+}
