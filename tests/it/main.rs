@@ -19,6 +19,7 @@ mod outages;
 mod private_servers;
 mod purchases;
 mod rate_limits;
+mod recharge;
 mod scheduler;
 mod settings;
 mod subscriptions;
