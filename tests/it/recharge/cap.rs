@@ -173,7 +173,7 @@ async fn a_run_that_was_not_charged_yet_is_given_up_for_a_lower_cap() {
     };
     sqlx::query("update auto_recharge set max_monthly_minor = 2000").execute(&mut *connection).await.unwrap();
     let step = common::domain::recharge::charging::begin(&mut connection, now, run_id).await.unwrap();
-    assert!(matches!(step, common::domain::recharge::charging::Step::Nothing), "{step:?}");
+    assert!(matches!(step, common::domain::recharge::charging::Next::Nothing), "{step:?}");
     assert_eq!(world.count("recharge_runs where state = 'failed' and failure = 'cap_lowered'").await, 1);
     assert_eq!(
         world.count("payments where kind = 'auto_recharge' and mode = 'payment' and state = 'failed'").await,

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use common::crash::Step;
 use common::jobs::{ChargeRecharge, Role};
 use harness::system::Service;
 use harness::world::{GOOD_CARD, World};
@@ -12,6 +13,7 @@ use super::{
     advance, asked, at_the_edge, charges, check, enable, faults, plain, spend, standing, sweep, wait_for,
     wait_for_runs,
 };
+use crate::crash_points::worker_dies;
 use crate::events::publish;
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
@@ -120,6 +122,59 @@ async fn a_worker_killed_while_charging_charges_once() {
         assert_eq!(world.balance(&alice.wallet_id).await, 5_999, "round {round}");
     }
     assert_eq!((charges(&world).await.len(), world.count("recharge_runs").await), (4, 4));
+    world.finish().await;
+}
+
+/// The worker dies between any two steps of deciding, charging and crediting.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_may_die_at_every_step_of_a_recharge() {
+    let world = World::builder().worker_process(DEV).start().await;
+    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let points = [
+        (Step::Received, "recharge.check"),
+        (Step::Written, "reservation"),
+        (Step::Committed, "reservation"),
+        (Step::Received, "recharge.charge"),
+        (Step::Committed, "recharge"),
+        (Step::Asked, "recharge"),
+        (Step::Published, "recharge"),
+        (Step::Done, "recharge.charge"),
+        (Step::Written, "batch"),
+        (Step::Committed, "batch"),
+    ];
+    for (round, (step, work)) in points.into_iter().enumerate() {
+        world.worker().kill9().unwrap();
+        let before = world.balance(&alice.wallet_id).await;
+        spend(&world, &alice, before - 999).await;
+        worker_dies(&world, step, work).await;
+        world.worker().start().unwrap();
+        wait_for_runs(&world, i64::try_from(round).unwrap() + 1).await;
+        assert_eq!(world.balance(&alice.wallet_id).await, 5_999, "{step:?} {work}");
+    }
+    assert_eq!((charges(&world).await.len(), world.count("recharge_runs").await), (10, 10));
+    assert_eq!(asked(&world).await, 10);
+    world.finish().await;
+}
+
+/// A worker that dies while it records a decline records it once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_may_die_at_every_step_of_a_decline() {
+    let world = World::builder().without_scheduler().worker_process(DEV).start().await;
+    let alice = at_the_edge(&world, super::FAILING_CARD, plain()).await;
+    for (round, step) in [Step::Written, Step::Committed].into_iter().enumerate() {
+        world.worker().kill9().unwrap();
+        let again = "update auto_recharge set next_attempt_at = null";
+        sqlx::query(again).execute(world.pool()).await.unwrap();
+        let wallet_id = alice.wallet_id.parse().unwrap();
+        spend(&world, &alice, 1).await;
+        publish(&world, common::jobs::CheckRecharge { wallet_id }.into()).await;
+        worker_dies(&world, step, "decline").await;
+        world.worker().start().unwrap();
+        wait_for(&world, &format!("auto_recharge where declines = {}", round + 1)).await;
+        world.drain().await;
+    }
+    assert_eq!((world.count("recharge_runs where state = 'failed'").await, asked(&world).await), (2, 2));
+    assert_eq!(world.count("auto_recharge where declines = 2").await, 1);
     world.finish().await;
 }
 

@@ -1,6 +1,7 @@
 //! Decides whether wallets are recharged: one when it has fallen below its threshold, all that nothing has asked about
 //! by the clock, and those whose month is over.
 
+use common::crash::{self, Step};
 use common::domain::recharge::operations::{self, Decided};
 use common::domain::recharge::{Check, Skip};
 use common::ids::WalletId;
@@ -19,7 +20,9 @@ impl Jobs {
         let mut transaction = self.pool.begin().await?;
         let Decided { check, jobs } =
             operations::reserve(&mut transaction, self.clock.now(), job.wallet_id).await?;
+        crash::point(Step::Written, "reservation");
         transaction.commit().await?;
+        crash::point(Step::Committed, "reservation");
         self.publish_soon(jobs);
         tracing::debug!(wallet = %job.wallet_id, ?check, "looked whether to recharge");
         Ok(Outcome::Done(serde_json::to_value(check).ok()))
