@@ -18,6 +18,7 @@ mod organizations;
 mod outages;
 mod private_servers;
 mod purchases;
+mod quarter;
 mod rate_limits;
 mod recharge;
 mod scheduler;

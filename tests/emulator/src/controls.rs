@@ -101,6 +101,9 @@ fn clock(world: &mut World, method: &str, segments: &[&str], body: &Value) -> An
                 _ => return Err(ApiError::invalid("Send either now (Unix seconds) or advance_seconds.")),
             };
             world.clock.set(now);
+            if let Some(signs) = body["signs"].as_bool() {
+                world.clock.sign(signs);
+            }
             world.run_due();
         }
         _ => return Err(unknown(method, segments)),

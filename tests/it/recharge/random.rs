@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     FAILING_CARD, advance_to_next_month, at_the_edge, begin_month, charges, enable, faults, save_card, spend,
-    sweep,
+    sweep, wait_for,
 };
 
 const CAP_CENTS: i64 = 2_000;
