@@ -58,6 +58,31 @@ async fn one_that_is_ended_keeps_what_was_paid_for_and_can_be_begun_anew() {
     world.finish().await;
 }
 
+/// Providers tell whole seconds: of two events of one second the provider knows which was the last.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_one_second_the_provider_knows_what_came_last() {
+    let world = World::start().await;
+    let alice = subscribe(&world, "alice", STRIPE).await;
+    world.drain().await;
+    let path = format!("subscriptions/{}", alice.id);
+    // Until both changes fall into one second, which most often is the first time.
+    let mut said = Vec::new();
+    while said.len() < 2 || said[0]["created"] != said[1]["created"] {
+        said.clear();
+        for ends in [true, false] {
+            stripe_post(&world, &path, &format!("cancel_at_period_end={ends}")).await;
+            said.push(super::last(&world, "customer.subscription.updated").await);
+        }
+    }
+    world.drain().await;
+    for event in [&said[1], &said[0], &said[1], &said[0]] {
+        send(&world, event["id"].as_str().unwrap()).await;
+        world.drain().await;
+        assert_eq!(alice.standing(&world).await, ("active".to_owned(), "pro".to_owned(), false));
+    }
+    world.finish().await;
+}
+
 /// The last word is the last, even if it arrives first.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_over_stays_over_however_late_older_words_arrive() {
