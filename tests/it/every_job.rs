@@ -9,7 +9,7 @@ use common::ids::{AdjustmentId, WebhookDeliveryId};
 use common::jobs::{
     AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplySubscription, ConfirmSession, CreateCheckout,
     DeliverWebhook, ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent,
-    ReceiveEvents, RetryWebhooks, VerifyObject, VerifyPayment,
+    ReceiveEvents, ReconcilePayments, RetryWebhooks, VerifyObject, VerifyPayment,
 };
 use common::money::Credits;
 use common::stripe::objects::Session;
@@ -91,6 +91,7 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
         VerifyObject { provider: Provider::Stripe, object_id: object_id.clone() }.into(),
         ConfirmSession { session: object_id }.into(),
         ExpirePayments {}.into(),
+        ReconcilePayments {}.into(),
         Notify { notices: vec![notice] }.into(),
         DeliverWebhook { delivery_id: WebhookDeliveryId::new(), attempts: 0 }.into(),
         RetryWebhooks {}.into(),

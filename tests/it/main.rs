@@ -3,9 +3,9 @@
 
 mod balance_alerts;
 mod checkout;
+mod commands;
 mod conformance;
 mod crash_points;
-mod commands;
 mod dead_letters;
 mod dev;
 mod dialects;
@@ -21,6 +21,7 @@ mod outages;
 mod private_servers;
 mod purchases;
 mod rate_limits;
+mod reconcile;
 mod scheduler;
 mod settings;
 mod subscriptions;

@@ -1,8 +1,8 @@
 //! Asks the provider what an event does not prove, or what no event has told. The answer goes back to *apply*, on
 //! the same way as every other fact.
 
-use common::creem::client::CreemClient;
 use common::crash::{self, Step};
+use common::creem::client::CreemClient;
 use common::domain::payments::{Fact, Kind, Mode, Payment, Provider, operations, store};
 use common::domain::subscriptions::SubscriptionFact;
 use common::jobs::{AnyJob, ApplyFact, ApplySubscription, VerifyObject, VerifyPayment};
