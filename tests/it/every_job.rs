@@ -9,8 +9,8 @@ use common::ids::{AdjustmentId, PaymentId, RechargeRunId, WebhookDeliveryId};
 use common::jobs::{
     AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplySubscription, BeginMonth, ChargeRecharge,
     CheckRecharge, ConfirmSession, CreateCheckout, DeliverWebhook, ExpireGrants, ExpireHolds, ExpirePayments,
-    Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents, RetryWebhooks, SaveCard, SweepRecharges,
-    VerifyObject, VerifyPayment,
+    Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents, ReconcilePayments, RetryWebhooks, SaveCard,
+    SweepRecharges, VerifyObject, VerifyPayment,
 };
 use common::money::Credits;
 use common::stripe::objects::Session;
@@ -97,6 +97,7 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
         SaveCard { payment_id: setup_id }.into(),
         SweepRecharges {}.into(),
         BeginMonth {}.into(),
+        ReconcilePayments {}.into(),
         Notify { notices: vec![notice] }.into(),
         DeliverWebhook { delivery_id: WebhookDeliveryId::new(), attempts: 0 }.into(),
         RetryWebhooks {}.into(),

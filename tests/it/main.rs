@@ -3,8 +3,10 @@
 
 mod balance_alerts;
 mod checkout;
+mod commands;
 mod conformance;
 mod crash_points;
+mod dead_letters;
 mod dev;
 mod dialects;
 mod events;
@@ -21,6 +23,7 @@ mod purchases;
 mod quarter;
 mod rate_limits;
 mod recharge;
+mod reconcile;
 mod scheduler;
 mod settings;
 mod subscriptions;

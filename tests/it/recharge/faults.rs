@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use common::crash::Step;
-use common::jobs::{ChargeRecharge, Role};
+use common::jobs::{ChargeRecharge, Role, SweepRecharges};
 use harness::system::Service;
 use harness::world::{GOOD_CARD, World};
 use serde_json::json;
@@ -44,7 +44,7 @@ async fn an_unknown_charge_keeps_its_reservation_until_it_is_known() {
     let unknown = "recharge_runs where state = 'unknown'";
     wait_for(&world, unknown).await;
     spend(&world, &alice, 500).await;
-    crate::events::publish(&world, common::jobs::SweepRecharges {}.into()).await;
+    publish(&world, SweepRecharges {}.into()).await;
     let stands = standing(&world, &alice).await;
     assert_eq!((&stands["state"], &stands["spentThisMonthCents"]), (&json!("recharging"), &json!(5_000)));
     let answer = enable(&world, &alice, json!({})).await;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use common::ids::WalletId;
 use common::jobs::{BeginMonth, CheckRecharge, SweepRecharges};
 use harness::client::Socket;
-use harness::world::{GOOD_CARD, User, World};
+use harness::world::{User, World};
 use serde_json::{Value, json};
 use time::{OffsetDateTime, Time};
 

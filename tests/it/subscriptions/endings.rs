@@ -66,7 +66,7 @@ async fn of_one_second_the_provider_knows_what_came_last() {
     world.drain().await;
     let path = format!("subscriptions/{}", alice.id);
     // Until both changes fall into one second, which most often is the first time.
-    let mut said = Vec::new();
+    let mut said: Vec<serde_json::Value> = Vec::new();
     while said.len() < 2 || said[0]["created"] != said[1]["created"] {
         said.clear();
         for ends in [true, false] {
