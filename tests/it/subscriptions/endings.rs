@@ -1,7 +1,7 @@
 //! Subscriptions that end: with their period or at once, at either provider. What was paid for stays.
 
 use harness::world::World;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     CREEM, MONTH, STRIPE, creem_post, lose_events, pass, sell_over_creem, send, stripe_post, subscribe, told,
@@ -66,7 +66,7 @@ async fn of_one_second_the_provider_knows_what_came_last() {
     world.drain().await;
     let path = format!("subscriptions/{}", alice.id);
     // Until both changes fall into one second, which most often is the first time.
-    let mut said: Vec<serde_json::Value> = Vec::new();
+    let mut said: Vec<Value> = Vec::new();
     while said.len() < 2 || said[0]["created"] != said[1]["created"] {
         said.clear();
         for ends in [true, false] {
