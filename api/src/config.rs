@@ -32,13 +32,13 @@ pub struct Config {
     pub stripe_webhook_secrets: Vec<Secret>,
     /// `CREEM_WEBHOOK_SECRET`: one or several; without it nothing is sold over Creem, and its events are refused.
     pub creem_webhook_secrets: Vec<Secret>,
-    /// `REVENUECAT_WEBHOOK_AUTH`, one or several, and `REVENUECAT_SIGNING_SECRET`, one or several: of those that are set,
-    /// each has to be right; with neither, RevenueCat's events are refused.
+    /// `REVENUECAT_WEBHOOK_AUTH` and `REVENUECAT_SIGNING_SECRET`, one of each or several: of the two, each that is set
+    /// has to be right; with neither, RevenueCat's events are refused.
     pub revenuecat: Agreed,
     /// `RETURN_URL_ORIGINS`: sites to which buyers may return from a payment page, besides this API's own.
     pub return_url_origins: Vec<String>,
-    /// `JWT_HS256_SECRET`, `JWT_JWKS_URL`, `JWT_ISSUER`, `JWT_AUDIENCE`: whose tokens are accepted; without the first two,
-    /// none are.
+    /// `JWT_HS256_SECRET`, `JWT_JWKS_URL`, `JWT_ISSUER`, `JWT_AUDIENCE`: whose tokens are accepted; without the first
+    /// two, none are.
     pub jwt: Option<JwtConfig>,
     /// `ALLOWED_ORIGINS`: sites whose pages may call this API from a browser, besides its own.
     pub allowed_origins: Vec<String>,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::jobs::{
-    AnyJob, BeginMonth, ClaimPurchases, ExpireGrants, ExpireHolds, ExpirePayments, RetryWebhooks,
+    AnyJob, BeginMonth, ClaimPurchases, ExpireGrants, ExpireHolds, ExpirePayments, ReconcilePayments, RetryWebhooks,
     SweepRecharges,
 };
 
@@ -72,6 +72,11 @@ pub const SCHEDULE: &[Entry] = &[
         name: "recharge.month",
         every: Duration::from_secs(30),
         action: Action::Publish(|| BeginMonth {}.into()),
+    },
+    Entry {
+        name: "payments.reconcile",
+        every: Duration::from_secs(3600),
+        action: Action::Publish(|| ReconcilePayments {}.into()),
     },
     Entry { name: "forget", every: Duration::from_secs(600), action: Action::Forget },
 ];

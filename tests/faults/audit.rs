@@ -8,6 +8,7 @@ use harness::books;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
+use crate::actors::recharge::MONTHLY_CAP_CENTS;
 use crate::journal::{Entries, Spent};
 use crate::provider::Provider;
 use crate::system::System;
@@ -41,6 +42,7 @@ struct Order {
     id: String,
     user_id: String,
     dialect: String,
+    kind: String,
     provider: String,
     state: String,
     amount_minor: i64,
@@ -52,7 +54,7 @@ const ENTRIES: &str = "
     select ledger_entries.id::text, wallets.user_id, amount, counter_account, source_kind, source_id, balance_after
     from ledger_entries join wallets on wallets.id = wallet_id order by source_kind, source_id";
 const ORDERS: &str = "
-    select id::text, user_id, dialect, provider, state, amount_minor, credits,
+    select id::text, user_id, dialect, kind, provider, state, amount_minor, credits,
            provider_session is not null as has_page
     from payments";
 const EVENTS: &str = "select provider, event_id from provider_events";
@@ -83,8 +85,10 @@ pub async fn audit(system: &System, provider: &Provider, clients: &Entries) -> R
     findings.violations.extend(system.crashes());
     let queues = system.queues().await?;
     let lost = queues.lost_messages().await;
-    findings.counts.insert("dead letters", lost.len() as u64);
+    let collected = books::dead_letters(pool).await?;
+    findings.counts.insert("dead letters", lost.len() as u64 + collected.len() as u64);
     findings.violations.extend(lost.iter().map(|message| format!("a dead letter: {message}")));
+    findings.violations.extend(collected);
     let waiting = queues.waiting_messages().await;
     findings.violations.extend(waiting.iter().map(|queue| format!("jobs are left: {queue}")));
     queues.close().await;
@@ -98,6 +102,7 @@ pub async fn audit(system: &System, provider: &Provider, clients: &Entries) -> R
     };
     books.events(&mut findings);
     books.charges(&mut findings);
+    books.caps(&mut findings);
     books.spending(&mut findings);
     books.gifts(&mut findings);
     books.balances(&mut findings);
@@ -139,7 +144,9 @@ impl Books<'_> {
         let mut orders: BTreeMap<&str, &Order> = BTreeMap::new();
         for order in &self.orders {
             orders.insert(&order.id, order);
-            if order.dialect != "wasdi" && !order.has_page && order.provider != "manual" {
+            // A package of WASDI's gets one when it is asked for, or none at a Payment Link; a saved card needs none.
+            let needs_page = order.dialect != "wasdi" && order.kind != "auto_recharge";
+            if needs_page && !order.has_page && order.provider != "manual" {
                 findings.violations.push(format!("an order never got its page: {}", order.id));
             }
         }
@@ -180,6 +187,19 @@ impl Books<'_> {
             if orders.get(id).is_none_or(|order| order.provider != "manual") {
                 findings.violations.push(format!("credited and never paid: {id}"));
             }
+        }
+    }
+
+    /// No wallet was charged by itself more than its cap.
+    fn caps(&self, findings: &mut Findings) {
+        let mut charged: BTreeMap<&str, i64> = BTreeMap::new();
+        for order in self.orders.iter().filter(|order| order.kind == "auto_recharge") {
+            let charges = self.provider.charges.get(&order.id).into_iter().flatten();
+            *charged.entry(&order.user_id).or_default() += charges.map(|(_, amount)| amount).sum::<i64>();
+            findings.add("recharges", u64::from(self.provider.charges.contains_key(&order.id)));
+        }
+        for (user, cents) in charged.iter().filter(|(_, cents)| **cents > MONTHLY_CAP_CENTS) {
+            findings.violations.push(format!("{user} was charged {cents} cents, more than the cap"));
         }
     }
 

@@ -45,7 +45,7 @@ async fn death_of(process: ServiceProcess) {
     panic!("it never came to its point:\n{}", process.log_tail());
 }
 
-async fn worker_dies(world: &World, step: Step, work: &str) {
+pub async fn worker_dies(world: &World, step: Step, work: &str) {
     death_of(doomed(world, Service::Worker, &[], step, work)).await;
 }
 

@@ -3,8 +3,10 @@
 
 mod balance_alerts;
 mod checkout;
+mod commands;
 mod conformance;
 mod crash_points;
+mod dead_letters;
 mod dev;
 mod dialects;
 mod events;
@@ -18,7 +20,10 @@ mod organizations;
 mod outages;
 mod private_servers;
 mod purchases;
+mod quarter;
 mod rate_limits;
+mod recharge;
+mod reconcile;
 mod revenuecat;
 mod scheduler;
 mod settings;

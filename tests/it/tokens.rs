@@ -140,8 +140,8 @@ async fn each_key_signs_with_its_algorithm_and_nobody_else_signs() {
     world.abandon().await;
 }
 
-/// Without keys a token cannot be told from a forgery: the caller is asked to come again, in each API's words, and other
-/// credentials are as good as ever.
+/// Without keys a token cannot be told from a forgery: the caller is asked to come again, in each API's words, and
+/// other credentials are as good as ever.
 #[tokio::test(flavor = "multi_thread")]
 async fn while_no_keys_can_be_fetched_their_tokens_wait_and_nothing_else_does() {
     let address = serve("503 Service Unavailable", String::new()).await;

@@ -1,5 +1,5 @@
-//! RevenueCat's webhooks: what is bought in app stores. Anything but exactly 200 makes RevenueCat send an event again, a
-//! few times within hours.
+//! RevenueCat's webhooks: what is bought in app stores. Anything but exactly 200 makes RevenueCat send an event again,
+//! a few times within hours.
 
 use common::domain::payments::Provider;
 use common::revenuecat::proof::{Headers, verify};

@@ -10,7 +10,7 @@ use crate::stripe::errors::{Answer, ApiError};
 use crate::stripe::payment_intents::confirm;
 use crate::stripe::sessions::pay::{self, Buyer, Paid};
 use crate::stripe::store::{flag, owned, text, visible};
-use crate::stripe::{disputes, events, refunds, sessions, setup_intents};
+use crate::stripe::{disputes, events, payment_methods, refunds, sessions, setup_intents};
 use crate::world::{Emulator, Provider, World};
 
 pub(crate) fn answer(emulator: &Emulator, request: &Request) -> Reply {
@@ -40,6 +40,7 @@ pub(crate) fn answer(emulator: &Emulator, request: &Request) -> Reply {
         Some("events") => event(world, method, segments, &body, request),
         Some("faults") => faults(world, method, segments, body),
         Some("payment_intents" | "setup_intents") => authenticate(world, method, segments, &body),
+        Some("payment_methods") => payment_method(world, method, segments, &body),
         Some("refunds") => refund(world, method, segments, &body),
         Some("requests") => requests(world, method, segments),
         _ => Err(unknown(method, segments)),
@@ -100,6 +101,9 @@ fn clock(world: &mut World, method: &str, segments: &[&str], body: &Value) -> An
                 _ => return Err(ApiError::invalid("Send either now (Unix seconds) or advance_seconds.")),
             };
             world.clock.set(now);
+            if let Some(signs) = body["signs"].as_bool() {
+                world.clock.sign(signs);
+            }
             world.run_due();
         }
         _ => return Err(unknown(method, segments)),
@@ -230,6 +234,11 @@ fn authenticate(world: &mut World, method: &str, segments: &[&str], body: &Value
         }
         _ => Err(unknown(method, segments)),
     }
+}
+
+fn payment_method(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {
+    let ("POST", [_, id, "decline"]) = (method, segments) else { return Err(unknown(method, segments)) };
+    payment_methods::decline_from_now_on(world, id, text(body, "reason"))
 }
 
 fn refund(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {

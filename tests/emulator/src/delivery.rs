@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{real_now, real_now_milliseconds};
+use crate::clock::real_now_milliseconds;
 use crate::faults::Faults;
 use crate::signature::{creem_signature, stripe_signature};
 use crate::timers::Timers;
@@ -340,13 +340,14 @@ async fn post(emulator: &Emulator, outgoing: &Outgoing) -> Attempt {
     };
     let at_ms = real_now_milliseconds();
     let started = Instant::now();
+    let signed_at = emulator.with(|world| world.clock.signature_time());
     let request = emulator.client.post(&outgoing.url);
     let request = match outgoing.scheme {
         // Each attempt is signed anew, so the timestamp says nothing about when the event happened.
         Scheme::Stripe => request
             .header("content-type", "application/json; charset=utf-8")
             .header("user-agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
-            .header("stripe-signature", stripe_signature(&outgoing.secret, real_now(), &outgoing.body)),
+            .header("stripe-signature", stripe_signature(&outgoing.secret, signed_at, &outgoing.body)),
         Scheme::Creem => request
             .header("content-type", "application/json")
             .header("creem-signature", creem_signature(&outgoing.secret, &outgoing.body)),

@@ -7,6 +7,7 @@ mod buyer;
 mod consume;
 mod holds;
 mod reads;
+pub mod recharge;
 mod samsar;
 mod timeproof;
 mod wasdi;
@@ -47,5 +48,11 @@ pub const ALL: &[Actor] = &[
     Actor { name: "allmine", clients: 1, pause: 500..2_000, act: |l, u, _| Box::pin(allmine::act(l, u)) },
     Actor { name: "consume", clients: 6, pause: 20..200, act: |l, u, r| Box::pin(consume::act(l, u, r)) },
     Actor { name: "holds", clients: 3, pause: 50..500, act: |l, u, r| Box::pin(holds::act(l, u, r)) },
+    Actor {
+        name: "recharge",
+        clients: 2,
+        pause: 200..2_000,
+        act: |l, u, r| Box::pin(recharge::act(l, u, r)),
+    },
     Actor { name: "reads", clients: 2, pause: 50..500, act: |l, u, r| Box::pin(reads::act(l, u, r)) },
 ];

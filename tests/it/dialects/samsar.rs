@@ -381,3 +381,140 @@ async fn unknown_paths_and_wrong_methods_are_worded_as_samsar_does() {
     assert_eq!(native.json().unwrap()["error"]["code"], "not_found");
     world.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn auto_recharge_is_enabled_as_the_document_shows() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    world.buy(&alice, 2_000).await;
+    let body = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 200, "requestSetupSession": true});
+    let answer = post(&world, &alice, "/v1/enable_autorecharge", body).expect(200).await;
+    let session = answer["setupSessionId"].as_str().unwrap();
+    let intent = answer["setupIntentId"].as_str().unwrap();
+    assert!(session.starts_with("cs_test_") && intent.starts_with("seti_"), "{answer}");
+    assert!(answer["stripeCustomerId"].as_str().unwrap().starts_with("cus_"), "{answer}");
+    let url = answer["url"].as_str().unwrap();
+    assert_eq!(
+        answer,
+        json!({
+            "autoRechargeEnabled": false,
+            "autoRechargeAmountUsd": 50,
+            "autoRechargeThreshold": 1_000,
+            "autoRechargeMaxMonthlyUsd": 200,
+            "stripeCustomerId": answer["stripeCustomerId"],
+            "setupSessionUrl": url,
+            "setupSessionId": session,
+            "setupIntentId": intent,
+            "paymentStatusEndpoint": "/v1/payment_status",
+            "url": url,
+            "checkoutSessionId": session,
+            "hasPaymentMethod": false,
+            "autoRechargeRun": null,
+        })
+    );
+    let open = json!({
+        "status": "pending", "mode": "setup", "checkoutSessionId": session, "sessionStatus": "open",
+        "paymentStatus": "no_payment_required", "paymentIntentId": null, "paymentIntentStatus": null, "setupIntentId": intent,
+        "setupIntentStatus": null, "amountCents": null, "currency": null,
+    });
+    for name in ["setupSessionId", "setup_session_id", "checkoutSessionId"] {
+        let shown = get(&world, &alice, &format!("/v1/payment_status?{name}={session}")).await;
+        assert_eq!(shown.json().unwrap(), open, "{name}");
+    }
+    world.pay(session, GOOD_CARD).await;
+    world.drain().await;
+    for name in ["setupIntentId", "setup_intent_id", "setup_intent"] {
+        let shown = get(&world, &alice, &format!("/v1/payment_status?{name}={intent}")).await.json().unwrap();
+        let expected = json!({"status": "succeeded", "mode": "setup", "setupIntentId": intent,
+                              "setupIntentStatus": "succeeded"});
+        assert_eq!(shown, expected, "{name}");
+    }
+    // A setup is no payment, and nobody else's.
+    let mixed = get(&world, &alice, &format!("/v1/payment_status?paymentIntentId={intent}")).await;
+    assert_eq!(complaint(&mixed).0, 404);
+    let bob = world.create_user("bob").await;
+    world.start_checkout(&bob, 500).await;
+    let foreign = complaint(&get(&world, &bob, &format!("/v1/payment_status?setupIntentId={intent}")).await);
+    assert_eq!(foreign, (403, "Setup intent does not belong to this user.".to_owned()));
+
+    // Enabled by the webhook; what is not said again stays.
+    let answer = post(&world, &alice, "/v2/enable_autorecharge", json!({"input": {}})).expect(200).await;
+    assert_eq!((&answer["autoRechargeEnabled"], &answer["hasPaymentMethod"]), (&json!(true), &json!(true)));
+    assert_eq!((&answer["autoRechargeMaxMonthlyUsd"], &answer["url"]), (&json!(200), &Value::Null));
+    let run = json!({"status": "skipped", "reason": "threshold_not_met",
+                     "message": "The balance is not below the threshold."});
+    assert_eq!(answer["autoRechargeRun"], run);
+    let answer = post(&world, &alice, "/v1/auto_recharge/threshold", json!({"thresholdCredits": 1_500}));
+    assert_eq!(
+        answer.expect(200).await,
+        json!({"autoRechargeEnabled": true, "autoRechargeThreshold": 1_500, "autoRechargeAmountUsd": 50,
+               "autoRechargeMaxMonthlyUsd": 200})
+    );
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_threshold_needs_auto_recharge_and_a_number() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let threshold = async |body: Value| {
+        complaint(&post(&world, &alice, "/v1/auto_recharge/threshold", body).send().await.unwrap())
+    };
+    let not_enabled =
+        "Auto-recharge is not enabled. Please call /v1/enable_autorecharge to enable auto-recharge.";
+    // Also before it has a card, and whatever the value.
+    assert_eq!(threshold(json!({"thresholdCredits": "x"})).await, (400, not_enabled.to_owned()));
+    let asked = post(&world, &alice, "/v1/enable_autorecharge", json!({"threshold_credits": "250"}))
+        .expect(200)
+        .await;
+    assert_eq!(threshold(json!({"thresholdCredits": 5})).await, (400, not_enabled.to_owned()));
+    assert_eq!((&asked["autoRechargeThreshold"], &asked["autoRechargeAmountUsd"]), (&json!(250), &json!(50)));
+    assert_eq!(asked["autoRechargeMaxMonthlyUsd"], 0);
+    world.pay(asked["setupSessionId"].as_str().unwrap(), GOOD_CARD).await;
+    world.drain().await;
+    let required = (400, "thresholdCredits is required and must be a non-negative number.".to_owned());
+    for body in [json!({}), json!({"thresholdCredits": -1}), json!({"thresholdCredits": "x"}), json!([])] {
+        assert_eq!(threshold(body.clone()).await, required, "{body}");
+    }
+    let zero = post(&world, &alice, "/v1/auto_recharge/threshold", json!({"threshold": 0})).expect(200).await;
+    assert_eq!(zero["autoRechargeThreshold"], 0);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_make_no_sense_enable_nothing() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let alice = world.create_user("alice").await;
+    for body in [
+        json!({"thresholdCredits": "many"}),
+        json!({"thresholdCredits": -1}),
+        json!({"amountUsd": 0.49}),
+        json!({"amountUsd": 10.005}),
+        json!({"amountUsd": 1_000_000}),
+        json!({"amountUsd": 1e300}),
+        json!({"amount": []}),
+        json!({"maxMonthlyUsd": -1}),
+        json!({"maxMonthlyUsd": 0.49}),
+        json!({"maxMonthlyUsd": {}}),
+        json!({"enabled": "perhaps"}),
+        json!({"requestSetupSession": 7}),
+        json!({"paymentMethodId": "pm_of_somebody_else"}),
+    ] {
+        let answer = post(&world, &alice, "/v1/enable_autorecharge", body.clone()).send().await.unwrap();
+        assert_eq!(complaint(&answer).0, 400, "{body}: {answer}");
+    }
+    assert_eq!((world.count("auto_recharge").await, world.count("payments").await), (0, 0));
+    let nobody = world.api().post("/v1/enable_autorecharge").json(json!({})).send().await.unwrap();
+    assert_eq!(complaint(&nobody).0, 401);
+    // Without a worker the page takes long, and is polled for.
+    let request = post(&world, &alice, "/v1/enable_autorecharge", json!({"amount_to_recharge": "12.5"}));
+    let late = request.header("prefer", "respond-async").send().await.unwrap();
+    assert_eq!(late.status(), 202, "{late}");
+    let body = late.json().unwrap();
+    let endpoint = format!("/v1/payment_status?paymentId={}", body["paymentId"].as_str().unwrap());
+    assert_eq!(late.header("location"), Some(endpoint.as_str()));
+    assert_eq!((&body["status"], &body["autoRechargeAmountUsd"]), (&json!("pending"), &json!(12.5)));
+    let shown = get(&world, &alice, &endpoint).await.json().unwrap();
+    assert_eq!((&shown["status"], &shown["mode"]), (&json!("pending"), &json!("setup")));
+    world.abandon().await;
+}

@@ -1,7 +1,7 @@
 //! Subscriptions that end: with their period or at once, at either provider. What was paid for stays.
 
 use harness::world::World;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     CREEM, MONTH, STRIPE, creem_post, lose_events, pass, sell_over_creem, send, stripe_post, subscribe, told,
@@ -55,6 +55,31 @@ async fn one_that_is_ended_keeps_what_was_paid_for_and_can_be_begun_anew() {
     world.drain().await;
     assert_eq!(stripe.standing(&world).await, ("active".to_owned(), "team".to_owned(), false));
     assert_eq!(stripe.balance(&world).await, 50_000);
+    world.finish().await;
+}
+
+/// Providers tell whole seconds: of two events of one second the provider knows which was the last.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_one_second_the_provider_knows_what_came_last() {
+    let world = World::start().await;
+    let alice = subscribe(&world, "alice", STRIPE).await;
+    world.drain().await;
+    let path = format!("subscriptions/{}", alice.id);
+    // Until both changes fall into one second, which most often is the first time.
+    let mut said: Vec<Value> = Vec::new();
+    while said.len() < 2 || said[0]["created"] != said[1]["created"] {
+        said.clear();
+        for ends in [true, false] {
+            stripe_post(&world, &path, &format!("cancel_at_period_end={ends}")).await;
+            said.push(super::last(&world, "customer.subscription.updated").await);
+        }
+    }
+    world.drain().await;
+    for event in [&said[1], &said[0], &said[1], &said[0]] {
+        send(&world, event["id"].as_str().unwrap()).await;
+        world.drain().await;
+        assert_eq!(alice.standing(&world).await, ("active".to_owned(), "pro".to_owned(), false));
+    }
     world.finish().await;
 }
 

@@ -15,8 +15,9 @@ use crate::routes::{Surface, is_under};
 /// Everything under `/api/v1`.
 pub(super) const SURFACE: Surface = Surface {
     name: "allmine",
-    about: "Allmine's credit packages, and what moved. Every answer is `{isSuccess, statusCode, data, errors, timestamp}`; with an \
-            error, `data` is null. The purchase is for tests and development: in production it is refused.",
+    about: "Allmine's credit packages, and what moved. Every answer is `{isSuccess, statusCode, data, errors, \
+            timestamp}`; with an error, `data` is null. The purchase is for tests and development: in production it \
+            is refused.",
     owns: |path| is_under(path, "/api/v1"),
     endpoints: || [packages::endpoints(), transactions::endpoints()].into_iter().flatten().collect(),
     render: envelope::render,

@@ -138,9 +138,10 @@ async fn linked(
     change: impl Fn(&mut StorePurchase),
 ) -> Result<Applied, sqlx::Error> {
     let mut purchases = store::purchases_lock(connection, None, names).await?;
+    let before = purchases.clone();
     purchases.iter_mut().for_each(change);
     let effects = credit(connection, now, &mut purchases).await?;
-    let outcome = if purchases.is_empty() { "no_change" } else { "applied" };
+    let outcome = if purchases == before { "no_change" } else { "applied" };
     Ok(Applied { outcome, reason: None, payment_id: None, effects })
 }
 

@@ -116,7 +116,9 @@ mod tests {
     proptest! {
         /// However the words about refunds are mixed up and repeated, the purchase ends as the last of them says.
         #[test]
-        fn the_last_word_about_refunds_counts(mut words in proptest::collection::vec((any::<bool>(), 0_i64..5), 1..12)) {
+        fn the_last_word_about_refunds_counts(
+            mut words in proptest::collection::vec((any::<bool>(), 0_i64..5), 1..12),
+        ) {
             let mut told = purchase();
             for (is_refunded, second) in &words {
                 refund(&mut told, *is_refunded, at(*second));

@@ -67,8 +67,15 @@ pub async fn apply(
             conclude(connection, now, event, subscription, changed).await
         }
         News::Standing(standing) => {
+            // What the provider answers is told last, and needs no second question.
+            let is_unclear = event.is_some() && rules::is_unclear(&subscription, fact, standing);
             let changed = stand(&mut subscription, fact, standing);
-            conclude(connection, now, event, subscription, changed).await
+            let mut effects = conclude(connection, now, event, subscription, changed).await?;
+            if is_unclear {
+                let object_id = fact.subscription.clone();
+                effects.push(Effect::Verify { provider: fact.provider, object_id });
+            }
+            Ok(effects)
         }
     }
 }

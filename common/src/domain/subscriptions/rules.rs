@@ -111,6 +111,18 @@ pub fn settle(
     before != (subscription.state, subscription.current_period_end, subscription.terms.plan_id.clone())
 }
 
+/// Whether words contradict others of the same second: providers tell whole seconds, and events arrive in any order,
+/// so only the provider knows which came last. What has not begun is settled by its first payment.
+pub fn is_unclear(subscription: &Subscription, fact: &SubscriptionFact, standing: &Standing) -> bool {
+    let has_begun = |state| state != SubscriptionState::Incomplete;
+    fact.at == subscription.told_at
+        && has_begun(subscription.state)
+        && has_begun(standing.state)
+        && subscription.state != SubscriptionState::Canceled
+        && (subscription.state, subscription.cancel_at_period_end)
+            != (standing.state, standing.cancel_at_period_end)
+}
+
 /// Takes over how a subscription stands; says whether anything changed. Words older than what is known change
 /// nothing, and what is over stays over.
 pub fn stand(subscription: &mut Subscription, fact: &SubscriptionFact, standing: &Standing) -> bool {
@@ -283,7 +295,24 @@ mod tests {
         assert!(!stand(&mut subscription, &renewed, &standing));
         assert_eq!(subscription.state, SubscriptionState::PastDue);
         let (recovered, standing) = told(NOW + Duration::seconds(1), SubscriptionState::Active);
+        assert!(!is_unclear(&subscription, &recovered, &standing));
         assert!(stand(&mut subscription, &recovered, &standing));
+    }
+
+    #[test]
+    fn words_of_one_second_that_contradict_each_other_are_asked_about() {
+        use SubscriptionState::{Active, Canceled, Incomplete, PastDue};
+        let unclear = |known: SubscriptionState, told_state: SubscriptionState, ends: bool| {
+            let (fact, standing) = told(NOW, told_state);
+            let standing = Standing { cancel_at_period_end: ends, ..standing };
+            is_unclear(&Subscription { state: known, ..subscription() }, &fact, &standing)
+        };
+        assert!(unclear(Active, PastDue, false) && unclear(PastDue, Active, false));
+        assert!(unclear(Active, Active, true));
+        assert!(!unclear(Active, Active, false));
+        // The first payment settles that, and what is over is over.
+        assert!(!unclear(Incomplete, Active, false) && !unclear(Active, Incomplete, false));
+        assert!(!unclear(Canceled, Active, false));
     }
 
     #[test]
