@@ -12,4 +12,5 @@ pub mod ledger;
 pub mod packages;
 pub mod payments;
 pub mod plans;
+pub mod reversals;
 pub mod subscriptions;

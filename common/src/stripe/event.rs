@@ -141,7 +141,7 @@ mod tests {
     fn stage(body: &str) -> Option<Stage> {
         match read(body, NOW, true).unwrap().content {
             Content::Fact(fact) => Some(fact.stage),
-            Content::Ignored(_) | Content::Subscription(_) | Content::Unproven => None,
+            _ => None,
         }
     }
 

@@ -28,6 +28,7 @@ pub struct WorldBuilder {
     pub(super) emulator: Placement,
     pub(super) roles: Option<Vec<Role>>,
     pub(super) verifies_always: bool,
+    pub(super) clamps_reversals: bool,
     pub(super) has_own_servers: bool,
 }
 
@@ -77,6 +78,12 @@ impl WorldBuilder {
     /// Has the provider asked about every event, as `VERIFY=always` does.
     pub fn verify_always(mut self) -> Self {
         self.verifies_always = true;
+        self
+    }
+
+    /// Has credits forgiven that were spent before their money went back, as `REVERSALS=clamp` does.
+    pub fn clamp_reversals(mut self) -> Self {
+        self.clamps_reversals = true;
         self
     }
 

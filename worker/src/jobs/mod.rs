@@ -19,6 +19,7 @@ use common::clock::Clock;
 use common::creem::client::CreemClient;
 use common::database;
 use common::domain::payments::ReturnUrls;
+use common::domain::reversals::Policy;
 use common::ids::OutboxId;
 use common::jobs::AnyJob;
 use common::messaging::consumer::{Handler, Outcome};
@@ -49,6 +50,7 @@ pub struct Jobs {
     /// Keeps this process under the provider's limit.
     stripe_pace: DefaultDirectRateLimiter,
     verify: Verify,
+    reversals: Policy,
     return_urls: ReturnUrls,
     /// Set when a job met an outage: the database is asked before the next.
     database_doubted: AtomicBool,
@@ -76,6 +78,7 @@ impl Jobs {
                 .transpose()?,
             stripe_pace: RateLimiter::direct(Quota::per_second(pace)),
             verify: config.verify,
+            reversals: config.reversals,
             return_urls: config.return_urls.clone(),
             database_doubted: AtomicBool::new(false),
             publishing: TaskTracker::new(),
@@ -134,7 +137,10 @@ impl Jobs {
     async fn run_alone(&self, job: &AnyJob) -> Outcome {
         let done = match job {
             // These are done together, whether they come alone or not.
-            AnyJob::ReceiveEvents(_) | AnyJob::ApplyFact(_) | AnyJob::ApplySubscription(_) => {
+            AnyJob::ReceiveEvents(_)
+            | AnyJob::ApplyFact(_)
+            | AnyJob::ApplySubscription(_)
+            | AnyJob::ApplyReversal(_) => {
                 return Outcome::Failed("not a lone job".to_owned());
             }
             AnyJob::ApplyCheckin(job) => self.apply_checkin(job).await,
