@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use common::domain::ledger::adjustments::Adjustment;
 use common::domain::payments::Provider;
+use common::domain::reversals::{Extent, ReversalFact, ReversalKind, Standing};
 use common::domain::subscriptions::{News, SubscriptionFact};
 use common::ids::AdjustmentId;
 use common::jobs::{
-    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplySubscription, ConfirmSession, CreateCheckout,
+    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplyReversal, ApplySubscription, ConfirmSession, CreateCheckout,
     ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents,
     VerifyObject, VerifyPayment,
 };
-use common::money::Credits;
+use common::money::{Credits, Currency, Money};
 use common::stripe::objects::Session;
 use harness::world::{GOOD_CARD, World};
 use serde_json::value::RawValue;
@@ -74,11 +75,24 @@ async fn doing_a_job_twice_does_it_once() {
         at: world.clock().now(),
         news: News::PaymentFailed,
     };
+    let half = ReversalFact {
+        provider: Provider::Stripe,
+        livemode: false,
+        object_id: "re_1".to_owned(),
+        kind: ReversalKind::Refund,
+        standing: Standing::Taken,
+        status: "succeeded".to_owned(),
+        step: 2,
+        extent: Extent::Part { money: Money::new(1_250, Currency::USD), paid_minor: None },
+        payment_id: Some(payment_id),
+        provider_payments: Vec::new(),
+    };
     let object_id = checkout.session_id.clone();
     let jobs: Vec<AnyJob> = vec![
         ReceiveEvents { events: vec![told.clone(), told] }.into(),
         ApplyFact { fact: Box::new(fact) }.into(),
         ApplySubscription { fact: Box::new(foreign) }.into(),
+        ApplyReversal { fact: Box::new(half) }.into(),
         ExpireGrants {}.into(),
         ExpireHolds {}.into(),
         ApplyCheckin { user_id: "alice".to_owned().try_into().unwrap(), day: today }.into(),
@@ -102,8 +116,8 @@ async fn doing_a_job_twice_does_it_once() {
         publish(&world, job.clone()).await;
     }
     world.drain().await;
-    assert_eq!(world.balance(&alice.wallet_id).await, 2_515);
-    assert_eq!(world.count("ledger_entries").await, 3);
+    assert_eq!(world.balance(&alice.wallet_id).await, 1_265);
+    assert_eq!(world.count("ledger_entries").await, 4);
     assert_eq!(world.count("payments").await, 1);
     let shown = world.emulator().get("/_emulator/requests").expect(200).await;
     let opened: &Value = &shown["requests"]["POST /v1/checkout/sessions"]["executed"];

@@ -160,7 +160,11 @@ impl CreemClient {
         Ok(subscription)
     }
 
-    async fn transaction(&self, id: &str) -> Result<Transaction, ProviderError> {
+    /// How a payment stands.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn transaction(&self, id: &str) -> Result<Transaction, ProviderError> {
         self.get("v1/transactions", ("transaction_id", id)).await
     }
 

@@ -4,6 +4,7 @@
 pub mod client;
 pub mod event;
 pub mod objects;
+pub mod reversals;
 pub mod signature;
 pub mod subscriptions;
 

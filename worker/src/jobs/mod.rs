@@ -8,6 +8,7 @@ mod expire;
 mod notify;
 mod open_portal;
 mod verify;
+mod verify_reversal;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

@@ -3,7 +3,8 @@
 
 use common::domain::payments::{Fact, Mode, Payment, Provider, operations, store};
 use common::domain::subscriptions::SubscriptionFact;
-use common::jobs::{AnyJob, ApplyFact, ApplySubscription, VerifyObject, VerifyPayment};
+use common::ids::PaymentId;
+use common::jobs::{AnyJob, ApplyFact, ApplyReversal, ApplySubscription, VerifyObject, VerifyPayment};
 use common::provider::ProviderError;
 
 use super::{DONE, Done, JobError, Jobs};
@@ -52,6 +53,8 @@ impl Jobs {
             invoice.fact(now).map(subscription).into_iter().collect()
         } else if id.starts_with("sub_") {
             vec![subscription(self.ask(|| self.stripe.subscription(id)).await?.fact(now))]
+        } else if let Some(facts) = self.stripe_reversals(id).await? {
+            facts.into_iter().map(|fact| ApplyReversal { fact: Box::new(fact) }.into()).collect()
         } else {
             // Other objects only add details, which their payment's own answer has too.
             Vec::new()
@@ -86,13 +89,31 @@ impl Jobs {
     async fn creem_object(&self, id: &str) -> Result<Vec<AnyJob>, JobError> {
         let creem = self.creem()?;
         Ok(if id.starts_with("ch_") {
-            vec![fact(self.ask(|| creem.checkout(id)).await?.fact())]
+            let found = self.ask(|| creem.checkout(id)).await?;
+            let (order, paid_by) = (found.payment_id(), found.transaction_id().map(str::to_owned));
+            let mut told = vec![fact(found.fact())];
+            if let Some(id) = paid_by {
+                told.extend(self.creem_reversal(&id, order).await?);
+            }
+            told
+        } else if id.starts_with("tran_") {
+            self.creem_reversal(id, None).await?
+        } else if id.starts_with("ref_") || id.starts_with("disp_") {
+            // It cannot be asked for, and something has to be done about it: a person sees it.
+            return Err(JobError::Dead(format!("{id} names no payment that Creem could be asked about")));
         } else if id.starts_with("sub_") {
             let (now, found) = (self.clock.now(), self.ask(|| creem.subscription(id)).await?);
             found.paid(now).into_iter().chain([found.standing(now)]).map(subscription).collect()
         } else {
             Vec::new()
         })
+    }
+
+    /// What has gone back of a payment at Creem, if anything has.
+    async fn creem_reversal(&self, id: &str, order: Option<PaymentId>) -> Result<Vec<AnyJob>, JobError> {
+        let creem = self.creem()?;
+        let total = self.ask(|| creem.transaction(id)).await?.total(order);
+        Ok(total.map(|fact| ApplyReversal { fact: Box::new(fact) }.into()).into_iter().collect())
     }
 
     /// What Creem says of an order. A checkout cannot be closed there: one that is overdue is over for us once Creem

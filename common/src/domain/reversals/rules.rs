@@ -27,6 +27,17 @@ pub fn contradiction(payment: &Payment, fact: &ReversalFact) -> Option<Contradic
     }
 }
 
+/// Where the money of a refund is, and how far the refund has come, by the provider's word. Money on its way back is as
+/// good as back; a refund may fail even after it succeeded.
+pub fn refund_standing(status: &str) -> (Standing, i64) {
+    match status {
+        "pending" | "requires_action" | "requiresAction" => (Standing::Taken, 1),
+        "succeeded" => (Standing::Taken, 2),
+        "failed" | "canceled" => (Standing::Restored, 3),
+        _ => (Standing::Announced, 0),
+    }
+}
+
 /// Whether money of these ids is the payment's. Without ids, or before the payment's own is known, the order that they
 /// name decides; an order that was paid twice has the second payment given back without its credits.
 pub fn is_of(payment: &Payment, provider_payments: &[String]) -> bool {
