@@ -8,9 +8,9 @@ use common::domain::reversals::{Extent, ReversalFact, ReversalKind, Standing};
 use common::domain::subscriptions::{News, SubscriptionFact};
 use common::ids::AdjustmentId;
 use common::jobs::{
-    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplyReversal, ApplySubscription, ConfirmSession, CreateCheckout,
-    ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents,
-    VerifyObject, VerifyPayment,
+    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplyReversal, ApplySubscription, ConfirmSession,
+    CreateCheckout, ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent,
+    ReceiveEvents, VerifyObject, VerifyPayment,
 };
 use common::money::{Credits, Currency, Money};
 use common::stripe::objects::Session;

@@ -14,6 +14,7 @@ mod organizations;
 mod outages;
 mod private_servers;
 mod purchases;
+mod reversals;
 mod scheduler;
 mod settings;
 mod tidy;

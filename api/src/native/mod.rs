@@ -12,6 +12,7 @@ mod idempotent;
 mod live;
 mod organizations;
 mod pages;
+mod payments;
 pub(crate) mod spending;
 
 use warp::http::StatusCode;
@@ -45,6 +46,7 @@ fn endpoints() -> Vec<Endpoint> {
         admin::endpoints(),
         catalog::endpoints(),
         organizations::endpoints(),
+        payments::endpoints(),
         health::endpoints(),
         documentation::endpoints(),
         pages::endpoints(),

@@ -100,7 +100,9 @@ fn reader(kind: &str) -> Option<Reader> {
             Some(Content::Subscription(Box::new(subscription.standing(at))))
         }),
         "refund.created" => Some(|object, _| reversal(serde_json::from_str::<Refund>(object).ok()?.fact()?)),
-        "dispute.created" => Some(|object, _| reversal(serde_json::from_str::<Dispute>(object).ok()?.fact()?)),
+        "dispute.created" => {
+            Some(|object, _| reversal(serde_json::from_str::<Dispute>(object).ok()?.fact()?))
+        }
         _ => None,
     }
 }

@@ -117,11 +117,9 @@ fn reader(kind: &str) -> Option<Reader> {
         | "customer.subscription.updated"
         | "customer.subscription.deleted"
         | "customer.subscription.paused"
-        | "customer.subscription.resumed" => {
-            Some(|object, said| {
-                Some(Content::Subscription(Box::new(parse::<Subscription>(object)?.fact(said.at))))
-            })
-        }
+        | "customer.subscription.resumed" => Some(|object, said| {
+            Some(Content::Subscription(Box::new(parse::<Subscription>(object)?.fact(said.at))))
+        }),
         "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
             Some(|object, said| reversal(parse::<Refund>(object)?.fact(said.livemode?)?))
         }

@@ -85,7 +85,10 @@ impl Dispute {
     /// has come: a dispute that has begun, and every inquiry, has moved nothing; one that is lost has only taken.
     pub fn fact(self) -> Option<ReversalFact> {
         let moves = |taking: bool| {
-            self.balance_transactions.iter().filter(|moved| moved.amount != 0 && (moved.amount < 0) == taking).count()
+            self.balance_transactions
+                .iter()
+                .filter(|moved| moved.amount != 0 && (moved.amount < 0) == taking)
+                .count()
         };
         let (taken, returned) = (moves(true), moves(false));
         let standing = match taken.cmp(&returned) {

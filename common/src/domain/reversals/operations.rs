@@ -181,10 +181,7 @@ fn movement(
 }
 
 /// The payment that a fact is about, locked.
-async fn find(
-    connection: &mut PgConnection,
-    fact: &ReversalFact,
-) -> Result<Option<Payment>, sqlx::Error> {
+async fn find(connection: &mut PgConnection, fact: &ReversalFact) -> Result<Option<Payment>, sqlx::Error> {
     let mut id = match fact.payment_id {
         Some(id) => Some(id),
         None => store::payment_by_provider_payments(connection, &fact.provider_payments).await?,

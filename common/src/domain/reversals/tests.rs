@@ -148,7 +148,8 @@ fn a_whole_reversal_needs_no_sum() {
 
 #[test]
 fn money_of_another_payment_takes_nothing() {
-    let other = ReversalFact { provider_payments: vec!["pi_2".to_owned()], ..refund("re_1", 1_000, "succeeded") };
+    let other =
+        ReversalFact { provider_payments: vec!["pi_2".to_owned()], ..refund("re_1", 1_000, "succeeded") };
     assert_eq!(Books::take_all(&payment(), &[other]).account, Account::default());
 }
 
@@ -172,21 +173,17 @@ fn a_fact_that_is_not_the_payments_is_a_contradiction() {
     assert_eq!(contradiction(ReversalFact { livemode: true, ..good.clone() }), Some(Contradiction::Livemode));
     let yen = Money::new(1_000, "jpy".parse().unwrap());
     let in_yen = Extent::Part { money: yen, paid_minor: None };
-    assert_eq!(
-        contradiction(ReversalFact { extent: in_yen, ..good.clone() }),
-        Some(Contradiction::Currency)
-    );
-    assert_eq!(
-        contradiction(ReversalFact { extent: part(-1, None), ..good }),
-        Some(Contradiction::Amount)
-    );
+    assert_eq!(contradiction(ReversalFact { extent: in_yen, ..good.clone() }), Some(Contradiction::Currency));
+    assert_eq!(contradiction(ReversalFact { extent: part(-1, None), ..good }), Some(Contradiction::Amount));
 }
 
 /// The stories of several refunds and disputes, each told in its own order, mixed with one another.
 fn stories() -> impl Strategy<Value = Vec<ReversalFact>> {
-    let refunds = (0..4_u8, 0..1_200_i64, prop::sample::subsequence(
-        vec!["requires_action", "pending", "succeeded", "failed"], 1..=4,
-    ));
+    let refunds = (
+        0..4_u8,
+        0..1_200_i64,
+        prop::sample::subsequence(vec!["requires_action", "pending", "succeeded", "failed"], 1..=4),
+    );
     let refunds = prop::collection::vec(refunds, 0..4).prop_map(|all| {
         all.into_iter()
             .flat_map(|(id, minor, story)| {
