@@ -75,8 +75,10 @@ impl Amounts {
         Some(Money::new(minor, self.currency.to_ascii_lowercase().parse().ok()?))
     }
 
+    /// Whether the money arrived, whatever went back of it since.
     fn is_paid(&self) -> bool {
-        self.status.as_deref() == Some("paid")
+        let paid = ["paid", "partialRefund", "refunded", "chargedBack", "chargeback"];
+        self.status.as_deref().is_some_and(|status| paid.contains(&status))
     }
 }
 

@@ -10,6 +10,9 @@ async fn sell(world: &World) {
     let admin = &world.settings().secrets.admin_api_key;
     let plan = json!({"creem_product_id": "prod_pro"});
     world.api().put("/admin/billing/plans/pro").bearer(admin).json(plan).expect(200).await;
+    let product = json!({"id": "prod_micro", "name": "Micro", "description": "100 credits", "price": 1_500,
+                         "currency": "USD", "billing_type": "onetime", "tax_mode": "exclusive"});
+    world.emulator().post("/_emulator/creem/products").json(product).expect(200).await;
     let pack = "update packs set creem_product_id = 'prod_micro' where id = 'micro'";
     sqlx::query(pack).execute(world.pool()).await.unwrap();
     world.emulator().put("/_emulator/creem/tax").json(json!({"basis_points": 2_100})).expect(200).await;

@@ -2,6 +2,7 @@
 //! the same way as every other fact.
 
 use common::domain::payments::{Fact, Mode, Payment, Provider, operations, store};
+use common::domain::reversals::ReversalFact;
 use common::domain::subscriptions::SubscriptionFact;
 use common::ids::PaymentId;
 use common::jobs::{AnyJob, ApplyFact, ApplyReversal, ApplySubscription, VerifyObject, VerifyPayment};
@@ -54,7 +55,7 @@ impl Jobs {
         } else if id.starts_with("sub_") {
             vec![subscription(self.ask(|| self.stripe.subscription(id)).await?.fact(now))]
         } else if let Some(facts) = self.stripe_reversals(id).await? {
-            facts.into_iter().map(|fact| ApplyReversal { fact: Box::new(fact) }.into()).collect()
+            facts.into_iter().map(reversal).collect()
         } else {
             // Other objects only add details, which their payment's own answer has too.
             Vec::new()
@@ -103,7 +104,9 @@ impl Jobs {
             return Err(JobError::Dead(format!("{id} names no payment that Creem could be asked about")));
         } else if id.starts_with("sub_") {
             let (now, found) = (self.clock.now(), self.ask(|| creem.subscription(id)).await?);
-            found.paid(now).into_iter().chain([found.standing(now)]).map(subscription).collect()
+            let said = found.paid(now).into_iter().chain([found.standing(now)]).map(subscription);
+            let total = found.last_transaction.clone().and_then(|payment| payment.total(None));
+            said.chain(total.map(reversal)).collect()
         } else {
             Vec::new()
         })
@@ -113,7 +116,7 @@ impl Jobs {
     async fn creem_reversal(&self, id: &str, order: Option<PaymentId>) -> Result<Vec<AnyJob>, JobError> {
         let creem = self.creem()?;
         let total = self.ask(|| creem.transaction(id)).await?.total(order);
-        Ok(total.map(|fact| ApplyReversal { fact: Box::new(fact) }.into()).into_iter().collect())
+        Ok(total.map(reversal).into_iter().collect())
     }
 
     /// What Creem says of an order. A checkout cannot be closed there: one that is overdue is over for us once Creem
@@ -152,4 +155,8 @@ fn fact(fact: Fact) -> AnyJob {
 
 fn subscription(fact: SubscriptionFact) -> AnyJob {
     ApplySubscription { fact: Box::new(fact) }.into()
+}
+
+fn reversal(fact: ReversalFact) -> AnyJob {
+    ApplyReversal { fact: Box::new(fact) }.into()
 }
