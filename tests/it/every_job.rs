@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 
 use common::domain::ledger::adjustments::Adjustment;
 use common::domain::payments::Provider;
+use common::domain::reversals::{Extent, ReversalFact, ReversalKind, Standing};
 use common::domain::subscriptions::{News, SubscriptionFact};
 use common::ids::{AdjustmentId, PaymentId, RechargeRunId, WebhookDeliveryId};
 use common::jobs::{
-    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplySubscription, BeginMonth, ChargeRecharge,
-    CheckRecharge, ConfirmSession, CreateCheckout, DeliverWebhook, ExpireGrants, ExpireHolds, ExpirePayments,
-    Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents, ReconcilePayments, RetryWebhooks, SaveCard,
-    SweepRecharges, VerifyObject, VerifyPayment,
+    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplyReversal, ApplySubscription, BeginMonth,
+    ChargeRecharge, CheckRecharge, ConfirmSession, CreateCheckout, DeliverWebhook, ExpireGrants, ExpireHolds,
+    ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents, ReconcilePayments,
+    RetryWebhooks, SaveCard, SweepRecharges, VerifyObject, VerifyPayment,
 };
-use common::money::Credits;
+use common::money::{Credits, Currency, Money};
 use common::stripe::objects::Session;
 use harness::world::{Checkout, GOOD_CARD, User, World};
 use serde_json::value::RawValue;
@@ -72,11 +73,24 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
         at: world.clock().now(),
         news: News::PaymentFailed,
     };
+    let half = ReversalFact {
+        provider: Provider::Stripe,
+        livemode: false,
+        object_id: "re_1".to_owned(),
+        kind: ReversalKind::Refund,
+        standing: Standing::Taken,
+        status: "succeeded".to_owned(),
+        step: 2,
+        extent: Extent::Part { money: Money::new(1_250, Currency::USD), paid_minor: None },
+        payment_id: Some(payment_id),
+        provider_payments: Vec::new(),
+    };
     let object_id = checkout.session_id.clone();
     let jobs: Vec<AnyJob> = vec![
         ReceiveEvents { events: vec![told.clone(), told] }.into(),
         ApplyFact { fact: Box::new(fact) }.into(),
         ApplySubscription { fact: Box::new(foreign) }.into(),
+        ApplyReversal { fact: Box::new(half) }.into(),
         ExpireGrants {}.into(),
         ExpireHolds {}.into(),
         ApplyCheckin { user_id: "alice".to_owned().try_into().unwrap(), day: today }.into(),

@@ -24,6 +24,7 @@ mod quarter;
 mod rate_limits;
 mod recharge;
 mod reconcile;
+mod reversals;
 mod scheduler;
 mod settings;
 mod subscriptions;

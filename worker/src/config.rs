@@ -3,6 +3,7 @@
 use clap::Parser;
 use common::config::{self, ConfigError, Connections, Mode, Secret};
 use common::domain::payments::ReturnUrls;
+use common::domain::reversals::Policy;
 use common::jobs::Role;
 use common::standard_webhooks::address::Reach;
 
@@ -28,6 +29,9 @@ pub struct Config {
     /// `VERIFY`: `auto` takes signed events at their word where they prove themselves; `always` asks the provider
     /// about every one.
     pub verify: Verify,
+    /// `REVERSALS`: what becomes of credits that were spent before their money went back. `debt`: they are owed;
+    /// `clamp`: they are forgiven, and noted on the payment. `debt` unless set.
+    pub reversals: Policy,
     /// `CHECKOUT_SUCCESS_URL` and `CHECKOUT_CANCEL_URL`: where buyers return to unless the order says; pages of
     /// `PUBLIC_URL` unless set.
     pub return_urls: ReturnUrls,
@@ -95,6 +99,7 @@ impl Config {
             creem_api_key: config::optional("CREEM_API_KEY")?.and_then(Secret::new),
             creem_api_base: config::optional("CREEM_API_BASE")?,
             verify: config::parsed("VERIFY", Verify::Auto)?,
+            reversals: config::parsed("REVERSALS", Policy::Debt)?,
             return_urls: ReturnUrls {
                 success: config::parsed("CHECKOUT_SUCCESS_URL", success)?,
                 cancel: config::parsed("CHECKOUT_CANCEL_URL", format!("{public_url}/payment_cancel"))?,

@@ -15,6 +15,7 @@ mod idempotent;
 mod live;
 mod organizations;
 mod pages;
+mod payments;
 pub(crate) mod spending;
 mod webhook_endpoints;
 
@@ -53,6 +54,7 @@ fn endpoints() -> Vec<Endpoint> {
         organizations::endpoints(),
         balance_alerts::endpoints(),
         webhook_endpoints::endpoints(),
+        payments::endpoints(),
         health::endpoints(),
         documentation::endpoints(),
         pages::endpoints(),

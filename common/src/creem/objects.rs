@@ -42,7 +42,8 @@ pub enum Reference {
 }
 
 impl Reference {
-    fn id(&self) -> &str {
+    /// The id.
+    pub fn id(&self) -> &str {
         match self {
             Self::Id(id) | Self::Object { id } => id,
         }
@@ -80,8 +81,10 @@ impl Amounts {
         Some(Money::new(minor, self.currency.to_ascii_lowercase().parse().ok()?))
     }
 
+    /// Whether the money arrived, whatever went back of it since.
     fn is_paid(&self) -> bool {
-        self.status.as_deref() == Some("paid")
+        let paid = ["paid", "partialRefund", "refunded", "chargedBack", "chargeback"];
+        self.status.as_deref().is_some_and(|status| paid.contains(&status))
     }
 }
 
@@ -132,7 +135,7 @@ pub struct Checkout {
 }
 
 /// Whether it is real money.
-fn is_live(mode: &str) -> bool {
+pub(super) fn is_live(mode: &str) -> bool {
     !matches!(mode, "test" | "sandbox")
 }
 
@@ -142,8 +145,21 @@ impl Checkout {
         self.subscription.as_ref().map(Reference::id)
     }
 
+    /// Our order, where it comes back.
+    pub fn payment_id(&self) -> Option<PaymentId> {
+        let by_request = || self.request_id.as_deref().and_then(|id| id.split(':').next()?.parse().ok());
+        self.metadata.as_ref().and_then(Metadata::payment_id).or_else(by_request)
+    }
+
+    /// The payment that paid it, unless it began a subscription.
+    pub fn transaction_id(&self) -> Option<&str> {
+        let order = self.order.as_ref().filter(|order| order.kind.as_deref() != Some("recurring"))?;
+        order.transaction.as_ref().map(Reference::id)
+    }
+
     /// What it says about its order. A subscription's money is told by the subscription.
     pub fn fact(self) -> Fact {
+        let payment_id = self.payment_id();
         let metadata = self.metadata.unwrap_or_default();
         let recurs = self.order.as_ref().is_some_and(|order| order.kind.as_deref() == Some("recurring"));
         let paid = self.order.as_ref().filter(|order| {
@@ -154,12 +170,11 @@ impl Checkout {
             (None, Some("expired")) => Stage::Expired,
             (None, _) => Stage::Open,
         };
-        let by_request = || self.request_id.as_deref().and_then(|id| id.split(':').next()?.parse().ok());
         Fact {
             provider: Provider::Creem,
             livemode: is_live(&self.mode),
             stage,
-            payment_id: metadata.payment_id().or_else(by_request),
+            payment_id,
             user_id: metadata.text(USER_ID).map(str::to_owned),
             session: Some(self.id),
             provider_payment: paid
@@ -197,6 +212,15 @@ pub struct Transaction {
     /// The amounts.
     #[serde(flatten)]
     pub amounts: Amounts,
+    /// `test`, `sandbox` or `prod`.
+    #[serde(default)]
+    pub mode: Option<String>,
+    /// What has gone back of it, with tax.
+    #[serde(default)]
+    pub refunded_amount: Option<i64>,
+    /// What it paid.
+    #[serde(default)]
+    pub order: Option<Reference>,
 }
 
 /// A page of the list of all payments, the newest first.

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use common::clock::Clock;
 use common::config::{Connections, Mode, Secret};
 use common::domain::payments::ReturnUrls;
+use common::domain::reversals::Policy;
 use common::jobs::Role;
 use common::standard_webhooks::address::Reach;
 use servers::ports::free_ports;
@@ -190,7 +191,12 @@ fn start_worker(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> R
         Placement::Process(program) => {
             let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
             let verify = if builder.verifies_always { "always" } else { "auto" };
-            let more = [("WORKER_ROLES", names.join(",")), ("VERIFY", verify.to_owned())];
+            let reversals = if builder.clamps_reversals { "clamp" } else { "debt" };
+            let more = [
+                ("WORKER_ROLES", names.join(",")),
+                ("VERIFY", verify.to_owned()),
+                ("REVERSALS", reversals.to_owned()),
+            ];
             let more: Vec<(&'static str, &str)> =
                 more.iter().map(|(key, value)| (*key, value.as_str())).collect();
             start_process(Service::Worker, program, settings, &more)
@@ -209,6 +215,7 @@ fn start_worker(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> R
                 } else {
                     worker::config::Verify::Auto
                 },
+                reversals: if builder.clamps_reversals { Policy::Clamp } else { Policy::Debt },
                 return_urls: ReturnUrls {
                     success: format!("{}/payment_success", settings.api_url()),
                     cancel: format!("{}/payment_cancel", settings.api_url()),

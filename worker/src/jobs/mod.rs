@@ -13,6 +13,7 @@ mod open_portal;
 pub(crate) mod reconcile;
 mod save_card;
 mod verify;
+mod verify_reversal;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use common::clock::Clock;
 use common::creem::client::CreemClient;
 use common::database;
 use common::domain::payments::ReturnUrls;
+use common::domain::reversals::Policy;
 use common::ids::OutboxId;
 use common::jobs::AnyJob;
 use common::messaging::consumer::{Handler, Outcome};
@@ -56,6 +58,7 @@ pub struct Jobs {
     stripe_pace: DefaultDirectRateLimiter,
     webhooks: Webhooks,
     verify: Verify,
+    reversals: Policy,
     return_urls: ReturnUrls,
     /// Set when a job met an outage: the database is asked before the next.
     database_doubted: AtomicBool,
@@ -84,6 +87,7 @@ impl Jobs {
             stripe_pace: RateLimiter::direct(Quota::per_second(pace)),
             webhooks: Webhooks::new(config.webhook_reach),
             verify: config.verify,
+            reversals: config.reversals,
             return_urls: config.return_urls.clone(),
             database_doubted: AtomicBool::new(false),
             publishing: TaskTracker::new(),
@@ -142,7 +146,10 @@ impl Jobs {
     async fn run_alone(&self, job: &AnyJob) -> Outcome {
         let done = match job {
             // These are done together, whether they come alone or not.
-            AnyJob::ReceiveEvents(_) | AnyJob::ApplyFact(_) | AnyJob::ApplySubscription(_) => {
+            AnyJob::ReceiveEvents(_)
+            | AnyJob::ApplyFact(_)
+            | AnyJob::ApplySubscription(_)
+            | AnyJob::ApplyReversal(_) => {
                 return Outcome::Failed("not a lone job".to_owned());
             }
             AnyJob::ApplyCheckin(job) => self.apply_checkin(job).await,
