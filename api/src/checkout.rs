@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use common::crash::{self, Step};
 use common::domain::coupons::Unacceptable;
 use common::domain::idempotency::{self, Caller, Claim, Claimed, Fingerprint};
 use common::domain::payments::operations::{OrderError, given, order_create, take_check};
@@ -125,9 +126,11 @@ pub(crate) async fn open(
         // The job stays in the outbox, from where it is sent until the broker has it.
         return Ok(Ordered::Accepted { payment: Box::new(payment), preferred: false });
     };
+    crash::point(Step::Done, "order");
     if let Some(id) = outbox_id {
         forget(api, id).await;
     }
+    crash::point(Step::Settled, "order");
     match serde_json::from_value(reply).map_err(|error| NotOrdered::Internal(error.to_string()))? {
         CheckoutReply::Opened { session, url, payment_intent } => Ok(Ordered::Open(Box::new(Payment {
             provider_session: Some(session),
@@ -156,7 +159,9 @@ pub(crate) async fn give_stored(
 ) -> Result<bool, sqlx::Error> {
     let job = AnyJob::from(ApplyFact { fact: Box::new(given(payment)) });
     let outbox_id = outbox::insert(&mut transaction, api.clock.now(), &job).await?;
+    crash::point(Step::Written, "gift");
     transaction.commit().await?;
+    crash::point(Step::Committed, "gift");
     Ok(carry_out(api, &job, outbox_id).await.is_some())
 }
 
@@ -233,7 +238,9 @@ async fn create(
         let record = json!({ "paymentId": payment.id });
         idempotency::operations::finish_within(&mut transaction, claimed, 200, Some(&record)).await?;
     }
+    crash::point(Step::Written, "order");
     transaction.commit().await?;
+    crash::point(Step::Committed, "order");
     Ok((payment, outbox_id))
 }
 

@@ -1,6 +1,7 @@
 //! Jobs that a request waits for: decided in a transaction, kept in the outbox, and done whether or not the answer
 //! comes in time.
 
+use common::crash::{self, Step};
 use common::ids::OutboxId;
 use common::jobs::AnyJob;
 use common::messaging::outbox;
@@ -12,6 +13,7 @@ use crate::Api;
 /// the broker is away: the job is then sent from the outbox until the broker has it.
 pub(crate) async fn carry_out(api: &Api, job: &AnyJob, outbox_id: OutboxId) -> Option<Value> {
     let answer = api.inbox.call(job, api.config.checkout_deadline).await.ok()?;
+    crash::point(Step::Done, "command");
     forget(api, outbox_id).await;
     Some(answer)
 }

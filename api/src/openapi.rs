@@ -19,7 +19,9 @@ const ABOUT: &str = "Prepaid credits: paid once, credited once. Purser's own API
                      APIs of existing credit systems over the same ledger.";
 
 /// What any endpoint can answer.
-const ALWAYS: [StatusCode; 5] = [
+const ALWAYS: [StatusCode; 6] = [
+    // A path or query that cannot be read.
+    StatusCode::BAD_REQUEST,
     StatusCode::REQUEST_TIMEOUT,
     StatusCode::PAYLOAD_TOO_LARGE,
     StatusCode::TOO_MANY_REQUESTS,
@@ -104,12 +106,9 @@ fn operation(surface: &Surface, endpoint: &Endpoint, error: &RefOr<Schema>) -> O
 fn refusals(method: &Method, description: &Description) -> Vec<StatusCode> {
     let mut refusals = description.refusals.clone();
     refusals.extend(ALWAYS);
-    if description.operation.request_body.is_some() {
-        refusals.push(StatusCode::BAD_REQUEST);
-        // Providers' events are taken for what they are, whatever they are called.
-        if description.access != Access::Provider {
-            refusals.push(StatusCode::UNSUPPORTED_MEDIA_TYPE);
-        }
+    // Providers' events are taken for what they are, whatever they are called.
+    if description.operation.request_body.is_some() && description.access != Access::Provider {
+        refusals.push(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
     // A cookie that comes from a foreign page.
     if matches!(description.access, Access::User | Access::Admin) && !method.is_safe() {
@@ -153,6 +152,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::collections::{BTreeMap, BTreeSet};
 
+    use utoipa::openapi::path::ParameterIn;
+
     use super::*;
 
     fn endpoints() -> Vec<Endpoint> {
@@ -186,8 +187,12 @@ mod tests {
                 .collect();
             let parameters = endpoint.description.operation.parameters.iter().flatten();
             let described: Vec<&str> = parameters
-                .filter(|parameter| parameter.parameter_in == utoipa::openapi::path::ParameterIn::Path)
-                .map(|parameter| parameter.name.as_str())
+                .filter_map(|parameter| match parameter {
+                    RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path => {
+                        Some(parameter.name.as_str())
+                    }
+                    RefOr::T(_) | RefOr::Ref(_) => None,
+                })
                 .collect();
             assert_eq!(in_path, described, "{}", endpoint.path);
         }

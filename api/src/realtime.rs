@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use common::domain::identity::credentials::CredentialHash;
-use common::ids::WalletId;
+use common::ids::{UserId, WalletId};
 use common::messaging::Live;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::{Notify, mpsc, watch};
@@ -34,6 +34,7 @@ struct Watchers {
 }
 
 struct Watcher {
+    user: UserId,
     wallets: Vec<WalletId>,
     credential: CredentialHash,
     notices: mpsc::Sender<Arc<Notice>>,
@@ -56,6 +57,8 @@ pub(crate) enum End {
     Expired,
     /// The credential was withdrawn.
     Revoked,
+    /// The user may see other wallets than when the connection was opened.
+    WalletsChanged,
     /// The client does not keep up.
     TooSlow,
     /// The process stops.
@@ -68,6 +71,7 @@ impl End {
         match self {
             Self::Expired => "credential_expired",
             Self::Revoked => "credential_revoked",
+            Self::WalletsChanged => "wallets_changed_reconnect",
             Self::TooSlow => "too_slow_reconnect",
             Self::Stopping => "stopping_reconnect",
         }
@@ -100,9 +104,10 @@ impl Hub {
         hub
     }
 
-    /// Watches wallets until the credential's time, `left` from now, is up.
+    /// Watches a user's wallets until the credential's time, `left` from now, is up.
     pub(crate) fn subscribe(
         &self,
+        user: UserId,
         wallets: Vec<WalletId>,
         credential: CredentialHash,
         left: Option<Duration>,
@@ -115,7 +120,7 @@ impl Hub {
         for wallet in &wallets {
             watchers.by_wallet.entry(*wallet).or_default().push(id);
         }
-        watchers.all.insert(id, Watcher { wallets, credential, notices, end });
+        watchers.all.insert(id, Watcher { user, wallets, credential, notices, end });
         metrics::gauge!("purser_live_connections").set(metric(watchers.all.len()));
         let expires = left.and_then(|left| Instant::now().checked_add(left));
         Subscription { id, hub: self.clone(), notices: receiver, end: ended, expires }
@@ -157,6 +162,9 @@ impl Hub {
                         auth.forget(credential).await;
                         self.end(End::Revoked, |watcher| watcher.credential == credential);
                     }
+                }
+                Ok(Live::MembershipChanged { user_id }) => {
+                    self.end(End::WalletsChanged, |watcher| watcher.user == *user_id);
                 }
                 // A withdrawal may be among what was missed, and so may notices: everyone starts anew.
                 Err(RecvError::Lagged(_)) => {
@@ -244,6 +252,7 @@ fn metric(count: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use serde_json::json;
 
@@ -255,11 +264,15 @@ mod tests {
         CredentialHash::of(text)
     }
 
+    fn user(name: &str) -> UserId {
+        UserId::try_from(name.to_owned()).unwrap()
+    }
+
     #[tokio::test]
     async fn only_those_who_may_see_a_wallet_are_told() {
         let (hub, mine, theirs) = (hub(), WalletId::new(), WalletId::new());
-        let mut me = hub.subscribe(vec![mine], credential("a"), None);
-        let mut they = hub.subscribe(vec![theirs], credential("b"), None);
+        let mut me = hub.subscribe(user("a"), vec![mine], credential("a"), None);
+        let mut they = hub.subscribe(user("b"), vec![theirs], credential("b"), None);
         hub.notify(mine, &json!({ "type": "credits.added", "credits": 5 }));
         hub.notify(theirs, &json!({ "type": "balance.low" }));
         assert_eq!(me.next().await.ok().map(|notice| notice.kind.clone()).as_deref(), Some("credits.added"));
@@ -269,11 +282,11 @@ mod tests {
     #[tokio::test]
     async fn a_slow_client_is_ended_and_others_are_not() {
         let (hub, wallet) = (hub(), WalletId::new());
-        let mut slow = hub.subscribe(vec![wallet], credential("a"), None);
+        let mut slow = hub.subscribe(user("a"), vec![wallet], credential("a"), None);
         for _ in 0..=BUFFER {
             hub.notify(wallet, &json!({ "type": "credits.added" }));
         }
-        let mut quick = hub.subscribe(vec![wallet], credential("a"), None);
+        let mut quick = hub.subscribe(user("a"), vec![wallet], credential("a"), None);
         assert_eq!(slow.next().await.err(), Some(End::TooSlow));
         drop(slow);
         hub.notify(wallet, &json!({ "type": "credits.added" }));
@@ -285,10 +298,10 @@ mod tests {
     #[tokio::test]
     async fn a_subscription_ends_with_its_credential() {
         let (hub, wallet) = (hub(), WalletId::new());
-        let mut short = hub.subscribe(vec![wallet], credential("a"), Some(Duration::ZERO));
+        let mut short = hub.subscribe(user("a"), vec![wallet], credential("a"), Some(Duration::ZERO));
         assert_eq!(short.next().await.err(), Some(End::Expired));
-        let mut revoked = hub.subscribe(vec![wallet], credential("a"), None);
-        let mut kept = hub.subscribe(vec![wallet], credential("b"), None);
+        let mut revoked = hub.subscribe(user("a"), vec![wallet], credential("a"), None);
+        let mut kept = hub.subscribe(user("b"), vec![wallet], credential("b"), None);
         hub.end(End::Revoked, |watcher| watcher.credential == credential("a"));
         hub.notify(wallet, &json!({ "type": "credits.added" }));
         assert_eq!(revoked.next().await.err(), Some(End::Revoked));

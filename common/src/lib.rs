@@ -11,6 +11,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod crash;
 pub mod creem;
 pub mod database;
 pub mod domain;

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use common::clock::Clock;
+use common::crash::{self, Step};
+use common::domain::dead_letters::operations as dead_letters;
 use common::domain::payments::events;
 use common::domain::{idempotency, identity, webhooks};
+use common::jobs::Role;
 use common::messaging::{Publisher, outbox};
 use rand::RngExt;
 use sqlx::PgPool;
@@ -65,7 +68,9 @@ impl Ticker {
         match action {
             Action::Publish(job) => {
                 self.publisher.wait_until_connected().await;
-                self.publisher.publish(&job()).await.map_err(|error| error.to_string())
+                self.publisher.publish(&job()).await.map_err(|error| error.to_string())?;
+                crash::point(Step::Published, "schedule");
+                Ok(())
             }
             Action::SweepOutbox => self.sweep().await.map_err(|error| error.to_string()),
             Action::Forget => self.forget().await.map_err(|error| error.to_string()),
@@ -104,6 +109,17 @@ impl Ticker {
         set("purser_outbox_jobs", jobs);
         set("purser_outbox_oldest_seconds", age);
         set("purser_events_quarantined", quarantined);
+        self.measure_dead_letters().await
+    }
+
+    async fn measure_dead_letters(&self) -> Result<(), sqlx::Error> {
+        let waiting = dead_letters::waiting(&mut *self.pool.acquire().await?).await?;
+        for role in Role::ALL {
+            let of_role = waiting.iter().filter(|waiting| waiting.role == role.as_str());
+            let count: i64 = of_role.map(|waiting| waiting.count).sum();
+            let gauge = metrics::gauge!("purser_dead_letters_waiting", "role" => role.as_str());
+            gauge.set(i32::try_from(count).unwrap_or(i32::MAX));
+        }
         Ok(())
     }
 }

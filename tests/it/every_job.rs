@@ -5,15 +5,16 @@ use std::collections::BTreeSet;
 use common::domain::ledger::adjustments::Adjustment;
 use common::domain::payments::Provider;
 use common::domain::subscriptions::{News, SubscriptionFact};
-use common::ids::{AdjustmentId, WebhookDeliveryId};
+use common::ids::{AdjustmentId, PaymentId, RechargeRunId, WebhookDeliveryId};
 use common::jobs::{
-    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplySubscription, ConfirmSession, CreateCheckout,
-    DeliverWebhook, ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent,
-    ReceiveEvents, RetryWebhooks, VerifyObject, VerifyPayment,
+    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplySubscription, BeginMonth, ChargeRecharge,
+    CheckRecharge, ConfirmSession, CreateCheckout, DeliverWebhook, ExpireGrants, ExpireHolds, ExpirePayments,
+    Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents, ReconcilePayments, RetryWebhooks, SaveCard,
+    SweepRecharges, VerifyObject, VerifyPayment,
 };
 use common::money::Credits;
 use common::stripe::objects::Session;
-use harness::world::{GOOD_CARD, World};
+use harness::world::{Checkout, GOOD_CARD, User, World};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -34,14 +35,10 @@ fn the_wire_does_not_change() {
     assert_eq!(kinds, AnyJob::KINDS.iter().copied().collect(), "every job has a line");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn doing_a_job_twice_does_it_once() {
-    let world = World::start().await;
-    let alice = world.create_user("alice").await;
-    let checkout = world.start_checkout(&alice, 2_500).await;
-    let session = paid_session(&world, &alice, &checkout).await;
-    let payment_id: common::ids::PaymentId =
-        session["client_reference_id"].as_str().unwrap().parse().unwrap();
+/// Every job, about one order of a user's.
+pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<AnyJob> {
+    let session = paid_session(world, alice, checkout).await;
+    let payment_id: PaymentId = session["client_reference_id"].as_str().unwrap().parse().unwrap();
     let told = event("checkout.session.completed", &session).to_string();
     let told = ProviderEvent {
         provider: Provider::Stripe,
@@ -49,9 +46,9 @@ async fn doing_a_job_twice_does_it_once() {
         body: RawValue::from_string(told).unwrap(),
     };
     let fact = serde_json::from_value::<Session>(session.clone()).unwrap().fact(false);
-    world.pay(&checkout.session_id, GOOD_CARD).await;
     let now = world.clock().now();
     let notice = Notice::new(now, alice.wallet_id.parse().unwrap(), json!({"type": "test"}));
+    let (run_id, setup_id) = recharge(world).await;
     let today = world.clock().now().date();
     let claim = "insert into checkins (user_id, day, time_zone, wallet_id, streak, credits, checked_in_at)
                  select user_id, $1, 'UTC', id, 1, 10000000, now() from wallets";
@@ -95,21 +92,56 @@ async fn doing_a_job_twice_does_it_once() {
         VerifyObject { provider: Provider::Stripe, object_id: object_id.clone() }.into(),
         ConfirmSession { session: object_id }.into(),
         ExpirePayments {}.into(),
+        CheckRecharge { wallet_id: alice.wallet_id.parse().unwrap() }.into(),
+        ChargeRecharge { run_id }.into(),
+        SaveCard { payment_id: setup_id }.into(),
+        SweepRecharges {}.into(),
+        BeginMonth {}.into(),
+        ReconcilePayments {}.into(),
         Notify { notices: vec![notice] }.into(),
         DeliverWebhook { delivery_id: WebhookDeliveryId::new(), attempts: 0 }.into(),
         RetryWebhooks {}.into(),
     ];
     let kinds: BTreeSet<&str> = jobs.iter().map(AnyJob::kind).collect();
     assert_eq!(kinds, AnyJob::KINDS.iter().copied().collect(), "every job is here");
+    jobs
+}
+
+/// What all of them lead to, once the order is paid, however often each is done.
+pub async fn require_done_once(world: &World, alice: &User) {
+    assert_eq!(world.balance(&alice.wallet_id).await, 2_515);
+    assert_eq!(world.count("ledger_entries").await, 4);
+    assert_eq!(world.count("payments").await, 3);
+    let shown = world.emulator().get("/_emulator/requests").expect(200).await;
+    let opened: &Value = &shown["requests"]["POST /v1/checkout/sessions"]["executed"];
+    assert_eq!(opened, &json!(2), "{shown}");
+    assert_eq!(shown["requests"]["POST /v1/payment_intents"]["executed"], 1, "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doing_a_job_twice_does_it_once() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let checkout = world.start_checkout(&alice, 2_500).await;
+    let jobs = every_job(&world, &alice, &checkout).await;
+    world.pay(&checkout.session_id, GOOD_CARD).await;
     for job in jobs.iter().chain(&jobs).rev() {
         publish(&world, job.clone()).await;
     }
     world.drain().await;
-    assert_eq!(world.balance(&alice.wallet_id).await, 2_515);
-    assert_eq!(world.count("ledger_entries").await, 3);
-    assert_eq!(world.count("payments").await, 1);
-    let shown = world.emulator().get("/_emulator/requests").expect(200).await;
-    let opened: &Value = &shown["requests"]["POST /v1/checkout/sessions"]["executed"];
-    assert_eq!(opened, &json!(1), "{shown}");
+    require_done_once(&world, &alice).await;
     world.finish().await;
+}
+
+/// Somebody whose wallet was recharged: the run, and the order with which the card was saved.
+async fn recharge(world: &World) -> (RechargeRunId, PaymentId) {
+    let bob = world.create_user("bob").await;
+    let asked =
+        world.api().post("/v1/enable_autorecharge").bearer(&bob.api_key).json(json!({})).expect(200).await;
+    world.pay(asked["setupSessionId"].as_str().unwrap(), GOOD_CARD).await;
+    world.drain().await;
+    let run = sqlx::query_scalar("select id from recharge_runs where state = 'succeeded'");
+    let setup = sqlx::query_scalar("select id from payments where mode = 'setup'");
+    let run: RechargeRunId = run.fetch_one(world.pool()).await.unwrap();
+    (run, setup.fetch_one(world.pool()).await.unwrap())
 }

@@ -85,6 +85,10 @@ async fn holds_reserve_and_are_captured_released_or_expire() {
     let captured = post(format!("/credits/holds/{first}/capture"), json!({"credits": 45})).expect(200).await;
     assert_eq!((&captured["captured"], &captured["balance"]), (&json!(45), &json!(55)));
     post(format!("/credits/holds/{first}/release"), json!({})).expect(409).await;
+    let path = format!("/credits/holds/{first}");
+    let ended = world.api().get(&path).bearer(&alice.api_key).expect(200).await;
+    let expected = (&json!("captured"), &json!(60), &json!(45));
+    assert_eq!((&ended["state"], &ended["credits"], &ended["captured"]), expected);
 
     let second = place(55).expect(201).await["holdId"].as_str().unwrap().to_owned();
     post(format!("/credits/holds/{second}/release"), json!({})).expect(200).await;
@@ -98,6 +102,7 @@ async fn holds_reserve_and_are_captured_released_or_expire() {
     let bob = world.create_user("bob").await;
     let foreign = world.api().post(&format!("/credits/holds/{second}/capture")).bearer(&bob.api_key);
     foreign.json(json!({})).expect(404).await;
+    world.api().get(&path).bearer(&bob.api_key).expect(404).await;
     world.finish().await;
 }
 

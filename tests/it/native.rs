@@ -208,3 +208,19 @@ async fn packs_are_added_and_replaced() {
     assert_eq!((&tiny["credits"], &tiny["active"]), (&json!(1), &json!(false)));
     world.finish().await;
 }
+
+/// Whoever makes the link to such a page writes nothing on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_after_paying_show_nothing_of_the_request() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    for path in ["/payment_success", "/payment_cancel"] {
+        let query = "stripeCustomerId=%3Cscript%3Ealert(1)%3C/script%3E&session_id=cs_test_1";
+        let page = world.api().get(&format!("{path}?{query}")).send().await.unwrap();
+        assert_eq!((page.status(), page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+        assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+        assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
+        let text = page.text();
+        assert!(text.starts_with("<!doctype html>") && !text.contains("script") && !text.contains("cs_test"));
+    }
+    world.finish().await;
+}

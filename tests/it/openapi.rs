@@ -1,9 +1,66 @@
-//! The description of the API: the committed one is the one of the code, and what is switched off is not served.
+//! The description of the API: the committed one is the one of the code, each operation in it is tested, and it is
+//! served for programs and for people.
+
+use std::collections::BTreeSet;
+use std::path::Path;
 
 use harness::world::World;
+use reqwest::Method;
 use serde_json::Value;
 
 const COMMITTED: &str = include_str!("../../api/openapi.json");
+
+/// What can be done at a path.
+pub struct Operation {
+    pub method: Method,
+    pub path: String,
+    /// The API that it belongs to.
+    pub api: String,
+    /// As the description has it.
+    pub described: Value,
+}
+
+impl Operation {
+    /// Whether it answers those only whom it knows.
+    pub fn is_protected(&self) -> bool {
+        self.described["security"].is_array()
+    }
+
+    /// Whether it answers administrators only.
+    pub fn is_for_admins(&self) -> bool {
+        self.described["security"].as_array().is_some_and(|ways| ways.len() == 1)
+    }
+
+    /// Whether it takes a body.
+    pub fn takes_body(&self) -> bool {
+        self.described["requestBody"].is_object()
+    }
+
+    /// A path of its form, at which there is nothing.
+    pub fn example(&self) -> String {
+        let segments =
+            self.path.split('/').map(|segment| if segment.starts_with('{') { "1" } else { segment });
+        segments.collect::<Vec<_>>().join("/")
+    }
+}
+
+/// All that is described.
+pub fn operations() -> Vec<Operation> {
+    let document: Value = serde_json::from_str(COMMITTED).unwrap();
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, described) in item.as_object().unwrap() {
+            found.push(Operation {
+                method: method.to_uppercase().parse().unwrap(),
+                path: path.clone(),
+                api: described["tags"][0].as_str().unwrap().to_owned(),
+                described: described.clone(),
+            });
+        }
+    }
+    assert!(found.len() > 70, "the description is not complete");
+    found
+}
 
 #[test]
 fn the_committed_description_is_that_of_the_code() {
@@ -13,19 +70,74 @@ fn the_committed_description_is_that_of_the_code() {
 
 #[test]
 fn every_operation_says_what_it_is_for_and_what_it_answers() {
-    let described: Value = serde_json::from_str(COMMITTED).unwrap();
-    let mut ids = std::collections::BTreeSet::new();
-    for (path, item) in described["paths"].as_object().unwrap() {
-        for (method, operation) in item.as_object().unwrap() {
-            let of = |field: &str| operation[field].as_str().unwrap_or_default().to_owned();
-            assert!(!of("summary").is_empty(), "{method} {path}");
-            assert!(ids.insert(of("operationId")), "{method} {path}: its operationId is another's");
-            let answers = operation["responses"].as_object().unwrap();
-            let own = |status: &String| !matches!(status.as_str(), "408" | "413" | "500" | "503");
-            assert!(answers.keys().any(own), "{method} {path}");
-            assert!(answers.contains_key("500"), "{method} {path}");
+    let mut ids = BTreeSet::new();
+    for Operation { method, path, described, .. } in operations() {
+        let of = |field: &str| described[field].as_str().unwrap_or_default().to_owned();
+        assert!(!of("summary").is_empty(), "{method} {path}");
+        assert!(ids.insert(of("operationId")), "{method} {path}: its operationId is another's");
+        let answers = described["responses"].as_object().unwrap();
+        let own = |status: &String| !matches!(status.as_str(), "400" | "408" | "413" | "429" | "500" | "503");
+        assert!(answers.keys().any(own), "{method} {path}");
+        assert!(answers.contains_key("500"), "{method} {path}");
+    }
+}
+
+/// Read from the tests' text, since they run in any order and not always all of them: each operation's path is in a
+/// test that is written for it, and where a path takes several methods, the method is in the same statement.
+#[test]
+fn every_operation_has_a_test() {
+    let mut statements = Vec::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("it"), &mut statements);
+    let operations = operations();
+    let mut missing = Vec::new();
+    for operation in &operations {
+        let is_alone = operations.iter().filter(|other| other.path == operation.path).count() == 1;
+        let method = operation.method.as_str();
+        let names_method = |statement: &str| statement.to_uppercase().contains(method);
+        let is_tested = statements.iter().any(|statement| {
+            (is_alone || names_method(statement))
+                && literals(statement).any(|literal| matches(&operation.path, literal))
+        });
+        if !is_tested {
+            missing.push(format!("{method} {}", operation.path));
         }
     }
+    assert!(missing.is_empty(), "operations without a test:\n  {}", missing.join("\n  "));
+}
+
+/// The statements of all tests, but for those that go through the whole description themselves.
+fn collect(folder: &Path, statements: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, statements);
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && !path.ends_with("isolation.rs")
+        {
+            let text = std::fs::read_to_string(&path).unwrap();
+            statements.extend(text.split(';').map(str::to_owned));
+        }
+    }
+}
+
+/// The paths in quotes, without their queries.
+fn literals(statement: &str) -> impl Iterator<Item = &str> {
+    let quoted = statement.split('"').skip(1).step_by(2);
+    quoted.filter_map(|text| text.split('?').next()).filter(|text| text.starts_with(['/', '{']))
+}
+
+/// Whether a path, perhaps one with parts still to be put in, has the form of a template.
+fn matches(template: &str, path: &str) -> bool {
+    // What is put in before the first slash is the start of a path that is served in two places.
+    let path = path.strip_prefix("{root}").unwrap_or(path);
+    let template = template.strip_prefix("/wasdiwebserver/rest").unwrap_or(template);
+    let (mut expected, mut found) = (template.split('/'), path.split('/'));
+    let same = expected.by_ref().zip(found.by_ref()).all(|(expected, found)| {
+        expected == found
+            || !found.is_empty() && expected.starts_with('{')
+            || expected.is_empty() && found.is_empty()
+    });
+    same && template.split('/').count() == path.split('/').count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,5 +145,43 @@ async fn it_is_served() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let served = world.api().get("/openapi.json").expect(200).await;
     assert_eq!(served, serde_json::from_str::<Value>(COMMITTED).unwrap());
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_a_page_that_needs_nothing_from_elsewhere() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let get = async |path: &str| {
+        let answer = world.api().get(path).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none';") && !policy.contains('*'), "{policy}");
+        answer
+    };
+    let page = get("/docs").await;
+    assert_eq!(page.header("content-type"), Some("text/html"));
+    let text = page.text();
+    assert!(text.contains("<base href=\"docs/\">") && !text.contains("://"), "{text}");
+    let parts = ["src=\"", "href=\""].into_iter().flat_map(|start| text.split(start).skip(1));
+    let parts: Vec<&str> = parts.filter_map(|rest| rest.split('"').next()).collect();
+    assert!(parts.len() > 5, "{parts:?}");
+    for part in parts.iter().filter(|part| **part != "docs/") {
+        let answer = get(&format!("/docs/{}", part.trim_start_matches("./"))).await;
+        let kind = answer.header("content-type").unwrap().to_owned();
+        assert!(kind.starts_with("text/") || kind.starts_with("image/"), "{part}: {kind}");
+        if kind == "text/css" {
+            assert!(!answer.text().contains("@import") && !answer.text().contains("url(http"), "{part}");
+        }
+    }
+    // It shows the description of this server, and has it judged by nobody.
+    let settings = get("/docs/swagger-initializer.js").await.text();
+    assert!(settings.contains(r#""url": "../openapi.json""#), "{settings}");
+    assert!(settings.contains(r#""validatorUrl": "none""#) && !settings.contains("://"), "{settings}");
+    let missing = world.api().get("/docs/nothing.js").send().await.unwrap();
+    assert_eq!(missing.json().unwrap()["error"]["code"], "not_found");
+    // All APIs are on it.
+    let apis: BTreeSet<String> = operations().into_iter().map(|operation| operation.api).collect();
+    let expected = ["allmine", "billing", "native", "samsar", "timeproof", "wasdi", "webhooks"];
+    assert_eq!(apis.iter().map(String::as_str).collect::<Vec<_>>(), expected);
     world.finish().await;
 }

@@ -4,6 +4,8 @@ use harness::client::{Answer, Request};
 use harness::world::{User, World};
 use serde_json::{Value, json};
 
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// An organization with somebody in each role, and somebody in none.
 pub struct Cast {
     pub id: i64,
@@ -128,6 +130,95 @@ async fn owners_admins_and_members_spend() {
     }
     let listed = world.api().get("/organizations").bearer(&cast.viewer.api_key).expect(200).await;
     assert_eq!(listed["organizations"][0]["balance"], 40);
+    world.finish().await;
+}
+
+/// Who may do what, over each API: buy, spend, see.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_role_may_do_what_it_may_and_nothing_else() {
+    let world = World::start().await;
+    let cast = organization(&world).await;
+    let buy = async |user: &User| {
+        let request = world.api().post("/api/payments/checkout").bearer(&user.api_key);
+        request.json(json!({"packId": "bulk", "orgId": cast.id})).send().await.unwrap()
+    };
+    let bought = buy(&cast.admin).await.json().unwrap();
+    world.pay(bought["sessionId"].as_str().unwrap(), harness::world::GOOD_CARD).await;
+    world.drain().await;
+    // Buying, spending, holding; then the balance, the history and the payment, and the organization itself.
+    for (user, may) in [
+        (&cast.owner, [200, 200, 201, 200, 200, 200, 200]),
+        (&cast.admin, [200, 200, 201, 200, 200, 200, 200]),
+        (&cast.member, [403, 200, 201, 200, 200, 200, 200]),
+        (&cast.viewer, [403, 403, 403, 200, 200, 200, 200]),
+        (&cast.stranger, [403, 404, 404, 403, 403, 404, 404]),
+    ] {
+        let post = async |path: &str| {
+            let request = world.api().post(path).bearer(&user.api_key);
+            request.json(json!({"credits": 1, "orgId": cast.id})).send().await.unwrap().status()
+        };
+        let get =
+            async |path: String| world.api().get(&path).bearer(&user.api_key).send().await.unwrap().status();
+        let did = [
+            buy(user).await.status(),
+            post("/credits/consume").await,
+            post("/credits/holds").await,
+            get(format!("/api/payments/balances?orgId={}", cast.id)).await,
+            get(format!("/api/payments/history?orgId={}", cast.id)).await,
+            get(format!("/api/payments/session/{}", bought["sessionId"].as_str().unwrap())).await,
+            get(format!("/organizations/{}", cast.id)).await,
+        ];
+        assert_eq!(did, may, "{}", user.id);
+        // Nothing of it is the user's own.
+        let own = world.api().get("/credits/balance").bearer(&user.api_key).expect(200).await;
+        assert_eq!(own["data"]["balance"], 0, "{}", user.id);
+    }
+    // Roles are given by administrators of the installation, whatever one's role in the organization.
+    for user in cast.everybody() {
+        let body = json!({"role": "owner"});
+        let path = membership(&cast, &user.id);
+        let put = world.api().put(&path).bearer(&user.api_key).json(body).send().await.unwrap();
+        assert_eq!(put.status(), 403, "{}", user.id);
+        let delete = world.api().delete(&path).bearer(&user.api_key).send().await.unwrap();
+        assert_eq!(delete.status(), 403, "{}", user.id);
+    }
+    world.finish().await;
+}
+
+/// Whoever is gone neither buys, spends nor sees, whatever was begun before; what was paid is the organization's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_member_is_out_at_once() {
+    let world = World::start().await;
+    let cast = organization(&world).await;
+    let mut live = world.api().open_websocket("/ws", &cast.admin.api_key).await.unwrap();
+    let checkout = async |user: &User| {
+        let request = world.api().post("/api/payments/checkout").bearer(&user.api_key);
+        request.json(json!({"packId": "micro", "orgId": cast.id})).send().await.unwrap()
+    };
+    let opened = checkout(&cast.admin).await.json().unwrap();
+    assert_eq!(delete(&world, &membership(&cast, "admin")).await.status(), 204);
+    // The open connection ends, and one that is opened again is about the user's own wallet only.
+    let end = tokio::time::timeout(PATIENCE, live.receive()).await.expect("the connection goes on");
+    assert!(end.is_err(), "{end:?}");
+    let mut live = world.api().open_websocket("/ws", &cast.admin.api_key).await.unwrap();
+    assert_eq!(checkout(&cast.admin).await.status(), 403);
+    // The page that was open is paid all the same.
+    world.pay(opened["sessionId"].as_str().unwrap(), harness::world::GOOD_CARD).await;
+    world.drain().await;
+    let listed = world.api().get("/organizations").bearer(&cast.owner.api_key).expect(200).await;
+    assert_eq!(listed["organizations"][0]["balance"], 100);
+    world.buy(&cast.admin, 700).await;
+    let told = live.receive_within(PATIENCE).await.unwrap();
+    assert_eq!(told["credits"], 700, "{told}");
+    let body = json!({"credits": 1, "orgId": cast.id});
+    let spend = world.api().post("/credits/consume").bearer(&cast.admin.api_key).json(body);
+    assert_eq!(spend.send().await.unwrap().status(), 404);
+    for path in ["balances", "history"] {
+        let path = format!("/api/payments/{path}?orgId={}", cast.id);
+        assert_eq!(world.api().get(&path).bearer(&cast.admin.api_key).send().await.unwrap().status(), 403);
+    }
+    let listed = world.api().get("/organizations").bearer(&cast.admin.api_key).expect(200).await;
+    assert_eq!(listed, json!({"organizations": []}));
     world.finish().await;
 }
 

@@ -123,6 +123,13 @@ impl Request {
         Ok(Answer { line, status, headers, body: body.to_vec() })
     }
 
+    /// Sends the request and reads the answer as it comes: for those that have no end.
+    pub async fn open(self) -> Result<Stream> {
+        let response = self.builder.send().await.with_context(|| self.line.clone())?;
+        ensure!(response.status().is_success(), "{} → {}", self.line, response.status());
+        Ok(Stream { response, received: String::new() })
+    }
+
     /// Sends the request; any status but `status` is an error. Returns the JSON of the answer.
     pub async fn require(self, status: u16) -> Result<Value> {
         let answer = self.send().await?;
@@ -178,6 +185,32 @@ impl Answer {
 impl std::fmt::Display for Answer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{} → {} {}", self.line, self.status.as_u16(), self.text())
+    }
+}
+
+/// An answer that is still coming.
+pub struct Stream {
+    response: reqwest::Response,
+    received: String,
+}
+
+impl Stream {
+    /// Everything that has come, once this text is in it. An error when the answer ends before.
+    pub async fn until(&mut self, text: &str) -> Result<&str> {
+        while !self.received.contains(text) {
+            let chunk = self.response.chunk().await.context("the answer broke off")?;
+            let chunk = chunk.with_context(|| format!("no {text:?} in {:?}", self.received))?;
+            self.received.push_str(&String::from_utf8_lossy(&chunk));
+        }
+        Ok(&self.received)
+    }
+
+    /// Everything that came, once it has ended.
+    pub async fn to_the_end(mut self) -> Result<String> {
+        while let Some(chunk) = self.response.chunk().await.context("the answer broke off")? {
+            self.received.push_str(&String::from_utf8_lossy(&chunk));
+        }
+        Ok(self.received)
     }
 }
 

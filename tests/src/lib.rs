@@ -1,8 +1,10 @@
 //! The harness: private servers and whole systems for tests, benchmarks and `cargo dev`.
 
+pub mod books;
 pub mod client;
 pub mod dev;
 pub mod queues;
+pub mod rest;
 mod run;
 pub mod system;
 pub mod world;

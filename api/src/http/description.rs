@@ -123,28 +123,27 @@ impl Description {
             .description(Some(description))
             .schema(Some(schema))
             .build();
-        self.operation.parameters.get_or_insert_default().push(parameter);
+        self.operation.parameters.get_or_insert_default().push(RefOr::T(parameter));
         self
     }
 
     /// The JSON body that it takes.
     #[must_use]
-    pub fn takes<T: ToSchema>(mut self) -> Self {
-        let content = ContentBuilder::new().schema(Some(self.reference::<T>())).build();
-        let body =
-            RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
-        self.operation.request_body = Some(body.build());
-        self
+    pub fn takes<T: ToSchema>(self) -> Self {
+        self.body::<T>(Required::True)
     }
 
     /// The JSON body that it takes, which may be left out.
     #[must_use]
     pub fn may_take<T: ToSchema>(self) -> Self {
-        let mut description = self.takes::<T>();
-        if let Some(body) = &mut description.operation.request_body {
-            body.required = Some(Required::False);
-        }
-        description
+        self.body::<T>(Required::False)
+    }
+
+    fn body<T: ToSchema>(mut self, required: Required) -> Self {
+        let content = ContentBuilder::new().schema(Some(self.reference::<T>())).build();
+        let body = RequestBodyBuilder::new().content("application/json", content).required(Some(required));
+        self.operation.request_body = Some(RefOr::T(body.build()));
+        self
     }
 
     /// An answer with a JSON body.

@@ -129,7 +129,7 @@ impl Endpoint {
         let here = warp::method().and(warp::path::full()).and_then(move |used: Method, full: FullPath| {
             future::ready(match router::parameters(path, full.as_str()) {
                 Some(_) if used == method => Ok(()),
-                Some(_) => Err(warp::reject::custom(WrongMethod)),
+                Some(_) => Err(warp::reject::custom(WrongMethod { taken: vec![method.clone()] })),
                 None => Err(warp::reject::not_found()),
             })
         });

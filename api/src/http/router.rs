@@ -28,7 +28,10 @@ pub(crate) fn route(api: &Shared, endpoints: &[Endpoint]) -> Route {
 
 /// Something is at the path, but not for the method.
 #[derive(Debug)]
-pub(super) struct WrongMethod;
+pub(super) struct WrongMethod {
+    /// The methods that the path takes.
+    pub(super) taken: Vec<Method>,
+}
 
 impl Reject for WrongMethod {}
 
@@ -67,21 +70,25 @@ impl Table {
     }
 
     fn find(&self, method: &Method, path: &str) -> Result<Found, Rejection> {
-        let mut is_known = false;
+        let mut taken = Vec::new();
         for place in self.fixed.get(path).into_iter().flatten() {
             if place.method == method {
                 return Ok(Found { handler: place.handler.clone(), parameters: Parameters::new() });
             }
-            is_known = true;
+            taken.push(place.method.clone());
         }
         for (template, place) in &self.templates {
             let Some(parameters) = parameters(template, path) else { continue };
             if place.method == method {
                 return Ok(Found { handler: place.handler.clone(), parameters });
             }
-            is_known = true;
+            taken.push(place.method.clone());
         }
-        Err(if is_known { warp::reject::custom(WrongMethod) } else { warp::reject::not_found() })
+        Err(if taken.is_empty() {
+            warp::reject::not_found()
+        } else {
+            warp::reject::custom(WrongMethod { taken })
+        })
     }
 }
 
@@ -141,7 +148,8 @@ mod tests {
         assert_eq!(found(Method::GET, "/orders/mine").unwrap(), vec![]);
         let mine = vec![("id", "mine".to_owned())];
         assert_eq!(found(Method::DELETE, "/orders/mine").unwrap(), mine);
-        assert!(found(Method::POST, "/orders/1").unwrap_err().find::<WrongMethod>().is_some());
+        let wrong = found(Method::POST, "/orders/1").unwrap_err();
+        assert_eq!(wrong.find::<WrongMethod>().unwrap().taken, [Method::GET, Method::DELETE]);
         assert!(found(Method::GET, "/others").unwrap_err().is_not_found());
     }
 }

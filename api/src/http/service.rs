@@ -15,8 +15,9 @@ use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use uuid::Uuid;
-use warp::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
-use warp::reject::{MethodNotAllowed, Rejection};
+use warp::filters::ws::MissingConnectionUpgrade;
+use warp::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use warp::reject::Rejection;
 use warp::{Filter, reject};
 
 use super::rate_limit::{RETRY_AFTER_SECONDS, RateLimits};
@@ -79,9 +80,10 @@ impl Service {
             },
         };
         if let Some(failure) = response.extensions_mut().remove::<Failure>() {
-            let extensions = std::mem::take(response.extensions_mut());
+            let (plain, _) = response.into_parts();
             response = (routes::surface_of(uri.path()).render)(failure);
-            response.extensions_mut().extend(extensions);
+            response.extensions_mut().extend(plain.extensions);
+            response.headers_mut().extend(plain.headers);
             if failure == Failure::TooManyRequests {
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
             }
@@ -138,9 +140,13 @@ fn failure_response(failure: Failure) -> Response {
 async fn failed(rejection: Rejection) -> Result<Response, Infallible> {
     let failure = if rejection.is_not_found() {
         Failure::NotFound
-    } else if rejection.find::<WrongMethod>().is_some() || rejection.find::<MethodNotAllowed>().is_some() {
-        Failure::MethodNotAllowed
-    } else if rejection.find::<reject::InvalidQuery>().is_some()
+    } else if let Some(WrongMethod { taken }) = rejection.find() {
+        let mut response = failure_response(Failure::MethodNotAllowed);
+        let taken = taken.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+        response.headers_mut().extend(HeaderValue::from_str(&taken).ok().map(|taken| (header::ALLOW, taken)));
+        return Ok(response);
+    } else if rejection.find::<MissingConnectionUpgrade>().is_some()
+        || rejection.find::<reject::InvalidQuery>().is_some()
         || rejection.find::<reject::MissingHeader>().is_some()
         || rejection.find::<reject::InvalidHeader>().is_some()
     {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use common::crash::{self, Step};
 use common::domain::ledger::holds::{self, Ending, Hold, HoldState, NewHold};
 use common::ids::{EntryId, HoldId, OrganizationId};
 use common::money::Credits;
@@ -150,7 +151,9 @@ async fn place(api: Shared, call: Call) -> Result<Response, ApiError> {
         async move {
             let mut transaction = api.pool.begin().await?;
             let hold = holds::place(&mut transaction, now, &new).await?;
+            crash::point(Step::Written, "hold");
             transaction.commit().await?;
+            crash::point(Step::Committed, "hold");
             Ok((StatusCode::CREATED, shown(&hold)))
         }
     };
@@ -187,7 +190,9 @@ async fn end(
     let mut transaction = api.pool.begin().await?;
     let (hold, entry, balance) =
         holds::end(&mut transaction, api.clock.now(), &principal.user_id, id, ending).await?;
+    crash::point(Step::Written, "end of a hold");
     transaction.commit().await?;
+    crash::point(Step::Committed, "end of a hold");
     Ok((StatusCode::OK, ended(&hold, entry, balance)))
 }
 

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use common::crash::{self, Step};
 use common::domain::idempotency::{Caller, Claim, Claimed, Fingerprint, operations};
 use serde::Serialize;
 use warp::http::StatusCode;
@@ -96,6 +97,7 @@ async fn settle(
             record(api, claimed, status, Some(&body)).await
         }
     };
+    crash::point(Step::Settled, "answer");
     if let Err(error) = recorded {
         // It is done: the caller is told so. Without its record a repetition within a minute is refused.
         tracing::warn!(%error, "the answer to an idempotent request was not recorded");

@@ -79,7 +79,7 @@ async fn subscribe(api: &Shared, principal: &Principal) -> Result<Subscription, 
     let left = principal.expires_at.map(|at| at - api.clock.now());
     // What is negative has just expired.
     let left = left.map(|left| Duration::try_from(left).unwrap_or(Duration::ZERO));
-    Ok(api.hub.subscribe(wallets, principal.credential, left))
+    Ok(api.hub.subscribe(principal.user_id.clone(), wallets, principal.credential, left))
 }
 
 fn as_events(
@@ -138,7 +138,7 @@ fn close_code(end: End) -> u16 {
         // Policy violation: the credential no longer counts.
         End::Expired | End::Revoked => 1008,
         // Try again later.
-        End::TooSlow => 1013,
+        End::TooSlow | End::WalletsChanged => 1013,
         // Going away.
         End::Stopping => 1001,
     }

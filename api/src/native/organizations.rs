@@ -3,6 +3,7 @@
 use common::domain::identity::{Member, OwnOrganization, Role, operations};
 use common::domain::ledger::operations::balance;
 use common::ids::{OrganizationId, UserId};
+use common::messaging::Live;
 use common::money::Credits;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -159,13 +160,24 @@ async fn put_member(api: Shared, call: Call) -> Result<Response, ApiError> {
     let RoleBody { role } = body::read(&call)?;
     let (organization, user) = (organization_id(&call)?, user_id(&call)?);
     operations::member_put(&api.pool, api.clock.now(), organization, &user, role).await?;
+    announce(&api, &user).await;
     Ok(answer(StatusCode::OK, &MemberBody { user_id: user, role: role.as_str() }))
 }
 
 async fn remove_member(api: Shared, call: Call) -> Result<Response, ApiError> {
     admin(&api, &call).await?;
-    operations::member_remove(&api.pool, organization_id(&call)?, &user_id(&call)?).await?;
+    let user = user_id(&call)?;
+    operations::member_remove(&api.pool, organization_id(&call)?, &user).await?;
+    announce(&api, &user).await;
     Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// Has the user's live connections opened again, with the wallets that the user may see now.
+async fn announce(api: &Shared, user: &UserId) {
+    let announcement = Live::MembershipChanged { user_id: user.clone() };
+    if let Err(error) = api.publisher.announce(&announcement).await {
+        tracing::warn!(%error, %user, "open connections go on with the wallets that this user saw before");
+    }
 }
 
 fn unknown() -> ApiError {

@@ -2,6 +2,7 @@
 //! its debits is tried alone, so that none is refused for another's sake.
 
 use common::clock::Clock;
+use common::crash::{self, Step};
 use common::domain::ledger::operations::post;
 use common::domain::ledger::{Movement, Posted};
 use common::group::{Group, GroupLimits};
@@ -56,7 +57,9 @@ impl Purse {
     async fn together(&self, movements: &[Movement]) -> Result<Vec<Posted>, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         let posted = post(&mut transaction, self.clock.now(), movements).await?;
+        crash::point(Step::Written, "debit");
         transaction.commit().await?;
+        crash::point(Step::Committed, "debit");
         if !posted.jobs.is_empty() {
             let purse = self.clone();
             tokio::spawn(async move { outbox::publish(&purse.pool, &purse.publisher, &posted.jobs).await });

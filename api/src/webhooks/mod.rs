@@ -5,6 +5,7 @@
 mod creem;
 mod stripe;
 
+use common::crash::{self, Step};
 use common::domain::payments::Provider;
 use common::group::{Group, GroupLimits};
 use common::jobs::{AnyJob, ProviderEvent, ReceiveEvents};
@@ -110,9 +111,13 @@ async fn keep(api: &Shared, provider: Provider, body: &[u8]) -> Result<(), Refus
     if !api.publisher.is_connected() {
         return Err(Refusal::Unavailable);
     }
+    crash::point(Step::Verified, "webhook");
     let event = ProviderEvent { provider, received_at: api.clock.now(), body };
     match api.intake.submit(event).await {
-        Ok(Ok(())) => Ok(()),
+        Ok(Ok(())) => {
+            crash::point(Step::Published, "webhook");
+            Ok(())
+        }
         Ok(Err(_)) | Err(_) => Err(Refusal::Unavailable),
     }
 }

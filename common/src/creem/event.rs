@@ -25,6 +25,20 @@ struct Envelope<'a> {
 struct AnyObject {
     #[serde(default)]
     id: Option<String>,
+    /// Of a subscription.
+    #[serde(default)]
+    last_transaction_id: Option<String>,
+}
+
+impl AnyObject {
+    /// What an event of this type is about. Of a paid period that is its payment: asked about the subscription, Creem
+    /// would only know the last one.
+    fn id(self, kind: &str) -> Option<String> {
+        match self.last_transaction_id {
+            Some(payment) if kind == "subscription.paid" => Some(payment),
+            _ => self.id,
+        }
+    }
 }
 
 /// An event that is not in the form that Creem's events have.
@@ -44,7 +58,8 @@ pub fn read(body: &str, received_at: Timestamp, trust: bool) -> Result<Incoming,
     let envelope: Envelope<'_> = serde_json::from_str(body)
         .map_err(|error| UnreadableEvent { line: error.line(), column: error.column() })?;
     let object = envelope.object.get();
-    let object_id = serde_json::from_str::<AnyObject>(object).ok().and_then(|object| object.id);
+    let object_id =
+        serde_json::from_str::<AnyObject>(object).ok().and_then(|object| object.id(&envelope.kind));
     let at = envelope.created_at.and_then(from_milliseconds).unwrap_or(received_at);
     let content = match reader(&envelope.kind) {
         None => Content::Ignored("type"),

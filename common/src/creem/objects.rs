@@ -7,6 +7,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::clock::Timestamp;
 use crate::domain::payments::{Fact, Mode, Provider, Stage};
+use crate::domain::reconciliation::Theirs;
 use crate::domain::subscriptions::{Line, News, Paid, Standing, SubscriptionFact, SubscriptionState};
 use crate::ids::PaymentId;
 use crate::money::Money;
@@ -67,9 +68,14 @@ pub struct Amounts {
 }
 
 impl Amounts {
-    /// What was paid for the product: the price less the discount, where the buyer paid that much or, with tax, more.
+    /// What was to be paid for the product: the price less the discount.
+    fn net(&self) -> Option<i64> {
+        self.amount.checked_sub(self.discount_amount.unwrap_or(0))
+    }
+
+    /// What was paid for the product: the net price, where the buyer paid that much or, with tax, more.
     fn money(&self) -> Option<Money> {
-        let net = self.amount.checked_sub(self.discount_amount.unwrap_or(0))?;
+        let net = self.net()?;
         let minor = self.amount_paid.map_or(net, |paid| paid.min(net));
         Some(Money::new(minor, self.currency.to_ascii_lowercase().parse().ok()?))
     }
@@ -175,9 +181,6 @@ impl Checkout {
 pub struct Product {
     /// `prod_…`
     pub id: String,
-    /// Smallest units.
-    #[serde(default)]
-    pub price: Option<i64>,
 }
 
 /// A payment, of an order or of a period.
@@ -185,9 +188,77 @@ pub struct Product {
 pub struct Transaction {
     /// `tran_…`
     pub id: String,
+    /// Of what, for a period.
+    #[serde(default)]
+    pub subscription: Option<Reference>,
+    /// When the period that is paid for ends: milliseconds since 1970.
+    #[serde(default)]
+    pub period_end: Option<i64>,
     /// The amounts.
     #[serde(flatten)]
     pub amounts: Amounts,
+}
+
+/// A page of the list of all payments, the newest first.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Transactions {
+    /// The payments.
+    pub items: Vec<ListedTransaction>,
+    /// Where it goes on.
+    pub pagination: Pagination,
+}
+
+/// Where a list goes on.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Pagination {
+    /// None after the last page.
+    #[serde(default)]
+    pub next_page: Option<u32>,
+}
+
+/// A payment with what became of it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ListedTransaction {
+    /// The payment.
+    #[serde(flatten)]
+    pub transaction: Transaction,
+    /// The subscription it is for.
+    #[serde(default)]
+    pub subscription: Option<Reference>,
+    /// How much of what the buyer paid went back.
+    #[serde(default)]
+    pub refunded_amount: Option<i64>,
+    /// Unix milliseconds.
+    pub created_at: i64,
+}
+
+impl ListedTransaction {
+    /// As it is compared with ours; none if it is not paid. It names no order of ours.
+    pub fn theirs(&self) -> Option<Theirs> {
+        let (id, amounts) = (&self.transaction.id, &self.transaction.amounts);
+        let went_back = self.refunded_amount.unwrap_or(0);
+        let is_paid = amounts.is_paid() || went_back > 0;
+        let money = amounts.money().filter(|_| is_paid)?;
+        // What went back has the tax in it: a part of that is a part, and the whole the whole.
+        let whole = amounts.amount_paid.unwrap_or(amounts.amount);
+        let refunded_minor =
+            if went_back >= whole { money.minor } else { went_back.min(money.minor.saturating_sub(1)) };
+        let subscription = self.subscription.as_ref().map(|subscription| subscription.id().to_owned());
+        Some(Theirs {
+            provider: Provider::Creem,
+            id: subscription.clone().unwrap_or_else(|| id.clone()),
+            session: None,
+            payment: Some(id.clone()),
+            order: None,
+            is_renewal: subscription.is_some(),
+            subscription,
+            is_paid,
+            money: Some(money),
+            refunded_minor,
+            at: Timestamp::from_unix_timestamp_nanos(i128::from(self.created_at).saturating_mul(1_000_000))
+                .unwrap_or(Timestamp::UNIX_EPOCH),
+        })
+    }
 }
 
 /// A subscription.
@@ -216,21 +287,35 @@ pub struct Subscription {
     pub current_period_end_date: Option<String>,
 }
 
+impl Transaction {
+    /// The subscription that it pays for a period of.
+    pub fn subscription_id(&self) -> Option<&str> {
+        self.subscription.as_ref().map(Reference::id)
+    }
+
+    fn period_end(&self) -> Option<Timestamp> {
+        Timestamp::from_unix_timestamp_nanos(i128::from(self.period_end?) * 1_000_000).ok()
+    }
+}
+
 impl Subscription {
-    /// That its last payment was made; none where the payment is not there, or not paid.
+    /// That its last payment was made; none where the payment is not there, or not paid. On a change of product that
+    /// is a part of the price.
     pub fn paid(&self, at: Timestamp) -> Option<SubscriptionFact> {
         let transaction =
             self.last_transaction.as_ref().filter(|transaction| transaction.amounts.is_paid())?;
+        let amounts = &transaction.amounts;
         let line = self
             .product
             .as_ref()
-            .and_then(|product| Some(Line { price: Some(product.id.clone()), amount: product.price? }));
+            .map(|product| Line { price: Some(product.id.clone()), amount: amounts.amount });
         let paid = Paid {
             payment: transaction.id.clone(),
             is_first: None,
-            money: transaction.amounts.money()?,
+            money: amounts.money()?,
+            due: amounts.net(),
             lines: line.into_iter().collect(),
-            period_end: self.period_end(),
+            period_end: transaction.period_end().or_else(|| self.period_end()),
             receipt_url: None,
         };
         Some(self.with(at, News::Paid(paid)))

@@ -23,10 +23,11 @@ use super::publisher::{Message, PublishError, Publisher};
 use super::topology::{self, DELAYS_SECONDS, Names, short};
 use super::{OPEN_TIMEOUT, RECONNECT_PAUSE, connect, within};
 use crate::config::Connections;
+use crate::crash::{self, Step};
 use crate::jobs::{AnyJob, Role};
 
 /// Counts the failures that are the job's own; the limit in the catalogue applies to it.
-const ATTEMPT: &str = "x-purser-attempt";
+pub(super) const ATTEMPT: &str = "x-purser-attempt";
 /// Counts all waits, so that each is longer than the one before.
 const WAITS: &str = "x-purser-waits";
 /// How long to wait before asking the broker again to keep a copy.
@@ -179,19 +180,22 @@ impl<H: Handler> Consumer<H> {
         for delivery in batch {
             match AnyJob::read(&delivery.data) {
                 Ok(job) => {
+                    crash::point(Step::Received, job.kind());
                     jobs.push(job);
                     readable.push(delivery);
                 }
                 Err(error) => {
                     let reason = error.to_string();
-                    self.acknowledge(&delivery, || self.bury(&delivery, "unknown", &reason)).await;
+                    let kind = "unknown";
+                    self.acknowledge(&delivery, kind, || self.bury(&delivery, kind, 0, &reason)).await;
                 }
             }
         }
         let outcomes = self.run_jobs(jobs.clone().into()).await;
         for ((delivery, job), outcome) in readable.iter().zip(&jobs).zip(outcomes) {
             count(job, &outcome);
-            self.acknowledge(delivery, || self.settle(delivery, job, &outcome)).await;
+            crash::point(Step::Done, job.kind());
+            self.acknowledge(delivery, job.kind(), || self.settle(delivery, job, &outcome)).await;
         }
         metrics::histogram!("purser_batch_seconds", "role" => self.role.as_str()).record(started.elapsed());
     }
@@ -239,11 +243,14 @@ impl<H: Handler> Consumer<H> {
                 let attempt = header(delivery, ATTEMPT).saturating_add(1);
                 if attempt >= job.attempts() {
                     let reason = format!("failed {attempt} times, last: {reason}");
-                    return self.bury(delivery, job.kind(), &reason).await;
+                    return self.bury(delivery, job.kind(), attempt, &reason).await;
                 }
                 self.try_later(delivery, job, 1, reason).await
             }
-            Outcome::Dead(reason) => self.bury(delivery, job.kind(), reason).await,
+            Outcome::Dead(reason) => {
+                let attempt = header(delivery, ATTEMPT).saturating_add(1);
+                self.bury(delivery, job.kind(), attempt, reason).await
+            }
         }
     }
 
@@ -266,13 +273,21 @@ impl<H: Handler> Consumer<H> {
         self.publisher.publish_later(self.role, delay, message).await
     }
 
-    async fn bury(&self, delivery: &Delivery, kind: &str, reason: &str) -> Result<(), PublishError> {
-        self.publisher.publish_dead(self.role, kind, reason, copy(delivery)).await
+    async fn bury(
+        &self,
+        delivery: &Delivery,
+        kind: &str,
+        attempts: u32,
+        reason: &str,
+    ) -> Result<(), PublishError> {
+        let mut message = copy(delivery);
+        message.headers.push((ATTEMPT, AMQPValue::LongUInt(attempts)));
+        self.publisher.publish_dead(self.role, kind, reason, message).await
     }
 
     /// Acknowledges a delivery once it is settled. While the broker does not take a copy that has to be kept, the
     /// delivery is held: given back it would come again at once, and use up its deliveries.
-    async fn acknowledge<Settled>(&self, delivery: &Delivery, settle: impl Fn() -> Settled)
+    async fn acknowledge<Settled>(&self, delivery: &Delivery, kind: &str, settle: impl Fn() -> Settled)
     where
         Settled: Future<Output = Result<(), PublishError>>,
     {
@@ -283,6 +298,7 @@ impl<H: Handler> Consumer<H> {
             tracing::warn!(role = self.role.as_str(), "a job is held: the broker does not take its copy");
             tokio::time::sleep(SETTLE_PAUSE).await;
         }
+        crash::point(Step::Settled, kind);
         match delivery.acker.ack(BasicAckOptions::default()).await {
             Ok(true) => {}
             // The connection it came by is gone: it will be delivered again and change nothing.
@@ -290,6 +306,7 @@ impl<H: Handler> Consumer<H> {
                 tracing::debug!(role = self.role.as_str(), "an acknowledgement came too late")
             }
         }
+        crash::point(Step::Acknowledged, kind);
     }
 }
 
@@ -307,7 +324,7 @@ fn label(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn header(delivery: &Delivery, name: &str) -> u32 {
+pub(super) fn header(delivery: &Delivery, name: &str) -> u32 {
     let headers = delivery.properties.headers().as_ref();
     match headers.and_then(|table| table.inner().get(name)) {
         Some(AMQPValue::LongUInt(count)) => *count,

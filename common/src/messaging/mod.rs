@@ -2,6 +2,7 @@
 //! to the transaction that caused it. The only user of the crate `lapin`.
 
 pub mod consumer;
+pub mod dead_letters;
 pub mod inbox;
 pub mod outbox;
 pub mod publisher;
@@ -14,6 +15,7 @@ use lapin::{Connection, ConnectionProperties};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Connections;
+use crate::ids::UserId;
 use crate::jobs::Notice;
 pub use publisher::{PublishError, Publisher};
 
@@ -38,6 +40,11 @@ pub enum Live {
     CredentialRevoked {
         /// The hash under which it is remembered, in hexadecimal.
         key_hash: String,
+    },
+    /// A user may see other wallets than before.
+    MembershipChanged {
+        /// Who.
+        user_id: UserId,
     },
 }
 

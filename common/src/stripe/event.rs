@@ -159,6 +159,11 @@ mod tests {
         assert_eq!(stage(&session_event("complete", "unpaid", API_VERSION)), Some(Stage::Open));
         assert_eq!(stage(&session_event("open", "unpaid", API_VERSION)), Some(Stage::Open));
         assert_eq!(stage(&session_event("expired", "unpaid", API_VERSION)), Some(Stage::Expired));
+        assert_eq!(
+            stage(&session_event("expired", "no_payment_required", API_VERSION)),
+            Some(Stage::Expired)
+        );
+        assert_eq!(stage(&session_event("complete", "no_payment_required", API_VERSION)), Some(Stage::Paid));
         assert_eq!(stage(&session_event("complete", "a_new_status", API_VERSION)), Some(Stage::Open));
     }
 

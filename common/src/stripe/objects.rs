@@ -154,10 +154,11 @@ impl Session {
             {
                 Stage::Open
             }
+            // Where there is nothing to pay, "nothing to be paid" is no word of its having been completed.
+            (Some("expired"), _) => Stage::Expired,
             (_, Some("paid" | "no_payment_required")) if self.status.as_deref() != Some("open") => {
                 Stage::Paid
             }
-            (Some("expired"), _) => Stage::Expired,
             _ => Stage::Open,
         };
         let payment_id = payment_id(&self.metadata)

@@ -27,6 +27,9 @@ pub struct Invoice {
     pub amount_paid: i64,
     /// Lower case.
     pub currency: String,
+    /// Smallest units.
+    #[serde(default)]
+    pub amount_due: Option<i64>,
     /// The customer.
     #[serde(default)]
     pub customer: Option<Reference>,
@@ -113,6 +116,7 @@ impl Invoice {
                 payment: self.id,
                 is_first: Some(self.billing_reason.as_deref() == Some("subscription_create")),
                 money: money(self.amount_paid, Some(&self.currency))?,
+                due: self.amount_due,
                 lines: self.lines.data.iter().map(InvoiceLine::line).collect(),
                 period_end: period_end.and_then(moment),
                 receipt_url: self.hosted_invoice_url,
@@ -233,6 +237,7 @@ impl From<stripe_shared::Invoice> for Invoice {
             status: invoice.status.map(|status| status.as_str().to_owned()),
             billing_reason: invoice.billing_reason.map(|reason| reason.as_str().to_owned()),
             amount_paid: invoice.amount_paid,
+            amount_due: Some(invoice.amount_due),
             currency: invoice.currency.to_string(),
             customer: invoice.customer.map(|customer| Reference::Id(customer.id().to_string())),
             hosted_invoice_url: invoice.hosted_invoice_url,

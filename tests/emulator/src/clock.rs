@@ -3,16 +3,27 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A clock that can be moved. Signatures of webhooks use real time, since receivers compare them with
-/// their own.
+/// their own; unless the receivers' clock was moved as well.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     shift_seconds: i64,
+    signs: bool,
 }
 
 impl Clock {
     /// Seconds since the Unix epoch, as the emulated provider sees them.
     pub(crate) fn now(&self) -> i64 {
         real_now().saturating_add(self.shift_seconds)
+    }
+
+    /// The time in signatures.
+    pub(crate) fn signature_time(&self) -> i64 {
+        if self.signs { self.now() } else { real_now() }
+    }
+
+    /// Says whether signatures use this clock.
+    pub(crate) fn sign(&mut self, signs: bool) {
+        self.signs = signs;
     }
 
     /// Makes the clock read `now` from here on.

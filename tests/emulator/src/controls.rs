@@ -10,7 +10,7 @@ use crate::stripe::errors::{Answer, ApiError};
 use crate::stripe::payment_intents::confirm;
 use crate::stripe::sessions::pay::{self, Buyer, Paid};
 use crate::stripe::store::{flag, owned, text, visible};
-use crate::stripe::{disputes, events, refunds, sessions, setup_intents};
+use crate::stripe::{disputes, events, payment_methods, refunds, sessions, setup_intents};
 use crate::world::{Emulator, Provider, World};
 
 pub(crate) fn answer(emulator: &Emulator, request: &Request) -> Reply {
@@ -35,10 +35,12 @@ pub(crate) fn answer(emulator: &Emulator, request: &Request) -> Reply {
     respond(emulator.with(|world| match segments.first().copied() {
         Some("checkout") => checkout(world, method, segments, &body),
         Some("clock") => clock(world, method, segments, &body),
+        Some("deliveries") => deliveries(world, method, segments),
         Some("disputes") => dispute(world, method, segments, &body),
         Some("events") => event(world, method, segments, &body, request),
         Some("faults") => faults(world, method, segments, body),
         Some("payment_intents" | "setup_intents") => authenticate(world, method, segments, &body),
+        Some("payment_methods") => payment_method(world, method, segments, &body),
         Some("refunds") => refund(world, method, segments, &body),
         Some("requests") => requests(world, method, segments),
         _ => Err(unknown(method, segments)),
@@ -99,11 +101,22 @@ fn clock(world: &mut World, method: &str, segments: &[&str], body: &Value) -> An
                 _ => return Err(ApiError::invalid("Send either now (Unix seconds) or advance_seconds.")),
             };
             world.clock.set(now);
+            if let Some(signs) = body["signs"].as_bool() {
+                world.clock.sign(signs);
+            }
             world.run_due();
         }
         _ => return Err(unknown(method, segments)),
     }
     Ok(json!({ "now": world.clock.now() }))
+}
+
+/// How many deliveries stand where: a short answer however many there were.
+fn deliveries(world: &World, method: &str, segments: &[&str]) -> Answer {
+    match (method, segments) {
+        ("GET", [_]) => Ok(json!(world.deliveries.count())),
+        _ => Err(unknown(method, segments)),
+    }
 }
 
 fn dispute(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {
@@ -221,6 +234,11 @@ fn authenticate(world: &mut World, method: &str, segments: &[&str], body: &Value
         }
         _ => Err(unknown(method, segments)),
     }
+}
+
+fn payment_method(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {
+    let ("POST", [_, id, "decline"]) = (method, segments) else { return Err(unknown(method, segments)) };
+    payment_methods::decline_from_now_on(world, id, text(body, "reason"))
 }
 
 fn refund(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{real_now, real_now_milliseconds};
+use crate::clock::real_now_milliseconds;
 use crate::faults::Faults;
 use crate::signature::{creem_signature, stripe_signature};
 use crate::timers::Timers;
@@ -102,6 +102,15 @@ pub(crate) struct Record {
     attempts: Vec<Attempt>,
 }
 
+/// How many deliveries are in each state.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Counts {
+    pending: u64,
+    delivered: u64,
+    failed: u64,
+    dropped: u64,
+}
+
 /// All deliveries so far and the messages that still have to be handed to the dispatcher.
 #[derive(Default)]
 pub(crate) struct Deliveries {
@@ -114,6 +123,21 @@ pub(crate) struct Deliveries {
 impl Deliveries {
     pub(crate) fn of(&self, event_id: &str) -> &[Record] {
         self.records.get(event_id).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many deliveries are in each state.
+    pub(crate) fn count(&self) -> Counts {
+        let mut counts = Counts::default();
+        for record in self.records.values().flatten() {
+            let count = match record.state {
+                DeliveryState::Pending => &mut counts.pending,
+                DeliveryState::Delivered => &mut counts.delivered,
+                DeliveryState::Failed => &mut counts.failed,
+                DeliveryState::Dropped => &mut counts.dropped,
+            };
+            *count += 1;
+        }
+        counts
     }
 
     /// Queues the retries that are due at `now`, by the emulated clock.
@@ -316,13 +340,14 @@ async fn post(emulator: &Emulator, outgoing: &Outgoing) -> Attempt {
     };
     let at_ms = real_now_milliseconds();
     let started = Instant::now();
+    let signed_at = emulator.with(|world| world.clock.signature_time());
     let request = emulator.client.post(&outgoing.url);
     let request = match outgoing.scheme {
         // Each attempt is signed anew, so the timestamp says nothing about when the event happened.
         Scheme::Stripe => request
             .header("content-type", "application/json; charset=utf-8")
             .header("user-agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
-            .header("stripe-signature", stripe_signature(&outgoing.secret, real_now(), &outgoing.body)),
+            .header("stripe-signature", stripe_signature(&outgoing.secret, signed_at, &outgoing.body)),
         Scheme::Creem => request
             .header("content-type", "application/json")
             .header("creem-signature", creem_signature(&outgoing.secret, &outgoing.body)),

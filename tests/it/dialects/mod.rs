@@ -2,6 +2,8 @@
 
 mod allmine;
 mod billing;
+mod isolation;
+mod one_ledger;
 mod samsar;
 mod timeproof;
 mod wasdi;

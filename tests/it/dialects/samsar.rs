@@ -1,4 +1,4 @@
-//! Samsar's credits API, to the letter.
+//! Samsar's credits API, to the letter: the samples of its document, then each error, then whose payments are whose.
 
 use harness::client::{Answer, Request};
 use harness::world::{GOOD_CARD, User, World};
@@ -38,8 +38,26 @@ async fn credits_before_and_after_the_first_top_up() {
     let answer = get(&world, &alice, "/v2/credits").await;
     assert_eq!(answer.header("x-credits-remaining"), Some("2550"));
     let body = answer.json().unwrap();
-    assert_eq!(body["remainingCredits"], 2_550);
+    assert_eq!(
+        (keys(&body), &body["remainingCredits"]),
+        (vec!["lastTopUp", "remainingCredits"], &json!(2_550))
+    );
     let last = &body["lastTopUp"];
+    // No invoice is made for a purchase: what tells of one is left out, as Samsar does.
+    let documented = [
+        "amountPaidCents",
+        "billingReason",
+        "creditsApplied",
+        "currency",
+        "id",
+        "paymentDate",
+        "paymentStatus",
+        "paymentType",
+        "productSummary",
+        "receiptAvailable",
+        "receiptUrl",
+    ];
+    assert_eq!(keys(last), documented);
     assert_eq!(last["id"].as_str().map(str::len), Some(24));
     assert!(last["id"].as_str().unwrap().bytes().all(|byte| byte.is_ascii_hexdigit()));
     let at = last["paymentDate"].as_str().unwrap();
@@ -79,10 +97,75 @@ async fn a_missing_and_a_bad_credential_are_both_unauthorized() {
         assert_eq!(complaint(&bad), (401, "Invalid API_KEY. User not found.".to_owned()), "{path}");
     }
     let alice = world.create_user("alice").await;
+    let session = world.create_session(&alice).await;
+    world.clock().advance(std::time::Duration::from_hours(24 * 365));
+    let expired = world.api().get("/v1/credits").bearer(&session).send().await.unwrap();
+    let message = "Your api key has expired, please generate a new api key.".to_owned();
+    assert_eq!(complaint(&expired), (401, message));
     // An old header of theirs, and a scheme that nobody checks.
     world.api().get("/v1/credits").header("api_key", &alice.api_key).expect(200).await;
     let scheme = format!("ApiKey {}", alice.api_key);
     world.api().get("/v1/credits").header("authorization", &scheme).expect(200).await;
+    world.finish().await;
+}
+
+/// The document's samples of a recharge and of asking after it: request and answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documented_recharge_and_its_status() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let answer = post(&world, &alice, "/v1/credits/recharge", json!({"credits": 2_500})).expect(200).await;
+    let session = answer["checkoutSessionId"].as_str().unwrap();
+    let expected = json!({
+        "url": format!("{}/c/pay/{session}", world.settings().emulator_url()),
+        "checkoutSessionId": session,
+        // Stripe makes the PaymentIntent when the buyer pays.
+        "paymentIntentId": null,
+        "paymentStatusEndpoint": "/v1/payment_status",
+        "credits": 2_500,
+        "amountUsd": 25,
+        "amountCents": 2_500,
+        "currency": "USD"
+    });
+    assert_eq!(answer, expected);
+
+    let path = format!("/v1/payment_status?checkoutSessionId={session}");
+    let status = async || get(&world, &alice, &path).await.json().unwrap();
+    let mut expected = json!({
+        "status": "pending",
+        "mode": "payment",
+        "checkoutSessionId": session,
+        "sessionStatus": "open",
+        "paymentStatus": "unpaid",
+        "paymentIntentId": null,
+        "paymentIntentStatus": null,
+        "setupIntentId": null,
+        "setupIntentStatus": null,
+        "amountCents": 2_500,
+        "currency": "usd"
+    });
+    assert_eq!(status().await, expected);
+    world.pay(session, GOOD_CARD).await;
+    world.drain().await;
+    let paid = status().await;
+    assert!(paid["paymentIntentId"].as_str().unwrap().starts_with("pi_"));
+    for (field, value) in [
+        ("status", json!("succeeded")),
+        ("sessionStatus", json!("complete")),
+        ("paymentStatus", json!("paid")),
+        ("paymentIntentId", paid["paymentIntentId"].clone()),
+        ("paymentIntentStatus", json!("succeeded")),
+    ] {
+        expected[field] = value;
+    }
+    assert_eq!(paid, expected);
+
+    // A session that nobody pays on has failed once it ends.
+    let other = world.start_checkout(&alice, 500).await.session_id;
+    world.emulator().post(&format!("/_emulator/checkout/{other}/expire")).expect(200).await;
+    world.drain().await;
+    let failed = get(&world, &alice, &format!("/v1/payment_status?session_id={other}")).await.json().unwrap();
+    assert_eq!((&failed["status"], &failed["sessionStatus"]), (&json!("failed"), &json!("expired")));
     world.finish().await;
 }
 
@@ -297,4 +380,141 @@ async fn unknown_paths_and_wrong_methods_are_worded_as_samsar_does() {
     let native = world.api().get("/v10/nothing").send().await.unwrap();
     assert_eq!(native.json().unwrap()["error"]["code"], "not_found");
     world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn auto_recharge_is_enabled_as_the_document_shows() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    world.buy(&alice, 2_000).await;
+    let body = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 200, "requestSetupSession": true});
+    let answer = post(&world, &alice, "/v1/enable_autorecharge", body).expect(200).await;
+    let session = answer["setupSessionId"].as_str().unwrap();
+    let intent = answer["setupIntentId"].as_str().unwrap();
+    assert!(session.starts_with("cs_test_") && intent.starts_with("seti_"), "{answer}");
+    assert!(answer["stripeCustomerId"].as_str().unwrap().starts_with("cus_"), "{answer}");
+    let url = answer["url"].as_str().unwrap();
+    assert_eq!(
+        answer,
+        json!({
+            "autoRechargeEnabled": false,
+            "autoRechargeAmountUsd": 50,
+            "autoRechargeThreshold": 1_000,
+            "autoRechargeMaxMonthlyUsd": 200,
+            "stripeCustomerId": answer["stripeCustomerId"],
+            "setupSessionUrl": url,
+            "setupSessionId": session,
+            "setupIntentId": intent,
+            "paymentStatusEndpoint": "/v1/payment_status",
+            "url": url,
+            "checkoutSessionId": session,
+            "hasPaymentMethod": false,
+            "autoRechargeRun": null,
+        })
+    );
+    let open = json!({
+        "status": "pending", "mode": "setup", "checkoutSessionId": session, "sessionStatus": "open",
+        "paymentStatus": "no_payment_required", "paymentIntentId": null, "paymentIntentStatus": null, "setupIntentId": intent,
+        "setupIntentStatus": null, "amountCents": null, "currency": null,
+    });
+    for name in ["setupSessionId", "setup_session_id", "checkoutSessionId"] {
+        let shown = get(&world, &alice, &format!("/v1/payment_status?{name}={session}")).await;
+        assert_eq!(shown.json().unwrap(), open, "{name}");
+    }
+    world.pay(session, GOOD_CARD).await;
+    world.drain().await;
+    for name in ["setupIntentId", "setup_intent_id", "setup_intent"] {
+        let shown = get(&world, &alice, &format!("/v1/payment_status?{name}={intent}")).await.json().unwrap();
+        let expected = json!({"status": "succeeded", "mode": "setup", "setupIntentId": intent,
+                              "setupIntentStatus": "succeeded"});
+        assert_eq!(shown, expected, "{name}");
+    }
+    // A setup is no payment, and nobody else's.
+    let mixed = get(&world, &alice, &format!("/v1/payment_status?paymentIntentId={intent}")).await;
+    assert_eq!(complaint(&mixed).0, 404);
+    let bob = world.create_user("bob").await;
+    world.start_checkout(&bob, 500).await;
+    let foreign = complaint(&get(&world, &bob, &format!("/v1/payment_status?setupIntentId={intent}")).await);
+    assert_eq!(foreign, (403, "Setup intent does not belong to this user.".to_owned()));
+
+    // Enabled by the webhook; what is not said again stays.
+    let answer = post(&world, &alice, "/v2/enable_autorecharge", json!({"input": {}})).expect(200).await;
+    assert_eq!((&answer["autoRechargeEnabled"], &answer["hasPaymentMethod"]), (&json!(true), &json!(true)));
+    assert_eq!((&answer["autoRechargeMaxMonthlyUsd"], &answer["url"]), (&json!(200), &Value::Null));
+    let run = json!({"status": "skipped", "reason": "threshold_not_met",
+                     "message": "The balance is not below the threshold."});
+    assert_eq!(answer["autoRechargeRun"], run);
+    let answer = post(&world, &alice, "/v1/auto_recharge/threshold", json!({"thresholdCredits": 1_500}));
+    assert_eq!(
+        answer.expect(200).await,
+        json!({"autoRechargeEnabled": true, "autoRechargeThreshold": 1_500, "autoRechargeAmountUsd": 50,
+               "autoRechargeMaxMonthlyUsd": 200})
+    );
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_threshold_needs_auto_recharge_and_a_number() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let threshold = async |body: Value| {
+        complaint(&post(&world, &alice, "/v1/auto_recharge/threshold", body).send().await.unwrap())
+    };
+    let not_enabled =
+        "Auto-recharge is not enabled. Please call /v1/enable_autorecharge to enable auto-recharge.";
+    // Also before it has a card, and whatever the value.
+    assert_eq!(threshold(json!({"thresholdCredits": "x"})).await, (400, not_enabled.to_owned()));
+    let asked = post(&world, &alice, "/v1/enable_autorecharge", json!({"threshold_credits": "250"}))
+        .expect(200)
+        .await;
+    assert_eq!(threshold(json!({"thresholdCredits": 5})).await, (400, not_enabled.to_owned()));
+    assert_eq!((&asked["autoRechargeThreshold"], &asked["autoRechargeAmountUsd"]), (&json!(250), &json!(50)));
+    assert_eq!(asked["autoRechargeMaxMonthlyUsd"], 0);
+    world.pay(asked["setupSessionId"].as_str().unwrap(), GOOD_CARD).await;
+    world.drain().await;
+    let required = (400, "thresholdCredits is required and must be a non-negative number.".to_owned());
+    for body in [json!({}), json!({"thresholdCredits": -1}), json!({"thresholdCredits": "x"}), json!([])] {
+        assert_eq!(threshold(body.clone()).await, required, "{body}");
+    }
+    let zero = post(&world, &alice, "/v1/auto_recharge/threshold", json!({"threshold": 0})).expect(200).await;
+    assert_eq!(zero["autoRechargeThreshold"], 0);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_make_no_sense_enable_nothing() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let alice = world.create_user("alice").await;
+    for body in [
+        json!({"thresholdCredits": "many"}),
+        json!({"thresholdCredits": -1}),
+        json!({"amountUsd": 0.49}),
+        json!({"amountUsd": 10.005}),
+        json!({"amountUsd": 1_000_000}),
+        json!({"amountUsd": 1e300}),
+        json!({"amount": []}),
+        json!({"maxMonthlyUsd": -1}),
+        json!({"maxMonthlyUsd": 0.49}),
+        json!({"maxMonthlyUsd": {}}),
+        json!({"enabled": "perhaps"}),
+        json!({"requestSetupSession": 7}),
+        json!({"paymentMethodId": "pm_of_somebody_else"}),
+    ] {
+        let answer = post(&world, &alice, "/v1/enable_autorecharge", body.clone()).send().await.unwrap();
+        assert_eq!(complaint(&answer).0, 400, "{body}: {answer}");
+    }
+    assert_eq!((world.count("auto_recharge").await, world.count("payments").await), (0, 0));
+    let nobody = world.api().post("/v1/enable_autorecharge").json(json!({})).send().await.unwrap();
+    assert_eq!(complaint(&nobody).0, 401);
+    // Without a worker the page takes long, and is polled for.
+    let request = post(&world, &alice, "/v1/enable_autorecharge", json!({"amount_to_recharge": "12.5"}));
+    let late = request.header("prefer", "respond-async").send().await.unwrap();
+    assert_eq!(late.status(), 202, "{late}");
+    let body = late.json().unwrap();
+    let endpoint = format!("/v1/payment_status?paymentId={}", body["paymentId"].as_str().unwrap());
+    assert_eq!(late.header("location"), Some(endpoint.as_str()));
+    assert_eq!((&body["status"], &body["autoRechargeAmountUsd"]), (&json!("pending"), &json!(12.5)));
+    let shown = get(&world, &alice, &endpoint).await.json().unwrap();
+    assert_eq!((&shown["status"], &shown["mode"]), (&json!("pending"), &json!("setup")));
+    world.abandon().await;
 }

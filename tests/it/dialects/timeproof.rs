@@ -1,4 +1,4 @@
-//! TimeProof's payments API, as its document has it.
+//! TimeProof's payments API, as its document has it: its example first, then each error, then organizations.
 
 use std::time::Duration;
 
@@ -94,6 +94,7 @@ async fn the_complete_purchase_flow() {
         assert_eq!(browser.get(path).expect(200).await, json!({"balance": 800}), "{path}");
     }
     let paid = browser.get(&path).expect(200).await;
+    assert!(paid["createdAt"].as_str().unwrap() <= paid["completedAt"].as_str().unwrap(), "{paid}");
     let items = json!([
         {"packId": "micro", "quantity": 1, "name": "Micro", "credits": 100, "price": 1_500},
         {"packId": "basic", "quantity": 2, "name": "Basic", "credits": 350, "price": 4_900},
@@ -119,7 +120,11 @@ async fn the_complete_purchase_flow() {
     {
         assert_eq!(entry[field], value, "{field}");
     }
-    assert_eq!(entry["completedAt"], paid["completedAt"]);
+    assert_eq!(
+        (&entry["createdAt"], &entry["completedAt"]),
+        (&paid["createdAt"], &paid["completedAt"]),
+        "{entry}"
+    );
     world.finish().await;
 }
 

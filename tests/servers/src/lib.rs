@@ -13,6 +13,7 @@ pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod progress;
+pub mod python;
 mod rabbitmq;
 mod server;
 pub mod watchdog;

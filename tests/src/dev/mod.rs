@@ -20,6 +20,7 @@ use self::directory::DevDirectory;
 use self::system::System;
 use crate::system::Service;
 
+pub use self::seed::link_packs;
 pub(crate) use self::seed::text;
 use servers::interruption::{EXIT_INTERRUPTED, cancel_on_signals};
 use servers::progress::{Progress, Sink};

@@ -3,14 +3,13 @@
 //!
 //! A test ends with [`World::finish`], which waits until nothing is under way and then audits the books.
 
-mod audit;
 mod builder;
 mod database;
-mod drain;
 mod part;
 mod start;
 
 use std::path::Path;
+use std::time::Duration;
 
 use common::clock::Clock;
 use serde_json::{Value, json};
@@ -18,13 +17,19 @@ use servers::Servers;
 use sqlx::PgPool;
 
 use self::part::Part;
+use crate::books;
 use crate::client::{Client, Request};
+use crate::queues::Queues;
+use crate::rest::Places;
 use crate::system::{Service, ServiceProcess, Settings};
 
 pub use self::builder::WorldBuilder;
 
 /// Checkouts in the emulator are paid with this card unless a test has another in mind.
 pub const GOOD_CARD: &str = "4242424242424242";
+
+/// How long a world may take to come to rest.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whose servers a world uses.
 enum UsedServers {
@@ -166,7 +171,7 @@ impl World {
 
     /// Has WASDI's packs sold by the emulator's Payment Links, as `cargo dev` does.
     pub async fn link_packs(&self) {
-        expect(crate::dev::seed::link_packs(&self.api, &self.settings).await, "the packs cannot be linked");
+        expect(crate::dev::link_packs(&self.api, &self.settings).await, "the packs cannot be linked");
     }
 
     /// Has a payment page opened on which a user can buy credits.
@@ -220,10 +225,23 @@ impl World {
         self.dead_letters_allowed = true;
     }
 
+    /// Waits until the queues, the delays and the outbox are empty, the provider has delivered its events,
+    /// and nothing moves any more.
+    ///
+    /// # Panics
+    /// When that takes longer than a minute; the text says what is still busy.
+    pub async fn drain(&self) {
+        let queues = self.queues().await;
+        let places = Places { pool: &self.pool, queues: &queues, emulator: &self.emulator };
+        expect(places.come_to_rest(PATIENCE).await, "the world does not come to rest");
+        queues.close().await;
+    }
+
     /// Waits until nothing is under way, stops everything, and audits the books.
     pub async fn finish(mut self) {
         self.drain().await;
-        let findings = audit::audit(&self).await;
+        let mut findings = expect(books::findings(&self.pool).await, "the audit");
+        findings.extend(self.lost_messages().await);
         self.stop_parts().await;
         database::remove(self.servers(), &self.pool, &self.settings).await;
         assert!(findings.is_empty(), "the books do not balance:\n{}", findings.join("\n"));
@@ -233,6 +251,23 @@ impl World {
     pub async fn abandon(mut self) {
         self.stop_parts().await;
         database::remove(self.servers(), &self.pool, &self.settings).await;
+    }
+
+    /// Dead letters that the test does not expect, and what could not be routed.
+    async fn lost_messages(&self) -> Vec<String> {
+        let queues = self.queues().await;
+        let lost = queues.lost_messages().await;
+        queues.close().await;
+        let is_expected = |queue: &str| self.dead_letters_allowed && queue.ends_with(".dead");
+        let lost = lost.iter().filter(|message| !is_expected(&message.queue)).map(ToString::to_string);
+        let collected = expect(books::dead_letters(&self.pool).await, "the audit");
+        lost.chain(collected.into_iter().filter(|_| !self.dead_letters_allowed)).collect()
+    }
+
+    /// A look into the queues.
+    async fn queues(&self) -> Queues {
+        let addresses = &self.settings.addresses;
+        expect(Queues::connect(&addresses.amqp_url, &addresses.amqp_prefix).await, "looking into the queues")
     }
 
     async fn stop_parts(&mut self) {

@@ -2,6 +2,7 @@
 //! paid, its credits are granted, and those who want to know are noted down in the outbox.
 
 use common::clock::Timestamp;
+use common::crash::{self, Step};
 use common::database::is_transient;
 use common::domain::payments::operations::{self as payments, Content, Effect, Incoming};
 use common::domain::payments::{Kind, Provider, State};
@@ -145,7 +146,9 @@ impl Jobs {
                 | Effect::Quarantined { .. } => {}
             }
         }
+        crash::point(Step::Written, "batch");
         transaction.commit().await?;
+        crash::point(Step::Committed, "batch");
         Ok((effects, written))
     }
 }

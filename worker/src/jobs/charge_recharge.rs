@@ -1,8 +1,9 @@
 //! Charges the card of a recharge that is decided. Killed at any step, it goes on from where the run is: the same charge
 //! is asked for under the same key, or looked up. What the provider says of a charge goes the way of every fact.
 
+use common::crash::{self, Step};
 use common::domain::payments::Payment;
-use common::domain::recharge::charging::{self, Step};
+use common::domain::recharge::charging::{self, Next};
 use common::domain::recharge::rules::{Class, classify};
 use common::domain::recharge::{Decline, PauseReason, Run, notices};
 use common::ids::OutboxId;
@@ -16,18 +17,19 @@ use super::{DONE, Done, JobError, Jobs};
 impl Jobs {
     pub(super) async fn charge_recharge(&self, job: &ChargeRecharge) -> Done {
         let mut transaction = self.pool.begin().await?;
-        let step = charging::begin(&mut transaction, self.clock.now(), job.run_id).await?;
+        let next = charging::begin(&mut transaction, self.clock.now(), job.run_id).await?;
         transaction.commit().await?;
+        crash::point(Step::Committed, "recharge");
         // No transaction is open while the provider is asked.
-        match step {
-            Step::Nothing => {}
-            Step::Page(run) => self.open_page(&run).await?,
-            Step::Charge(payment, run) => self.charge(&payment, &run).await?,
-            Step::LookUpOrCharge(payment, run) => match self.look_up(&run).await? {
+        match next {
+            Next::Nothing => {}
+            Next::Page(run) => self.open_page(&run).await?,
+            Next::Charge(payment, run) => self.charge(&payment, &run).await?,
+            Next::LookUpOrCharge(payment, run) => match self.look_up(&run).await? {
                 Some(charged) => self.record(&run, charged).await?,
                 None => self.charge(&payment, &run).await?,
             },
-            Step::LookUp(run) => match self.look_up(&run).await? {
+            Next::LookUp(run) => match self.look_up(&run).await? {
                 Some(charged) => self.record(&run, charged).await?,
                 None => self.lost(&run).await?,
             },
@@ -36,7 +38,9 @@ impl Jobs {
     }
 
     async fn charge(&self, payment: &Payment, run: &Run) -> Result<(), JobError> {
-        match self.ask(|| self.stripe.charge(payment, run)).await {
+        let charged = self.ask(|| self.stripe.charge(payment, run)).await;
+        crash::point(Step::Asked, "recharge");
+        match charged {
             Ok(charged) => self.record(run, charged).await,
             Err(error @ ProviderError::Unavailable(_)) => {
                 let mut connection = self.pool.acquire().await?;
@@ -71,6 +75,7 @@ impl Jobs {
         match charged {
             Charged::Told(intent) => {
                 self.publisher.publish(&ApplyFact { fact: Box::new(intent.fact()) }.into()).await?;
+                crash::point(Step::Published, "recharge");
                 Ok(())
             }
             Charged::Declined(decline) => self.decline(run, &decline).await,
@@ -85,7 +90,9 @@ impl Jobs {
         tracing::info!(run = %run.id, reason, "the card of a recharge was declined");
         let mut transaction = self.pool.begin().await?;
         let written = charging::declined(&mut transaction, self.clock.now(), run.id, decline).await?;
+        crash::point(Step::Written, "decline");
         transaction.commit().await?;
+        crash::point(Step::Committed, "decline");
         self.publish_soon(written);
         if classify(decline) == Class::Authenticate {
             self.open_page(run).await?;

@@ -1,21 +1,52 @@
 //! Decides whether wallets are recharged: one when it has fallen below its threshold, all that nothing has asked about
 //! by the clock, and those whose month is over.
 
+use common::crash::{self, Step};
 use common::domain::recharge::operations::{self, Decided};
-use common::jobs::CheckRecharge;
+use common::domain::recharge::{Check, Skip};
+use common::ids::WalletId;
+use common::jobs::{ApplyFact, CheckRecharge};
 use common::messaging::consumer::Outcome;
+use common::provider::ProviderError;
 
-use super::{DONE, Done, Jobs};
+use super::{DONE, Done, JobError, Jobs};
 
 impl Jobs {
     pub(super) async fn check_recharge(&self, job: &CheckRecharge) -> Done {
+        if self.has_just_bought(job.wallet_id).await? {
+            let check = Check::Skipped { reason: Skip::PurchaseUnderWay };
+            return Ok(Outcome::Done(serde_json::to_value(check).ok()));
+        }
         let mut transaction = self.pool.begin().await?;
         let Decided { check, jobs } =
             operations::reserve(&mut transaction, self.clock.now(), job.wallet_id).await?;
+        crash::point(Step::Written, "reservation");
         transaction.commit().await?;
+        crash::point(Step::Committed, "reservation");
         self.publish_soon(jobs);
         tracing::debug!(wallet = %job.wallet_id, ?check, "looked whether to recharge");
         Ok(Outcome::Done(serde_json::to_value(check).ok()))
+    }
+
+    /// Whether the wallet's user has paid on a page a moment ago. What the provider says of it is applied.
+    async fn has_just_bought(&self, wallet: WalletId) -> Result<bool, JobError> {
+        let pages = {
+            let mut connection = self.pool.acquire().await?;
+            operations::pages_to_ask(&mut connection, self.clock.now(), wallet).await?
+        };
+        for page in pages {
+            let session = match self.ask(|| self.stripe.session(&page)).await {
+                Err(ProviderError::NotFound | ProviderError::NoCustomer | ProviderError::Refused { .. }) => {
+                    continue;
+                }
+                session => session?,
+            };
+            if session.status.as_deref() == Some("complete") {
+                self.publisher.publish(&ApplyFact { fact: Box::new(session.fact(false)) }.into()).await?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(super) async fn sweep_recharges(&self) -> Done {

@@ -1,5 +1,6 @@
 //! Opens the provider's payment page for an order. Done twice it answers the same page.
 
+use common::crash::{self, Step};
 use common::domain::catalog::operations::packs_by_id;
 use common::domain::identity::operations::user;
 use common::domain::payments::{Item, Payment, Provider, ReturnUrls, operations, store};
@@ -27,6 +28,7 @@ impl Jobs {
         };
         match opened {
             Ok(opened) => {
+                crash::point(Step::Asked, "checkout");
                 operations::checkout_opened(&self.pool, payment.id, &opened).await?;
                 // The first page that was recorded is the order's, whoever opened another at the same time.
                 let payment = self.payment(job.payment_id).await?;
@@ -81,6 +83,7 @@ impl Jobs {
     async fn create_customer(&self, payment: &Payment, gone: Option<&str>) -> Result<String, JobError> {
         let (wallet, user) = (payment.wallet_id, &payment.user_id);
         let customer = self.ask(|| self.stripe.create_customer(wallet, user, gone)).await?;
+        crash::point(Step::Asked, "customer");
         let (now, provider) = (self.clock.now(), payment.provider);
         let mut connection = self.pool.acquire().await?;
         Ok(store::customer_keep(&mut connection, now, provider, wallet, &customer, gone).await?)

@@ -1,5 +1,6 @@
 //! What ends by the clock: grants, holds, and orders that nobody paid.
 
+use common::crash::{self, Step};
 use common::domain::ledger::holds::HoldError;
 use common::domain::ledger::{holds, operations as ledger};
 use common::domain::payments::operations as payments;
@@ -53,6 +54,7 @@ impl Jobs {
             written.push(outbox::insert(&mut transaction, now, &job.into()).await?);
         }
         transaction.commit().await?;
+        crash::point(Step::Committed, "stale orders");
         self.publish_soon(written);
         Ok(DONE)
     }

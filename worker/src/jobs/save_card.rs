@@ -2,7 +2,9 @@
 
 use common::domain::payments::store;
 use common::domain::recharge::cards;
-use common::jobs::SaveCard;
+use common::ids::WalletId;
+use common::jobs::{ApplyFact, SaveCard};
+use common::provider::ProviderError;
 
 use super::{DONE, Done, JobError, Jobs};
 
@@ -21,7 +23,28 @@ impl Jobs {
         let written = cards::saved(&mut transaction, self.clock.now(), &order, card).await?;
         transaction.commit().await?;
         self.publish_soon(written);
+        self.close_page_of_last(order.wallet_id).await?;
         Ok(DONE)
+    }
+
+    /// Closes the page that the holder of the last card was sent to: the new card is charged instead.
+    async fn close_page_of_last(&self, wallet: WalletId) -> Result<(), JobError> {
+        let page = {
+            let mut connection = self.pool.acquire().await?;
+            cards::page_of_last(&mut connection, wallet).await?
+        };
+        let Some(page) = page else { return Ok(()) };
+        match self.ask(|| self.stripe.expire_checkout(&page)).await {
+            Ok(session) => {
+                self.publisher.publish(&ApplyFact { fact: Box::new(session.fact(false)) }.into()).await?;
+                Ok(())
+            }
+            // It was paid, or expired, in between: an event says so.
+            Err(ProviderError::Refused { .. } | ProviderError::NotFound | ProviderError::NoCustomer) => {
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Asks the provider about a card, if a wallet is recharged from it.

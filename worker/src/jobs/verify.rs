@@ -1,6 +1,8 @@
 //! Asks the provider what an event does not prove, or what no event has told. The answer goes back to *apply*, on
 //! the same way as every other fact.
 
+use common::crash::{self, Step};
+use common::creem::client::CreemClient;
 use common::domain::payments::{Fact, Kind, Mode, Payment, Provider, operations, store};
 use common::domain::subscriptions::SubscriptionFact;
 use common::jobs::{AnyJob, ApplyFact, ApplySubscription, VerifyObject, VerifyPayment};
@@ -97,9 +99,21 @@ impl Jobs {
         } else if id.starts_with("sub_") {
             let (now, found) = (self.clock.now(), self.ask(|| creem.subscription(id)).await?);
             found.paid(now).into_iter().chain([found.standing(now)]).map(subscription).collect()
+        } else if id.starts_with("tran_") {
+            self.creem_period(creem, id).await?
         } else {
             Vec::new()
         })
+    }
+
+    /// What Creem says of a payment for a period, which need not be the last one.
+    async fn creem_period(&self, creem: &CreemClient, id: &str) -> Result<Vec<AnyJob>, JobError> {
+        let (now, payment) = (self.clock.now(), self.ask(|| creem.transaction(id)).await?);
+        let Some(paid_for) = payment.subscription_id().map(str::to_owned) else { return Ok(Vec::new()) };
+        let mut found = self.ask(|| creem.subscription(&paid_for)).await?;
+        let standing = found.standing(now);
+        found.last_transaction = Some(payment);
+        Ok(found.paid(now).into_iter().chain([standing]).map(subscription).collect())
     }
 
     /// What Creem says of an order. A checkout cannot be closed there: one that is overdue is over for us once Creem
@@ -127,6 +141,7 @@ impl Jobs {
     async fn hand_on(&self, told: Vec<AnyJob>) -> Done {
         for job in &told {
             self.publisher.publish(job).await?;
+            crash::point(Step::Published, "fact");
         }
         Ok(DONE)
     }

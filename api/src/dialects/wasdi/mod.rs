@@ -19,6 +19,7 @@ use crate::http::description::named_schema;
 use crate::http::endpoint::Endpoint;
 use crate::routes::{Surface, is_under};
 use error::WasdiError;
+use warp::http::StatusCode;
 
 /// WASDI's paths under `/credits`, which it shares with others, and everything under `/wasdiwebserver`.
 pub(super) const SURFACE: Surface = Surface {
@@ -41,7 +42,18 @@ fn endpoints() -> Vec<Endpoint> {
     [packages::endpoints(), payment_url::endpoints(), confirmation::endpoints()]
         .into_iter()
         .flatten()
+        .map(failing_without_words)
         .collect()
+}
+
+/// Failures of the server have no body.
+fn failing_without_words(mut endpoint: Endpoint) -> Endpoint {
+    for status in [StatusCode::INTERNAL_SERVER_ERROR, StatusCode::SERVICE_UNAVAILABLE] {
+        if !endpoint.description.operation.responses.responses.contains_key(status.as_str()) {
+            endpoint.description = endpoint.description.answers_plainly(status, "The server failed.");
+        }
+    }
+    endpoint
 }
 
 /// A path as the document has it, and where WASDI's clients look for it.

@@ -308,7 +308,8 @@ pub(super) async fn checkout_opened(
              expires_at = greatest(expires_at, $6),
              page_expires_at = $6,
              session_status = coalesce(session_status, 'open'),
-             payment_status = coalesce(payment_status, 'unpaid'),
+             payment_status = coalesce(payment_status,
+                                       case when mode = 'setup' then 'no_payment_required' else 'unpaid' end),
              state = case when state = 'created' then 'pending' else state end
          where id = $1",
         id.0,

@@ -40,6 +40,18 @@ pub async fn saved(
     Ok(vec![told, outbox::insert(connection, now, &job).await?])
 }
 
+/// The session of the page on which the holder of the last card is to pay, if there is one. With a new card it is not
+/// needed any more.
+///
+/// # Errors
+/// Database errors only.
+pub async fn page_of_last(
+    connection: &mut PgConnection,
+    wallet: WalletId,
+) -> Result<Option<String>, sqlx::Error> {
+    store::page_of_run(connection, wallet).await
+}
+
 /// Whose card this is, if a wallet is recharged from it: the wallet and the customer at the provider.
 ///
 /// # Errors

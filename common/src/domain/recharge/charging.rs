@@ -16,7 +16,7 @@ use crate::ids::{OutboxId, RechargeRunId};
 
 /// What is to be done about a run.
 #[derive(Clone, Debug)]
-pub enum Step {
+pub enum Next {
     /// Charge, under the run's key.
     Charge(Box<Payment>, Run),
     /// Look the charge up; if the provider does not know it, charge under the run's key.
@@ -38,30 +38,30 @@ pub async fn begin(
     connection: &mut PgConnection,
     now: Timestamp,
     id: RechargeRunId,
-) -> Result<Step, sqlx::Error> {
-    let Some((payment, settings, mut run)) = lock(connection, id).await? else { return Ok(Step::Nothing) };
+) -> Result<Next, sqlx::Error> {
+    let Some((payment, settings, mut run)) = lock(connection, id).await? else { return Ok(Next::Nothing) };
     if !payment.state.is_open() {
-        return Ok(Step::Nothing);
+        return Ok(Next::Nothing);
     }
     match (run.state, run.asked_at) {
-        (RunState::Succeeded | RunState::Failed, _) => Ok(Step::Nothing),
-        (RunState::RequiresAction, _) => Ok(Step::Page(run)),
+        (RunState::Succeeded | RunState::Failed, _) => Ok(Next::Nothing),
+        (RunState::RequiresAction, _) => Ok(Next::Page(run)),
         (RunState::Reserved | RunState::Charging | RunState::Unknown, None) => {
             if let Some(reason) = given_up(connection, now, &settings, &run).await? {
                 end(connection, now, &mut run, reason).await?;
-                return Ok(Step::Nothing);
+                return Ok(Next::Nothing);
             }
             run.state = RunState::Charging;
             run.asked_at = Some(now);
             store::run_write(connection, now, &run).await?;
-            Ok(Step::Charge(Box::new(payment), run))
+            Ok(Next::Charge(Box::new(payment), run))
         }
         (RunState::Reserved | RunState::Charging | RunState::Unknown, Some(asked_at)) => {
             // Somebody has asked before and did not come back with an answer.
             run.state = RunState::Unknown;
             store::run_write(connection, now, &run).await?;
             let is_remembered = now < asked_at.saturating_add(rules::KEY_IS_GOOD_FOR);
-            Ok(if is_remembered { Step::LookUpOrCharge(Box::new(payment), run) } else { Step::LookUp(run) })
+            Ok(if is_remembered { Next::LookUpOrCharge(Box::new(payment), run) } else { Next::LookUp(run) })
         }
     }
 }

@@ -22,6 +22,10 @@ use crate::money::Money;
 const PAYABLE: Duration = Duration::hours(24);
 /// A purchase whose money has not come for so long no longer keeps a wallet from being recharged.
 const PURCHASE_COMES_WITHIN: Duration = Duration::hours(1);
+/// A page that was opened so lately may be being paid on.
+const PAGE_IS_FRESH: Duration = Duration::minutes(15);
+/// So many of these are asked about.
+const PAGES: i64 = 3;
 /// A run that was not heard of for so long is asked about.
 const STALE_AFTER: Duration = Duration::minutes(5);
 /// Wallets or runs taken at once.
@@ -89,6 +93,19 @@ pub async fn standing(
     let last_run = store::run_last(connection, wallet).await?;
     let (spent_minor, resets_at) = (totals.spent_minor, rules::resets_at(month));
     Ok(Standing { settings, spent_minor, resets_at, last_run })
+}
+
+/// The sessions of pages on which the user of a wallet that is low may have paid a moment ago, which no event has told
+/// of yet. Whoever knows that one was paid need not charge as well.
+///
+/// # Errors
+/// Database errors only.
+pub async fn pages_to_ask(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    wallet: WalletId,
+) -> Result<Vec<String>, sqlx::Error> {
+    store::pages_open(connection, wallet, now.saturating_sub(PAGE_IS_FRESH), PAGES).await
 }
 
 /// What was decided about a wallet, with the jobs that follow.
@@ -249,6 +266,20 @@ async fn check_all(
         written.push(outbox::insert(connection, now, &job.into()).await?);
     }
     Ok(written)
+}
+
+/// The money of a recharge went back: a refund or a dispute lowers the balance, and charging the same card for that would
+/// take the money again. Payments are locked before; so this comes before the ledger takes the credits.
+///
+/// # Errors
+/// Database errors only.
+pub async fn money_taken_back(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    wallet: WalletId,
+) -> Result<Vec<OutboxId>, sqlx::Error> {
+    let Some(mut settings) = store::settings_lock(connection, wallet).await? else { return Ok(Vec::new()) };
+    Ok(pause(connection, now, &mut settings, PauseReason::MoneyTakenBack).await?.into_iter().collect())
 }
 
 /// Has settings that this transaction has locked wait for the user, who is told; the first reason stays.

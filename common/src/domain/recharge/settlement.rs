@@ -54,9 +54,14 @@ pub async fn settle(
             run.state = RunState::Failed;
             run.failure = Some(payment.state.as_str().to_owned());
             store::run_write(connection, now, &run).await?;
-            if was == RunState::RequiresAction {
+            let is_same_card =
+                settings.card.as_ref().is_some_and(|card| card.payment_method == run.payment_method);
+            if was == RunState::RequiresAction && is_same_card {
                 let reason = PauseReason::NotAuthenticated;
                 written.extend(pause(connection, now, settings, reason).await?);
+            } else {
+                let job = AnyJob::from(CheckRecharge { wallet_id: run.wallet_id });
+                written.push(outbox::insert(connection, now, &job).await?);
             }
         }
     }

@@ -365,6 +365,44 @@ pub(super) async fn purchase_under_way(
     .await
 }
 
+/// The sessions of pages on which the user of a wallet that is low may be buying at this moment.
+pub(super) async fn pages_open(
+    connection: &mut PgConnection,
+    wallet: WalletId,
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select p.provider_session as "session!"
+           from payments p join wallets w on w.id = p.wallet_id
+           where p.wallet_id = $1 and w.balance < w.recharge_below and p.state in ('created', 'pending')
+             and p.provider = 'stripe' and p.kind = 'one_time' and p.mode = 'payment'
+             and p.provider_session is not null and p.session_status = 'open' and p.created_at > $2
+           order by p.created_at desc limit $3"#,
+        wallet.0,
+        since,
+        limit
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// The session of the page on which the holder of a card that was replaced is to pay for the open run.
+pub(super) async fn page_of_run(
+    connection: &mut PgConnection,
+    wallet: WalletId,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select p.provider_session as "session!"
+           from recharge_runs r join payments p on p.id = r.payment_id
+                join auto_recharge a on a.wallet_id = r.wallet_id and a.payment_method <> r.payment_method
+           where r.wallet_id = $1 and r.state = 'requires_action' and p.provider_session is not null"#,
+        wallet.0
+    )
+    .fetch_optional(connection)
+    .await
+}
+
 /// Wallets below their threshold that could be charged and have no open run; the lowest ids above `after` first.
 pub(super) async fn wallets_due(
     connection: &mut PgConnection,

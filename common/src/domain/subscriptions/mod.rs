@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::domain::payments::Provider;
 use crate::domain::plans::Terms;
 use crate::ids::{PaymentId, SubscriptionId, UserId, WalletId};
-use crate::money::Money;
+use crate::money::{Credits, Money};
 use crate::text_enum::text_enum;
 
 text_enum! {
@@ -63,6 +63,8 @@ pub struct Subscription {
     pub told_at: Timestamp,
     /// When it was ended.
     pub canceled_at: Option<Timestamp>,
+    /// What a change of plan gave back money for: never positive, and taken off what later payments grant.
+    pub carried: Credits,
 }
 
 /// What a provider says about a subscription.
@@ -108,6 +110,9 @@ pub struct Paid {
     pub is_first: Option<bool>,
     /// How much was paid.
     pub money: Money,
+    /// How much was to be paid, tax aside, where the provider says so. Smallest units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<i64>,
     /// What was paid for; empty where the provider does not say: then it is one period.
     pub lines: Vec<Line>,
     /// The end of the period that is paid for.

@@ -3,7 +3,7 @@
 
 use sqlx::PgConnection;
 
-use super::rules::{self, granted, stand};
+use super::rules::{self, stand};
 use super::{News, Paid, Subscription, SubscriptionFact, SubscriptionState, store};
 use crate::clock::Timestamp;
 use crate::domain::payments::operations::{Content, Effect, Event, Incoming, order_create, record};
@@ -14,6 +14,7 @@ use crate::domain::payments::{
 use crate::domain::plans::operations::{plan, plan_by_provider_price};
 use crate::domain::plans::{Interval, Terms};
 use crate::ids::{PaymentId, SubscriptionId, UserId};
+use crate::money::Credits;
 
 /// The subscription of a user: one that is not over, if there is one, else the last.
 ///
@@ -66,8 +67,15 @@ pub async fn apply(
             conclude(connection, now, event, subscription, changed).await
         }
         News::Standing(standing) => {
+            // What the provider answers is told last, and needs no second question.
+            let is_unclear = event.is_some() && rules::is_unclear(&subscription, fact, standing);
             let changed = stand(&mut subscription, fact, standing);
-            conclude(connection, now, event, subscription, changed).await
+            let mut effects = conclude(connection, now, event, subscription, changed).await?;
+            if is_unclear {
+                let object_id = fact.subscription.clone();
+                effects.push(Effect::Verify { provider: fact.provider, object_id });
+            }
+            Ok(effects)
         }
     }
 }
@@ -105,6 +113,7 @@ async fn find(
         // Nothing has been told of its state yet.
         told_at: Timestamp::UNIX_EPOCH,
         canceled_at: None,
+        carried: Credits::ZERO,
     };
     store::subscription_insert(connection, &new).await?;
     store::subscription_lock(connection, provider, id).await
@@ -140,11 +149,9 @@ async fn take_payment(
     let Some(order) = payments::payment_by_id(connection, subscription.payment_id).await? else {
         return quarantine(connection, now, event, &subscription, Contradiction::UnknownOrder).await;
     };
-    let of_order = order.provider_payment.as_deref() == Some(paid.payment.as_str());
-    let is_first = of_order || paid.is_first.unwrap_or(!order.state.is_paid());
-    if is_first && subscription.terms.provider_price.is_none() {
-        // The price was made for this order: from now on it is known by its id.
-        subscription.terms.provider_price = paid.lines.iter().find_map(|line| line.price.clone());
+    let is_first = rules::is_first(&subscription, &order, paid);
+    if let Some(price) = rules::price_of_terms(&subscription.terms, &paid.lines, is_first) {
+        subscription.terms.provider_price = Some(price);
     }
     let mut known = vec![subscription.terms.clone()];
     for price in paid.lines.iter().filter_map(|line| line.price.as_deref()) {
@@ -155,7 +162,7 @@ async fn take_payment(
     let payment_id = if is_first {
         order.id
     } else {
-        match payment_of_period(connection, now, &subscription, &order, paid, &known).await? {
+        match payment_of_period(connection, now, &mut subscription, &order, paid, &known).await? {
             Some(id) => id,
             None => {
                 return quarantine(connection, now, event, &subscription, Contradiction::UnknownPlan).await;
@@ -173,33 +180,12 @@ async fn take_payment(
     if effects.iter().any(|effect| matches!(effect, Effect::Quarantined { .. })) {
         return Ok(effects);
     }
-    let renewed = settle(&mut subscription, paid, &known, fact.at);
+    let renewed = rules::settle(&mut subscription, fact.at, paid, is_first, &known);
     store::subscription_write(connection, &subscription).await?;
     if renewed {
         effects.push(Effect::Subscription(Box::new(subscription)));
     }
     Ok(effects)
-}
-
-/// The state after a payment; says whether anything changed. The plan is the one of the last line that was paid for.
-fn settle(subscription: &mut Subscription, paid: &Paid, known: &[Terms], at: Timestamp) -> bool {
-    let before = (subscription.state, subscription.current_period_end, subscription.terms.plan_id.clone());
-    let positive = paid.lines.iter().rev().filter(|line| line.amount > 0);
-    let latest = positive
-        .filter_map(|line| line.price.as_ref())
-        .find_map(|price| known.iter().find(|terms| terms.provider_price.as_ref() == Some(price)));
-    let is_newer = paid.period_end >= subscription.current_period_end;
-    if let Some(terms) = latest
-        && is_newer
-    {
-        subscription.terms = terms.clone();
-    }
-    subscription.current_period_end = subscription.current_period_end.max(paid.period_end);
-    if subscription.state != SubscriptionState::Canceled && is_newer {
-        subscription.state = SubscriptionState::Active;
-        subscription.told_at = subscription.told_at.max(at);
-    }
-    before != (subscription.state, subscription.current_period_end, subscription.terms.plan_id.clone())
 }
 
 /// The terms of another plan of ours that a provider's price stands for.
@@ -224,7 +210,7 @@ async fn terms_by_price(
 async fn payment_of_period(
     connection: &mut PgConnection,
     now: Timestamp,
-    subscription: &Subscription,
+    subscription: &mut Subscription,
     first: &Payment,
     paid: &Paid,
     known: &[Terms],
@@ -232,9 +218,15 @@ async fn payment_of_period(
     if let Some(payment) = payments::payment_by_provider_id(connection, &paid.payment).await? {
         return Ok((payment.wallet_id == subscription.wallet_id).then_some(payment.id));
     }
-    let credits =
-        if paid.lines.is_empty() { Some(subscription.terms.credits) } else { granted(&paid.lines, known) };
-    let Some(credits) = credits else { return Ok(None) };
+    let worth = if paid.lines.is_empty() {
+        Some(subscription.terms.credits)
+    } else {
+        rules::worth(&paid.lines, known)
+    };
+    let Some(worth) = worth else { return Ok(None) };
+    // Once for each payment, because the payment is made here.
+    let (credits, carried) = rules::granted(worth, subscription.carried);
+    subscription.carried = carried;
     let order = NewOrder {
         user_id: subscription.user_id.clone(),
         wallet_id: subscription.wallet_id,

@@ -31,6 +31,7 @@ struct Row {
     created_at: Timestamp,
     told_at: Timestamp,
     canceled_at: Option<Timestamp>,
+    carried: Credits,
 }
 
 impl TryFrom<Row> for Subscription {
@@ -61,6 +62,7 @@ impl TryFrom<Row> for Subscription {
             created_at: row.created_at,
             told_at: row.told_at,
             canceled_at: row.canceled_at,
+            carried: row.carried,
         })
     }
 }
@@ -74,7 +76,8 @@ macro_rules! select_subscriptions {
                       payment_id as "payment_id: PaymentId", provider as "provider: Provider", provider_subscription,
                       provider_customer, livemode, state as "state: SubscriptionState", cancel_at_period_end,
                       current_period_end, plan_id, billing_interval as "billing_interval: Interval", provider_price,
-                      amount_minor, currency, credits as "credits: Credits", rollover, created_at, told_at, canceled_at
+                      amount_minor, currency, credits as "credits: Credits", rollover, created_at, told_at, canceled_at,
+                      carried as "carried: Credits"
                from subscriptions "#
                 + $condition
             $(, $argument)*
@@ -157,7 +160,7 @@ pub(super) async fn subscription_write(
         "update subscriptions
          set state = $2, cancel_at_period_end = $3, current_period_end = $4, plan_id = $5, billing_interval = $6,
              provider_price = $7, amount_minor = $8, currency = $9, credits = $10, rollover = $11, told_at = $12,
-             canceled_at = $13, provider_customer = $14
+             canceled_at = $13, provider_customer = $14, carried = $15
          where id = $1",
         subscription.id.0,
         subscription.state.as_str(),
@@ -172,7 +175,8 @@ pub(super) async fn subscription_write(
         terms.rollover,
         subscription.told_at,
         subscription.canceled_at,
-        subscription.provider_customer
+        subscription.provider_customer,
+        subscription.carried.millionths()
     )
     .execute(connection)
     .await?;

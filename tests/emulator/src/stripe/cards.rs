@@ -190,6 +190,11 @@ pub(crate) fn by_name(name: &str) -> Option<&'static Card> {
     CARDS.iter().find(|(known, _)| *known == name).map(|(_, card)| card)
 }
 
+/// The refusal whose decline code this is.
+pub(crate) fn decline_named(decline_code: &str) -> Option<Decline> {
+    CARDS.iter().filter_map(|(_, card)| card.decline).find(|decline| decline.decline_code == decline_code)
+}
+
 fn passes_luhn(digits: &str) -> bool {
     let doubled = |digit: u32| if digit > 4 { digit * 2 - 9 } else { digit * 2 };
     let sum: Option<u32> = digits.chars().rev().enumerate().try_fold(0, |sum, (position, letter)| {

@@ -15,7 +15,7 @@ pub(crate) mod money;
 pub(crate) mod parameters;
 pub(crate) mod payment_intents;
 pub(crate) mod payment_links;
-mod payment_methods;
+pub(crate) mod payment_methods;
 mod portal;
 mod prices;
 mod products;

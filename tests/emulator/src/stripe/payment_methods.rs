@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::cards::{self, Card};
+use super::cards::{self, Card, Decline};
 use super::errors::{Answer, ApiError};
 use super::events::{emit, emit_change};
 use super::listing::{agrees, page};
@@ -141,6 +141,27 @@ fn build(world: &World, kind: &str, billing_details: Value) -> Value {
 pub(crate) fn card_of(method: &Value) -> &'static Card {
     let number = text(method, "_number").unwrap_or_default();
     cards::by_number(number).unwrap_or_else(|_| unreachable!("only known cards are stored"))
+}
+
+/// Why charges of a payment method are refused: as its card is, or as the control says.
+pub(crate) fn decline_of(method: &Value) -> Option<Decline> {
+    match text(method, "_decline") {
+        Some("none") => None,
+        Some(decline_code) => cards::decline_named(decline_code),
+        None => card_of(method).decline,
+    }
+}
+
+/// Has every charge of a payment method refused for this reason from now on, or for none.
+pub(crate) fn decline_from_now_on(world: &mut World, id: &str, decline_code: Option<&str>) -> Answer {
+    world.stripe.store.find("pm", id)?;
+    if let Some(code) = decline_code
+        && cards::decline_named(code).is_none()
+    {
+        return Err(ApiError::invalid(format!("No test card is declined as {code}.")).param("reason"));
+    }
+    world.stripe.store.change("pm", id, [("_decline", decline_code.unwrap_or("none").into())]);
+    Ok(visible(world.stripe.store.find("pm", id)?))
 }
 
 /// Whether the payment method can still be attached: not used up, and accepted by its bank.

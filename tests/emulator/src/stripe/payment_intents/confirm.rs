@@ -144,7 +144,7 @@ pub(crate) fn charge(world: &mut World, id: &str, terms: &Terms) -> Outcome {
         }
         return ask_for_action(world, id, terms.return_url.as_deref());
     }
-    if let Some(decline) = card.decline {
+    if let Some(decline) = payment_methods::decline_of(&method) {
         return refuse(world, id, decline, true);
     }
     if text(&intent, "capture_method") == Some("manual") {

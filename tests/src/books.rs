@@ -1,6 +1,6 @@
-//! The books of a world, read from the database and the broker after everything has come to rest.
+//! The books of a system, read from the database after everything has come to rest.
 
-use super::{World, drain, expect};
+use sqlx::PgPool;
 
 /// Wallets whose balance is not what their ledger entries and grants say.
 const UNBALANCED: &str = "
@@ -30,20 +30,27 @@ const ORPHANS: &str = "
 /// The outbox.
 const UNPUBLISHED: &str = "select format('outbox: %s for %s', body, role) from outbox";
 
-/// Everything that is not as it must be; empty if all is well.
-pub(super) async fn audit(world: &World) -> Vec<String> {
+/// Dead letters that workers have collected and nobody has settled.
+const DEAD_LETTERS: &str = "
+    select format('a dead letter for %s: %s (%s)', role, kind, reason) from dead_letters where state = 'waiting'";
+
+/// Everything in the database that is not as it must be; empty if all is well.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn findings(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
     let mut findings = Vec::new();
     for query in [UNBALANCED, WRONGLY_HELD, ORPHANS, UNPUBLISHED] {
-        let found: Vec<String> = expect(sqlx::query_scalar(query).fetch_all(&world.pool).await, "the audit");
+        let found: Vec<String> = sqlx::query_scalar(query).fetch_all(pool).await?;
         findings.extend(found);
     }
-    let queues = drain::connect(world).await;
-    for letter in queues.lost_messages().await {
-        let is_dead_letter = letter.queue.ends_with(".dead");
-        if !(is_dead_letter && world.dead_letters_allowed) {
-            findings.push(letter.to_string());
-        }
-    }
-    queues.close().await;
-    findings
+    Ok(findings)
+}
+
+/// The dead letters that wait in the database.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn dead_letters(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(DEAD_LETTERS).fetch_all(pool).await
 }

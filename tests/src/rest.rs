@@ -1,11 +1,13 @@
-//! Waiting until nothing is under way in a world, instead of sleeping and hoping.
+//! Waiting until nothing is under way in a system, instead of sleeping and hoping.
 
 use std::time::{Duration, Instant};
 
-use super::{World, expect};
+use anyhow::{Context, Result, bail};
+use sqlx::PgPool;
+
+use crate::client::Client;
 use crate::queues::Queues;
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const INTERVAL: Duration = Duration::from_millis(25);
 /// A job that a worker holds is in no queue that can be asked. So nothing may be seen to move for this long,
 /// which is many times what a job takes.
@@ -19,6 +21,7 @@ const MOVEMENT: &str = "
         (select string_agg(state || total, ',' order by state)
          from (select state, count(*) as total from payments group by state) as states),
         (select count(*) from grants), (select count(*) from holds), (select count(*) from webhook_attempts),
+        (select count(*) from dead_letters),
          (select string_agg(state || total, ',' order by state)
           from (select state, count(*) as total from recharge_runs group by state) as runs))";
 const AT_WORK: &str = "
@@ -27,45 +30,56 @@ const AT_WORK: &str = "
       and state <> 'idle'";
 const OUTBOX: &str = "select count(*) from outbox";
 
-impl World {
-    /// Waits until the queues, the delays and the outbox are empty, the provider has delivered its events,
-    /// and nothing moves any more.
+/// The places where work can wait.
+pub struct Places<'a> {
+    /// The database.
+    pub pool: &'a PgPool,
+    /// The broker's queues.
+    pub queues: &'a Queues,
+    /// The payment emulator.
+    pub emulator: &'a Client,
+}
+
+impl Places<'_> {
+    /// Waits until the queues, the delays and the outbox are empty, the provider has delivered its events, and
+    /// nothing moves any more.
     ///
-    /// # Panics
-    /// When that takes longer than a minute; the text says what is still busy.
-    #[allow(clippy::panic)]
-    pub async fn drain(&self) {
-        let queues = connect(self).await;
+    /// # Errors
+    /// When that takes longer than `patience`: what is still busy. When the database does not answer.
+    pub async fn come_to_rest(&self, patience: Duration) -> Result<()> {
         let started = Instant::now();
         let mut quiet_since = Instant::now();
         let mut movement = String::new();
         loop {
-            let busy = self.busy(&queues).await;
-            let now =
-                expect(sqlx::query_scalar(MOVEMENT).fetch_one(&self.pool).await, "looking for movement");
+            let busy = self.busy().await?;
+            let now = sqlx::query_scalar(MOVEMENT).fetch_one(self.pool).await;
+            let now = now.context("looking for movement")?;
             if !busy.is_empty() || movement != now {
                 quiet_since = Instant::now();
                 movement = now;
             }
             if quiet_since.elapsed() >= QUIET {
-                break;
+                return Ok(());
             }
-            if started.elapsed() > PATIENCE {
-                panic!("still busy after {} s: {}", PATIENCE.as_secs(), busy.join(", "));
+            if started.elapsed() > patience {
+                bail!("still busy after {} s: {}", patience.as_secs(), busy.join(", "));
             }
             tokio::time::sleep(INTERVAL).await;
         }
-        queues.close().await;
     }
 
     /// What is under way, in words.
-    async fn busy(&self, queues: &Queues) -> Vec<String> {
+    async fn busy(&self) -> Result<Vec<String>> {
         let mut busy = Vec::new();
-        for state in queues.waiting_messages().await {
+        for state in self.queues.waiting_messages().await {
             busy.push(state.to_string());
         }
+        // Without a worker nobody collects dead letters.
+        let uncollected = self.queues.uncollected_messages().await;
+        let collected = uncollected.iter().filter(|state| state.consumers > 0);
+        busy.extend(collected.map(ToString::to_string));
         for (query, what) in [(OUTBOX, "rows in the outbox"), (AT_WORK, "database sessions at work")] {
-            let count: i64 = expect(sqlx::query_scalar(query).fetch_one(&self.pool).await, what);
+            let count: i64 = sqlx::query_scalar(query).fetch_one(self.pool).await.context(what)?;
             if count > 0 {
                 busy.push(format!("{count} {what}"));
             }
@@ -74,20 +88,12 @@ impl World {
         if pending > 0 {
             busy.push(format!("{pending} events that the provider has not delivered"));
         }
-        busy
+        Ok(busy)
     }
 
-    async fn pending_deliveries(&self) -> usize {
+    async fn pending_deliveries(&self) -> u64 {
         // The emulator of a fault test may be down; then it delivers nothing either.
-        let Ok(listed) = self.emulator.get("/_emulator/events").require(200).await else { return 0 };
-        let events = listed["events"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let deliveries = events.iter().filter_map(|event| event["deliveries"].as_array()).flatten();
-        deliveries.filter(|delivery| delivery["state"] == "pending").count()
+        let counted = self.emulator.get("/_emulator/deliveries").require(200).await;
+        counted.ok().and_then(|counted| counted["pending"].as_u64()).unwrap_or(0)
     }
-}
-
-/// A look into the world's queues.
-pub(super) async fn connect(world: &World) -> Queues {
-    let addresses = &world.settings.addresses;
-    expect(Queues::connect(&addresses.amqp_url, &addresses.amqp_prefix).await, "looking into the queues")
 }

@@ -1,0 +1,31 @@
+//! Spends credits, or learns that there are too few.
+
+use anyhow::{Result, bail};
+use common::money::Credits;
+use rand::RngExt;
+use rand::rngs::StdRng;
+use serde_json::json;
+
+use crate::journal::Spent;
+use crate::load::{Load, User, new_key, text};
+
+pub async fn act(load: &Load, user: &User, random: &mut StdRng) -> Result<()> {
+    let (key, credits) = (new_key(), random.random_range(1..60_i64));
+    let spend = || {
+        let request = load.api.post("/credits/consume").bearer(&user.api_key);
+        request.idempotency_key(&key).json(json!({"credits": credits}))
+    };
+    let answer = load.settle("consume", spend).await;
+    let cause = ("consume".to_owned(), format!("{}:{}:{key}", user.id.len(), user.id));
+    match answer.status() {
+        200 => {
+            let transaction_id = text(&answer.json()?, "transactionId")?;
+            let spent =
+                Spent { user: user.id.clone(), amount: Credits::from_whole(credits)?, transaction_id };
+            load.journal.open().spent.insert(cause, spent);
+        }
+        402 => load.journal.open().refused.push(cause),
+        _ => bail!("unexpected answer: {answer}"),
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! Those who use Purser, one file each. An actor does one thing from beginning to end, and writes into the journal
+//! what it was told; an error is an answer that it should not have got.
+
+mod allmine;
+mod billing;
+mod buyer;
+mod consume;
+mod holds;
+mod reads;
+pub mod recharge;
+mod samsar;
+mod timeproof;
+mod wasdi;
+
+use std::ops::Range;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+
+use crate::load::{Acting, Load, User};
+
+/// Between two looks at a payment.
+const POLL: Duration = Duration::from_millis(1_000);
+
+/// One of them.
+pub struct Actor {
+    /// For the report.
+    pub name: &'static str,
+    /// How many do this at the same time.
+    pub clients: usize,
+    /// Milliseconds between one time and the next.
+    pub pause: Range<u64>,
+    /// Does it once.
+    pub act: for<'a> fn(&'a Load, &'a User, &'a mut StdRng) -> Acting<'a>,
+}
+
+/// All of them. To add one: a file, and a line here.
+pub const ALL: &[Actor] = &[
+    Actor { name: "samsar", clients: 2, pause: 200..1_500, act: |l, u, r| Box::pin(samsar::act(l, u, r)) },
+    Actor {
+        name: "timeproof",
+        clients: 2,
+        pause: 200..1_500,
+        act: |l, u, r| Box::pin(timeproof::act(l, u, r)),
+    },
+    Actor { name: "billing", clients: 3, pause: 200..1_500, act: |l, u, r| Box::pin(billing::act(l, u, r)) },
+    Actor { name: "wasdi", clients: 2, pause: 200..1_500, act: |l, u, r| Box::pin(wasdi::act(l, u, r)) },
+    Actor { name: "allmine", clients: 1, pause: 500..2_000, act: |l, u, _| Box::pin(allmine::act(l, u)) },
+    Actor { name: "consume", clients: 6, pause: 20..200, act: |l, u, r| Box::pin(consume::act(l, u, r)) },
+    Actor { name: "holds", clients: 3, pause: 50..500, act: |l, u, r| Box::pin(holds::act(l, u, r)) },
+    Actor {
+        name: "recharge",
+        clients: 2,
+        pause: 200..2_000,
+        act: |l, u, r| Box::pin(recharge::act(l, u, r)),
+    },
+    Actor { name: "reads", clients: 2, pause: 50..500, act: |l, u, r| Box::pin(reads::act(l, u, r)) },
+];

@@ -1,0 +1,34 @@
+//! Has a wallet recharged by itself for a while, and saves a card first if there is none.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use rand::RngExt;
+use rand::rngs::StdRng;
+use serde_json::json;
+
+use super::buyer;
+use crate::load::{Load, User, new_key};
+
+/// No wallet is charged more than this in a month, of which a run sees one or two.
+pub const MONTHLY_CAP_CENTS: i64 = 5_000;
+/// Nobody has so much: a wallet is charged as often as it may be.
+const THRESHOLD: i64 = 1_000_000;
+
+pub async fn act(load: &Load, user: &User, random: &mut StdRng) -> Result<()> {
+    let key = new_key();
+    let amount = random.random_range(50..200);
+    let switch_on = || {
+        let request = load.api.put("/auto-recharge").bearer(&user.api_key).idempotency_key(&key);
+        request.json(json!({"thresholdCredits": THRESHOLD, "amountCents": amount,
+                            "maxMonthlyCents": MONTHLY_CAP_CENTS}))
+    };
+    let told = load.require("auto-recharge: on", &[200], switch_on).await?;
+    if let Some(page) = told["setup"]["sessionId"].as_str() {
+        buyer::pays(load, page, random).await?;
+    }
+    tokio::time::sleep(Duration::from_millis(random.random_range(1_000..6_000))).await;
+    let switch_off = || load.api.delete("/auto-recharge").bearer(&user.api_key);
+    load.require("auto-recharge: off", &[200], switch_off).await?;
+    Ok(())
+}

@@ -1,0 +1,292 @@
+//! The audit: the books against the provider's view and the clients' view. Nothing is taken from Purser's word alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use common::money::Credits;
+use harness::books;
+use sha2::{Digest, Sha256};
+use sqlx::PgPool;
+
+use crate::actors::recharge::MONTHLY_CAP_CENTS;
+use crate::journal::{Entries, Spent};
+use crate::provider::Provider;
+use crate::system::System;
+
+/// What the audit found.
+#[derive(Default)]
+pub struct Findings {
+    /// What was counted, by name.
+    pub counts: BTreeMap<&'static str, u64>,
+    /// What must never be. Empty if all is well.
+    pub violations: Vec<String>,
+    /// Identifies the books: every entry of the ledger, as far as it does not depend on the clock.
+    pub hash: String,
+}
+
+/// A row of the ledger.
+#[derive(sqlx::FromRow)]
+struct Entry {
+    id: String,
+    user_id: String,
+    amount: i64,
+    counter_account: String,
+    source_kind: String,
+    source_id: String,
+    balance_after: i64,
+}
+
+/// A row of the orders.
+#[derive(sqlx::FromRow)]
+struct Order {
+    id: String,
+    user_id: String,
+    dialect: String,
+    kind: String,
+    provider: String,
+    state: String,
+    amount_minor: i64,
+    credits: i64,
+    has_page: bool,
+}
+
+const ENTRIES: &str = "
+    select ledger_entries.id::text, wallets.user_id, amount, counter_account, source_kind, source_id, balance_after
+    from ledger_entries join wallets on wallets.id = wallet_id order by source_kind, source_id";
+const ORDERS: &str = "
+    select id::text, user_id, dialect, kind, provider, state, amount_minor, credits,
+           provider_session is not null as has_page
+    from payments";
+const EVENTS: &str = "select provider, event_id from provider_events";
+const QUARANTINED: &str = "
+    select format('quarantined: %s of %s (%s)', event_type, payment_id, reason) from provider_events
+    where outcome = 'quarantined'";
+const BALANCES: &str = "select user_id, balance from wallets where user_id is not null";
+
+/// Everything that was written down, on all three sides.
+struct Books<'a> {
+    entries: Vec<Entry>,
+    orders: Vec<Order>,
+    recorded: BTreeSet<(String, String)>,
+    balances: BTreeMap<String, i64>,
+    provider: &'a Provider,
+    clients: &'a Entries,
+}
+
+/// Audits a system that has come to rest.
+///
+/// # Errors
+/// When it cannot be looked at.
+pub async fn audit(system: &System, provider: &Provider, clients: &Entries) -> Result<Findings> {
+    let pool = &system.pool;
+    let mut findings = Findings::default();
+    findings.violations.extend(books::findings(pool).await?);
+    findings.violations.extend(texts(pool, QUARANTINED).await?);
+    findings.violations.extend(system.crashes());
+    let queues = system.queues().await?;
+    let lost = queues.lost_messages().await;
+    let collected = books::dead_letters(pool).await?;
+    findings.counts.insert("dead letters", lost.len() as u64 + collected.len() as u64);
+    findings.violations.extend(lost.iter().map(|message| format!("a dead letter: {message}")));
+    findings.violations.extend(collected);
+    let waiting = queues.waiting_messages().await;
+    findings.violations.extend(waiting.iter().map(|queue| format!("jobs are left: {queue}")));
+    queues.close().await;
+    let books = Books {
+        entries: sqlx::query_as(ENTRIES).fetch_all(pool).await?,
+        orders: sqlx::query_as(ORDERS).fetch_all(pool).await?,
+        recorded: sqlx::query_as(EVENTS).fetch_all(pool).await?.into_iter().collect(),
+        balances: sqlx::query_as(BALANCES).fetch_all(pool).await?.into_iter().collect(),
+        provider,
+        clients,
+    };
+    books.events(&mut findings);
+    books.charges(&mut findings);
+    books.caps(&mut findings);
+    books.spending(&mut findings);
+    books.gifts(&mut findings);
+    books.balances(&mut findings);
+    findings.violations.extend(clients.unexpected.iter().cloned());
+    findings.hash = books.hash();
+    Ok(findings)
+}
+
+async fn texts(pool: &PgPool, query: &'static str) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar(query).fetch_all(pool).await?)
+}
+
+impl Books<'_> {
+    /// Every event that was accepted is recorded, and no other.
+    fn events(&self, findings: &mut Findings) {
+        let key = |provider: &str, id: &str| (provider.to_owned(), id.to_owned());
+        let mut unknown = self.recorded.clone();
+        for event in &self.provider.events {
+            unknown.remove(&key(&event.provider, &event.id));
+            findings.add("webhooks answered 200", event.accepted);
+            findings.add("webhooks not answered, or refused", event.failed);
+            findings.add("duplicate webhooks", event.accepted.saturating_sub(1));
+            if event.accepted > 0 && !self.recorded.contains(&key(&event.provider, &event.id)) {
+                findings.add("events lost", 1);
+                findings.violations.push(format!("an accepted event is nowhere: {}", event.id));
+            }
+        }
+        findings.add("events", self.provider.events.len() as u64);
+        findings.add("events lost", 0);
+        findings.violations.extend(unknown.iter().map(|(_, id)| format!("an event from nowhere: {id}")));
+    }
+
+    /// Every charge is credited exactly once, and nothing else is credited.
+    fn charges(&self, findings: &mut Findings) {
+        let mut credited: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+        for entry in self.entries.iter().filter(|entry| entry.source_kind == "payment") {
+            credited.entry(entry.source_id.as_str()).or_default().push(entry);
+        }
+        let mut orders: BTreeMap<&str, &Order> = BTreeMap::new();
+        for order in &self.orders {
+            orders.insert(&order.id, order);
+            // A package of WASDI's gets one when it is asked for, or none at a Payment Link; a saved card needs none.
+            let needs_page = order.dialect != "wasdi" && order.kind != "auto_recharge";
+            if needs_page && !order.has_page && order.provider != "manual" {
+                findings.violations.push(format!("an order never got its page: {}", order.id));
+            }
+        }
+        for (id, charges) in &self.provider.charges {
+            findings.add("charges", charges.len() as u64);
+            if charges.len() > 1 {
+                findings.add("charged twice", 1);
+                findings.violations.push(format!("charged {} times for one order: {id}", charges.len()));
+            }
+            let Some(order) = orders.get(id.as_str()) else {
+                findings.violations.push(format!("a charge for no order: {id}"));
+                continue;
+            };
+            if charges.iter().any(|(_, amount)| *amount != order.amount_minor) {
+                findings.violations.push(format!("charged another amount than was ordered: {id}"));
+            }
+            let entries = credited.get(id.as_str()).map(Vec::as_slice).unwrap_or_default();
+            match entries {
+                [] => {
+                    findings.add("charges not credited", 1);
+                    findings.violations.push(format!("paid and not credited ({}): {id}", order.state));
+                }
+                [entry] if entry.amount == order.credits && entry.user_id == order.user_id => {}
+                [entry] => {
+                    let text = format!("{} credited of {}: {id}", entry.amount, order.credits);
+                    findings.violations.push(text);
+                }
+                [..] => {
+                    findings.add("charges credited twice", 1);
+                    findings.violations.push(format!("credited {} times: {id}", entries.len()));
+                }
+            }
+        }
+        for name in ["charged twice", "charges not credited", "charges credited twice"] {
+            findings.add(name, 0);
+        }
+        for id in credited.keys().filter(|id| !self.provider.charges.contains_key(**id)) {
+            if orders.get(id).is_none_or(|order| order.provider != "manual") {
+                findings.violations.push(format!("credited and never paid: {id}"));
+            }
+        }
+    }
+
+    /// No wallet was charged by itself more than its cap.
+    fn caps(&self, findings: &mut Findings) {
+        let mut charged: BTreeMap<&str, i64> = BTreeMap::new();
+        for order in self.orders.iter().filter(|order| order.kind == "auto_recharge") {
+            let charges = self.provider.charges.get(&order.id).into_iter().flatten();
+            *charged.entry(&order.user_id).or_default() += charges.map(|(_, amount)| amount).sum::<i64>();
+            findings.add("recharges", u64::from(self.provider.charges.contains_key(&order.id)));
+        }
+        for (user, cents) in charged.iter().filter(|(_, cents)| **cents > MONTHLY_CAP_CENTS) {
+            findings.violations.push(format!("{user} was charged {cents} cents, more than the cap"));
+        }
+    }
+
+    /// Every debit that a client was told of is in the ledger once, as it was told, and there is no other.
+    fn spending(&self, findings: &mut Findings) {
+        let mut untold: BTreeMap<(&str, &str), &Entry> = BTreeMap::new();
+        for entry in self.entries.iter().filter(|entry| entry.counter_account == "usage") {
+            untold.insert((&entry.source_kind, &entry.source_id), entry);
+        }
+        for ((kind, id), spent) in &self.clients.spent {
+            match untold.remove(&(kind.as_str(), id.as_str())) {
+                Some(entry) if is_as_told(entry, spent) => {}
+                Some(entry) => {
+                    findings
+                        .violations
+                        .push(format!("told otherwise than debited: {kind} {id} {}", entry.id));
+                }
+                None => findings.violations.push(format!("told and not debited: {kind} {id}")),
+            }
+        }
+        findings.add("debits", self.clients.spent.len() as u64);
+        findings.add("debits refused", self.clients.refused.len() as u64);
+        for (kind, id) in &self.clients.refused {
+            if untold.contains_key(&(kind.as_str(), id.as_str())) {
+                findings.violations.push(format!("refused and debited: {kind} {id}"));
+            }
+        }
+        findings.violations.extend(untold.keys().map(|(kind, id)| format!("debited unasked: {kind} {id}")));
+        let below = self.entries.iter().filter(|entry| entry.balance_after < 0);
+        findings.violations.extend(below.map(|entry| format!("overspent: {}", entry.id)));
+    }
+
+    /// What was given away without a key was given as often as it was answered, or asked for without an answer.
+    fn gifts(&self, findings: &mut Findings) {
+        for (user, given) in &self.clients.given {
+            let gifts =
+                self.orders.iter().filter(|order| order.provider == "manual" && order.user_id == *user);
+            let (mut count, mut done) = (0, 0);
+            for order in gifts {
+                count += 1;
+                done += i64::from(order.state == "completed");
+            }
+            findings.add("gifts", u64::try_from(done).unwrap_or(0));
+            if done != count || done < given.answered || done > given.tried {
+                let text = format!("{user}: {done} of {count} gifts given, {given:?}");
+                findings.violations.push(text);
+            }
+        }
+    }
+
+    /// What each user has is what was paid and given less what the user was told was spent.
+    fn balances(&self, findings: &mut Findings) {
+        let mut expected: BTreeMap<&str, i64> = BTreeMap::new();
+        for order in &self.orders {
+            if self.provider.charges.contains_key(&order.id) || order.provider == "manual" {
+                *expected.entry(&order.user_id).or_default() += order.credits;
+            }
+        }
+        for spent in self.clients.spent.values() {
+            *expected.entry(&spent.user).or_default() -= spent.amount.millionths();
+        }
+        for (user, balance) in &self.balances {
+            let expected = expected.get(user.as_str()).copied().unwrap_or(0);
+            if expected != *balance {
+                let (has, ought) = (Credits::from_millionths(*balance), Credits::from_millionths(expected));
+                findings.violations.push(format!("{user} has {has} credits and ought to have {ought}"));
+            }
+        }
+    }
+
+    fn hash(&self) -> String {
+        let mut hash = Sha256::new();
+        for entry in &self.entries {
+            hash.update(format!("{} {} {}\n", entry.source_kind, entry.source_id, entry.amount));
+        }
+        hex::encode(&hash.finalize()[..8])
+    }
+}
+
+impl Findings {
+    fn add(&mut self, name: &'static str, count: u64) {
+        *self.counts.entry(name).or_default() += count;
+    }
+}
+
+fn is_as_told(entry: &Entry, spent: &Spent) -> bool {
+    entry.amount == -spent.amount.millionths()
+        && entry.user_id == spent.user
+        && entry.id == spent.transaction_id
+}

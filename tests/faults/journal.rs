@@ -1,0 +1,60 @@
+//! What clients did and were told: the view of Purser from outside, to which its books are compared.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use common::money::Credits;
+
+/// Something that took credits from a wallet: the cause in the ledger, and how many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spent {
+    pub user: String,
+    pub amount: Credits,
+    /// The entry that the answer named.
+    pub transaction_id: String,
+}
+
+/// What is written down.
+#[derive(Default)]
+pub struct Entries {
+    /// By cause (kind, id): debits that were answered with success.
+    pub spent: BTreeMap<(String, String), Spent>,
+    /// Causes of debits that were refused for want of credits.
+    pub refused: Vec<(String, String)>,
+    /// Packages given away, by user: those that were answered, and those that may or may not have been given.
+    pub given: BTreeMap<String, Given>,
+    /// Answers that no client should ever see.
+    pub unexpected: Vec<String>,
+    /// Requests and their answers, by what was asked and the status, or why there was no answer.
+    pub answers: BTreeMap<(&'static str, String), u64>,
+}
+
+/// Gifts to one user.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Given {
+    pub answered: i64,
+    pub tried: i64,
+}
+
+/// The journal of a run. Cheap to write to.
+#[derive(Default)]
+pub struct Journal {
+    entries: Mutex<Entries>,
+}
+
+impl Journal {
+    /// Opens it.
+    pub fn open(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what was written down, at the end.
+    pub fn close(&self) -> Entries {
+        std::mem::take(&mut *self.open())
+    }
+
+    /// Counts an answer, or that there was none.
+    pub fn count(&self, what: &'static str, answer: impl Into<String>) {
+        *self.open().answers.entry((what, answer.into())).or_default() += 1;
+    }
+}

@@ -1,0 +1,132 @@
+//! The fault suite: the whole system under load while everything around it goes wrong, and then an audit of the books
+//! against what the provider charged and what clients were told. `cargo run --release --bin faults`.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod actors;
+mod audit;
+mod injector;
+mod journal;
+mod load;
+mod network;
+mod provider;
+mod report;
+mod schedule;
+mod system;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use harness::rest::Places;
+use harness::system::Service;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::injector::Injector;
+use crate::load::Load;
+use crate::provider::Provider;
+use crate::report::Report;
+use crate::schedule::Schedule;
+use crate::system::System;
+
+/// Jobs that failed during an outage may wait in a delay of minutes.
+const PATIENCE: Duration = Duration::from_secs(20 * 60);
+
+#[derive(Clone, Debug, Parser)]
+#[command(about = "Runs the whole system under load, makes everything go wrong, and audits the books")]
+struct Arguments {
+    /// How long things go wrong
+    #[arg(long, default_value_t = 5.0)]
+    minutes: f64,
+    /// What all chance comes from: the same seed and length is the same schedule
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Print the report only, without progress
+    #[arg(long)]
+    markdown: bool,
+}
+
+fn main() -> ExitCode {
+    if let Some(service) = Service::from_program_name() {
+        return service.main();
+    }
+    let arguments = Arguments::parse();
+    let outcome = tokio::runtime::Runtime::new()
+        .context("no runtime")
+        .and_then(|runtime| runtime.block_on(run(&arguments)));
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("faults: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says whether all is well.
+async fn run(arguments: &Arguments) -> Result<bool> {
+    let seed = arguments.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    let length = Duration::try_from_secs_f64(arguments.minutes * 60.0).context("not a length")?;
+    let say = |text: &str| {
+        if !arguments.markdown {
+            eprintln!("faults: {text}");
+        }
+    };
+    let started = Instant::now();
+    let schedule = Schedule::of(seed, length);
+    say(&format!("seed {seed}, schedule {}: starting the system", schedule.hash()));
+    let system = System::start(&std::env::current_exe()?).await?;
+    let load = Load::prepare(&system).await?;
+    let (injector, stop) = (Injector::default(), CancellationToken::new());
+    say("under load, and things go wrong");
+    let misfortune = async {
+        let carried_out = injector.carry_out(&system, &schedule).await;
+        let healed = injector::heal_all(&system).await;
+        say("healed; everyone finishes");
+        stop.cancel();
+        carried_out.and(healed)
+    };
+    let (went_wrong, unfinished) = tokio::join!(misfortune, load.run(seed, &stop));
+    went_wrong?;
+    let resent = settle(&system).await?;
+    say("at rest; auditing");
+    let provider = Provider::ask(&system.emulator).await?;
+    let clients = load.journal.close();
+    let mut findings = audit::audit(&system, &provider, &clients).await?;
+    findings.violations.extend(unfinished);
+    let report = Report {
+        seed,
+        minutes: arguments.minutes,
+        schedule_hash: schedule.hash(),
+        took: started.elapsed(),
+        injected: injector.injected(),
+        resent,
+        clients: &clients,
+        findings: &findings,
+    };
+    println!("{}", report.markdown());
+    Ok(findings.violations.is_empty())
+}
+
+/// Waits until nothing is under way. Events that were lost on their way are sent again, as the provider's page offers;
+/// returns how many.
+async fn settle(system: &System) -> Result<u64> {
+    let queues = system.queues().await?;
+    let places = Places { pool: &system.pool, queues: &queues, emulator: &system.emulator };
+    // Deliveries that wait for their next attempt need not wait for it any longer.
+    system.emulator.post("/_emulator/deliveries/retry").json(json!({})).require(200).await?;
+    places.come_to_rest(PATIENCE).await?;
+    let mut resent = 0;
+    for event in Provider::ask(&system.emulator).await?.events {
+        if event.is_lost {
+            let path = format!("/_emulator/events/{}/resend", event.id);
+            system.emulator.post(&path).json(json!({})).require(200).await?;
+            resent += 1;
+        }
+    }
+    places.come_to_rest(PATIENCE).await?;
+    queues.close().await;
+    Ok(resent)
+}

@@ -1,0 +1,81 @@
+//! The report at the end: what was done to the system, what it did, and what is wrong with it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::audit::Findings;
+use crate::journal::Entries;
+
+/// What is told of a run.
+pub struct Report<'a> {
+    pub seed: u64,
+    pub minutes: f64,
+    pub schedule_hash: String,
+    pub took: Duration,
+    pub injected: BTreeMap<String, u64>,
+    pub resent: u64,
+    pub clients: &'a Entries,
+    pub findings: &'a Findings,
+}
+
+const ABOUT: &str = "\
+One API, two workers, two schedulers, PostgreSQL, RabbitMQ and an emulator of Stripe and Creem, each a process, under \
+load over every API, while a schedule made from a seed kills, freezes, cuts off and misleads them. A client sends a \
+request with the same key until it is answered. Then everything is healed and comes to rest, and the books are \
+compared with what the provider charged and what each client was told: a violation is whatever differs by a credit, \
+and any dead letter, event in quarantine, job left over or process that ended by itself. Events that the provider \
+lost on purpose are sent again by hand at the end, if no poll has found out about their payment before.
+
+The same seed and length is the same schedule. What meets what within it depends on the machine, so the books \
+of two runs differ.";
+
+/// How many violations of one kind are shown.
+const SHOWN: usize = 10;
+
+impl Report<'_> {
+    /// As Markdown.
+    pub fn markdown(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text).unwrap_or_default();
+        text
+    }
+
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        let (seed, minutes) = (self.seed, self.minutes);
+        writeln!(text, "# What the fault suite found\n\n{ABOUT}\n")?;
+        writeln!(text, "`cargo run --release --bin faults -- --minutes {minutes} --seed {seed}`\n")?;
+        let (schedule, books) = (&self.schedule_hash, &self.findings.hash);
+        writeln!(text, "Took {} s. Schedule `{schedule}`, books `{books}`.\n", self.took.as_secs())?;
+        writeln!(text, "| fault | times |\n|---|---|")?;
+        for (fault, times) in &self.injected {
+            writeln!(text, "| {fault} | {times} |")?;
+        }
+        writeln!(text, "| all | {} |", self.injected.values().sum::<u64>())?;
+        writeln!(text, "\n| request | answers |\n|---|---|")?;
+        let mut asked: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for ((what, answer), times) in &self.clients.answers {
+            asked.entry(what).or_default().push(format!("{answer}: {times}"));
+        }
+        for (what, answers) in asked {
+            writeln!(text, "| {what} | {} |", answers.join(", "))?;
+        }
+        writeln!(text, "\n| audited | count |\n|---|---|")?;
+        for (name, count) in &self.findings.counts {
+            writeln!(text, "| {name} | {count} |")?;
+        }
+        writeln!(text, "| events lost on their way and sent again by hand | {} |", self.resent)?;
+        writeln!(text, "| **violations** | **{}** |", self.findings.violations.len())?;
+        let mut kinds: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for violation in &self.findings.violations {
+            kinds.entry(violation.split(':').next().unwrap_or_default()).or_default().push(violation);
+        }
+        for (kind, violations) in kinds {
+            writeln!(text, "\n{kind} ({} times):\n", violations.len())?;
+            for violation in violations.iter().take(SHOWN) {
+                writeln!(text, "- {violation}")?;
+            }
+        }
+        Ok(())
+    }
+}

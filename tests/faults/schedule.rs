@@ -1,0 +1,252 @@
+//! What goes wrong and when, all of it from the seed: the same seed and length is the same schedule.
+//!
+//! Three lanes run beside each other: machines, the network between them, and the payment provider. Each lane goes
+//! through all that can go wrong there in a shuffled order, and then again in another, so that nothing is left out.
+
+use std::fmt;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::network::Link;
+
+/// What can be killed or frozen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Machine {
+    Api,
+    Worker(usize),
+    Scheduler(usize),
+    Postgres,
+    RabbitMq,
+    /// Its memory is the provider's: it is frozen but never killed, as what it has charged would be forgotten.
+    Emulator,
+}
+
+impl Machine {
+    pub const ALL: [Self; 8] = [
+        Self::Api,
+        Self::Worker(0),
+        Self::Worker(1),
+        Self::Scheduler(0),
+        Self::Scheduler(1),
+        Self::Postgres,
+        Self::RabbitMq,
+        Self::Emulator,
+    ];
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Api => "api",
+            Self::Worker(_) => "worker",
+            Self::Scheduler(_) => "scheduler",
+            Self::Postgres => "PostgreSQL",
+            Self::RabbitMq => "RabbitMQ",
+            Self::Emulator => "provider",
+        })
+    }
+}
+
+/// How the provider misbehaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    Duplicate,
+    DuplicateEvent,
+    Reorder,
+    Delay,
+    Drop,
+    TooManyRequests,
+    ServerErrors,
+    TimeoutAfterSuccess,
+}
+
+impl Trouble {
+    const ALL: [Self; 8] = [
+        Self::Duplicate,
+        Self::DuplicateEvent,
+        Self::Reorder,
+        Self::Delay,
+        Self::Drop,
+        Self::TooManyRequests,
+        Self::ServerErrors,
+        Self::TimeoutAfterSuccess,
+    ];
+
+    /// As the emulator is told, with the seed of its own decisions.
+    pub fn knobs(self, seed: u64) -> Value {
+        match self {
+            Self::Duplicate => json!({"seed": seed, "duplicate": 0.7}),
+            Self::DuplicateEvent => json!({"seed": seed, "duplicate_event": 0.5}),
+            Self::Reorder => json!({"seed": seed, "reorder": 0.5}),
+            Self::Delay => json!({"seed": seed, "delay": 0.5, "delay_ms": 1_500}),
+            Self::Drop => json!({"seed": seed, "drop": 0.3}),
+            Self::TooManyRequests => json!({"seed": seed, "rate_429": 0.5}),
+            Self::ServerErrors => json!({"seed": seed, "rate_500": 0.9}),
+            Self::TimeoutAfterSuccess => {
+                json!({"seed": seed, "timeout_after_success": 0.3, "timeout_ms": 3_000})
+            }
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Duplicate => "every event twice",
+            Self::DuplicateEvent => "two events for one fact",
+            Self::Reorder => "events out of order",
+            Self::Delay => "events late",
+            Self::Drop => "events lost",
+            Self::TooManyRequests => "429",
+            Self::ServerErrors => "500",
+            Self::TimeoutAfterSuccess => "done, but no answer",
+        })
+    }
+}
+
+/// One thing that goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// `kill -9`, and started again after a while.
+    Kill(Machine),
+    /// `SIGSTOP`, and `SIGCONT` after a while.
+    Freeze(Machine),
+    /// Connections break, and new ones are refused for a while.
+    Cut(Link),
+    /// Nothing gets through for a while, but connections stay.
+    Silence(Link),
+    /// The provider misbehaves for a while.
+    Provider(Trouble),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kill(machine) => write!(formatter, "kill -9 {machine}"),
+            Self::Freeze(machine) => write!(formatter, "freeze {machine}"),
+            Self::Cut(link) => write!(formatter, "cut {link}"),
+            Self::Silence(link) => write!(formatter, "silence {link}"),
+            Self::Provider(trouble) => write!(formatter, "provider: {trouble}"),
+        }
+    }
+}
+
+/// A fault, how long it lasts, and the pause after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub fault: Fault,
+    pub lasts: Duration,
+    pub pause: Duration,
+    /// The seed of what the fault itself leaves to chance.
+    pub seed: u64,
+}
+
+/// The lanes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    pub machines: Vec<Step>,
+    pub network: Vec<Step>,
+    pub provider: Vec<Step>,
+}
+
+impl Schedule {
+    /// The schedule of a seed, planned for `length`. How long it takes depends on how fast servers start again.
+    pub fn of(seed: u64, length: Duration) -> Self {
+        let killed = Machine::ALL.into_iter().filter(|machine| *machine != Machine::Emulator);
+        let machines = killed.map(Fault::Kill).chain(Machine::ALL.map(Fault::Freeze)).collect();
+        let network =
+            Link::ALL.into_iter().flat_map(|link| [Fault::Cut(link), Fault::Silence(link)]).collect();
+        let provider = Trouble::ALL.map(Fault::Provider).to_vec();
+        let lane = |number: u64, deck, lasts, pause| {
+            // Lanes of one seed are unrelated to each other and to those of the next.
+            let mut random = StdRng::seed_from_u64(seed.wrapping_mul(3).wrapping_add(number));
+            steps(&mut random, deck, length, lasts, pause)
+        };
+        Self {
+            machines: lane(0, machines, 200..4_000, 500..2_500),
+            network: lane(1, network, 100..4_000, 300..2_000),
+            provider: lane(2, provider, 3_000..6_000, 500..2_000),
+        }
+    }
+
+    /// Identifies a schedule.
+    pub fn hash(&self) -> String {
+        hex::encode(&Sha256::digest(format!("{self:?}"))[..8])
+    }
+}
+
+type Milliseconds = std::ops::Range<u64>;
+
+/// How often a fault lasts longer than a job waits within one delivery, and how long then.
+const LONG: (f64, Milliseconds) = (0.12, 9_000..14_000);
+
+fn steps(
+    random: &mut StdRng,
+    mut deck: Vec<Fault>,
+    length: Duration,
+    lasts: Milliseconds,
+    pause: Milliseconds,
+) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut planned = Duration::ZERO;
+    loop {
+        deck.shuffle(random);
+        for fault in &deck {
+            if planned >= length {
+                return steps;
+            }
+            let lasts = if random.random_bool(LONG.0) { &LONG.1 } else { &lasts };
+            let step = Step {
+                fault: *fault,
+                lasts: Duration::from_millis(random.random_range(lasts.clone())),
+                pause: Duration::from_millis(random.random_range(pause.clone())),
+                seed: random.random(),
+            };
+            planned += step.lasts + step.pause + recovery(step.fault);
+            steps.push(step);
+        }
+    }
+}
+
+/// About how long it takes to undo a fault.
+fn recovery(fault: Fault) -> Duration {
+    match fault {
+        Fault::Kill(Machine::RabbitMq) => Duration::from_secs(6),
+        Fault::Kill(Machine::Postgres) => Duration::from_secs(1),
+        Fault::Kill(_) | Fault::Freeze(_) | Fault::Cut(_) | Fault::Silence(_) | Fault::Provider(_) => {
+            Duration::ZERO
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_is_one_schedule_and_leaves_nothing_out() {
+        let length = Duration::from_secs(300);
+        let schedule = Schedule::of(7, length);
+        assert_eq!(schedule, Schedule::of(7, length));
+        assert_eq!(schedule.hash(), Schedule::of(7, length).hash());
+        assert_ne!(schedule.hash(), Schedule::of(8, length).hash());
+        let all: Vec<Fault> = [&schedule.machines, &schedule.network, &schedule.provider]
+            .into_iter()
+            .flatten()
+            .map(|step| step.fault)
+            .collect();
+        for machine in Machine::ALL {
+            assert_eq!(all.contains(&Fault::Kill(machine)), machine != Machine::Emulator);
+            assert!(all.contains(&Fault::Freeze(machine)));
+        }
+        for link in Link::ALL {
+            assert!(all.contains(&Fault::Cut(link)) && all.contains(&Fault::Silence(link)));
+        }
+        assert!(Trouble::ALL.iter().all(|trouble| all.contains(&Fault::Provider(*trouble))));
+    }
+}

@@ -1,0 +1,252 @@
+//! The whole system on servers of its own: one API, two workers, two schedulers and the payment emulator, each a
+//! process, joined by relays.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use common::config::{Connections, Secret};
+use common::database;
+use common::jobs::Role;
+use harness::client::Client;
+use harness::queues::Queues;
+use harness::system::{Addresses, Secrets, Service, ServiceProcess, Settings};
+use servers::progress::{Progress, Sink};
+use servers::watchdog::Watchdog;
+use servers::{Durability, Options, Server, Servers, Surroundings, ports, target_directory};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::network::{Link, Relay, Way};
+use crate::schedule::Machine;
+
+const PREFIX: &str = "faults";
+const READY_PATIENCE: Duration = Duration::from_secs(60);
+const READY_INTERVAL: Duration = Duration::from_millis(100);
+/// The provider's first retry; each later one waits twice as long.
+const WEBHOOK_RETRY_MILLISECONDS: &str = "200";
+
+/// Everything that runs.
+pub struct System {
+    pub settings: Settings,
+    pub pool: PgPool,
+    /// As clients reach it, through the network.
+    pub api: Client,
+    /// As buyers and banks reach it, whose network is not under test.
+    pub emulator: Client,
+    processes: Vec<(Machine, ServiceProcess)>,
+    relays: Vec<(Link, Relay)>,
+    servers: Servers,
+}
+
+impl System {
+    /// Starts it all and waits until it works.
+    pub async fn start(program: &Path) -> Result<Self> {
+        let watchdog = Arc::new(Watchdog::start()?);
+        let directory = target_directory().join("faults").join(format!("run-{}", std::process::id()));
+        watchdog.guard_path(&directory);
+        let servers = start_servers(&directory, &watchdog)?;
+        let settings = settings(&servers)?;
+        let pool = migrated(&settings).await?;
+        let mut relays = Vec::new();
+        for link in Link::ALL {
+            relays.push((link, Relay::open(target(link, &settings)?).await?));
+        }
+        let network = Network { relays: &relays, settings: &settings };
+        let mut processes = Vec::new();
+        for machine in Machine::ALL {
+            let Some(service) = service(machine) else { continue };
+            let log = directory.join("logs").join(format!("{}-{}.log", service.name(), processes.len()));
+            let mut variables = settings.variables(service);
+            // Several of a kind cannot share one port for metrics.
+            variables.retain(|(name, _)| *name != "METRICS_ADDR");
+            let mut process = ServiceProcess::new(service, program, variables, log, Arc::clone(&watchdog))
+                .with_arguments(&settings.arguments(service));
+            for (name, value) in network.variables(service)? {
+                process = process.with_variable(name, &value);
+            }
+            processes.push((machine, process));
+        }
+        let api = Client::new(network.url(Link::ClientsToApi, &settings.api_url())?)?;
+        let emulator = Client::new(settings.emulator_url())?;
+        let system = Self { settings, pool, api, emulator, processes, relays, servers };
+        for (_, process) in &system.processes {
+            process.start()?;
+        }
+        system.wait_until_ready().await?;
+        system.settle_queues()?;
+        system.wait_until_ready().await?;
+        Ok(system)
+    }
+
+    /// The process of a machine that is one of ours.
+    pub fn process(&self, machine: Machine) -> Option<&ServiceProcess> {
+        self.processes.iter().find(|(known, _)| *known == machine).map(|(_, process)| process)
+    }
+
+    /// The server of a machine that is one.
+    pub fn server(&self, machine: Machine) -> Option<&Server> {
+        match machine {
+            Machine::Postgres => Some(self.servers.postgres()),
+            Machine::RabbitMq => Some(self.servers.rabbitmq()),
+            _ => None,
+        }
+    }
+
+    /// Changes what the network does on one link.
+    pub fn set(&self, link: Link, way: Way) {
+        for (_, relay) in self.relays.iter().filter(|(known, _)| *known == link) {
+            relay.set(way);
+        }
+    }
+
+    /// Processes that have ended without having been told to, each with the end of its log.
+    pub fn crashes(&self) -> Vec<String> {
+        let ended = self.processes.iter().filter_map(|(machine, process)| {
+            let status = process.has_ended()?;
+            Some(format!("{machine} ended by itself ({status}):\n{}", process.log_tail()))
+        });
+        ended.collect()
+    }
+
+    /// A look into the queues.
+    pub async fn queues(&self) -> Result<Queues> {
+        Queues::connect(&self.settings.addresses.amqp_url, PREFIX).await
+    }
+
+    /// Waits until the API is ready and every queue has a consumer.
+    pub async fn wait_until_ready(&self) -> Result<()> {
+        let started = Instant::now();
+        while let Err(reason) = self.is_ready().await {
+            let crashes = self.crashes();
+            ensure!(crashes.is_empty(), "{}", crashes.join("\n"));
+            ensure!(started.elapsed() < READY_PATIENCE, "not ready in time: {reason:#}");
+            tokio::time::sleep(READY_INTERVAL).await;
+        }
+        Ok(())
+    }
+
+    async fn is_ready(&self) -> Result<()> {
+        self.emulator.get("/_emulator/faults").require(200).await?;
+        self.api.get("/readyz").require(200).await?;
+        let queues = self.queues().await?;
+        let consumed = queues.require_consumers(&Role::ALL).await;
+        queues.close().await;
+        consumed
+    }
+
+    /// Restarts the broker in order once: it keeps the names of new queues in memory for minutes, and a kill before
+    /// that would lose them, as ARCHITECTURE.md says.
+    fn settle_queues(&self) -> Result<()> {
+        let broker = self.servers.rabbitmq();
+        tokio::task::block_in_place(|| broker.stop_fast().and_then(|()| broker.start()))
+    }
+}
+
+fn start_servers(directory: &Path, watchdog: &Arc<Watchdog>) -> Result<Servers> {
+    let surroundings = Surroundings {
+        watchdog: Arc::clone(watchdog),
+        progress: Progress::new(Sink::Error),
+        cancelled: CancellationToken::new(),
+    };
+    // What is killed must find its data again.
+    let options = Options::private(directory.to_path_buf(), Durability::Durable);
+    tokio::task::block_in_place(|| Servers::start(options, &surroundings))
+}
+
+fn settings(servers: &Servers) -> Result<Settings> {
+    let [api_port, emulator_port, metrics_ports @ ..] = ports::free_ports::<5>()?;
+    Ok(Settings {
+        secrets: Secrets::random(),
+        addresses: Addresses {
+            api_port,
+            emulator_port,
+            metrics_ports,
+            database_url: servers.postgres().url().to_owned(),
+            amqp_url: servers.rabbitmq().url().to_owned(),
+            amqp_prefix: PREFIX.to_owned(),
+        },
+    })
+}
+
+async fn migrated(settings: &Settings) -> Result<PgPool> {
+    let secret = |text: &str| Secret::new(text).context("an empty address");
+    let pool = database::pool(&Connections {
+        database_url: secret(&settings.addresses.database_url)?,
+        amqp_url: secret(&settings.addresses.amqp_url)?,
+        amqp_prefix: PREFIX.to_owned(),
+        database_max_connections: 4,
+    })?;
+    database::migrate(&pool).await?;
+    Ok(pool)
+}
+
+fn service(machine: Machine) -> Option<Service> {
+    match machine {
+        Machine::Api => Some(Service::Api),
+        Machine::Worker(_) => Some(Service::Worker),
+        Machine::Scheduler(_) => Some(Service::Scheduler),
+        Machine::Emulator => Some(Service::Emulator),
+        Machine::Postgres | Machine::RabbitMq => None,
+    }
+}
+
+/// The port that a link leads to.
+fn target(link: Link, settings: &Settings) -> Result<u16> {
+    let addresses = &settings.addresses;
+    let port = |url: &str| Url::parse(url)?.port().context("an address without a port");
+    match link {
+        Link::ClientsToApi | Link::ProviderToApi => Ok(addresses.api_port),
+        Link::ApiToPostgres | Link::WorkerToPostgres | Link::SchedulerToPostgres => {
+            port(&addresses.database_url)
+        }
+        Link::ApiToRabbitMq | Link::WorkerToRabbitMq | Link::SchedulerToRabbitMq => port(&addresses.amqp_url),
+        Link::WorkerToProvider => Ok(addresses.emulator_port),
+    }
+}
+
+/// The relays, and what each process is told so that it goes through them.
+struct Network<'a> {
+    relays: &'a [(Link, Relay)],
+    settings: &'a Settings,
+}
+
+impl Network<'_> {
+    /// An address with the port of a link's relay.
+    fn url(&self, link: Link, address: &str) -> Result<String> {
+        let relay = self.relays.iter().find(|(known, _)| *known == link).context("a link without a relay")?;
+        let mut url = Url::parse(address)?;
+        url.set_port(Some(relay.1.port())).ok().context("an address without a port")?;
+        Ok(url.as_str().trim_end_matches('/').to_owned())
+    }
+
+    fn variables(&self, service: Service) -> Result<Vec<(&'static str, String)>> {
+        let (settings, addresses) = (self.settings, &self.settings.addresses);
+        let servers = |postgres, rabbitmq| -> Result<Vec<(&'static str, String)>> {
+            Ok(vec![
+                ("DATABASE_URL", self.url(postgres, &addresses.database_url)?),
+                ("AMQP_URL", self.url(rabbitmq, &addresses.amqp_url)?),
+            ])
+        };
+        match service {
+            Service::Api => servers(Link::ApiToPostgres, Link::ApiToRabbitMq),
+            Service::Scheduler => servers(Link::SchedulerToPostgres, Link::SchedulerToRabbitMq),
+            Service::Worker => {
+                let mut variables = servers(Link::WorkerToPostgres, Link::WorkerToRabbitMq)?;
+                let stripe = self.url(Link::WorkerToProvider, &settings.emulator_url())?;
+                let creem = self.url(Link::WorkerToProvider, &settings.creem_api_base())?;
+                variables.extend([("STRIPE_API_BASE", stripe), ("CREEM_API_BASE", creem)]);
+                // The limit is the real provider's, not the emulator's.
+                variables.push(("STRIPE_REQUESTS_PER_SECOND", "1000".to_owned()));
+                Ok(variables)
+            }
+            Service::Emulator => Ok(vec![
+                ("STRIPE_WEBHOOK_URL", self.url(Link::ProviderToApi, &settings.stripe_webhook_url())?),
+                ("CREEM_WEBHOOK_URL", self.url(Link::ProviderToApi, &settings.creem_webhook_url())?),
+                ("EMULATOR_WEBHOOK_RETRY_MS", WEBHOOK_RETRY_MILLISECONDS.to_owned()),
+            ]),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The API against its description, by somebody else: Schemathesis makes requests of every kind that the description
+//! allows, and of many that it does not, and reads every answer by it. The books must balance after all of that.
+
+use std::path::Path;
+use std::process::Command;
+
+use harness::world::World;
+use serde_json::json;
+use servers::python;
+
+const PROGRAM: &str = "schemathesis==4.32.5";
+/// The same requests at every run.
+const SEED: &str = "1";
+/// Of the random ones, for each operation; those for the limits of each value come on top.
+const EXAMPLES: &str = "10";
+
+/// Who may administrate is a user as well: one credential opens every operation.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_answer_is_another_than_described() {
+    let world = World::start().await;
+    let root = json!({"userId": "root", "admin": true});
+    world.admin_post("/admin/users", root).expect(201).await;
+    let key = world.admin_post("/admin/api-keys", json!({"userId": "root"})).expect(201).await;
+    let address = format!("{}/openapi.json", world.api().base());
+    let credential = format!("Authorization: Bearer {}", key["apiKey"].as_str().unwrap());
+    let run = move || {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let mut schemathesis = Command::new(python::installed(PROGRAM, folder)?.join("schemathesis"));
+        schemathesis
+            .current_dir(folder)
+            .args(["--config-file", concat!(env!("CARGO_MANIFEST_DIR"), "/it/schemathesis.toml")])
+            .args(["run", &address, "--header", &credential, "--seed", SEED, "--max-examples", EXAMPLES]);
+        python::run(&mut schemathesis)
+    };
+    let printed = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
+    eprintln!("{printed}");
+    world.finish().await;
+}

@@ -1,0 +1,224 @@
+//! Coupons: what they cut or add, and that their limits hold.
+
+use harness::client::Answer;
+use harness::world::{GOOD_CARD, World};
+use serde_json::{Value, json};
+
+use super::{admin, complaint, coupon, data, get, post, refused, sell_over_creem, session};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn coupons_cut_prices_and_add_credits_within_their_limits() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    coupon(&world, json!({"code": "half", "kind": "percent", "value": 50, "plan_ids": ["pro"]})).await;
+    coupon(&world, json!({"code": "GIFT", "kind": "bonus_credits", "value": 25.5})).await;
+    coupon(
+        &world,
+        json!({"code": "FEW", "kind": "amount", "value": 100, "currency": "usd", "max_redemptions": 3}),
+    )
+    .await;
+    let plan = |code: &str| json!({"channel": "stripe", "type": "subscription", "plan_id": "pro", "coupon_code": code});
+    let pack =
+        |code: &str| json!({"channel": "stripe", "type": "credits", "pack_id": "micro", "coupon_code": code});
+
+    let opened = session(&world, &alice, plan("half")).await;
+    world.pay(opened["session_id"].as_str().unwrap(), GOOD_CARD).await;
+    world.drain().await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 10_000);
+    let order = get(&world, &alice, &format!("/orders/{}", opened["order_id"].as_str().unwrap())).await;
+    assert_eq!((&order["amount"], &order["status"]), (&json!(500), &json!("paid")));
+
+    let opened = session(&world, &alice, pack("gift")).await;
+    world.pay(opened["session_id"].as_str().unwrap(), GOOD_CARD).await;
+    world.drain().await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 10_125);
+    assert_eq!(world.count("ledger_entries where entry_type = 'coupon' and amount = 25500000").await, 1);
+
+    // Twenty at once: three get it.
+    let tries = (0..20).map(|_| post(&world, &alice, "/payment/create-session", pack("FEW")));
+    let answers = futures::future::join_all(tries).await;
+    let taken: Vec<&Answer> = answers.iter().filter(|answer| answer.status() == 201).collect();
+    assert_eq!(taken.len(), 3);
+    for answer in answers.iter().filter(|answer| answer.status() != 201) {
+        assert_eq!(complaint(answer), (422, "COUPON_USED_UP".to_owned()));
+    }
+    // One of them expires and gives its use back, once.
+    let expired = data(taken[0].json().unwrap())["session_id"].as_str().unwrap().to_owned();
+    world.emulator().post(&format!("/_emulator/checkout/{expired}/expire")).expect(200).await;
+    world.drain().await;
+    assert_eq!(world.count("coupons where code = 'FEW' and redemptions = 2").await, 1);
+    session(&world, &alice, pack("FEW")).await;
+    assert_eq!(refused(&world, &alice, pack("FEW")).await, (422, "COUPON_USED_UP".to_owned()));
+    assert_eq!(refused(&world, &alice, pack("half")).await, (422, "COUPON_NOT_APPLICABLE".to_owned()));
+    assert_eq!(refused(&world, &alice, pack("none")).await, (422, "COUPON_UNKNOWN".to_owned()));
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn coupons_that_make_no_sense_are_refused() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let create = |body: Value| admin(&world, world.api().post("/admin/billing/coupons")).json(body);
+    for body in [
+        json!({"code": "", "kind": "percent", "value": 5}),
+        json!({"code": "no spaces", "kind": "percent", "value": 5}),
+        json!({"code": "A", "kind": "percent", "value": 0}),
+        json!({"code": "A", "kind": "percent", "value": 101}),
+        json!({"code": "A", "kind": "percent", "value": 12.5}),
+        json!({"code": "A", "kind": "percent", "value": 5, "currency": "usd"}),
+        json!({"code": "A", "kind": "amount", "value": 5}),
+        json!({"code": "A", "kind": "amount", "value": -5, "currency": "usd"}),
+        json!({"code": "A", "kind": "bonus_credits", "value": 0}),
+        json!({"code": "A", "kind": "bonus_credits", "value": 1e20}),
+        json!({"code": "A", "kind": "percent", "value": 5, "max_redemptions": 0}),
+        json!({"code": "A", "kind": "percent", "value": 5, "expires_at": "tomorrow"}),
+        json!({"code": "A", "kind": "gift", "value": 5}),
+    ] {
+        let answer = create(body.clone()).send().await.unwrap();
+        assert_eq!(complaint(&answer), (400, "INVALID_REQUEST".to_owned()), "{body}");
+    }
+    let made = coupon(&world, json!({"code": "spring", "kind": "percent", "value": 5})).await;
+    assert_eq!((&made["code"], &made["redemptions"]), (&json!("SPRING"), &json!(0)));
+    let twin = create(json!({"code": "Spring", "kind": "percent", "value": 6})).send().await.unwrap();
+    assert_eq!(complaint(&twin), (409, "COUPON_EXISTS".to_owned()));
+    let listed = data(admin(&world, world.api().get("/admin/billing/coupons")).expect(200).await);
+    assert_eq!(listed, json!([made]));
+    world.finish().await;
+}
+
+/// Why a coupon is not accepted, each in its own words.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_coupon_that_is_not_good_for_it_is_refused() {
+    let world = World::builder().without_scheduler().start().await;
+    let alice = world.create_user("alice").await;
+    let until = time::OffsetDateTime::now_utc() + time::Duration::hours(1);
+    let until = until.format(&time::format_description::well_known::Rfc3339).unwrap();
+    for body in [
+        json!({"code": "SOON", "kind": "percent", "value": 10, "expires_at": until}),
+        json!({"code": "OFF", "kind": "percent", "value": 10, "is_active": false}),
+        json!({"code": "EUROS", "kind": "amount", "value": 100, "currency": "eur"}),
+        json!({"code": "TEAM", "kind": "percent", "value": 10, "plan_ids": ["team"]}),
+        json!({"code": "ONCE", "kind": "percent", "value": 10, "max_per_user": 1}),
+    ] {
+        coupon(&world, body).await;
+    }
+    let with = |code: &str| json!({"channel": "stripe", "type": "subscription", "plan_id": "pro", "coupon_code": code});
+    for (code, complaint) in [
+        ("OFF", "COUPON_UNKNOWN"),
+        ("NONE", "COUPON_UNKNOWN"),
+        ("no such thing \u{1F600}", "COUPON_UNKNOWN"),
+        ("EUROS", "COUPON_OTHER_CURRENCY"),
+        ("TEAM", "COUPON_NOT_APPLICABLE"),
+    ] {
+        assert_eq!(refused(&world, &alice, with(code)).await, (422, complaint.to_owned()), "{code}");
+    }
+    session(&world, &alice, with(" soon ")).await;
+    session(&world, &alice, with("once")).await;
+    assert_eq!(refused(&world, &alice, with("ONCE")).await, (422, "COUPON_ALREADY_USED".to_owned()));
+    let bob = world.create_user("bob").await;
+    session(&world, &bob, with("ONCE")).await;
+    world.clock().advance(std::time::Duration::from_hours(2));
+    assert_eq!(refused(&world, &bob, with("SOON")).await, (422, "COUPON_EXPIRED".to_owned()));
+    // No coupon is no coupon.
+    for none in [json!(""), json!("  "), json!(null)] {
+        let mut body = with("");
+        body["coupon_code"] = none;
+        assert_eq!(session(&world, &bob, body).await["url"].as_str().map(str::is_empty), Some(false));
+    }
+    world.finish().await;
+}
+
+/// One buyer tries many times at once, many buyers at once; what fails or expires is given back, and only once.
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_hold_and_what_is_not_paid_is_given_back() {
+    let world = World::start().await;
+    coupon(
+        &world,
+        json!({"code": "TEN", "kind": "percent", "value": 50, "max_redemptions": 10, "max_per_user": 2}),
+    )
+    .await;
+    let mut users = Vec::new();
+    for number in 0..8 {
+        users.push(world.create_user(&format!("user-{number}")).await);
+    }
+    let pack = json!({"channel": "stripe", "type": "credits", "pack_id": "micro", "coupon_code": "TEN"});
+    let tries = users.iter().flat_map(|user| (0..5).map(move |_| user));
+    let tries = tries.map(|user| post(&world, user, "/payment/create-session", pack.clone()));
+    let answers: Vec<Answer> = futures::future::join_all(tries).await;
+    let (taken, refused): (Vec<&Answer>, Vec<&Answer>) =
+        answers.iter().partition(|answer| answer.status() == 201);
+    assert_eq!(taken.len(), 10);
+    for answer in refused {
+        let (status, code) = complaint(answer);
+        assert!(
+            status == 422 && ["COUPON_USED_UP", "COUPON_ALREADY_USED"].contains(&code.as_str()),
+            "{answer}"
+        );
+    }
+    let by_user =
+        "select max(uses) from (select count(*) as uses from coupon_redemptions group by user_id) as u";
+    let most: i64 = sqlx::query_scalar(by_user).fetch_one(world.pool()).await.unwrap();
+    assert_eq!(most, 2);
+    // Three are paid, the others' pages expire; each of it is told twice.
+    world.emulator().put("/_emulator/faults").json(json!({"duplicate": 1.0})).expect(200).await;
+    for (number, answer) in taken.iter().enumerate() {
+        let page = data(answer.json().unwrap())["session_id"].as_str().unwrap().to_owned();
+        if number < 3 {
+            world.pay(&page, GOOD_CARD).await;
+        } else {
+            world.emulator().post(&format!("/_emulator/checkout/{page}/expire")).expect(200).await;
+        }
+    }
+    world.drain().await;
+    assert_eq!(world.count("coupons where redemptions = 3").await, 1);
+    assert_eq!(world.count("coupon_redemptions").await, 3);
+    world.finish().await;
+}
+
+/// What the provider refuses is not used up either; a coupon for everything makes an order that costs nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_order_gives_its_coupon_back_and_a_free_one_is_free() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    // Stripe takes no less than 50 cents.
+    coupon(&world, json!({"code": "MOST", "kind": "amount", "value": 1_460, "currency": "usd"})).await;
+    coupon(&world, json!({"code": "ALL", "kind": "percent", "value": 100})).await;
+    let with =
+        |code: &str| json!({"channel": "stripe", "type": "credits", "pack_id": "micro", "coupon_code": code});
+    assert_eq!(refused(&world, &alice, with("MOST")).await, (400, "PROVIDER_REFUSED".to_owned()));
+    assert_eq!(world.count("coupons where redemptions > 0").await, 0);
+    let free = session(&world, &alice, with("ALL")).await;
+    world.pay(free["session_id"].as_str().unwrap(), GOOD_CARD).await;
+    world.drain().await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 100);
+    let order = get(&world, &alice, &format!("/orders/{}", free["order_id"].as_str().unwrap())).await;
+    assert_eq!((&order["amount"], &order["status"]), (&json!(0), &json!("paid")));
+    world.finish().await;
+}
+
+/// Over Creem a coupon is a discount there, and a bonus comes with the first period only.
+#[tokio::test(flavor = "multi_thread")]
+async fn coupons_work_over_creem() {
+    let world = World::start().await;
+    sell_over_creem(&world).await;
+    let alice = world.create_user("alice").await;
+    coupon(&world, json!({"code": "THIRD", "kind": "percent", "value": 33})).await;
+    coupon(&world, json!({"code": "MORE", "kind": "bonus_credits", "value": 500})).await;
+    let mut expected = 0;
+    for (code, amount, bonus) in [("THIRD", 670, 0), ("MORE", 999, 500)] {
+        let body = json!({"channel": "creem", "type": "subscription", "plan_id": "pro", "coupon_code": code});
+        let opened = session(&world, &alice, body).await;
+        let path = format!("/_emulator/creem/checkouts/{}/pay", opened["session_id"].as_str().unwrap());
+        let paid = world.emulator().post(&path).json(json!({"card": GOOD_CARD})).expect(200).await;
+        world.drain().await;
+        expected += 10_000 + bonus;
+        assert_eq!(world.balance(&alice.wallet_id).await, expected, "{code}");
+        let order = get(&world, &alice, &format!("/orders/{}", opened["order_id"].as_str().unwrap())).await;
+        assert_eq!(order["amount"], json!(amount));
+        let id = paid["subscription"]["id"].as_str().unwrap();
+        world.emulator().post(&format!("/_emulator/creem/subscriptions/{id}/renew")).expect(200).await;
+        world.drain().await;
+        expected += 10_000;
+        assert_eq!(world.balance(&alice.wallet_id).await, expected, "{code}");
+    }
+    world.finish().await;
+}

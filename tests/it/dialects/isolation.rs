@@ -1,0 +1,241 @@
+//! What every API answers to what it cannot serve, in its own words: each operation of the description, with each bad
+//! credential, each bad body, each wrong method. Nothing of this is ever a failure of the server.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use harness::client::{Answer, Request};
+use harness::world::World;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::openapi::{Operation, operations};
+
+/// Above what any API takes.
+const TOO_LARGE: usize = 1024 * 1024 + 1;
+
+/// A path under each API at which there is nothing.
+const NOWHERE: &[(&str, &str)] = &[
+    ("native", "/nothing"),
+    ("native", "/admin/nothing"),
+    ("native", "/credits/nothing"),
+    ("native", "/api/nothing"),
+    ("billing", "/orders/1/nothing"),
+    ("billing", "/admin/billing/nothing"),
+    ("billing", "/subscription/nothing"),
+    ("samsar", "/v1/nothing"),
+    ("samsar", "/v2/credits/nothing"),
+    ("timeproof", "/api/payments/nothing"),
+    ("timeproof", "/api/account/nothing"),
+    ("wasdi", "/credits/stripe/nothing"),
+    ("wasdi", "/wasdiwebserver/rest/credits/nothing"),
+    ("allmine", "/api/v1/nothing"),
+];
+
+/// The API whose words these are, told by their form. WASDI and Samsar word errors alike.
+fn words_of(error: &Value) -> &'static str {
+    let keys: Vec<&str> = error.as_object().unwrap().keys().map(String::as_str).collect();
+    let is_coded = error["error"]["code"].is_string() && error["error"]["message"].is_string();
+    match keys.as_slice() {
+        ["error"] if is_coded => "native",
+        ["error"] if error["error"].is_string() => "timeproof",
+        ["message"] if error["message"].is_string() => "samsar or wasdi",
+        ["error", "success"] if is_coded && error["success"] == json!(false) => "billing",
+        ["data", "errors", "isSuccess", "statusCode", "timestamp"] if error["data"].is_null() => "allmine",
+        _ => "nobody",
+    }
+}
+
+/// Checks an answer's status and whose words it has. What arrives from providers is worded as its neighbours are.
+fn assert_refused(answer: &Answer, status: u16, api: &str, path: &str) {
+    assert_eq!(answer.status(), status, "{answer}");
+    let expected = match (api, path) {
+        ("samsar" | "wasdi", _) => "samsar or wasdi",
+        ("webhooks", "/api/payments/webhook") => "timeproof",
+        ("webhooks", path) if path.starts_with("/payment/webhook/") => "billing",
+        ("webhooks", _) => "native",
+        (api, _) => api,
+    };
+    assert_eq!(words_of(&answer.json().unwrap()), expected, "{answer}");
+}
+
+/// A request to an operation, with what it needs to be understood.
+fn request(world: &World, operation: &Operation) -> Request {
+    let request = world.api().request(operation.method.clone(), &operation.example());
+    match (operation.takes_body(), operation.described["responses"].get("101").is_some()) {
+        (true, _) => request.json(json!({})),
+        (_, true) => request
+            .header("connection", "upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        _ => request,
+    }
+}
+
+async fn refused(request: Request, status: u16, operation: &Operation) {
+    assert_refused(&request.send().await.unwrap(), status, &operation.api, &operation.path);
+}
+
+/// The API key of somebody who may administrate.
+async fn administrator(world: &World) -> String {
+    world.admin_post("/admin/users", json!({"userId": "root", "admin": true})).expect(201).await;
+    let made = world.admin_post("/admin/api-keys", json!({"userId": "root"})).expect(201).await;
+    made["apiKey"].as_str().unwrap().to_owned()
+}
+
+/// A token for `root`, signed with this header and perhaps not at all.
+fn token(world: &World, header: &jsonwebtoken::Header, expires_in: Duration) -> String {
+    let settings = world.settings();
+    let (issuer, audience) = settings.jwt_issuer_and_audience();
+    let expires = (world.clock().now() + expires_in).unix_timestamp();
+    let claims = json!({"sub": "root", "iss": issuer, "aud": audience, "exp": expires});
+    let key = jsonwebtoken::EncodingKey::from_secret(settings.secrets.jwt_hs256_secret.as_bytes());
+    jsonwebtoken::encode(header, &claims, &key).unwrap()
+}
+
+/// The same token, which says that it need not be signed.
+fn unsigned(token: &str) -> String {
+    let claims = token.split('.').nth(1).unwrap();
+    let header = URL_SAFE_NO_PAD.encode(r#"{"typ":"JWT","alg":"none"}"#);
+    format!("{header}.{claims}.{}", URL_SAFE_NO_PAD.encode("x"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_bad_credential_opens_anything() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    administrator(&world).await;
+    let session = json!({"userId": "root", "ttlSeconds": 60});
+    let session = world.admin_post("/admin/sessions", session).expect(201).await;
+    let session = session["sessionToken"].as_str().unwrap();
+    let key = world.admin_post("/admin/api-keys", json!({"userId": "root"})).expect(201).await;
+    let (key_id, key) = (key["apiKeyId"].as_str().unwrap(), key["apiKey"].as_str().unwrap());
+    let header = jsonwebtoken::Header::default();
+    let (brief, lasting) =
+        (token(&world, &header, Duration::from_secs(60)), token(&world, &header, Duration::from_hours(1)));
+
+    // They are what they seem to be: each would open what the next loop asks for, were it not for what follows.
+    for credential in [session, key, &brief, &lasting] {
+        world.api().get("/admin/catalog/packs").bearer(credential).expect(200).await;
+    }
+    let admin = &world.settings().secrets.admin_api_key;
+    let revoked =
+        world.api().delete(&format!("/admin/api-keys/{key_id}")).bearer(admin).send().await.unwrap();
+    assert_eq!(revoked.status(), 204);
+    world.clock().advance(Duration::from_secs(120));
+    world.api().get("/admin/catalog/packs").bearer(&lasting).expect(200).await;
+
+    let bearer = |text: &str| ("authorization", format!("Bearer {text}"));
+    let bad = [
+        ("a malformed header", ("authorization", "Bearer".to_owned())),
+        ("an empty cookie", ("cookie", "purser_session=".to_owned())),
+        ("garbage", bearer("garbage")),
+        ("an unknown key", bearer(&format!("psk_{}", "0".repeat(64)))),
+        ("an unknown session", ("x-session-token", format!("pst_{}", "0".repeat(64)))),
+        ("an expired session", ("x-session-token", session.to_owned())),
+        ("an expired session in a cookie", ("cookie", format!("purser_session={session}"))),
+        ("a revoked key", bearer(key)),
+        ("an expired token", bearer(&brief)),
+        ("an unsigned token", bearer(&unsigned(&lasting))),
+        ("half of a token", bearer(lasting.rsplit_once('.').unwrap().0)),
+    ];
+    let protected: Vec<Operation> = operations().into_iter().filter(Operation::is_protected).collect();
+    assert_eq!(protected.iter().map(|operation| operation.api.as_str()).collect::<BTreeSet<_>>().len(), 6);
+    for operation in &protected {
+        refused(request(&world, operation), 401, operation).await;
+        for (what, (name, value)) in &bad {
+            let answer = request(&world, operation).header(name, value).send().await.unwrap();
+            assert_eq!(answer.status(), 401, "{what}: {answer}");
+            assert_refused(&answer, 401, &operation.api, &operation.path);
+        }
+    }
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_do_not_administrate_and_foreign_pages_do_nothing() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    administrator(&world).await;
+    let alice = world.create_user("alice").await;
+    let session = world.admin_post("/admin/sessions", json!({"userId": "root"})).expect(201).await;
+    let cookie = format!("purser_session={}", session["sessionToken"].as_str().unwrap());
+    for operation in operations().iter().filter(|operation| operation.is_protected()) {
+        if operation.is_for_admins() {
+            refused(request(&world, operation).bearer(&alice.api_key), 403, operation).await;
+        }
+        if operation.method.is_safe() {
+            continue;
+        }
+        for origin in [None, Some("https://evil.example"), Some("null")] {
+            let from = request(&world, operation).header("cookie", &cookie);
+            let from = origin.into_iter().fold(from, |from, origin| from.header("origin", origin));
+            refused(from, 403, operation).await;
+        }
+    }
+    assert_eq!(world.count("payments").await, 0);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_refused_in_the_words_of_each() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let key = administrator(&world).await;
+    for operation in operations().iter().filter(|operation| operation.takes_body()) {
+        let plain = || world.api().request(operation.method.clone(), &operation.example()).bearer(&key);
+        refused(plain().body(vec![b' '; TOO_LARGE]), 413, operation).await;
+        refused(plain().header("content-type", "application/json").body("{"), 400, operation).await;
+        // Providers' events are taken for what they are, whatever they are called.
+        let status = if operation.is_protected() { 415 } else { 400 };
+        refused(plain().header("content-type", "text/plain").body("{}"), status, operation).await;
+    }
+    for operation in operations() {
+        let path = format!("{}?x=%00", operation.example());
+        let answer = world.api().request(operation.method.clone(), &path).bearer(&key).send().await.unwrap();
+        assert_refused(&answer, 400, &operation.api, &operation.path);
+    }
+    assert_eq!(world.count("payments").await, 0);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paths_that_lead_nowhere_and_wrong_methods_are_worded_by_their_owners() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    for (api, path) in NOWHERE {
+        for method in [Method::GET, Method::POST, Method::DELETE] {
+            let answer = world.api().request(method, path).send().await.unwrap();
+            assert_refused(&answer, 404, api, path);
+        }
+    }
+    let mut by_path: BTreeMap<String, (Operation, BTreeSet<String>)> = BTreeMap::new();
+    for operation in operations() {
+        let method = operation.method.to_string();
+        let entry = by_path.entry(operation.path.clone()).or_insert((operation, BTreeSet::new()));
+        entry.1.insert(method);
+    }
+    for (operation, taken) in by_path.into_values() {
+        let answer = world.api().request(Method::PATCH, &operation.example()).send().await.unwrap();
+        assert_refused(&answer, 405, &operation.api, &operation.path);
+        let allowed = answer.header("allow").unwrap().split(", ").map(str::to_owned).collect::<BTreeSet<_>>();
+        // A name is also a path with that name as its parameter.
+        assert!(allowed.is_superset(&taken) && !allowed.contains("PATCH"), "{taken:?}: {answer}");
+    }
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_allowed_sites_may_call_every_api_and_no_others_any() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let own = &world.settings().allowed_origins()[0];
+    for operation in operations() {
+        for (origin, may) in [(own.as_str(), true), ("https://evil.example", false)] {
+            let ask = world.api().request(Method::OPTIONS, &operation.example()).header("origin", origin);
+            let ask = ask.header("access-control-request-method", operation.method.as_str());
+            let answer = ask.send().await.unwrap();
+            assert_eq!(answer.header("access-control-allow-origin"), may.then_some(origin), "{answer}");
+            assert_eq!(answer.header("access-control-allow-methods").is_some(), may, "{answer}");
+        }
+    }
+    world.finish().await;
+}

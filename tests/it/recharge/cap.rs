@@ -1,0 +1,224 @@
+//! A cap is a cap: by the calendar month in UTC, whatever happens at the same time.
+
+use std::time::Duration;
+
+use harness::world::{GOOD_CARD, World};
+use serde_json::json;
+
+use super::{
+    Ear, advance, advance_to_next_month, at_the_edge, begin_month, charges, check, enable, spend, standing,
+    sweep,
+};
+
+fn total(charges: &[serde_json::Value]) -> i64 {
+    charges.iter().map(|charge| charge["amount"].as_i64().unwrap()).sum()
+}
+
+/// The last charge is what the cap leaves; after it the user is told once, and nothing is charged.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_charge_is_what_is_left_and_the_user_is_told_once() {
+    let world = World::start().await;
+    let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 80});
+    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
+    let mut ear = Ear::of(&world, &alice).await;
+    spend(&world, &alice, 1).await;
+    world.drain().await;
+    spend(&world, &alice, 5_000).await;
+    world.drain().await;
+    // 50 dollars, then the 30 that were left.
+    assert_eq!(total(&charges(&world).await), 8_000);
+    assert_eq!(world.balance(&alice.wallet_id).await, 3_999);
+    spend(&world, &alice, 3_000).await;
+    world.drain().await;
+    let heard = ear.heard().await;
+    let told: Vec<&str> = heard.iter().map(|told| told["type"].as_str().unwrap()).collect();
+    assert_eq!(told, ["auto_recharge.succeeded", "auto_recharge.succeeded", "auto_recharge.skipped"]);
+    assert_eq!(heard[2]["reason"], "monthly_cap_reached");
+    let resets = heard[2]["resetsAt"].as_str().unwrap();
+    assert!(resets.ends_with("-01T00:00:00Z"), "{resets}");
+    for _ in 0..3 {
+        check(&world, &alice).await;
+        sweep(&world).await;
+        spend(&world, &alice, 1).await;
+    }
+    world.drain().await;
+    assert!(ear.heard().await.is_empty());
+    assert_eq!(total(&charges(&world).await), 8_000);
+    let stands = standing(&world, &alice).await;
+    assert_eq!((&stands["state"], &stands["leftThisMonthCents"]), (&json!("monthly_cap_reached"), &json!(0)));
+    world.finish().await;
+}
+
+/// Less than the provider's minimum is as good as nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn less_than_the_minimum_charge_is_not_charged() {
+    let world = World::start().await;
+    let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 50.49});
+    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
+    spend(&world, &alice, 1).await;
+    world.drain().await;
+    spend(&world, &alice, 5_500).await;
+    world.drain().await;
+    assert_eq!((total(&charges(&world).await), world.count("recharge_runs").await), (5_000, 1));
+    // One cent more, and it is enough for one.
+    let answer = enable(&world, &alice, json!({"maxMonthlyUsd": 50.50})).await;
+    assert_eq!(answer["autoRechargeRun"]["amountUsd"], 0.5, "{answer}");
+    world.drain().await;
+    assert_eq!(total(&charges(&world).await), 5_050);
+    world.finish().await;
+}
+
+/// A run belongs to the month in which it was reserved; the new month begins with its whole cap.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_month_begins_with_the_whole_cap() {
+    let world = World::builder().without_scheduler().start().await;
+    let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 60});
+    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
+    spend(&world, &alice, 1).await;
+    world.drain().await;
+    // With the month's rest a second one is made, and a third is not.
+    spend(&world, &alice, 5_900).await;
+    world.drain().await;
+    assert_eq!((total(&charges(&world).await), world.count("recharge_runs").await), (6_000, 2));
+    spend(&world, &alice, 1_000).await;
+    world.drain().await;
+    begin_month(&world).await;
+    assert_eq!(world.count("recharge_runs").await, 2);
+    advance_to_next_month(&world).await;
+    let mut ear = Ear::of(&world, &alice).await;
+    // Nothing is spent in the new month: the clock alone has the wallet looked at.
+    begin_month(&world).await;
+    assert_eq!(ear.types().await, ["succeeded"]);
+    assert_eq!((total(&charges(&world).await), world.count("recharge_runs").await), (11_000, 3));
+    let stands = standing(&world, &alice).await;
+    assert_eq!(stands["spentThisMonthCents"], 5_000);
+    let months = "select count(distinct month) from recharge_runs";
+    assert_eq!(sqlx::query_scalar::<_, i64>(months).fetch_one(world.pool()).await.unwrap(), 2);
+    world.finish().await;
+}
+
+/// A run that is in flight at midnight counts against the month that reserved it, and blocks the next until it is known.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_in_flight_at_the_end_of_the_month_stays_in_its_month() {
+    let world = World::builder().without_scheduler().start().await;
+    let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 50});
+    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
+    // The run is reserved, and its job does not come: nobody sweeps the outbox.
+    let held = "update wallets set recharge_below = null";
+    sqlx::query(held).execute(world.pool()).await.unwrap();
+    spend(&world, &alice, 1).await;
+    let mut connection = world.pool().acquire().await.unwrap();
+    let now = world.clock().now();
+    let wallet = alice.wallet_id.parse().unwrap();
+    let decided = common::domain::recharge::operations::reserve(&mut connection, now, wallet).await.unwrap();
+    assert_eq!(decided.jobs.len(), 1);
+    sqlx::query("delete from outbox").execute(&mut *connection).await.unwrap();
+    drop(connection);
+    advance_to_next_month(&world).await;
+    check(&world, &alice).await;
+    assert_eq!(world.count("recharge_runs").await, 1);
+    assert_eq!(standing(&world, &alice).await["spentThisMonthCents"], 0);
+    // The sweep finds it, and it is charged: it was within its month's cap.
+    sweep(&world).await;
+    assert_eq!(world.count("recharge_runs where state = 'succeeded'").await, 1);
+    assert_eq!(standing(&world, &alice).await["spentThisMonthCents"], 0);
+    assert_eq!(total(&charges(&world).await), 5_000);
+    world.finish().await;
+}
+
+/// A cap that is lowered under what is spent charges nothing more; one that is raised does at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cap_can_be_lowered_and_raised() {
+    let world = World::start().await;
+    let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 200});
+    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
+    spend(&world, &alice, 1).await;
+    world.drain().await;
+    let lowered = enable(&world, &alice, json!({"maxMonthlyUsd": 20})).await;
+    assert_eq!(lowered["autoRechargeMaxMonthlyUsd"], 20);
+    spend(&world, &alice, 5_000).await;
+    world.drain().await;
+    assert_eq!(total(&charges(&world).await), 5_000);
+    let again = enable(&world, &alice, json!({})).await;
+    let run = &again["autoRechargeRun"];
+    assert_eq!((&run["status"], &run["reason"]), (&json!("skipped"), &json!("monthly_cap_reached")));
+    assert_eq!((&run["maxMonthlyUsd"], &run["monthlyTotalUsd"]), (&json!(20), &json!(50)));
+    let raised = enable(&world, &alice, json!({"maxMonthlyUsd": 70})).await;
+    assert_eq!(raised["autoRechargeRun"]["amountUsd"], 20);
+    world.drain().await;
+    assert_eq!(total(&charges(&world).await), 7_000);
+    // No cap: 0, as documented.
+    let none = enable(&world, &alice, json!({"maxMonthlyUsd": 0})).await;
+    assert_eq!(none["autoRechargeMaxMonthlyUsd"], 0);
+    spend(&world, &alice, 2_000).await;
+    world.drain().await;
+    assert_eq!(total(&charges(&world).await), 12_000);
+    world.finish().await;
+}
+
+/// A cap that is lowered while a run waits is kept: it is given up, and its reservation with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_not_charged_yet_is_given_up_for_a_lower_cap() {
+    let world = World::builder().without_scheduler().roles(&waiting()).start().await;
+    let alice = world.create_user("alice").await;
+    let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 100});
+    enable(&world, &alice, settings).await;
+    given(&world, &alice).await;
+    let mut connection = world.pool().acquire().await.unwrap();
+    let wallet = alice.wallet_id.parse().unwrap();
+    let now = world.clock().now();
+    let decided = common::domain::recharge::operations::reserve(&mut connection, now, wallet).await.unwrap();
+    let common::domain::recharge::Check::Charging { run_id, .. } = decided.check else {
+        panic!("{decided:?}")
+    };
+    sqlx::query("update auto_recharge set max_monthly_minor = 2000").execute(&mut *connection).await.unwrap();
+    let step = common::domain::recharge::charging::begin(&mut connection, now, run_id).await.unwrap();
+    assert!(matches!(step, common::domain::recharge::charging::Next::Nothing), "{step:?}");
+    assert_eq!(world.count("recharge_runs where state = 'failed' and failure = 'cap_lowered'").await, 1);
+    assert_eq!(
+        world.count("payments where kind = 'auto_recharge' and mode = 'payment' and state = 'failed'").await,
+        1
+    );
+    drop(connection);
+    world.abandon().await;
+}
+
+fn waiting() -> [common::jobs::Role; 3] {
+    use common::jobs::Role;
+    [Role::Apply, Role::Checkout, Role::Notify]
+}
+
+/// Has a wallet a card, without a page.
+async fn given(world: &World, user: &harness::world::User) {
+    let card = "update auto_recharge set customer = 'cus_1', payment_method = 'pm_1', card_brand = 'visa',
+                card_last4 = '4242', card_exp_month = 12, card_exp_year = 2099 where wallet_id = $1::text::uuid";
+    sqlx::query(card).bind(&user.wallet_id).execute(world.pool()).await.unwrap();
+}
+
+/// Runs away from what nobody could have meant.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_cap_there_is_a_limit_to_the_runs_of_a_day() {
+    let world = World::builder().without_scheduler().start().await;
+    let alice = at_the_edge(&world, GOOD_CARD, super::plain()).await;
+    spend(&world, &alice, 1).await;
+    world.drain().await;
+    let more = "insert into payments (id, user_id, wallet_id, dialect, kind, provider, mode, livemode, state, credits,
+                                      amount_minor, currency, summary, created_at, expires_at, completed_at)
+                select gen_random_uuid(), user_id, wallet_id, 'native', kind, provider, mode, livemode, state, 0,
+                       amount_minor, currency, 'more', created_at, expires_at, completed_at
+                from payments, generate_series(2, 100) where kind = 'auto_recharge' and mode = 'payment'";
+    sqlx::query(more).execute(world.pool()).await.unwrap();
+    let runs = "insert into recharge_runs (id, wallet_id, payment_id, month, amount_minor, customer, payment_method,
+                                           state, reserved_at, asked_at, updated_at)
+                select gen_random_uuid(), r.wallet_id, p.id, month, r.amount_minor, customer, payment_method, r.state,
+                       reserved_at, asked_at, updated_at
+                from recharge_runs r, payments p where p.summary = 'more'";
+    sqlx::query(runs).execute(world.pool()).await.unwrap();
+    spend(&world, &alice, 5_000).await;
+    world.drain().await;
+    assert_eq!(world.count("recharge_runs").await, 100);
+    advance(&world, Duration::from_hours(25)).await;
+    sweep(&world).await;
+    assert_eq!(world.count("recharge_runs").await, 101);
+    world.finish().await;
+}

@@ -1,0 +1,168 @@
+//! Auto-recharge: that it charges when it should, never twice, never more than its cap, and says what it does.
+
+mod cap;
+mod charging;
+mod declines;
+mod faults;
+mod random;
+mod setup;
+mod surface;
+
+use std::time::Duration;
+
+use common::ids::WalletId;
+use common::jobs::{BeginMonth, CheckRecharge, SweepRecharges};
+use harness::client::Socket;
+use harness::world::{User, World};
+use serde_json::{Value, json};
+use time::{OffsetDateTime, Time};
+
+use crate::events::publish;
+
+/// A card that is saved, and then declined for want of funds or otherwise, whenever it is charged.
+pub const FAILING_CARD: &str = "4000000000000341";
+/// A card whose bank wants its holder every time.
+pub const ASKING_CARD: &str = "4000002760003184";
+
+/// Switches it on with these settings; returns the answer.
+pub async fn enable(world: &World, user: &User, settings: Value) -> Value {
+    world.api().post("/v1/enable_autorecharge").bearer(&user.api_key).json(settings).expect(200).await
+}
+
+/// A user with credits and a saved card: below 1000 credits, 50 dollars are charged.
+pub async fn recharged(world: &World, name: &str, credits: i64, card: &str, settings: Value) -> User {
+    let user = world.create_user(name).await;
+    world.buy(&user, credits).await;
+    let answer = enable(world, &user, settings).await;
+    world.pay(answer["setupSessionId"].as_str().unwrap(), card).await;
+    world.drain().await;
+    user
+}
+
+pub fn plain() -> Value {
+    json!({"thresholdCredits": 1_000, "amountUsd": 50})
+}
+
+/// Saves another card on a page.
+pub async fn save_card(world: &World, user: &User, card: &str) {
+    let answer = enable(world, user, json!({"requestSetupSession": true})).await;
+    world.pay(answer["setupSessionId"].as_str().unwrap(), card).await;
+    world.drain().await;
+}
+
+/// Spends; returns the status of the answer.
+pub async fn spend(world: &World, user: &User, credits: i64) -> u16 {
+    let request = world.api().post("/credits/consume").bearer(&user.api_key);
+    request.json(json!({"credits": credits})).send().await.unwrap().status()
+}
+
+/// The charges of runs at the provider that were paid.
+pub async fn charges(world: &World) -> Vec<Value> {
+    let key = &world.settings().secrets.stripe_secret_key;
+    let listed = world.emulator().get("/v1/payment_intents?limit=100").bearer(key).expect(200).await;
+    let intents = listed["data"].as_array().unwrap().clone();
+    let is_paid_run =
+        |intent: &Value| intent["metadata"]["run_id"].is_string() && intent["status"] == "succeeded";
+    intents.into_iter().filter(is_paid_run).collect()
+}
+
+/// How often the provider was asked to charge, and did.
+pub async fn asked(world: &World) -> i64 {
+    let shown = world.emulator().get("/_emulator/requests").expect(200).await;
+    shown["requests"]["POST /v1/payment_intents"]["executed"].as_i64().unwrap_or(0)
+}
+
+pub async fn faults(world: &World, knobs: Value) {
+    world.emulator().put("/_emulator/faults").json(knobs).expect(200).await;
+}
+
+/// Looks for wallets and runs that nothing has asked about, as the scheduler does.
+pub async fn sweep(world: &World) {
+    publish(world, SweepRecharges {}.into()).await;
+    world.drain().await;
+}
+
+pub async fn begin_month(world: &World) {
+    publish(world, BeginMonth {}.into()).await;
+    world.drain().await;
+}
+
+pub async fn check(world: &World, user: &User) {
+    let wallet_id: WalletId = user.wallet_id.parse().unwrap();
+    publish(world, CheckRecharge { wallet_id }.into()).await;
+    world.drain().await;
+}
+
+/// Moves the clock. The provider's events are signed by the real time and would be refused from now on: what it says
+/// in answer to a question has to do.
+pub async fn advance(world: &World, by: Duration) {
+    faults(world, json!({"drop": 1.0})).await;
+    world.clock().advance(by);
+}
+
+/// Moves the clock to the first minute of the next month.
+pub async fn advance_to_next_month(world: &World) {
+    let now = world.clock().now();
+    let this = now.date().replace_day(1).unwrap();
+    let next = (this + time::Duration::days(32)).replace_day(1).unwrap();
+    let left = OffsetDateTime::new_utc(next, Time::MIDNIGHT) - now + time::Duration::minutes(1);
+    advance(world, left.unsigned_abs()).await;
+}
+
+/// How a wallet stands, over the native API.
+pub async fn standing(world: &World, user: &User) -> Value {
+    world.api().get("/auto-recharge").bearer(&user.api_key).expect(200).await
+}
+
+/// What a user is told.
+pub struct Ear(Socket);
+
+impl Ear {
+    pub async fn of(world: &World, user: &User) -> Self {
+        Self(world.api().open_websocket("/ws", &user.api_key).await.unwrap())
+    }
+
+    /// The messages about auto-recharge since the last time. Whatever was to be said has been said when the world has
+    /// been drained.
+    pub async fn heard(&mut self) -> Vec<Value> {
+        let mut heard = Vec::new();
+        while let Ok(message) = self.0.receive_within(Duration::from_millis(300)).await {
+            if message["type"].as_str().unwrap_or_default().starts_with("auto_recharge.") {
+                heard.push(message);
+            }
+        }
+        heard
+    }
+
+    /// Their types.
+    pub async fn types(&mut self) -> Vec<String> {
+        let heard = self.heard().await;
+        heard
+            .iter()
+            .map(|message| message["type"].as_str().unwrap().trim_start_matches("auto_recharge.").to_owned())
+            .collect()
+    }
+}
+
+/// A user whose next spending of a credit leads to a charge of this card.
+pub async fn at_the_edge(world: &World, card: &str, settings: Value) -> User {
+    recharged(world, "alice", 1_000, card, settings).await
+}
+
+/// Waits until something is in the database.
+pub async fn wait_for(world: &World, what: &str) {
+    for _ in 0..1_200 {
+        if world.count(what).await > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("never: {what}");
+}
+
+/// Waits until so many runs have succeeded, though a worker that waits for the provider is not seen to be at work.
+pub async fn wait_for_runs(world: &World, count: i64) {
+    let done = "(select count(*) as done from recharge_runs where state = 'succeeded') r";
+    wait_for(world, &format!("{done} where done = {count}")).await;
+    world.drain().await;
+}

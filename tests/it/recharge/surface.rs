@@ -1,0 +1,114 @@
+//! The native API of auto-recharge: what it shows, what it refuses, and whose wallet it is about.
+
+use harness::client::Answer;
+use harness::world::{GOOD_CARD, User, World};
+use serde_json::{Value, json};
+
+use crate::organizations::organization;
+
+async fn put(world: &World, user: &User, body: Value) -> Answer {
+    world.api().put("/auto-recharge").bearer(&user.api_key).json(body).send().await.unwrap()
+}
+
+async fn get(world: &World, user: &User, query: &str) -> Answer {
+    world.api().get(&format!("/auto-recharge{query}")).bearer(&user.api_key).send().await.unwrap()
+}
+
+fn code(answer: &Answer) -> (u16, String) {
+    let body = answer.json().unwrap();
+    (answer.status(), body["error"]["code"].as_str().unwrap_or("none").to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_shown_changed_and_switched_off() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let none = get(&world, &alice, "").await.json().unwrap();
+    let resets = none["resetsAt"].clone();
+    assert_eq!(
+        none,
+        json!({"enabled": false, "state": "off", "thresholdCredits": 1_000, "amountCents": 5_000, "currency": "usd",
+               "maxMonthlyCents": null, "spentThisMonthCents": 0, "leftThisMonthCents": null, "resetsAt": resets,
+               "pause": null, "nextAttemptAt": null, "card": null, "consentedAt": null, "lastRun": null})
+    );
+    let asked = put(&world, &alice, json!({"thresholdCredits": 0.5, "maxMonthlyCents": 20_000})).await;
+    assert_eq!(asked.status(), 200, "{asked}");
+    let asked = asked.json().unwrap();
+    assert_eq!((&asked["state"], &asked["thresholdCredits"]), (&json!("needs_card"), &json!(0.5)));
+    assert!(asked["setup"]["url"].as_str().unwrap().contains(asked["setup"]["sessionId"].as_str().unwrap()));
+    world.pay(asked["setup"]["sessionId"].as_str().unwrap(), GOOD_CARD).await;
+    world.drain().await;
+    // Half a credit, and the wallet is empty: it was charged at once.
+    let stands = get(&world, &alice, "").await.json().unwrap();
+    assert_eq!(
+        (&stands["spentThisMonthCents"], &stands["leftThisMonthCents"]),
+        (&json!(5_000), &json!(15_000))
+    );
+    let changed =
+        put(&world, &alice, json!({"amountCents": 100, "maxMonthlyCents": null})).await.json().unwrap();
+    assert_eq!((&changed["amountCents"], &changed["maxMonthlyCents"]), (&json!(100), &json!(null)));
+    assert_eq!((&changed["thresholdCredits"], &changed["state"]), (&json!(0.5), &json!("active")));
+    let off = world.api().delete("/auto-recharge").bearer(&alice.api_key).expect(200).await;
+    assert_eq!((&off["state"], &off["card"]["last4"]), (&json!("off"), &json!("4242")));
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_makes_no_sense_is_refused() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let alice = world.create_user("alice").await;
+    for (body, expected) in [
+        (json!({"thresholdCredits": -1}), "invalid_request"),
+        (json!({"thresholdCredits": "many"}), "invalid_credits"),
+        (json!({"thresholdCredits": 0.000_000_1}), "invalid_credits"),
+        (json!({"amountCents": 49}), "invalid_request"),
+        (json!({"amountCents": 100_000_000}), "invalid_request"),
+        (json!({"amountCents": 10.5}), "invalid_request"),
+        (json!({"maxMonthlyCents": 49}), "invalid_request"),
+        (json!({"maxMonthlyCents": -5}), "invalid_request"),
+        (json!({"enabled": "yes"}), "invalid_request"),
+        (json!({"orgId": "x"}), "invalid_request"),
+    ] {
+        let answer = put(&world, &alice, body.clone()).await;
+        assert_eq!(code(&answer), (400, expected.to_owned()), "{body}: {answer}");
+    }
+    assert_eq!(world.count("auto_recharge").await, 0);
+    let nobody = world.api().get("/auto-recharge").send().await.unwrap();
+    assert_eq!(code(&nobody), (401, "unauthorized".to_owned()));
+    // The page takes long: the settings are kept all the same.
+    let request = world.api().put("/auto-recharge").bearer(&alice.api_key).json(json!({"amountCents": 900}));
+    let late = request.header("prefer", "respond-async").send().await.unwrap();
+    assert_eq!(late.status(), 202, "{late}");
+    assert_eq!(late.json().unwrap()["setup"]["url"], json!(null));
+    assert_eq!(get(&world, &alice, "").await.json().unwrap()["amountCents"], 900);
+    world.abandon().await;
+}
+
+/// Owners and admins buy for an organization; its other members see, and strangers do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_organization_is_recharged_by_those_who_may_buy() {
+    let world = World::start().await;
+    let cast = organization(&world).await;
+    let body = json!({"orgId": cast.id, "thresholdCredits": 10, "amountCents": 700});
+    for user in [&cast.member, &cast.viewer] {
+        assert_eq!(code(&put(&world, user, body.clone()).await), (403, "forbidden".to_owned()));
+    }
+    assert_eq!(code(&put(&world, &cast.stranger, body.clone()).await), (404, "not_found".to_owned()));
+    let query = format!("?orgId={}", cast.id);
+    assert_eq!(code(&get(&world, &cast.stranger, &query).await), (404, "not_found".to_owned()));
+    assert_eq!(code(&get(&world, &cast.stranger, "?orgId=x").await), (404, "not_found".to_owned()));
+    let asked = put(&world, &cast.admin, body).await.json().unwrap();
+    world.pay(asked["setup"]["sessionId"].as_str().unwrap(), GOOD_CARD).await;
+    world.drain().await;
+    for user in cast.members() {
+        let stands = get(&world, user, &query).await.json().unwrap();
+        assert_eq!((&stands["state"], &stands["spentThisMonthCents"]), (&json!("active"), &json!(700)));
+        // Their own wallets are another matter.
+        assert_eq!(get(&world, user, "").await.json().unwrap()["state"], "off");
+    }
+    let owned = "wallets where organization_id is not null and balance = 700000000";
+    assert_eq!(world.count(owned).await, 1);
+    let refused = world.api().delete(&format!("/auto-recharge{query}")).bearer(&cast.member.api_key);
+    assert_eq!(code(&refused.send().await.unwrap()), (403, "forbidden".to_owned()));
+    world.finish().await;
+}
