@@ -53,6 +53,8 @@ uuid_ids! {
     ApiKeyId;
     /// A coupon's id (not its code).
     CouponId;
+    /// A message that nobody could work on.
+    DeadLetterId;
     /// A ledger entry, which callers know as a transaction.
     EntryId;
     /// A lot of credits in a wallet.

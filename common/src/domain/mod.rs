@@ -6,6 +6,7 @@ pub mod audit;
 pub mod catalog;
 pub mod checkins;
 pub mod coupons;
+pub mod dead_letters;
 pub mod idempotency;
 pub mod identity;
 pub mod ledger;

@@ -27,7 +27,7 @@ use crate::crash::{self, Step};
 use crate::jobs::{AnyJob, Role};
 
 /// Counts the failures that are the job's own; the limit in the catalogue applies to it.
-const ATTEMPT: &str = "x-purser-attempt";
+pub(super) const ATTEMPT: &str = "x-purser-attempt";
 /// Counts all waits, so that each is longer than the one before.
 const WAITS: &str = "x-purser-waits";
 /// How long to wait before asking the broker again to keep a copy.
@@ -187,7 +187,7 @@ impl<H: Handler> Consumer<H> {
                 Err(error) => {
                     let reason = error.to_string();
                     let kind = "unknown";
-                    self.acknowledge(&delivery, kind, || self.bury(&delivery, kind, &reason)).await;
+                    self.acknowledge(&delivery, kind, || self.bury(&delivery, kind, 0, &reason)).await;
                 }
             }
         }
@@ -243,11 +243,14 @@ impl<H: Handler> Consumer<H> {
                 let attempt = header(delivery, ATTEMPT).saturating_add(1);
                 if attempt >= job.attempts() {
                     let reason = format!("failed {attempt} times, last: {reason}");
-                    return self.bury(delivery, job.kind(), &reason).await;
+                    return self.bury(delivery, job.kind(), attempt, &reason).await;
                 }
                 self.try_later(delivery, job, 1, reason).await
             }
-            Outcome::Dead(reason) => self.bury(delivery, job.kind(), reason).await,
+            Outcome::Dead(reason) => {
+                let attempt = header(delivery, ATTEMPT).saturating_add(1);
+                self.bury(delivery, job.kind(), attempt, reason).await
+            }
         }
     }
 
@@ -270,8 +273,16 @@ impl<H: Handler> Consumer<H> {
         self.publisher.publish_later(self.role, delay, message).await
     }
 
-    async fn bury(&self, delivery: &Delivery, kind: &str, reason: &str) -> Result<(), PublishError> {
-        self.publisher.publish_dead(self.role, kind, reason, copy(delivery)).await
+    async fn bury(
+        &self,
+        delivery: &Delivery,
+        kind: &str,
+        attempts: u32,
+        reason: &str,
+    ) -> Result<(), PublishError> {
+        let mut message = copy(delivery);
+        message.headers.push((ATTEMPT, AMQPValue::LongUInt(attempts)));
+        self.publisher.publish_dead(self.role, kind, reason, message).await
     }
 
     /// Acknowledges a delivery once it is settled. While the broker does not take a copy that has to be kept, the
@@ -313,7 +324,7 @@ fn label(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn header(delivery: &Delivery, name: &str) -> u32 {
+pub(super) fn header(delivery: &Delivery, name: &str) -> u32 {
     let headers = delivery.properties.headers().as_ref();
     match headers.and_then(|table| table.inner().get(name)) {
         Some(AMQPValue::LongUInt(count)) => *count,

@@ -2,6 +2,7 @@
 //! to the transaction that caused it. The only user of the crate `lapin`.
 
 pub mod consumer;
+pub mod dead_letters;
 pub mod inbox;
 pub mod outbox;
 pub mod publisher;

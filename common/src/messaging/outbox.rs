@@ -19,12 +19,25 @@ pub async fn insert(
     now: Timestamp,
     job: &AnyJob,
 ) -> Result<OutboxId, sqlx::Error> {
-    let id = OutboxId::new();
     let body = String::from_utf8_lossy(&encode(job)).into_owned();
+    insert_text(connection, now, job.role(), &body).await
+}
+
+/// Writes the text of a job in the caller's transaction.
+///
+/// # Errors
+/// Database errors only.
+pub async fn insert_text(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    role: Role,
+    body: &str,
+) -> Result<OutboxId, sqlx::Error> {
+    let id = OutboxId::new();
     sqlx::query!(
         "insert into outbox (id, role, body, created_at) values ($1, $2, $3, $4)",
         id.0,
-        job.role().as_str(),
+        role.as_str(),
         body,
         now
     )

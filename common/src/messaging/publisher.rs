@@ -22,6 +22,9 @@ const CONFIRM_TIMEOUT: Duration = Duration::from_secs(5);
 /// Publishes waiting for the task; more wait in their callers.
 const QUEUE: usize = 1024;
 
+/// Why a message is a dead letter.
+pub(super) const REASON: &str = "x-purser-reason";
+
 /// Hands messages to the publishing task. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Publisher {
@@ -178,8 +181,7 @@ impl Publisher {
     ) -> Result<(), PublishError> {
         tracing::error!(kind, reason, role = role.as_str(), "a job became a dead letter");
         metrics::counter!("purser_dead_letters_total", "role" => role.as_str()).increment(1);
-        message.headers.push(text_header("x-purser-reason", reason));
-        message.headers.push(text_header("x-purser-kind", kind));
+        message.headers.push((REASON, long_string(reason)));
         message.exchange = String::new();
         message.routing_key = self.names.dead(role);
         self.send(message).await
@@ -338,9 +340,4 @@ fn properties(message: &Message) -> BasicProperties {
         properties = properties.with_headers(table);
     }
     properties
-}
-
-/// A text header.
-fn text_header(name: &'static str, text: &str) -> (&'static str, AMQPValue) {
-    (name, long_string(text))
 }

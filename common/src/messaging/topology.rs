@@ -3,9 +3,9 @@
 //! `P.jobs` (direct) routes a job by role to `P.<role>`, a quorum queue. What no queue takes goes by the alternate
 //! exchange to `P.unrouted`, because a confirm alone does not prove that a message was routed. A job to be tried
 //! later is published to `P.delay.<n>s` (fan-out), whose queue returns it by its role to `P.jobs` when its time is
-//! up. Dead letters lie in `P.<role>.dead` until an operator replays or discards them. Dead-lettering is
-//! "at least once" with an explicit limit everywhere: from RabbitMQ 4 a queue without these drops what is delivered
-//! too often.
+//! up. Dead letters go to `P.<role>.dead`, from where workers take them, and what is unrouted, into the database (see
+//! [`dead_letters`](super::dead_letters)). Dead-lettering is "at least once" with an explicit limit everywhere: from
+//! RabbitMQ 4 a queue without these drops what is delivered too often.
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
@@ -134,7 +134,7 @@ async fn quorum_queue(
             arguments.insert("x-message-ttl".into(), AMQPValue::LongInt(ttl));
         }
     } else {
-        // Nothing consumes these but operators: a message must never be dropped for having been looked at.
+        // While the database is away these are delivered again and again: never too often.
         arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(i32::MAX));
     }
     channel.queue_declare(short(name), QueueDeclareOptions::durable(), arguments).await?;

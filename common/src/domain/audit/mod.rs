@@ -10,10 +10,14 @@ pub use store::{list, record};
 use crate::clock::Timestamp;
 use crate::ids::AdminActionId;
 
+/// The actor of what is done with a worker's command line.
+pub const COMMAND_LINE: &str = "command line";
+
 /// Something that an administrator does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdminAction {
-    /// `admin` for the configured key, `user:<id>` for a user with the admin role.
+    /// `admin` for the configured key, `user:<id>` for a user with the admin role, [`COMMAND_LINE`] for who can start
+    /// a worker.
     pub actor: String,
     /// What: `credits.adjust`, …
     pub action: String,
