@@ -1,5 +1,5 @@
 //! What `main` of every process does: logs, metrics, migrations when asked for, and a graceful stop on SIGTERM or
-//! SIGINT.
+//! SIGINT. And what it does for a command that an operator gives: logs, and an exit code.
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -17,18 +17,39 @@ where
     Run: FnOnce(CancellationToken) -> Running,
     Running: Future<Output = anyhow::Result<()>>,
 {
-    let outcome = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(start(name, run)));
-    match outcome {
+    match run_to_end(start(name, run)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{name}: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// How a command ends, as `diff` has it. A command that could not be carried out ends with 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// All is well, or done: 0.
+    Fine,
+    /// There is something left for a person to do: 1.
+    Remaining,
+}
+
+/// Carries out a command to its end.
+pub fn command(name: &'static str, work: impl Future<Output = anyhow::Result<Verdict>>) -> ExitCode {
+    let outcome = crate::telemetry::start_logs().and_then(|()| run_to_end(work));
+    match outcome {
+        Ok(Verdict::Fine) => ExitCode::SUCCESS,
+        Ok(Verdict::Remaining) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("{name}: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run_to_end<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
 async fn start<Run, Running>(name: &'static str, run: Run) -> anyhow::Result<()>

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use common::clock::Clock;
 use common::crash::{self, Step};
+use common::domain::dead_letters::operations as dead_letters;
 use common::domain::payments::events;
 use common::domain::{idempotency, identity, webhooks};
+use common::jobs::Role;
 use common::messaging::{Publisher, outbox};
 use rand::RngExt;
 use sqlx::PgPool;
@@ -107,6 +109,17 @@ impl Ticker {
         set("purser_outbox_jobs", jobs);
         set("purser_outbox_oldest_seconds", age);
         set("purser_events_quarantined", quarantined);
+        self.measure_dead_letters().await
+    }
+
+    async fn measure_dead_letters(&self) -> Result<(), sqlx::Error> {
+        let waiting = dead_letters::waiting(&mut *self.pool.acquire().await?).await?;
+        for role in Role::ALL {
+            let of_role = waiting.iter().filter(|waiting| waiting.role == role.as_str());
+            let count: i64 = of_role.map(|waiting| waiting.count).sum();
+            let gauge = metrics::gauge!("purser_dead_letters_waiting", "role" => role.as_str());
+            gauge.set(i32::try_from(count).unwrap_or(i32::MAX));
+        }
         Ok(())
     }
 }

@@ -83,8 +83,10 @@ pub async fn audit(system: &System, provider: &Provider, clients: &Entries) -> R
     findings.violations.extend(system.crashes());
     let queues = system.queues().await?;
     let lost = queues.lost_messages().await;
-    findings.counts.insert("dead letters", lost.len() as u64);
+    let collected = books::dead_letters(pool).await?;
+    findings.counts.insert("dead letters", lost.len() as u64 + collected.len() as u64);
     findings.violations.extend(lost.iter().map(|message| format!("a dead letter: {message}")));
+    findings.violations.extend(collected);
     let waiting = queues.waiting_messages().await;
     findings.violations.extend(waiting.iter().map(|queue| format!("jobs are left: {queue}")));
     queues.close().await;

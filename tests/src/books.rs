@@ -30,6 +30,10 @@ const ORPHANS: &str = "
 /// The outbox.
 const UNPUBLISHED: &str = "select format('outbox: %s for %s', body, role) from outbox";
 
+/// Dead letters that workers have collected and nobody has settled.
+const DEAD_LETTERS: &str = "
+    select format('a dead letter for %s: %s (%s)', role, kind, reason) from dead_letters where state = 'waiting'";
+
 /// Everything in the database that is not as it must be; empty if all is well.
 ///
 /// # Errors
@@ -41,4 +45,12 @@ pub async fn findings(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
         findings.extend(found);
     }
     Ok(findings)
+}
+
+/// The dead letters that wait in the database.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn dead_letters(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(DEAD_LETTERS).fetch_all(pool).await
 }

@@ -87,11 +87,16 @@ impl Queues {
         self.filled(queues.chain(delays).collect()).await
     }
 
+    /// The queues with dead letters, or with what could not be routed, that no worker has collected yet.
+    pub async fn uncollected_messages(&self) -> Vec<QueueState> {
+        let dead = Role::ALL.iter().map(|role| self.names.dead(*role));
+        self.filled(dead.chain([self.names.unrouted()]).collect()).await
+    }
+
     /// The dead letters and what could not be routed. They stay where they are.
     pub async fn lost_messages(&self) -> Vec<LostMessage> {
-        let dead = Role::ALL.iter().map(|role| self.names.dead(*role));
         let mut lost = Vec::new();
-        for queue in self.filled(dead.chain([self.names.unrouted()]).collect()).await {
+        for queue in self.uncollected_messages().await {
             let Ok(channel) = self.connection.create_channel().await else { continue };
             while let Ok(Some(message)) =
                 channel.basic_get(queue.name.as_str().into(), BasicGetOptions::default()).await

@@ -21,6 +21,7 @@ const MOVEMENT: &str = "
         (select string_agg(state || total, ',' order by state)
          from (select state, count(*) as total from payments group by state) as states),
         (select count(*) from grants), (select count(*) from holds), (select count(*) from webhook_attempts),
+        (select count(*) from dead_letters),
          (select string_agg(state || total, ',' order by state)
           from (select state, count(*) as total from recharge_runs group by state) as runs))";
 const AT_WORK: &str = "
@@ -73,6 +74,10 @@ impl Places<'_> {
         for state in self.queues.waiting_messages().await {
             busy.push(state.to_string());
         }
+        // Without a worker nobody collects dead letters.
+        let uncollected = self.queues.uncollected_messages().await;
+        let collected = uncollected.iter().filter(|state| state.consumers > 0);
+        busy.extend(collected.map(ToString::to_string));
         for (query, what) in [(OUTBOX, "rows in the outbox"), (AT_WORK, "database sessions at work")] {
             let count: i64 = sqlx::query_scalar(query).fetch_one(self.pool).await.context(what)?;
             if count > 0 {

@@ -6,6 +6,8 @@ use common::domain::payments::ReturnUrls;
 use common::jobs::Role;
 use common::standard_webhooks::address::Reach;
 
+use crate::commands::Command;
+
 /// Everything the worker needs to know.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -54,9 +56,10 @@ impl std::str::FromStr for Verify {
     }
 }
 
-#[derive(Parser)]
+/// The command line.
+#[derive(Debug, Parser)]
 #[command(about = "Purser's worker: settings come from the environment, see .env.example")]
-struct Arguments {
+pub struct Arguments {
     /// Which queues to consume: apply, checkout, notify, recharge, verify
     #[arg(long, env = "WORKER_ROLES", value_delimiter = ',')]
     roles: Vec<Role>,
@@ -66,6 +69,9 @@ struct Arguments {
     /// Bring the schema up to date and exit
     #[arg(long)]
     migrate_only: bool,
+    /// Something else than consuming.
+    #[command(subcommand)]
+    pub command: Option<Command>,
 }
 
 impl Config {
@@ -73,8 +79,7 @@ impl Config {
     ///
     /// # Errors
     /// The first one that is missing or wrong.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        let arguments = Arguments::parse();
+    pub fn read(arguments: Arguments) -> Result<Self, ConfigError> {
         let public_url: String = config::parsed("PUBLIC_URL", "http://localhost:8080".to_owned())?;
         let success = format!("{public_url}/payment_success?session_id={{CHECKOUT_SESSION_ID}}");
         // The mode is the order's: only its key has to match, which is checked here once.

@@ -1,7 +1,7 @@
 //! The worker: does everything that talks to a provider and everything that adds or takes back credits.
 //!
 //! Each role consumes a queue of its own; `--roles apply,verify` runs some of them only, so that each can be scaled
-//! on its own. What a job does is in [`jobs`], one file each.
+//! on its own. What a job does is in [`jobs`], one file each. What operators can have done is in [`commands`].
 
 // Amounts are whole numbers, and none is ever cut to size silently.
 #![deny(
@@ -11,6 +11,7 @@
     clippy::float_arithmetic
 )]
 
+pub mod commands;
 pub mod config;
 pub mod jobs;
 
@@ -18,18 +19,29 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::Parser;
 use common::clock::Clock;
 use common::jobs::Role;
 use common::messaging::Publisher;
 use common::messaging::consumer::{Consumer, Limits};
+use common::messaging::dead_letters::Collector;
 use common::{database, service};
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
 
-/// Runs the process.
+use config::Arguments;
+
+/// Runs the process, or carries out a command.
 pub fn main() -> ExitCode {
-    service::main("worker", async |shutdown| run(Config::from_env()?, Clock::system(), shutdown).await)
+    let mut arguments = Arguments::parse();
+    let clock = Clock::system();
+    match arguments.command.take() {
+        Some(command) => service::command("worker", command.run(arguments, clock)),
+        None => {
+            service::main("worker", async |shutdown| run(Config::read(arguments)?, clock, shutdown).await)
+        }
+    }
 }
 
 /// Consumes until `shutdown`, then finishes what is under way.
@@ -41,7 +53,9 @@ pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> a
     // What is under way at the end still has to be published: the publisher stops after the consumers.
     let publishing = CancellationToken::new();
     let publisher = Publisher::start(&config.connections, publishing.clone());
-    let jobs = Arc::new(jobs::Jobs::new(&config, pool.clone(), publisher.clone(), clock)?);
+    let jobs = Arc::new(jobs::Jobs::new(&config, pool.clone(), publisher.clone(), clock.clone())?);
+    let collector = Collector { connections: config.connections.clone(), pool: pool.clone(), clock };
+    let collecting = tokio::spawn(collector.run(shutdown.clone()));
     let consumers = config.roles.iter().map(|role| {
         let consumer = Consumer {
             connections: config.connections.clone(),
@@ -55,6 +69,7 @@ pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> a
     for ended in futures::future::join_all(consumers).await {
         ended?;
     }
+    collecting.await?;
     jobs.finish().await;
     publishing.cancel();
     pool.close().await;

@@ -6,6 +6,7 @@ mod auto_recharge;
 mod balance_alerts;
 mod catalog;
 mod consume;
+mod dead_letters;
 mod documentation;
 mod error;
 mod health;
@@ -48,6 +49,7 @@ fn endpoints() -> Vec<Endpoint> {
         live::endpoints(),
         admin::endpoints(),
         catalog::endpoints(),
+        dead_letters::endpoints(),
         organizations::endpoints(),
         balance_alerts::endpoints(),
         webhook_endpoints::endpoints(),

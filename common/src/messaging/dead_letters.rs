@@ -166,9 +166,7 @@ impl Collector {
                 let reason = "delivered too often without being finished: its workers may have crashed";
                 (role.as_str().to_owned(), reason.to_owned(), false)
             }
-            (Origin::Unrouted, _) => {
-                (delivery.routing_key.to_string(), "no queue took it".to_owned(), false)
-            }
+            (Origin::Unrouted, _) => (delivery.routing_key.to_string(), "no queue took it".to_owned(), false),
         };
         // A message that we bury gets its id at that moment.
         let buried_at = id.filter(|_| is_ours).and_then(born_at);

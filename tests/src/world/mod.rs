@@ -259,7 +259,9 @@ impl World {
         let lost = queues.lost_messages().await;
         queues.close().await;
         let is_expected = |queue: &str| self.dead_letters_allowed && queue.ends_with(".dead");
-        lost.iter().filter(|message| !is_expected(&message.queue)).map(ToString::to_string).collect()
+        let lost = lost.iter().filter(|message| !is_expected(&message.queue)).map(ToString::to_string);
+        let collected = expect(books::dead_letters(&self.pool).await, "the audit");
+        lost.chain(collected.into_iter().filter(|_| !self.dead_letters_allowed)).collect()
     }
 
     /// A look into the queues.

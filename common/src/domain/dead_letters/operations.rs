@@ -21,10 +21,7 @@ pub async fn keep(connection: &mut PgConnection, letter: &NewLetter) -> Result<b
 ///
 /// # Errors
 /// Database errors only.
-pub async fn letters(
-    connection: &mut PgConnection,
-    filter: &Filter,
-) -> Result<Vec<DeadLetter>, sqlx::Error> {
+pub async fn letters(connection: &mut PgConnection, filter: &Filter) -> Result<Vec<DeadLetter>, sqlx::Error> {
     store::letters(connection, filter).await
 }
 

@@ -1,0 +1,226 @@
+//! Administration of dead letters: jobs that nobody could do.
+
+use common::domain::dead_letters::{DeadLetter, Filter, LetterError, LetterState, Waiting, operations};
+use common::ids::DeadLetterId;
+use common::messaging::{dead_letters, outbox};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
+use warp::http::StatusCode;
+
+use super::idempotent::{Keep, once};
+use super::{ApiError, admin};
+use crate::Shared;
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::values::{Id, Moment, one_of};
+use crate::http::{Call, Response, answer, json as body};
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let settles = |summary: &str| {
+        Description::new(Access::Admin, summary)
+            .path_parameter::<Id>("id", "The letter's id.")
+            .idempotency_key()
+            .answers::<Letter>(StatusCode::OK, "The letter as it is now.")
+            .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT])
+    };
+    vec![
+        Endpoint::get(
+            "/admin/dead-letters",
+            list,
+            Description::new(Access::Admin, "Jobs that nobody could do and that wait for an operator")
+                .says("Newest first, without their messages; and how many there are, by role and reason.")
+                .query::<String>("role", "Only those for this role of the workers, such as `verify`.")
+                .query::<i64>("limit", "How many, between 1 and 500; 50 unless given.")
+                .answers::<Letters>(StatusCode::OK, "The letters.")
+                .refuses(&[StatusCode::BAD_REQUEST]),
+        ),
+        Endpoint::get(
+            "/admin/dead-letters/{id}",
+            show,
+            Description::new(
+                Access::Admin,
+                "A job that nobody could do, with what may be seen of its message",
+            )
+            .says("Ids, types and states only: never texts, addresses or links.")
+            .path_parameter::<Id>("id", "The letter's id.")
+            .answers::<Detail>(StatusCode::OK, "The letter.")
+            .refuses(&[StatusCode::NOT_FOUND]),
+        ),
+        Endpoint::post(
+            "/admin/dead-letters/{id}/replay",
+            replay,
+            settles("Have a dead letter done again")
+                .says("It goes back to its queue. Should it fail again, it is a new dead letter."),
+        ),
+        Endpoint::post(
+            "/admin/dead-letters/{id}/discard",
+            discard,
+            settles("Give a dead letter up")
+                .says("Its message is forgotten. That it was, by whom and why stays on record.")
+                .takes::<Discard>(),
+        ),
+    ]
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::DeadLetters)]
+struct Letters {
+    dead_letters: Vec<Letter>,
+    counts: Vec<Count>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::DeadLetter)]
+struct Letter {
+    #[schema(value_type = Uuid)]
+    id: DeadLetterId,
+    /// Which role of the workers was to do it.
+    role: String,
+    /// The job's name; null if the message is no job.
+    #[schema(required)]
+    kind: Option<String>,
+    /// Why nobody could.
+    reason: String,
+    /// How often it was tried and failed; outages do not count.
+    attempts: i64,
+    died_at: Moment,
+    #[schema(schema_with = state_schema)]
+    state: &'static str,
+    /// When it was replayed or discarded.
+    #[schema(required)]
+    settled_at: Option<Moment>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::DeadLetterDetail)]
+struct Detail {
+    #[serde(flatten)]
+    letter: Letter,
+    /// What may be seen of its message; null if that is nothing, or it is settled and its message forgotten.
+    #[schema(value_type = Option<Object>, required)]
+    message: Option<Value>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::DeadLetterCount)]
+struct Count {
+    role: String,
+    reason: String,
+    count: i64,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = native::DiscardDeadLetter)]
+struct Discard {
+    /// Why, for the record.
+    #[schema(min_length = 1, max_length = 500)]
+    reason: String,
+}
+
+fn state_schema() -> Object {
+    one_of(LetterState::NAMES)
+}
+
+impl From<DeadLetter> for Letter {
+    fn from(letter: DeadLetter) -> Self {
+        Self {
+            id: letter.id,
+            role: letter.role,
+            kind: letter.kind,
+            reason: letter.reason,
+            attempts: letter.attempts,
+            died_at: Moment(letter.died_at),
+            state: letter.state.as_str(),
+            settled_at: letter.settled_at.map(Moment),
+        }
+    }
+}
+
+impl From<Waiting> for Count {
+    fn from(waiting: Waiting) -> Self {
+        Self { role: waiting.role, reason: waiting.reason, count: waiting.count }
+    }
+}
+
+impl From<LetterError> for ApiError {
+    fn from(error: LetterError) -> Self {
+        let message = error.to_string();
+        match error {
+            LetterError::NotFound => not_found(),
+            LetterError::Settled(_) => Self::conflict("already_settled", message),
+            LetterError::NotText | LetterError::NoRole(_) => Self::conflict("cannot_be_replayed", message),
+            LetterError::Database(error) => error.into(),
+        }
+    }
+}
+
+fn not_found() -> ApiError {
+    ApiError::not_found("There is no such dead letter.")
+}
+
+fn id(call: &Call) -> Result<DeadLetterId, ApiError> {
+    call.path_parameter("id").parse().map_err(|_| not_found())
+}
+
+async fn list(api: Shared, call: Call) -> Result<Response, ApiError> {
+    admin(&api, &call).await?;
+    let limit = match call.parameter("limit").unwrap_or("50").parse() {
+        Ok(limit @ 1..=500_i64) => limit,
+        _ => return Err(ApiError::bad_request("invalid_request", "limit must be between 1 and 500")),
+    };
+    let role = call.parameter("role").map(str::to_owned);
+    let mut connection = api.pool.acquire().await?;
+    let filter = Filter { state: LetterState::Waiting, role, limit };
+    let dead_letters = operations::letters(&mut connection, &filter).await?;
+    let counts = operations::waiting(&mut connection).await?;
+    let letters = Letters {
+        dead_letters: dead_letters.into_iter().map(Letter::from).collect(),
+        counts: counts.into_iter().map(Count::from).collect(),
+    };
+    Ok(answer(StatusCode::OK, &letters))
+}
+
+async fn show(api: Shared, call: Call) -> Result<Response, ApiError> {
+    admin(&api, &call).await?;
+    let found = operations::letter(&mut *api.pool.acquire().await?, id(&call)?).await?;
+    let (letter, message) = found.ok_or_else(not_found)?;
+    Ok(answer(StatusCode::OK, &Detail { letter: letter.into(), message }))
+}
+
+async fn replay(api: Shared, call: Call) -> Result<Response, ApiError> {
+    let admin = admin(&api, &call).await?;
+    let (id, actor) = (id(&call)?, admin.scope.clone());
+    let work = {
+        let api = Shared::clone(&api);
+        async move {
+            let (letter, written) = dead_letters::replay(&api.pool, api.clock.now(), id, &actor).await?;
+            outbox::publish(&api.pool, &api.publisher, &[written]).await;
+            Ok((StatusCode::OK, Letter::from(letter)))
+        }
+    };
+    once(&api, &call, admin.scope, Keep::Answer, work).await
+}
+
+async fn discard(api: Shared, call: Call) -> Result<Response, ApiError> {
+    let admin = admin(&api, &call).await?;
+    let (id, actor) = (id(&call)?, admin.scope.clone());
+    let Discard { reason } = body::read(&call)?;
+    if reason.trim().is_empty() || reason.chars().count() > 500 {
+        return Err(ApiError::bad_request("invalid_request", "reason must have 1 to 500 characters"));
+    }
+    let work = {
+        let api = Shared::clone(&api);
+        async move {
+            let mut transaction = api.pool.begin().await?;
+            let now = api.clock.now();
+            let letter = operations::discard(&mut transaction, now, id, &actor, &reason).await?;
+            transaction.commit().await?;
+            Ok((StatusCode::OK, Letter::from(letter)))
+        }
+    };
+    once(&api, &call, admin.scope, Keep::Answer, work).await
+}

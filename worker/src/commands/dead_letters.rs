@@ -1,0 +1,163 @@
+//! Dead letters from the command line. It needs the database only: what is to be done again goes through the outbox,
+//! which the scheduler empties.
+
+use anyhow::Context;
+use clap::Subcommand;
+use common::clock::Clock;
+use common::config::Connections;
+use common::database;
+use common::domain::audit::COMMAND_LINE;
+use common::domain::dead_letters::{DeadLetter, Filter, LetterError, LetterState, operations};
+use common::ids::DeadLetterId;
+use common::jobs::Role;
+use common::messaging::dead_letters;
+use common::service::Verdict;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use time::format_description::well_known::Rfc3339;
+
+/// What to do with dead letters.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show those that wait, the newest first, and how many there are; ends with 1 if there are any
+    List {
+        /// Only those for this role
+        #[arg(long)]
+        role: Option<Role>,
+        /// How many at the most
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+        limit: i64,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one, with what may be seen of its message
+    Show {
+        /// Its id
+        id: DeadLetterId,
+    },
+    /// Have them done again
+    Replay {
+        /// Their ids
+        #[arg(required_unless_present = "role")]
+        ids: Vec<DeadLetterId>,
+        /// All that wait for this role, besides
+        #[arg(long)]
+        role: Option<Role>,
+    },
+    /// Give them up; their messages are forgotten
+    Discard {
+        /// Their ids
+        #[arg(required = true)]
+        ids: Vec<DeadLetterId>,
+        /// Why, for the record
+        #[arg(long, value_parser = given)]
+        reason: String,
+    },
+}
+
+fn given(text: &str) -> Result<String, &'static str> {
+    if text.trim().is_empty() { Err("say why") } else { Ok(text.to_owned()) }
+}
+
+impl Command {
+    pub(super) async fn run(self, clock: Clock) -> anyhow::Result<Verdict> {
+        let pool = database::pool(&Connections::from_env()?)?;
+        let verdict = match self {
+            Self::List { role, limit, json } => list(&pool, role, limit, json).await,
+            Self::Show { id } => show(&pool, id).await,
+            Self::Replay { ids, role } => replay(&pool, &clock, ids, role).await,
+            Self::Discard { ids, reason } => {
+                settle_each(ids, async |id| {
+                    let mut transaction = pool.begin().await?;
+                    let now = clock.now();
+                    operations::discard(&mut transaction, now, id, COMMAND_LINE, &reason).await?;
+                    transaction.commit().await?;
+                    Ok("discarded")
+                })
+                .await
+            }
+        };
+        pool.close().await;
+        verdict
+    }
+}
+
+async fn list(pool: &PgPool, role: Option<Role>, limit: i64, json: bool) -> anyhow::Result<Verdict> {
+    let mut connection = pool.acquire().await?;
+    let filter =
+        Filter { state: LetterState::Waiting, role: role.map(|role| role.as_str().to_owned()), limit };
+    let letters = operations::letters(&mut connection, &filter).await?;
+    for letter in &letters {
+        if json {
+            println!("{}", described(letter)?);
+        } else {
+            let (kind, died_at) = (letter.kind.as_deref().unwrap_or("-"), letter.died_at.format(&Rfc3339)?);
+            println!("{}  {}  {}  {kind}  {}", letter.id, died_at, letter.role, letter.reason);
+        }
+    }
+    if !json {
+        for waiting in operations::waiting(&mut connection).await? {
+            eprintln!("{} for {}: {}", waiting.count, waiting.role, waiting.reason);
+        }
+    }
+    Ok(if letters.is_empty() { Verdict::Fine } else { Verdict::Remaining })
+}
+
+async fn show(pool: &PgPool, id: DeadLetterId) -> anyhow::Result<Verdict> {
+    let found = operations::letter(&mut *pool.acquire().await?, id).await?;
+    let (letter, message) = found.context("there is no such dead letter")?;
+    let mut shown = described(&letter)?;
+    shown["message"] = message.into();
+    println!("{shown:#}");
+    Ok(Verdict::Fine)
+}
+
+async fn replay(
+    pool: &PgPool,
+    clock: &Clock,
+    mut ids: Vec<DeadLetterId>,
+    role: Option<Role>,
+) -> anyhow::Result<Verdict> {
+    if let Some(role) = role {
+        let filter =
+            Filter { state: LetterState::Waiting, role: Some(role.as_str().to_owned()), limit: i64::MAX };
+        let mut letters = operations::letters(&mut *pool.acquire().await?, &filter).await?;
+        // In the order in which they died.
+        letters.reverse();
+        ids.extend(letters.into_iter().map(|letter| letter.id));
+    }
+    settle_each(ids, async |id| {
+        dead_letters::replay(pool, clock.now(), id, COMMAND_LINE).await?;
+        Ok("replayed: the scheduler sends it in a moment")
+    })
+    .await
+}
+
+/// Settles one after the other. One that cannot be settled does not keep back the others.
+async fn settle_each(
+    ids: Vec<DeadLetterId>,
+    settle: impl AsyncFn(DeadLetterId) -> Result<&'static str, LetterError>,
+) -> anyhow::Result<Verdict> {
+    let mut verdict = Verdict::Fine;
+    for id in ids {
+        match settle(id).await {
+            Ok(done) => println!("{id}  {done}"),
+            Err(LetterError::Database(error)) => return Err(error).context("the database failed"),
+            Err(refusal) => {
+                println!("{id}  {refusal}");
+                verdict = Verdict::Remaining;
+            }
+        }
+    }
+    Ok(verdict)
+}
+
+fn described(letter: &DeadLetter) -> anyhow::Result<Value> {
+    let settled_at = letter.settled_at.map(|at| at.format(&Rfc3339)).transpose()?;
+    Ok(json!({
+        "id": letter.id, "role": letter.role, "kind": letter.kind, "reason": letter.reason,
+        "attempts": letter.attempts, "diedAt": letter.died_at.format(&Rfc3339)?,
+        "state": letter.state.as_str(), "settledAt": settled_at,
+    }))
+}

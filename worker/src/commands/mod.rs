@@ -1,0 +1,31 @@
+//! What operators can have done from a shell, instead of starting a worker. A command ends with 0 when all is well,
+//! with 1 when something is left for a person to do, and with 2 when it could not be carried out. What is asked for
+//! goes to standard output, all else to standard error.
+
+mod dead_letters;
+
+use clap::Subcommand;
+use common::clock::Clock;
+use common::service::Verdict;
+
+use crate::config::Arguments;
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Look at jobs that nobody could do, have them done again, or give them up
+    #[command(subcommand)]
+    DeadLetters(dead_letters::Command),
+}
+
+impl Command {
+    /// Carries it out.
+    ///
+    /// # Errors
+    /// When it cannot be.
+    pub async fn run(self, _arguments: Arguments, clock: Clock) -> anyhow::Result<Verdict> {
+        match self {
+            Self::DeadLetters(command) => command.run(clock).await,
+        }
+    }
+}
