@@ -5,6 +5,8 @@ mod balance_alerts;
 mod checkout;
 mod conformance;
 mod crash_points;
+mod commands;
+mod dead_letters;
 mod dev;
 mod dialects;
 mod events;

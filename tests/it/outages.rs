@@ -11,7 +11,7 @@ use crate::events::{deliver, event, paid_session};
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
 
 /// Waits for something that other processes bring about, and says what if it does not come.
-async fn until<Done: Future<Output = bool>>(what: &str, done: impl Fn() -> Done) {
+pub async fn until<Done: Future<Output = bool>>(what: &str, done: impl Fn() -> Done) {
     for _ in 0..600 {
         if done().await {
             return;
