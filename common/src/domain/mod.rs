@@ -14,5 +14,6 @@ pub mod packages;
 pub mod payments;
 pub mod plans;
 pub mod recharge;
+pub mod reconciliation;
 pub mod subscriptions;
 pub mod webhooks;
