@@ -134,6 +134,8 @@ jobs! {
     ConfirmSession => "session.confirm" on Verify, 1 attempts;
     /// Looks for orders whose time is up and has each of them verified.
     ExpirePayments => "payments.expire" on Verify, 3 attempts;
+    /// Compares the providers' payments of the last days with ours, and asks about those that are not credited.
+    ReconcilePayments => "payments.reconcile" on Verify, 3 attempts;
     /// Decides whether a wallet is to be recharged now.
     CheckRecharge => "recharge.check" on Recharge, 8 attempts;
     /// Charges a wallet's card for a recharge that is decided, or finds out what became of it.
@@ -300,6 +302,10 @@ pub enum ConfirmReply {
 /// See [`AnyJob::ExpirePayments`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ExpirePayments {}
+
+/// See [`AnyJob::ReconcilePayments`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReconcilePayments {}
 
 /// See [`AnyJob::CheckRecharge`]. Answered with a [`Check`](crate::domain::recharge::Check).
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use common::jobs::{
-    AnyJob, BeginMonth, ExpireGrants, ExpireHolds, ExpirePayments, RetryWebhooks, SweepRecharges,
+    AnyJob, BeginMonth, ExpireGrants, ExpireHolds, ExpirePayments, ReconcilePayments, RetryWebhooks,
+    SweepRecharges,
 };
 
 /// Something that happens by the clock.
@@ -66,6 +67,11 @@ pub const SCHEDULE: &[Entry] = &[
         name: "recharge.month",
         every: Duration::from_secs(30),
         action: Action::Publish(|| BeginMonth {}.into()),
+    },
+    Entry {
+        name: "payments.reconcile",
+        every: Duration::from_secs(3600),
+        action: Action::Publish(|| ReconcilePayments {}.into()),
     },
     Entry { name: "forget", every: Duration::from_secs(600), action: Action::Forget },
 ];

@@ -286,7 +286,7 @@ async fn a_job_that_dies_while_the_database_is_away_is_not_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operators_can_do_it_from_a_shell() {
-    let mut world = World::start().await;
+    let world = World::start().await;
     let alice = world.create_user("alice").await;
     let nothing = commands::worker(&world, &["dead-letters", "list"]).await;
     assert_eq!((nothing.code, nothing.text.as_str()), (0, ""), "{nothing:?}");

@@ -9,8 +9,8 @@ use common::ids::{AdjustmentId, PaymentId, RechargeRunId, WebhookDeliveryId};
 use common::jobs::{
     AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplySubscription, BeginMonth, ChargeRecharge,
     CheckRecharge, ConfirmSession, CreateCheckout, DeliverWebhook, ExpireGrants, ExpireHolds, ExpirePayments,
-    Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents, RetryWebhooks, SaveCard, SweepRecharges,
-    VerifyObject, VerifyPayment,
+    Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents, ReconcilePayments, RetryWebhooks, SaveCard,
+    SweepRecharges, VerifyObject, VerifyPayment,
 };
 use common::money::Credits;
 use common::stripe::objects::Session;
@@ -92,6 +92,7 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
         VerifyObject { provider: Provider::Stripe, object_id: object_id.clone() }.into(),
         ConfirmSession { session: object_id }.into(),
         ExpirePayments {}.into(),
+        ReconcilePayments {}.into(),
         CheckRecharge { wallet_id: alice.wallet_id.parse().unwrap() }.into(),
         ChargeRecharge { run_id }.into(),
         SaveCard { payment_id: setup_id }.into(),

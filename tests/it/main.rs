@@ -3,9 +3,9 @@
 
 mod balance_alerts;
 mod checkout;
+mod commands;
 mod conformance;
 mod crash_points;
-mod commands;
 mod dead_letters;
 mod dev;
 mod dialects;
@@ -23,6 +23,7 @@ mod purchases;
 mod quarter;
 mod rate_limits;
 mod recharge;
+mod reconcile;
 mod scheduler;
 mod settings;
 mod subscriptions;

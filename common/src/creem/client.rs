@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::objects::{Checkout, Subscription, Transaction};
+use super::objects::{Checkout, ListedTransaction, Subscription, Transaction, Transactions};
 use crate::config::Secret;
 use crate::domain::payments::operations::Opened;
 use crate::domain::payments::{Payment, ReturnUrls};
@@ -36,6 +36,9 @@ pub struct CreemClient {
 
 /// Far above any answer that is expected.
 const ANSWER_BYTES: usize = 1024 * 1024;
+
+/// The most that Creem gives at once.
+const TRANSACTIONS_PAGE: &str = "100";
 
 #[derive(Deserialize)]
 struct Portal {
@@ -158,6 +161,26 @@ impl CreemClient {
             subscription.last_transaction = Some(self.transaction(&id).await?);
         }
         Ok(subscription)
+    }
+
+    /// A page of all payments of the store, the newest first; the first page is 1.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn transactions(&self, page: u32) -> Result<Transactions, ProviderError> {
+        let mut url = self.url("v1/transactions/search")?;
+        url.query_pairs_mut()
+            .append_pair("page_number", &page.to_string())
+            .append_pair("page_size", TRANSACTIONS_PAGE);
+        self.send(Method::GET, &url, Bytes::new()).await
+    }
+
+    /// A payment.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn listed_transaction(&self, id: &str) -> Result<ListedTransaction, ProviderError> {
+        self.get("v1/transactions", ("transaction_id", id)).await
     }
 
     /// A payment.

@@ -233,7 +233,7 @@ impl StripeClient {
         self.send(&request, None).await.map(Intent::from)
     }
 
-    async fn send<R>(&self, request: &R, key: Option<String>) -> Result<R::Output, ProviderError>
+    pub(super) async fn send<R>(&self, request: &R, key: Option<String>) -> Result<R::Output, ProviderError>
     where
         R: StripeRequest,
         R::Output: miniserde::Deserialize,

@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod event;
+pub mod listing;
 pub mod objects;
 pub mod off_session;
 pub mod signature;

@@ -3,12 +3,13 @@
 //! goes to standard output, all else to standard error.
 
 mod dead_letters;
+mod reconcile;
 
 use clap::Subcommand;
 use common::clock::Clock;
 use common::service::Verdict;
 
-use crate::config::Arguments;
+use crate::config::{Arguments, Config};
 
 /// A command.
 #[derive(Debug, Subcommand)]
@@ -16,6 +17,8 @@ pub enum Command {
     /// Look at jobs that nobody could do, have them done again, or give them up
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
+    /// Compare the providers' payments with ours and the ledger; ends with 1 if anything is left to do
+    Reconcile(reconcile::Command),
 }
 
 impl Command {
@@ -23,9 +26,10 @@ impl Command {
     ///
     /// # Errors
     /// When it cannot be.
-    pub async fn run(self, _arguments: Arguments, clock: Clock) -> anyhow::Result<Verdict> {
+    pub async fn run(self, arguments: Arguments, clock: Clock) -> anyhow::Result<Verdict> {
         match self {
             Self::DeadLetters(command) => command.run(clock).await,
+            Self::Reconcile(command) => command.run(Config::read(arguments)?, clock).await,
         }
     }
 }

@@ -10,6 +10,7 @@ mod deliver_webhook;
 mod expire;
 mod notify;
 mod open_portal;
+pub(crate) mod reconcile;
 mod save_card;
 mod verify;
 
@@ -154,6 +155,7 @@ impl Jobs {
             AnyJob::VerifyObject(job) => self.verify_object(job).await,
             AnyJob::ConfirmSession(job) => self.confirm_session(job).await,
             AnyJob::ExpirePayments(_) => self.expire_payments().await,
+            AnyJob::ReconcilePayments(_) => self.reconcile_payments().await,
             AnyJob::CheckRecharge(job) => self.check_recharge(job).await,
             AnyJob::ChargeRecharge(job) => self.charge_recharge(job).await,
             AnyJob::SaveCard(job) => self.save_card(job).await,
@@ -184,11 +186,15 @@ impl Handler for Jobs {
 }
 
 /// Why a job is not done.
-#[derive(Debug)]
-enum JobError {
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JobError {
+    #[error("the database: {0}")]
     Database(sqlx::Error),
+    #[error(transparent)]
     Provider(ProviderError),
+    #[error("the broker did not take a message")]
     Broker,
+    #[error("{0}")]
     Dead(String),
 }
 
@@ -201,7 +207,7 @@ impl JobError {
             Self::Database(error) => Outcome::Failed(format!("the database refuses: {error}")),
             Self::Provider(error @ ProviderError::Unavailable(_)) => Outcome::Unavailable(error.to_string()),
             Self::Provider(error) => Outcome::Dead(error.to_string()),
-            Self::Broker => Outcome::Unavailable("the broker did not take a message".to_owned()),
+            Self::Broker => Outcome::Unavailable(self.to_string()),
             Self::Dead(reason) => Outcome::Dead(reason),
         }
     }

@@ -11,7 +11,8 @@ mod store;
 mod tests;
 
 use crate::clock::Timestamp;
-use crate::domain::payments::{Provider, State};
+use crate::domain::payments::{Fact, Provider, Stage, State};
+use crate::domain::subscriptions::{News, SubscriptionFact};
 use crate::ids::PaymentId;
 use crate::money::{Credits, Money};
 use crate::text_enum::text_enum;
@@ -41,6 +42,44 @@ pub struct Theirs {
     pub refunded_minor: i64,
     /// The last time that something of it came into being.
     pub at: Timestamp,
+}
+
+impl Theirs {
+    /// As its page or the payment itself tells it; `id` is that object's.
+    pub fn of_fact(id: String, fact: Fact, at: Timestamp) -> Self {
+        Self {
+            provider: fact.provider,
+            id,
+            session: fact.session,
+            payment: fact.provider_payment,
+            order: fact.payment_id,
+            is_renewal: false,
+            subscription: None,
+            is_paid: fact.stage == Stage::Paid,
+            money: fact.money,
+            refunded_minor: 0,
+            at,
+        }
+    }
+
+    /// As a subscription's invoice tells it; none if it is not paid, or there was nothing to pay for a later period.
+    pub fn of_subscription(id: String, fact: &SubscriptionFact, at: Timestamp) -> Option<Self> {
+        let News::Paid(paid) = &fact.news else { return None };
+        let is_renewal = paid.is_first == Some(false);
+        (!is_renewal || paid.money.minor > 0).then(|| Self {
+            provider: fact.provider,
+            id,
+            session: None,
+            payment: Some(paid.payment.clone()),
+            order: fact.payment_id,
+            is_renewal,
+            subscription: Some(fact.subscription.clone()),
+            is_paid: true,
+            money: Some(paid.money),
+            refunded_minor: 0,
+            at,
+        })
+    }
 }
 
 /// An order of ours, with what the ledger has for it.

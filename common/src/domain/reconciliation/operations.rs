@@ -61,7 +61,7 @@ pub async fn unpaid(
 pub async fn record_repair(
     connection: &mut PgConnection,
     now: Timestamp,
-    objects: &[&str],
+    objects: &[String],
 ) -> Result<(), sqlx::Error> {
     let action = AdminAction {
         actor: COMMAND_LINE.to_owned(),

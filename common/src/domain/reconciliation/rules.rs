@@ -36,6 +36,17 @@ pub fn merged(told: Vec<Theirs>) -> Vec<Theirs> {
     merged.into_values().collect()
 }
 
+/// Names, in the payments of a subscription, the order that began it; the first of them is that order's own.
+pub fn name_periods(theirs: &mut [Theirs], subscription: &str, order: PaymentId) {
+    let is_its = |payment: &&mut Theirs| payment.subscription.as_deref() == Some(subscription);
+    let mut periods: Vec<&mut Theirs> = theirs.iter_mut().filter(is_its).collect();
+    periods.sort_by_key(|payment| payment.at);
+    for (number, payment) in periods.into_iter().enumerate() {
+        payment.order = Some(order);
+        payment.is_renewal = number > 0;
+    }
+}
+
 /// Our credited orders that nothing is told of: the provider is to be asked about each.
 pub fn unheard<'a>(theirs: &[Theirs], ours: &'a [Ours]) -> Vec<&'a Ours> {
     let index = Index::new(ours);

@@ -6,7 +6,7 @@ use time::Duration;
 use time::macros::datetime;
 use uuid::Uuid;
 
-use super::rules::{compare, merged, unheard};
+use super::rules::{compare, merged, name_periods, unheard};
 use super::{Difference, Ours, Theirs};
 use crate::clock::Timestamp;
 use crate::domain::payments::{Provider, State};
@@ -118,6 +118,25 @@ fn a_renewal_is_not_the_order_that_it_names() {
     let second = Ours { session: None, payment: Some("in_2".to_owned()), ..order(2, State::Completed) };
     assert_eq!(found(told, &[first, second]), []);
     assert_eq!(found(vec![renewal], &[]), [Difference::UnknownOrder]);
+}
+
+#[test]
+fn the_first_payment_of_a_subscription_is_its_orders() {
+    let of = |id: &str, hours| Theirs {
+        payment: Some(id.to_owned()),
+        subscription: Some("sub_1".to_owned()),
+        session: None,
+        order: None,
+        is_renewal: true,
+        at: NOW - Duration::hours(hours),
+        ..page(1)
+    };
+    let mut told = vec![of("tran_2", 1), Theirs { subscription: None, ..of("tran_x", 9) }, of("tran_1", 2)];
+    name_periods(&mut told, "sub_1", PaymentId(Uuid::from_u128(1)));
+    let named: Vec<(bool, bool)> = told.iter().map(|one| (one.order.is_some(), one.is_renewal)).collect();
+    assert_eq!(named, [(true, true), (false, true), (true, false)]);
+    let both = [Difference::PaidNotCredited, Difference::PaidNotCredited];
+    assert_eq!(found(told, &[order(1, State::Pending)]), both);
 }
 
 #[test]

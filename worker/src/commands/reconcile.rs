@@ -1,0 +1,130 @@
+//! Reconciliation from the command line: the same comparison as the scheduled job's, over any window, and a look before
+//! anything is done.
+
+use std::str::FromStr;
+
+use anyhow::ensure;
+use clap::Args;
+use common::clock::{Clock, Timestamp};
+use common::database;
+use common::domain::reconciliation::{Comparison, Finding, operations};
+use common::messaging::Publisher;
+use common::service::Verdict;
+use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
+use time::{Date, Time};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::jobs::Jobs;
+use crate::jobs::reconcile::Window;
+
+/// What to compare.
+#[derive(Debug, Args)]
+pub struct Command {
+    /// Beginning of the window: a day such as 2026-11-21, or a time such as 2026-11-21T08:00:00Z
+    #[arg(long)]
+    from: Moment,
+    /// End of the window; now unless given
+    #[arg(long)]
+    to: Option<Moment>,
+    /// Have the provider asked about what is paid and not credited, which credits it
+    #[arg(long)]
+    apply: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// A time, or the beginning of a day in UTC.
+#[derive(Clone, Copy, Debug)]
+struct Moment(Timestamp);
+
+impl FromStr for Moment {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let day = time::macros::format_description!("[year]-[month]-[day]");
+        let time = Timestamp::parse(text, &Rfc3339).ok();
+        let moment =
+            time.or_else(|| Some(Date::parse(text, &day).ok()?.with_time(Time::MIDNIGHT).assume_utc()));
+        moment
+            .map(Self)
+            .ok_or("it is neither a day such as 2026-11-21 nor a time such as 2026-11-21T08:00:00Z")
+    }
+}
+
+impl Command {
+    pub(super) async fn run(self, config: Config, clock: Clock) -> anyhow::Result<Verdict> {
+        let window = Window { from: self.from.0, to: self.to.map_or_else(|| clock.now(), |to| to.0) };
+        ensure!(window.from < window.to, "the window is empty: --from must be before --to");
+        let pool = database::pool(&config.connections)?;
+        let stopping = CancellationToken::new();
+        let _stop = stopping.clone().drop_guard();
+        let publisher = Publisher::start(&config.connections, stopping);
+        let jobs = Jobs::new(&config, pool.clone(), publisher.clone(), clock.clone())?;
+        if self.apply {
+            publisher.wait_until_connected().await;
+        }
+        let (mut whole, mut asked) = (Comparison::default(), Vec::new());
+        for slice in window.slices() {
+            eprintln!("{} to {}", slice.from.format(&Rfc3339)?, slice.to.format(&Rfc3339)?);
+            let compared = jobs.reconcile(slice).await?;
+            for finding in &compared.findings {
+                let is_repaired = self.apply && jobs.repair(finding).await?;
+                asked.extend(finding.repair().filter(|_| is_repaired).map(str::to_owned));
+                println!(
+                    "{}",
+                    if self.json {
+                        described(finding, is_repaired).to_string()
+                    } else {
+                        line(finding, is_repaired)
+                    }
+                );
+            }
+            whole.extend(compared);
+        }
+        if !asked.is_empty() {
+            operations::record_repair(&mut *pool.acquire().await?, clock.now(), &asked).await?;
+        }
+        pool.close().await;
+        eprintln!(
+            "{} agree, {} differ, {} so new that their events may be under way, {} are not for orders of ours",
+            whole.agreeing,
+            whole.findings.len(),
+            whole.in_flight,
+            whole.foreign
+        );
+        let left = whole.findings.len().saturating_sub(asked.len());
+        Ok(if left == 0 { Verdict::Fine } else { Verdict::Remaining })
+    }
+}
+
+fn line(finding: &Finding, is_repaired: bool) -> String {
+    let shown = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    format!(
+        "{}  {}  order {}  object {}  ours {}  theirs {}  {}",
+        finding.difference.as_str(),
+        finding.provider.as_str(),
+        shown(finding.order.map(|order| order.to_string())),
+        shown(finding.object.clone()),
+        shown(finding.ours.map(|money| money.to_string())),
+        shown(finding.theirs.map(|money| money.to_string())),
+        what_to_do(finding, is_repaired),
+    )
+}
+
+fn what_to_do(finding: &Finding, is_repaired: bool) -> &'static str {
+    match (finding.repair(), is_repaired) {
+        (Some(_), true) => "asked about: a worker credits it in a moment",
+        (Some(_), false) => "--apply has it credited",
+        (None, _) => "for a person",
+    }
+}
+
+fn described(finding: &Finding, is_repaired: bool) -> Value {
+    json!({
+        "difference": finding.difference.as_str(), "provider": finding.provider.as_str(), "order": finding.order,
+        "object": finding.object, "ours": finding.ours, "theirs": finding.theirs,
+        "repairable": finding.repair().is_some(), "askedAbout": is_repaired,
+    })
+}
