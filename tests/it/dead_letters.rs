@@ -87,7 +87,8 @@ async fn every_kind_of_dead_letter_is_listed_and_shown_without_what_is_personal(
     let thin = br#"{"kind":"provider.events","payload":{"events":[{"provider":"stripe",
         "received_at":"2026-11-25T12:00:00Z","body":{"object":"v2.core.event","id":"evt_thin",
         "customer":"alice@example.com"}}]}}"#;
-    let cases: [(&str, &str, &[u8], Option<&str>, &str, Value); 7] = [
+    type Case<'a> = (&'a str, &'a str, &'a [u8], Option<&'a str>, &'a str, Value);
+    let cases: [Case<'_>; 7] = [
         ("", &apply, b"not json, alice@example.com", None, "unreadable", Value::Null),
         ("", &apply, b"\xff\xfe\x00", None, "unreadable", Value::Null),
         (
