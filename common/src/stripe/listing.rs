@@ -1,5 +1,5 @@
-//! Stripe's list of payments, a page at a time: paid sessions, payments, and invoices of subscriptions. A payment may be
-//! in all three.
+//! Stripe's list of payments, a page at a time: paid sessions, payments, and invoices of subscriptions. A payment may
+//! be in all three.
 
 use stripe::StripeRequest;
 use stripe_billing::invoice::ListInvoice;

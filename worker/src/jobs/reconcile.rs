@@ -106,8 +106,8 @@ impl Jobs {
         Ok(told)
     }
 
-    /// Creem's list has no orders of ours in it. Where it has payments that we do not know, our unpaid orders of the time
-    /// are asked about, one by one.
+    /// Creem's list has no orders of ours in it. Where it has payments that we do not know, our unpaid orders of the
+    /// time are asked about, one by one.
     async fn creem_payments(&self, window: Window) -> Result<Vec<Theirs>, JobError> {
         let Some(creem) = &self.creem else { return Ok(Vec::new()) };
         let (mut told, mut next) = (Vec::new(), Some(1));
