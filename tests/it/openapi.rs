@@ -82,8 +82,8 @@ fn every_operation_says_what_it_is_for_and_what_it_answers() {
     }
 }
 
-/// Read from the tests' text, since they run in any order and not always all of them: each operation's path is in a file
-/// of tests that also makes requests with its method.
+/// Read from the tests' text, since they run in any order and not always all of them: each operation's path is in a
+/// file of tests that also makes requests with its method.
 #[test]
 fn every_operation_has_a_test() {
     let mut files = Vec::new();

@@ -1,5 +1,5 @@
-//! Reconciliation against the emulated providers: what was lost is found and, on demand, credited once; what is not ours
-//! to mend is told and left alone.
+//! Reconciliation against the emulated providers: what was lost is found and, on demand, credited once; what is not
+//! ours to mend is told and left alone.
 
 use common::jobs::ReconcilePayments;
 use harness::world::{Checkout, GOOD_CARD, User, World};

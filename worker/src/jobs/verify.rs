@@ -121,7 +121,8 @@ impl Jobs {
         })
     }
 
-    /// What Creem says of a payment, which may be one for a period that is not the last one, and what has gone back of it.
+    /// What Creem says of a payment, which may be one for a period that is not the last one, and what has gone back
+    /// of it.
     async fn creem_payment(&self, creem: &CreemClient, id: &str) -> Result<Vec<AnyJob>, JobError> {
         let (now, payment) = (self.clock.now(), self.ask(|| creem.transaction(id)).await?);
         let total = payment.clone().total(None).map(reversal);
