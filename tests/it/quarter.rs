@@ -4,7 +4,8 @@
 //! charge credited once, no wallet charged above its cap in any month, nothing charged twice.
 //!
 //! The ordinary run is small. This is the whole:
-//! `QUARTER_WALLETS=200 QUARTER_STEP_DAYS=1 cargo test -p tests --test it quarter -- --nocapture`. `QUARTER_SEED` repeats a run.
+//! `QUARTER_WALLETS=200 QUARTER_STEP_DAYS=1 cargo test -p tests --test it quarter -- --nocapture`. `QUARTER_SEED`
+//! repeats a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
