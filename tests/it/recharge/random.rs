@@ -1,4 +1,4 @@
-//! A random life of one wallet: debits at once, declines, lost answers, refunds of settings, new cards, ends of months.
+//! A random life of one wallet: debits at once, declines, lost answers, changes of settings, new cards, ends of months.
 //! Whatever happens, no month is charged more than its cap, and no fall is charged twice.
 
 use std::time::Duration;
