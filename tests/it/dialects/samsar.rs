@@ -476,7 +476,9 @@ async fn the_threshold_needs_auto_recharge_and_a_number() {
     for body in [json!({}), json!({"thresholdCredits": -1}), json!({"thresholdCredits": "x"}), json!([])] {
         assert_eq!(threshold(body.clone()).await, required, "{body}");
     }
-    let zero = post(&world, &alice, "/v2/auto_recharge/threshold", json!({"threshold": 0})).expect(200).await;
+    let zero = post(&world, &alice, "/v2/auto_recharge/threshold", json!({"input": {"threshold": 0}}))
+        .expect(200)
+        .await;
     assert_eq!(zero["autoRechargeThreshold"], 0);
     world.finish().await;
 }

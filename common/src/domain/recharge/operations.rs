@@ -268,8 +268,8 @@ async fn check_all(
     Ok(written)
 }
 
-/// The money of a recharge went back: a refund or a dispute lowers the balance, and charging the same card for that would
-/// take the money again. Payments are locked before; so this comes before the ledger takes the credits.
+/// The money of a recharge went back. That lowers the balance, and charging the same card for it would take the money
+/// again: the user is waited for. Comes after the payments are locked, and before the ledger takes the credits.
 ///
 /// # Errors
 /// Database errors only.

@@ -62,7 +62,7 @@ pub async fn settle(
     Ok(written)
 }
 
-/// The holder of a card did not say yes to its bank: the user is waited for, or the card that was saved since is charged.
+/// The holder of a card did not say yes to its bank: the user is waited for. A card that was saved since is charged.
 async fn not_authenticated(
     connection: &mut PgConnection,
     now: Timestamp,
