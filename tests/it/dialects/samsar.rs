@@ -414,7 +414,8 @@ async fn auto_recharge_is_enabled_as_the_document_shows() {
     );
     let open = json!({
         "status": "pending", "mode": "setup", "checkoutSessionId": session, "sessionStatus": "open",
-        "paymentStatus": "no_payment_required", "paymentIntentId": null, "paymentIntentStatus": null, "setupIntentId": intent,
+        "paymentStatus": "no_payment_required", "paymentIntentId": null, "paymentIntentStatus": null,
+        "setupIntentId": intent,
         "setupIntentStatus": null, "amountCents": null, "currency": null,
     });
     for name in ["setupSessionId", "setup_session_id", "checkoutSessionId"] {

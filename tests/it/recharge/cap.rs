@@ -100,7 +100,7 @@ async fn a_new_month_begins_with_the_whole_cap() {
     world.finish().await;
 }
 
-/// A run that is in flight at midnight counts against the month that reserved it, and blocks the next until it is known.
+/// A run that is in flight at midnight counts against the month that reserved it, and blocks the next until then.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_in_flight_at_the_end_of_the_month_stays_in_its_month() {
     let world = World::builder().without_scheduler().start().await;

@@ -1,5 +1,5 @@
-//! Charges the card of a recharge that is decided. Killed at any step, it goes on from where the run is: the same charge
-//! is asked for under the same key, or looked up. What the provider says of a charge goes the way of every fact.
+//! Charges the card of a recharge that is decided. Killed at any step, it goes on from where the run is: the same
+//! charge is asked for under the same key, or looked up. What the provider says of a charge goes the way of every fact.
 
 use common::crash::{self, Step};
 use common::domain::payments::Payment;
