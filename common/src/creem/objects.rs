@@ -285,68 +285,6 @@ impl ListedTransaction {
     }
 }
 
-/// A page of the list of all payments, the newest first.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Transactions {
-    /// The payments.
-    pub items: Vec<ListedTransaction>,
-    /// Where it goes on.
-    pub pagination: Pagination,
-}
-
-/// Where a list goes on.
-#[derive(Clone, Copy, Debug, Deserialize)]
-pub struct Pagination {
-    /// None after the last page.
-    #[serde(default)]
-    pub next_page: Option<u32>,
-}
-
-/// A payment with what became of it.
-#[derive(Clone, Debug, Deserialize)]
-pub struct ListedTransaction {
-    /// The payment.
-    #[serde(flatten)]
-    pub transaction: Transaction,
-    /// The subscription it is for.
-    #[serde(default)]
-    pub subscription: Option<Reference>,
-    /// How much of what the buyer paid went back.
-    #[serde(default)]
-    pub refunded_amount: Option<i64>,
-    /// Unix milliseconds.
-    pub created_at: i64,
-}
-
-impl ListedTransaction {
-    /// As it is compared with ours; none if it is not paid. It names no order of ours.
-    pub fn theirs(&self) -> Option<Theirs> {
-        let (id, amounts) = (&self.transaction.id, &self.transaction.amounts);
-        let went_back = self.refunded_amount.unwrap_or(0);
-        let is_paid = amounts.is_paid() || went_back > 0;
-        let money = amounts.money().filter(|_| is_paid)?;
-        // What went back has the tax in it: a part of that is a part, and the whole the whole.
-        let whole = amounts.amount_paid.unwrap_or(amounts.amount);
-        let refunded_minor =
-            if went_back >= whole { money.minor } else { went_back.min(money.minor.saturating_sub(1)) };
-        let subscription = self.subscription.as_ref().map(|subscription| subscription.id().to_owned());
-        Some(Theirs {
-            provider: Provider::Creem,
-            id: subscription.clone().unwrap_or_else(|| id.clone()),
-            session: None,
-            payment: Some(id.clone()),
-            order: None,
-            is_renewal: subscription.is_some(),
-            subscription,
-            is_paid,
-            money: Some(money),
-            refunded_minor,
-            at: Timestamp::from_unix_timestamp_nanos(i128::from(self.created_at).saturating_mul(1_000_000))
-                .unwrap_or(Timestamp::UNIX_EPOCH),
-        })
-    }
-}
-
 /// A subscription.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Subscription {
