@@ -59,8 +59,16 @@ async fn letters(world: &World) -> Vec<Value> {
 }
 
 fn path(letter: &Value, verb: &str) -> String {
-    format!("/admin/dead-letters/{}{verb}", letter["id"].as_str().unwrap())
+    let id = letter["id"].as_str().unwrap();
+    if verb.is_empty() {
+        format!("/admin/dead-letters/{id}")
+    } else {
+        format!("/admin/dead-letters/{id}/{verb}")
+    }
 }
+
+/// An exchange, a routing key, a body, a header, and what is shown of it: the reason and the kind.
+type Case<'a> = (&'a str, &'a str, &'a [u8], Option<&'a str>, &'a str, Value);
 
 /// A job that would succeed, of which the text has what nobody may see.
 async fn good_job(world: &World, user: &User, credits: i64) -> Vec<u8> {
@@ -87,7 +95,7 @@ async fn every_kind_of_dead_letter_is_listed_and_shown_without_what_is_personal(
     let thin = br#"{"kind":"provider.events","payload":{"events":[{"provider":"stripe",
         "received_at":"2026-11-25T12:00:00Z","body":{"object":"v2.core.event","id":"evt_thin",
         "customer":"alice@example.com"}}]}}"#;
-    let cases: [(&str, &str, &[u8], Option<&str>, &str, Value); 7] = [
+    let cases: [Case<'_>; 7] = [
         ("", &apply, b"not json, alice@example.com", None, "unreadable", Value::Null),
         ("", &apply, b"\xff\xfe\x00", None, "unreadable", Value::Null),
         (
@@ -149,10 +157,10 @@ async fn every_kind_of_dead_letter_is_listed_and_shown_without_what_is_personal(
     assert_eq!(world.balance(&alice.wallet_id).await, 0);
 
     // Sent back: the good one is done; one that cannot be read dies again; others cannot even be sent.
-    world.admin_post(&path(&letters[6], "/replay"), Value::Null).expect(200).await;
-    world.admin_post(&path(&letters[2], "/replay"), Value::Null).expect(200).await;
+    world.admin_post(&path(&letters[6], "replay"), Value::Null).expect(200).await;
+    world.admin_post(&path(&letters[2], "replay"), Value::Null).expect(200).await;
     for letter in [&letters[1], &letters[5]] {
-        let refused = world.admin_post(&path(letter, "/replay"), Value::Null).expect(409).await;
+        let refused = world.admin_post(&path(letter, "replay"), Value::Null).expect(409).await;
         assert_eq!(refused["error"]["code"], "cannot_be_replayed");
     }
     world.drain().await;
@@ -161,7 +169,7 @@ async fn every_kind_of_dead_letter_is_listed_and_shown_without_what_is_personal(
     assert_eq!(world.count("dead_letters where state = 'replayed' and body is null").await, 2);
     for letter in self::letters(&world).await {
         let body = json!({"reason": "of a test"});
-        let discarded = world.admin_post(&path(&letter, "/discard"), body).expect(200).await;
+        let discarded = world.admin_post(&path(&letter, "discard"), body).expect(200).await;
         assert_eq!(discarded["state"], "discarded");
     }
     assert_eq!(world.count("dead_letters where state = 'waiting' or body is not null").await, 0);
@@ -184,8 +192,8 @@ async fn operators_need_the_admin_role_and_a_letter_that_is_there() {
         [
             api.get("/admin/dead-letters"),
             api.get(&path(&letter, "")),
-            api.post(&path(&letter, "/replay")),
-            api.post(&path(&letter, "/discard")).json(json!({"reason": "x"})),
+            api.post(&path(&letter, "replay")),
+            api.post(&path(&letter, "discard")).json(json!({"reason": "x"})),
         ]
     };
     for request in requests() {
@@ -197,10 +205,10 @@ async fn operators_need_the_admin_role_and_a_letter_that_is_there() {
     for unknown in [uuid::Uuid::new_v4().to_string(), "nonsense".to_owned()] {
         let unknown = json!({ "id": unknown });
         admin(&world, api.get(&path(&unknown, ""))).expect(404).await;
-        world.admin_post(&path(&unknown, "/replay"), Value::Null).expect(404).await;
+        world.admin_post(&path(&unknown, "replay"), Value::Null).expect(404).await;
     }
     for reason in [json!({}), json!({"reason": " "}), json!({"reason": "x".repeat(501)})] {
-        world.admin_post(&path(&letter, "/discard"), reason).expect(400).await;
+        world.admin_post(&path(&letter, "discard"), reason).expect(400).await;
     }
     for limit in ["0", "501", "x"] {
         admin(&world, api.get(&format!("/admin/dead-letters?limit={limit}"))).expect(400).await;
@@ -220,7 +228,7 @@ async fn of_many_operators_one_settles_a_letter() {
     let mut replayed = 0;
     for letter in letters(&world).await {
         let settling = (0..8).map(|number| {
-            let verb = if number % 2 == 0 { "/replay" } else { "/discard" };
+            let verb = if number % 2 == 0 { "replay" } else { "discard" };
             world.admin_post(&path(&letter, verb), json!({"reason": "x"})).send()
         });
         let answers: Vec<_> = join_all(settling).await.into_iter().map(Result::unwrap).collect();
@@ -253,7 +261,7 @@ async fn letters_that_are_replayed_while_workers_are_killed_are_each_done_once()
         let mut replayed = 0;
         while replayed < 10 {
             for letter in letters(&world).await {
-                world.admin_post(&path(&letter, "/replay"), Value::Null).expect(200).await;
+                world.admin_post(&path(&letter, "replay"), Value::Null).expect(200).await;
                 replayed += 1;
             }
         }

@@ -123,8 +123,8 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
 
 /// What all of them lead to, once the order is paid, however often each is done.
 pub async fn require_done_once(world: &World, alice: &User) {
-    assert_eq!(world.balance(&alice.wallet_id).await, 2_515);
-    assert_eq!(world.count("ledger_entries").await, 4);
+    assert_eq!(world.balance(&alice.wallet_id).await, 1_265);
+    assert_eq!(world.count("ledger_entries").await, 5);
     assert_eq!(world.count("payments").await, 3);
     let shown = world.emulator().get("/_emulator/requests").expect(200).await;
     let opened: &Value = &shown["requests"]["POST /v1/checkout/sessions"]["executed"];
