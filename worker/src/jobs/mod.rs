@@ -182,7 +182,8 @@ impl Handler for Jobs {
         let together = self.apply(&jobs).await;
         let each = jobs.iter().zip(together).map(async |(job, done)| match done {
             Some(outcome) => outcome,
-            None => self.run_alone(job).await,
+            // On the heap: what a job does in all its steps is large.
+            None => Box::pin(self.run_alone(job)).await,
         });
         let outcomes = futures::future::join_all(each).await;
         if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unavailable(_))) {

@@ -11,7 +11,7 @@ use crate::domain::payments::movements::{PURCHASE_PRIORITY, grant_source};
 use crate::domain::payments::operations::{Effect, Event, record};
 use crate::domain::payments::rules::Contradiction;
 use crate::domain::payments::{Kind, Payment, Provider, store as payments};
-use crate::domain::recharge::operations::money_taken_back;
+use crate::domain::recharge::operations::{money_taken_back, settings_hold};
 use crate::ids::{GrantId, OutboxId, PaymentId};
 use crate::money::{AmountError, Credits};
 
@@ -113,6 +113,10 @@ pub async fn settle(
     let lapsed = grant.map_or(Credits::ZERO, |(_, lapsed)| lapsed);
     let granted = rules::granted(payment).map_err(unfit)?;
     let target = rules::target(granted, lapsed, &gone);
+    if payment.kind == Kind::AutoRecharge {
+        // Its settings may be paused below: they are locked before the wallet.
+        settings_hold(connection, payment.wallet_id).await?;
+    }
     let available = match policy {
         Policy::Debt => Credits::ZERO,
         Policy::Clamp => available(connection, payment.wallet_id).await?,
