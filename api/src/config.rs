@@ -48,7 +48,8 @@ pub struct Config {
     pub mode: Mode,
     /// `MAX_CONNECTIONS`: open at once, further ones wait; 10000 unless set.
     pub max_connections: usize,
-    /// `RATE_LIMIT_PER_CREDENTIAL`, `RATE_LIMIT_PER_ADDRESS`, `TRUSTED_PROXIES`: how much one caller may ask in a second.
+    /// `RATE_LIMIT_PER_CREDENTIAL`, `RATE_LIMIT_PER_ADDRESS`, `TRUSTED_PROXIES`: how much one caller may ask in a
+    /// second.
     pub rate_limits: RateLimitConfig,
     /// `DIALECTS`: the APIs of other systems that are served; all unless set.
     pub dialects: Dialects,

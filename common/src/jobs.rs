@@ -12,6 +12,7 @@ use time::Date;
 use crate::clock::Timestamp;
 use crate::domain::ledger::adjustments::Adjustment;
 use crate::domain::payments::{Fact, Provider};
+use crate::domain::reversals::ReversalFact;
 use crate::domain::subscriptions::SubscriptionFact;
 use crate::ids::{MessageId, PaymentId, RechargeRunId, UserId, WalletId, WebhookDeliveryId};
 use crate::money::Credits;
@@ -114,6 +115,8 @@ jobs! {
     ApplyFact => "payment.fact" on Apply, 8 attempts;
     /// Applies what the provider said of a subscription when it was asked.
     ApplySubscription => "subscription.fact" on Apply, 8 attempts;
+    /// Applies what the provider said of a refund or dispute when it was asked.
+    ApplyReversal => "payment.reversal" on Apply, 8 attempts;
     /// Credits a check-in whose day is claimed.
     ApplyCheckin => "checkin.apply" on Apply, 8 attempts;
     /// Credits purchases in app stores whose buyers have become known.
@@ -209,6 +212,13 @@ pub struct ApplyFact {
 pub struct ApplySubscription {
     /// What the provider said.
     pub fact: Box<SubscriptionFact>,
+}
+
+/// See [`AnyJob::ApplyReversal`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ApplyReversal {
+    /// What the provider said.
+    pub fact: Box<ReversalFact>,
 }
 
 /// See [`AnyJob::ApplyCheckin`].

@@ -58,8 +58,20 @@ async fn letters(world: &World) -> Vec<Value> {
     letters
 }
 
-fn path(letter: &Value, verb: &str) -> String {
-    format!("/admin/dead-letters/{}{verb}", letter["id"].as_str().unwrap())
+fn id(letter: &Value) -> &str {
+    letter["id"].as_str().unwrap()
+}
+
+fn itself(letter: &Value) -> String {
+    format!("/admin/dead-letters/{}", id(letter))
+}
+
+fn replay(letter: &Value) -> String {
+    format!("/admin/dead-letters/{}/replay", id(letter))
+}
+
+fn discard(letter: &Value) -> String {
+    format!("/admin/dead-letters/{}/discard", id(letter))
 }
 
 /// A job that would succeed, of which the text has what nobody may see.
@@ -135,12 +147,12 @@ async fn every_kind_of_dead_letter_is_listed_and_shown_without_what_is_personal(
     for (letter, (.., reason, kind)) in letters.iter().zip(&cases) {
         assert_eq!((&letter["kind"], &letter["state"]), (kind, &json!("waiting")), "{letter}");
         assert!(letter["reason"].as_str().unwrap().contains(reason), "{letter}");
-        let detail = admin(&world, world.api().get(&path(letter, ""))).expect(200).await;
+        let detail = admin(&world, world.api().get(&itself(letter))).expect(200).await;
         let text = detail.to_string();
         assert!(!text.contains('@') && !text.contains("Liddell") && !text.contains("not json"), "{text}");
     }
     assert_eq!(letters[5]["role"], "of-the-future");
-    let seen = admin(&world, world.api().get(&path(&letters[6], ""))).expect(200).await;
+    let seen = admin(&world, world.api().get(&itself(&letters[6]))).expect(200).await;
     let session = &seen["message"]["payload"]["events"][0]["body"]["data"]["object"];
     assert!(session["id"].as_str().unwrap().starts_with("cs_test_"), "{seen}");
     assert_eq!((letters[7]["role"].as_str(), letters[7]["attempts"].as_i64()), (Some("verify"), Some(1)));
@@ -150,10 +162,10 @@ async fn every_kind_of_dead_letter_is_listed_and_shown_without_what_is_personal(
     assert_eq!(world.balance(&alice.wallet_id).await, 0);
 
     // Sent back: the good one is done; one that cannot be read dies again; others cannot even be sent.
-    world.admin_post(&path(&letters[6], "/replay"), Value::Null).expect(200).await;
-    world.admin_post(&path(&letters[2], "/replay"), Value::Null).expect(200).await;
+    world.admin_post(&replay(&letters[6]), Value::Null).expect(200).await;
+    world.admin_post(&replay(&letters[2]), Value::Null).expect(200).await;
     for letter in [&letters[1], &letters[5]] {
-        let refused = world.admin_post(&path(letter, "/replay"), Value::Null).expect(409).await;
+        let refused = world.admin_post(&replay(letter), Value::Null).expect(409).await;
         assert_eq!(refused["error"]["code"], "cannot_be_replayed");
     }
     world.drain().await;
@@ -162,7 +174,7 @@ async fn every_kind_of_dead_letter_is_listed_and_shown_without_what_is_personal(
     assert_eq!(world.count("dead_letters where state = 'replayed' and body is null").await, 2);
     for letter in self::letters(&world).await {
         let body = json!({"reason": "of a test"});
-        let discarded = world.admin_post(&path(&letter, "/discard"), body).expect(200).await;
+        let discarded = world.admin_post(&discard(&letter), body).expect(200).await;
         assert_eq!(discarded["state"], "discarded");
     }
     assert_eq!(world.count("dead_letters where state = 'waiting' or body is not null").await, 0);
@@ -184,9 +196,9 @@ async fn operators_need_the_admin_role_and_a_letter_that_is_there() {
     let requests = || {
         [
             api.get("/admin/dead-letters"),
-            api.get(&path(&letter, "")),
-            api.post(&path(&letter, "/replay")),
-            api.post(&path(&letter, "/discard")).json(json!({"reason": "x"})),
+            api.get(&itself(&letter)),
+            api.post(&replay(&letter)),
+            api.post(&discard(&letter)).json(json!({"reason": "x"})),
         ]
     };
     for request in requests() {
@@ -197,11 +209,11 @@ async fn operators_need_the_admin_role_and_a_letter_that_is_there() {
     }
     for unknown in [uuid::Uuid::new_v4().to_string(), "nonsense".to_owned()] {
         let unknown = json!({ "id": unknown });
-        admin(&world, api.get(&path(&unknown, ""))).expect(404).await;
-        world.admin_post(&path(&unknown, "/replay"), Value::Null).expect(404).await;
+        admin(&world, api.get(&itself(&unknown))).expect(404).await;
+        world.admin_post(&replay(&unknown), Value::Null).expect(404).await;
     }
     for reason in [json!({}), json!({"reason": " "}), json!({"reason": "x".repeat(501)})] {
-        world.admin_post(&path(&letter, "/discard"), reason).expect(400).await;
+        world.admin_post(&discard(&letter), reason).expect(400).await;
     }
     for limit in ["0", "501", "x"] {
         admin(&world, api.get(&format!("/admin/dead-letters?limit={limit}"))).expect(400).await;
@@ -221,8 +233,8 @@ async fn of_many_operators_one_settles_a_letter() {
     let mut replayed = 0;
     for letter in letters(&world).await {
         let settling = (0..8).map(|number| {
-            let verb = if number % 2 == 0 { "/replay" } else { "/discard" };
-            world.admin_post(&path(&letter, verb), json!({"reason": "x"})).send()
+            let path = if number % 2 == 0 { replay(&letter) } else { discard(&letter) };
+            world.admin_post(&path, json!({"reason": "x"})).send()
         });
         let answers: Vec<_> = join_all(settling).await.into_iter().map(Result::unwrap).collect();
         let (done, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status() == 200);
@@ -254,7 +266,7 @@ async fn letters_that_are_replayed_while_workers_are_killed_are_each_done_once()
         let mut replayed = 0;
         while replayed < 10 {
             for letter in letters(&world).await {
-                world.admin_post(&path(&letter, "/replay"), Value::Null).expect(200).await;
+                world.admin_post(&replay(&letter), Value::Null).expect(200).await;
                 replayed += 1;
             }
         }
@@ -303,7 +315,7 @@ async fn operators_can_do_it_from_a_shell() {
     let listed = commands::worker(&world, &["dead-letters", "list", "--json", "--role", "apply"]).await;
     assert_eq!(listed.code, 1);
     let letter: Value = serde_json::from_str(listed.text.trim()).unwrap();
-    let id = letter["id"].as_str().unwrap();
+    let id = id(&letter);
     let shown = commands::worker(&world, &["dead-letters", "show", id]).await;
     assert!(shown.code == 0 && shown.text.contains("cs_test_") && !shown.text.contains('@'), "{shown:?}");
     let replayed = commands::worker(&world, &["dead-letters", "replay", "--role", "apply"]).await;

@@ -4,15 +4,13 @@ use std::collections::BTreeSet;
 
 use common::domain::ledger::adjustments::Adjustment;
 use common::domain::payments::Provider;
+use common::domain::reversals::{Extent, ReversalFact, ReversalKind, Standing};
 use common::domain::subscriptions::{News, SubscriptionFact};
 use common::ids::{AdjustmentId, PaymentId, RechargeRunId, WebhookDeliveryId};
 use common::jobs::{
-    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplySubscription, BeginMonth, ChargeRecharge,
-    CheckRecharge, ClaimPurchases, ConfirmSession, CreateCheckout, DeliverWebhook, ExpireGrants, ExpireHolds,
-    ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents, ReconcilePayments, RetryWebhooks,
-    SaveCard, SweepRecharges, VerifyObject, VerifyPayment,
+    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplyReversal, ApplySubscription, BeginMonth, ChargeRecharge, CheckRecharge, ClaimPurchases, ConfirmSession, CreateCheckout, DeliverWebhook, ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents, ReconcilePayments, RetryWebhooks, SaveCard, SweepRecharges, VerifyObject, VerifyPayment,
 };
-use common::money::Credits;
+use common::money::{Credits, Currency, Money};
 use common::stripe::objects::Session;
 use harness::world::{Checkout, GOOD_CARD, User, World};
 use serde_json::value::RawValue;
@@ -72,12 +70,25 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
         at: world.clock().now(),
         news: News::PaymentFailed,
     };
+    let half = ReversalFact {
+        provider: Provider::Stripe,
+        livemode: false,
+        object_id: "re_1".to_owned(),
+        kind: ReversalKind::Refund,
+        standing: Standing::Taken,
+        status: "succeeded".to_owned(),
+        step: 2,
+        extent: Extent::Part { money: Money::new(1_250, Currency::USD), paid_minor: None },
+        payment_id: Some(payment_id),
+        provider_payments: Vec::new(),
+    };
     let object_id = checkout.session_id.clone();
     let jobs: Vec<AnyJob> = vec![
         ReceiveEvents { events: vec![told.clone(), told] }.into(),
         ApplyFact { fact: Box::new(fact) }.into(),
         ApplySubscription { fact: Box::new(foreign) }.into(),
         ClaimPurchases {}.into(),
+        ApplyReversal { fact: Box::new(half) }.into(),
         ExpireGrants {}.into(),
         ExpireHolds {}.into(),
         ApplyCheckin { user_id: "alice".to_owned().try_into().unwrap(), day: today }.into(),
@@ -110,8 +121,8 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
 
 /// What all of them lead to, once the order is paid, however often each is done.
 pub async fn require_done_once(world: &World, alice: &User) {
-    assert_eq!(world.balance(&alice.wallet_id).await, 2_515);
-    assert_eq!(world.count("ledger_entries").await, 4);
+    assert_eq!(world.balance(&alice.wallet_id).await, 1_265);
+    assert_eq!(world.count("ledger_entries").await, 5);
     assert_eq!(world.count("payments").await, 3);
     let shown = world.emulator().get("/_emulator/requests").expect(200).await;
     let opened: &Value = &shown["requests"]["POST /v1/checkout/sessions"]["executed"];

@@ -12,14 +12,13 @@ async fn a_stream_tells_of_credits_and_ends_with_its_credential() {
     let mut hers = world.api().get("/events").bearer(key).open().await.unwrap();
     let mut his = world.api().get("/events").bearer(&bob.api_key).open().await.unwrap();
     for stream in [&mut hers, &mut his] {
-        stream.until(": connected").await.unwrap();
+        stream.until(":connected").await.unwrap();
     }
 
     world.buy(&alice, 500).await;
-    let told = hers.until("credits.added\",").await.unwrap();
-    assert!(told.contains("event:credits.added\n"), "{told}");
+    hers.until("event:credits.added\n").await.unwrap();
     world.buy(&bob, 700).await;
-    let told = his.until("\n\nevent:credits.added").await.unwrap();
+    let told = his.until("event:credits.added\n").await.unwrap();
     assert!(!told.contains("500"), "{told}");
 
     let admin = &world.settings().secrets.admin_api_key;

@@ -25,6 +25,7 @@ mod rate_limits;
 mod recharge;
 mod reconcile;
 mod revenuecat;
+mod reversals;
 mod scheduler;
 mod settings;
 mod subscriptions;

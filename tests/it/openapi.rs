@@ -83,61 +83,63 @@ fn every_operation_says_what_it_is_for_and_what_it_answers() {
 }
 
 /// Read from the tests' text, since they run in any order and not always all of them: each operation's path is in a
-/// test that is written for it, and where a path takes several methods, the method is in the same statement.
+/// file of tests that also makes requests with its method.
 #[test]
 fn every_operation_has_a_test() {
-    let mut statements = Vec::new();
-    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("it"), &mut statements);
-    let operations = operations();
-    let mut missing = Vec::new();
-    for operation in &operations {
-        let is_alone = operations.iter().filter(|other| other.path == operation.path).count() == 1;
+    let mut files = Vec::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("it"), &mut files);
+    let is_tested = |operation: &Operation| {
         let method = operation.method.as_str();
-        let names_method = |statement: &str| statement.to_uppercase().contains(method);
-        let is_tested = statements.iter().any(|statement| {
-            (is_alone || names_method(statement))
-                && literals(statement).any(|literal| matches(&operation.path, literal))
-        });
-        if !is_tested {
-            missing.push(format!("{method} {}", operation.path));
-        }
-    }
+        let calls =
+            [format!("{}(", method.to_lowercase()), format!("\"{method}\""), format!("Method::{method}")];
+        files.iter().any(|file| {
+            calls.iter().any(|call| file.contains(call))
+                && literals(file).any(|path| has_form(path, &operation.path, file))
+        })
+    };
+    let missing: Vec<String> = operations()
+        .iter()
+        .filter(|operation| !is_tested(operation))
+        .map(|operation| format!("{} {}", operation.method, operation.path))
+        .collect();
     assert!(missing.is_empty(), "operations without a test:\n  {}", missing.join("\n  "));
 }
 
-/// The statements of all tests, but for those that go through the whole description themselves.
-fn collect(folder: &Path, statements: &mut Vec<String>) {
+/// The text of all tests, but for those that go through the whole description themselves.
+fn collect(folder: &Path, files: &mut Vec<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            collect(&path, statements);
+            collect(&path, files);
         } else if path.extension().is_some_and(|extension| extension == "rs")
             && !path.ends_with("isolation.rs")
         {
-            let text = std::fs::read_to_string(&path).unwrap();
-            statements.extend(text.split(';').map(str::to_owned));
+            files.push(std::fs::read_to_string(&path).unwrap());
         }
     }
 }
 
 /// The paths in quotes, without their queries.
-fn literals(statement: &str) -> impl Iterator<Item = &str> {
-    let quoted = statement.split('"').skip(1).step_by(2);
+fn literals(file: &str) -> impl Iterator<Item = &str> {
+    let quoted = file.lines().flat_map(|line| line.split('"').skip(1).step_by(2));
     quoted.filter_map(|text| text.split('?').next()).filter(|text| text.starts_with(['/', '{']))
 }
 
-/// Whether a path, perhaps one with parts still to be put in, has the form of a template.
-fn matches(template: &str, path: &str) -> bool {
-    // What is put in before the first slash is the start of a path that is served in two places.
+/// Whether a path of a test, perhaps one with parts still to be put in, has the form of a template. WASDI's paths are
+/// served in two places, which its tests put in as `{root}`.
+fn has_form(path: &str, template: &str, file: &str) -> bool {
     let path = path.strip_prefix("{root}").unwrap_or(path);
     let template = template.strip_prefix("/wasdiwebserver/rest").unwrap_or(template);
-    let (mut expected, mut found) = (template.split('/'), path.split('/'));
-    let same = expected.by_ref().zip(found.by_ref()).all(|(expected, found)| {
-        expected == found
-            || !found.is_empty() && expected.starts_with('{')
-            || expected.is_empty() && found.is_empty()
-    });
-    same && template.split('/').count() == path.split('/').count()
+    let is_same = |(expected, found): (&str, &str)| match found.split_once('{') {
+        _ if expected.starts_with('{') => !found.is_empty(),
+        // One of several words, which are elsewhere in the file.
+        Some(("", _)) => file.contains(&format!("\"{expected}")),
+        // A query follows.
+        Some((name, _)) => name == expected,
+        None => found == expected,
+    };
+    template.split('/').count() == path.split('/').count()
+        && template.split('/').zip(path.split('/')).all(is_same)
 }
 
 #[tokio::test(flavor = "multi_thread")]

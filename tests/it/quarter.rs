@@ -3,8 +3,9 @@
 //! are declined or want their holder, refunds. At the end the books of the provider and ours must tell the same: every
 //! charge credited once, no wallet charged above its cap in any month, nothing charged twice.
 //!
-//! The ordinary run is small; `QUARTER_WALLETS=200 QUARTER_STEP_DAYS=1 cargo test -p tests --test it quarter -- --nocapture` is
-//! the whole. `QUARTER_SEED` repeats a run.
+//! The ordinary run is small. This is the whole:
+//! `QUARTER_WALLETS=200 QUARTER_STEP_DAYS=1 cargo test -p tests --test it quarter -- --nocapture`. `QUARTER_SEED`
+//! repeats a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -88,7 +89,8 @@ async fn pass(world: &World, time: Duration) {
 
 async fn misbehave(world: &World, seed: u32) {
     let knobs = json!({"duplicate": 0.2, "duplicate_event": 0.2, "reorder": 0.2, "delay": 0.2, "delay_ms": 40,
-                       "rate_429": 0.05, "rate_500": 0.05, "timeout_after_success": 0.1, "timeout_ms": 20, "seed": seed});
+                       "rate_429": 0.05, "rate_500": 0.05, "timeout_after_success": 0.1,
+                       "timeout_ms": 20, "seed": seed});
     world.emulator().put("/_emulator/faults").json(knobs).expect(200).await;
 }
 
@@ -120,7 +122,8 @@ async fn join(world: &World, size: &Size, random: &mut StdRng) -> Vec<Member> {
     members
 }
 
-/// Debits, several of a wallet at once: more than is there, so that wallets go through their thresholds again and again.
+/// Debits, several of a wallet at once: more than is there, so that wallets go through their thresholds again and
+/// again.
 async fn spend(world: &World, members: &[Member], random: &mut StdRng) {
     let mut debits = Vec::new();
     for member in members {

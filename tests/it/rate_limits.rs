@@ -16,7 +16,8 @@ async fn a_credential_above_its_limit_waits_and_others_do_not() {
         ("/api/payments/balances", json!({"error": "Rate limit exceeded", "retryAfter": 1})),
         (
             "/credits/balance",
-            json!({"success": false, "error": {"code": "RATE_LIMITED", "message": "Too many requests: wait a moment."}}),
+            json!({"success": false,
+                   "error": {"code": "RATE_LIMITED", "message": "Too many requests: wait a moment."}}),
         ),
         ("/credits/totalbyuser", json!({"message": "Too many requests: wait a moment."})),
         (

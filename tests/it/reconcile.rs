@@ -1,5 +1,5 @@
-//! Reconciliation against the emulated providers: what was lost is found and, on demand, credited once; what is not ours
-//! to mend is told and left alone.
+//! Reconciliation against the emulated providers: what was lost is found and, on demand, credited once; what is not
+//! ours to mend is told and left alone.
 
 use common::jobs::ReconcilePayments;
 use harness::world::{Checkout, GOOD_CARD, User, World};
@@ -177,11 +177,7 @@ async fn what_is_for_a_person_is_told_and_left_alone() {
         "update payments set state = 'completed', completed_at = now() where provider_session = $1",
     );
     forge.bind(&forged.session_id).execute(world.pool()).await.unwrap();
-    // Refunded, and nobody was told.
-    let refunded = world.buy(&alice, 500).await;
     faults(&world, json!({"drop": 1.0})).await;
-    let intent = intent_of(&world, &refunded).await;
-    stripe(&world, "/v1/refunds", &format!("payment_intent={intent}")).await;
     // For an order that was never ours.
     let unknown = format!(
         "amount=500&currency=usd&payment_method=pm_card_visa&confirm=true&return_url=https://a.example\
@@ -196,14 +192,33 @@ async fn what_is_for_a_person_is_told_and_left_alone() {
         let looked = reconcile(&world, more).await;
         let mut found = differences(&looked);
         found.sort();
-        let expected =
-            ["amount_differs", "credited_not_paid", "ledger_differs", "refund_not_known", "unknown_order"];
+        let expected = ["amount_differs", "credited_not_paid", "ledger_differs", "unknown_order"];
         assert_eq!((looked.code, found), (1, expected.map(str::to_owned).to_vec()), "{looked:?}");
         assert!(findings(&looked).iter().all(|finding| finding["askedAbout"] == false), "{looked:?}");
         world.drain().await;
     }
     assert_eq!(world.count("ledger_entries").await, before);
     assert_eq!(world.count("admin_actions").await, 0);
+    world.finish().await;
+}
+
+/// Refunded, and nobody was told: the credits go when it is found out.
+#[tokio::test(flavor = "multi_thread")]
+async fn refunds_of_which_nobody_told_are_found() {
+    let world = start().await;
+    let alice = world.create_user("alice").await;
+    let refunded = world.buy(&alice, 500).await;
+    faults(&world, json!({"drop": 1.0})).await;
+    let intent = intent_of(&world, &refunded).await;
+    stripe(&world, "/v1/refunds", &format!("payment_intent={intent}&amount=200")).await;
+    assert_eq!(differences(&reconcile(&world, &[]).await), ["refund_not_known"]);
+    assert_eq!(world.balance(&alice.wallet_id).await, 500);
+    for more in ["--apply", "--apply"] {
+        assert_eq!(reconcile(&world, &[more]).await.code, 0);
+        world.drain().await;
+        assert_eq!(world.balance(&alice.wallet_id).await, 300);
+    }
+    assert_eq!(reconcile(&world, &[]).await.text, "");
     world.finish().await;
 }
 

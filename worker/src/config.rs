@@ -4,6 +4,7 @@ use clap::Parser;
 use common::config::{self, ConfigError, Connections, Mode, Secret};
 use common::domain::app_stores::rules::PRODUCTION;
 use common::domain::payments::ReturnUrls;
+use common::domain::reversals::Policy;
 use common::jobs::Role;
 use common::standard_webhooks::address::Reach;
 
@@ -32,6 +33,9 @@ pub struct Config {
     /// `REVENUECAT_ENVIRONMENTS`: in which environments purchases in app stores are credited; `PRODUCTION` alone unless
     /// set. What is bought with `SANDBOX` costs nothing.
     pub revenuecat_environments: Vec<String>,
+    /// `REVERSALS`: what becomes of credits that were spent before their money went back. `debt`: they are owed;
+    /// `clamp`: they are forgiven, and noted on the payment. `debt` unless set.
+    pub reversals: Policy,
     /// `CHECKOUT_SUCCESS_URL` and `CHECKOUT_CANCEL_URL`: where buyers return to unless the order says; pages of
     /// `PUBLIC_URL` unless set.
     pub return_urls: ReturnUrls,
@@ -100,6 +104,7 @@ impl Config {
             creem_api_base: config::optional("CREEM_API_BASE")?,
             verify: config::parsed("VERIFY", Verify::Auto)?,
             revenuecat_environments: environments(config::list("REVENUECAT_ENVIRONMENTS")?),
+            reversals: config::parsed("REVERSALS", Policy::Debt)?,
             return_urls: ReturnUrls {
                 success: config::parsed("CHECKOUT_SUCCESS_URL", success)?,
                 cancel: config::parsed("CHECKOUT_CANCEL_URL", format!("{public_url}/payment_cancel"))?,

@@ -25,7 +25,8 @@ pub const RETRY_AFTER_SECONDS: u16 = 1;
 pub struct RateLimitConfig {
     /// `RATE_LIMIT_PER_CREDENTIAL`: requests a second with one credential; 200 unless set, 0 for no limit.
     pub per_credential: u32,
-    /// `RATE_LIMIT_PER_ADDRESS`: requests a second from one address (of IPv6: one /64); 1000 unless set, 0 for no limit.
+    /// `RATE_LIMIT_PER_ADDRESS`: requests a second from one address (of IPv6: one /64); 1000 unless set, 0 for no
+    /// limit.
     pub per_address: u32,
     /// `TRUSTED_PROXIES`: networks of the proxies in front of this API, such as `10.0.0.0/8`: what they say in
     /// `X-Forwarded-For` is believed. None unless set.

@@ -16,6 +16,7 @@ mod live;
 mod organizations;
 mod pages;
 mod parked_purchases;
+mod payments;
 pub(crate) mod spending;
 mod webhook_endpoints;
 
@@ -55,6 +56,7 @@ fn endpoints() -> Vec<Endpoint> {
         organizations::endpoints(),
         balance_alerts::endpoints(),
         webhook_endpoints::endpoints(),
+        payments::endpoints(),
         health::endpoints(),
         documentation::endpoints(),
         pages::endpoints(),

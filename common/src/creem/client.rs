@@ -170,7 +170,7 @@ impl CreemClient {
         self.send(Method::GET, &url, Bytes::new()).await
     }
 
-    /// A payment.
+    /// A payment as it is listed.
     ///
     /// # Errors
     /// See [`ProviderError`].
@@ -178,7 +178,7 @@ impl CreemClient {
         self.get("v1/transactions", ("transaction_id", id)).await
     }
 
-    /// A payment.
+    /// How a payment stands.
     ///
     /// # Errors
     /// See [`ProviderError`].

@@ -5,9 +5,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::objects::{Checkout, Subscription};
+use super::reversals::{Asked, Dispute, Refund};
 use crate::clock::Timestamp;
 use crate::domain::payments::Provider;
 use crate::domain::payments::operations::{Content, Event, Incoming};
+use crate::domain::reversals::ReversalFact;
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
@@ -58,8 +60,14 @@ pub fn read(body: &str, received_at: Timestamp, trust: bool) -> Result<Incoming,
     let envelope: Envelope<'_> = serde_json::from_str(body)
         .map_err(|error| UnreadableEvent { line: error.line(), column: error.column() })?;
     let object = envelope.object.get();
-    let object_id =
-        serde_json::from_str::<AnyObject>(object).ok().and_then(|object| object.id(&envelope.kind));
+    let about = match envelope.kind.as_str() {
+        // These cannot be asked for: what they are about can.
+        "refund.created" | "dispute.created" => serde_json::from_str::<Asked>(object).ok(),
+        _ => None,
+    };
+    let own_id =
+        || serde_json::from_str::<AnyObject>(object).ok().and_then(|object| object.id(&envelope.kind));
+    let object_id = about.map(|about| about.id().to_owned()).or_else(own_id);
     let at = envelope.created_at.and_then(from_milliseconds).unwrap_or(received_at);
     let content = match reader(&envelope.kind) {
         None => Content::Ignored("type"),
@@ -106,8 +114,17 @@ fn reader(kind: &str) -> Option<Reader> {
             let subscription: Subscription = serde_json::from_str(object).ok()?;
             Some(Content::Subscription(Box::new(subscription.standing(at))))
         }),
+        "refund.created" => Some(|object, _| reversal(serde_json::from_str::<Refund>(object).ok()?.fact()?)),
+        "dispute.created" => {
+            Some(|object, _| reversal(serde_json::from_str::<Dispute>(object).ok()?.fact()?))
+        }
         _ => None,
     }
+}
+
+#[allow(clippy::unnecessary_wraps)] // It ends the readers, which may find nothing to read.
+fn reversal(fact: ReversalFact) -> Option<Content> {
+    Some(Content::Reversal(Box::new(fact)))
 }
 
 fn from_milliseconds(milliseconds: i64) -> Option<Timestamp> {

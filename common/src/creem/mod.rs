@@ -4,4 +4,5 @@
 pub mod client;
 pub mod event;
 pub mod objects;
+pub mod reversals;
 pub mod signature;

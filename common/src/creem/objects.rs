@@ -42,7 +42,8 @@ pub enum Reference {
 }
 
 impl Reference {
-    fn id(&self) -> &str {
+    /// The id.
+    pub fn id(&self) -> &str {
         match self {
             Self::Id(id) | Self::Object { id } => id,
         }
@@ -80,8 +81,10 @@ impl Amounts {
         Some(Money::new(minor, self.currency.to_ascii_lowercase().parse().ok()?))
     }
 
+    /// Whether the money arrived, whatever went back of it since.
     fn is_paid(&self) -> bool {
-        self.status.as_deref() == Some("paid")
+        let paid = ["paid", "partialRefund", "refunded", "chargedBack", "chargeback"];
+        self.status.as_deref().is_some_and(|status| paid.contains(&status))
     }
 }
 
@@ -132,7 +135,7 @@ pub struct Checkout {
 }
 
 /// Whether it is real money.
-fn is_live(mode: &str) -> bool {
+pub(super) fn is_live(mode: &str) -> bool {
     !matches!(mode, "test" | "sandbox")
 }
 
@@ -142,8 +145,21 @@ impl Checkout {
         self.subscription.as_ref().map(Reference::id)
     }
 
+    /// Our order, where it comes back.
+    pub fn payment_id(&self) -> Option<PaymentId> {
+        let by_request = || self.request_id.as_deref().and_then(|id| id.split(':').next()?.parse().ok());
+        self.metadata.as_ref().and_then(Metadata::payment_id).or_else(by_request)
+    }
+
+    /// The payment that paid it, unless it began a subscription.
+    pub fn transaction_id(&self) -> Option<&str> {
+        let order = self.order.as_ref().filter(|order| order.kind.as_deref() != Some("recurring"))?;
+        order.transaction.as_ref().map(Reference::id)
+    }
+
     /// What it says about its order. A subscription's money is told by the subscription.
     pub fn fact(self) -> Fact {
+        let payment_id = self.payment_id();
         let metadata = self.metadata.unwrap_or_default();
         let recurs = self.order.as_ref().is_some_and(|order| order.kind.as_deref() == Some("recurring"));
         let paid = self.order.as_ref().filter(|order| {
@@ -154,12 +170,11 @@ impl Checkout {
             (None, Some("expired")) => Stage::Expired,
             (None, _) => Stage::Open,
         };
-        let by_request = || self.request_id.as_deref().and_then(|id| id.split(':').next()?.parse().ok());
         Fact {
             provider: Provider::Creem,
             livemode: is_live(&self.mode),
             stage,
-            payment_id: metadata.payment_id().or_else(by_request),
+            payment_id,
             user_id: metadata.text(USER_ID).map(str::to_owned),
             session: Some(self.id),
             provider_payment: paid
@@ -197,6 +212,15 @@ pub struct Transaction {
     /// The amounts.
     #[serde(flatten)]
     pub amounts: Amounts,
+    /// `test`, `sandbox` or `prod`.
+    #[serde(default)]
+    pub mode: Option<String>,
+    /// What has gone back of it, with tax.
+    #[serde(default)]
+    pub refunded_amount: Option<i64>,
+    /// What it paid.
+    #[serde(default)]
+    pub order: Option<Reference>,
 }
 
 /// A page of the list of all payments, the newest first.
@@ -222,12 +246,6 @@ pub struct ListedTransaction {
     /// The payment.
     #[serde(flatten)]
     pub transaction: Transaction,
-    /// The subscription it is for.
-    #[serde(default)]
-    pub subscription: Option<Reference>,
-    /// How much of what the buyer paid went back.
-    #[serde(default)]
-    pub refunded_amount: Option<i64>,
     /// Unix milliseconds.
     pub created_at: i64,
 }
@@ -235,26 +253,21 @@ pub struct ListedTransaction {
 impl ListedTransaction {
     /// As it is compared with ours; none if it is not paid. It names no order of ours.
     pub fn theirs(&self) -> Option<Theirs> {
-        let (id, amounts) = (&self.transaction.id, &self.transaction.amounts);
-        let went_back = self.refunded_amount.unwrap_or(0);
-        let is_paid = amounts.is_paid() || went_back > 0;
-        let money = amounts.money().filter(|_| is_paid)?;
-        // What went back has the tax in it: a part of that is a part, and the whole the whole.
-        let whole = amounts.amount_paid.unwrap_or(amounts.amount);
-        let refunded_minor =
-            if went_back >= whole { money.minor } else { went_back.min(money.minor.saturating_sub(1)) };
-        let subscription = self.subscription.as_ref().map(|subscription| subscription.id().to_owned());
+        let Transaction { id, amounts, subscription, refunded_amount, .. } = &self.transaction;
+        let money = amounts.money().filter(|_| amounts.is_paid())?;
+        let subscription = subscription.as_ref().map(|subscription| subscription.id().to_owned());
         Some(Theirs {
             provider: Provider::Creem,
-            id: subscription.clone().unwrap_or_else(|| id.clone()),
+            id: id.clone(),
             session: None,
             payment: Some(id.clone()),
             order: None,
             is_renewal: subscription.is_some(),
             subscription,
-            is_paid,
+            is_paid: true,
             money: Some(money),
-            refunded_minor,
+            gone_back_minor: refunded_amount.unwrap_or(0),
+            charge: Some(id.clone()),
             at: Timestamp::from_unix_timestamp_nanos(i128::from(self.created_at).saturating_mul(1_000_000))
                 .unwrap_or(Timestamp::UNIX_EPOCH),
         })

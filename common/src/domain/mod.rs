@@ -16,5 +16,6 @@ pub mod payments;
 pub mod plans;
 pub mod recharge;
 pub mod reconciliation;
+pub mod reversals;
 pub mod subscriptions;
 pub mod webhooks;

@@ -6,6 +6,9 @@ use std::time::Duration;
 use stripe::{Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
 use stripe_billing::billing_portal_session::CreateBillingPortalSession;
 use stripe_billing::invoice::RetrieveInvoice;
+use stripe_billing::invoice_payment::{
+    ListInvoicePayment, ListInvoicePaymentPayment, ListInvoicePaymentPaymentType,
+};
 use stripe_billing::subscription::RetrieveSubscription;
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionAllowedPaymentMethodTypes, CreateCheckoutSessionDiscounts,
@@ -13,14 +16,17 @@ use stripe_checkout::checkout_session::{
     CreateCheckoutSessionLineItemsPriceDataRecurring,
     CreateCheckoutSessionLineItemsPriceDataRecurringInterval, CreateCheckoutSessionPaymentIntentData,
     CreateCheckoutSessionSetupIntentData, CreateCheckoutSessionSubscriptionData, ExpireCheckoutSession,
-    ProductData, RetrieveCheckoutSession,
+    ListCheckoutSession, ProductData, RetrieveCheckoutSession,
 };
 use stripe_core::customer::CreateCustomer;
+use stripe_core::dispute::RetrieveDispute;
 use stripe_core::payment_intent::RetrievePaymentIntent;
+use stripe_core::refund::{ListRefund, RetrieveRefund};
 use stripe_product::coupon::{CreateCoupon, RetrieveCoupon};
 use stripe_shared::{CheckoutSession, CheckoutSessionMode, CouponDuration, PaymentIntent};
 
 use super::objects::{Intent, Metadata, PAYMENT_ID, PaymentError, Reference, Session, USER_ID};
+use super::reversals::{Dispute, Refund};
 use super::subscriptions::{Invoice, Subscription};
 use crate::config::Secret;
 use crate::domain::payments::operations::Opened;
@@ -231,6 +237,56 @@ impl StripeClient {
     pub async fn intent(&self, id: &str) -> Result<Intent, ProviderError> {
         let request = RetrievePaymentIntent::new(id).expand(vec!["latest_charge".to_owned()]);
         self.send(&request, None).await.map(Intent::from)
+    }
+
+    /// A refund.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn refund(&self, id: &str) -> Result<Refund, ProviderError> {
+        self.send(&RetrieveRefund::new(id), None).await.map(Refund::from)
+    }
+
+    /// The refunds of a charge: the newest hundred, more than anyone makes of one.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn refunds_of(&self, charge: &str) -> Result<Vec<Refund>, ProviderError> {
+        let found = self.send(&ListRefund::new().charge(charge).limit(100), None).await?;
+        Ok(found.data.into_iter().map(Refund::from).collect())
+    }
+
+    /// A dispute.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn dispute(&self, id: &str) -> Result<Dispute, ProviderError> {
+        self.send(&RetrieveDispute::new(id), None).await.map(Dispute::from)
+    }
+
+    /// The invoice that a payment paid, if it paid one.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn invoice_of(&self, intent: &str) -> Result<Option<Invoice>, ProviderError> {
+        let by = ListInvoicePaymentPayment {
+            payment_intent: Some(intent.to_owned()),
+            ..ListInvoicePaymentPayment::new(ListInvoicePaymentPaymentType::PaymentIntent)
+        };
+        let found = self.send(&ListInvoicePayment::new().payment(by).limit(1), None).await?;
+        match found.data.first().and_then(|paid| paid.invoice.id().as_ref().map(ToString::to_string)) {
+            Some(id) => self.invoice(&id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The session in which a payment was made, if it was made in one.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn session_of(&self, intent: &str) -> Result<Option<Session>, ProviderError> {
+        let found = self.send(&ListCheckoutSession::new().payment_intent(intent).limit(1), None).await?;
+        Ok(found.data.into_iter().next().map(Session::from))
     }
 
     pub(super) async fn send<R>(&self, request: &R, key: Option<String>) -> Result<R::Output, ProviderError>

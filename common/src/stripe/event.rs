@@ -7,10 +7,12 @@ use serde_json::value::RawValue;
 use super::API_VERSION;
 use super::objects::{Charge, Intent, Session};
 use super::off_session::SetupIntent;
+use super::reversals::{Dispute, Refund};
 use super::subscriptions::{Invoice, Subscription};
 use crate::clock::Timestamp;
 use crate::domain::payments::operations::{Content, Event, Incoming};
 use crate::domain::payments::{Fact, Provider};
+use crate::domain::reversals::{ReversalFact, Standing};
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
@@ -21,6 +23,8 @@ struct Envelope<'a> {
     created: Option<i64>,
     #[serde(default)]
     api_version: Option<String>,
+    #[serde(default)]
+    livemode: Option<bool>,
     #[serde(borrow)]
     data: Data<'a>,
 }
@@ -60,7 +64,8 @@ pub fn read(body: &str, received_at: Timestamp, trust: bool) -> Result<Incoming,
         Some(_) if !trust || envelope.api_version.as_deref() != Some(API_VERSION) => Content::Unproven,
         Some(read) => {
             let created = envelope.created.and_then(|at| Timestamp::from_unix_timestamp(at).ok());
-            read(object, created.unwrap_or(received_at)).unwrap_or(Content::Unproven)
+            let said = Said { at: created.unwrap_or(received_at), livemode: envelope.livemode };
+            read(object, &said).unwrap_or(Content::Unproven)
         }
     };
     Ok(Incoming {
@@ -76,8 +81,16 @@ pub fn read(body: &str, received_at: Timestamp, trust: bool) -> Result<Incoming,
     })
 }
 
-/// Reads an object that was as it is at a time; none if it cannot be read.
-type Reader = fn(&str, Timestamp) -> Option<Content>;
+/// What an event says besides its object.
+struct Said {
+    /// When the object was as it is.
+    at: Timestamp,
+    /// Real money?
+    livemode: Option<bool>,
+}
+
+/// Reads the object of an event; none if it cannot be read, or does not say what has to be known.
+type Reader = fn(&str, &Said) -> Option<Content>;
 
 /// How the object of a type of event is read; none for types that do not concern payments.
 fn reader(kind: &str) -> Option<Reader> {
@@ -101,8 +114,8 @@ fn reader(kind: &str) -> Option<Reader> {
         }
         "charge.succeeded" | "charge.updated" => Some(|object, _| payment(parse::<Charge>(object)?.fact())),
         "invoice.paid" | "invoice.payment_failed" => {
-            Some(|object, at| {
-                let fact = parse::<Invoice>(object)?.fact(at);
+            Some(|object, said| {
+                let fact = parse::<Invoice>(object)?.fact(said.at);
                 Some(fact.map_or(Content::Ignored("no_subscription"), |fact| {
                     Content::Subscription(Box::new(fact))
                 }))
@@ -112,9 +125,23 @@ fn reader(kind: &str) -> Option<Reader> {
         | "customer.subscription.updated"
         | "customer.subscription.deleted"
         | "customer.subscription.paused"
-        | "customer.subscription.resumed" => {
-            Some(|object, at| Some(Content::Subscription(Box::new(parse::<Subscription>(object)?.fact(at)))))
+        | "customer.subscription.resumed" => Some(|object, said| {
+            Some(Content::Subscription(Box::new(parse::<Subscription>(object)?.fact(said.at))))
+        }),
+        "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
+            Some(|object, said| reversal(parse::<Refund>(object)?.fact(said.livemode?)?))
         }
+        // It tells the sum, of which a failed refund takes off again: the refunds themselves are asked for.
+        "charge.refunded" => Some(|_, _| None),
+        "charge.dispute.created"
+        | "charge.dispute.updated"
+        | "charge.dispute.closed"
+        | "charge.dispute.funds_reinstated" => Some(|object, _| reversal(parse::<Dispute>(object)?.fact()?)),
+        "charge.dispute.funds_withdrawn" => Some(|object, _| {
+            let fact = parse::<Dispute>(object)?.fact()?;
+            // What took the money is to be seen, or its return could not be told from it.
+            if fact.standing == Standing::Announced { None } else { reversal(fact) }
+        }),
         _ => None,
     }
 }
@@ -122,6 +149,11 @@ fn reader(kind: &str) -> Option<Reader> {
 #[allow(clippy::unnecessary_wraps)] // It ends the readers, which may find nothing to read.
 fn payment(fact: Fact) -> Option<Content> {
     Some(Content::Fact(Box::new(fact)))
+}
+
+#[allow(clippy::unnecessary_wraps)] // As above.
+fn reversal(fact: ReversalFact) -> Option<Content> {
+    Some(Content::Reversal(Box::new(fact)))
 }
 
 fn parse<'a, T: Deserialize<'a>>(object: &'a str) -> Option<T> {
@@ -149,7 +181,7 @@ mod tests {
     fn stage(body: &str) -> Option<Stage> {
         match read(body, NOW, true).unwrap().content {
             Content::Fact(fact) => Some(fact.stage),
-            Content::Ignored(_) | Content::Subscription(_) | Content::Store(_) | Content::Unproven => None,
+            _ => None,
         }
     }
 

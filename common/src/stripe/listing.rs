@@ -1,5 +1,5 @@
-//! Stripe's list of payments, a page at a time: paid sessions, payments, and invoices of subscriptions. A payment may be
-//! in all three.
+//! Stripe's list of payments, a page at a time: paid sessions, payments, and invoices of subscriptions. A payment may
+//! be in all three.
 
 use stripe::StripeRequest;
 use stripe_billing::invoice::ListInvoice;
@@ -88,9 +88,10 @@ impl StripeClient {
                 self.page(&request, |intent| {
                     let (id, at) = (intent.id.to_string(), moment(intent.created));
                     let charge = intent.latest_charge.as_ref().and_then(|charge| charge.as_object());
-                    let refunded_minor = charge.map_or(0, |charge| charge.amount_refunded);
+                    let gone_back_minor = charge.map_or(0, |charge| charge.amount_refunded);
+                    let charge = charge.map(|charge| charge.id.to_string());
                     let theirs = Theirs::of_fact(id.clone(), Intent::from(intent).fact(), at);
-                    (id, paid(Theirs { refunded_minor, ..theirs }))
+                    (id, paid(Theirs { gone_back_minor, charge, ..theirs }))
                 })
                 .await
             }

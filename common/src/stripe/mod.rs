@@ -6,6 +6,7 @@ pub mod event;
 pub mod listing;
 pub mod objects;
 pub mod off_session;
+pub mod reversals;
 pub mod signature;
 pub mod subscriptions;
 

@@ -414,7 +414,8 @@ async fn auto_recharge_is_enabled_as_the_document_shows() {
     );
     let open = json!({
         "status": "pending", "mode": "setup", "checkoutSessionId": session, "sessionStatus": "open",
-        "paymentStatus": "no_payment_required", "paymentIntentId": null, "paymentIntentStatus": null, "setupIntentId": intent,
+        "paymentStatus": "no_payment_required", "paymentIntentId": null, "paymentIntentStatus": null,
+        "setupIntentId": intent,
         "setupIntentStatus": null, "amountCents": null, "currency": null,
     });
     for name in ["setupSessionId", "setup_session_id", "checkoutSessionId"] {
@@ -476,7 +477,9 @@ async fn the_threshold_needs_auto_recharge_and_a_number() {
     for body in [json!({}), json!({"thresholdCredits": -1}), json!({"thresholdCredits": "x"}), json!([])] {
         assert_eq!(threshold(body.clone()).await, required, "{body}");
     }
-    let zero = post(&world, &alice, "/v1/auto_recharge/threshold", json!({"threshold": 0})).expect(200).await;
+    let zero = post(&world, &alice, "/v2/auto_recharge/threshold", json!({"input": {"threshold": 0}}))
+        .expect(200)
+        .await;
     assert_eq!(zero["autoRechargeThreshold"], 0);
     world.finish().await;
 }

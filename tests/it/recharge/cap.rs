@@ -31,10 +31,13 @@ async fn the_last_charge_is_what_is_left_and_the_user_is_told_once() {
     spend(&world, &alice, 3_000).await;
     world.drain().await;
     let heard = ear.heard().await;
-    let told: Vec<&str> = heard.iter().map(|told| told["type"].as_str().unwrap()).collect();
-    assert_eq!(told, ["auto_recharge.succeeded", "auto_recharge.succeeded", "auto_recharge.skipped"]);
-    assert_eq!(heard[2]["reason"], "monthly_cap_reached");
-    let resets = heard[2]["resetsAt"].as_str().unwrap();
+    let mut told: Vec<&str> = heard.iter().map(|told| told["type"].as_str().unwrap()).collect();
+    told.sort_unstable();
+    let expected = ["cap_warning", "skipped", "succeeded", "succeeded"];
+    assert_eq!(told, expected.map(|what| format!("auto_recharge.{what}")));
+    let skipped = heard.iter().find(|told| told["type"] == "auto_recharge.skipped").unwrap();
+    assert_eq!(skipped["reason"], "monthly_cap_reached");
+    let resets = skipped["resetsAt"].as_str().unwrap();
     assert!(resets.ends_with("-01T00:00:00Z"), "{resets}");
     for _ in 0..3 {
         check(&world, &alice).await;
@@ -88,7 +91,7 @@ async fn a_new_month_begins_with_the_whole_cap() {
     let mut ear = Ear::of(&world, &alice).await;
     // Nothing is spent in the new month: the clock alone has the wallet looked at.
     begin_month(&world).await;
-    assert_eq!(ear.types().await, ["succeeded"]);
+    assert_eq!(ear.types().await, ["cap_warning", "succeeded"]);
     assert_eq!((total(&charges(&world).await), world.count("recharge_runs").await), (11_000, 3));
     let stands = standing(&world, &alice).await;
     assert_eq!(stands["spentThisMonthCents"], 5_000);
@@ -97,7 +100,7 @@ async fn a_new_month_begins_with_the_whole_cap() {
     world.finish().await;
 }
 
-/// A run that is in flight at midnight counts against the month that reserved it, and blocks the next until it is known.
+/// A run that is in flight at midnight counts against the month that reserved it, and blocks the next until then.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_in_flight_at_the_end_of_the_month_stays_in_its_month() {
     let world = World::builder().without_scheduler().start().await;

@@ -159,7 +159,7 @@ async fn a_worker_may_die_at_every_step_of_a_recharge() {
 /// A worker that dies while it records a decline records it once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_may_die_at_every_step_of_a_decline() {
-    let world = World::builder().without_scheduler().worker_process(DEV).start().await;
+    let world = World::builder().worker_process(DEV).start().await;
     let alice = at_the_edge(&world, super::FAILING_CARD, plain()).await;
     for (round, step) in [Step::Written, Step::Committed].into_iter().enumerate() {
         world.worker().kill9().unwrap();

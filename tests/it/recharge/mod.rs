@@ -134,13 +134,15 @@ impl Ear {
         heard
     }
 
-    /// Their types.
+    /// Their types, sorted: what is told at the same time comes in any order.
     pub async fn types(&mut self) -> Vec<String> {
         let heard = self.heard().await;
-        heard
+        let mut types: Vec<String> = heard
             .iter()
             .map(|message| message["type"].as_str().unwrap().trim_start_matches("auto_recharge.").to_owned())
-            .collect()
+            .collect();
+        types.sort();
+        types
     }
 }
 

@@ -1,4 +1,4 @@
-//! A random life of one wallet: debits at once, declines, lost answers, refunds of settings, new cards, ends of months.
+//! A random life of one wallet: debits at once, declines, lost answers, changes of settings, new cards, ends of months.
 //! Whatever happens, no month is charged more than its cap, and no fall is charged twice.
 
 use std::time::Duration;
@@ -19,7 +19,8 @@ const STEPS: usize = 30;
 /// What must hold at any time, as the database has it.
 async fn holds(world: &World, step: &str) {
     let over = format!(
-        "(select month from recharge_runs where state <> 'failed' group by month having sum(amount_minor) > {CAP_CENTS}) m"
+        "(select month from recharge_runs where state <> 'failed'
+          group by month having sum(amount_minor) > {CAP_CENTS}) m"
     );
     assert_eq!(world.count(&over).await, 0, "{step}: a month is over its cap");
     let open = "(select wallet_id from recharge_runs

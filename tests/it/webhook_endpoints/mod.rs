@@ -266,7 +266,7 @@ async fn an_endpoint_that_does_not_answer_holds_nobody_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_dies_while_it_tells_tells_again() {
-    let world = World::builder().worker_process(DEV).without_scheduler().start().await;
+    let world = World::builder().worker_process(DEV).start().await;
     let alice = world.create_user("alice").await;
     let receiver = Receiver::answering(&[Answer::Nothing], Answer::Status(200)).await;
     let (endpoint, _) = add(&world, &receiver, json!([])).await;

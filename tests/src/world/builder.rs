@@ -28,6 +28,7 @@ pub struct WorldBuilder {
     pub(super) emulator: Placement,
     pub(super) roles: Option<Vec<Role>>,
     pub(super) verifies_always: bool,
+    pub(super) clamps_reversals: bool,
     pub(super) has_own_servers: bool,
     pub(super) jwks_url: Option<String>,
     pub(super) revenuecat_signing_secrets: Vec<String>,
@@ -112,6 +113,12 @@ impl WorldBuilder {
     /// Refuses webhook endpoints at private addresses, as an installation does unless it is told otherwise.
     pub fn guarded_webhooks(mut self) -> Self {
         self.guards_webhooks = true;
+        self
+    }
+
+    /// Has credits forgiven that were spent before their money went back, as `REVERSALS=clamp` does.
+    pub fn clamp_reversals(mut self) -> Self {
+        self.clamps_reversals = true;
         self
     }
 

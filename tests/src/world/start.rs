@@ -9,6 +9,7 @@ use common::clock::Clock;
 use common::config::{Connections, Mode, Secret};
 use common::domain::app_stores::rules::PRODUCTION;
 use common::domain::payments::ReturnUrls;
+use common::domain::reversals::Policy;
 use common::jobs::Role;
 use common::revenuecat::proof::Agreed;
 use common::standard_webhooks::address::Reach;
@@ -201,7 +202,12 @@ fn start_worker(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> R
         Placement::Process(program) => {
             let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
             let verify = if builder.verifies_always { "always" } else { "auto" };
-            let more = [("WORKER_ROLES", names.join(",")), ("VERIFY", verify.to_owned())];
+            let reversals = if builder.clamps_reversals { "clamp" } else { "debt" };
+            let more = [
+                ("WORKER_ROLES", names.join(",")),
+                ("VERIFY", verify.to_owned()),
+                ("REVERSALS", reversals.to_owned()),
+            ];
             let more: Vec<(&'static str, &str)> =
                 more.iter().map(|(key, value)| (*key, value.as_str())).collect();
             start_process(Service::Worker, program, settings, &more)
@@ -221,6 +227,7 @@ fn start_worker(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> R
                 } else {
                     worker::config::Verify::Auto
                 },
+                reversals: if builder.clamps_reversals { Policy::Clamp } else { Policy::Debt },
                 return_urls: ReturnUrls {
                     success: format!("{}/payment_success", settings.api_url()),
                     cancel: format!("{}/payment_cancel", settings.api_url()),

@@ -28,7 +28,7 @@ pub struct Command {
     /// End of the window; now unless given
     #[arg(long)]
     to: Option<Moment>,
-    /// Have the provider asked about what is paid and not credited, which credits it
+    /// Have the provider asked about what was paid or went back without our knowing, which mends it
     #[arg(long)]
     apply: bool,
     /// One JSON object a line
@@ -71,7 +71,7 @@ impl Command {
             let compared = jobs.reconcile(slice).await?;
             for finding in &compared.findings {
                 let is_repaired = self.apply && jobs.repair(finding).await?;
-                asked.extend(finding.repair().filter(|_| is_repaired).map(str::to_owned));
+                asked.extend(finding.repair.clone().filter(|_| is_repaired));
                 println!(
                     "{}",
                     if self.json {
@@ -114,9 +114,9 @@ fn line(finding: &Finding, is_repaired: bool) -> String {
 }
 
 fn what_to_do(finding: &Finding, is_repaired: bool) -> &'static str {
-    match (finding.repair(), is_repaired) {
-        (Some(_), true) => "asked about: a worker credits it in a moment",
-        (Some(_), false) => "--apply has it credited",
+    match (&finding.repair, is_repaired) {
+        (Some(_), true) => "asked about: a worker mends it in a moment",
+        (Some(_), false) => "--apply mends it",
         (None, _) => "for a person",
     }
 }
@@ -125,6 +125,6 @@ fn described(finding: &Finding, is_repaired: bool) -> Value {
     json!({
         "difference": finding.difference.as_str(), "provider": finding.provider.as_str(), "order": finding.order,
         "object": finding.object, "ours": finding.ours, "theirs": finding.theirs,
-        "repairable": finding.repair().is_some(), "askedAbout": is_repaired,
+        "repairable": finding.repair.is_some(), "askedAbout": is_repaired,
     })
 }

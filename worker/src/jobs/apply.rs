@@ -7,13 +7,14 @@ use common::database::is_transient;
 use common::domain::app_stores::operations as app_stores;
 use common::domain::payments::operations::{self as payments, Content, Effect, Incoming};
 use common::domain::payments::{Kind, Provider, State};
+use common::domain::reversals::operations::{self as reversals, Reversed};
 use common::domain::subscriptions::{Subscription, operations as subscriptions};
 use common::ids::OutboxId;
 use common::jobs::{AnyJob, Notice, Notify, ProviderEvent, ReceiveEvents, VerifyObject};
 use common::messaging::consumer::Outcome;
 use common::messaging::outbox;
 use common::{creem, retry, revenuecat, stripe};
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::{DONE, JobError, Jobs, PATIENCE};
@@ -46,6 +47,11 @@ impl Jobs {
                     let content = Content::Subscription(job.fact.clone());
                     units.push(Unit { job: index, incoming: Incoming { event: None, content } });
                 }
+                AnyJob::ApplyReversal(job) => {
+                    *outcome = Some(DONE);
+                    let content = Content::Reversal(job.fact.clone());
+                    units.push(Unit { job: index, incoming: Incoming { event: None, content } });
+                }
                 _ => {}
             }
         }
@@ -76,10 +82,13 @@ impl Jobs {
 
     /// Applies all units in one transaction or, if that is refused, each in its own; returns what failed.
     async fn apply_units(&self, units: &[Unit]) -> Vec<(usize, Outcome)> {
-        // What is about a subscription or an app store takes other locks, so it never shares a transaction.
-        let (alone, together): (Vec<&Unit>, Vec<&Unit>) = units
-            .iter()
-            .partition(|unit| matches!(unit.incoming.content, Content::Subscription(_) | Content::Store(_)));
+        // What is about a subscription, an app store or a reversal takes other locks, so it never shares a transaction.
+        let (alone, together): (Vec<&Unit>, Vec<&Unit>) = units.iter().partition(|unit| {
+            matches!(
+                unit.incoming.content,
+                Content::Subscription(_) | Content::Store(_) | Content::Reversal(_)
+            )
+        });
         let mut failed = self.apply_together(&together).await;
         failed.extend(self.apply_each(&alone).await);
         failed
@@ -130,6 +139,9 @@ impl Jobs {
             [Incoming { event, content: Content::Store(fact) }] => {
                 app_stores::apply(&mut transaction, now, event.as_ref(), fact).await?
             }
+            [Incoming { event, content: Content::Reversal(fact) }] => {
+                reversals::apply(&mut transaction, now, self.reversals, event.as_ref(), fact).await?
+            }
             _ => payments::apply(&mut transaction, now, incoming).await?,
         };
         let written = note_down(&mut transaction, now, &effects).await?;
@@ -171,7 +183,9 @@ pub(super) async fn note_down(
                 let job = VerifyObject { provider: *provider, object_id: object_id.clone() };
                 written.push(outbox::insert(connection, now, &job.into()).await?);
             }
+            Effect::Reversed(reversed) => written.extend(&reversed.jobs),
             Effect::Credited { .. }
+            | Effect::Disputed(_)
             | Effect::Ended(_)
             | Effect::Subscription(_)
             | Effect::Quarantined { .. } => {}
@@ -194,10 +208,23 @@ fn notice(now: Timestamp, effect: &Effect) -> Option<Notice> {
             let kind = if payment.state == State::Expired { "payment.expired" } else { "payment.failed" };
             (payment, json!({"type": kind, "paymentId": payment.number}))
         }
+        Effect::Reversed(reversed) => (&reversed.payment, of_reversal(reversed)),
         Effect::Subscription(subscription) => return Some(about(now, subscription)),
-        Effect::Quarantined { .. } | Effect::Job(_) | Effect::Verify { .. } => return None,
+        Effect::Disputed(_) | Effect::Quarantined { .. } | Effect::Job(_) | Effect::Verify { .. } => {
+            return None;
+        }
     };
     Some(Notice::new(now, payment.wallet_id, body))
+}
+
+/// What they are told of credits that followed their money; how much is always positive.
+fn of_reversal(reversed: &Reversed) -> Value {
+    let (kind, credits) = match reversed.credits.checked_neg() {
+        Ok(removed) if removed.is_positive() => ("credits.removed", removed),
+        _ => ("credits.restored", reversed.credits),
+    };
+    json!({"type": kind, "credits": credits.to_json(), "balance": reversed.balance.to_json(),
+           "paymentId": reversed.payment.number, "reason": reversed.kind.as_str()})
 }
 
 /// What they are told of a subscription.
@@ -233,6 +260,16 @@ pub(super) fn report(effects: &[Effect]) {
                 tracing::debug!(subscription = %subscription.id, state, "a subscription changed");
             }
             Effect::Job(_) => {}
+            Effect::Reversed(reversed) => {
+                let kind = reversed.kind.as_str();
+                metrics::counter!("purser_payments_reversed_total", "kind" => kind).increment(1);
+                let Reversed { payment, credits, shortfall, .. } = reversed;
+                tracing::info!(payment = %payment.id, kind, %credits, %shortfall, "credits followed their money");
+            }
+            Effect::Disputed(payment) => {
+                metrics::counter!("purser_disputes_total").increment(1);
+                tracing::warn!(payment = %payment.id, "a payment is disputed");
+            }
             Effect::Verify { object_id, .. } => tracing::debug!(object_id, "the provider will be asked"),
         }
     }

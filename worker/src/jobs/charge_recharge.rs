@@ -1,5 +1,5 @@
-//! Charges the card of a recharge that is decided. Killed at any step, it goes on from where the run is: the same charge
-//! is asked for under the same key, or looked up. What the provider says of a charge goes the way of every fact.
+//! Charges the card of a recharge that is decided. Killed at any step, it goes on from where the run is: the same
+//! charge is asked for under the same key, or looked up. What the provider says of a charge goes the way of every fact.
 
 use common::crash::{self, Step};
 use common::domain::payments::Payment;
@@ -24,10 +24,10 @@ impl Jobs {
         match next {
             Next::Nothing => {}
             Next::Page(run) => self.open_page(&run).await?,
-            Next::Charge(payment, run) => self.charge(&payment, &run).await?,
+            Next::Charge(payment, run) => Box::pin(self.charge(&payment, &run)).await?,
             Next::LookUpOrCharge(payment, run) => match self.look_up(&run).await? {
                 Some(charged) => self.record(&run, charged).await?,
-                None => self.charge(&payment, &run).await?,
+                None => Box::pin(self.charge(&payment, &run)).await?,
             },
             Next::LookUp(run) => match self.look_up(&run).await? {
                 Some(charged) => self.record(&run, charged).await?,
@@ -78,7 +78,7 @@ impl Jobs {
                 crash::point(Step::Published, "recharge");
                 Ok(())
             }
-            Charged::Declined(decline) => self.decline(run, &decline).await,
+            Charged::Declined(decline) => Box::pin(self.decline(run, &decline)).await,
             Charged::NoCard => {
                 self.refuse(run, PauseReason::CardRemoved, "the card is not the customer's any more").await
             }
@@ -95,7 +95,7 @@ impl Jobs {
         crash::point(Step::Committed, "decline");
         self.publish_soon(written);
         if classify(decline) == Class::Authenticate {
-            self.open_page(run).await?;
+            Box::pin(self.open_page(run)).await?;
         }
         Ok(())
     }
@@ -118,7 +118,7 @@ impl Jobs {
 
     /// Opens the page on which the card's holder can pay the same order, and tells where it is.
     async fn open_page(&self, run: &Run) -> Result<(), JobError> {
-        let opened = self.create_checkout(&CreateCheckout { payment_id: run.payment_id }).await?;
+        let opened = Box::pin(self.create_checkout(&CreateCheckout { payment_id: run.payment_id })).await?;
         let reply = match opened {
             Outcome::Done(Some(reply)) => serde_json::from_value(reply).ok(),
             _ => None,

@@ -14,6 +14,7 @@ mod open_portal;
 pub(crate) mod reconcile;
 mod save_card;
 mod verify;
+mod verify_reversal;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use common::clock::Clock;
 use common::creem::client::CreemClient;
 use common::database;
 use common::domain::payments::ReturnUrls;
+use common::domain::reversals::Policy;
 use common::ids::OutboxId;
 use common::jobs::AnyJob;
 use common::messaging::consumer::{Handler, Outcome};
@@ -59,6 +61,7 @@ pub struct Jobs {
     verify: Verify,
     /// In which environments purchases in app stores count.
     revenuecat_environments: Vec<String>,
+    reversals: Policy,
     return_urls: ReturnUrls,
     /// Set when a job met an outage: the database is asked before the next.
     database_doubted: AtomicBool,
@@ -88,6 +91,7 @@ impl Jobs {
             webhooks: Webhooks::new(config.webhook_reach),
             verify: config.verify,
             revenuecat_environments: config.revenuecat_environments.clone(),
+            reversals: config.reversals,
             return_urls: config.return_urls.clone(),
             database_doubted: AtomicBool::new(false),
             publishing: TaskTracker::new(),
@@ -146,7 +150,10 @@ impl Jobs {
     async fn run_alone(&self, job: &AnyJob) -> Outcome {
         let done = match job {
             // These are done together, whether they come alone or not.
-            AnyJob::ReceiveEvents(_) | AnyJob::ApplyFact(_) | AnyJob::ApplySubscription(_) => {
+            AnyJob::ReceiveEvents(_)
+            | AnyJob::ApplyFact(_)
+            | AnyJob::ApplySubscription(_)
+            | AnyJob::ApplyReversal(_) => {
                 return Outcome::Failed("not a lone job".to_owned());
             }
             AnyJob::ApplyCheckin(job) => self.apply_checkin(job).await,
@@ -180,7 +187,8 @@ impl Handler for Jobs {
         let together = self.apply(&jobs).await;
         let each = jobs.iter().zip(together).map(async |(job, done)| match done {
             Some(outcome) => outcome,
-            None => self.run_alone(job).await,
+            // On the heap: what a job does in all its steps is large.
+            None => Box::pin(self.run_alone(job)).await,
         });
         let outcomes = futures::future::join_all(each).await;
         if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unavailable(_))) {

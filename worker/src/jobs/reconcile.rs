@@ -1,5 +1,5 @@
-//! Compares what the providers have been paid with our orders and the ledger. What the provider has and we have not
-//! credited is asked about, on the way that every payment takes; all else is for a person.
+//! Compares what the providers have been paid with our orders and the ledger. What was paid or went back without our
+//! knowing is asked about, on the way that every payment takes; all else is for a person.
 
 use common::clock::Timestamp;
 use common::domain::payments::Provider;
@@ -56,8 +56,8 @@ impl Jobs {
 
     /// Has the provider asked about a payment, where that mends the difference; says whether it does.
     pub(crate) async fn repair(&self, finding: &Finding) -> Result<bool, JobError> {
-        let Some(object) = finding.repair() else { return Ok(false) };
-        let job = VerifyObject { provider: finding.provider, object_id: object.to_owned() };
+        let Some(object_id) = finding.repair.clone() else { return Ok(false) };
+        let job = VerifyObject { provider: finding.provider, object_id };
         self.publisher.publish(&job.into()).await?;
         Ok(true)
     }
@@ -106,8 +106,8 @@ impl Jobs {
         Ok(told)
     }
 
-    /// Creem's list has no orders of ours in it. Where it has payments that we do not know, our unpaid orders of the time
-    /// are asked about, one by one.
+    /// Creem's list has no orders of ours in it. Where it has payments that we do not know, our unpaid orders of the
+    /// time are asked about, one by one.
     async fn creem_payments(&self, window: Window) -> Result<Vec<Theirs>, JobError> {
         let Some(creem) = &self.creem else { return Ok(Vec::new()) };
         let (mut told, mut next) = (Vec::new(), Some(1));

@@ -4,8 +4,10 @@
 use common::crash::{self, Step};
 use common::creem::client::CreemClient;
 use common::domain::payments::{Fact, Kind, Mode, Payment, Provider, operations, store};
+use common::domain::reversals::ReversalFact;
 use common::domain::subscriptions::SubscriptionFact;
-use common::jobs::{AnyJob, ApplyFact, ApplySubscription, VerifyObject, VerifyPayment};
+use common::ids::PaymentId;
+use common::jobs::{AnyJob, ApplyFact, ApplyReversal, ApplySubscription, VerifyObject, VerifyPayment};
 use common::provider::ProviderError;
 
 use super::{DONE, Done, JobError, Jobs};
@@ -61,6 +63,8 @@ impl Jobs {
             invoice.fact(now).map(subscription).into_iter().collect()
         } else if id.starts_with("sub_") {
             vec![subscription(self.ask(|| self.stripe.subscription(id)).await?.fact(now))]
+        } else if let Some(facts) = self.stripe_reversals(id).await? {
+            facts.into_iter().map(reversal).collect()
         } else {
             // Other objects only add details, which their payment's own answer has too.
             Vec::new()
@@ -95,25 +99,48 @@ impl Jobs {
     async fn creem_object(&self, id: &str) -> Result<Vec<AnyJob>, JobError> {
         let creem = self.creem()?;
         Ok(if id.starts_with("ch_") {
-            vec![fact(self.ask(|| creem.checkout(id)).await?.fact())]
+            let found = self.ask(|| creem.checkout(id)).await?;
+            let (order, paid_by) = (found.payment_id(), found.transaction_id().map(str::to_owned));
+            let mut told = vec![fact(found.fact())];
+            if let Some(id) = paid_by {
+                told.extend(self.creem_reversal(&id, order).await?);
+            }
+            told
+        } else if id.starts_with("tran_") {
+            self.creem_payment(creem, id).await?
+        } else if id.starts_with("ref_") || id.starts_with("disp_") {
+            // It cannot be asked for, and something has to be done about it: a person sees it.
+            return Err(JobError::Dead(format!("{id} names no payment that Creem could be asked about")));
         } else if id.starts_with("sub_") {
             let (now, found) = (self.clock.now(), self.ask(|| creem.subscription(id)).await?);
-            found.paid(now).into_iter().chain([found.standing(now)]).map(subscription).collect()
-        } else if id.starts_with("tran_") {
-            self.creem_period(creem, id).await?
+            let said = found.paid(now).into_iter().chain([found.standing(now)]).map(subscription);
+            let total = found.last_transaction.clone().and_then(|payment| payment.total(None));
+            said.chain(total.map(reversal)).collect()
         } else {
             Vec::new()
         })
     }
 
-    /// What Creem says of a payment for a period, which need not be the last one.
-    async fn creem_period(&self, creem: &CreemClient, id: &str) -> Result<Vec<AnyJob>, JobError> {
+    /// What Creem says of a payment, which may be one for a period that is not the last one, and what has gone back
+    /// of it.
+    async fn creem_payment(&self, creem: &CreemClient, id: &str) -> Result<Vec<AnyJob>, JobError> {
         let (now, payment) = (self.clock.now(), self.ask(|| creem.transaction(id)).await?);
-        let Some(paid_for) = payment.subscription_id().map(str::to_owned) else { return Ok(Vec::new()) };
+        let total = payment.clone().total(None).map(reversal);
+        let Some(paid_for) = payment.subscription_id().map(str::to_owned) else {
+            return Ok(total.into_iter().collect());
+        };
         let mut found = self.ask(|| creem.subscription(&paid_for)).await?;
         let standing = found.standing(now);
         found.last_transaction = Some(payment);
-        Ok(found.paid(now).into_iter().chain([standing]).map(subscription).collect())
+        let told = found.paid(now).into_iter().chain([standing]).map(subscription);
+        Ok(told.chain(total).collect())
+    }
+
+    /// What has gone back of the payment of an order at Creem, if anything has.
+    async fn creem_reversal(&self, id: &str, order: Option<PaymentId>) -> Result<Vec<AnyJob>, JobError> {
+        let creem = self.creem()?;
+        let total = self.ask(|| creem.transaction(id)).await?.total(order);
+        Ok(total.map(reversal).into_iter().collect())
     }
 
     /// What Creem says of an order. A checkout cannot be closed there: one that is overdue is over for us once Creem
@@ -158,4 +185,8 @@ fn fact(fact: Fact) -> AnyJob {
 
 fn subscription(fact: SubscriptionFact) -> AnyJob {
     ApplySubscription { fact: Box::new(fact) }.into()
+}
+
+fn reversal(fact: ReversalFact) -> AnyJob {
+    ApplyReversal { fact: Box::new(fact) }.into()
 }

@@ -67,6 +67,15 @@ pub async fn alerts_put(
     Ok(levels.into_iter().collect())
 }
 
+/// Locks a wallet until the end of the transaction, and says what could be spent of it now.
+///
+/// # Errors
+/// Database errors only.
+pub async fn available(connection: &mut PgConnection, wallet: WalletId) -> Result<Credits, sqlx::Error> {
+    let row = store::wallets_lock(connection, &[wallet]).await?.pop().ok_or(sqlx::Error::RowNotFound)?;
+    Ok(WalletState::new(row.id, row.balance, row.held, row.debt, Vec::new()).available())
+}
+
 /// Lapses the grants whose time has come, oldest first, up to `limit`; returns how many were looked at.
 ///
 /// # Errors

@@ -6,12 +6,13 @@
 
 pub mod events;
 pub mod history;
+pub(crate) mod movements;
 pub mod operations;
 pub mod orders;
 pub mod rules;
 pub mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use serde::{Deserialize, Serialize};
 
@@ -267,6 +268,8 @@ pub struct Payment {
     pub discount_minor: i64,
     /// What a coupon adds to the credits.
     pub bonus: Credits,
+    /// Whether a refund or dispute of it is known.
+    pub has_reversals: bool,
 }
 
 /// What a provider says about a payment.

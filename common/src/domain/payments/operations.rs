@@ -5,24 +5,20 @@ use std::collections::{BTreeSet, HashMap};
 use sqlx::{PgConnection, PgPool};
 
 use super::events::{self, EventRow};
+use super::movements::{bonus, purchase};
 use super::rules::{self, Contradiction, Decision};
 use super::store;
-use super::{Fact, Kind, NewOrder, Payment, Provider, Stage};
+use super::{Fact, NewOrder, Payment, Provider, Stage};
 use crate::clock::Timestamp;
 use crate::domain::app_stores::StoreFact;
 use crate::domain::coupons::{Unacceptable, operations as coupons};
-use crate::domain::ledger::{
-    Cause, Change, CounterAccount, GrantSource, Movement, NewGrant, Posted, operations::post,
-};
-use crate::domain::recharge::settlement::settle;
+use crate::domain::ledger::{Change, Movement, NewGrant, Posted, operations::post};
+use crate::domain::recharge::settlement;
+use crate::domain::reversals::operations::{Reversed, settle};
+use crate::domain::reversals::{Policy, ReversalFact};
 use crate::domain::subscriptions::{Subscription, SubscriptionFact};
-use crate::ids::{GrantId, OutboxId, PaymentId};
+use crate::ids::{OutboxId, PaymentId};
 use crate::money::Credits;
-
-/// Where purchased credits burn among those that expire together: after what was given away.
-const PURCHASE_PRIORITY: i16 = 100;
-/// Where credits burn that were given away.
-const GIVEN_PRIORITY: i16 = 50;
 
 /// Why an order is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -144,6 +140,8 @@ pub enum Content {
     Subscription(Box<SubscriptionFact>),
     /// This, about a purchase in an app store: see [`app_stores::operations::apply`](crate::domain::app_stores).
     Store(Box<StoreFact>),
+    /// This, about a refund or dispute: see [`reversals::operations::apply`](crate::domain::reversals).
+    Reversal(Box<ReversalFact>),
     /// Something that it does not prove: ask the provider about its object.
     Unproven,
 }
@@ -162,6 +160,10 @@ pub enum Effect {
     Ended(Box<Payment>),
     /// A subscription began, went on, changed or ended.
     Subscription(Box<Subscription>),
+    /// Credits followed money that went back, or came again.
+    Reversed(Reversed),
+    /// The buyer's bank asks about a payment, or has taken its money: a reason not to charge the card again unasked.
+    Disputed(Box<Payment>),
     /// An event contradicts its order.
     Quarantined {
         /// Which event, if it was one.
@@ -243,7 +245,11 @@ impl Incoming {
     fn fact(&self) -> Option<&Fact> {
         match &self.content {
             Content::Fact(fact) => Some(fact),
-            Content::Ignored(_) | Content::Subscription(_) | Content::Store(_) | Content::Unproven => None,
+            Content::Ignored(_)
+            | Content::Subscription(_)
+            | Content::Store(_)
+            | Content::Reversal(_)
+            | Content::Unproven => None,
         }
     }
 }
@@ -276,7 +282,9 @@ impl Batch {
     fn take(&mut self, item: &Incoming, payment_id: Option<PaymentId>) {
         let (outcome, reason) = match &item.content {
             Content::Ignored(reason) => ("ignored", Some(*reason)),
-            Content::Subscription(_) | Content::Store(_) => ("ignored", Some("not_a_payment")),
+            Content::Subscription(_) | Content::Store(_) | Content::Reversal(_) => {
+                ("ignored", Some("not_a_payment"))
+            }
             Content::Unproven => self.ask(item),
             Content::Fact(fact) => self.take_fact(item, fact, payment_id),
         };
@@ -327,7 +335,7 @@ impl Batch {
     async fn write(mut self, connection: &mut PgConnection) -> Result<Vec<Effect>, sqlx::Error> {
         let settled = self.credits.iter().chain(&self.ended);
         let settled: Vec<&Payment> = settled.filter_map(|id| self.payments.get(id)).collect();
-        let follow = settle(connection, self.now, &settled).await?;
+        let follow = settlement::settle(connection, self.now, &settled).await?;
         self.effects.extend(follow.into_iter().map(Effect::Job));
         let credited: Vec<&Payment> = self.credits.iter().filter_map(|id| self.payments.get(id)).collect();
         if !credited.is_empty() {
@@ -352,6 +360,7 @@ impl Batch {
         if !unused.is_empty() {
             coupons::give_back(connection, &unused).await?;
         }
+        self.follow_money(connection).await?;
         if !self.events.is_empty() {
             let fresh = events::insert(connection, self.now, &self.events).await?;
             // A contradiction is reported once, however often its event is delivered.
@@ -362,56 +371,19 @@ impl Batch {
         }
         Ok(self.effects)
     }
-}
 
-/// The movement that a paid order makes; none for an order without credits.
-fn purchase(payment: &Payment) -> Option<Movement> {
-    let (counter_account, source) = match (payment.provider, payment.kind) {
-        (Provider::Stripe, Kind::Subscription) => (CounterAccount::Stripe, GrantSource::Plan),
-        (Provider::Creem, Kind::Subscription) => (CounterAccount::Creem, GrantSource::Plan),
-        (Provider::Stripe, Kind::OneTime | Kind::AutoRecharge) => {
-            (CounterAccount::Stripe, GrantSource::Purchase)
+    /// Takes back at once what was credited just now for money that is known to have gone back before.
+    async fn follow_money(&mut self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        for id in &self.credits {
+            let Some(payment) = self.payments.get_mut(id).filter(|payment| payment.has_reversals) else {
+                continue;
+            };
+            // Nobody could spend it yet, so there is nothing to forgive.
+            let reversed = settle(connection, self.now, Policy::Debt, payment, None).await?;
+            self.effects.extend(reversed.map(Effect::Reversed));
         }
-        (Provider::Creem, Kind::OneTime | Kind::AutoRecharge) => {
-            (CounterAccount::Creem, GrantSource::Purchase)
-        }
-        (Provider::Revenuecat, _) => (CounterAccount::Revenuecat, GrantSource::Store),
-        (Provider::Manual, _) => (CounterAccount::Manual, GrantSource::Manual),
-    };
-    payment.credits.is_positive().then(|| Movement {
-        wallet_id: payment.wallet_id,
-        cause: Cause { kind: "payment", id: payment.id.to_string() },
-        change: Change::Grant(NewGrant {
-            id: GrantId::new(),
-            source,
-            amount: payment.credits,
-            priority: PURCHASE_PRIORITY,
-            expires_at: payment.credits_expire_at,
-            payment_id: Some(payment.id),
-        }),
-        counter_account,
-        entry_type: if payment.kind == Kind::Subscription { "subscription" } else { "purchase" }.to_owned(),
-        description: Some(payment.summary.clone()),
-    })
-}
-
-/// The movement that the coupon of a paid order makes, if it adds credits.
-fn bonus(payment: &Payment) -> Option<Movement> {
-    payment.bonus.is_positive().then(|| Movement {
-        wallet_id: payment.wallet_id,
-        cause: Cause { kind: "coupon", id: payment.id.to_string() },
-        change: Change::Grant(NewGrant {
-            id: GrantId::new(),
-            source: GrantSource::Coupon,
-            amount: payment.bonus,
-            priority: GIVEN_PRIORITY,
-            expires_at: None,
-            payment_id: None,
-        }),
-        counter_account: CounterAccount::Promotion,
-        entry_type: "coupon".to_owned(),
-        description: Some(payment.summary.clone()),
-    })
+        Ok(())
+    }
 }
 
 fn credit_effect(

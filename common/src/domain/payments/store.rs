@@ -50,6 +50,7 @@ struct Row {
     credits_expire_at: Option<Timestamp>,
     discount_minor: i64,
     bonus_credits: Credits,
+    has_reversals: bool,
 }
 
 impl TryFrom<Row> for Payment {
@@ -95,6 +96,7 @@ impl TryFrom<Row> for Payment {
             credits_expire_at: row.credits_expire_at,
             discount_minor: row.discount_minor,
             bonus: row.bonus_credits,
+            has_reversals: row.has_reversals,
         })
     }
 }
@@ -112,7 +114,7 @@ macro_rules! select_payments {
                       provider_payment, checkout_url, session_status, payment_status, payment_intent_status,
                       receipt_url, failure, created_at, expires_at, page_expires_at, completed_at, plan_id,
                       billing_interval as "billing_interval: Interval", credits_expire_at, discount_minor,
-                      bonus_credits as "bonus_credits: Credits"
+                      bonus_credits as "bonus_credits: Credits", has_reversals
                from payments "#
                 + $condition
             $(, $argument)*

@@ -13,7 +13,7 @@ use crate::money::{Credits, Currency, Money};
 
 const NOW: Timestamp = datetime!(2026-11-21 08:00 UTC);
 
-fn order() -> Payment {
+pub(crate) fn order() -> Payment {
     Payment {
         id: PaymentId::new(),
         number: 1,
@@ -48,6 +48,7 @@ fn order() -> Payment {
         credits_expire_at: None,
         discount_minor: 0,
         bonus: Credits::ZERO,
+        has_reversals: false,
     }
 }
 

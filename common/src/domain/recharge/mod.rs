@@ -1,10 +1,10 @@
 //! Auto-recharge: a saved card is charged when a wallet's balance falls below its threshold, and never more in a
 //! calendar month (in UTC) than the wallet's cap.
 //!
-//! A recharge is a *run*. It is decided and counted against the cap in one transaction ([`operations::reserve`]), before
-//! the provider is asked; from then on it holds its amount until it has definitively failed. A charge whose outcome is
-//! not known is asked about again under the same key, never under a new one. Credits come the way of every payment:
-//! the run's order is paid ([`settlement`]). There is one open run for a wallet, which the database enforces.
+//! A recharge is a *run*. It is decided and counted against the cap in one transaction ([`operations::reserve`]),
+//! before the provider is asked; from then on it holds its amount until it has definitively failed. A charge whose
+//! outcome is not known is asked about again under the same key, never under a new one. Credits come the way of every
+//! payment: the run's order is paid ([`settlement`]). There is one open run for a wallet, which the database enforces.
 //!
 //! Locks are taken in this order: payments, settings, runs, wallets.
 

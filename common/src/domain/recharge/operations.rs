@@ -268,8 +268,16 @@ async fn check_all(
     Ok(written)
 }
 
-/// The money of a recharge went back: a refund or a dispute lowers the balance, and charging the same card for that would
-/// take the money again. Payments are locked before; so this comes before the ledger takes the credits.
+/// Locks a wallet's settings, for a transaction that locks the wallet before it knows whether it will pause them.
+///
+/// # Errors
+/// Database errors only.
+pub async fn settings_hold(connection: &mut PgConnection, wallet: WalletId) -> Result<(), sqlx::Error> {
+    store::settings_lock(connection, wallet).await.map(drop)
+}
+
+/// The money of a recharge went back. That lowers the balance, and charging the same card for it would take the money
+/// again: the user is waited for. Comes after the payments are locked, and before the ledger takes the credits.
 ///
 /// # Errors
 /// Database errors only.

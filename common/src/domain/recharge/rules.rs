@@ -52,8 +52,8 @@ pub fn resets_at(month: Date) -> Timestamp {
 /// The parts of the cap, in percent, of which users are warned when what was charged reaches them.
 const CAP_WARNINGS: [i64; 2] = [100, 80];
 
-/// The part of the cap, in percent, that this month's charges have reached with the last one of them, if they have. What
-/// was charged only grows within a month, so each part is reached once.
+/// The part of the cap, in percent, that this month's charges have reached with the last one of them, if they have.
+/// What was charged only grows within a month, so each part is reached once.
 pub fn cap_reached(max_monthly_minor: Option<i64>, charged_before: i64, charged: i64) -> Option<i64> {
     let cap = i128::from(max_monthly_minor?);
     let reaches =

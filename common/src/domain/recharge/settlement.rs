@@ -54,18 +54,26 @@ pub async fn settle(
             run.state = RunState::Failed;
             run.failure = Some(payment.state.as_str().to_owned());
             store::run_write(connection, now, &run).await?;
-            let is_same_card =
-                settings.card.as_ref().is_some_and(|card| card.payment_method == run.payment_method);
-            if was == RunState::RequiresAction && is_same_card {
-                let reason = PauseReason::NotAuthenticated;
-                written.extend(pause(connection, now, settings, reason).await?);
-            } else {
-                let job = AnyJob::from(CheckRecharge { wallet_id: run.wallet_id });
-                written.push(outbox::insert(connection, now, &job).await?);
+            if was == RunState::RequiresAction {
+                written.extend(not_authenticated(connection, now, settings, &run).await?);
             }
         }
     }
     Ok(written)
+}
+
+/// The holder of a card did not say yes to its bank: the user is waited for. A card that was saved since is charged.
+async fn not_authenticated(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    settings: &mut Settings,
+    run: &Run,
+) -> Result<Option<OutboxId>, sqlx::Error> {
+    if settings.card.as_ref().is_some_and(|card| card.payment_method == run.payment_method) {
+        return pause(connection, now, settings, PauseReason::NotAuthenticated).await;
+    }
+    let job = AnyJob::from(CheckRecharge { wallet_id: run.wallet_id });
+    outbox::insert(connection, now, &job).await.map(Some)
 }
 
 /// Has the user warned if this run, which has succeeded, brings the month's charges near the cap.

@@ -38,8 +38,10 @@ pub struct Theirs {
     pub is_paid: bool,
     /// How much was paid; none where nothing was to be paid.
     pub money: Option<Money>,
-    /// How much of it went back since, in smallest units.
-    pub refunded_minor: i64,
+    /// How much went back since, in smallest units, as the provider counts, which may be with tax.
+    pub gone_back_minor: i64,
+    /// The object to ask about to hear what went back.
+    pub charge: Option<String>,
     /// The last time that something of it came into being.
     pub at: Timestamp,
 }
@@ -57,7 +59,8 @@ impl Theirs {
             subscription: None,
             is_paid: fact.stage == Stage::Paid,
             money: fact.money,
-            refunded_minor: 0,
+            gone_back_minor: 0,
+            charge: None,
             at,
         }
     }
@@ -76,7 +79,8 @@ impl Theirs {
             subscription: Some(fact.subscription.clone()),
             is_paid: true,
             money: Some(paid.money),
-            refunded_minor: 0,
+            gone_back_minor: 0,
+            charge: None,
             at,
         })
     }
@@ -101,6 +105,8 @@ pub struct Ours {
     pub credits: Credits,
     /// What the ledger says was granted for it; none without an entry.
     pub credited: Option<Credits>,
+    /// What we know to have gone back, by refunds and disputes, in smallest units, as the provider counts.
+    pub gone_back_minor: i64,
 }
 
 text_enum! {
@@ -112,7 +118,7 @@ text_enum! {
         CreditedNotPaid => "credited_not_paid",
         /// What was paid is not what was ordered.
         AmountDiffers => "amount_differs",
-        /// Money went back that our order does not know of.
+        /// Money went back that our order does not know of. Mended by asking about it.
         RefundNotKnown => "refund_not_known",
         /// The order is paid, and this is another payment for it.
         PaidTwice => "paid_twice",
@@ -138,13 +144,8 @@ pub struct Finding {
     pub ours: Option<Money>,
     /// What the provider has.
     pub theirs: Option<Money>,
-}
-
-impl Finding {
     /// The object to ask the provider about, where that mends it. Everything else is for a person.
-    pub fn repair(&self) -> Option<&str> {
-        self.object.as_deref().filter(|_| self.difference == Difference::PaidNotCredited)
-    }
+    pub repair: Option<String>,
 }
 
 /// The outcome of a comparison.

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Comparison, Difference, Finding, Ours, Theirs};
 use crate::clock::Timestamp;
-use crate::domain::payments::State;
 use crate::ids::PaymentId;
 
 /// What is told of one payment several times, by its page, by itself and by its invoice, as one.
@@ -28,7 +27,8 @@ pub fn merged(told: Vec<Theirs>) -> Vec<Theirs> {
                 known.subscription = known.subscription.take().or(theirs.subscription);
                 known.is_renewal |= theirs.is_renewal;
                 known.is_paid |= theirs.is_paid;
-                known.refunded_minor = known.refunded_minor.max(theirs.refunded_minor);
+                known.gone_back_minor = known.gone_back_minor.max(theirs.gone_back_minor);
+                known.charge = known.charge.take().or(theirs.charge);
                 known.at = known.at.max(theirs.at);
             }
         }
@@ -136,13 +136,10 @@ fn difference(order: &Ours, payment: &Theirs) -> Option<Difference> {
     if payment.money.is_some_and(|money| money != order.money) {
         return Some(Difference::AmountDiffers);
     }
-    let all_went_back = payment.refunded_minor >= order.money.minor;
-    match order.state {
-        State::Created | State::Pending | State::Failed | State::Expired => Some(Difference::PaidNotCredited),
-        State::Completed if payment.refunded_minor > 0 => Some(Difference::RefundNotKnown),
-        State::PartiallyRefunded if all_went_back => Some(Difference::RefundNotKnown),
-        State::Completed | State::PartiallyRefunded | State::Refunded | State::Disputed => None,
+    if !order.state.is_paid() {
+        return Some(Difference::PaidNotCredited);
     }
+    (payment.gone_back_minor > order.gone_back_minor).then_some(Difference::RefundNotKnown)
 }
 
 /// An order has its entry exactly when it is paid, and that says what was ordered; one without credits has none.
@@ -153,6 +150,15 @@ fn agrees_with_ledger(order: &Ours) -> bool {
 
 fn finding(index: &Index<'_>, payment: &Theirs, difference: Difference) -> Finding {
     let order = index.find(payment);
+    let repair = match difference {
+        Difference::PaidNotCredited => Some(payment.id.clone()),
+        Difference::RefundNotKnown => payment.charge.clone(),
+        Difference::CreditedNotPaid
+        | Difference::AmountDiffers
+        | Difference::PaidTwice
+        | Difference::UnknownOrder
+        | Difference::LedgerDiffers => None,
+    };
     Finding {
         difference,
         provider: payment.provider,
@@ -160,6 +166,7 @@ fn finding(index: &Index<'_>, payment: &Theirs, difference: Difference) -> Findi
         object: Some(payment.id.clone()),
         ours: order.map(|order| order.money),
         theirs: payment.money,
+        repair,
     }
 }
 
@@ -171,5 +178,6 @@ fn of_order(order: &Ours, difference: Difference) -> Finding {
         object: order.payment.clone().or_else(|| order.session.clone()),
         ours: Some(order.money),
         theirs: None,
+        repair: None,
     }
 }

@@ -30,6 +30,7 @@ fn order(number: u128, state: State) -> Ours {
         payment: state.is_paid().then(|| format!("pi_{number}")),
         credits,
         credited: state.is_paid().then_some(credits),
+        gone_back_minor: 0,
     }
 }
 
@@ -45,7 +46,8 @@ fn page(number: u128) -> Theirs {
         subscription: None,
         is_paid: true,
         money: Some(usd(2_500)),
-        refunded_minor: 0,
+        gone_back_minor: 0,
+        charge: None,
         at: NOW - Duration::hours(1),
     }
 }
@@ -81,12 +83,17 @@ fn each_difference_is_found() {
     let other = Theirs { payment: Some("pi_other".to_owned()), ..page(1) };
     let both = found(vec![intent(1), other], std::slice::from_ref(&completed));
     assert_eq!(both, [Difference::PaidTwice]);
-    let refunded = |minor| vec![page(1), Theirs { refunded_minor: minor, ..intent(1) }];
+    let refunded = |minor| {
+        vec![page(1), Theirs { gone_back_minor: minor, charge: Some("ch_1".to_owned()), ..intent(1) }]
+    };
     assert_eq!(found(refunded(100), std::slice::from_ref(&completed)), [Difference::RefundNotKnown]);
-    assert_eq!(found(refunded(100), &[order(1, State::PartiallyRefunded)]), []);
-    let partly = [order(1, State::PartiallyRefunded)];
-    assert_eq!(found(refunded(2_500), &partly), [Difference::RefundNotKnown]);
-    assert_eq!(found(refunded(2_500), &[order(1, State::Refunded)]), []);
+    let partly = [Ours { gone_back_minor: 100, ..order(1, State::PartiallyRefunded) }];
+    assert_eq!(found(refunded(100), &partly), []);
+    let comparison = compare(&merged(refunded(2_500)), &partly, NOW);
+    assert_eq!(comparison.findings[0].repair.as_deref(), Some("ch_1"));
+    // Ours has heard of a refund that is on its way.
+    let wholly = [Ours { gone_back_minor: 2_500, ..order(1, State::Refunded) }];
+    assert_eq!(found(refunded(100), &wholly), []);
     assert_eq!(found(vec![page(2)], &[]), [Difference::UnknownOrder]);
     let uncredited = Ours { credited: None, ..completed };
     assert_eq!(found(vec![page(1)], &[uncredited]), [Difference::LedgerDiffers]);
@@ -193,7 +200,7 @@ proptest! {
         found.sort_by_key(|(number, _)| *number);
         prop_assert_eq!(found, expected);
         // What is to be repaired is exactly what is paid as ordered and not credited.
-        let repaired = comparison.findings.iter().filter(|finding| finding.repair().is_some()).count();
+        let repaired = comparison.findings.iter().filter(|finding| finding.repair.is_some()).count();
         prop_assert_eq!(repaired, comparison.paid_not_credited());
         prop_assert_eq!(comparison.foreign, 0);
     }

@@ -13,6 +13,7 @@ use crate::domain::payments::{
 };
 use crate::domain::plans::operations::{plan, plan_by_provider_price};
 use crate::domain::plans::{Interval, Terms};
+use crate::domain::reversals::operations::adopt;
 use crate::ids::{PaymentId, SubscriptionId, UserId};
 use crate::money::Credits;
 
@@ -171,6 +172,7 @@ async fn take_payment(
     };
     let lapses = if subscription.terms.rollover { None } else { paid.period_end };
     payments::payment_lapses_at(connection, payment_id, lapses).await?;
+    adopt(connection, fact.provider, &paid.payment, payment_id).await?;
     let incoming = Incoming {
         event: event.cloned(),
         content: Content::Fact(Box::new(payment_fact(fact, paid, payment_id))),
