@@ -207,8 +207,8 @@ async fn replay(api: Shared, call: Call) -> Result<Response, ApiError> {
 
 async fn discard(api: Shared, call: Call) -> Result<Response, ApiError> {
     let admin = admin(&api, &call).await?;
-    let (id, actor) = (id(&call)?, admin.scope.clone());
     let Discard { reason } = body::read(&call)?;
+    let (id, actor) = (id(&call)?, admin.scope.clone());
     if reason.trim().is_empty() || reason.chars().count() > 500 {
         return Err(ApiError::bad_request("invalid_request", "reason must have 1 to 500 characters"));
     }
