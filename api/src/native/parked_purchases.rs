@@ -124,9 +124,9 @@ async fn list(api: Shared, call: Call) -> Result<Response, ApiError> {
 
 async fn claim(api: Shared, call: Call) -> Result<Response, ApiError> {
     let admin = admin(&api, &call).await?;
+    let Claim { user_id } = body::read(&call)?;
     let id: StorePurchaseId =
         call.path_parameter("purchaseId").parse().map_err(|_| ApiError::from(ClaimError::NoPurchase))?;
-    let Claim { user_id } = body::read(&call)?;
     let work = {
         let (api, actor) = (Shared::clone(&api), admin.scope.clone());
         async move {

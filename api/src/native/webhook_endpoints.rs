@@ -302,8 +302,8 @@ async fn find(api: Shared, call: Call) -> Result<Response, ApiError> {
 
 async fn replace(api: Shared, call: Call) -> Result<Response, ApiError> {
     let admin = admin(&api, &call).await?;
-    let (id, now) = (endpoint_id(&call)?, api.clock.now());
     let settings = settings(&api, body::read(&call)?)?;
+    let (id, now) = (endpoint_id(&call)?, api.clock.now());
     let endpoint = operations::endpoint_replace(&api.pool, now, &admin.scope, id, &settings).await?;
     Ok(answer(StatusCode::OK, &Shown::from(endpoint)))
 }
