@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use common::jobs::{
-    AnyJob, BeginMonth, ClaimPurchases, ExpireGrants, ExpireHolds, ExpirePayments, ReconcilePayments, RetryWebhooks,
-    SweepRecharges,
+    AnyJob, BeginMonth, ClaimPurchases, ExpireGrants, ExpireHolds, ExpirePayments, ReconcilePayments,
+    RetryWebhooks, SweepRecharges,
 };
 
 /// Something that happens by the clock.

@@ -8,7 +8,10 @@ use common::domain::reversals::{Extent, ReversalFact, ReversalKind, Standing};
 use common::domain::subscriptions::{News, SubscriptionFact};
 use common::ids::{AdjustmentId, PaymentId, RechargeRunId, WebhookDeliveryId};
 use common::jobs::{
-    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplyReversal, ApplySubscription, BeginMonth, ChargeRecharge, CheckRecharge, ClaimPurchases, ConfirmSession, CreateCheckout, DeliverWebhook, ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents, ReconcilePayments, RetryWebhooks, SaveCard, SweepRecharges, VerifyObject, VerifyPayment,
+    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplyReversal, ApplySubscription, BeginMonth,
+    ChargeRecharge, CheckRecharge, ClaimPurchases, ConfirmSession, CreateCheckout, DeliverWebhook,
+    ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents,
+    ReconcilePayments, RetryWebhooks, SaveCard, SweepRecharges, VerifyObject, VerifyPayment,
 };
 use common::money::{Credits, Currency, Money};
 use common::stripe::objects::Session;
