@@ -470,3 +470,53 @@ async fn what_is_refunded_before_it_is_credited_is_never_credited() {
     assert_eq!(world.balance(&alice.wallet_id).await, 100);
     world.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_takes_the_credits_back_and_its_reversal_gives_them_back() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    tell(&world, &[purchase("alice", "1"), purchase("alice", "2")]).await;
+    let spend = world.api().post("/credits/consume").bearer(&alice.api_key);
+    spend.json(json!({"credits": 130})).expect(200).await;
+    let refunded = refund("CANCELLATION", "1", 1_000);
+    // Told twice, under two ids, and with words in between that are no refund.
+    let unsubscribed = with(told("CANCELLATION", "alice", "2"), "cancel_reason", json!("UNSUBSCRIBE"));
+    tell(&world, &[refunded.clone(), refunded, refund("CANCELLATION", "1", 1_000), unsubscribed]).await;
+    // What was spent is owed.
+    assert_eq!(world.balance(&alice.wallet_id).await, -30);
+    assert_eq!(world.count("payments where state = 'refunded'").await, 1);
+    let shown = world.api().get("/api/v1/users/me/transactions?statuses=refunded").bearer(&alice.api_key);
+    assert_eq!(shown.expect(200).await["data"]["total"], json!(1));
+    // The purchase told again credits nothing.
+    tell(&world, &[purchase("alice", "1")]).await;
+    assert_eq!(world.balance(&alice.wallet_id).await, -30);
+    tell(&world, &[refund("REFUND_REVERSED", "1", 2_000), refund("CANCELLATION", "1", 1_500)]).await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 70);
+    assert_eq!(world.count("payments where state = 'completed'").await, 2);
+    // Given back without having been taken: nothing.
+    tell(&world, &[refund("REFUND_REVERSED", "2", 2_000)]).await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 70);
+    world.finish().await;
+}
+
+/// Purchases, refunds and reversals of one transaction at once, in any order, end as the last word says.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_whichever_order_it_is_told_it_ends_the_same() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let mut events = Vec::new();
+    for number in 0..12 {
+        let transaction = number.to_string();
+        events.push(purchase("alice", &transaction));
+        events.push(refund("CANCELLATION", &transaction, 1_000));
+        if number % 2 == 0 {
+            events.push(refund("REFUND_REVERSED", &transaction, 2_000));
+        }
+    }
+    events.sort_by_key(|event| event["event"]["id"].as_str().map(str::to_owned));
+    let answers = join_all(events.iter().chain(&events).map(|event| deliver(&world, event))).await;
+    assert!(answers.iter().all(|answer| answer.status() == 200));
+    world.drain().await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 600);
+    world.finish().await;
+}

@@ -137,7 +137,7 @@ impl Jobs {
                 subscriptions::apply(&mut transaction, now, event.as_ref(), fact).await?
             }
             [Incoming { event, content: Content::Store(fact) }] => {
-                app_stores::apply(&mut transaction, now, event.as_ref(), fact).await?
+                app_stores::apply(&mut transaction, now, self.reversals, event.as_ref(), fact).await?
             }
             [Incoming { event, content: Content::Reversal(fact) }] => {
                 reversals::apply(&mut transaction, now, self.reversals, event.as_ref(), fact).await?

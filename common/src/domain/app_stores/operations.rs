@@ -15,6 +15,9 @@ use crate::domain::payments::operations::{
 };
 use crate::domain::payments::store::payment_by_id;
 use crate::domain::payments::{Dialect, Fact, Item, Kind, Mode, NewOrder, Payment, Provider};
+use crate::domain::reversals::{
+    Extent, Policy, ReversalFact, ReversalKind, Standing, operations as reversals,
+};
 use crate::ids::{PaymentId, StorePurchaseId, UserId, WalletId};
 
 /// Applies a fact in the caller's transaction, in which nothing else is done. Applying it again changes nothing, be
@@ -25,6 +28,7 @@ use crate::ids::{PaymentId, StorePurchaseId, UserId, WalletId};
 pub async fn apply(
     connection: &mut PgConnection,
     now: Timestamp,
+    policy: Policy,
     event: Option<&Event>,
     fact: &StoreFact,
 ) -> Result<Vec<Effect>, sqlx::Error> {
@@ -35,8 +39,12 @@ pub async fn apply(
     }
     let applied = match &fact.news {
         StoreNews::Bought(transaction) => bought(connection, now, fact, transaction).await?,
-        StoreNews::Refunded(transaction) => refunded(connection, now, fact, transaction, true).await?,
-        StoreNews::RefundReversed(transaction) => refunded(connection, now, fact, transaction, false).await?,
+        StoreNews::Refunded(transaction) => {
+            refunded(connection, now, policy, fact, transaction, true).await?
+        }
+        StoreNews::RefundReversed(transaction) => {
+            refunded(connection, now, policy, fact, transaction, false).await?
+        }
         StoreNews::SamePerson => {
             linked(connection, now, &fact.buyers, |purchase| {
                 purchase.buyers = rules::joined(&fact.buyers, &purchase.buyers);
@@ -104,11 +112,12 @@ async fn bought(
     })
 }
 
-/// Takes over that the money of a purchase went back, or came again. Of one that is not credited nothing is taken
-/// back: it is not credited as long as it is refunded. The refund may be told of before the purchase.
+/// Takes over that the money of a purchase went back, or came again, and has its credits follow. One that is not
+/// credited yet is not credited as long as it is refunded. The refund may be told of before the purchase.
 async fn refunded(
     connection: &mut PgConnection,
     now: Timestamp,
+    policy: Policy,
     fact: &StoreFact,
     transaction: &Transaction,
     is_refunded: bool,
@@ -124,9 +133,44 @@ async fn refunded(
         store::purchase_write(connection, purchase).await?;
         return Ok(Applied { payment_id: purchase.payment_id, ..Applied::of("no_change", None) });
     }
-    let effects = credit(connection, now, &mut purchases).await?;
+    let reversal = purchase.payment_id.map(|id| reversal_fact(purchase, id, is_refunded, fact.at));
+    let mut effects = credit(connection, now, &mut purchases).await?;
+    if let Some(reversal) = reversal {
+        effects.extend(reversals::apply(connection, now, policy, None, &reversal).await?);
+    }
     let payment_id = purchases.first().and_then(|purchase| purchase.payment_id);
     Ok(Applied { outcome: "applied", reason: None, payment_id, effects })
+}
+
+/// Stores give back all or nothing.
+fn reversal_fact(
+    purchase: &StorePurchase,
+    payment_id: PaymentId,
+    is_refunded: bool,
+    at: Timestamp,
+) -> ReversalFact {
+    let transaction = rules::provider_payment(purchase);
+    let (standing, status) = if is_refunded {
+        (Standing::Taken, "CUSTOMER_SUPPORT")
+    } else {
+        (Standing::Restored, "REFUND_REVERSED")
+    };
+    ReversalFact {
+        provider: Provider::Revenuecat,
+        livemode: is_live(purchase),
+        object_id: transaction.clone(),
+        kind: ReversalKind::Refund,
+        standing,
+        status: status.to_owned(),
+        step: rules::step(is_refunded, at),
+        extent: Extent::All,
+        payment_id: Some(payment_id),
+        provider_payments: vec![transaction],
+    }
+}
+
+fn is_live(purchase: &StorePurchase) -> bool {
+    purchase.environment == rules::PRODUCTION
 }
 
 /// Changes whose the parked purchases are that are known under one of these names. What is credited stays where it
@@ -195,7 +239,7 @@ fn order(
         kind: Kind::OneTime,
         provider: Provider::Revenuecat,
         mode: Mode::Payment,
-        livemode: purchase.environment == rules::PRODUCTION,
+        livemode: is_live(purchase),
         items: vec![Item {
             pack_id: Some(pack.id),
             name: pack.name.clone(),
