@@ -1,8 +1,7 @@
 //! What is in the broker's queues, seen from outside.
 
-use std::time::Duration;
-
 use std::fmt;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use common::jobs::Role;
@@ -12,8 +11,11 @@ use lapin::message::BasicGetMessage;
 use lapin::options::{BasicGetOptions, ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Connection, ConnectionProperties};
+use tokio::time::timeout;
 
 const CLOSED_BY_US: u16 = 200;
+/// For an answer of the broker.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 const DELETE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A connection for looking.
@@ -59,12 +61,17 @@ impl fmt::Display for LostMessage {
 impl Queues {
     /// Connects to the broker.
     pub async fn connect(amqp_url: &str, prefix: &str) -> Result<Self> {
-        let connected = Connection::connect(amqp_url, ConnectionProperties::default()).await;
+        let connecting = Connection::connect(amqp_url, ConnectionProperties::default());
+        let connected = timeout(ANSWER_PATIENCE, connecting).await.context("RabbitMQ does not answer")?;
         Ok(Self { connection: connected.context("cannot connect to RabbitMQ")?, names: Names::new(prefix) })
     }
 
     /// The state of a queue; `None` if there is none of this name.
     pub async fn state(&self, name: &str) -> Result<Option<QueueState>> {
+        timeout(ANSWER_PATIENCE, self.ask_for_state(name)).await.context("RabbitMQ does not answer")?
+    }
+
+    async fn ask_for_state(&self, name: &str) -> Result<Option<QueueState>> {
         // Asking for a queue that does not exist costs the channel, so each question has its own.
         let channel = self.connection.create_channel().await.context("cannot open a channel")?;
         let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
@@ -122,7 +129,7 @@ impl Queues {
     /// Deletes every queue and exchange under the prefix. A broker that is busy with them is not waited for for ever:
     /// what is left does nobody harm.
     pub async fn delete_all(&self) {
-        let _left = tokio::time::timeout(DELETE_PATIENCE, self.delete_one_by_one()).await;
+        let _left = timeout(DELETE_PATIENCE, self.delete_one_by_one()).await;
     }
 
     async fn delete_one_by_one(&self) {
@@ -139,9 +146,10 @@ impl Queues {
         }
     }
 
-    /// Ends the connection.
+    /// Ends the connection. Once in thousands of times nobody says that it has ended: it is not waited for for ever.
     pub async fn close(self) {
-        let _is_gone_either_way = self.connection.close(CLOSED_BY_US, "".into()).await;
+        let closing = self.connection.close(CLOSED_BY_US, "".into());
+        let _is_gone_either_way = timeout(ANSWER_PATIENCE, closing).await;
     }
 
     async fn filled(&self, names: Vec<String>) -> Vec<QueueState> {

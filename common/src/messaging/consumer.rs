@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::publisher::{Message, PublishError, Publisher};
 use super::topology::{self, DELAYS_SECONDS, Names, short};
-use super::{OPEN_TIMEOUT, RECONNECT_PAUSE, connect, within};
+use super::{OPEN_TIMEOUT, RECONNECT_PAUSE, close, connect, within};
 use crate::config::Connections;
 use crate::crash::{self, Step};
 use crate::jobs::{AnyJob, Role};
@@ -90,7 +90,7 @@ impl<H: Handler> Consumer<H> {
                     was_connected = true;
                     tracing::info!(role = this.role.as_str(), "consuming");
                     Arc::clone(&this).consume(&connection, deliveries, &shutdown).await;
-                    let _closing = connection.close(200, short("")).await;
+                    close(&connection).await;
                 }
                 Err(error) if was_connected => {
                     was_connected = false;

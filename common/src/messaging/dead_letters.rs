@@ -22,7 +22,7 @@ use super::consumer::{ATTEMPT, header};
 use super::outbox;
 use super::publisher::REASON;
 use super::topology::{self, Names, short};
-use super::{OPEN_TIMEOUT, RECONNECT_PAUSE, connect, within};
+use super::{OPEN_TIMEOUT, RECONNECT_PAUSE, close, connect, within};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Connections;
 use crate::domain::dead_letters::{DeadLetter, LetterError, NewLetter, operations};
@@ -82,7 +82,7 @@ impl Collector {
                 Ok((connection, letters)) => {
                     was_connected = true;
                     self.collect(&connection, letters, &shutdown).await;
-                    let _closing = connection.close(200, short("")).await;
+                    close(&connection).await;
                 }
                 Err(error) if was_connected => {
                     was_connected = false;

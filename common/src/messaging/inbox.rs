@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::publisher::{Publisher, encode};
 use super::topology::{self, Names, short};
-use super::{Live, OPEN_TIMEOUT, RECONNECT_PAUSE, connect, within};
+use super::{Live, OPEN_TIMEOUT, RECONNECT_PAUSE, close, connect, within};
 use crate::config::Connections;
 use crate::jobs::AnyJob;
 
@@ -98,7 +98,7 @@ impl Inbox {
                         () = shutdown.cancelled() => break,
                     }
                 }
-                let _closing = connection.close(200, short("")).await;
+                close(&connection).await;
             }
             tokio::select! {
                 () = tokio::time::sleep(RECONNECT_PAUSE) => {}

@@ -68,3 +68,8 @@ async fn connect(connections: &Connections) -> Result<Connection, lapin::Error> 
     let connecting = Connection::connect_uri(uri, ConnectionProperties::default());
     within(CONNECT_TIMEOUT, connecting).await
 }
+
+/// Ends a connection, which may be lost already. Nobody waits for ever for the broker's word that it has ended.
+async fn close(connection: &Connection) {
+    let _gone_either_way = within(CONNECT_TIMEOUT, connection.close(200, topology::short(""))).await;
+}

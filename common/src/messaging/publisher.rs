@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::topology::{self, Names, long_string, short};
-use super::{Live, OPEN_TIMEOUT, RECONNECT_PAUSE, connect, within};
+use super::{Live, OPEN_TIMEOUT, RECONNECT_PAUSE, close, connect, within};
 use crate::config::Connections;
 use crate::jobs::{AnyJob, Role};
 
@@ -238,7 +238,7 @@ impl Task {
                     let ended = self.publish_all(&connection, &channel, &mut orders).await;
                     self.connected.send_replace(false);
                     if ended {
-                        let _closing = connection.close(200, short("")).await;
+                        close(&connection).await;
                         return;
                     }
                     tracing::warn!("publisher lost the broker; connecting again");

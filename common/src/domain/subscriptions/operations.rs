@@ -39,6 +39,8 @@ pub async fn apply(
     event: Option<&Event>,
     fact: &SubscriptionFact,
 ) -> Result<Vec<Effect>, sqlx::Error> {
+    // Events tell whole seconds: with its fraction, the time of an answer would be after what was told later.
+    let fact = &SubscriptionFact { at: fact.at.truncate_to_second(), ..fact.clone() };
     let Some(mut subscription) = find(connection, now, fact).await? else {
         // Without our order's id it is a subscription that somebody else sells on the same account.
         let (outcome, reason) = match fact.payment_id {
@@ -68,8 +70,8 @@ pub async fn apply(
             conclude(connection, now, event, subscription, changed).await
         }
         News::Standing(standing) => {
-            // What the provider answers is told last, and needs no second question.
-            let is_unclear = event.is_some() && rules::is_unclear(&subscription, fact, standing);
+            // An answer of the same second may be unclear too: the question is then asked again, until the next second.
+            let is_unclear = rules::is_unclear(&subscription, fact, standing);
             let changed = stand(&mut subscription, fact, standing);
             let mut effects = conclude(connection, now, event, subscription, changed).await?;
             if is_unclear {
