@@ -48,6 +48,13 @@ struct Place {
     handler: Handler,
 }
 
+impl Place {
+    /// What can be got can also be asked for by HEAD: the server leaves the body out (RFC 9110, section 9.3.2).
+    fn takes(&self, method: &Method) -> bool {
+        self.method == *method || (method == Method::HEAD && self.method == Method::GET)
+    }
+}
+
 /// What answers a request, and the parameters of its path.
 struct Found {
     handler: Handler,
@@ -72,14 +79,14 @@ impl Table {
     fn find(&self, method: &Method, path: &str) -> Result<Found, Rejection> {
         let mut taken = Vec::new();
         for place in self.fixed.get(path).into_iter().flatten() {
-            if place.method == method {
+            if place.takes(method) {
                 return Ok(Found { handler: place.handler.clone(), parameters: Parameters::new() });
             }
             taken.push(place.method.clone());
         }
         for (template, place) in &self.templates {
             let Some(parameters) = parameters(template, path) else { continue };
-            if place.method == method {
+            if place.takes(method) {
                 return Ok(Found { handler: place.handler.clone(), parameters });
             }
             taken.push(place.method.clone());
@@ -148,6 +155,7 @@ mod tests {
         assert_eq!(found(Method::GET, "/orders/mine").unwrap(), vec![]);
         let mine = vec![("id", "mine".to_owned())];
         assert_eq!(found(Method::DELETE, "/orders/mine").unwrap(), mine);
+        assert_eq!(found(Method::HEAD, "/orders/mine").unwrap(), vec![]);
         let wrong = found(Method::POST, "/orders/1").unwrap_err();
         assert_eq!(wrong.find::<WrongMethod>().unwrap().taken, [Method::GET, Method::DELETE]);
         assert!(found(Method::GET, "/others").unwrap_err().is_not_found());

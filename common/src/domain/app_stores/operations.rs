@@ -202,7 +202,7 @@ async fn credit(
             && let Some((user, wallet)) = buyer(connection, purchase).await?
         {
             let order = order(now, purchase, user, wallet, pack);
-            let payment = order_create(connection, now, &order).await.map_err(database_error)?;
+            let payment = order_create(connection, now, &order).await.map_err(OrderError::without_coupon)?;
             purchase.payment_id = Some(payment.id);
             let fact = Box::new(paid_fact(&payment, purchase));
             paid.push(Incoming { event: None, content: Content::Fact(fact) });
@@ -262,13 +262,6 @@ fn paid_fact(payment: &Payment, purchase: &StorePurchase) -> Fact {
         provider_payment: Some(rules::provider_payment(purchase)),
         payment_status: Some("paid".to_owned()),
         ..given(payment)
-    }
-}
-
-fn database_error(error: OrderError) -> sqlx::Error {
-    match error {
-        OrderError::Database(error) => error,
-        refused @ OrderError::Coupon(_) => sqlx::Error::Protocol(refused.to_string()),
     }
 }
 

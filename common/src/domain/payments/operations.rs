@@ -31,6 +31,16 @@ pub enum OrderError {
     Database(#[from] sqlx::Error),
 }
 
+impl OrderError {
+    /// The error of an order that uses no coupon, so that only the database can have refused it.
+    pub(crate) fn without_coupon(self) -> sqlx::Error {
+        match self {
+            Self::Database(error) => error,
+            Self::Coupon(error) => sqlx::Error::Decode(error.into()),
+        }
+    }
+}
+
 /// Stores an order, and uses its coupon, in the caller's transaction.
 ///
 /// # Errors
@@ -400,7 +410,7 @@ fn credit_effect(
         Posted::Before { .. } => Ok(None),
         // A paid order that cannot be credited must not be marked as completed.
         Posted::Refused(refusal) => {
-            Err(sqlx::Error::Protocol(format!("payment {id} cannot be credited: {refusal}")))
+            Err(sqlx::Error::Decode(format!("payment {id} cannot be credited: {refusal}").into()))
         }
     }
 }

@@ -170,10 +170,7 @@ async fn open(
     amount_minor: i64,
 ) -> Result<Decided, sqlx::Error> {
     let order = order(now, settings, amount_minor)?;
-    let payment = order_create(connection, now, &order).await.map_err(|error| match error {
-        OrderError::Database(error) => error,
-        OrderError::Coupon(error) => sqlx::Error::Protocol(error.to_string()),
-    })?;
+    let payment = order_create(connection, now, &order).await.map_err(OrderError::without_coupon)?;
     let run = Run {
         id: RechargeRunId::new(),
         wallet_id: settings.wallet_id,
@@ -196,8 +193,7 @@ async fn open(
 }
 
 fn order(now: Timestamp, settings: &Settings, amount_minor: i64) -> Result<NewOrder, sqlx::Error> {
-    let credits =
-        rules::credits_for(amount_minor).map_err(|error| sqlx::Error::Protocol(error.to_string()))?;
+    let credits = rules::credits_for(amount_minor).map_err(|error| sqlx::Error::Decode(error.into()))?;
     let summary = format!("Auto-recharge {credits} credits");
     let item = Item { pack_id: None, name: summary.clone(), quantity: 1, credits, amount_minor };
     Ok(NewOrder {

@@ -6,7 +6,9 @@ use sqlx::PgConnection;
 use super::rules::{self, stand};
 use super::{News, Paid, Subscription, SubscriptionFact, SubscriptionState, store};
 use crate::clock::Timestamp;
-use crate::domain::payments::operations::{Content, Effect, Event, Incoming, order_create, record};
+use crate::domain::payments::operations::{
+    Content, Effect, Event, Incoming, OrderError, order_create, record,
+};
 use crate::domain::payments::rules::Contradiction;
 use crate::domain::payments::{
     Fact, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Stage, store as payments,
@@ -258,12 +260,7 @@ async fn payment_of_period(
         }),
         redemption: None,
     };
-    let payment = order_create(connection, now, &order).await.map_err(|error| match error {
-        crate::domain::payments::operations::OrderError::Database(error) => error,
-        refused @ crate::domain::payments::operations::OrderError::Coupon(_) => {
-            sqlx::Error::Protocol(refused.to_string())
-        }
-    })?;
+    let payment = order_create(connection, now, &order).await.map_err(OrderError::without_coupon)?;
     Ok(Some(payment.id))
 }
 
