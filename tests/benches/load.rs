@@ -1,5 +1,5 @@
-//! A closed-loop HTTP/1.1 load generator: a fixed number of keep-alive connections on one thread, each sending its
-//! next request when it has the answer to the one before.
+//! An HTTP/1.1 load generator: a fixed number of keep-alive connections on one thread, each sending its next request
+//! when it has the answer to the one before, or, with a pace, when that request is due.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -21,8 +21,21 @@ pub enum Until {
     Time(Duration),
 }
 
+/// What to send, and how.
+pub struct Plan {
+    /// Connections that send at the same time.
+    pub connections: usize,
+    /// When to stop.
+    pub until: Until,
+    /// Requests a second that are due. What is sent late, because all connections wait, counts as having waited. Without
+    /// it there are as many as get answered.
+    pub pace: Option<f64>,
+    /// Makes the requests.
+    pub make: MakeRequest,
+}
+
 /// What was measured.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Load {
     /// Answers that count, by status.
     pub statuses: BTreeMap<u16, u64>,
@@ -47,11 +60,14 @@ impl Load {
 
     /// A quantile of the latencies, in milliseconds.
     pub fn quantile(&self, quantile: f64) -> f64 {
-        let last = self.latencies.len().saturating_sub(1);
-        self.latencies
-            .get((last as f64 * quantile) as usize)
-            .map_or(0.0, |micros| f64::from(*micros) / 1000.0)
+        quantile_of(&self.latencies, quantile)
     }
+}
+
+/// A quantile of sorted microseconds, in milliseconds.
+pub fn quantile_of(sorted: &[u32], quantile: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get((last as f64 * quantile) as usize).map_or(0.0, |micros| f64::from(*micros) / 1000.0)
 }
 
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -59,6 +75,7 @@ const WARM_UP: Duration = Duration::from_secs(1);
 struct Shared {
     port: u16,
     until: Until,
+    pace: Option<f64>,
     make: RefCell<MakeRequest>,
     next: Cell<u64>,
     stop: Cell<bool>,
@@ -70,21 +87,23 @@ struct Shared {
 }
 
 /// Runs the generator on a thread of its own.
-pub async fn generate(port: u16, connections: usize, until: Until, make: MakeRequest) -> Load {
+pub async fn generate(port: u16, plan: Plan) -> Load {
     let (done, result) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let load = tokio::task::LocalSet::new().block_on(&runtime, drive(port, connections, until, make));
+        let load = tokio::task::LocalSet::new().block_on(&runtime, drive(port, plan));
         let _gone = done.send(load);
     });
     result.await.unwrap()
 }
 
-async fn drive(port: u16, connections: usize, until: Until, make: MakeRequest) -> Load {
+async fn drive(port: u16, plan: Plan) -> Load {
+    let Plan { connections, until, pace, make } = plan;
     let now = Instant::now();
     let shared = Rc::new(Shared {
         port,
         until,
+        pace,
         make: RefCell::new(make),
         next: Cell::new(0),
         stop: Cell::new(false),
@@ -123,9 +142,13 @@ async fn client(shared: Rc<Shared>) {
             return;
         }
         shared.next.set(number + 1);
+        let due = shared.pace.map(|pace| shared.first_sent + Duration::from_secs_f64(number as f64 / pace));
+        if let Some(due) = due {
+            tokio::time::sleep_until(due.into()).await;
+        }
         request.clear();
         (shared.make.borrow_mut())(number, &mut request);
-        let sent = Instant::now();
+        let sent = due.unwrap_or_else(Instant::now);
         stream.write_all(&request).await.unwrap();
         let status = read_answer(&mut stream, &mut answer).await;
         let now = Instant::now();

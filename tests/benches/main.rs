@@ -2,16 +2,19 @@
 //! same run on the same machine. `cargo run --release --bin bench`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+mod books;
 mod load;
+mod others;
 mod processes;
 mod raw;
 mod report;
+mod requests;
 mod scenarios;
 mod seed;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Parser;
 use harness::system::Service;
 
@@ -21,21 +24,36 @@ struct Arguments {
     /// Payments of an end-to-end measurement
     #[arg(long, default_value_t = 20_000)]
     events: usize,
+    /// Payments that pile up for the backlog
+    #[arg(long, default_value_t = 100_000)]
+    backlog: usize,
     /// Length of a timed measurement
     #[arg(long, default_value_t = 8)]
     seconds: u64,
-    /// Measure these only: raw, accept, end-to-end, hot, consume
+    /// How often each is measured; the one in the middle counts
+    #[arg(long, default_value_t = 1)]
+    repeat: usize,
+    /// Measure these only: raw, http, forged, accept, end-to-end, hot, consume, seen, backlog, idle, growth
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Worker processes
     #[arg(long, default_value_t = 1)]
     workers: usize,
+    /// What another system did on this machine, to compare with: accept=2000,consume=1800
+    #[arg(long, value_delimiter = ',', value_parser = peer)]
+    peer: Vec<(String, f64)>,
 }
 
 impl Arguments {
     fn wants(&self, name: &str) -> bool {
-        self.only.is_empty() || self.only.iter().any(|wanted| wanted == name)
+        // What needs a million wallets is measured when asked for.
+        self.only.iter().any(|wanted| wanted == name) || (self.only.is_empty() && name != "growth")
     }
+}
+
+fn peer(text: &str) -> Result<(String, f64)> {
+    let (name, rate) = text.split_once('=').context("say what=how many a second")?;
+    Ok((name.to_owned(), rate.parse()?))
 }
 
 fn main() -> ExitCode {
@@ -57,16 +75,34 @@ async fn run(arguments: &Arguments) -> Result<()> {
         eprintln!("bench: this is a debug build; use --release for figures that mean something");
     }
     let mut bench = processes::Bench::start(arguments.workers).await?;
-    let mut report = report::Report::default();
+    let mut report = report::Report::comparing_with(&arguments.peer);
     if arguments.wants("raw") {
         report.raw(raw::measure(&bench).await?);
     }
     bench.seed().await?;
+    if arguments.wants("idle") {
+        eprintln!("bench: idle …");
+        report.line(others::idle(&bench).await?);
+    }
     for scenario in scenarios::ALL {
         if arguments.wants(scenario.name) {
-            eprintln!("bench: {} …", scenario.name);
-            let result = scenario.run(&mut bench, arguments).await?;
-            report.scenario(scenario, &result);
+            report.scenario(scenario, scenario.run(&bench, arguments).await?);
+        }
+    }
+    if arguments.wants("seen") {
+        eprintln!("bench: seen …");
+        let pace = report.rate("end-to-end").unwrap_or(6_000.0) / 2.0;
+        report.line(others::visible(&bench, pace, arguments.seconds).await?);
+    }
+    if arguments.wants("backlog") {
+        eprintln!("bench: backlog …");
+        report.line(others::backlog(&bench, arguments.backlog).await?);
+    }
+    if arguments.wants("growth") {
+        eprintln!("bench: growth: ten million rows are being written …");
+        bench.grow().await?;
+        for scenario in scenarios::ALL.iter().filter(|scenario| scenario.touches_the_ledger()) {
+            report.grown(scenario, scenario.run(&bench, arguments).await?);
         }
     }
     report.print();

@@ -11,7 +11,7 @@ use harness::system::{Addresses, Secrets, Service, ServiceProcess, Settings};
 use servers::progress::{Progress, Sink};
 use servers::watchdog::Watchdog;
 use servers::{Durability, Options, Servers, Surroundings, ports, target_directory};
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
 use crate::seed::{self, Seeded};
@@ -43,6 +43,7 @@ impl Bench {
             amqp_url: None,
         };
         let servers = tokio::task::block_in_place(|| Servers::start(options, &surroundings))?;
+        tune(&servers).await?;
         let [api_port, emulator_port, metrics_ports @ ..] = ports::free_ports::<5>()?;
         let settings = Settings {
             secrets: Secrets::random(),
@@ -101,10 +102,30 @@ impl Bench {
         self.settings.addresses.api_port
     }
 
-    /// Creates wallets and credentials.
+    /// Creates the wallets and credentials of a fresh installation.
     pub async fn seed(&mut self) -> Result<()> {
-        self.seeded = seed::accounts(&self.pool).await?;
+        self.seeded = seed::accounts(&self.pool, "bench", seed::ACTIVE_WALLETS, 0).await?;
         Ok(())
+    }
+
+    /// Lets the installation have a million wallets and ten million rows in its ledger; what is measured from now on is
+    /// some of them.
+    pub async fn grow(&mut self) -> Result<()> {
+        self.seeded = seed::accounts(&self.pool, "grown", 1_000_000, 9).await?;
+        seed::purchases(&self.pool, "grown").await?;
+        seed::settle(&self.pool).await
+    }
+
+    /// The processes of a service.
+    pub fn processes_of(&self, service: Service) -> impl Iterator<Item = &ServiceProcess> {
+        self.processes.iter().filter(move |process| process.service() == service)
+    }
+
+    /// The memory that each process of ours takes, in MB.
+    pub fn memory(&self) -> Vec<(&'static str, f64)> {
+        let pids =
+            self.processes.iter().filter_map(|process| Some((process.service().name(), process.pid()?)));
+        pids.map(|(name, pid)| (name, resident(pid))).collect()
     }
 
     /// CPU seconds used so far, by role; `generator` is this process.
@@ -122,6 +143,28 @@ impl Bench {
         }
         used
     }
+}
+
+/// Gives the database the memory and the log that a server of its own would have: the defaults are for machines of long
+/// ago, and would have it write checkpoints all the time.
+async fn tune(servers: &Servers) -> Result<()> {
+    let mut connection = PgConnection::connect(servers.postgres().url()).await?;
+    for setting in ["shared_buffers = '1GB'", "max_wal_size = '8GB'", "checkpoint_timeout = '15min'"] {
+        let statement = format!("alter system set {setting}");
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await?;
+    }
+    connection.close().await?;
+    tokio::task::block_in_place(|| {
+        servers.postgres().stop_fast()?;
+        servers.postgres().start()
+    })
+}
+
+/// The memory that a process takes, in MB.
+fn resident(pid: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    kilobytes.trim().trim_end_matches(" kB").parse().map_or(0.0, |kilobytes: f64| kilobytes / 1024.0)
 }
 
 /// The CPU seconds of a process and, if asked for, of those below it.

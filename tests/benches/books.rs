@@ -1,0 +1,64 @@
+//! Fast and wrong does not count: the books after a measurement.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use uuid::Uuid;
+
+use crate::processes::Bench;
+
+/// The credits of each payment, in millionths.
+const CREDITS: i64 = 2_500_000_000;
+
+/// Every wallet that is measured must balance, and every payment of theirs be credited once.
+pub async fn check(bench: &Bench) -> Result<()> {
+    let wrong: i64 = sqlx::query_scalar(
+        "select count(*) from wallets w
+         where id = any($1)
+           and (balance <> (select coalesce(sum(amount), 0) from ledger_entries where wallet_id = w.id)
+                or balance <> (select coalesce(sum(remaining), 0) from grants where wallet_id = w.id) - debt)",
+    )
+    .bind(&bench.seeded.wallets)
+    .fetch_one(&bench.pool)
+    .await?;
+    ensure!(wrong == 0, "{wrong} wallets do not balance");
+    let odd: i64 = sqlx::query_scalar(
+        "select count(*) from payments p where state = 'completed' and provider_session like 'cs_test_0%' and $1 <> (
+             select coalesce(sum(amount), 0) from ledger_entries where source_kind = 'payment'
+                 and source_id = p.id::text)",
+    )
+    .bind(CREDITS)
+    .fetch_one(&bench.pool)
+    .await?;
+    ensure!(odd == 0, "{odd} payments were not credited exactly once");
+    Ok(())
+}
+
+/// Waits until so many payments are credited, from one that was ordered first.
+pub async fn wait_until_credited(bench: &Bench, first: Uuid, count: usize) -> Result<()> {
+    let sql = "select count(*) from ledger_entries where source_kind = 'payment' and source_id >= $1";
+    let deadline = Instant::now() + Duration::from_secs(300);
+    loop {
+        let credited: i64 = sqlx::query_scalar(sql).bind(first.to_string()).fetch_one(&bench.pool).await?;
+        if credited >= i64::try_from(count)? {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "only {credited} of {count} were credited");
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+}
+
+/// Waits until the workers have nothing left to do.
+pub async fn drain(bench: &Bench) -> Result<()> {
+    let mut last = -1;
+    for _ in 0..600 {
+        let events: i64 =
+            sqlx::query_scalar("select count(*) from provider_events").fetch_one(&bench.pool).await?;
+        if events == last {
+            return Ok(());
+        }
+        last = events;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    anyhow::bail!("the workers are still busy after five minutes")
+}
