@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use futures::future::join_all;
 use harness::client::{Answer, Client, Request};
+use harness::system::Secrets;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -35,6 +36,7 @@ pub struct User {
 pub struct Load {
     pub api: Client,
     pub emulator: Client,
+    pub secrets: Secrets,
     pub journal: Journal,
     pub users: Vec<User>,
 }
@@ -48,6 +50,7 @@ impl Load {
         let load = Self {
             api: system.api.clone(),
             emulator: system.emulator.clone(),
+            secrets: system.settings.secrets.clone(),
             journal: Journal::default(),
             users: Vec::new(),
         };
