@@ -142,7 +142,10 @@ impl System {
         let from = self.since.format(&Rfc3339)?;
         let mut command = tokio::process::Command::new(std::env::current_exe()?);
         command.as_std_mut().arg0(Service::Worker.name());
-        command.args(["reconcile", "--from", &from]).env_clear().envs(self.settings.variables(Service::Worker));
+        command
+            .args(["reconcile", "--from", &from])
+            .env_clear()
+            .envs(self.settings.variables(Service::Worker));
         command.env("STRIPE_REQUESTS_PER_SECOND", EMULATOR_REQUESTS_PER_SECOND);
         let output = command.output().await.context("cannot run the comparison")?;
         let aside = String::from_utf8_lossy(&output.stderr);

@@ -56,7 +56,7 @@ pub const ALL: &[Actor] = &[
         pause: 200..2_000,
         act: |l, u, r| Box::pin(recharge::act(l, u, r)),
     },
-    Actor { name: "refunds", clients: 2, pause: 500..3_000, act: |l, _, r| Box::pin(refunds::act(l, r)) },
+    Actor { name: "refunds", clients: 3, pause: 300..1_500, act: |l, _, r| Box::pin(refunds::act(l, r)) },
     Actor {
         name: "revenuecat",
         clients: 2,

@@ -1,5 +1,6 @@
 //! The audit: the books against the provider's view and the clients' view. Nothing is taken from Purser's word alone.
 
+mod notices;
 mod reversals;
 mod stores;
 
@@ -8,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use common::money::Credits;
 use harness::books;
+use harness::receiver::Received;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
@@ -45,6 +47,7 @@ struct Entry {
 #[derive(sqlx::FromRow)]
 struct Order {
     id: String,
+    number: i64,
     user_id: String,
     dialect: String,
     kind: String,
@@ -60,7 +63,7 @@ const ENTRIES: &str = "
     select ledger_entries.id::text, wallets.user_id, amount, counter_account, source_kind, source_id, balance_after
     from ledger_entries join wallets on wallets.id = wallet_id order by source_kind, source_id";
 const ORDERS: &str = "
-    select id::text, user_id, dialect, kind, provider, state, amount_minor, credits,
+    select id::text, number, user_id, dialect, kind, provider, state, amount_minor, credits,
            provider_session is not null as has_page, provider_payment
     from payments";
 const EVENTS: &str = "select provider, event_id from provider_events";
@@ -77,13 +80,20 @@ struct Books<'a> {
     balances: BTreeMap<String, i64>,
     provider: &'a Provider,
     clients: &'a Entries,
+    /// What the host application received.
+    told: &'a [Received],
 }
 
 /// Audits a system that has come to rest.
 ///
 /// # Errors
 /// When it cannot be looked at.
-pub async fn audit(system: &System, provider: &Provider, clients: &Entries) -> Result<Findings> {
+pub async fn audit(
+    system: &System,
+    provider: &Provider,
+    clients: &Entries,
+    told: &[Received],
+) -> Result<Findings> {
     let pool = &system.pool;
     let mut findings = Findings::default();
     findings.violations.extend(books::findings(pool).await?);
@@ -111,6 +121,7 @@ pub async fn audit(system: &System, provider: &Provider, clients: &Entries) -> R
         balances: sqlx::query_as(BALANCES).fetch_all(pool).await?.into_iter().collect(),
         provider,
         clients,
+        told,
     };
     books.events(&mut findings);
     books.charges(&mut findings);
@@ -121,6 +132,7 @@ pub async fn audit(system: &System, provider: &Provider, clients: &Entries) -> R
     books.spending(&mut findings);
     books.gifts(&mut findings);
     books.balances(&mut findings);
+    books.notices(&mut findings);
     findings.violations.extend(clients.unexpected.iter().cloned());
     findings.hash = books.hash();
     Ok(findings)
