@@ -54,7 +54,8 @@ impl Books<'_> {
                 findings.add("payments disputed and not won", u64::from(back.by_disputes > 0));
                 let state = state(paid, back);
                 if order.state != state {
-                    findings.violations.push(format!("{} instead of {state}: {}", order.state, order.id));
+                    let text = format!("{} instead of {state} ({}): {}", order.state, order.provider, order.id);
+                    findings.violations.push(text);
                 }
             }
         }
