@@ -155,7 +155,8 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The schedule of a seed, planned for `length`, or longer if not everything could go wrong once in it. How long it takes depends on how fast servers start again.
+    /// The schedule of a seed, planned for `length`, or longer if not everything could go wrong once in it. How long it
+    /// takes depends on how fast servers start again.
     pub fn of(seed: u64, length: Duration) -> Self {
         let killed = Machine::ALL.into_iter().filter(|machine| *machine != Machine::Emulator);
         let machines = killed.map(Fault::Kill).chain(Machine::ALL.map(Fault::Freeze)).collect();

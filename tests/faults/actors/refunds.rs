@@ -49,7 +49,7 @@ async fn at_stripe(load: &Load, random: &mut StdRng) -> Result<()> {
     }
 }
 
-/// Gives a part back, or what is left; nothing is given back if the provider refuses.
+/// Gives a part back, or what is left; none if the provider refuses.
 async fn refund(load: &Load, intent: &str, amount: Option<i64>) -> Result<Option<Value>> {
     let key = new_key();
     let amount = amount.map(|amount| format!("&amount={amount}")).unwrap_or_default();
@@ -105,7 +105,7 @@ fn rows(listed: &Value) -> Result<impl Iterator<Item = &Value>> {
     Ok(listed.as_array().context("no list")?.iter())
 }
 
-/// A control, which is never disturbed; says what was refused by nothing.
+/// A control, which nothing disturbs; none if it is refused.
 async fn once(load: &Load, what: &'static str, request: Request) -> Result<Option<Value>> {
     let answer = request.send().await?;
     load.journal.count(what, answer.status().to_string());

@@ -34,9 +34,8 @@ impl Books<'_> {
             }
         }
         let left = told.iter().filter(|(_, count)| **count > 0);
-        let left = left.map(|(message, count)| {
-            format!("the host application was told {count} times too often: {message}")
-        });
+        let left = left
+            .map(|(message, count)| format!("the host application was told too often: {message} ({count})"));
         findings.violations.extend(left);
     }
 }

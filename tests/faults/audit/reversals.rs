@@ -41,7 +41,9 @@ impl Books<'_> {
             let taken: i64 = -entries.iter().map(|entry| entry.amount).sum::<i64>();
             let due = if is_credited { self.clawback(order) } else { 0 };
             if taken != due || entries.iter().any(|entry| entry.user_id != order.user_id) {
-                let text = format!("{taken} millionths taken back of {due}: {} ({})", order.id, order.state);
+                let (id, state) = (&order.id, &order.state);
+                let text =
+                    format!("not taken back as the money went: {id} ({state}), {taken} millionths of {due}");
                 findings.violations.push(text);
             }
             if entries.iter().any(|entry| entry.amount.abs() > order.credits) {
@@ -54,7 +56,8 @@ impl Books<'_> {
                 findings.add("payments disputed and not won", u64::from(back.by_disputes > 0));
                 let state = state(paid, back);
                 if order.state != state {
-                    let text = format!("{} instead of {state} ({}): {}", order.state, order.provider, order.id);
+                    let text =
+                        format!("{} instead of {state} ({}): {}", order.state, order.provider, order.id);
                     findings.violations.push(text);
                 }
             }
