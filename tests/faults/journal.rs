@@ -1,6 +1,6 @@
 //! What clients did and were told: the view of Purser from outside, to which its books are compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::money::Credits;
@@ -23,6 +23,10 @@ pub struct Entries {
     pub refused: Vec<(String, String)>,
     /// Packages given away, by user: those that were answered, and those that may or may not have been given.
     pub given: BTreeMap<String, Given>,
+    /// Purchases in an app store, by the store's transaction.
+    pub store_purchases: BTreeMap<String, StorePurchase>,
+    /// Events of RevenueCat's that were taken.
+    pub store_events: BTreeSet<String>,
     /// Answers that no client should ever see.
     pub unexpected: Vec<String>,
     /// Requests and their answers, by what was asked and the status, or why there was no answer.
@@ -34,6 +38,14 @@ pub struct Entries {
 pub struct Given {
     pub answered: i64,
     pub tried: i64,
+}
+
+/// A purchase in an app store.
+#[derive(Clone, Debug)]
+pub struct StorePurchase {
+    pub user: String,
+    /// Whether the last word of the store is that the money went back.
+    pub is_refunded: bool,
 }
 
 /// The journal of a run. Cheap to write to.

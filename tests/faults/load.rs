@@ -6,6 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use futures::future::join_all;
 use harness::client::{Answer, Client, Request};
+use harness::receiver::{self, Receiver};
+use harness::system::Secrets;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -22,6 +24,8 @@ use crate::system::System;
 const USERS: usize = 6;
 /// A key whose request died with the API is free again after a minute; this is longer than two of those.
 const PATIENCE: Duration = Duration::from_secs(150);
+/// More messages than a run has; after these the host application fails no more.
+const MOODS: u32 = 10_000;
 const AGAIN_AFTER: Duration = Duration::from_millis(300);
 
 /// A user of the system under load, with a wallet of its own.
@@ -35,7 +39,10 @@ pub struct User {
 pub struct Load {
     pub api: Client,
     pub emulator: Client,
+    pub secrets: Secrets,
     pub journal: Journal,
+    /// The application that is told what happens.
+    pub host: Receiver,
     pub users: Vec<User>,
 }
 
@@ -48,10 +55,14 @@ impl Load {
         let load = Self {
             api: system.api.clone(),
             emulator: system.emulator.clone(),
+            secrets: system.settings.secrets.clone(),
             journal: Journal::default(),
+            host: Receiver::answering(&moods(), receiver::Answer::Status(204)).await,
             users: Vec::new(),
         };
         let admin = &system.settings.secrets.admin_api_key;
+        let endpoint = json!({"url": load.host.url()});
+        load.api.post("/admin/webhook-endpoints").bearer(admin).json(endpoint).require(201).await?;
         load.sell(system, admin).await?;
         let mut users = Vec::new();
         for number in 0..USERS {
@@ -154,6 +165,11 @@ impl Load {
         ensure!(statuses.contains(&answer.status()), "unexpected answer: {answer}");
         answer.json()
     }
+}
+
+/// What the host application answers at first: it fails now and then.
+fn moods() -> Vec<receiver::Answer> {
+    (0..MOODS).map(|number| receiver::Answer::Status(if number % 7 == 0 { 500 } else { 200 })).collect()
 }
 
 /// Whether there is nothing to gain from asking again. To a request for a payment page 202 is no answer yet.

@@ -11,6 +11,7 @@ mod network;
 mod provider;
 mod report;
 mod schedule;
+mod surroundings;
 mod system;
 
 use std::process::ExitCode;
@@ -91,14 +92,16 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let (went_wrong, unfinished) = tokio::join!(misfortune, load.run(seed, &stop));
     went_wrong?;
     let resent = settle(&system).await?;
+    tell_host(&system).await?;
     say("at rest; auditing");
     let provider = Provider::ask(&system.emulator).await?;
     let clients = load.journal.close();
-    let mut findings = audit::audit(&system, &provider, &clients).await?;
+    let mut findings = audit::audit(&system, &provider, &clients, &load.host.received()).await?;
     findings.violations.extend(unfinished);
     let report = Report {
         seed,
         minutes: arguments.minutes,
+        surroundings: surroundings::described(&system).await?,
         schedule_hash: schedule.hash(),
         took: started.elapsed(),
         injected: injector.injected(),
@@ -129,4 +132,25 @@ async fn settle(system: &System) -> Result<u64> {
     places.come_to_rest(PATIENCE).await?;
     queues.close().await;
     Ok(resent)
+}
+
+/// Has what the host application did not take sent again, as an administrator would who does not want to wait for the
+/// next attempt.
+async fn tell_host(system: &System) -> Result<()> {
+    let queues = system.queues().await?;
+    let places = Places { pool: &system.pool, queues: &queues, emulator: &system.emulator };
+    loop {
+        let waiting = "select id::text from webhook_deliveries where state <> 'delivered'";
+        let waiting: Vec<String> = sqlx::query_scalar(waiting).fetch_all(&system.pool).await?;
+        if waiting.is_empty() {
+            queues.close().await;
+            return Ok(());
+        }
+        for id in waiting {
+            let path = format!("/admin/webhook-deliveries/{id}/replay");
+            let replay = system.api.post(&path).bearer(&system.settings.secrets.admin_api_key);
+            replay.json(json!({})).require(202).await?;
+        }
+        places.come_to_rest(PATIENCE).await?;
+    }
 }

@@ -1,4 +1,4 @@
-//! The provider's own view: what it told, and what it charged, each from its record of events.
+//! The provider's own view: what it told, what it charged and what went back of it, each from its record of events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,10 +22,27 @@ pub struct Event {
 /// What was charged for each order: the provider's payments, and how much in the smallest unit.
 pub type Charges = BTreeMap<String, BTreeSet<(String, i64)>>;
 
+/// A refund or a dispute as it stands at last.
+struct Reversal {
+    payment: String,
+    is_dispute: bool,
+    /// How much of the money is back with the buyer: nothing of a refund that failed or a dispute that was won.
+    minor: i64,
+}
+
+/// How much of a payment is back with the buyer, in the smallest unit.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Back {
+    pub by_refunds: i64,
+    pub by_disputes: i64,
+}
+
 /// Everything that happened there.
 pub struct Provider {
     pub events: Vec<Event>,
     pub charges: Charges,
+    /// By the provider's payment.
+    pub back: BTreeMap<String, Back>,
 }
 
 impl Provider {
@@ -36,12 +53,21 @@ impl Provider {
     pub async fn ask(emulator: &Client) -> Result<Self> {
         let listed = emulator.get("/_emulator/events").require(200).await?;
         let listed = listed["events"].as_array().context("no list of events")?;
-        let mut provider = Self { events: Vec::new(), charges: Charges::new() };
+        let mut provider = Self { events: Vec::new(), charges: Charges::new(), back: BTreeMap::new() };
+        let invoices: BTreeMap<&str, &str> = listed.iter().filter_map(invoice_payment).collect();
+        let mut reversals: BTreeMap<&str, Reversal> = BTreeMap::new();
         for event in listed {
             provider.events.push(read(event)?);
-            if let Some((order, payment, amount)) = charge(event) {
+            if let Some((order, payment, amount)) = charge(event, &invoices) {
                 provider.charges.entry(order).or_default().insert((payment, amount));
             }
+            // The newest are last.
+            reversals.extend(reversal(event));
+        }
+        for reversal in reversals.into_values() {
+            let back = provider.back.entry(reversal.payment).or_default();
+            let sum = if reversal.is_dispute { &mut back.by_disputes } else { &mut back.by_refunds };
+            *sum += reversal.minor;
         }
         Ok(provider)
     }
@@ -62,9 +88,16 @@ fn read(event: &Value) -> Result<Event> {
     })
 }
 
+/// An invoice and its payment.
+fn invoice_payment(event: &Value) -> Option<(&str, &str)> {
+    let paid = &event["data"]["object"];
+    let is_about_it = event["type"] == "invoice_payment.paid";
+    Some((paid["invoice"].as_str()?, paid["payment"]["payment_intent"].as_str()?)).filter(|_| is_about_it)
+}
+
 /// The order, the payment and the amount, if the event says that an order was paid. A payment on a page is told twice,
 /// of the page and of the payment.
-fn charge(event: &Value) -> Option<(String, String, i64)> {
+fn charge(event: &Value, invoices: &BTreeMap<&str, &str>) -> Option<(String, String, i64)> {
     let (payment, order, amount) = match event["type"].as_str()? {
         "checkout.session.completed" => {
             let session = &event["data"]["object"];
@@ -72,7 +105,8 @@ fn charge(event: &Value) -> Option<(String, String, i64)> {
                 return None;
             }
             // A plan's page has an invoice instead.
-            let payment = session["payment_intent"].as_str().or(session["id"].as_str())?;
+            let invoiced = || invoices.get(session["invoice"].as_str()?).copied();
+            let payment = session["payment_intent"].as_str().or_else(invoiced)?;
             (payment, session["client_reference_id"].as_str()?, session["amount_total"].as_i64()?)
         }
         "payment_intent.succeeded" => {
@@ -88,4 +122,26 @@ fn charge(event: &Value) -> Option<(String, String, i64)> {
         _ => return None,
     };
     Some((order.to_owned(), payment.to_owned(), amount))
+}
+
+/// A refund or dispute by its id, as the event has it.
+fn reversal(event: &Value) -> Option<(&str, Reversal)> {
+    let is_stripe = event["provider"] == "stripe";
+    let object = if is_stripe { &event["data"]["object"] } else { &event["object"] };
+    let payment = if is_stripe { &object["payment_intent"] } else { &object["checkout"]["id"] };
+    let kind = event["type"].as_str()?;
+    let (is_dispute, minor) = if kind.starts_with("refund.") {
+        // What is on its way back is as good as back.
+        let is_back = matches!(object["status"].as_str()?, "pending" | "requires_action" | "succeeded");
+        let amount = if is_stripe { &object["amount"] } else { &object["refund_amount"] };
+        (false, if is_back { amount.as_i64()? } else { 0 })
+    } else if kind.starts_with("charge.dispute.") {
+        let moved = object["balance_transactions"].as_array()?.iter();
+        (true, -moved.filter_map(|moved| moved["amount"].as_i64()).sum::<i64>())
+    } else if kind == "dispute.created" {
+        (true, object["amount"].as_i64()?)
+    } else {
+        return None;
+    };
+    Some((object["id"].as_str()?, Reversal { payment: payment.as_str()?.to_owned(), is_dispute, minor }))
 }

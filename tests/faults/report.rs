@@ -11,6 +11,7 @@ use crate::journal::Entries;
 pub struct Report<'a> {
     pub seed: u64,
     pub minutes: f64,
+    pub surroundings: String,
     pub schedule_hash: String,
     pub took: Duration,
     pub injected: BTreeMap<String, u64>,
@@ -22,13 +23,15 @@ pub struct Report<'a> {
 const ABOUT: &str = "\
 One API, two workers, two schedulers, PostgreSQL, RabbitMQ and an emulator of Stripe and Creem, each a process, under \
 load over every API, while a schedule made from a seed kills, freezes, cuts off and misleads them. A client sends a \
-request with the same key until it is answered. Then everything is healed and comes to rest, and the books are \
-compared with what the provider charged and what each client was told: a violation is whatever differs by a credit, \
-and any dead letter, event in quarantine, job left over or process that ended by itself. Events that the provider \
-lost on purpose are sent again by hand at the end, if no poll has found out about their payment before.
+request with the same key until it is answered; sellers and banks take back what was paid, app stores sell and refund, \
+and the host application that is told of it all fails now and then. Then everything is healed and comes to rest, and \
+the books are compared with what the provider charged and gave back, what each client was told and what the host \
+application received: a violation is whatever differs by a credit, and any dead letter, event in quarantine, job left \
+over, process that ended by itself, or difference that `worker reconcile` finds. Events that the provider lost on \
+purpose are sent again by hand at the end, if no poll has found out about their payment before.
 
-The same seed and length is the same schedule. What meets what within it depends on the machine, so the books \
-of two runs differ.";
+The same seed and length is the same schedule: the command replays it. What meets what within it depends on the \
+machine, so the books of two runs differ.";
 
 /// How many violations of one kind are shown.
 const SHOWN: usize = 10;
@@ -44,9 +47,11 @@ impl Report<'_> {
     fn write(&self, text: &mut String) -> std::fmt::Result {
         let (seed, minutes) = (self.seed, self.minutes);
         writeln!(text, "# What the fault suite found\n\n{ABOUT}\n")?;
+        writeln!(text, "{}\n", self.surroundings)?;
         writeln!(text, "`cargo run --release --bin faults -- --minutes {minutes} --seed {seed}`\n")?;
         let (schedule, books) = (&self.schedule_hash, &self.findings.hash);
-        writeln!(text, "Took {} s. Schedule `{schedule}`, books `{books}`.\n", self.took.as_secs())?;
+        writeln!(text, "Took {} s. Schedule `{schedule}`, books `{books}`.", self.took.as_secs())?;
+        writeln!(text, "`worker reconcile` at the end: {}.\n", self.findings.reconciled)?;
         writeln!(text, "| fault | times |\n|---|---|")?;
         for (fault, times) in &self.injected {
             writeln!(text, "| {fault} | {times} |")?;
@@ -65,7 +70,9 @@ impl Report<'_> {
             writeln!(text, "| {name} | {count} |")?;
         }
         writeln!(text, "| events lost on their way and sent again by hand | {} |", self.resent)?;
-        writeln!(text, "| **violations** | **{}** |", self.findings.violations.len())?;
+        let violations = self.findings.violations.len();
+        let violations = if violations == 0 { "none".to_owned() } else { violations.to_string() };
+        writeln!(text, "| **violations** | **{violations}** |")?;
         let mut kinds: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for violation in &self.findings.violations {
             kinds.entry(violation.split(':').next().unwrap_or_default()).or_default().push(violation);

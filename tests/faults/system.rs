@@ -1,6 +1,7 @@
 //! The whole system on servers of its own: one API, two workers, two schedulers and the payment emulator, each a
 //! process, joined by relays.
 
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,6 +17,8 @@ use servers::progress::{Progress, Sink};
 use servers::watchdog::Watchdog;
 use servers::{Durability, Options, Server, Servers, Surroundings, ports, target_directory};
 use sqlx::PgPool;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -28,8 +31,13 @@ const READY_INTERVAL: Duration = Duration::from_millis(100);
 /// The provider's first retry; each later one waits twice as long.
 const WEBHOOK_RETRY_MILLISECONDS: &str = "200";
 
+/// The usual limit is the real provider's.
+const EMULATOR_REQUESTS_PER_SECOND: &str = "1000";
+
 /// Everything that runs.
 pub struct System {
+    /// When it was started; the provider counts in whole seconds.
+    since: OffsetDateTime,
     pub settings: Settings,
     pub pool: PgPool,
     /// As clients reach it, through the network.
@@ -71,7 +79,8 @@ impl System {
         }
         let api = Client::new(network.url(Link::ClientsToApi, &settings.api_url())?)?;
         let emulator = Client::new(settings.emulator_url())?;
-        let system = Self { settings, pool, api, emulator, processes, relays, servers };
+        let since = OffsetDateTime::now_utc() - time::Duration::minutes(1);
+        let system = Self { since, settings, pool, api, emulator, processes, relays, servers };
         for (_, process) in &system.processes {
             process.start()?;
         }
@@ -126,6 +135,23 @@ impl System {
             tokio::time::sleep(READY_INTERVAL).await;
         }
         Ok(())
+    }
+
+    /// What `worker reconcile` says of the whole run: the differences, one a line, and the sum. It only looks.
+    pub async fn reconcile(&self) -> Result<(Vec<String>, String)> {
+        let from = self.since.format(&Rfc3339)?;
+        let mut command = tokio::process::Command::new(std::env::current_exe()?);
+        command.as_std_mut().arg0(Service::Worker.name());
+        command
+            .args(["reconcile", "--from", &from])
+            .env_clear()
+            .envs(self.settings.variables(Service::Worker));
+        command.env("STRIPE_REQUESTS_PER_SECOND", EMULATOR_REQUESTS_PER_SECOND);
+        let output = command.output().await.context("cannot run the comparison")?;
+        let aside = String::from_utf8_lossy(&output.stderr);
+        let sum = aside.lines().last().unwrap_or_default().to_owned();
+        ensure!(sum.contains(" agree, "), "the comparison did not come to an end: {aside}");
+        Ok((String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect(), sum))
     }
 
     async fn is_ready(&self) -> Result<()> {
@@ -238,8 +264,7 @@ impl Network<'_> {
                 let stripe = self.url(Link::WorkerToProvider, &settings.emulator_url())?;
                 let creem = self.url(Link::WorkerToProvider, &settings.creem_api_base())?;
                 variables.extend([("STRIPE_API_BASE", stripe), ("CREEM_API_BASE", creem)]);
-                // The limit is the real provider's, not the emulator's.
-                variables.push(("STRIPE_REQUESTS_PER_SECOND", "1000".to_owned()));
+                variables.push(("STRIPE_REQUESTS_PER_SECOND", EMULATOR_REQUESTS_PER_SECOND.to_owned()));
                 Ok(variables)
             }
             Service::Emulator => Ok(vec![

@@ -7,7 +7,7 @@ use harness::world::World;
 use serde_json::{Value, json};
 
 use crate::organizations::organization;
-use crate::webhook_endpoints::receiver::Receiver;
+use harness::receiver::Receiver;
 
 async fn choose(world: &World, key: &str, query: &str, levels: Value) -> (u16, Value) {
     let request = world.api().put(&format!("/balance-alerts{query}")).bearer(key);

@@ -4,6 +4,7 @@ pub mod books;
 pub mod client;
 pub mod dev;
 pub mod queues;
+pub mod receiver;
 pub mod rest;
 mod run;
 pub mod system;

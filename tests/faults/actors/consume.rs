@@ -1,4 +1,4 @@
-//! Spends credits, or learns that there are too few.
+//! Spends credits, or learns that there are too few: as much as comes in, so that what goes back is often spent.
 
 use anyhow::{Result, bail};
 use common::money::Credits;
@@ -10,7 +10,7 @@ use crate::journal::Spent;
 use crate::load::{Load, User, new_key, text};
 
 pub async fn act(load: &Load, user: &User, random: &mut StdRng) -> Result<()> {
-    let (key, credits) = (new_key(), random.random_range(1..60_i64));
+    let (key, credits) = (new_key(), random.random_range(1..300_i64));
     let spend = || {
         let request = load.api.post("/credits/consume").bearer(&user.api_key);
         request.idempotency_key(&key).json(json!({"credits": credits}))

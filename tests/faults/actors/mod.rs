@@ -8,6 +8,8 @@ mod consume;
 mod holds;
 mod reads;
 pub mod recharge;
+mod refunds;
+pub mod revenuecat;
 mod samsar;
 mod timeproof;
 mod wasdi;
@@ -53,6 +55,13 @@ pub const ALL: &[Actor] = &[
         clients: 2,
         pause: 200..2_000,
         act: |l, u, r| Box::pin(recharge::act(l, u, r)),
+    },
+    Actor { name: "refunds", clients: 3, pause: 300..1_500, act: |l, _, r| Box::pin(refunds::act(l, r)) },
+    Actor {
+        name: "revenuecat",
+        clients: 2,
+        pause: 200..2_000,
+        act: |l, u, r| Box::pin(revenuecat::act(l, u, r)),
     },
     Actor { name: "reads", clients: 2, pause: 50..500, act: |l, u, r| Box::pin(reads::act(l, u, r)) },
 ];

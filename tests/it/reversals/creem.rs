@@ -145,3 +145,22 @@ async fn the_refund_of_a_period_takes_back_what_that_period_granted() {
         world.finish().await;
     }
 }
+
+/// The payment says how much is gone, not why: what the dispute itself says must not be lost meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_told_before_its_period_is_one_when_the_period_is_paid() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    sell(&world).await;
+    faults(&world, json!({"drop": 1.0, "seed": 1})).await;
+    let order = json!({"channel": "creem", "type": "subscription", "plan_id": "pro"});
+    buy(&world, &alice, order, GOOD_CARD).await;
+    go_back(&world, "disputes", &transaction(&world).await, None).await;
+    faults(&world, json!({})).await;
+    resend(&world, "dispute.created").await;
+    resend(&world, "subscription.paid").await;
+    assert_eq!((world.balance(&alice.wallet_id).await, state(&world).await), (0, "disputed".to_owned()));
+    assert_eq!(world.count("reversals where payment_id is null").await, 0);
+    assert_eq!(world.count("ledger_entries").await, 2);
+    world.finish().await;
+}

@@ -1,15 +1,13 @@
 //! Telling the host application: signed, at least once, to public addresses only, and one endpoint apart from another.
 
-pub mod receiver;
-
 use std::time::Duration;
 
 use common::jobs::{Notice, Notify, RetryWebhooks};
 use harness::client::{Answer as Answered, Request};
+use harness::receiver::{Answer, Receiver};
 use harness::world::{User, World};
 use serde_json::{Value, json};
 
-use self::receiver::{Answer, Receiver};
 use crate::events::publish;
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");

@@ -219,7 +219,8 @@ async fn find(connection: &mut PgConnection, fact: &ReversalFact) -> Result<Opti
 }
 
 /// What to do about a fact without a payment. An event is asked about, which finds the payment; what was asked about
-/// waits for the payment to be heard of.
+/// waits for the payment to be heard of, and so does what the answer does not tell of: Creem's payments say how much is
+/// gone, and not that it was a dispute.
 async fn wait(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -230,15 +231,20 @@ async fn wait(
         return quarantine(connection, now, event, fact.payment_id, Contradiction::UnknownOrder).await;
     }
     let asked = event.and_then(|event| Some((event.provider, event.object_id.clone()?)));
+    let mut effects = Vec::new();
     if let Some((provider, object_id)) = asked {
         record(connection, now, event, None, "sent_to_verify", None).await?;
-        return Ok(vec![Effect::Verify { provider, object_id }]);
+        let tells_all = object_id == fact.object_id;
+        effects.push(Effect::Verify { provider, object_id });
+        if tells_all {
+            return Ok(effects);
+        }
     }
     let known = store::reversal(connection, fact.provider, &fact.object_id).await?;
     if let Some(reversal) = rules::advance(known.as_ref(), fact) {
         store::reversal_write(connection, now, fact.provider, None, &reversal).await?;
     }
-    Ok(Vec::new())
+    Ok(effects)
 }
 
 async fn quarantine(

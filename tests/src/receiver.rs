@@ -1,4 +1,5 @@
 //! A host application that receives webhooks: it keeps what comes and answers as it is told.
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -6,18 +7,20 @@ use std::time::Duration;
 
 use common::config::Secret;
 use common::creem::signature::{Headers, verify};
-use harness::world::World;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::world::World;
+
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What it answers.
 #[derive(Clone, Copy, Debug)]
 pub enum Answer {
+    /// This.
     Status(u16),
     /// Somewhere else.
     Redirect,
@@ -29,18 +32,22 @@ pub enum Answer {
 #[derive(Clone, Debug)]
 pub struct Received {
     headers: HashMap<String, String>,
+    /// As it came.
     pub body: String,
 }
 
 impl Received {
+    /// A header; empty if there is none.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
 
+    /// Which message it is.
     pub fn id(&self) -> &str {
         self.header("webhook-id")
     }
 
+    /// The body.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
@@ -58,7 +65,9 @@ impl Received {
     }
 }
 
+/// The application's end.
 pub struct Receiver {
+    /// Where it listens, on loopback.
     pub port: u16,
     answers: Arc<Mutex<(VecDeque<Answer>, Answer)>>,
     received: watch::Receiver<Vec<Received>>,
@@ -89,6 +98,7 @@ impl Receiver {
         Self { port, answers, received, _listening: stop.drop_guard() }
     }
 
+    /// Its address.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/hooks?from=purser", self.port)
     }
@@ -98,6 +108,7 @@ impl Receiver {
         self.answers.lock().unwrap().1 = then;
     }
 
+    /// What has come so far.
     pub fn received(&self) -> Vec<Received> {
         self.received.borrow().clone()
     }

@@ -1,0 +1,65 @@
+//! What the host application was told: of all credits that came, went back or came again, once, however often it was
+//! sent.
+
+use std::collections::BTreeMap;
+
+use common::money::Credits;
+use serde_json::Value;
+
+use super::{Books, Entry, Findings};
+
+impl Books<'_> {
+    pub(super) fn notices(&self, findings: &mut Findings) {
+        let mut messages: BTreeMap<&str, &str> = BTreeMap::new();
+        for received in self.told {
+            findings.add("messages to the host application", 1);
+            let first = messages.entry(received.id()).or_insert(&received.body);
+            if *first != received.body {
+                findings.violations.push(format!("two messages under one id: {}", received.id()));
+            }
+        }
+        findings.add("messages to the host application, repeated", (self.told.len() - messages.len()) as u64);
+        let mut told: BTreeMap<String, u64> = BTreeMap::new();
+        for message in messages.values().filter_map(|body| in_words(body)) {
+            *told.entry(message).or_default() += 1;
+        }
+        let numbers: BTreeMap<&str, i64> =
+            self.orders.iter().map(|order| (order.id.as_str(), order.number)).collect();
+        for entry in &self.entries {
+            let Some(due) = due(entry, &numbers) else { continue };
+            findings.add("notices due", 1);
+            match told.get_mut(&due) {
+                Some(count) if *count > 0 => *count -= 1,
+                _ => findings.violations.push(format!("the host application was never told: {due}")),
+            }
+        }
+        let left = told.iter().filter(|(_, count)| **count > 0);
+        let left = left
+            .map(|(message, count)| format!("the host application was told too often: {message} ({count})"));
+        findings.violations.extend(left);
+    }
+}
+
+/// What is to be told of an entry.
+fn due(entry: &Entry, numbers: &BTreeMap<&str, i64>) -> Option<String> {
+    let kind = match (entry.source_kind.as_str(), entry.amount) {
+        ("payment", _) => "credits.added",
+        ("reversal", ..0) => "credits.removed",
+        ("reversal", _) => "credits.restored",
+        _ => return None,
+    };
+    let number = numbers.get(entry.source_id.split(':').next()?)?;
+    let credits = Credits::from_millionths(entry.amount.abs()).to_json();
+    let balance = Credits::from_millionths(entry.balance_after).to_json();
+    Some(format!("{kind} of payment {number}: {credits}, then {balance} for {}", entry.user_id))
+}
+
+/// What a message says, if it is about credits that follow money.
+fn in_words(body: &str) -> Option<String> {
+    let message: Value = serde_json::from_str(body).ok()?;
+    let (kind, data) = (message["type"].as_str()?, &message["data"]);
+    let (credits, balance, user) = (&data["credits"], &data["balance"], data["userId"].as_str()?);
+    let is_about_money = ["credits.added", "credits.removed", "credits.restored"].contains(&kind);
+    is_about_money
+        .then(|| format!("{kind} of payment {}: {credits}, then {balance} for {user}", data["paymentId"]))
+}
