@@ -27,6 +27,7 @@ mod reconcile;
 mod revenuecat;
 mod reversals;
 mod scheduler;
+mod security;
 mod settings;
 mod subscriptions;
 mod tidy;

@@ -1,0 +1,3 @@
+//! What attackers try, each rule of the defence in its own words, against the running system.
+
+mod idor;
