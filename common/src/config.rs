@@ -6,6 +6,7 @@ use std::str::FromStr;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rand::RngExt;
+use url::Url;
 
 /// A value that never shows itself in logs or errors, and is never empty.
 #[derive(Clone, PartialEq, Eq)]
@@ -93,6 +94,14 @@ pub fn secret(name: &'static str, purpose: &'static str) -> Result<Secret, Confi
     Secret::new(required(name, purpose)?).ok_or(ConfigError::Empty { name })
 }
 
+/// The address of a server, which may have a password in it. One that can never be reached is found out at the start.
+fn address(name: &'static str, purpose: &'static str, schemes: &[&str]) -> Result<Secret, ConfigError> {
+    let address = secret(name, purpose)?;
+    let is_one = Url::parse(address.expose()).is_ok_and(|url| schemes.contains(&url.scheme()));
+    let reason = || format!("it is no address that starts with {}://", schemes.join(":// or "));
+    is_one.then_some(address).ok_or_else(|| ConfigError::Invalid { name, reason: reason() })
+}
+
 /// A variable read as another type, or the default.
 ///
 /// # Errors
@@ -171,13 +180,15 @@ impl Connections {
     /// The first one that is missing or wrong.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            database_url: secret(
+            database_url: address(
                 "DATABASE_URL",
                 "where PostgreSQL is, for example postgres://purser@localhost/purser",
+                &["postgres", "postgresql"],
             )?,
-            amqp_url: secret(
+            amqp_url: address(
                 "AMQP_URL",
                 "where RabbitMQ is, for example amqp://guest:guest@localhost:5672/%2f",
+                &["amqp", "amqps"],
             )?,
             amqp_prefix: parsed("AMQP_PREFIX", "purser".to_owned())?,
             database_max_connections: parsed("DATABASE_MAX_CONNECTIONS", 10)?,

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use time::Date;
 
 use crate::clock::Timestamp;
+use crate::domain::dead_letters::rules::is_plain;
 use crate::domain::ledger::adjustments::Adjustment;
 use crate::domain::payments::{Fact, Provider};
 use crate::domain::reversals::ReversalFact;
@@ -95,7 +96,7 @@ macro_rules! jobs {
                     $($kind => Ok(Self::$name(
                         serde_json::from_str(envelope.payload.get()).map_err(UnreadableJob::Text)?,
                     )),)+
-                    unknown => Err(UnreadableJob::Kind(unknown.to_owned())),
+                    unknown => Err(UnreadableJob::unknown(unknown)),
                 }
             }
         }
@@ -179,6 +180,15 @@ pub enum UnreadableJob {
     /// A kind that this version does not know.
     #[error("unknown kind {0:?}")]
     Kind(String),
+    /// What is no name of a kind at all: it is not repeated either.
+    #[error("no name of a kind")]
+    NoName,
+}
+
+impl UnreadableJob {
+    fn unknown(kind: &str) -> Self {
+        if is_plain(kind) { Self::Kind(kind.to_owned()) } else { Self::NoName }
+    }
 }
 
 /// A webhook whose signature was verified, word for word.

@@ -31,6 +31,9 @@ pub(super) enum Kind {
 
 /// The credential of a request. A header is preferred to a cookie, and a bad header is not made good by a cookie.
 pub(super) fn presented(headers: &HeaderMap) -> Option<Presented<'_>> {
+    if is_ambiguous(headers) {
+        return Some(Presented { text: Cow::Borrowed(""), via: Via::Header });
+    }
     if let Some(text) = bearer(headers) {
         return Some(Presented { text: Cow::Borrowed(text), via: Via::Header });
     }
@@ -49,10 +52,19 @@ pub(super) fn presented(headers: &HeaderMap) -> Option<Presented<'_>> {
 
 /// The second word of `Authorization`; clients of some APIs leave the scheme to chance.
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    if is_ambiguous(headers) {
+        return None;
+    }
     let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (_scheme, credential) = text.trim().split_once(' ')?;
     let credential = credential.trim();
     (!credential.is_empty()).then_some(credential)
+}
+
+/// Whether there are several `Authorization` headers. What stands in front of us may have looked at another of them,
+/// so none counts.
+fn is_ambiguous(headers: &HeaderMap) -> bool {
+    headers.get_all(header::AUTHORIZATION).iter().nth(1).is_some()
 }
 
 /// The kind of a credential.
@@ -112,6 +124,15 @@ mod tests {
         ] {
             assert_eq!(found(pairs), None, "{pairs:?}");
         }
+    }
+
+    #[test]
+    fn of_two_authorizations_none_counts() {
+        let nobody = Some((String::new(), Via::Header));
+        let twice = [("authorization", "Bearer psk_1"), ("authorization", "Bearer psk_1")];
+        assert_eq!(found(&twice), nobody);
+        assert_eq!(found(&[twice[0], ("authorization", ""), ("cookie", "purser_session=pst_1")]), nobody);
+        assert_eq!(bearer(&headers(&twice)), None);
     }
 
     #[test]

@@ -27,11 +27,14 @@ impl ReturnOrigins {
             return false;
         }
         let Ok(url) = Url::parse(text) else { return false };
-        let plain = matches!(url.scheme(), "http" | "https")
-            && url.username().is_empty()
-            && url.password().is_none()
-            && text.starts_with(&format!("{}://", url.scheme()));
-        plain && self.0.contains(&url.origin())
+        let Some(rest) = text.strip_prefix(&format!("{}://", url.scheme())) else { return false };
+        // So do they about other letters, escapes, and who is named before an `@`.
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+        matches!(url.scheme(), "http" | "https")
+            && !host.is_empty()
+            && host.bytes().all(plain)
+            && self.0.contains(&url.origin())
     }
 }
 
@@ -67,6 +70,13 @@ mod tests {
             "https://app.example.com/\r\nset-cookie: a=b",
             "javascript:alert(1)//https://app.example.com",
             "data:text/html,x",
+            "https://app.example.com:@evil.com/",
+            "https://app\u{ff0e}example\u{3002}com/",
+            "https://app.ex\u{ad}ample.com/",
+            "https://%61pp.example.com/",
+            "https://app.example.com%2f@evil.com/",
+            "https://app.example.com./",
+            "https:///app.example.com/",
         ] {
             assert!(!origins.allow(text), "{text}");
         }

@@ -2,6 +2,7 @@
 //! that nothing more has to be built, and each still is a process that can be killed.
 
 use std::env;
+use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus};
@@ -158,6 +159,12 @@ impl ServiceProcess {
     /// The end of its log.
     pub fn log_tail(&self) -> String {
         process::tail(&self.log, LOG_LINES)
+    }
+
+    /// Everything that it has printed, through all its starts.
+    pub fn output(&self) -> Result<String> {
+        let bytes = fs::read(&self.log).with_context(|| format!("cannot read {}", self.log.display()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     fn child(&self) -> MutexGuard<'_, Option<Child>> {

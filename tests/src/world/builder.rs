@@ -35,6 +35,7 @@ pub struct WorldBuilder {
     pub(super) is_live: bool,
     pub(super) rate_limits: (u32, u32),
     pub(super) guards_webhooks: bool,
+    pub(super) log_filter: Option<String>,
 }
 
 impl WorldBuilder {
@@ -113,6 +114,12 @@ impl WorldBuilder {
     /// Refuses webhook endpoints at private addresses, as an installation does unless it is told otherwise.
     pub fn guarded_webhooks(mut self) -> Self {
         self.guards_webhooks = true;
+        self
+    }
+
+    /// Has the parts that are processes log what this filter lets through, as `RUST_LOG` does.
+    pub fn logs(mut self, filter: &str) -> Self {
+        self.log_filter = Some(filter.to_owned());
         self
     }
 

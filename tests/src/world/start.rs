@@ -120,6 +120,7 @@ async fn choose_servers(builder: &WorldBuilder, name: &str) -> Result<UsedServer
 }
 
 fn start_process(
+    builder: &WorldBuilder,
     service: Service,
     program: &Path,
     settings: &Settings,
@@ -127,6 +128,9 @@ fn start_process(
 ) -> Result<Part> {
     let mut process = describe_process(service, program, settings.variables(service))
         .with_arguments(&settings.arguments(service));
+    if let Some(filter) = &builder.log_filter {
+        process = process.with_variable("RUST_LOG", filter);
+    }
     for (key, value) in more {
         process = process.with_variable(key, value);
     }
@@ -137,7 +141,7 @@ fn start_process(
 fn start_api(builder: &WorldBuilder, settings: &Settings, socket: Socket, clock: &Clock) -> Result<Part> {
     match &builder.api {
         Placement::Absent => Ok(Part::Absent("API")),
-        Placement::Process(program) => start_process(Service::Api, program, settings, &[]),
+        Placement::Process(program) => start_process(builder, Service::Api, program, settings, &[]),
         Placement::InProcess => {
             let listener = socket.listener.context("no listener for the API")?;
             let config = api_config(builder, settings, &listener, clock)?;
@@ -210,7 +214,7 @@ fn start_worker(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> R
             ];
             let more: Vec<(&'static str, &str)> =
                 more.iter().map(|(key, value)| (*key, value.as_str())).collect();
-            start_process(Service::Worker, program, settings, &more)
+            start_process(builder, Service::Worker, program, settings, &more)
         }
         Placement::InProcess => {
             let config = worker::Config {
@@ -243,7 +247,7 @@ fn start_worker(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> R
 fn start_scheduler(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> Result<Part> {
     match &builder.scheduler {
         Placement::Absent => Ok(Part::Absent("scheduler")),
-        Placement::Process(program) => start_process(Service::Scheduler, program, settings, &[]),
+        Placement::Process(program) => start_process(builder, Service::Scheduler, program, settings, &[]),
         Placement::InProcess => {
             let config = scheduler::Config { connections: connections(settings)? };
             let clock = clock.clone();
@@ -257,7 +261,13 @@ fn start_emulator(builder: &WorldBuilder, settings: &Settings, socket: Socket) -
         Placement::Absent => Ok(Part::Absent("emulator")),
         Placement::Process(program) => {
             let retry = WEBHOOK_RETRY.as_millis().to_string();
-            start_process(Service::Emulator, program, settings, &[("EMULATOR_WEBHOOK_RETRY_MS", &retry)])
+            start_process(
+                builder,
+                Service::Emulator,
+                program,
+                settings,
+                &[("EMULATOR_WEBHOOK_RETRY_MS", &retry)],
+            )
         }
         Placement::InProcess => {
             let listener = socket.listener.context("no listener for the emulator")?;

@@ -104,7 +104,7 @@ fn shown(key: &str, value: Value) -> Option<Value> {
 
 /// Whether a text is an id, a name or a time, and nothing that is secret or personal: no spaces, no `@` of an e-mail
 /// address, no slash of a link, no card number, no secret.
-fn is_plain(text: &str) -> bool {
+pub fn is_plain(text: &str) -> bool {
     let has_letters = text.chars().any(|character| character.is_ascii_alphabetic());
     let digits = text.chars().filter(char::is_ascii_digit).count();
     let runs = text.split(|character: char| !character.is_ascii_digit()).map(str::len);

@@ -207,7 +207,16 @@ async fn buyers_are_not_sent_to_strangers() {
         " http://localhost:3000/",
         "http://localhost:3000/\r\nlocation: http://evil.example",
         "javascript:alert(1)//http://localhost:3000/",
+        "JaVaScRiPt:alert(1)",
         "data:text/html,x",
+        "http:///localhost:3000/",
+        "http://local\u{ad}host:3000/",
+        "http://\u{ff4c}ocalhost:3000/",
+        "http://%6cocalhost:3000/",
+        "http://localhost:3000%2f@evil.example/",
+        "http://localhost\t:3000/",
+        "http://localhost:3000:80/",
+        "http://0x7f000001:3000/",
     ];
     let not_allowed = (400, "URL_NOT_ALLOWED".to_owned());
     for url in strange {
