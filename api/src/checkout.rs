@@ -223,8 +223,8 @@ enum Claimable {
 }
 
 async fn claim(api: &Shared, call: &Call, scope: String, operation: &str) -> Result<Claimable, NotOrdered> {
-    let Some(value) = call.headers.get("idempotency-key") else { return Ok(Claimable::Fresh(None)) };
-    let key = value.to_str().ok().filter(|text| (1..=255).contains(&text.len())).ok_or(NotOrdered::BadKey)?;
+    let key = call.idempotency_key().map_err(|_| NotOrdered::BadKey)?;
+    let Some(key) = key else { return Ok(Claimable::Fresh(None)) };
     let fingerprint = Fingerprint::of("POST", operation, &call.body);
     match idempotency::operations::claim(&api.pool, api.clock.now(), Caller(scope), key, fingerprint).await? {
         Claim::First(claimed) => Ok(Claimable::Fresh(Some(claimed))),

@@ -50,6 +50,20 @@ impl Call {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// The key that makes a repeated request the same request, if it has one.
+    ///
+    /// # Errors
+    /// [`BadKey`], also for several.
+    pub fn idempotency_key(&self) -> Result<Option<&str>, BadKey> {
+        let mut all = self.headers.get_all("idempotency-key").iter();
+        let (Some(key), None) = (all.next(), all.next()) else {
+            return if self.headers.contains_key("idempotency-key") { Err(BadKey) } else { Ok(None) };
+        };
+        let is_printable = |text: &&str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let key = key.to_str().ok().filter(|text| (1..=255).contains(&text.len())).filter(is_printable);
+        key.map(Some).ok_or(BadKey)
+    }
+
     /// What the path has for a parameter of its template; empty if the template has no such parameter.
     pub fn path_parameter(&self, name: &str) -> &str {
         self.parameters.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value.as_str())
@@ -60,6 +74,11 @@ impl Call {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
+
+/// An `Idempotency-Key` that is none.
+#[derive(Debug, thiserror::Error)]
+#[error("Idempotency-Key must have 1 to 255 printable ASCII characters.")]
+pub struct BadKey;
 
 /// Extracts the shared state and the request.
 pub fn call(api: &Shared) -> impl Filter<Extract = (Shared, Call), Error = Rejection> + Clone + use<> {

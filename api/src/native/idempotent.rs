@@ -25,14 +25,8 @@ pub(super) enum Keep {
 
 /// The request's idempotency key, if it has one.
 pub(super) fn key(call: &Call) -> Result<Option<&str>, ApiError> {
-    let Some(value) = call.headers.get("idempotency-key") else { return Ok(None) };
-    match value.to_str() {
-        Ok(text) if (1..=255).contains(&text.len()) => Ok(Some(text)),
-        _ => {
-            let message = "Idempotency-Key must have 1 to 255 printable ASCII characters.";
-            Err(ApiError::bad_request("invalid_idempotency_key", message))
-        }
-    }
+    call.idempotency_key()
+        .map_err(|error| ApiError::bad_request("invalid_idempotency_key", &error.to_string()))
 }
 
 /// Does the work, once for each key of the caller. Refusals are answers too and are kept; failures that may pass are

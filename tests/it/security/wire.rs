@@ -248,6 +248,9 @@ async fn nothing_is_written_into_headers() {
         let answer = request.json(json!({"credits": 1})).send().await.unwrap();
         assert_eq!(answer.status(), 400, "{key:?}: {answer}");
     }
+    let twice =
+        world.api().post("/credits/consume").bearer(&alice.api_key).idempotency_key("a").idempotency_key("b");
+    assert_eq!(twice.json(json!({"credits": 1})).send().await.unwrap().status(), 400);
     world.finish().await;
 }
 

@@ -94,9 +94,7 @@ async fn admin(api: &Shared, call: &Call) -> Result<Admin, BillingError> {
 
 /// The request's idempotency key, if it has one.
 fn idempotency_key(call: &Call) -> Result<Option<&str>, BillingError> {
-    let Some(value) = call.headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.to_str().ok().filter(|text| (1..=255).contains(&text.len()));
-    key.map(Some).ok_or_else(|| BillingError::from(NotOrdered::BadKey))
+    call.idempotency_key().map_err(|_| BillingError::from(NotOrdered::BadKey))
 }
 
 /// Someone who may administrate; no user, if it is whoever holds the configured key.
