@@ -26,7 +26,7 @@ pub(super) enum Keep {
 /// The request's idempotency key, if it has one.
 pub(super) fn key(call: &Call) -> Result<Option<&str>, ApiError> {
     call.idempotency_key()
-        .map_err(|error| ApiError::bad_request("invalid_idempotency_key", &error.to_string()))
+        .map_err(|error| ApiError::bad_request("invalid_idempotency_key", error.to_string()))
 }
 
 /// Does the work, once for each key of the caller. Refusals are answers too and are kept; failures that may pass are
