@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// How the code reads a variable; what follows is the variable's name.
-const READERS: [&str; 7] = ["optional(", "required(", "secret(", "parsed(", "list(", "origin(", "env = "];
+const READERS: [&str; 8] =
+    ["optional(", "required(", "secret(", "address(", "parsed(", "list(", "origin(", "env = "];
 
 #[test]
 fn every_setting_is_documented() {

@@ -98,7 +98,8 @@ impl Estate {
         let bought = world.buy(&owner, 2_500).await;
         let company = post("/api/payments/checkout", json!({"packId": "bulk", "orgId": organization})).await;
         world.pay(&text(&company, "sessionId"), GOOD_CARD).await;
-        let body = json!({"channel": "stripe", "type": "credits", "pack_id": "micro", "success_url": "http://localhost:3000/a",
+        let body = json!({"channel": "stripe", "type": "credits", "pack_id": "micro",
+                          "success_url": "http://localhost:3000/a",
                           "cancel_url": "http://localhost:3000/b"});
         let order = text(&post("/payment/create-session", body).await["data"], "order_id");
         let package = json!({"name": WORDS, "type": "Fifty", "buySuccess": false});

@@ -393,7 +393,7 @@ async fn too_much_of_anything_is_refused() {
     world.api().get("/healthz").expect(200).await;
     // Saving a card costs nothing; nothing was ordered.
     assert_eq!(world.count("payments where mode <> 'setup'").await, 0);
-    world.finish().await;
+    world.abandon().await;
 }
 
 /// Who sends slowly, or nothing, or never reads, takes a place and nothing else.
