@@ -82,7 +82,8 @@ impl Credits {
         self.0 > 0
     }
 
-    /// The amount as a JSON number: `2500`, `0.25`.
+    /// The amount as a JSON number: `2500`, `0.25`. With a fraction it is a float, which is exact below nine thousand
+    /// million credits.
     pub fn to_json(self) -> serde_json::Value {
         // The text of `Display` is always a JSON number.
         serde_json::from_str(&self.to_string()).unwrap_or(serde_json::Value::Null)
@@ -343,7 +344,9 @@ mod tests {
         fn credits_survive_their_text(millionths in any::<i64>()) {
             let credits = Credits(millionths);
             prop_assert_eq!(credits.to_string().parse::<Credits>(), Ok(credits));
-            prop_assert_eq!(credits.to_json().to_string().parse::<Credits>(), Ok(credits));
+            let is_exact = millionths.unsigned_abs() < 1 << 53 || millionths % MILLIONTHS_PER_CREDIT == 0;
+            let in_json = credits.to_json().to_string().parse::<Credits>();
+            prop_assert!(!is_exact || in_json == Ok(credits), "{:?}", in_json);
         }
 
         #[test]

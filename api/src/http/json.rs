@@ -7,6 +7,9 @@ use warp::http::{HeaderMap, header};
 
 use super::Call;
 
+/// Of what a body is not, this many letters of the start and of the end are repeated.
+const SHOWN_MAX: usize = 150;
+
 /// Why a body cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
@@ -16,7 +19,7 @@ pub enum Unreadable {
     /// It is no JSON.
     #[error("The body is not valid JSON.")]
     Syntax,
-    /// It is JSON, but not what is expected; the text says where.
+    /// It is JSON, but not what is expected; the text says where, and is short.
     #[error("{0}")]
     Shape(String),
 }
@@ -33,7 +36,7 @@ pub fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Unreadable> {
         return Err(Unreadable::Shape("Texts must not have the character U+0000.".to_owned()));
     }
     serde_json::from_slice(&call.body).map_err(|error| {
-        if error.is_data() { Unreadable::Shape(error.to_string()) } else { Unreadable::Syntax }
+        if error.is_data() { Unreadable::Shape(shortened(&error.to_string())) } else { Unreadable::Syntax }
     })
 }
 
@@ -51,6 +54,17 @@ pub fn read_or_default<T: DeserializeOwned + Default>(call: &Call) -> Result<T, 
 /// [`AmountError`] when it is no number, also when it is a number in quotes, or has more than six decimals.
 pub fn credits(raw: &RawValue) -> Result<Credits, AmountError> {
     raw.get().parse()
+}
+
+/// Without the middle, if it is long: it repeats what was sent, and says at its end what was expected, and where.
+fn shortened(text: &str) -> String {
+    let letters = text.chars().count();
+    if letters <= 2 * SHOWN_MAX {
+        return text.to_owned();
+    }
+    let start = text.chars().take(SHOWN_MAX);
+    let end = text.chars().skip(letters.saturating_sub(SHOWN_MAX));
+    start.chain(['…']).chain(end).collect()
 }
 
 /// Whether a text of the body has the character that the database cannot store: always written `\\u0000`, after an
@@ -88,6 +102,14 @@ mod tests {
         for text in ["\"5\"", "null", "true", "[1]", "{}"] {
             assert_eq!(of(text), Err(AmountError::NotANumber), "{text}");
         }
+    }
+
+    #[test]
+    fn what_was_sent_is_not_repeated_at_length() {
+        let long = format!("unknown variant `{}`, expected `a` or `b`", "é".repeat(5_000));
+        let short = shortened(&long);
+        assert!(short.starts_with("unknown variant `é") && short.ends_with("é`, expected `a` or `b`"));
+        assert_eq!((short.chars().count(), shortened("missing field").as_str()), (301, "missing field"));
     }
 
     #[test]

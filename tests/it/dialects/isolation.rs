@@ -10,7 +10,7 @@ use harness::client::{Answer, Request};
 use harness::words::{words_at, words_of};
 use harness::world::World;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::openapi::{Operation, operations};
 
