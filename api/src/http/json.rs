@@ -1,5 +1,6 @@
 //! Reading JSON bodies.
 
+use common::database::has_nul;
 use common::money::{AmountError, Credits};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -67,17 +68,6 @@ fn shortened(text: &str) -> String {
     start.chain(['…']).chain(end).collect()
 }
 
-/// Whether a text of the body has the character that the database cannot store: always written `\\u0000`, after an
-/// even number of backslashes.
-fn has_nul(body: &[u8]) -> bool {
-    let escape = br"\u0000";
-    let mut windows = body.windows(escape.len()).enumerate().filter(|(_, window)| *window == escape);
-    windows.any(|(at, _)| {
-        let before = body.iter().take(at).rev().take_while(|byte| **byte == b'\\').count();
-        before % 2 == 0
-    })
-}
-
 fn says_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return true };
     let Ok(text) = value.to_str() else { return false };
@@ -110,12 +100,6 @@ mod tests {
         let short = shortened(&long);
         assert!(short.starts_with("unknown variant `é") && short.ends_with("é`, expected `a` or `b`"));
         assert_eq!((short.chars().count(), shortened("missing field").as_str()), (301, "missing field"));
-    }
-
-    #[test]
-    fn nul_is_found_and_only_nul() {
-        assert!(has_nul(br#"{"a":"\u0000"}"#) && has_nul(br#"["x\\\u0000"]"#));
-        assert!(!has_nul(br#"{"a":"\\u0000"}"#) && !has_nul(br#"["\u0001","u0000"]"#) && !has_nul(b""));
     }
 
     #[test]

@@ -27,11 +27,13 @@ impl ReturnOrigins {
             return false;
         }
         let Ok(url) = Url::parse(text) else { return false };
-        let plain = matches!(url.scheme(), "http" | "https")
-            && url.username().is_empty()
-            && url.password().is_none()
-            && text.starts_with(&format!("{}://", url.scheme()));
-        plain && self.0.contains(&url.origin())
+        let after_scheme = text.strip_prefix(url.scheme()).and_then(|rest| rest.strip_prefix("://"));
+        let authority = after_scheme.and_then(|rest| rest.split(['/', '?', '#']).next());
+        // A host in other letters than its own, `%2E` or a full-width dot, is the same to browsers, not to all.
+        let plain = authority.is_some_and(|authority| {
+            authority.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte))
+        });
+        plain && matches!(url.scheme(), "http" | "https") && self.0.contains(&url.origin())
     }
 }
 
@@ -63,6 +65,9 @@ mod tests {
             "https://evil.com\\@app.example.com/",
             "https:/\\app.example.com/",
             "https:app.example.com/",
+            "https://app%2Eexample.com/",
+            "https://app\u{3002}example.com/",
+            "https://app.exam\u{ad}ple.com/",
             "\thttps://app.example.com/",
             "https://app.example.com/\r\nset-cookie: a=b",
             "javascript:alert(1)//https://app.example.com",
