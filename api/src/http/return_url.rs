@@ -31,7 +31,8 @@ impl ReturnOrigins {
         let authority = after_scheme.and_then(|rest| rest.split(['/', '?', '#']).next());
         // A host in other letters than its own, `%2E` or a full-width dot, is the same to browsers, not to all.
         let plain = authority.is_some_and(|authority| {
-            authority.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte))
+            !authority.is_empty()
+                && authority.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte))
         });
         plain && matches!(url.scheme(), "http" | "https") && self.0.contains(&url.origin())
     }
@@ -65,6 +66,7 @@ mod tests {
             "https://evil.com\\@app.example.com/",
             "https:/\\app.example.com/",
             "https:app.example.com/",
+            "https:///app.example.com/",
             "https://app%2Eexample.com/",
             "https://app\u{3002}example.com/",
             "https://app.exam\u{ad}ple.com/",
