@@ -23,7 +23,6 @@ pub struct Invoice {
     /// `subscription_create`, `subscription_cycle`, …
     pub billing_reason: Option<String>,
     /// Smallest units.
-    #[serde(default)]
     pub amount_paid: i64,
     /// Lower case.
     pub currency: String,
