@@ -14,15 +14,16 @@ use serde_json::Value;
 
 use super::assert_discreet;
 
+/// What Stripe calls what was, or is to be, paid.
+const AMOUNTS_OF_STRIPE: [&str; 4] = ["amount", "amount_paid", "amount_received", "amount_total"];
+
 const NOW: Timestamp = time::macros::datetime!(2026-11-24 08:00 UTC);
 
 pub(super) fn stripe(bytes: &[u8]) {
     let Ok(body) = std::str::from_utf8(bytes) else { return };
     for trust in [true, false] {
         match stripe::event::read(body, NOW, trust) {
-            Ok(incoming) => {
-                check(&incoming, body, trust, &["amount", "total", "amount_total", "amount_paid"])
-            }
+            Ok(incoming) => check(&incoming, body, trust, &AMOUNTS_OF_STRIPE),
             Err(error) => assert_discreet(&error, &[]),
         }
     }
