@@ -64,3 +64,25 @@ pub fn broken_constraint(error: &sqlx::Error) -> Option<&str> {
         _ => None,
     }
 }
+
+/// Whether a text in JSON has the character that the database cannot store: always written `\\u0000`, after an
+/// even number of backslashes.
+pub fn has_nul(json: &[u8]) -> bool {
+    let escape = br"\u0000";
+    let mut windows = json.windows(escape.len()).enumerate().filter(|(_, window)| *window == escape);
+    windows.any(|(at, _)| {
+        let before = json.iter().take(at).rev().take_while(|byte| **byte == b'\\').count();
+        before % 2 == 0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nul_is_found_and_only_nul() {
+        assert!(has_nul(br#"{"a":"\u0000"}"#) && has_nul(br#"["x\\\u0000"]"#));
+        assert!(!has_nul(br#"{"a":"\\u0000"}"#) && !has_nul(br#"["\u0001","u0000"]"#) && !has_nul(b""));
+    }
+}

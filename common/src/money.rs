@@ -72,7 +72,7 @@ impl Credits {
         self.0.checked_neg().map(Self).ok_or(AmountError::Overflow)
     }
 
-    /// More than none.
+    /// Less than nothing.
     pub const fn is_negative(self) -> bool {
         self.0 < 0
     }
@@ -82,7 +82,8 @@ impl Credits {
         self.0 > 0
     }
 
-    /// The amount as a JSON number: `2500`, `0.25`.
+    /// The amount as a JSON number: `2500`, `0.25`. With a fraction it is a float, which is exact below nine thousand
+    /// million credits.
     pub fn to_json(self) -> serde_json::Value {
         // The text of `Display` is always a JSON number.
         serde_json::from_str(&self.to_string()).unwrap_or(serde_json::Value::Null)
@@ -125,9 +126,7 @@ impl FromStr for Credits {
 /// [`AmountError`] when it is no number, does not fit, or has more decimals than asked for.
 pub fn parse_scaled(text: &str, decimals: i32) -> Result<i64, AmountError> {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => {
-            (mantissa, exponent.parse::<i32>().map_err(|_| AmountError::NotANumber)?)
-        }
+        Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
         None => (text, 0),
     };
     let (negative, digits) = match mantissa.strip_prefix('-') {
@@ -149,15 +148,30 @@ pub fn parse_scaled(text: &str, decimals: i32) -> Result<i64, AmountError> {
     let scale = i64::try_from(cut)
         .unwrap_or(i64::MAX)
         .saturating_sub(i64::try_from(fraction.len()).unwrap_or(i64::MAX));
-    let scale = scale.saturating_add(exponent.into()).saturating_add(decimals.into());
+    let scale = scale.saturating_add(exponent).saturating_add(decimals.into());
     if scale < 0 {
         return Err(AmountError::TooPrecise);
     }
     let scale = u32::try_from(scale).map_err(|_| AmountError::Overflow)?;
-    let value: i64 = significant.parse().map_err(|_| AmountError::Overflow)?;
-    let factor = 10_i64.checked_pow(scale).ok_or(AmountError::Overflow)?;
-    let value = value.checked_mul(factor).ok_or(AmountError::Overflow)?;
-    Ok(if negative { value.saturating_neg() } else { value })
+    // Wider than the result, whose least value has no positive counterpart.
+    let value: i128 = significant.parse().map_err(|_| AmountError::Overflow)?;
+    let value = if negative { value.checked_neg() } else { Some(value) };
+    let factor = 10_i128.checked_pow(scale);
+    let value = value.zip(factor).and_then(|(value, factor)| value.checked_mul(factor));
+    value.and_then(|value| i64::try_from(value).ok()).ok_or(AmountError::Overflow)
+}
+
+/// What stands behind the `e`. One that does not fit is as good as the largest that does.
+fn parse_exponent(text: &str) -> Result<i64, AmountError> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(AmountError::NotANumber);
+    }
+    let size: i64 = digits.parse().unwrap_or(i64::MAX);
+    Ok(if negative { size.saturating_neg() } else { size })
 }
 
 /// An ISO 4217 code in lower case, as Stripe writes it.
@@ -293,16 +307,112 @@ mod tests {
         assert_eq!(Credits(1_999_999).floor_whole(), 1);
     }
 
+    #[test]
+    fn exponents_of_any_size_are_understood() {
+        let endless = "9".repeat(400);
+        for (text, expected) in [
+            (format!("0e{endless}"), Ok(0)),
+            (format!("-0.00e-{endless}"), Ok(0)),
+            (format!("1e{endless}"), Err(AmountError::Overflow)),
+            (format!("1e-{endless}"), Err(AmountError::TooPrecise)),
+            (format!("{}e-400", "1".to_owned() + &"0".repeat(400)), Ok(1_000_000)),
+            (format!("0.{}1e+401", "0".repeat(400)), Ok(1_000_000)),
+            ("1e+".to_owned(), Err(AmountError::NotANumber)),
+            ("1e-".to_owned(), Err(AmountError::NotANumber)),
+            ("1e+-1".to_owned(), Err(AmountError::NotANumber)),
+            ("1e1.5".to_owned(), Err(AmountError::NotANumber)),
+        ] {
+            assert_eq!(text.parse::<Credits>().map(Credits::millionths), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_outermost_amounts_are_read_and_nothing_beyond() {
+        assert_eq!("9223372036854.775807".parse(), Ok(Credits(i64::MAX)));
+        assert_eq!("-9223372036854.775808".parse(), Ok(Credits(i64::MIN)));
+        assert_eq!("9223372036854.775808".parse::<Credits>(), Err(AmountError::Overflow));
+        assert_eq!("-9223372036854.775809".parse::<Credits>(), Err(AmountError::Overflow));
+        // What a cast would make something small of: 2^64, and 2^64 and one.
+        for text in ["18446744073709551616", "18446744073709551617", "18446744073709.551617"] {
+            assert_eq!(text.parse::<Credits>(), Err(AmountError::Overflow));
+            assert_eq!(parse_scaled(text, 6), Err(AmountError::Overflow));
+        }
+    }
+
     proptest! {
         #[test]
-        fn credits_survive_their_text(millionths in (-i64::MAX..i64::MAX)) {
+        fn credits_survive_their_text(millionths in any::<i64>()) {
             let credits = Credits(millionths);
             prop_assert_eq!(credits.to_string().parse::<Credits>(), Ok(credits));
+            let is_exact = millionths.unsigned_abs() < 1 << 53 || millionths % MILLIONTHS_PER_CREDIT == 0;
+            let in_json = credits.to_json().to_string().parse::<Credits>();
+            prop_assert!(!is_exact || in_json == Ok(credits), "{:?}", in_json);
         }
 
         #[test]
-        fn no_text_panics(text in "[-0-9.eE]{0,24}") {
-            let _ = text.parse::<Credits>();
+        fn however_a_number_is_written_it_is_the_same(
+            millionths in any::<i64>(), zeros in 0_usize..400, shift in 0_usize..400, letter in "[eE]", plus in "[+]?",
+        ) {
+            let sign = if millionths < 0 { "-" } else { "" };
+            let (leading, digits) = ("0".repeat(zeros), millionths.unsigned_abs());
+            let shifted = "0".repeat(shift);
+            for text in [
+                format!("{sign}{leading}{digits}{letter}-6"),
+                format!("{sign}{digits}{shifted}{letter}-{}", shift + 6),
+                format!("{sign}{digits}.{leading}{letter}-{leading}6"),
+                format!("{sign}0.{shifted}{digits:020}{letter}{plus}{}", shift + 14),
+            ] {
+                prop_assert_eq!(text.parse::<Credits>(), Ok(Credits(millionths)), "{}", text);
+            }
+        }
+
+        #[test]
+        fn nothing_is_rounded(whole in 0_i64..1_000_000, more in "[0-9]{0,400}", last in "[1-9]", less in 1_u32..400) {
+            let text = format!("{whole}.123456{more}{last}");
+            prop_assert_eq!(text.parse::<Credits>(), Err(AmountError::TooPrecise));
+            prop_assert_eq!(format!("{whole}{last}e-{}", less + 6).parse::<Credits>(), Err(AmountError::TooPrecise));
+            prop_assert_eq!(parse_scaled(&format!("{whole}.{last}"), 0), Err(AmountError::TooPrecise));
+        }
+
+        #[test]
+        fn nothing_wraps(digits in "-?[1-9][0-9]{19,400}", exponent in 13_u64..) {
+            prop_assert_eq!(parse_scaled(&digits, 0), Err(AmountError::Overflow));
+            prop_assert_eq!(digits.parse::<Credits>(), Err(AmountError::Overflow));
+            prop_assert_eq!(format!("9.3e{exponent}").parse::<Credits>(), Err(AmountError::Overflow));
+        }
+
+        /// Other digits than ours, spaces, signs, separators, and words for what is no number.
+        #[test]
+        fn only_decimal_numbers_are_numbers(
+            before in "[ \t+_,$]|\\PC|", number in "-?[0-9]{1,5}(\\.[0-9]{1,3})?", after in "[ \n%f_,]|\\PC|",
+            odd in "\\p{Nd}{1,5}|NaN|-?[Ii]nf(inity)?|0[xob][0-9]+|[0-9]+[,_' ][0-9]{3}|",
+        ) {
+            let is_plain = |text: &str| text.is_empty() || text.bytes().all(|byte| byte.is_ascii_digit());
+            let text = format!("{before}{number}{after}");
+            let is_changed = !(is_plain(&before) || before == "-") || !is_plain(&after);
+            prop_assert!(!is_changed || text.parse::<Credits>() == Err(AmountError::NotANumber), "{:?}", text);
+            prop_assert!(is_plain(&odd) || odd.parse::<Credits>() == Err(AmountError::NotANumber), "{:?}", odd);
+        }
+
+        #[test]
+        fn arithmetic_is_exact_or_refused(one in any::<i64>(), other in any::<i64>()) {
+            let fits = |exact: i128| i64::try_from(exact).map(Credits).map_err(|_| AmountError::Overflow);
+            let (a, b) = (i128::from(one), i128::from(other));
+            let (one, times) = (Credits(one), other);
+            prop_assert_eq!(one.checked_add(Credits(other)), fits(a + b));
+            prop_assert_eq!(one.checked_sub(Credits(other)), fits(a - b));
+            prop_assert_eq!(one.checked_mul(times), fits(a * b));
+            prop_assert_eq!(one.checked_neg(), fits(-a));
+            prop_assert_eq!(Credits::from_whole(other), fits(b * i128::from(MILLIONTHS_PER_CREDIT)));
+            let whole = i128::from(one.floor_whole()) * i128::from(MILLIONTHS_PER_CREDIT);
+            prop_assert!(whole <= a && a - whole < i128::from(MILLIONTHS_PER_CREDIT));
+        }
+
+        #[test]
+        fn no_text_panics(text in "[-+0-9.eE]{0,24}|.{0,24}") {
+            let read = text.parse::<Credits>();
+            prop_assert!(read.is_err() || text.bytes().all(|byte| b"-+0123456789.eE".contains(&byte)));
+            let _ = text.parse::<Currency>();
         }
     }
 }

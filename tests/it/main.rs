@@ -11,6 +11,7 @@ mod dev;
 mod dialects;
 mod events;
 mod every_job;
+mod fuzz;
 mod ledger;
 mod live;
 mod messaging;

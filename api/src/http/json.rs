@@ -1,11 +1,15 @@
 //! Reading JSON bodies.
 
+use common::database::has_nul;
 use common::money::{AmountError, Credits};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use warp::http::{HeaderMap, header};
 
 use super::Call;
+
+/// Of what a body is not, this many letters of the start and of the end are repeated.
+const SHOWN_MAX: usize = 150;
 
 /// Why a body cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +20,7 @@ pub enum Unreadable {
     /// It is no JSON.
     #[error("The body is not valid JSON.")]
     Syntax,
-    /// It is JSON, but not what is expected; the text says where.
+    /// It is JSON, but not what is expected; the text says where, and is short.
     #[error("{0}")]
     Shape(String),
 }
@@ -33,7 +37,7 @@ pub fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Unreadable> {
         return Err(Unreadable::Shape("Texts must not have the character U+0000.".to_owned()));
     }
     serde_json::from_slice(&call.body).map_err(|error| {
-        if error.is_data() { Unreadable::Shape(error.to_string()) } else { Unreadable::Syntax }
+        if error.is_data() { Unreadable::Shape(shortened(&error.to_string())) } else { Unreadable::Syntax }
     })
 }
 
@@ -53,15 +57,15 @@ pub fn credits(raw: &RawValue) -> Result<Credits, AmountError> {
     raw.get().parse()
 }
 
-/// Whether a text of the body has the character that the database cannot store: always written `\\u0000`, after an
-/// even number of backslashes.
-fn has_nul(body: &[u8]) -> bool {
-    let escape = br"\u0000";
-    let mut windows = body.windows(escape.len()).enumerate().filter(|(_, window)| *window == escape);
-    windows.any(|(at, _)| {
-        let before = body.iter().take(at).rev().take_while(|byte| **byte == b'\\').count();
-        before % 2 == 0
-    })
+/// Without the middle, if it is long: it repeats what was sent, and says at its end what was expected, and where.
+fn shortened(text: &str) -> String {
+    let letters = text.chars().count();
+    if letters <= 2 * SHOWN_MAX {
+        return text.to_owned();
+    }
+    let start = text.chars().take(SHOWN_MAX);
+    let end = text.chars().skip(letters.saturating_sub(SHOWN_MAX));
+    start.chain(['…']).chain(end).collect()
 }
 
 fn says_json(headers: &HeaderMap) -> bool {
@@ -91,9 +95,11 @@ mod tests {
     }
 
     #[test]
-    fn nul_is_found_and_only_nul() {
-        assert!(has_nul(br#"{"a":"\u0000"}"#) && has_nul(br#"["x\\\u0000"]"#));
-        assert!(!has_nul(br#"{"a":"\\u0000"}"#) && !has_nul(br#"["\u0001","u0000"]"#) && !has_nul(b""));
+    fn what_was_sent_is_not_repeated_at_length() {
+        let long = format!("unknown variant `{}`, expected `a` or `b`", "é".repeat(5_000));
+        let short = shortened(&long);
+        assert!(short.starts_with("unknown variant `é") && short.ends_with("é`, expected `a` or `b`"));
+        assert_eq!((short.chars().count(), shortened("missing field").as_str()), (301, "missing field"));
     }
 
     #[test]

@@ -28,7 +28,8 @@ impl ReturnOrigins {
         }
         let Ok(url) = Url::parse(text) else { return false };
         let Some(rest) = text.strip_prefix(&format!("{}://", url.scheme())) else { return false };
-        // So do they about other letters, escapes, and who is named before an `@`.
+        // So do they about a host in other letters than its own, `%2E` or a full-width dot, and about who is named
+        // before an `@`.
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
         matches!(url.scheme(), "http" | "https")
@@ -66,6 +67,10 @@ mod tests {
             "https://evil.com\\@app.example.com/",
             "https:/\\app.example.com/",
             "https:app.example.com/",
+            "https:///app.example.com/",
+            "https://app%2Eexample.com/",
+            "https://app\u{3002}example.com/",
+            "https://app.exam\u{ad}ple.com/",
             "\thttps://app.example.com/",
             "https://app.example.com/\r\nset-cookie: a=b",
             "javascript:alert(1)//https://app.example.com",
@@ -76,7 +81,6 @@ mod tests {
             "https://%61pp.example.com/",
             "https://app.example.com%2f@evil.com/",
             "https://app.example.com./",
-            "https:///app.example.com/",
         ] {
             assert!(!origins.allow(text), "{text}");
         }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use common::clock::Timestamp;
 use common::money::{AmountError, Credits};
+use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use time::format_description::well_known::Rfc3339;
@@ -20,7 +21,8 @@ pub struct Amount(pub Credits);
 
 impl Serialize for Amount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.to_json().serialize(serializer)
+        // Its text as it is: as a float, many credits with a fraction would be others.
+        RawValue::from_string(self.0.to_string()).map_err(S::Error::custom)?.serialize(serializer)
     }
 }
 
@@ -112,7 +114,14 @@ mod tests {
 
     #[test]
     fn amounts_and_times_are_written_as_ever() {
-        for (millionths, text) in [(2_500_000_000, "2500"), (250_000, "0.25"), (-1, "-1e-6"), (0, "0")] {
+        let many = 9_007_199_254_740_993_001;
+        for (millionths, text) in [
+            (2_500_000_000, "2500"),
+            (250_000, "0.25"),
+            (-1, "-0.000001"),
+            (0, "0"),
+            (many, "9007199254740.993001"),
+        ] {
             let amount = Amount(Credits::from_millionths(millionths));
             assert_eq!(serde_json::to_string(&amount).unwrap(), text);
         }

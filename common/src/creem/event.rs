@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::objects::{Checkout, Subscription};
 use super::reversals::{Asked, Dispute, Refund};
-use crate::clock::Timestamp;
+use crate::clock::{self, Timestamp};
 use crate::domain::payments::Provider;
 use crate::domain::payments::operations::{Content, Event, Incoming};
 use crate::domain::reversals::ReversalFact;
@@ -68,7 +68,7 @@ pub fn read(body: &str, received_at: Timestamp, trust: bool) -> Result<Incoming,
     let own_id =
         || serde_json::from_str::<AnyObject>(object).ok().and_then(|object| object.id(&envelope.kind));
     let object_id = about.map(|about| about.id().to_owned()).or_else(own_id);
-    let at = envelope.created_at.and_then(from_milliseconds).unwrap_or(received_at);
+    let at = envelope.created_at.and_then(clock::from_unix_milliseconds).unwrap_or(received_at);
     let content = match reader(&envelope.kind) {
         None => Content::Ignored("type"),
         Some(_) if !trust => Content::Unproven,
@@ -125,10 +125,6 @@ fn reader(kind: &str) -> Option<Reader> {
 #[allow(clippy::unnecessary_wraps)] // It ends the readers, which may find nothing to read.
 fn reversal(fact: ReversalFact) -> Option<Content> {
     Some(Content::Reversal(Box::new(fact)))
-}
-
-fn from_milliseconds(milliseconds: i64) -> Option<Timestamp> {
-    Timestamp::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000).ok()
 }
 
 #[cfg(test)]

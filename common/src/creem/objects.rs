@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
-use time::format_description::well_known::Rfc3339;
 
-use crate::clock::Timestamp;
+use crate::clock::{self, Timestamp};
 use crate::domain::payments::{Fact, Mode, Provider, Stage};
 use crate::domain::reconciliation::Theirs;
 use crate::domain::subscriptions::{Line, News, Paid, Standing, SubscriptionFact, SubscriptionState};
@@ -268,8 +267,7 @@ impl ListedTransaction {
             money: Some(money),
             gone_back_minor: refunded_amount.unwrap_or(0),
             charge: Some(id.clone()),
-            at: Timestamp::from_unix_timestamp_nanos(i128::from(self.created_at).saturating_mul(1_000_000))
-                .unwrap_or(Timestamp::UNIX_EPOCH),
+            at: clock::from_unix_milliseconds(self.created_at).unwrap_or(Timestamp::UNIX_EPOCH),
         })
     }
 }
@@ -307,7 +305,7 @@ impl Transaction {
     }
 
     fn period_end(&self) -> Option<Timestamp> {
-        Timestamp::from_unix_timestamp_nanos(i128::from(self.period_end?) * 1_000_000).ok()
+        clock::from_unix_milliseconds(self.period_end?)
     }
 }
 
@@ -353,7 +351,7 @@ impl Subscription {
     }
 
     fn period_end(&self) -> Option<Timestamp> {
-        Timestamp::parse(self.current_period_end_date.as_deref()?, &Rfc3339).ok()
+        clock::from_rfc3339(self.current_period_end_date.as_deref()?)
     }
 
     fn with(&self, at: Timestamp, news: News) -> SubscriptionFact {

@@ -4,7 +4,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
-use crate::clock::Timestamp;
+use crate::clock::{self, Timestamp};
 use crate::domain::app_stores::rules::joined;
 use crate::domain::app_stores::{StoreFact, StoreNews, Transaction};
 use crate::domain::payments::Provider;
@@ -145,7 +145,7 @@ fn content(told: &Told, received_at: Timestamp, environments: &[String]) -> Resu
 }
 
 fn fact(told: &Told, received_at: Timestamp, buyers: Vec<String>, news: StoreNews) -> Content {
-    let at = told.event_timestamp_ms.and_then(from_milliseconds).unwrap_or(received_at);
+    let at = told.event_timestamp_ms.and_then(clock::from_unix_milliseconds).unwrap_or(received_at);
     Content::Store(Box::new(StoreFact { at, buyers, news }))
 }
 
@@ -167,10 +167,6 @@ fn text(given: Option<&str>) -> Option<String> {
     let fits =
         |text: &&str| (1..=TEXT_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     given.filter(fits).map(str::to_owned)
-}
-
-fn from_milliseconds(milliseconds: i64) -> Option<Timestamp> {
-    Timestamp::from_unix_timestamp_nanos(i128::from(milliseconds).checked_mul(1_000_000)?).ok()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::objects::{Charge, Intent, Session};
 use super::off_session::SetupIntent;
 use super::reversals::{Dispute, Refund};
 use super::subscriptions::{Invoice, Subscription};
-use crate::clock::Timestamp;
+use crate::clock::{self, Timestamp};
 use crate::domain::payments::operations::{Content, Event, Incoming};
 use crate::domain::payments::{Fact, Provider};
 use crate::domain::reversals::{ReversalFact, Standing};
@@ -63,7 +63,7 @@ pub fn read(body: &str, received_at: Timestamp, trust: bool) -> Result<Incoming,
         None => Content::Ignored("type"),
         Some(_) if !trust || envelope.api_version.as_deref() != Some(API_VERSION) => Content::Unproven,
         Some(read) => {
-            let created = envelope.created.and_then(|at| Timestamp::from_unix_timestamp(at).ok());
+            let created = envelope.created.and_then(clock::from_unix_seconds);
             let said = Said { at: created.unwrap_or(received_at), livemode: envelope.livemode };
             read(object, &said).unwrap_or(Content::Unproven)
         }

@@ -65,7 +65,6 @@ pub struct Intent {
     /// What was asked for, in smallest units.
     pub amount: i64,
     /// What was paid.
-    #[serde(default)]
     pub amount_received: i64,
     /// Lower case.
     pub currency: String,

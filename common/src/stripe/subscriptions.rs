@@ -7,7 +7,7 @@
 use serde::Deserialize;
 
 use super::objects::{Metadata, Reference, USER_ID, money, null_is_default, payment_id};
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, from_unix_seconds};
 use crate::domain::payments::Provider;
 use crate::domain::subscriptions::{Line, News, Paid, Standing, SubscriptionFact, SubscriptionState};
 
@@ -23,7 +23,6 @@ pub struct Invoice {
     /// `subscription_create`, `subscription_cycle`, …
     pub billing_reason: Option<String>,
     /// Smallest units.
-    #[serde(default)]
     pub amount_paid: i64,
     /// Lower case.
     pub currency: String,
@@ -118,7 +117,7 @@ impl Invoice {
                 money: money(self.amount_paid, Some(&self.currency))?,
                 due: self.amount_due,
                 lines: self.lines.data.iter().map(InvoiceLine::line).collect(),
-                period_end: period_end.and_then(moment),
+                period_end: period_end.and_then(from_unix_seconds),
                 receipt_url: self.hosted_invoice_url,
             })
         } else {
@@ -212,7 +211,7 @@ impl Subscription {
             news: News::Standing(Standing {
                 state,
                 cancel_at_period_end: self.cancel_at_period_end || self.cancel_at.is_some(),
-                current_period_end: period_end.and_then(moment),
+                current_period_end: period_end.and_then(from_unix_seconds),
                 price: self
                     .items
                     .data
@@ -222,10 +221,6 @@ impl Subscription {
             }),
         }
     }
-}
-
-fn moment(seconds: i64) -> Option<Timestamp> {
-    Timestamp::from_unix_timestamp(seconds).ok()
 }
 
 impl From<stripe_shared::Invoice> for Invoice {

@@ -7,9 +7,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use harness::client::{Answer, Request};
+use harness::words::{words_at, words_of};
 use harness::world::World;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::openapi::{Operation, operations};
 
@@ -34,31 +35,10 @@ const NOWHERE: &[(&str, &str)] = &[
     ("allmine", "/api/v1/nothing"),
 ];
 
-/// The API whose words these are, told by their form. WASDI and Samsar word errors alike.
-fn words_of(error: &Value) -> &'static str {
-    let keys: Vec<&str> = error.as_object().unwrap().keys().map(String::as_str).collect();
-    let is_coded = error["error"]["code"].is_string() && error["error"]["message"].is_string();
-    match keys.as_slice() {
-        ["error"] if is_coded => "native",
-        ["error"] if error["error"].is_string() => "timeproof",
-        ["message"] if error["message"].is_string() => "samsar or wasdi",
-        ["error", "success"] if is_coded && error["success"] == json!(false) => "billing",
-        ["data", "errors", "isSuccess", "statusCode", "timestamp"] if error["data"].is_null() => "allmine",
-        _ => "nobody",
-    }
-}
-
-/// Checks an answer's status and whose words it has. What arrives from providers is worded as its neighbours are.
+/// Checks an answer's status and whose words it has.
 fn assert_refused(answer: &Answer, status: u16, api: &str, path: &str) {
     assert_eq!(answer.status(), status, "{answer}");
-    let expected = match (api, path) {
-        ("samsar" | "wasdi", _) => "samsar or wasdi",
-        ("webhooks", "/api/payments/webhook") => "timeproof",
-        ("webhooks", path) if path.starts_with("/payment/webhook/") => "billing",
-        ("webhooks", _) => "native",
-        (api, _) => api,
-    };
-    assert_eq!(words_of(&answer.json().unwrap()), expected, "{answer}");
+    assert_eq!(words_of(&answer.json().unwrap()), words_at(api, path), "{answer}");
 }
 
 /// A request to an operation, with what it needs to be understood.

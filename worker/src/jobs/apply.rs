@@ -3,7 +3,7 @@
 
 use common::clock::Timestamp;
 use common::crash::{self, Step};
-use common::database::is_transient;
+use common::database::{self, is_transient};
 use common::domain::app_stores::operations as app_stores;
 use common::domain::payments::operations::{self as payments, Content, Effect, Incoming};
 use common::domain::payments::{Kind, Provider, State};
@@ -153,6 +153,9 @@ impl Jobs {
 
     fn read(&self, event: &ProviderEvent) -> Result<Incoming, String> {
         let (body, at, trust) = (event.body.get(), event.received_at, self.verify == Verify::Auto);
+        if event.provider != Provider::Revenuecat && database::has_nul(body.as_bytes()) {
+            return Err("an event with the character U+0000, which cannot be stored".to_owned());
+        }
         match event.provider {
             Provider::Stripe => stripe::event::read(body, at, trust).map_err(|error| error.to_string()),
             Provider::Creem => creem::event::read(body, at, trust).map_err(|error| error.to_string()),

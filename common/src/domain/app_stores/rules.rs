@@ -1,5 +1,7 @@
 //! What follows from RevenueCat's words about a purchase. Pure.
 
+use std::collections::HashSet;
+
 use super::{StorePurchase, Transaction};
 use crate::clock::Timestamp;
 
@@ -16,13 +18,8 @@ pub fn possible_users(names: &[String]) -> Vec<&str> {
 
 /// Both lists, each name once, the first list's first.
 pub fn joined(first: &[String], second: &[String]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::with_capacity(first.len());
-    for name in first.iter().chain(second) {
-        if !names.contains(name) {
-            names.push(name.clone());
-        }
-    }
-    names
+    let mut seen = HashSet::new();
+    first.iter().chain(second).filter(|name| seen.insert(*name)).cloned().collect()
 }
 
 /// Whether two lists have a name in common.

@@ -1,0 +1,4 @@
+//! `Entry::Amounts` of `tests/src/fuzz`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harness::fuzz::Entry::Amounts.run(bytes));

@@ -1,0 +1,4 @@
+//! `Entry::CreemSignature` of `tests/src/fuzz`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harness::fuzz::Entry::CreemSignature.run(bytes));

@@ -1,0 +1,4 @@
+//! `Entry::StandardWebhooks` of `tests/src/fuzz`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harness::fuzz::Entry::StandardWebhooks.run(bytes));
