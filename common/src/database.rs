@@ -68,9 +68,7 @@ pub fn broken_constraint(error: &sqlx::Error) -> Option<&str> {
 /// Whether a text in JSON has the character that the database cannot store: always written `\\u0000`, after an
 /// even number of backslashes.
 pub fn has_nul(json: &[u8]) -> bool {
-    let escape = br"\u0000";
-    let mut windows = json.windows(escape.len()).enumerate().filter(|(_, window)| *window == escape);
-    windows.any(|(at, _)| {
+    memchr::memmem::find_iter(json, br"\u0000").any(|at| {
         let before = json.iter().take(at).rev().take_while(|byte| **byte == b'\\').count();
         before % 2 == 0
     })

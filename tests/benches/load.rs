@@ -27,8 +27,8 @@ pub struct Plan {
     pub connections: usize,
     /// When to stop.
     pub until: Until,
-    /// Requests a second that are due. What is sent late, because all connections wait, counts as having waited. Without
-    /// it there are as many as get answered.
+    /// Requests a second that are due. What is sent late, because all connections wait, counts as having waited.
+    /// Without it there are as many as get answered.
     pub pace: Option<f64>,
     /// Makes the requests.
     pub make: MakeRequest,

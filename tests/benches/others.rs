@@ -46,12 +46,7 @@ pub async fn visible(bench: &Bench, pace: f64, seconds: u64) -> Result<String> {
                 .bind(&waiting)
                 .fetch_all(&bench.pool)
                 .await?;
-        let now = Instant::now();
-        let mut sent = sent.lock().unwrap_or_else(PoisonError::into_inner);
-        for at in seen.iter().filter_map(|id| sent.remove(id)) {
-            delays.push(u32::try_from((now - at).as_micros()).unwrap_or(u32::MAX));
-        }
-        drop(sent);
+        delays.extend(seen_now(&sent, &seen));
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let load = load.await?;
@@ -62,6 +57,13 @@ pub async fn visible(bench: &Bench, pace: f64, seconds: u64) -> Result<String> {
         "- **seen**: at {pace:.0} payments a second for {seconds} s, from sending the webhook until the balance can be \
          read: p50 {half:.1} ms, p99 {most:.1} ms, p99.9 {nearly_all:.1} ms."
     ))
+}
+
+/// How long ago the webhooks of these payments were sent, in microseconds.
+fn seen_now(sent: &Mutex<HashMap<Uuid, Instant>>, seen: &[Uuid]) -> Vec<u32> {
+    let mut sent = sent.lock().unwrap_or_else(PoisonError::into_inner);
+    let sent = seen.iter().filter_map(|id| sent.remove(id));
+    sent.map(|at| u32::try_from(at.elapsed().as_micros()).unwrap_or(u32::MAX)).collect()
 }
 
 /// Events that pile up while no worker runs, and how fast they are worked off: a line for people.

@@ -11,8 +11,8 @@ use sqlx::PgPool;
 
 use super::ApiError;
 
-/// Debits in one transaction at the most, and transactions at once: one, so that those who come meanwhile share the next
-/// one. Two at once are half as large each, and cost the database a third more for each debit.
+/// Debits in one transaction at the most, and transactions at once: one, so that those who come meanwhile share the
+/// next. Two at once are half as large each, and cost the database a third more for each debit.
 const LIMITS: GroupLimits = GroupLimits { size: 128, concurrency: 1 };
 
 /// What a debit led to.

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use harness::client::{Answer, Request};
+use harness::receiver::Receiver;
 use harness::world::{GOOD_CARD, User, World};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::openapi::{Operation, operations};
-use crate::webhook_endpoints::receiver::Receiver;
 
 /// Words of the owner that nobody else may read.
 const WORDS: &str = "the owner's own words";

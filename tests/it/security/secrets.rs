@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use harness::client::{Answer, Client, Request};
+use harness::receiver::{Answer as Received, Receiver};
 use harness::world::{GOOD_CARD, User, World};
 use serde_json::{Value, json};
 
@@ -13,7 +14,6 @@ use super::refuse_to_start;
 use crate::events::{deliver, event, paid_session, signature};
 use crate::outages::until;
 use crate::recharge::{FAILING_CARD, faults, plain, recharged, spend};
-use crate::webhook_endpoints::receiver::{Answer as Received, Receiver};
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
 /// Everything, of our own crates and of all others.
