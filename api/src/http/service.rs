@@ -96,6 +96,8 @@ impl Service {
             tracing::warn!(%method, route, status = status.as_u16(), request_id = ?id, cause, "a request failed");
         }
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
+        // No browser is to take for a page or a script what is none.
+        response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         cors::mark(origin, &mut response);
         let status = status.as_str().to_owned();
         metrics::counter!("purser_http_requests_total", "route" => route, "status" => status).increment(1);

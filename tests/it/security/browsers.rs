@@ -154,6 +154,8 @@ async fn the_host_of_a_request_is_not_believed() {
         }
         let answer = request.send().await.unwrap();
         assert!(!answer.text().contains("evil.example"), "{answer}");
+        // Whatever is in it, no page of others can run it as a script.
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{answer}");
         let location = answer.header("location").unwrap_or_default();
         assert!(!location.contains("evil.example"), "{answer}: {location}");
     }
