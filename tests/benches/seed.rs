@@ -58,7 +58,7 @@ pub async fn accounts(pool: &PgPool, prefix: &str, count: usize, debits: usize) 
         format!(
             "insert into ledger_entries (id, wallet_id, amount, counter_account, entry_type, source_kind, source_id,
                                          balance_after, created_at)
-             select pg_temp.uuid_of_the_past(80000000000 - round * 1000000000), id,
+             select pg_temp.uuid_of_the_past(80000000000 - round * 1000000000::bigint), id,
                     case when round = 0 then 1000000000000 else -1000000 end,
                     case when round = 0 then 'manual' else 'usage' end,
                     case when round = 0 then 'manual' else 'consume' end,
