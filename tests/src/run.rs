@@ -45,8 +45,14 @@ pub(crate) fn watchdog() -> Arc<Watchdog> {
 }
 
 /// A folder for files of this test run; deleted when the run ends.
+#[allow(clippy::panic)]
 pub fn directory() -> PathBuf {
-    run().directory.clone()
+    let directory = run().directory.clone();
+    // Servers make it too, but a test may need none of them.
+    match std::fs::create_dir_all(&directory) {
+        Ok(()) => directory,
+        Err(error) => panic!("cannot create {}: {error}", directory.display()),
+    }
 }
 
 #[allow(clippy::panic)]
