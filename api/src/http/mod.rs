@@ -56,8 +56,10 @@ impl Call {
     /// [`BadKey`], also for several.
     pub fn idempotency_key(&self) -> Result<Option<&str>, BadKey> {
         let mut all = self.headers.get_all("idempotency-key").iter();
-        let (Some(key), None) = (all.next(), all.next()) else {
-            return if self.headers.contains_key("idempotency-key") { Err(BadKey) } else { Ok(None) };
+        let key = match (all.next(), all.next()) {
+            (None, _) => return Ok(None),
+            (Some(key), None) => key,
+            (Some(_), Some(_)) => return Err(BadKey),
         };
         let is_printable = |text: &&str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
         let key = key.to_str().ok().filter(|text| (1..=255).contains(&text.len())).filter(is_printable);
