@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use sha2::{Digest, Sha256};
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
 
 /// Wallets over which payments and debits are spread.
@@ -31,11 +31,21 @@ const UUID_OF_THE_PAST: &str = "
         select (lpad(to_hex((extract(epoch from now()) * 1000)::bigint - milliseconds), 12, '0') || '7'
                 || substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid $$";
 
+/// Executes statements in which numbers and a name of our own are all that was put.
+async fn execute_all(
+    connection: &mut PgConnection,
+    statements: impl IntoIterator<Item = String>,
+) -> Result<()> {
+    for statement in statements {
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
 /// Creates `count` users whose names begin with `prefix`, each with a wallet that was given a million credits, and
 /// spent one of them `debits` times. Of those, [`ACTIVE_WALLETS`], spread evenly, get a key.
 pub async fn accounts(pool: &PgPool, prefix: &str, count: usize, debits: usize) -> Result<Seeded> {
     let mut connection = pool.acquire().await?;
-    // Numbers and a name of our own are all that is put into these statements.
     let statements = [
         UUID_OF_THE_PAST.to_owned(),
         format!(
@@ -68,9 +78,7 @@ pub async fn accounts(pool: &PgPool, prefix: &str, count: usize, debits: usize) 
              from generate_series(0, {debits}) as round, wallets where user_id like '{prefix}-%'"
         ),
     ];
-    for statement in statements {
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut *connection).await?;
-    }
+    execute_all(&mut connection, statements).await?;
     let step = (count / ACTIVE_WALLETS).max(1);
     let active: Vec<(String, Uuid)> = sqlx::query_as(
         "select wallets.user_id, wallets.id from generate_series(1, $1, $2) as number
@@ -121,9 +129,7 @@ pub async fn purchases(pool: &PgPool, prefix: &str) -> Result<()> {
              from wallets where user_id like '{prefix}-%'"
         ),
     ];
-    for statement in statements {
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut *connection).await?;
-    }
+    execute_all(&mut connection, statements).await?;
     Ok(())
 }
 

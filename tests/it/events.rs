@@ -44,6 +44,19 @@ pub async fn deliver(world: &World, event: &Value) -> Answer {
     request.header("content-type", "application/json").body(body).send().await.unwrap()
 }
 
+/// Puts messages into the queue of webhooks as somebody else would: as they are, without a header or an id.
+pub async fn publish_raw<Body: AsRef<[u8]>>(world: &World, bodies: impl IntoIterator<Item = Body>) {
+    let addresses = &world.settings().addresses;
+    let connection = lapin::Connection::connect(&addresses.amqp_url, Default::default()).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let queue = format!("{}.apply", addresses.amqp_prefix);
+    for body in bodies {
+        let (name, options) = (queue.as_str().into(), Default::default());
+        channel.basic_publish("".into(), name, options, body.as_ref(), Default::default()).await.unwrap();
+    }
+    connection.close(200, "".into()).await.unwrap();
+}
+
 /// Publishes a job, as the scheduler would.
 pub async fn publish(world: &World, job: AnyJob) {
     let addresses = &world.settings().addresses;

@@ -6,6 +6,8 @@ use harness::queues::Queues;
 use harness::system::Service;
 use serde_json::json;
 
+use crate::events::publish_raw;
+
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,14 +97,5 @@ async fn a_world_without_a_worker_leaves_jobs_in_their_queues() {
 }
 
 async fn publish_nonsense(world: &World) {
-    let addresses = &world.settings().addresses;
-    let connection = lapin::Connection::connect(&addresses.amqp_url, Default::default()).await.unwrap();
-    let channel = connection.create_channel().await.unwrap();
-    let queue = format!("{}.apply", addresses.amqp_prefix);
-    let body = br#"{"kind":"x-nonsense","payload":{}}"#;
-    channel
-        .basic_publish("".into(), queue.as_str().into(), Default::default(), body, Default::default())
-        .await
-        .unwrap();
-    connection.close(200, "".into()).await.unwrap();
+    publish_raw(world, [br#"{"kind":"x-nonsense","payload":{}}"#]).await;
 }

@@ -11,7 +11,7 @@ use harness::world::{GOOD_CARD, User, World};
 use serde_json::{Value, json};
 
 use super::refuse_to_start;
-use crate::events::{deliver, event, paid_session, signature};
+use crate::events::{deliver, event, paid_session, publish_raw, signature};
 use crate::outages::until;
 use crate::recharge::{FAILING_CARD, faults, plain, recharged, spend};
 
@@ -149,24 +149,10 @@ async fn be_told(world: &World, said: &mut Said, alice: &User) {
 
 /// A message that no worker can read, with all that must not be shown.
 async fn poison(world: &World, secret: &str) {
-    let addresses = &world.settings().addresses;
-    let connection = lapin::Connection::connect(&addresses.amqp_url, Default::default()).await.unwrap();
-    let channel = connection.create_channel().await.unwrap();
-    let queue = format!("{}.apply", addresses.amqp_prefix);
     let kind = json!({"kind": format!("x-{EMAIL}"), "payload": {"email": EMAIL, "key": secret}}).to_string();
     let payload =
         json!({"kind": "payment.verify", "payload": {"object_id": {"email": EMAIL, "key": secret}}});
-    for body in [kind, payload.to_string(), format!("not JSON: {EMAIL} {secret}")] {
-        let publishing = channel.basic_publish(
-            "".into(),
-            queue.as_str().into(),
-            Default::default(),
-            body.as_bytes(),
-            Default::default(),
-        );
-        publishing.await.unwrap();
-    }
-    connection.close(200, "".into()).await.unwrap();
+    publish_raw(world, [kind, payload.to_string(), format!("not JSON: {EMAIL} {secret}")]).await;
 }
 
 /// What is asked of it while something is away.

@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::DEV;
+use crate::events::publish_raw;
 use crate::openapi::operations;
 use crate::outages::until;
 
@@ -325,22 +326,11 @@ async fn nobody_writes_lines_into_the_log() {
 
 /// Messages of somebody else's that cannot be read, and say so in many words.
 async fn poison(world: &World) {
-    let addresses = &world.settings().addresses;
-    let connection = lapin::Connection::connect(&addresses.amqp_url, Default::default()).await.unwrap();
-    let channel = connection.create_channel().await.unwrap();
-    let queue = format!("{}.apply", addresses.amqp_prefix);
-    for text in BREAKS.map(|text| format!("x{text}{FORGED}")) {
-        let kind = json!({"kind": text, "payload": {}}).to_string();
-        let raw = format!("{text}\n{FORGED}");
-        for body in [kind, raw] {
-            let (name, options) = (queue.as_str().into(), Default::default());
-            channel
-                .basic_publish("".into(), name, options, body.as_bytes(), Default::default())
-                .await
-                .unwrap();
-        }
-    }
-    connection.close(200, "".into()).await.unwrap();
+    let bodies = BREAKS
+        .map(|text| format!("x{text}{FORGED}"))
+        .into_iter()
+        .flat_map(|text| [json!({"kind": text, "payload": {}}).to_string(), format!("{text}\n{FORGED}")]);
+    publish_raw(world, bodies).await;
 }
 
 /// Too much of anything is refused as such, and costs nobody else anything.
