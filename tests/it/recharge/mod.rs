@@ -93,10 +93,11 @@ pub async fn check(world: &World, user: &User) {
     world.drain().await;
 }
 
-/// Moves the clock. The provider's events are signed by the real time and would be refused from now on: what it says
-/// in answer to a question has to do.
+/// Moves the clock. The provider's events are signed by the real time and would be refused from now on: those under way
+/// are let through before, and of what happens later the provider's answers to questions have to do.
 pub async fn advance(world: &World, by: Duration) {
     faults(world, json!({"drop": 1.0})).await;
+    world.drain().await;
     world.clock().advance(by);
 }
 
