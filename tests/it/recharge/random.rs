@@ -9,8 +9,8 @@ use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
 use super::{
-    FAILING_CARD, advance_to_next_month, at_the_edge, begin_month, charges, enable, faults, save_card, spend,
-    sweep, wait_for,
+    FAILING_CARD, advance, advance_to_next_month, at_the_edge, begin_month, charges, enable, faults,
+    save_card, spend, sweep, wait_for,
 };
 
 const CAP_CENTS: i64 = 2_000;
@@ -66,11 +66,9 @@ async fn live(seed: u64) {
         }
         holds(&world, &format!("seed {seed}, step {number} ({step})")).await;
     }
-    faults(&world, json!({"drop": if months > 0 { 1.0 } else { 0.0 }})).await;
     enable(&world, &alice, json!({"enabled": false})).await;
     // A run whose job is waiting for its delay, or that is unknown, comes to its end.
-    world.drain().await;
-    world.clock().advance(Duration::from_secs(600));
+    advance(&world, Duration::from_mins(10)).await;
     sweep(&world).await;
     let open =
         "(select count(*) as open from recharge_runs where state in ('reserved', 'charging', 'unknown')) r";
