@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use common::config::{Connections, Secret};
+use anyhow::{Result, ensure};
 use common::database;
 use harness::system::{Addresses, Secrets, Service, ServiceProcess, Settings};
 use servers::progress::{Progress, Sink};
@@ -56,12 +55,8 @@ impl Bench {
                 amqp_prefix: "bench".to_owned(),
             },
         };
-        let pool = database::pool(&Connections {
-            database_url: Secret::new(servers.postgres().url()).context("no database")?,
-            amqp_url: Secret::new(servers.rabbitmq().url()).context("no broker")?,
-            amqp_prefix: "bench".to_owned(),
-            database_max_connections: 8,
-        })?;
+        // Planned as the planner likes: here are audits of everything, which the services never make.
+        let pool = PgPool::connect(servers.postgres().url()).await?;
         database::migrate(&pool).await?;
         let mut services = vec![Service::Api];
         services.extend(std::iter::repeat_n(Service::Worker, workers));

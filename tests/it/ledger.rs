@@ -125,6 +125,26 @@ async fn a_hold_is_placed_once_though_its_answer_was_lost() {
     world.finish().await;
 }
 
+/// Only as many grants are read as are needed, however many there are.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_debit_burns_as_many_grants_as_it_needs() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    for _ in 0..60 {
+        let body = json!({"user_id": "alice", "amount": 1, "description": "one more"});
+        world.admin_post("/admin/credits/manual", body).expect(201).await;
+    }
+    // Grants that are open when a debit has been made: it needed one, several, and more than are read at a time.
+    for (credits, left) in [(1, 59), (20, 39), (35, 4)] {
+        let (status, answer) = spend(&world, &alice, &format!("{credits}"), json!(credits)).await;
+        assert_eq!((status, &answer["balance"]), (200, &json!(left)));
+        assert_eq!(world.count("grants where is_open").await, left);
+    }
+    assert_eq!(spend(&world, &alice, "too much", json!(5)).await.0, 402);
+    assert_eq!(spend(&world, &alice, "the rest", json!(4)).await.0, 200);
+    world.finish().await;
+}
+
 /// Grants with different ends burn in order, and what lapses leaves the balance with an entry of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn grants_lapse_and_the_ledger_says_so() {

@@ -19,6 +19,7 @@ mod native;
 mod openapi;
 mod organizations;
 mod outages;
+mod plans;
 mod private_servers;
 mod purchases;
 mod quarter;

@@ -12,9 +12,6 @@ use crate::clock::Timestamp;
 use crate::ids::{EntryId, GrantId, WalletId};
 use crate::money::Credits;
 
-/// How many grants of a wallet are read before reading them all: nearly every debit ends in the first few.
-const GRANTS_AT_FIRST: i64 = 16;
-
 /// Makes the movements in their order and says what each led to. Wallets are locked in the order of their ids, so
 /// that concurrent callers cannot deadlock; payments, where needed, must be locked before.
 ///
@@ -128,7 +125,7 @@ impl Book {
         // Read after the lock: whoever posts the same cause holds the same wallet's lock.
         let causes: Vec<&Cause> = movements.iter().map(|movement| &movement.cause).collect();
         let before = store::entries_by_cause(connection, &causes).await?;
-        let mut grants = store::load_grants(connection, now, &needs(movements), GRANTS_AT_FIRST).await?;
+        let mut grants = store::load_grants(connection, now, &needs(movements)).await?;
         let named = named_grants(movements);
         if !named.is_empty() {
             for row in store::grants_by_id(connection, &named).await? {

@@ -158,32 +158,36 @@ pub(super) async fn balance(
     .await
 }
 
+/// How many open grants of a wallet are read at a time until its need is covered: nearly always the one that is burning
+/// covers it, and each of the others would be another page.
+const GRANTS_READ: [Option<i64>; 3] = [Some(2), Some(32), None];
+
 /// Reads the open grants that are next to burn, for each wallet enough to cover its need.
 pub(super) async fn load_grants(
     connection: &mut PgConnection,
     now: Timestamp,
     needs: &BTreeMap<WalletId, Credits>,
-    at_first: i64,
 ) -> Result<HashMap<WalletId, Vec<GrantState>>, sqlx::Error> {
-    if needs.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let ids: Vec<WalletId> = needs.keys().copied().collect();
-    let mut grants = grants_open(connection, &ids, Some(at_first)).await?;
-    let short: Vec<WalletId> = needs
-        .iter()
-        .filter(|(wallet, need)| {
-            let Some(list) = grants.get(wallet) else { return false };
-            let live = list.iter().filter(|grant| grant.expires_at.is_none_or(|at| at > now));
-            let sum = live.map(|grant| grant.remaining.millionths()).fold(0_i64, i64::saturating_add);
-            i64::try_from(list.len()).is_ok_and(|count| count >= at_first) && sum < need.millionths()
-        })
-        .map(|(wallet, _)| *wallet)
-        .collect();
-    if !short.is_empty() {
-        grants.extend(grants_open(connection, &short, None).await?);
+    let mut grants = HashMap::new();
+    let mut short: Vec<WalletId> = needs.keys().copied().collect();
+    for limit in GRANTS_READ {
+        if short.is_empty() {
+            break;
+        }
+        grants.extend(grants_open(connection, &short, limit).await?);
+        short.retain(|wallet| {
+            let list = grants.get(wallet).map(Vec::as_slice).unwrap_or_default();
+            let is_all = limit.is_none_or(|limit| i64::try_from(list.len()).is_ok_and(|count| count < limit));
+            !is_all && live_sum(list, now) < needs.get(wallet).copied().unwrap_or_default().millionths()
+        });
     }
     Ok(grants)
+}
+
+/// What grants that have not lapsed have left, in millionths.
+fn live_sum(grants: &[GrantState], now: Timestamp) -> i64 {
+    let live = grants.iter().filter(|grant| grant.expires_at.is_none_or(|at| at > now));
+    live.map(|grant| grant.remaining.millionths()).fold(0, i64::saturating_add)
 }
 
 async fn grants_open(

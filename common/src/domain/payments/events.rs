@@ -33,7 +33,8 @@ pub struct RecordedEvent {
     pub handled_at: Timestamp,
 }
 
-/// Events, newest first; of one outcome or of all.
+/// Events, newest first; of one outcome or of all, which reads all that was ever recorded unless the outcome is
+/// `quarantined`.
 ///
 /// # Errors
 /// Database errors only.
@@ -42,6 +43,18 @@ pub async fn list(
     outcome: Option<&str>,
     limit: i64,
 ) -> Result<Vec<RecordedEvent>, sqlx::Error> {
+    if outcome == Some("quarantined") {
+        return sqlx::query_as!(
+            RecordedEvent,
+            r#"select provider as "provider: Provider", event_id, event_type, object_id,
+                      payment_id as "payment_id: PaymentId", outcome, reason, received_at, handled_at
+               from provider_events where outcome = 'quarantined'
+               order by handled_at desc, event_id limit $1"#,
+            limit
+        )
+        .fetch_all(connection)
+        .await;
+    }
     sqlx::query_as!(
         RecordedEvent,
         r#"select provider as "provider: Provider", event_id, event_type, object_id,

@@ -463,7 +463,7 @@ pub(super) async fn capped_take(
         r#"update auto_recharge set capped_month = null
            where wallet_id in (
                select wallet_id from auto_recharge where enabled and capped_month < $1
-               order by wallet_id limit $2 for update skip locked)
+               limit $2 for update skip locked)
            returning wallet_id as "wallet_id: WalletId""#,
         month,
         limit

@@ -111,8 +111,10 @@ pub(super) async fn payment_by_provider_payments(
     connection: &mut PgConnection,
     ids: &[String],
 ) -> Result<Option<PaymentId>, sqlx::Error> {
+    // Found before it is sorted: the planner might go through all payments in order until one fits.
     sqlx::query_scalar!(
-        r#"select id as "id: PaymentId" from payments where provider_payment = any($1) order by id limit 1"#,
+        r#"with found as materialized (select id from payments where provider_payment = any($1))
+           select id as "id: PaymentId" from found order by id limit 1"#,
         ids
     )
     .fetch_optional(connection)
