@@ -36,6 +36,9 @@ struct Arguments {
     /// Measure these only: raw, http, forged, accept, end-to-end, hot, consume, seen, backlog, idle, growth
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// Wallets that growth adds, each with ten rows in the ledger
+    #[arg(long, default_value_t = 1_000_000)]
+    grown: usize,
     /// Worker processes
     #[arg(long, default_value_t = 1)]
     workers: usize,
@@ -99,8 +102,8 @@ async fn run(arguments: &Arguments) -> Result<()> {
         report.line(others::backlog(&bench, arguments.backlog).await?);
     }
     if arguments.wants("growth") {
-        eprintln!("bench: growth: ten million rows are being written …");
-        bench.grow().await?;
+        eprintln!("bench: growth: {} rows are being written …", 10 * arguments.grown);
+        bench.grow(arguments.grown).await?;
         for scenario in scenarios::ALL.iter().filter(|scenario| scenario.touches_the_ledger()) {
             report.grown(scenario, scenario.run(&bench, arguments).await?);
         }

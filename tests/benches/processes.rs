@@ -103,10 +103,10 @@ impl Bench {
         Ok(())
     }
 
-    /// Lets the installation have a million wallets and ten million rows in its ledger; what is measured from now on is
-    /// some of them.
-    pub async fn grow(&mut self) -> Result<()> {
-        self.seeded = seed::accounts(&self.pool, "grown", 1_000_000, 9).await?;
+    /// Gives the installation so many wallets more, each with ten rows in the ledger; what is measured from now on is some
+    /// of them.
+    pub async fn grow(&mut self, wallets: usize) -> Result<()> {
+        self.seeded = seed::accounts(&self.pool, "grown", wallets, 9).await?;
         seed::purchases(&self.pool, "grown").await?;
         seed::settle(&self.pool).await
     }

@@ -69,9 +69,7 @@ impl Report {
             print_cpu(&self.measured);
         }
         if !self.grown.is_empty() {
-            println!(
-                "\n| with 10 million rows and 1 million wallets | a second | of the fresh one |\n|---|---|---|"
-            );
+            println!("\n| with a grown ledger | a second | of the fresh one |\n|---|---|---|");
             for (scenario, measured) in &self.grown {
                 let ratio =
                     self.rate(scenario.name).map_or("-".to_owned(), |fresh| times(measured.rate / fresh));
