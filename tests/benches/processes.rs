@@ -103,8 +103,8 @@ impl Bench {
         Ok(())
     }
 
-    /// Gives the installation so many wallets more, each with ten rows in the ledger; what is measured from now on is some
-    /// of them.
+    /// Gives the installation so many wallets more, each with ten rows in the ledger; what is measured from now on is
+    /// some of them.
     pub async fn grow(&mut self, wallets: usize) -> Result<()> {
         self.seeded = seed::accounts(&self.pool, "grown", wallets, 9).await?;
         seed::purchases(&self.pool, "grown").await?;

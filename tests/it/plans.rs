@@ -1,5 +1,5 @@
-//! Every statement of the shipped code finds its rows by an index, whatever the planner believes about the tables: what a
-//! request costs must not grow with the ledger.
+//! Every statement of the shipped code finds its rows by an index, whatever the planner believes about the tables:
+//! what a request costs must not grow with the ledger.
 
 use std::collections::BTreeSet;
 use std::fs;
