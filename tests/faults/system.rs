@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use common::config::{Connections, Secret};
 use common::database;
 use common::jobs::Role;
 use harness::client::Client;
@@ -198,13 +197,7 @@ fn settings(servers: &Servers) -> Result<Settings> {
 }
 
 async fn migrated(settings: &Settings) -> Result<PgPool> {
-    let secret = |text: &str| Secret::new(text).context("an empty address");
-    let pool = database::pool(&Connections {
-        database_url: secret(&settings.addresses.database_url)?,
-        amqp_url: secret(&settings.addresses.amqp_url)?,
-        amqp_prefix: PREFIX.to_owned(),
-        database_max_connections: 4,
-    })?;
+    let pool = database::pool(&settings.connections(4)?)?;
     database::migrate(&pool).await?;
     Ok(pool)
 }

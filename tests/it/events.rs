@@ -1,6 +1,5 @@
 //! Webhooks made by hand and signed as the provider signs them, for what the emulator would never send.
 
-use common::config::{Connections, Secret};
 use common::jobs::AnyJob;
 use common::messaging::Publisher;
 use harness::client::Answer;
@@ -59,13 +58,7 @@ pub async fn publish_raw<Body: AsRef<[u8]>>(world: &World, bodies: impl IntoIter
 
 /// Publishes a job, as the scheduler would.
 pub async fn publish(world: &World, job: AnyJob) {
-    let addresses = &world.settings().addresses;
-    let connections = Connections {
-        database_url: Secret::new(&addresses.database_url).unwrap(),
-        amqp_url: Secret::new(&addresses.amqp_url).unwrap(),
-        amqp_prefix: addresses.amqp_prefix.clone(),
-        database_max_connections: 1,
-    };
+    let connections = world.settings().connections(1).unwrap();
     let shutdown = CancellationToken::new();
     let publisher = Publisher::start(&connections, shutdown.clone());
     publisher.wait_until_connected().await;

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use common::config::{Connections, Secret};
 use common::database;
 use harness::world::World;
 use serde_json::Value;
@@ -77,15 +76,8 @@ fn read_whole(plan: &Value, found: &mut BTreeSet<String>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_statement_finds_its_rows_by_an_index() {
-    let world = World::builder().start().await;
-    let addresses = &world.settings().addresses;
-    let pool = database::pool(&Connections {
-        database_url: Secret::new(&addresses.database_url).unwrap(),
-        amqp_url: Secret::new(&addresses.amqp_url).unwrap(),
-        amqp_prefix: addresses.amqp_prefix.clone(),
-        database_max_connections: 1,
-    })
-    .unwrap();
+    let world = World::start().await;
+    let pool = database::pool(&world.settings().connections(1).unwrap()).unwrap();
     let mut connection = pool.acquire().await.unwrap();
     sqlx::raw_sql("set plan_cache_mode = force_generic_plan").execute(&mut *connection).await.unwrap();
     let mut offenders = Vec::new();

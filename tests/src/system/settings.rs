@@ -1,5 +1,8 @@
 //! The environment variables that each process is started with, from one description of the whole system.
 
+use anyhow::{Context, Result};
+use common::config::{Connections, Secret};
+
 use super::service::Service;
 
 /// Names the party that signs users' tokens, and the party that they are for.
@@ -71,6 +74,20 @@ impl Settings {
     /// The API's address.
     pub fn api_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.addresses.api_port)
+    }
+
+    /// Where a process finds the servers, and how many connections to the database it may have.
+    ///
+    /// # Errors
+    /// When an address is empty.
+    pub fn connections(&self, database_max_connections: u32) -> Result<Connections> {
+        let secret = |address: &str| Secret::new(address).context("an empty address");
+        Ok(Connections {
+            database_url: secret(&self.addresses.database_url)?,
+            amqp_url: secret(&self.addresses.amqp_url)?,
+            amqp_prefix: self.addresses.amqp_prefix.clone(),
+            database_max_connections,
+        })
     }
 
     /// The emulator's address.

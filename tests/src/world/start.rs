@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use common::clock::Clock;
-use common::config::{Connections, Mode, Secret};
+use common::config::{Mode, Secret};
 use common::domain::app_stores::rules::PRODUCTION;
 use common::domain::payments::ReturnUrls;
 use common::domain::reversals::Policy;
@@ -159,7 +159,7 @@ fn api_config(
     let secrets = &settings.secrets;
     let (issuer, audience) = settings.jwt_issuer_and_audience();
     Ok(api::Config {
-        connections: connections(settings)?,
+        connections: settings.connections(DATABASE_CONNECTIONS)?,
         address: listener.local_addr()?,
         public_url: Some(settings.api_url()),
         admin_api_key: secret(&secrets.admin_api_key)?,
@@ -218,7 +218,7 @@ fn start_worker(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> R
         }
         Placement::InProcess => {
             let config = worker::Config {
-                connections: connections(settings)?,
+                connections: settings.connections(DATABASE_CONNECTIONS)?,
                 roles,
                 stripe_secret_key: secret(&settings.secrets.stripe_secret_key)?,
                 stripe_api_base: Some(settings.emulator_url()),
@@ -249,7 +249,7 @@ fn start_scheduler(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -
         Placement::Absent => Ok(Part::Absent("scheduler")),
         Placement::Process(program) => start_process(builder, Service::Scheduler, program, settings, &[]),
         Placement::InProcess => {
-            let config = scheduler::Config { connections: connections(settings)? };
+            let config = scheduler::Config { connections: settings.connections(DATABASE_CONNECTIONS)? };
             let clock = clock.clone();
             Ok(Part::thread("scheduler", move |shutdown| scheduler::run(config, clock, shutdown)))
         }
@@ -290,15 +290,6 @@ fn start_emulator(builder: &WorldBuilder, settings: &Settings, socket: Socket) -
 /// The receivers of tests are on this machine.
 fn webhook_reach(builder: &WorldBuilder) -> Reach {
     if builder.guards_webhooks { Reach::Public } else { Reach::Anywhere }
-}
-
-fn connections(settings: &Settings) -> Result<Connections> {
-    Ok(Connections {
-        database_url: secret(&settings.addresses.database_url)?,
-        amqp_url: secret(&settings.addresses.amqp_url)?,
-        amqp_prefix: settings.addresses.amqp_prefix.clone(),
-        database_max_connections: DATABASE_CONNECTIONS,
-    })
 }
 
 fn secret(value: &str) -> Result<Secret> {

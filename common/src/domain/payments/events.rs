@@ -33,6 +33,20 @@ pub struct RecordedEvent {
     pub handled_at: Timestamp,
 }
 
+/// Reads events that meet a condition, which ends with their order.
+macro_rules! select_events {
+    ($condition:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            RecordedEvent,
+            r#"select provider as "provider: Provider", event_id, event_type, object_id,
+                      payment_id as "payment_id: PaymentId", outcome, reason, received_at, handled_at
+               from provider_events where "#
+                + $condition
+            $(, $argument)*
+        )
+    };
+}
+
 /// Events, newest first; of one outcome or of all, which reads all that was ever recorded unless the outcome is
 /// `quarantined`.
 ///
@@ -44,23 +58,12 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<RecordedEvent>, sqlx::Error> {
     if outcome == Some("quarantined") {
-        return sqlx::query_as!(
-            RecordedEvent,
-            r#"select provider as "provider: Provider", event_id, event_type, object_id,
-                      payment_id as "payment_id: PaymentId", outcome, reason, received_at, handled_at
-               from provider_events where outcome = 'quarantined'
-               order by handled_at desc, event_id limit $1"#,
-            limit
-        )
-        .fetch_all(connection)
-        .await;
+        return select_events!("outcome = 'quarantined' order by handled_at desc, event_id limit $1", limit)
+            .fetch_all(connection)
+            .await;
     }
-    sqlx::query_as!(
-        RecordedEvent,
-        r#"select provider as "provider: Provider", event_id, event_type, object_id,
-                  payment_id as "payment_id: PaymentId", outcome, reason, received_at, handled_at
-           from provider_events where $1::text is null or outcome = $1
-           order by handled_at desc, event_id limit $2"#,
+    select_events!(
+        "($1::text is null or outcome = $1) order by handled_at desc, event_id limit $2",
         outcome,
         limit
     )
