@@ -4,16 +4,20 @@
 
 use std::time::Duration;
 
-use common::clock::Timestamp;
-use common::crash::{self, Step};
-use common::domain::coupons::Unacceptable;
-use common::domain::idempotency::{self, Caller, Claim, Claimed, Fingerprint};
-use common::domain::payments::operations::{OrderError, given, order_create, take_check};
-use common::domain::payments::store::payment_by_id;
-use common::domain::payments::{NewOrder, Payment};
-use common::ids::{OutboxId, PaymentId};
-use common::jobs::{AnyJob, ApplyFact, CheckoutReply, CreateCheckout, VerifyPayment};
-use common::messaging::outbox;
+use billing::coupons::Unacceptable;
+use billing::payments::operations::{OrderError, given, order_create, take_check};
+use billing::payments::store::payment_by_id;
+use billing::payments::{ApplyPaymentFact, CheckoutReply, CreateCheckout, VerifyPayment};
+use billing::payments::{NewOrder, Payment};
+use identity::idempotency;
+use identity::idempotency::{Caller, Claim, Claimed, Fingerprint};
+use kernel::clock::Timestamp;
+use kernel::crash;
+use kernel::crash::Step;
+use kernel::ids::{OutboxId, PaymentId};
+use messaging::inbox::CallError;
+use messaging::outbox;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use sqlx::{PgConnection, Postgres, Transaction};
 use warp::http::{HeaderMap, StatusCode};
@@ -122,16 +126,20 @@ pub(crate) async fn open(
         }
         return Ok(Ordered::Accepted { payment: Box::new(payment), preferred: true });
     }
-    let Ok(reply) = api.inbox.call(&job(&payment), api.config.checkout_deadline).await else {
+    let reply = match api.inbox.call(&job(&payment), api.config.checkout_deadline).await {
+        Ok(reply) => reply,
+        Err(error @ CallError::Unreadable) => return Err(NotOrdered::Internal(error.to_string())),
         // The job stays in the outbox, from where it is sent until the broker has it.
-        return Ok(Ordered::Accepted { payment: Box::new(payment), preferred: false });
+        Err(CallError::TimedOut | CallError::Unavailable) => {
+            return Ok(Ordered::Accepted { payment: Box::new(payment), preferred: false });
+        }
     };
     crash::point(Step::Done, "order");
     if let Some(id) = outbox_id {
         forget(api, id).await;
     }
     crash::point(Step::Settled, "order");
-    match serde_json::from_value(reply).map_err(|error| NotOrdered::Internal(error.to_string()))? {
+    match reply {
         CheckoutReply::Opened { session, url, payment_intent } => Ok(Ordered::Open(Box::new(Payment {
             provider_session: Some(session),
             checkout_url: Some(url),
@@ -172,12 +180,12 @@ pub(crate) async fn give_stored(
     mut transaction: Transaction<'_, Postgres>,
     payment: &Payment,
 ) -> Result<bool, sqlx::Error> {
-    let job = AnyJob::from(ApplyFact { fact: Box::new(given(payment)) });
-    let outbox_id = outbox::insert(&mut transaction, api.clock.now(), &job).await?;
+    let job = ApplyPaymentFact { fact: Box::new(given(payment)) };
+    let outbox_id = jobs::outbox::insert(&mut transaction, api.clock.now(), &job).await?;
     crash::point(Step::Written, "gift");
     transaction.commit().await?;
     crash::point(Step::Committed, "gift");
-    Ok(carry_out(api, &job, outbox_id).await.is_some())
+    Ok(carry_out::<IgnoredAny>(api, &job, outbox_id).await.is_some())
 }
 
 /// Has the provider asked how an open order stands, in the background and not too often, for the next poll.
@@ -188,7 +196,7 @@ pub(crate) async fn refresh(
 ) -> Result<(), sqlx::Error> {
     let askable = payment.state.is_open() && payment.provider_session.is_some();
     if askable && take_check(connection, api.clock.now(), payment.id, PAUSE).await? {
-        let job = AnyJob::from(VerifyPayment { payment_id: payment.id });
+        let job = VerifyPayment { payment_id: payment.id };
         let publisher = api.publisher.clone();
         tokio::spawn(async move {
             if let Err(error) = publisher.publish(&job).await {
@@ -248,7 +256,7 @@ async fn create(
     let now = api.clock.now();
     let mut transaction = api.pool.begin().await?;
     let payment = store(&mut transaction, now, order, claimed).await?;
-    let outbox_id = outbox::insert(&mut transaction, now, &job(&payment)).await?;
+    let outbox_id = jobs::outbox::insert(&mut transaction, now, &job(&payment)).await?;
     crash::point(Step::Written, "order");
     transaction.commit().await?;
     crash::point(Step::Committed, "order");
@@ -271,8 +279,8 @@ async fn store(
 }
 
 /// The job that opens an order's page.
-pub(crate) fn job(payment: &Payment) -> AnyJob {
-    CreateCheckout { payment_id: payment.id }.into()
+pub(crate) fn job(payment: &Payment) -> CreateCheckout {
+    CreateCheckout { payment_id: payment.id }
 }
 
 /// Whether the caller prefers not to wait (RFC 7240).

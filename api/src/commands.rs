@@ -1,17 +1,20 @@
 //! Jobs that a request waits for: decided in a transaction, kept in the outbox, and done whether or not the answer
 //! comes in time.
 
-use common::crash::{self, Step};
-use common::ids::OutboxId;
-use common::jobs::AnyJob;
-use common::messaging::outbox;
-use serde_json::Value;
+use jobs::{EncodedJob, outbox};
+use kernel::crash::{self, Step};
+use kernel::ids::OutboxId;
+use serde::de::DeserializeOwned;
 
 use crate::Api;
 
 /// Publishes a job that was written to the outbox and waits for its answer. None when that does not come in time or
 /// the broker is away: the job is then sent from the outbox until the broker has it.
-pub(crate) async fn carry_out(api: &Api, job: &AnyJob, outbox_id: OutboxId) -> Option<Value> {
+pub(crate) async fn carry_out<Answer: DeserializeOwned>(
+    api: &Api,
+    job: impl Into<EncodedJob>,
+    outbox_id: OutboxId,
+) -> Option<Answer> {
     let answer = api.inbox.call(job, api.config.checkout_deadline).await.ok()?;
     crash::point(Step::Done, "command");
     forget(api, outbox_id).await;

@@ -3,14 +3,15 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use common::clock::Clock;
-use common::config::{self, ConfigError, Connections, Mode, Secret};
-use common::domain::recharge::Defaults;
-use common::domain::recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR};
-use common::money::{Credits, Currency, Money};
-use common::revenuecat::proof::Agreed;
-use common::standard_webhooks::address::Reach;
+use billing::auto_recharge::Defaults;
+use billing::auto_recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR};
 use ipnet::IpNet;
+use kernel::clock::Clock;
+use kernel::config;
+use kernel::config::{ConfigError, Connections, Mode, Secret};
+use kernel::money::{Credits, Currency, Money};
+use outgoing_webhooks::standard_webhooks::address::Reach;
+use signatures::revenuecat::Agreed;
 use url::{Host, Url};
 
 use crate::dialects::Dialects;

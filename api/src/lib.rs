@@ -27,11 +27,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use common::clock::Clock;
-use common::group::Group;
-use common::jobs::ProviderEvent;
-use common::messaging::Publisher;
-use common::messaging::inbox::Inbox;
+use billing::provider_events::ProviderEvent;
+use kernel::clock::Clock;
+use kernel::group_commit::Group;
+use messaging::Publisher;
+use messaging::inbox::Inbox;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -78,7 +78,7 @@ pub fn main() -> ExitCode {
         print!("{}", description());
         return ExitCode::SUCCESS;
     }
-    common::service::main("api", |shutdown| async move {
+    kernel::service::main("api", |shutdown| async move {
         let config = Config::from_env()?;
         let listener = TcpListener::bind(config.address)
             .await
@@ -93,7 +93,7 @@ pub fn main() -> ExitCode {
 /// When the database's address cannot be read.
 pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
-    let pool = common::database::pool(&config.connections).context("DATABASE_URL cannot be used")?;
+    let pool = kernel::database::pool(&config.connections).context("DATABASE_URL cannot be used")?;
     // The broker must outlive the last request that publishes.
     let messaging = CancellationToken::new();
     let _stop_messaging = messaging.clone().drop_guard();

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::domain::identity::credentials::CredentialHash;
-use common::ids::{UserId, WalletId};
-use common::messaging::Live;
+use identity::credentials::CredentialHash;
+use kernel::ids::{UserId, WalletId};
+use notices::Live;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep_until};

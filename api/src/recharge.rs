@@ -1,12 +1,12 @@
 //! Auto-recharge, for every dialect: changing what a wallet asks for, and the page on which a card is saved.
 
-use common::domain::payments::store::open_page_for_card;
-use common::domain::payments::{Dialect, Kind, Mode, NewOrder, Provider};
-use common::domain::recharge::{Change, Check, Settings, operations};
-use common::ids::{OrganizationId, UserId, WalletId};
-use common::jobs::{AnyJob, CheckRecharge};
-use common::messaging::outbox;
-use common::money::{Credits, Money};
+use billing::auto_recharge::{Change, Check, Settings, operations};
+use billing::payments::store::open_page_for_card;
+use billing::payments::{Dialect, Kind, Mode, NewOrder, Provider};
+use jobs::outbox;
+use kernel::ids::{OrganizationId, UserId, WalletId};
+use kernel::money::{Credits, Money};
+use ledger::levels::CheckRecharge;
 use time::Duration;
 
 use crate::Shared;
@@ -71,11 +71,11 @@ pub(crate) async fn change(
         transaction.commit().await?;
         return Ok((settings, None));
     }
-    let job = AnyJob::from(CheckRecharge { wallet_id: owner.wallet_id });
+    let job = CheckRecharge { wallet_id: owner.wallet_id };
     let outbox_id = outbox::insert(&mut transaction, now, &job).await?;
     transaction.commit().await?;
     let check = carry_out(api, &job, outbox_id).await;
-    Ok((settings, check.and_then(|check| serde_json::from_value(check).ok())))
+    Ok((settings, check))
 }
 
 /// Has the page opened on which a card is saved, or answers the one that is open.

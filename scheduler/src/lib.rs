@@ -17,10 +17,10 @@ pub mod ticker;
 
 use std::process::ExitCode;
 
-use common::clock::Clock;
-use common::config::{ConfigError, Connections};
-use common::messaging::Publisher;
-use common::{database, service};
+use kernel::clock::Clock;
+use kernel::config::{ConfigError, Connections};
+use kernel::{database, service};
+use messaging::Publisher;
 use tokio_util::sync::CancellationToken;
 
 /// Everything the scheduler needs to know.

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use common::jobs::{
-    AnyJob, BeginMonth, ClaimPurchases, ExpireGrants, ExpireHolds, ExpirePayments, ReconcilePayments,
-    RetryWebhooks, SweepRecharges,
-};
+use billing::app_stores::ClaimPurchases;
+use billing::auto_recharge::{BeginRechargeMonth, SweepRecharges};
+use billing::payments::ExpirePayments;
+use billing::reconciliation::ReconcilePayments;
+use jobs::EncodedJob;
+use ledger::holds::ExpireHolds;
+use ledger::operations::ExpireGrants;
+use outgoing_webhooks::RetryWebhooks;
 
 /// Something that happens by the clock.
 #[derive(Clone, Copy)]
@@ -22,7 +26,7 @@ pub struct Entry {
 #[derive(Clone, Copy)]
 pub enum Action {
     /// Publishes a job.
-    Publish(fn() -> AnyJob),
+    Publish(fn() -> EncodedJob),
     /// Publishes what transactions have written into the outbox and nobody has published since.
     SweepOutbox,
     /// Forgets the answers to idempotent requests that are older than a day, sessions that have ended, and webhooks
@@ -39,44 +43,44 @@ pub const SCHEDULE: &[Entry] = &[
     Entry {
         name: "holds.expire",
         every: Duration::from_secs(5),
-        action: Action::Publish(|| ExpireHolds {}.into()),
+        action: Action::Publish(|| EncodedJob::from(&ExpireHolds {})),
     },
     Entry {
         name: "grants.expire",
         every: Duration::from_secs(30),
-        action: Action::Publish(|| ExpireGrants {}.into()),
+        action: Action::Publish(|| EncodedJob::from(&ExpireGrants {})),
     },
     Entry {
         name: "payments.expire",
         every: Duration::from_secs(30),
-        action: Action::Publish(|| ExpirePayments {}.into()),
+        action: Action::Publish(|| EncodedJob::from(&ExpirePayments {})),
     },
     Entry {
         name: "purchases.claim",
         every: Duration::from_secs(60),
-        action: Action::Publish(|| ClaimPurchases {}.into()),
+        action: Action::Publish(|| EncodedJob::from(&ClaimPurchases {})),
     },
     Entry {
         name: "webhooks.retry",
         every: Duration::from_secs(5),
-        action: Action::Publish(|| RetryWebhooks {}.into()),
+        action: Action::Publish(|| EncodedJob::from(&RetryWebhooks {})),
     },
     // Only for what no debit has asked about: lost jobs, cool-downs that are over, raised thresholds.
     Entry {
         name: "recharge.sweep",
         every: Duration::from_secs(30),
-        action: Action::Publish(|| SweepRecharges {}.into()),
+        action: Action::Publish(|| EncodedJob::from(&SweepRecharges {})),
     },
     // Often, so that the first one of a month comes soon after midnight: it finds nothing for the rest of it.
     Entry {
         name: "recharge.month",
         every: Duration::from_secs(30),
-        action: Action::Publish(|| BeginMonth {}.into()),
+        action: Action::Publish(|| EncodedJob::from(&BeginRechargeMonth {})),
     },
     Entry {
         name: "payments.reconcile",
         every: Duration::from_secs(3600),
-        action: Action::Publish(|| ReconcilePayments {}.into()),
+        action: Action::Publish(|| EncodedJob::from(&ReconcilePayments {})),
     },
     Entry { name: "forget", every: Duration::from_secs(600), action: Action::Forget },
 ];

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use common::clock::Clock;
-use common::crash::{self, Step};
-use common::domain::dead_letters::operations as dead_letters;
-use common::domain::payments::events;
-use common::domain::{app_stores, idempotency, identity, webhooks};
-use common::jobs::Role;
-use common::messaging::{Publisher, outbox};
+use billing::app_stores;
+use billing::payments::events;
+use identity::{self, idempotency};
+use jobs::Role;
+use kernel::clock::Clock;
+use kernel::crash;
+use kernel::crash::Step;
+use messaging::dead_letters::operations as dead_letters;
+use messaging::{Publisher, outbox};
+use outgoing_webhooks::{self as webhooks};
 use rand::RngExt;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
@@ -68,7 +71,7 @@ impl Ticker {
         match action {
             Action::Publish(job) => {
                 self.publisher.wait_until_connected().await;
-                self.publisher.publish(&job()).await.map_err(|error| error.to_string())?;
+                self.publisher.publish(job()).await.map_err(|error| error.to_string())?;
                 crash::point(Step::Published, "schedule");
                 Ok(())
             }
@@ -103,7 +106,7 @@ impl Ticker {
     }
 
     async fn measure(&self) -> Result<(), sqlx::Error> {
-        let (jobs, oldest) = outbox::backlog(&self.pool).await?;
+        let (jobs, oldest) = jobs::outbox::backlog(&self.pool).await?;
         let age = oldest.map_or(0, |oldest| (self.clock.now() - oldest).whole_seconds());
         let mut connection = self.pool.acquire().await?;
         let quarantined = events::quarantined_count(&mut connection).await?;

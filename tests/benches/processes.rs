@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use common::database;
 use harness::system::{Addresses, Secrets, Service, ServiceProcess, Settings};
+use kernel::database;
 use servers::progress::{Progress, Sink};
 use servers::watchdog::Watchdog;
 use servers::{Durability, Options, Servers, Surroundings, ports, target_directory};

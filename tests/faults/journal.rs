@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use common::money::Credits;
+use kernel::money::Credits;
 
 /// Something that took credits from a wallet: the cause in the ledger, and how many.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use common::database;
-use common::jobs::Role;
 use harness::client::Client;
 use harness::queues::Queues;
 use harness::system::{Addresses, Secrets, Service, ServiceProcess, Settings};
+use jobs::Role;
+use kernel::database;
 use servers::progress::{Progress, Sink};
 use servers::watchdog::Watchdog;
 use servers::{Durability, Options, Server, Servers, Surroundings, ports, target_directory};

@@ -6,16 +6,18 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use common::crash::Step;
-use common::domain::ledger::adjustments::Adjustment;
-use common::ids::AdjustmentId;
-use common::jobs::{AdjustCredits, AnyJob, ExpirePayments, Role, VerifyPayment};
-use common::messaging::outbox;
-use common::money::Credits;
+use billing::payments::{ExpirePayments, VerifyPayment};
 use futures::future::join_all;
 use harness::client::Request;
 use harness::system::{Service, ServiceProcess};
 use harness::world::{GOOD_CARD, User, World};
+use jobs::Role;
+use jobs::outbox;
+use kernel::crash::Step;
+use kernel::ids::AdjustmentId;
+use kernel::money::Credits;
+use ledger::adjustments::AdjustCredits;
+use ledger::adjustments::Adjustment;
 use serde_json::json;
 
 use crate::events::publish;
@@ -69,13 +71,13 @@ async fn a_worker_may_die_at_every_step_of_every_job() {
     world.worker().kill9().unwrap();
     world.pay(&checkout.session_id, GOOD_CARD).await;
     let dying = Role::ALL.map(|role| {
-        let (world, jobs) = (&world, jobs.iter().filter(move |job| job.role() == role));
+        let (world, jobs) = (&world, jobs.iter().filter(move |job| job.role == role));
         async move {
             for job in jobs {
                 publish(world, job.clone()).await;
                 for step in [Step::Received, Step::Done, Step::Settled, Step::Acknowledged] {
                     let arguments = ["--roles", role.as_str()];
-                    death_of(doomed(world, Service::Worker, &arguments, step, job.kind())).await;
+                    death_of(doomed(world, Service::Worker, &arguments, step, job.kind)).await;
                 }
             }
         }
@@ -127,10 +129,10 @@ async fn a_worker_may_die_between_the_provider_the_database_and_the_broker() {
     pay(&world, &second).await;
     worker_dies(&world, Step::Committed, "batch").await;
     pay(&world, &third).await;
-    publish(&world, VerifyPayment { payment_id: third.parse().unwrap() }.into()).await;
+    publish(&world, &VerifyPayment { payment_id: third.parse().unwrap() }).await;
     let verifying = doomed(&world, Service::Worker, &["--roles", "verify"], Step::Published, "fact");
     death_of(verifying).await;
-    publish(&world, ExpirePayments {}.into()).await;
+    publish(&world, &ExpirePayments {}).await;
     worker_dies(&world, Step::Committed, "stale orders").await;
 
     world.worker().start().unwrap();
@@ -244,7 +246,7 @@ async fn a_scheduler_may_die_after_it_has_published() {
         description: "an apology".to_owned(),
         by: "admin".to_owned(),
     };
-    let job = AnyJob::from(AdjustCredits { adjustment: Box::new(adjustment) });
+    let job = AdjustCredits { adjustment: Box::new(adjustment) };
     let mut connection = world.pool().acquire().await.unwrap();
     outbox::insert(&mut connection, world.clock().now(), &job).await.unwrap();
     drop(connection);

@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use common::domain::payments::Provider;
-use common::jobs::{AnyJob, ProviderEvent, ReceiveEvents, VerifyObject};
+use billing::payments::Provider;
+use billing::provider_events::{ApplyProviderEvents, ProviderEvent, VerifyObject};
 use futures::future::join_all;
 use harness::client::Request;
 use harness::world::{User, World};
+use jobs::EncodedJob;
 use lapin::options::BasicPublishOptions;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Connection, ConnectionProperties};
@@ -85,7 +86,7 @@ async fn good_job(world: &World, user: &User, credits: i64) -> Vec<u8> {
         received_at: world.clock().now(),
         body: RawValue::from_string(told).unwrap(),
     };
-    serde_json::to_vec(&AnyJob::from(ReceiveEvents { events: vec![event] })).unwrap()
+    EncodedJob::from(&ApplyProviderEvents { events: vec![event] }).body.into_bytes()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,8 +136,7 @@ async fn every_kind_of_dead_letter_is_listed_and_shown_without_what_is_personal(
         put(&world, exchange, key, body, *given).await;
         world.drain().await;
     }
-    publish(&world, VerifyObject { provider: Provider::Stripe, object_id: "cs_test_gone".to_owned() }.into())
-        .await;
+    publish(&world, &VerifyObject { provider: Provider::Stripe, object_id: "cs_test_gone".to_owned() }).await;
     world.drain().await;
 
     let shown = list(&world).await;

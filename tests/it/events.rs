@@ -1,17 +1,17 @@
 //! Webhooks made by hand and signed as the provider signs them, for what the emulator would never send.
 
-use common::jobs::AnyJob;
-use common::messaging::Publisher;
 use harness::client::Answer;
 use harness::world::{Checkout, User, World};
 use hmac::{Hmac, KeyInit, Mac};
+use jobs::EncodedJob;
+use messaging::Publisher;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// The version of the provider's API whose events are taken at their word.
-pub const API_VERSION: &str = common::stripe::API_VERSION;
+pub const API_VERSION: &str = worker::providers::stripe::API_VERSION;
 
 /// The header for a body, signed now.
 pub fn signature(secret: &str, body: &[u8]) -> String {
@@ -57,12 +57,12 @@ pub async fn publish_raw<Body: AsRef<[u8]>>(world: &World, bodies: impl IntoIter
 }
 
 /// Publishes a job, as the scheduler would.
-pub async fn publish(world: &World, job: AnyJob) {
+pub async fn publish(world: &World, job: impl Into<EncodedJob>) {
     let connections = world.settings().connections(1).unwrap();
     let shutdown = CancellationToken::new();
     let publisher = Publisher::start(&connections, shutdown.clone());
     publisher.wait_until_connected().await;
-    publisher.publish(&job).await.unwrap();
+    publisher.publish(job).await.unwrap();
     shutdown.cancel();
 }
 

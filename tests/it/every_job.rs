@@ -2,22 +2,32 @@
 
 use std::collections::BTreeSet;
 
-use common::domain::ledger::adjustments::Adjustment;
-use common::domain::payments::Provider;
-use common::domain::reversals::{Extent, ReversalFact, ReversalKind, Standing};
-use common::domain::subscriptions::{News, SubscriptionFact};
-use common::ids::{AdjustmentId, PaymentId, RechargeRunId, WebhookDeliveryId};
-use common::jobs::{
-    AdjustCredits, AnyJob, ApplyCheckin, ApplyFact, ApplyReversal, ApplySubscription, BeginMonth,
-    ChargeRecharge, CheckRecharge, ClaimPurchases, ConfirmSession, CreateCheckout, DeliverWebhook,
-    ExpireGrants, ExpireHolds, ExpirePayments, Notice, Notify, OpenPortal, ProviderEvent, ReceiveEvents,
-    ReconcilePayments, RetryWebhooks, SaveCard, SweepRecharges, VerifyObject, VerifyPayment,
-};
-use common::money::{Credits, Currency, Money};
-use common::stripe::objects::Session;
+use billing::app_stores::ClaimPurchases;
+use billing::auto_recharge::{BeginRechargeMonth, ChargeRecharge, SaveRechargeCard, SweepRecharges};
+use billing::checkins::ApplyCheckin;
+use billing::payments::Provider;
+use billing::payments::{ApplyPaymentFact, ConfirmSession, CreateCheckout, ExpirePayments, VerifyPayment};
+use billing::provider_events::{ApplyProviderEvents, ProviderEvent, VerifyObject};
+use billing::reconciliation::ReconcilePayments;
+use billing::reversals::ApplyPaymentReversal;
+use billing::reversals::{Extent, ReversalFact, ReversalKind, Standing};
+use billing::subscriptions::{ApplySubscriptionFact, OpenPortal};
+use billing::subscriptions::{News, SubscriptionFact};
 use harness::world::{Checkout, GOOD_CARD, User, World};
+use jobs::{EncodedJob, JobSet};
+use kernel::ids::{AdjustmentId, PaymentId, RechargeRunId, WebhookDeliveryId};
+use kernel::money::{Credits, Currency, Money};
+use ledger::adjustments::AdjustCredits;
+use ledger::adjustments::Adjustment;
+use ledger::holds::ExpireHolds;
+use ledger::levels::CheckRecharge;
+use ledger::operations::ExpireGrants;
+use notices::{Notice, SendNotices};
+use outgoing_webhooks::{DeliverWebhook, RetryWebhooks};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use worker::handlers::catalogue::AnyJob;
+use worker::providers::stripe::objects::Session;
 
 use crate::events::{event, paid_session, publish};
 
@@ -30,14 +40,14 @@ fn the_wire_does_not_change() {
     let mut kinds = BTreeSet::new();
     for text in WIRE.lines() {
         let job = AnyJob::read(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"));
-        assert_eq!(serde_json::to_string(&job).unwrap(), text);
+        assert_eq!(EncodedJob::from(&job).body, text);
         kinds.insert(job.kind());
     }
     assert_eq!(kinds, AnyJob::KINDS.iter().copied().collect(), "every job has a line");
 }
 
 /// Every job, about one order of a user's.
-pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<AnyJob> {
+pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<EncodedJob> {
     let session = paid_session(world, alice, checkout).await;
     let payment_id: PaymentId = session["client_reference_id"].as_str().unwrap().parse().unwrap();
     let told = event("checkout.session.completed", &session).to_string();
@@ -86,38 +96,37 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
         provider_payments: Vec::new(),
     };
     let object_id = checkout.session_id.clone();
-    let jobs: Vec<AnyJob> = vec![
-        ReceiveEvents { events: vec![told.clone(), told] }.into(),
-        ApplyFact { fact: Box::new(fact) }.into(),
-        ApplySubscription { fact: Box::new(foreign) }.into(),
-        ClaimPurchases {}.into(),
-        ApplyReversal { fact: Box::new(half) }.into(),
-        ExpireGrants {}.into(),
-        ExpireHolds {}.into(),
-        ApplyCheckin { user_id: "alice".to_owned().try_into().unwrap(), day: today }.into(),
-        AdjustCredits { adjustment: Box::new(adjustment) }.into(),
-        OpenPortal {
+    let jobs = vec![
+        EncodedJob::from(&ApplyProviderEvents { events: vec![told.clone(), told] }),
+        EncodedJob::from(&ApplyPaymentFact { fact: Box::new(fact) }),
+        EncodedJob::from(&ApplySubscriptionFact { fact: Box::new(foreign) }),
+        EncodedJob::from(&ClaimPurchases {}),
+        EncodedJob::from(&ApplyPaymentReversal { fact: Box::new(half) }),
+        EncodedJob::from(&ExpireGrants {}),
+        EncodedJob::from(&ExpireHolds {}),
+        EncodedJob::from(&ApplyCheckin { user_id: "alice".to_owned().try_into().unwrap(), day: today }),
+        EncodedJob::from(&AdjustCredits { adjustment: Box::new(adjustment) }),
+        EncodedJob::from(&OpenPortal {
             provider: Provider::Stripe,
             customer: "cus_gone".to_owned(),
             return_url: "http://localhost:3000/".to_owned(),
-        }
-        .into(),
-        CreateCheckout { payment_id }.into(),
-        VerifyPayment { payment_id }.into(),
-        VerifyObject { provider: Provider::Stripe, object_id: object_id.clone() }.into(),
-        ConfirmSession { session: object_id }.into(),
-        ExpirePayments {}.into(),
-        CheckRecharge { wallet_id: alice.wallet_id.parse().unwrap() }.into(),
-        ChargeRecharge { run_id }.into(),
-        SaveCard { payment_id: setup_id }.into(),
-        SweepRecharges {}.into(),
-        BeginMonth {}.into(),
-        ReconcilePayments {}.into(),
-        Notify { notices: vec![notice] }.into(),
-        DeliverWebhook { delivery_id: WebhookDeliveryId::new(), attempts: 0 }.into(),
-        RetryWebhooks {}.into(),
+        }),
+        EncodedJob::from(&CreateCheckout { payment_id }),
+        EncodedJob::from(&VerifyPayment { payment_id }),
+        EncodedJob::from(&VerifyObject { provider: Provider::Stripe, object_id: object_id.clone() }),
+        EncodedJob::from(&ConfirmSession { session: object_id }),
+        EncodedJob::from(&ExpirePayments {}),
+        EncodedJob::from(&CheckRecharge { wallet_id: alice.wallet_id.parse().unwrap() }),
+        EncodedJob::from(&ChargeRecharge { run_id }),
+        EncodedJob::from(&SaveRechargeCard { payment_id: setup_id }),
+        EncodedJob::from(&SweepRecharges {}),
+        EncodedJob::from(&BeginRechargeMonth {}),
+        EncodedJob::from(&ReconcilePayments {}),
+        EncodedJob::from(&SendNotices { notices: vec![notice] }),
+        EncodedJob::from(&DeliverWebhook { delivery_id: WebhookDeliveryId::new(), attempts: 0 }),
+        EncodedJob::from(&RetryWebhooks {}),
     ];
-    let kinds: BTreeSet<&str> = jobs.iter().map(AnyJob::kind).collect();
+    let kinds: BTreeSet<&str> = jobs.iter().map(|job| job.kind).collect();
     assert_eq!(kinds, AnyJob::KINDS.iter().copied().collect(), "every job is here");
     jobs
 }

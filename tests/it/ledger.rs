@@ -95,7 +95,7 @@ async fn holds_reserve_and_are_captured_released_or_expire() {
     place(55).expect(201).await;
     assert_eq!(spend(&world, &alice, "held", json!(1)).await.0, 402);
     world.clock().advance(Duration::from_secs(61));
-    publish(&world, common::jobs::ExpireHolds {}.into()).await;
+    publish(&world, &ledger::holds::ExpireHolds {}).await;
     world.drain().await;
     assert_eq!(spend(&world, &alice, "free again", json!(55)).await.0, 200);
 
@@ -160,7 +160,7 @@ async fn grants_lapse_and_the_ledger_says_so() {
     let shown = world.api().get("/v1/credits").bearer(&alice.api_key).expect(200).await;
     assert_eq!(shown["remainingCredits"], 50);
     assert_eq!(spend(&world, &alice, "too much", json!(51)).await.0, 402);
-    publish(&world, common::jobs::ExpireGrants {}.into()).await;
+    publish(&world, &ledger::operations::ExpireGrants {}).await;
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 50);
     assert_eq!(

@@ -4,14 +4,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::config::{Connections, Secret};
-use common::ids::PaymentId;
-use common::jobs::{AnyJob, ExpireGrants, ExpireHolds, ExpirePayments, Role, VerifyPayment};
-use common::messaging::Publisher;
-use common::messaging::consumer::{Consumer, Handler, Limits, Outcome};
+use billing::payments::{ExpirePayments, VerifyPayment};
 use harness::queues::Queues;
+use jobs::JobSet;
+use jobs::Role;
+use kernel::config::{Connections, Secret};
+use kernel::ids::PaymentId;
+use ledger::holds::ExpireHolds;
+use ledger::operations::ExpireGrants;
+use messaging::Publisher;
+use messaging::consumer::{Consumer, Handler, Limits, Outcome};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use worker::handlers::catalogue::AnyJob;
 
 /// Does what a function says, and tells the test of each job.
 struct Scripted<F> {
@@ -20,6 +25,8 @@ struct Scripted<F> {
 }
 
 impl<F: Fn(&AnyJob) -> Outcome + Send + Sync + 'static> Handler for Scripted<F> {
+    type Job = AnyJob;
+
     async fn handle(&self, jobs: Arc<[AnyJob]>) -> Vec<Outcome> {
         jobs.iter()
             .map(|job| {
@@ -115,10 +122,10 @@ async fn what_cannot_be_read_becomes_a_dead_letter_and_blocks_nobody() {
     {
         line.publisher.publish_text(Role::Apply, body.to_vec()).await.unwrap();
     }
-    line.publisher.publish(&ExpireHolds {}.into()).await.unwrap();
+    line.publisher.publish(&ExpireHolds {}).await.unwrap();
     let mut hears = line.consume(Role::Apply, |_| Outcome::Done(None));
     assert_eq!(hear(&mut hears).await, "holds.expire");
-    line.publisher.publish(&ExpireGrants {}.into()).await.unwrap();
+    line.publisher.publish(&ExpireGrants {}).await.unwrap();
     assert_eq!(hear(&mut hears).await, "grants.expire");
     line.await_count("apply.dead", 3).await;
     line.finish().await;
@@ -128,9 +135,9 @@ async fn what_cannot_be_read_becomes_a_dead_letter_and_blocks_nobody() {
 async fn a_job_that_panics_fails_alone() {
     let line = Line::shared().await;
     for _ in 0..5 {
-        line.publisher.publish(&ExpireGrants {}.into()).await.unwrap();
+        line.publisher.publish(&ExpireGrants {}).await.unwrap();
     }
-    line.publisher.publish(&ExpireHolds {}.into()).await.unwrap();
+    line.publisher.publish(&ExpireHolds {}).await.unwrap();
     let panics = AtomicU32::new(0);
     let mut hears = line.consume(Role::Apply, move |job| {
         let is_bad = matches!(job, AnyJob::ExpireHolds(_));
@@ -157,7 +164,7 @@ async fn an_outage_never_uses_up_a_job() {
         if *tries < 3 { Outcome::Unavailable("away".to_owned()) } else { Outcome::Done(None) }
     });
     // A job that may fail three times: two outages leave it all three.
-    line.publisher.publish(&ExpirePayments {}.into()).await.unwrap();
+    line.publisher.publish(&ExpirePayments {}).await.unwrap();
     for _ in 0..3 {
         hear(&mut hears).await;
     }
@@ -169,7 +176,7 @@ async fn an_outage_never_uses_up_a_job() {
 async fn a_job_that_can_never_succeed_is_a_dead_letter_at_once() {
     let line = Line::shared().await;
     let mut hears = line.consume(Role::Verify, |_| Outcome::Dead("contradiction".to_owned()));
-    line.publisher.publish(&VerifyPayment { payment_id: PaymentId::new() }.into()).await.unwrap();
+    line.publisher.publish(&VerifyPayment { payment_id: PaymentId::new() }).await.unwrap();
     hear(&mut hears).await;
     line.await_count("verify.dead", 1).await;
     line.finish().await;
@@ -185,15 +192,15 @@ async fn what_cannot_be_routed_is_kept() {
     let queue = format!("{}.notify", line.connections.amqp_prefix);
     let deleted = channel.queue_delete(queue.as_str().into(), lapin::options::QueueDeleteOptions::default());
     tokio::time::timeout(Duration::from_secs(20), deleted).await.expect("the queue stays").unwrap();
-    let job = common::jobs::Notify { notices: Vec::new() };
-    line.publisher.publish(&job.into()).await.unwrap();
+    let job = notices::SendNotices { notices: Vec::new() };
+    line.publisher.publish(&job).await.unwrap();
     line.await_count("unrouted", 1).await;
     line.finish().await;
 }
 
 /// Waits until the publisher has found the broker again.
 async fn until_published(line: &Line) {
-    while line.publisher.publish(&ExpireHolds {}.into()).await.is_err() {
+    while line.publisher.publish(&ExpireHolds {}).await.is_err() {
         line.publisher.wait_until_connected().await;
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -211,7 +218,7 @@ async fn confirmed_messages_survive_a_killed_broker() {
     let publishing = async {
         let mut confirmed = 0_u32;
         for _ in 0..3_000 {
-            if line.publisher.publish(&ExpireHolds {}.into()).await.is_ok() {
+            if line.publisher.publish(&ExpireHolds {}).await.is_ok() {
                 confirmed += 1;
             } else {
                 break;

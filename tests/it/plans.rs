@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use common::database;
 use harness::world::World;
+use kernel::database;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection};
 

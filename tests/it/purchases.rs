@@ -274,7 +274,7 @@ async fn an_order_that_nobody_pays_expires_at_the_provider_too() {
     world.emulator().put("/_emulator/faults").json(json!({"drop": 1.0, "seed": 1})).expect(200).await;
     world.clock().advance(std::time::Duration::from_secs(25 * 3600));
     let mut socket = world.api().open_websocket("/ws", &alice.api_key).await.unwrap();
-    publish(&world, common::jobs::ExpirePayments {}.into()).await;
+    publish(&world, &billing::payments::ExpirePayments {}).await;
     let message = socket.receive_within(std::time::Duration::from_secs(10)).await.unwrap();
     assert_eq!(message["type"], "payment.expired");
     world.drain().await;

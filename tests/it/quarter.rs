@@ -10,7 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use common::jobs::{BeginMonth, ExpirePayments, SweepRecharges};
+use billing::auto_recharge::{BeginRechargeMonth, SweepRecharges};
+use billing::payments::ExpirePayments;
 use futures::StreamExt;
 use futures::stream;
 use harness::world::{GOOD_CARD, User, World};
@@ -70,8 +71,8 @@ async fn a_quarter_of_many_wallets_balances() {
         give_back(&world, &mut random).await;
         settle(&world).await;
         pass(&world, DAY * u32::try_from(size.step_days).unwrap()).await;
-        publish(&world, BeginMonth {}.into()).await;
-        publish(&world, ExpirePayments {}.into()).await;
+        publish(&world, &BeginRechargeMonth {}).await;
+        publish(&world, &ExpirePayments {}).await;
         settle(&world).await;
         spent_days += size.step_days;
     }
@@ -97,7 +98,7 @@ async fn misbehave(world: &World, seed: u32) {
 /// Waits until nothing is under way, and asks about what nothing has told of.
 async fn settle(world: &World) {
     world.drain().await;
-    publish(world, SweepRecharges {}.into()).await;
+    publish(world, &SweepRecharges {}).await;
     world.drain().await;
 }
 
@@ -175,7 +176,7 @@ async fn come_to_rest(world: &World) {
     for _ in 0..3 {
         settle(world).await;
         pass(world, DAY * 2).await;
-        publish(world, ExpirePayments {}.into()).await;
+        publish(world, &ExpirePayments {}).await;
         settle(world).await;
     }
     let open = "recharge_runs where state in ('reserved', 'charging', 'unknown')";

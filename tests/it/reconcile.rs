@@ -1,7 +1,7 @@
 //! Reconciliation against the emulated providers: what was lost is found and, on demand, credited once; what is not
 //! ours to mend is told and left alone.
 
-use common::jobs::ReconcilePayments;
+use billing::reconciliation::ReconcilePayments;
 use harness::world::{Checkout, GOOD_CARD, User, World};
 use serde_json::{Value, json};
 
@@ -120,7 +120,7 @@ async fn the_scheduled_comparison_mends_by_itself() {
     let alice = world.create_user("alice").await;
     pay_unheard(&world, &alice, 2_500).await;
     for _ in 0..2 {
-        publish(&world, ReconcilePayments {}.into()).await;
+        publish(&world, &ReconcilePayments {}).await;
         world.drain().await;
         assert_eq!(world.balance(&alice.wallet_id).await, 2_500);
     }

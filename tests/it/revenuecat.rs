@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::jobs::{AnyJob, ClaimPurchases};
+use billing::app_stores::ClaimPurchases;
 use futures::future::join_all;
 use harness::client::{Answer, Request};
 use harness::world::World;
@@ -315,7 +315,7 @@ async fn what_an_unknown_buyer_bought_waits_for_the_buyer() {
     let bob = world.create_user("bob").await;
     let alice = world.create_user("alice").await;
     // The API asks for it in the background; the scheduler would within a minute.
-    publish(&world, AnyJob::from(ClaimPurchases {})).await;
+    publish(&world, &ClaimPurchases {}).await;
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 200);
     assert_eq!(world.balance(&bob.wallet_id).await, 0);
@@ -446,7 +446,7 @@ async fn a_product_that_no_pack_is_yet_waits_for_its_pack() {
         .execute(world.pool())
         .await
         .unwrap();
-    publish(&world, AnyJob::from(ClaimPurchases {})).await;
+    publish(&world, &ClaimPurchases {}).await;
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 100);
     world.finish().await;
@@ -460,7 +460,7 @@ async fn what_is_refunded_before_it_is_credited_is_never_credited() {
     tell(&world, &[refund("CANCELLATION", "2", 1_000), purchase("alice", "2")]).await;
     assert_eq!(parked(&world).await, Vec::<Value>::new());
     let alice = world.create_user("alice").await;
-    publish(&world, AnyJob::from(ClaimPurchases {})).await;
+    publish(&world, &ClaimPurchases {}).await;
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 0);
     // Of two words the later counts, in whichever order they come.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use common::jobs::{CreateCheckout, ExpireHolds};
-use common::messaging::outbox;
+use billing::payments::CreateCheckout;
 use harness::system::Service;
 use harness::world::World;
+use jobs::outbox;
+use ledger::holds::ExpireHolds;
 use serde_json::json;
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
@@ -34,8 +35,8 @@ async fn a_job_left_in_the_outbox_is_done() {
         .await
         .unwrap();
     let mut connection = world.pool().acquire().await.unwrap();
-    let job = CreateCheckout { payment_id: common::ids::PaymentId(id) };
-    outbox::insert(&mut connection, world.clock().now(), &job.into()).await.unwrap();
+    let job = CreateCheckout { payment_id: kernel::ids::PaymentId(id) };
+    outbox::insert(&mut connection, world.clock().now(), &job).await.unwrap();
     drop(connection);
     world.drain().await;
     assert_eq!(world.count("payments where state = 'pending' and provider_session is not null").await, 1);
@@ -53,7 +54,7 @@ async fn when_the_leader_is_killed_another_leads_within_seconds() {
     }
     world.scheduler().kill9().unwrap();
     let mut connection = world.pool().acquire().await.unwrap();
-    outbox::insert(&mut connection, world.clock().now(), &ExpireHolds {}.into()).await.unwrap();
+    outbox::insert(&mut connection, world.clock().now(), &ExpireHolds {}).await.unwrap();
     drop(connection);
     // Only a leader sweeps.
     world.drain().await;

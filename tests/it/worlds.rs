@@ -1,9 +1,9 @@
 //! The harness itself: worlds are separate, a purchase runs through each, and an audit finds what is wrong.
 
-use common::jobs::Role;
 use harness::World;
 use harness::queues::Queues;
 use harness::system::Service;
+use jobs::Role;
 use serde_json::json;
 
 use crate::events::publish_raw;

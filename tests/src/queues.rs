@@ -4,13 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use common::jobs::Role;
-use common::messaging::topology::{DELAYS_SECONDS, Names};
 use futures::future::join_all;
+use jobs::Role;
 use lapin::message::BasicGetMessage;
 use lapin::options::{BasicGetOptions, ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Connection, ConnectionProperties};
+use messaging::topology::{DELAYS_SECONDS, Names};
 use tokio::time::timeout;
 
 const CLOSED_BY_US: u16 = 200;

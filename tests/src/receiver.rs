@@ -5,9 +5,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::config::Secret;
-use common::creem::signature::{Headers, verify};
+use kernel::config::Secret;
 use serde_json::Value;
+use signatures::creem::{Headers, verify};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;

@@ -1,12 +1,13 @@
 //! The worker's settings.
 
+use billing::app_stores::rules::PRODUCTION;
+use billing::payments::ReturnUrls;
+use billing::reversals::Policy;
 use clap::Parser;
-use common::config::{self, ConfigError, Connections, Mode, Secret};
-use common::domain::app_stores::rules::PRODUCTION;
-use common::domain::payments::ReturnUrls;
-use common::domain::reversals::Policy;
-use common::jobs::Role;
-use common::standard_webhooks::address::Reach;
+use jobs::Role;
+use kernel::config;
+use kernel::config::{ConfigError, Connections, Mode, Secret};
+use outgoing_webhooks::standard_webhooks::address::Reach;
 
 use crate::commands::Command;
 

@@ -1,7 +1,7 @@
 //! The worker: does everything that talks to a provider and everything that adds or takes back credits.
 //!
 //! Each role consumes a queue of its own; `--roles apply,verify` runs some of them only, so that each can be scaled
-//! on its own. What a job does is in [`jobs`], one file each. What operators can have done is in [`commands`].
+//! on its own. What a job does is in [`handlers`], one file each. What operators can have done is in [`commands`].
 
 // Amounts are whole numbers, and none is ever cut to size silently.
 #![deny(
@@ -13,19 +13,20 @@
 
 pub mod commands;
 pub mod config;
-pub mod jobs;
+pub mod handlers;
+pub mod providers;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use common::clock::Clock;
-use common::jobs::Role;
-use common::messaging::Publisher;
-use common::messaging::consumer::{Consumer, Limits};
-use common::messaging::dead_letters::Collector;
-use common::{database, service};
+use jobs::Role;
+use kernel::clock::Clock;
+use kernel::{database, service};
+use messaging::Publisher;
+use messaging::collector::Collector;
+use messaging::consumer::{Consumer, Limits};
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
@@ -53,7 +54,7 @@ pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> a
     // What is under way at the end still has to be published: the publisher stops after the consumers.
     let publishing = CancellationToken::new();
     let publisher = Publisher::start(&config.connections, publishing.clone());
-    let jobs = Arc::new(jobs::Jobs::new(&config, pool.clone(), publisher.clone(), clock.clone())?);
+    let jobs = Arc::new(handlers::Jobs::new(&config, pool.clone(), publisher.clone(), clock.clone())?);
     let collector = Collector { connections: config.connections.clone(), pool: pool.clone(), clock };
     let collecting = tokio::spawn(collector.run(shutdown.clone()));
     let consumers = config.roles.iter().map(|role| {

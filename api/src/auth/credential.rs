@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use common::domain::identity::credentials::{API_KEY_PREFIX, SESSION_PREFIX};
+use identity::credentials::{API_KEY_PREFIX, SESSION_PREFIX};
 use warp::http::{HeaderMap, header};
 
 use super::Via;

@@ -2,9 +2,9 @@
 //! published keys. A key is good for one algorithm, whatever a token says of itself; `exp` and `sub` are required;
 //! issuer and audience compared where configured.
 
-use common::clock::Timestamp;
-use common::ids::UserId;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use kernel::clock::Timestamp;
+use kernel::ids::UserId;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
@@ -128,9 +128,9 @@ fn moment(number: &serde_json::Number) -> Result<Timestamp, JwtError> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use common::config::Secret;
     use futures::FutureExt as _;
     use jsonwebtoken::{EncodingKey, Header};
+    use kernel::config::Secret;
     use serde_json::{Value, json};
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use common::clock::{Clock, Timestamp};
-use common::config::Secret;
-use common::domain::identity::credentials::CredentialHash;
-use common::domain::identity::{Login, operations};
-use common::ids::{UserId, WalletId};
+use identity::credentials::CredentialHash;
+use identity::{Login, operations};
+use kernel::clock::{Clock, Timestamp};
+use kernel::config::Secret;
+use kernel::ids::{UserId, WalletId};
 use moka::future::Cache;
 use sqlx::PgPool;
 use subtle::ConstantTimeEq;

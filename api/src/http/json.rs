@@ -1,7 +1,7 @@
 //! Reading JSON bodies.
 
-use common::database::has_nul;
-use common::money::{AmountError, Credits};
+use kernel::database::has_nul;
+use kernel::money::{AmountError, Credits};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use warp::http::{HeaderMap, header};

@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use common::clock::Timestamp;
-use common::money::{AmountError, Credits};
+use kernel::clock::Timestamp;
+use kernel::money::{AmountError, Credits};
 use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;

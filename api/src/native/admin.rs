@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use common::domain::identity::{NewUser, Role, operations, rules};
-use common::domain::payments::Provider;
-use common::domain::payments::events::{self as recorded, RecordedEvent};
-use common::ids::{ApiKeyId, OrganizationId, PaymentId, UserId, WalletId};
-use common::messaging::Live;
+use billing::payments::Provider;
+use billing::payments::events as recorded;
+use billing::payments::events::RecordedEvent;
+use identity::{NewUser, Role, operations, rules};
+use kernel::ids::{ApiKeyId, OrganizationId, PaymentId, UserId, WalletId};
+use notices::Live;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;

@@ -1,12 +1,12 @@
 //! Auto-recharge: what a wallet asks for, where it stands, and the page on which its card is saved.
 
-use common::clock::Timestamp;
-use common::domain::identity::{operations as identity, rules as roles};
-use common::domain::payments::Dialect;
-use common::domain::recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR, allowance};
-use common::domain::recharge::{Card, Pause, PauseReason, Run, RunState, Settings, Standing, operations};
-use common::ids::{OrganizationId, PaymentId, RechargeRunId};
-use common::money::{Credits, Currency, Money};
+use billing::auto_recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR, allowance};
+use billing::auto_recharge::{Card, Pause, PauseReason, Run, RunState, Settings, Standing, operations};
+use billing::payments::Dialect;
+use identity::rules as roles;
+use kernel::clock::Timestamp;
+use kernel::ids::{OrganizationId, PaymentId, RechargeRunId};
+use kernel::money::{Credits, Currency, Money};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
@@ -259,7 +259,7 @@ async fn owner(
     let Some(organization) = organization else {
         return Ok(Owner { user_id, wallet_id: principal.wallet_id, organization_id: None });
     };
-    let membership = identity::membership(&api.pool, &user_id, organization)
+    let membership = identity::operations::membership(&api.pool, &user_id, organization)
         .await?
         .ok_or_else(|| ApiError::not_found("There is no such organization."))?;
     if wants == Wants::ToChange && !roles::may_buy(membership.role) {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use common::domain::identity::{operations as identity, rules};
-use common::domain::ledger::operations;
-use common::ids::{OrganizationId, WalletId};
-use common::money::Credits;
+use identity::rules;
+use kernel::ids::{OrganizationId, WalletId};
+use kernel::money::Credits;
+use ledger::operations;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::StatusCode;
@@ -97,7 +97,7 @@ async fn wallet(api: &Shared, principal: &Principal, call: &Call) -> Result<(Wal
     let Some(text) = call.parameter("orgId") else { return Ok((principal.wallet_id, true)) };
     let unknown = || ApiError::not_found("There is no such organization.");
     let organization = text.parse().map(OrganizationId).map_err(|_| unknown())?;
-    let membership = identity::membership(&api.pool, &principal.user_id, organization).await?;
+    let membership = identity::operations::membership(&api.pool, &principal.user_id, organization).await?;
     let membership = membership.ok_or_else(unknown)?;
     Ok((membership.wallet_id, rules::may_buy(membership.role)))
 }

@@ -1,7 +1,7 @@
 //! Administration of what is for sale.
 
-use common::domain::catalog::{Pack, operations};
-use common::money::{Currency, Money};
+use billing::catalog::{Pack, operations};
+use kernel::money::{Currency, Money};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::StatusCode;

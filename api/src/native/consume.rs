@@ -1,10 +1,10 @@
 //! Spending credits. The ledger is the record of what was done: a debit's cause is the caller's key, and the ledger
 //! never applies a cause twice.
 
-use common::domain::identity::{operations, rules};
-use common::domain::ledger::{Cause, Change, CounterAccount, Movement, Posted};
-use common::ids::{EntryId, OrganizationId, UserId, WalletId};
-use common::money::Credits;
+use identity::{operations, rules};
+use kernel::ids::{EntryId, OrganizationId, UserId, WalletId};
+use kernel::money::Credits;
+use ledger::{Cause, Change, CounterAccount, Movement, Posted};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;

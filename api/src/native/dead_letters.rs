@@ -1,8 +1,8 @@
 //! Administration of dead letters: jobs that nobody could do.
 
-use common::domain::dead_letters::{DeadLetter, Filter, LetterError, LetterState, Waiting, operations};
-use common::ids::DeadLetterId;
-use common::messaging::{dead_letters, outbox};
+use kernel::ids::DeadLetterId;
+use messaging::dead_letters::{DeadLetter, Filter, LetterError, LetterState, Waiting, operations};
+use messaging::outbox;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -197,7 +197,7 @@ async fn replay(api: Shared, call: Call) -> Result<Response, ApiError> {
     let work = {
         let api = Shared::clone(&api);
         async move {
-            let (letter, written) = dead_letters::replay(&api.pool, api.clock.now(), id, &actor).await?;
+            let (letter, written) = operations::replay(&api.pool, api.clock.now(), id, &actor).await?;
             outbox::publish(&api.pool, &api.publisher, &[written]).await;
             Ok((StatusCode::OK, Letter::from(letter)))
         }

@@ -1,13 +1,13 @@
 //! The native API's errors, and which of them each error of the domain becomes.
 
-use common::database;
-use common::domain::app_stores::ClaimError;
-use common::domain::catalog::CatalogError;
-use common::domain::identity::IdentityError;
-use common::domain::ledger::Refusal;
-use common::domain::ledger::holds::{HoldError, HoldState};
-use common::domain::webhooks::WebhookError;
-use common::money::{AmountError, Credits};
+use billing::app_stores::ClaimError;
+use billing::catalog::CatalogError;
+use identity::IdentityError;
+use kernel::database;
+use kernel::money::{AmountError, Credits};
+use ledger::Refusal;
+use ledger::holds::{HoldError, HoldState};
+use outgoing_webhooks::WebhookError;
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::http::{HeaderValue, StatusCode, header};

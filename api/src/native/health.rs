@@ -75,7 +75,7 @@ async fn alive(_api: Shared, _call: Call) -> Result<Response, ApiError> {
 
 async fn ready(api: Shared, _call: Call) -> Result<Response, ApiError> {
     let (database, broker) = futures::join!(
-        tokio::time::timeout(PATIENCE, common::database::ping(&api.pool)),
+        tokio::time::timeout(PATIENCE, kernel::database::ping(&api.pool)),
         tokio::time::timeout(PATIENCE, api.publisher.probe()),
     );
     let (database, broker) = (matches!(database, Ok(Ok(()))), matches!(broker, Ok(Ok(()))));

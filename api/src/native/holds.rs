@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use common::crash::{self, Step};
-use common::domain::ledger::holds::{self, Ending, Hold, HoldState, NewHold};
-use common::ids::{EntryId, HoldId, OrganizationId};
-use common::money::Credits;
+use kernel::crash;
+use kernel::crash::Step;
+use kernel::ids::{EntryId, HoldId, OrganizationId};
+use kernel::money::Credits;
+use ledger::holds;
+use ledger::holds::{Ending, Hold, HoldState, NewHold};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;

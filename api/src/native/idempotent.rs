@@ -2,8 +2,9 @@
 
 use std::future::Future;
 
-use common::crash::{self, Step};
-use common::domain::idempotency::{Caller, Claim, Claimed, Fingerprint, operations};
+use identity::idempotency::{Caller, Claim, Claimed, Fingerprint, operations};
+use kernel::crash;
+use kernel::crash::Step;
 use serde::Serialize;
 use warp::http::StatusCode;
 

@@ -18,7 +18,7 @@ use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::{Call, Response, Route, call};
 use crate::realtime::{End, Subscription};
-use common::domain::identity::operations;
+use identity::operations;
 
 /// Between signs of life; below the minute after which proxies give up.
 const HEARTBEAT: Duration = Duration::from_secs(25);

@@ -1,10 +1,10 @@
 //! Organizations: their members see them, administrators say who is one.
 
-use common::domain::identity::{Member, OwnOrganization, Role, operations};
-use common::domain::ledger::operations::balance;
-use common::ids::{OrganizationId, UserId};
-use common::messaging::Live;
-use common::money::Credits;
+use identity::{Member, OwnOrganization, Role, operations};
+use kernel::ids::{OrganizationId, UserId};
+use kernel::money::Credits;
+use ledger::operations::balance;
+use notices::Live;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;

@@ -1,10 +1,11 @@
 //! Purchases in app stores that wait for their buyers, and giving one to a user by hand.
 
-use common::domain::app_stores::operations::{assign, is_awaited, parked, purchase};
-use common::domain::app_stores::{ClaimError, StorePurchase};
-use common::ids::{PaymentId, StorePurchaseId, UserId};
-use common::jobs::{AnyJob, ClaimPurchases};
-use common::messaging::outbox;
+use billing::app_stores::ClaimPurchases;
+use billing::app_stores::operations::{assign, is_awaited, parked, purchase};
+use billing::app_stores::{ClaimError, StorePurchase};
+use jobs::outbox;
+use kernel::ids::{PaymentId, StorePurchaseId, UserId};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::StatusCode;
@@ -133,10 +134,10 @@ async fn claim(api: Shared, call: Call) -> Result<Response, ApiError> {
             let now = api.clock.now();
             let mut transaction = api.pool.begin().await?;
             assign(&mut transaction, now, &actor, id, &user_id).await?;
-            let job = AnyJob::from(ClaimPurchases {});
+            let job = ClaimPurchases {};
             let outbox_id = outbox::insert(&mut transaction, now, &job).await?;
             transaction.commit().await?;
-            carry_out(&api, &job, outbox_id).await;
+            carry_out::<IgnoredAny>(&api, &job, outbox_id).await;
             let found = purchase(&mut *api.pool.acquire().await?, id).await?;
             let payment_id = found.and_then(|purchase| purchase.payment_id);
             let status = if payment_id.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
@@ -156,7 +157,7 @@ pub(super) fn claim_for(api: &Shared, user: UserId) {
             Err(error) => Err(error),
         };
         if awaited.is_ok_and(|awaited| awaited)
-            && let Err(error) = api.publisher.publish(&ClaimPurchases {}.into()).await
+            && let Err(error) = api.publisher.publish(&ClaimPurchases {}).await
         {
             tracing::debug!(%error, "a parked purchase waits for the scheduler");
         }

@@ -1,8 +1,8 @@
 //! A payment as those who look after the installation see it: where it stands, and what went back of it.
 
-use common::domain::payments::{Provider, State, store as payments};
-use common::domain::reversals::{Extent, Reversal, ReversalKind, Standing, store as reversals};
-use common::ids::{PaymentId, UserId, WalletId};
+use billing::payments::{Provider, State, store as payments};
+use billing::reversals::{Extent, Reversal, ReversalKind, Standing, store as reversals};
+use kernel::ids::{PaymentId, UserId, WalletId};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;

@@ -1,12 +1,13 @@
 //! Debits, grouped: concurrent requests share a transaction, as databases group commits. When a group fails, each of
 //! its debits is tried alone, so that none is refused for another's sake.
 
-use common::clock::Clock;
-use common::crash::{self, Step};
-use common::domain::ledger::operations::post;
-use common::domain::ledger::{Movement, Posted};
-use common::group::{Group, GroupLimits};
-use common::messaging::{Publisher, outbox};
+use kernel::clock::Clock;
+use kernel::crash;
+use kernel::crash::Step;
+use kernel::group_commit::{Group, GroupLimits};
+use ledger::operations::post;
+use ledger::{Movement, Posted};
+use messaging::{Publisher, outbox};
 use sqlx::PgPool;
 
 use super::ApiError;

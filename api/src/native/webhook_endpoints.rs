@@ -1,12 +1,12 @@
 //! Administration of the host application's webhook endpoints, and of what was delivered to them.
 
-use common::config::Secret;
-use common::domain::webhooks::{
+use kernel::config::Secret;
+use kernel::ids::{MessageId, OutboxId, WebhookDeliveryId, WebhookEndpointId};
+use messaging::outbox;
+use outgoing_webhooks::DeliverWebhook;
+use outgoing_webhooks::{
     Attempt as TriedOnce, Delivery as Told, DeliveryState, Endpoint as Stored, EndpointSettings, operations,
 };
-use common::ids::{MessageId, OutboxId, WebhookDeliveryId, WebhookEndpointId};
-use common::jobs::DeliverWebhook;
-use common::messaging::outbox;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use utoipa::ToSchema;
@@ -371,7 +371,7 @@ async fn send(
     delivery_id: WebhookDeliveryId,
     attempts: i32,
 ) -> Result<OutboxId, sqlx::Error> {
-    outbox::insert(connection, api.clock.now(), &DeliverWebhook { delivery_id, attempts }.into()).await
+    jobs::outbox::insert(connection, api.clock.now(), &DeliverWebhook { delivery_id, attempts }).await
 }
 
 async fn deliveries(api: Shared, call: Call) -> Result<Response, ApiError> {

@@ -1,8 +1,8 @@
 //! Creem's webhooks. Anything but exactly 200 makes Creem send an event again.
 
-use common::creem::signature::{Headers, verify};
-use common::domain::payments::Provider;
+use billing::payments::Provider;
 use serde_json::Value;
+use signatures::creem::{Headers, verify};
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 

@@ -6,15 +6,16 @@ mod creem;
 mod revenuecat;
 mod stripe;
 
-use common::crash::{self, Step};
-use common::domain::payments::Provider;
-use common::group::{Group, GroupLimits};
-use common::jobs::{AnyJob, ProviderEvent, ReceiveEvents};
-use common::messaging::{PublishError, Publisher};
-use common::revenuecat::proof::Unproven;
-use common::stripe::signature::SignatureError;
+use billing::payments::Provider;
+use billing::provider_events::{ApplyProviderEvents, ProviderEvent};
+use kernel::crash;
+use kernel::crash::Step;
+use kernel::group_commit::{Group, GroupLimits};
+use messaging::{PublishError, Publisher};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use signatures::revenuecat::Unproven;
+use signatures::stripe::SignatureError;
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
@@ -160,7 +161,7 @@ pub(crate) fn intake(publisher: Publisher) -> Group<ProviderEvent, Kept> {
             let messages = into_messages(events);
             let published = futures::future::join_all(messages.into_iter().map(async |events| {
                 let count = events.len();
-                let kept = publisher.publish(&AnyJob::from(ReceiveEvents { events })).await;
+                let kept = publisher.publish(&ApplyProviderEvents { events }).await;
                 std::iter::repeat_n(kept, count)
             }));
             published.await.into_iter().flatten().collect()

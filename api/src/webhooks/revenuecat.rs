@@ -1,9 +1,9 @@
 //! RevenueCat's webhooks: what is bought in app stores. Anything but exactly 200 makes RevenueCat send an event again,
 //! a few times within hours.
 
-use common::domain::payments::Provider;
-use common::revenuecat::proof::{Headers, verify};
+use billing::payments::Provider;
 use serde_json::Value;
+use signatures::revenuecat::{Headers, verify};
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 

@@ -1,9 +1,9 @@
 //! Stripe's webhooks, at the two paths where clients of other systems have them. Both take every event.
 
+use billing::payments::Provider;
 use bytes::Bytes;
-use common::domain::payments::Provider;
-use common::stripe::signature::{SignatureError, verify};
 use serde_json::Value;
+use signatures::stripe::{SignatureError, verify};
 use utoipa::ToSchema;
 use warp::Filter;
 use warp::filters::BoxedFilter;

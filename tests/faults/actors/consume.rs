@@ -1,7 +1,7 @@
 //! Spends credits, or learns that there are too few: as much as comes in, so that what goes back is often spent.
 
 use anyhow::{Result, bail};
-use common::money::Credits;
+use kernel::money::Credits;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::json;

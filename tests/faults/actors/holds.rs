@@ -1,7 +1,7 @@
 //! Reserves credits, and then spends some of them, gives them back, or forgets about them.
 
 use anyhow::{Result, bail, ensure};
-use common::money::Credits;
+use kernel::money::Credits;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::json;

@@ -7,9 +7,9 @@ mod stores;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use common::money::Credits;
 use harness::books;
 use harness::receiver::Received;
+use kernel::money::Credits;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use common::money::Credits;
+use kernel::money::Credits;
 use serde_json::Value;
 
 use super::{Books, Entry, Findings};

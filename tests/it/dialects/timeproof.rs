@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use common::jobs::Role;
 use harness::client::{Answer, Request};
 use harness::world::{GOOD_CARD, User, World};
+use jobs::Role;
 use serde_json::{Value, json};
 
 use crate::organizations::organization;

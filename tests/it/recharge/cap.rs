@@ -113,7 +113,7 @@ async fn a_run_in_flight_at_the_end_of_the_month_stays_in_its_month() {
     let mut connection = world.pool().acquire().await.unwrap();
     let now = world.clock().now();
     let wallet = alice.wallet_id.parse().unwrap();
-    let decided = common::domain::recharge::operations::reserve(&mut connection, now, wallet).await.unwrap();
+    let decided = billing::auto_recharge::operations::reserve(&mut connection, now, wallet).await.unwrap();
     assert_eq!(decided.jobs.len(), 1);
     sqlx::query("delete from outbox").execute(&mut *connection).await.unwrap();
     drop(connection);
@@ -170,13 +170,11 @@ async fn a_run_that_was_not_charged_yet_is_given_up_for_a_lower_cap() {
     let mut connection = world.pool().acquire().await.unwrap();
     let wallet = alice.wallet_id.parse().unwrap();
     let now = world.clock().now();
-    let decided = common::domain::recharge::operations::reserve(&mut connection, now, wallet).await.unwrap();
-    let common::domain::recharge::Check::Charging { run_id, .. } = decided.check else {
-        panic!("{decided:?}")
-    };
+    let decided = billing::auto_recharge::operations::reserve(&mut connection, now, wallet).await.unwrap();
+    let billing::auto_recharge::Check::Charging { run_id, .. } = decided.check else { panic!("{decided:?}") };
     sqlx::query("update auto_recharge set max_monthly_minor = 2000").execute(&mut *connection).await.unwrap();
-    let step = common::domain::recharge::charging::begin(&mut connection, now, run_id).await.unwrap();
-    assert!(matches!(step, common::domain::recharge::charging::Next::Nothing), "{step:?}");
+    let step = billing::auto_recharge::charging::begin(&mut connection, now, run_id).await.unwrap();
+    assert!(matches!(step, billing::auto_recharge::charging::Next::Nothing), "{step:?}");
     assert_eq!(world.count("recharge_runs where state = 'failed' and failure = 'cap_lowered'").await, 1);
     assert_eq!(
         world.count("payments where kind = 'auto_recharge' and mode = 'payment' and state = 'failed'").await,
@@ -186,8 +184,8 @@ async fn a_run_that_was_not_charged_yet_is_given_up_for_a_lower_cap() {
     world.abandon().await;
 }
 
-fn waiting() -> [common::jobs::Role; 3] {
-    use common::jobs::Role;
+fn waiting() -> [jobs::Role; 3] {
+    use jobs::Role;
     [Role::Apply, Role::Checkout, Role::Notify]
 }
 

@@ -170,7 +170,7 @@ async fn who_does_not_authenticate_is_waited_for() {
     world.drain().await;
     let mut ear = Ear::of(&world, &alice).await;
     advance(&world, Duration::from_hours(25)).await;
-    crate::events::publish(&world, common::jobs::ExpirePayments {}.into()).await;
+    crate::events::publish(&world, &billing::payments::ExpirePayments {}).await;
     world.drain().await;
     assert_eq!(ear.types().await, ["paused"]);
     assert_eq!(world.count("recharge_runs where state = 'failed' and failure = 'expired'").await, 1);

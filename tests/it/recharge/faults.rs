@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use common::crash::Step;
-use common::jobs::{ChargeRecharge, Role, SweepRecharges};
+use billing::auto_recharge::{ChargeRecharge, SweepRecharges};
 use harness::system::Service;
 use harness::world::{GOOD_CARD, World};
+use jobs::Role;
+use kernel::crash::Step;
 use serde_json::json;
 
 use super::{
@@ -44,7 +45,7 @@ async fn an_unknown_charge_keeps_its_reservation_until_it_is_known() {
     let unknown = "recharge_runs where state = 'unknown'";
     wait_for(&world, unknown).await;
     spend(&world, &alice, 500).await;
-    publish(&world, SweepRecharges {}.into()).await;
+    publish(&world, &SweepRecharges {}).await;
     let stands = standing(&world, &alice).await;
     assert_eq!((&stands["state"], &stands["spentThisMonthCents"]), (&json!("recharging"), &json!(5_000)));
     let answer = enable(&world, &alice, json!({})).await;
@@ -87,15 +88,13 @@ async fn a_charge_that_was_never_made_is_given_up_after_a_day() {
     let mut connection = world.pool().acquire().await.unwrap();
     let now = world.clock().now();
     let wallet = alice.wallet_id.parse().unwrap();
-    let decided = common::domain::recharge::operations::reserve(&mut connection, now, wallet).await.unwrap();
-    let common::domain::recharge::Check::Charging { run_id, .. } = decided.check else {
-        panic!("{decided:?}")
-    };
-    common::domain::recharge::charging::begin(&mut connection, now, run_id).await.unwrap();
+    let decided = billing::auto_recharge::operations::reserve(&mut connection, now, wallet).await.unwrap();
+    let billing::auto_recharge::Check::Charging { run_id, .. } = decided.check else { panic!("{decided:?}") };
+    billing::auto_recharge::charging::begin(&mut connection, now, run_id).await.unwrap();
     for (hours, state) in [(22, "unknown"), (24, "failed")] {
         let later = now + time::Duration::hours(hours);
-        common::domain::recharge::charging::begin(&mut connection, later, run_id).await.unwrap();
-        common::domain::recharge::charging::lost(&mut connection, later, run_id).await.unwrap();
+        billing::auto_recharge::charging::begin(&mut connection, later, run_id).await.unwrap();
+        billing::auto_recharge::charging::lost(&mut connection, later, run_id).await.unwrap();
         assert_eq!(world.count(&format!("recharge_runs where state = '{state}'")).await, 1, "{hours}");
     }
     assert_eq!(world.count("recharge_runs where failure = 'never_charged'").await, 1);
@@ -167,7 +166,7 @@ async fn a_worker_may_die_at_every_step_of_a_decline() {
         sqlx::query(again).execute(world.pool()).await.unwrap();
         let wallet_id = alice.wallet_id.parse().unwrap();
         spend(&world, &alice, 1).await;
-        publish(&world, common::jobs::CheckRecharge { wallet_id }.into()).await;
+        publish(&world, &ledger::levels::CheckRecharge { wallet_id }).await;
         worker_dies(&world, step, "decline").await;
         world.worker().start().unwrap();
         wait_for(&world, &format!("auto_recharge where declines = {}", round + 1)).await;
@@ -225,16 +224,16 @@ async fn a_charge_that_is_asked_for_again_is_the_same() {
     world.drain().await;
     let run = "select id from recharge_runs";
     let run: uuid::Uuid = sqlx::query_scalar(run).fetch_one(world.pool()).await.unwrap();
-    let run_id = common::ids::RechargeRunId(run);
+    let run_id = kernel::ids::RechargeRunId(run);
     for _ in 0..3 {
-        publish(&world, ChargeRecharge { run_id }.into()).await;
+        publish(&world, &ChargeRecharge { run_id }).await;
     }
     world.drain().await;
     assert_eq!((asked(&world).await, charges(&world).await.len()), (1, 1));
     // As if everything about it had been lost.
     unsettle(&world).await;
     for _ in 0..3 {
-        publish(&world, ChargeRecharge { run_id }.into()).await;
+        publish(&world, &ChargeRecharge { run_id }).await;
     }
     world.drain().await;
     assert_eq!((charges(&world).await.len(), world.balance(&alice.wallet_id).await), (1, 5_999));

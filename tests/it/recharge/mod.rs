@@ -10,10 +10,11 @@ mod surface;
 
 use std::time::Duration;
 
-use common::ids::WalletId;
-use common::jobs::{BeginMonth, CheckRecharge, SweepRecharges};
+use billing::auto_recharge::{BeginRechargeMonth, SweepRecharges};
 use harness::client::Socket;
 use harness::world::{User, World};
+use kernel::ids::WalletId;
+use ledger::levels::CheckRecharge;
 use serde_json::{Value, json};
 use time::{OffsetDateTime, Time};
 
@@ -78,18 +79,18 @@ pub async fn faults(world: &World, knobs: Value) {
 
 /// Looks for wallets and runs that nothing has asked about, as the scheduler does.
 pub async fn sweep(world: &World) {
-    publish(world, SweepRecharges {}.into()).await;
+    publish(world, &SweepRecharges {}).await;
     world.drain().await;
 }
 
 pub async fn begin_month(world: &World) {
-    publish(world, BeginMonth {}.into()).await;
+    publish(world, &BeginRechargeMonth {}).await;
     world.drain().await;
 }
 
 pub async fn check(world: &World, user: &User) {
     let wallet_id: WalletId = user.wallet_id.parse().unwrap();
-    publish(world, CheckRecharge { wallet_id }.into()).await;
+    publish(world, &CheckRecharge { wallet_id }).await;
     world.drain().await;
 }
 

@@ -1,10 +1,10 @@
 //! What goes wrong with refunds and disputes elsewhere, one test each.
 
-use common::domain::payments::Provider;
-use common::domain::reversals::{Extent, ReversalFact, ReversalKind, Standing};
-use common::jobs::ApplyReversal;
-use common::money::{Currency, Money};
+use billing::payments::Provider;
+use billing::reversals::ApplyPaymentReversal;
+use billing::reversals::{Extent, ReversalFact, ReversalKind, Standing};
 use harness::world::{GOOD_CARD, World};
+use kernel::money::{Currency, Money};
 use serde_json::{Value, json};
 
 use super::{
@@ -306,7 +306,7 @@ async fn the_refund_of_a_second_payment_of_an_order_takes_no_credits() {
         payment_id: Some(payment_id),
         provider_payments: vec!["pi_second".to_owned(), "ch_second".to_owned()],
     };
-    publish(&world, ApplyReversal { fact: Box::new(fact) }.into()).await;
+    publish(&world, &ApplyPaymentReversal { fact: Box::new(fact) }).await;
     world.drain().await;
     assert_eq!((world.balance(&alice.wallet_id).await, state(&world).await), (2_500, "completed".to_owned()));
     world.finish().await;

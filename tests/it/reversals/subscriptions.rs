@@ -1,6 +1,6 @@
 //! Periods of subscriptions: each is a payment, and its refund takes back what that period granted.
 
-use common::domain::payments::Provider;
+use billing::payments::Provider;
 use harness::world::{GOOD_CARD, User, World};
 use serde_json::{Value, json};
 
@@ -81,15 +81,15 @@ async fn what_has_lapsed_is_not_taken_back_again() {
     subscribe(&world, &alice).await;
     assert_eq!(super::consume(&world, &alice, 2_000).await, 200);
     world.clock().advance(std::time::Duration::from_hours(40 * 24));
-    crate::events::publish(&world, common::jobs::ExpireGrants {}.into()).await;
+    crate::events::publish(&world, &ledger::operations::ExpireGrants {}).await;
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 0);
     // The provider's events would come signed at another time than this clock shows: it is asked.
     faults(&world, json!({"drop": 1.0, "seed": 1})).await;
     let made = refund(&world, &intents(&world).await[0], None).await;
     let object_id = made["id"].as_str().unwrap().to_owned();
-    let asked = common::jobs::VerifyObject { provider: Provider::Stripe, object_id };
-    crate::events::publish(&world, asked.into()).await;
+    let asked = billing::provider_events::VerifyObject { provider: Provider::Stripe, object_id };
+    crate::events::publish(&world, &asked).await;
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, -2_000);
     world.finish().await;

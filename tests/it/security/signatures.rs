@@ -232,7 +232,7 @@ fn an_empty_secret_refuses_to_start() {
 /// Without a secret of Creem's nothing of Creem's is believed, whatever it is signed with.
 #[test]
 fn signatures_without_a_secret_are_none() {
-    use common::creem::signature::{Headers, verify};
+    use signatures::creem::{Headers, verify};
     let now = time::OffsetDateTime::now_utc();
     let body = json!({"id": "evt_1"}).to_string();
     let signed = hex_mac("", body.as_bytes());

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use common::jobs::{Notice, Notify, RetryWebhooks};
 use harness::client::{Answer as Answered, Request};
 use harness::receiver::{Answer, Receiver};
 use harness::world::{User, World};
+use notices::{Notice, SendNotices};
+use outgoing_webhooks::RetryWebhooks;
 use serde_json::{Value, json};
 
 use crate::events::publish;
@@ -46,13 +47,13 @@ fn notice(world: &World, user: &User, body: Value) -> Notice {
 }
 
 async fn tell(world: &World, notices: Vec<Notice>) {
-    publish(world, Notify { notices }.into()).await;
+    publish(world, &SendNotices { notices }).await;
 }
 
 /// Moves the clock and has what is due tried again.
 async fn later(world: &World, by: Duration) {
     world.clock().advance(by);
-    publish(world, RetryWebhooks {}.into()).await;
+    publish(world, &RetryWebhooks {}).await;
     world.drain().await;
 }
 
@@ -251,7 +252,11 @@ async fn an_endpoint_that_does_not_answer_holds_nobody_up() {
     tell(&world, vec![low(MESSAGES)]).await;
     socket.receive_within(Duration::from_secs(10)).await.unwrap();
     // Less than the slow one is given.
-    assert!(started.elapsed() < common::standard_webhooks::client::TIMEOUT, "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < outgoing_webhooks::standard_webhooks::client::TIMEOUT,
+        "{:?}",
+        started.elapsed()
+    );
     assert_eq!(slow.received().len(), 8, "so many are under way to one endpoint");
     // Only an endpoint's own silence counts as an attempt.
     while world.count("webhook_attempts where failure like '%in time%'").await < 8 {

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result, anyhow, bail};
-use common::jobs::Role;
+use jobs::Role;
 use sqlx::postgres::PgPoolOptions;
 
 use super::arguments::Ports;
@@ -259,7 +259,7 @@ async fn prepare_database(servers: &Servers) -> Result<String> {
         postgres::create_database(server.url(), DATABASE, None).await?
     };
     let pool = PgPoolOptions::new().max_connections(1).connect(&url).await.context("cannot connect")?;
-    common::database::migrate(&pool).await.context("cannot bring the schema up to date")?;
+    kernel::database::migrate(&pool).await.context("cannot bring the schema up to date")?;
     pool.close().await;
     Ok(url)
 }

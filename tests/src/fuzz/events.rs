@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use common::clock::Timestamp;
-use common::domain::app_stores::StoreNews;
-use common::domain::payments::operations::{Content, Incoming};
-use common::domain::subscriptions::News;
-use common::money::Money;
-use common::{creem, revenuecat, stripe};
+use billing::app_stores::StoreNews;
+use billing::payments::operations::{Content, Incoming};
+use billing::subscriptions::News;
+use kernel::clock::Timestamp;
+use kernel::money::Money;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use worker::providers::{creem, revenuecat, stripe};
 
 use super::assert_discreet;
 

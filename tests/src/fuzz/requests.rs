@@ -113,17 +113,17 @@ impl Requests {
 
     fn signed(&self, request: Request, path: &str, body: &[u8]) -> Request {
         let secrets = &self.world.settings().secrets;
-        let secret = |text: &str| common::config::Secret::new(text);
+        let secret = |text: &str| kernel::config::Secret::new(text);
         let (stripe, creem) = (secret(&secrets.stripe_webhook_secret), secret(&secrets.creem_webhook_secret));
         let now = self.world.clock().now();
         match path {
             "/payment/webhook/creem" => {
-                let signature = creem.map(|secret| common::creem::signature::sign(body, &secret));
+                let signature = creem.map(|secret| signatures::creem::sign(body, &secret));
                 request.header("creem-signature", &signature.unwrap_or_default())
             }
             "/webhooks/revenuecat" => request.header("authorization", &secrets.revenuecat_webhook_auth),
             _ => {
-                let signature = stripe.map(|secret| common::stripe::signature::sign(body, &secret, now));
+                let signature = stripe.map(|secret| signatures::stripe::sign(body, &secret, now));
                 request.header("stripe-signature", &signature.unwrap_or_default())
             }
         }

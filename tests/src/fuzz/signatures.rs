@@ -3,12 +3,15 @@
 //! An input has a line for each header, `-` for one that is not there, and then the body. In a header `{signed}` stands
 //! for the genuine signature of that body, so that what is made of it is nearly right.
 
-use common::clock::Timestamp;
-use common::config::Secret;
-use common::creem::signature::{self as creem_signature, Headers};
-use common::revenuecat::proof::{self, Agreed};
-use common::standard_webhooks::signature as standard;
-use common::stripe::signature::{self as stripe_signature, SignatureError};
+use kernel::clock::Timestamp;
+use kernel::config::Secret;
+use outgoing_webhooks::standard_webhooks::signature as standard;
+use signatures::creem as creem_signature;
+use signatures::creem::Headers;
+use signatures::revenuecat as proof;
+use signatures::revenuecat::Agreed;
+use signatures::stripe as stripe_signature;
+use signatures::stripe::SignatureError;
 
 use super::{assert_discreet, choice};
 

@@ -3,7 +3,7 @@
 use api::http::json;
 use api::http::return_url::ReturnOrigins;
 use api::http::values::Amount;
-use common::money::{AmountError, Credits, Currency, parse_scaled};
+use kernel::money::{AmountError, Credits, Currency, parse_scaled};
 use serde_json::value::RawValue;
 use url::Url;
 

@@ -1,7 +1,7 @@
 //! The environment variables that each process is started with, from one description of the whole system.
 
 use anyhow::{Context, Result};
-use common::config::{Connections, Secret};
+use kernel::config::{Connections, Secret};
 
 use super::service::Service;
 

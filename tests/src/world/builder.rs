@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use common::jobs::Role;
+use jobs::Role;
 
 use super::{World, start};
 

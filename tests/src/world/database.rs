@@ -53,7 +53,7 @@ async fn create_template(server_url: &str) -> Result<String> {
 
 async fn migrate(url: &str) -> Result<()> {
     let pool = PgPoolOptions::new().max_connections(1).connect(url).await.context("cannot connect")?;
-    common::database::migrate(&pool).await.context("cannot migrate")?;
+    kernel::database::migrate(&pool).await.context("cannot migrate")?;
     // A template may not be in use while it is copied.
     pool.close().await;
     Ok(())

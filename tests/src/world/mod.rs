@@ -11,7 +11,7 @@ mod start;
 use std::path::Path;
 use std::time::Duration;
 
-use common::clock::Clock;
+use kernel::clock::Clock;
 use serde_json::{Value, json};
 use servers::Servers;
 use sqlx::PgPool;
@@ -199,7 +199,7 @@ impl World {
     pub async fn balance(&self, wallet_id: &str) -> i64 {
         let row = sqlx::query_scalar::<_, i64>("select balance from wallets where id = $1::text::uuid");
         let millionths = expect(row.bind(wallet_id).fetch_one(&self.pool).await, "the wallet's balance");
-        common::money::Credits::from_millionths(millionths).floor_whole()
+        kernel::money::Credits::from_millionths(millionths).floor_whole()
     }
 
     /// How many rows a table has that meet a condition.

@@ -5,15 +5,15 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use common::clock::Clock;
-use common::config::{Mode, Secret};
-use common::domain::app_stores::rules::PRODUCTION;
-use common::domain::payments::ReturnUrls;
-use common::domain::reversals::Policy;
-use common::jobs::Role;
-use common::revenuecat::proof::Agreed;
-use common::standard_webhooks::address::Reach;
+use billing::app_stores::rules::PRODUCTION;
+use billing::payments::ReturnUrls;
+use billing::reversals::Policy;
+use jobs::Role;
+use kernel::clock::Clock;
+use kernel::config::{Mode, Secret};
+use outgoing_webhooks::standard_webhooks::address::Reach;
 use servers::ports::free_ports;
+use signatures::revenuecat::Agreed;
 use tokio::net::TcpListener;
 
 use super::builder::{Placement, WorldBuilder};
@@ -191,9 +191,9 @@ fn api_config(
             trusted_proxies: Vec::new(),
         },
         webhook_reach: webhook_reach(builder),
-        auto_recharge: common::domain::recharge::Defaults {
-            threshold: common::money::Credits::from_whole(1_000)?,
-            amount: common::money::Money::new(5_000, common::money::Currency::USD),
+        auto_recharge: billing::auto_recharge::Defaults {
+            threshold: kernel::money::Credits::from_whole(1_000)?,
+            amount: kernel::money::Money::new(5_000, kernel::money::Currency::USD),
         },
         clock: clock.clone(),
     })

@@ -2,16 +2,15 @@
 //! which the scheduler empties.
 
 use anyhow::Context;
+use audit::COMMAND_LINE;
 use clap::Subcommand;
-use common::clock::Clock;
-use common::config::Connections;
-use common::database;
-use common::domain::audit::COMMAND_LINE;
-use common::domain::dead_letters::{DeadLetter, Filter, LetterError, LetterState, operations};
-use common::ids::DeadLetterId;
-use common::jobs::Role;
-use common::messaging::dead_letters;
-use common::service::Verdict;
+use jobs::Role;
+use kernel::clock::Clock;
+use kernel::config::Connections;
+use kernel::database;
+use kernel::ids::DeadLetterId;
+use kernel::service::Verdict;
+use messaging::dead_letters::{DeadLetter, Filter, LetterError, LetterState, operations};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use time::format_description::well_known::Rfc3339;
@@ -128,7 +127,7 @@ async fn replay(
         ids.extend(letters.into_iter().map(|letter| letter.id));
     }
     settle_each(ids, async |id| {
-        dead_letters::replay(pool, clock.now(), id, COMMAND_LINE).await?;
+        operations::replay(pool, clock.now(), id, COMMAND_LINE).await?;
         Ok("replayed: the scheduler sends it in a moment")
     })
     .await

@@ -6,8 +6,8 @@ mod dead_letters;
 mod reconcile;
 
 use clap::Subcommand;
-use common::clock::Clock;
-use common::service::Verdict;
+use kernel::clock::Clock;
+use kernel::service::Verdict;
 
 use crate::config::{Arguments, Config};
 

@@ -4,20 +4,20 @@
 use std::str::FromStr;
 
 use anyhow::ensure;
+use billing::reconciliation::{Comparison, Finding, operations};
 use clap::Args;
-use common::clock::{Clock, Timestamp};
-use common::database;
-use common::domain::reconciliation::{Comparison, Finding, operations};
-use common::messaging::Publisher;
-use common::service::Verdict;
+use kernel::clock::{Clock, Timestamp};
+use kernel::database;
+use kernel::service::Verdict;
+use messaging::Publisher;
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 use time::{Date, Time};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::jobs::Jobs;
-use crate::jobs::reconcile::Window;
+use crate::handlers::Jobs;
+use crate::handlers::reconcile::Window;
 
 /// What to compare.
 #[derive(Debug, Args)]

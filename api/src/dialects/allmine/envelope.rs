@@ -1,7 +1,7 @@
 //! How Allmine wraps every answer, and its errors.
 
-use common::clock::Timestamp;
-use common::database;
+use kernel::clock::Timestamp;
+use kernel::database;
 use serde::Serialize;
 use time::macros::format_description;
 use utoipa::ToSchema;
@@ -128,7 +128,7 @@ pub(super) fn render(failure: Failure) -> Response {
 
 fn failed(status: StatusCode, message: &str) -> Response {
     // The server's own findings come from where no clock is at hand: the error's time is the answer's.
-    let timestamp = moment(common::clock::Clock::system().now());
+    let timestamp = moment(kernel::clock::Clock::system().now());
     let (status_code, errors) = (status.as_u16(), vec![message.to_owned()]);
     answer(status, &Failed { is_success: false, status_code, data: None, errors, timestamp })
 }

@@ -1,8 +1,9 @@
 //! The packages, and buying one for nothing where that is allowed.
 
-use common::domain::catalog::{StoredPack, operations::packs_with_times};
-use common::domain::payments::{Dialect, Item, Kind, Mode, NewOrder, Provider};
-use common::money::{Currency, Money};
+use billing::catalog::StoredPack;
+use billing::catalog::operations::packs_with_times;
+use billing::payments::{Dialect, Item, Kind, Mode, NewOrder, Provider};
+use kernel::money::{Currency, Money};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::StatusCode;

@@ -1,7 +1,7 @@
 //! What moved in the caller's wallet, and purchases that have not been paid.
 
-use common::clock::Timestamp;
-use common::domain::ledger::statement::{Filter, Line, Page, Status, count, lines};
+use kernel::clock::Timestamp;
+use ledger::statement::{Filter, Line, Page, Status, count, lines};
 use serde::{Deserialize, Serialize};
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;

@@ -1,7 +1,7 @@
 //! How check-ins work, for administrators.
 
-use common::domain::checkins::{CheckinConfig, ConfigChange, StreakBonus, operations};
-use common::money::Credits;
+use billing::checkins::{CheckinConfig, ConfigChange, StreakBonus, operations};
+use kernel::money::Credits;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::{Method, StatusCode};

@@ -1,12 +1,13 @@
 //! All transactions, and changing a balance by hand. A worker makes the change, with the record of who asked for it.
 
-use common::domain::identity::operations::{login_by_user, membership};
-use common::domain::ledger::adjustments::{Adjusted, Adjustment};
-use common::domain::ledger::history::{self, HistoryEntry};
-use common::ids::{AdjustmentId, EntryId, OrganizationId, UserId, WalletId};
-use common::jobs::{AdjustCredits, AnyJob};
-use common::messaging::outbox;
-use common::money::{AmountError, Credits};
+use identity::operations::{login_by_user, membership};
+use jobs::outbox;
+use kernel::ids::{AdjustmentId, EntryId, OrganizationId, UserId, WalletId};
+use kernel::money::{AmountError, Credits};
+use ledger::adjustments::AdjustCredits;
+use ledger::adjustments::{Adjusted, Adjustment};
+use ledger::history;
+use ledger::history::HistoryEntry;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -155,7 +156,7 @@ async fn adjust(api: Shared, call: Call) -> Result<Response, BillingError> {
     let adjustment_id = key.map_or_else(AdjustmentId::new, |key| AdjustmentId::of_request(&by, key));
     let entry_type = "manual".to_owned();
     let adjustment = Adjustment { adjustment_id, wallet_id, credits, entry_type, description, by };
-    let job = AnyJob::from(AdjustCredits { adjustment: Box::new(adjustment) });
+    let job = AdjustCredits { adjustment: Box::new(adjustment) };
     let mut connection = api.pool.acquire().await?;
     let outbox_id = outbox::insert(&mut connection, api.clock.now(), &job).await?;
     drop(connection);
@@ -163,7 +164,7 @@ async fn adjust(api: Shared, call: Call) -> Result<Response, BillingError> {
     let Some(reply) = carry_out(&api, &job, outbox_id).await else {
         return Ok(success(StatusCode::ACCEPTED, ManualPending { status: "pending", user_id, amount }));
     };
-    match serde_json::from_value(reply).map_err(BillingError::internal)? {
+    match reply {
         Adjusted::Done { entry_id: transaction_id, balance } => {
             let balance = balance.floor_whole();
             Ok(success(StatusCode::CREATED, ManualDone { transaction_id, user_id, amount, balance }))

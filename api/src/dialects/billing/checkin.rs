@@ -1,8 +1,8 @@
 //! Daily free credits. The day is claimed here; a worker adds the credits.
 
-use common::domain::checkins::{Checkin, CheckinError, operations};
-use common::jobs::{AnyJob, ApplyCheckin, CheckinReply};
-use common::messaging::outbox;
+use billing::checkins::{ApplyCheckin, CheckinReply};
+use billing::checkins::{Checkin, CheckinError, operations};
+use jobs::outbox;
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::http::StatusCode;
@@ -84,15 +84,14 @@ async fn check_in(api: Shared, call: Call) -> Result<Response, BillingError> {
     let mut transaction = api.pool.begin().await?;
     let checkin =
         operations::check_in(&mut transaction, now, &principal.user_id, principal.wallet_id).await?;
-    let job = AnyJob::from(ApplyCheckin { user_id: principal.user_id, day: checkin.day });
+    let job = ApplyCheckin { user_id: principal.user_id, day: checkin.day };
     let outbox_id = outbox::insert(&mut transaction, now, &job).await?;
     transaction.commit().await?;
     let Checkin { credits, streak, checked_in_at, .. } = checkin;
     let (credits, checked_in_at) = (credits.floor_whole(), Moment(checked_in_at));
     match carry_out(&api, &job, outbox_id).await {
-        Some(reply) => {
-            let reply: CheckinReply = serde_json::from_value(reply).map_err(BillingError::internal)?;
-            let balance = reply.balance.floor_whole();
+        Some(CheckinReply { balance }) => {
+            let balance = balance.floor_whole();
             Ok(success(StatusCode::OK, CheckedIn { credits, balance, streak, checked_in_at }))
         }
         None => {

@@ -1,8 +1,8 @@
 //! The administration of coupons. They are used when a payment session is created.
 
-use common::domain::coupons::{Benefit, Coupon, CouponError, operations, rules};
-use common::ids::CouponId;
-use common::money::{Currency, parse_scaled};
+use billing::coupons::{Benefit, Coupon, CouponError, operations, rules};
+use kernel::ids::CouponId;
+use kernel::money::{Currency, parse_scaled};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
@@ -110,7 +110,7 @@ impl TryFrom<Coupon> for Shown {
     type Error = BillingError;
 
     fn try_from(coupon: Coupon) -> Result<Self, Self::Error> {
-        let whole = |value| common::money::Credits::from_whole(value).map_err(BillingError::internal);
+        let whole = |value| kernel::money::Credits::from_whole(value).map_err(BillingError::internal);
         let (kind, value, currency) = match coupon.benefit {
             Benefit::Percent(percent) => (Kind::Percent, whole(percent)?, None),
             Benefit::Amount(minor, currency) => (Kind::Amount, whole(minor)?, Some(currency)),

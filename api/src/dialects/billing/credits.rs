@@ -1,8 +1,9 @@
 //! The caller's balance and its history.
 
-use common::domain::ledger::history::{self, HistoryEntry};
-use common::domain::ledger::operations::balance;
-use common::ids::EntryId;
+use kernel::ids::EntryId;
+use ledger::history;
+use ledger::history::HistoryEntry;
+use ledger::operations::balance;
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::http::StatusCode;

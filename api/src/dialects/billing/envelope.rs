@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use common::clock::Timestamp;
+use kernel::clock::Timestamp;
 use serde::{Serialize, Serializer};
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;

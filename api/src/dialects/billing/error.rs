@@ -1,7 +1,7 @@
 //! The Billing API's errors: a status, a code in capitals, and a message.
 
-use common::database;
-use common::domain::coupons::Unacceptable;
+use billing::coupons::Unacceptable;
+use kernel::database;
 use warp::http::{HeaderValue, StatusCode, header};
 
 use super::envelope::Failed;

@@ -16,7 +16,7 @@ mod payment;
 mod plans;
 mod subscription;
 
-use common::ids::UserId;
+use kernel::ids::UserId;
 
 pub(crate) use envelope::Failed as BillingFailed;
 pub(crate) use error::{failure, render};

@@ -1,8 +1,9 @@
 //! What the caller ordered, through whichever API.
 
-use common::domain::payments::orders::{self, Order as Found};
-use common::domain::payments::{Kind, State};
-use common::ids::PaymentId;
+use billing::payments::orders;
+use billing::payments::orders::Order as Found;
+use billing::payments::{Kind, State};
+use kernel::ids::PaymentId;
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::http::StatusCode;

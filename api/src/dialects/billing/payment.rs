@@ -1,12 +1,12 @@
 //! Payment sessions: a plan or a pack, over Stripe or Creem, perhaps with a coupon.
 
-use common::domain::catalog::operations::packs_by_id;
-use common::domain::coupons::{Redemption, Target, operations::worth};
-use common::domain::payments::{
-    Dialect, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Provider, ReturnUrls,
-};
-use common::domain::plans::{Interval, operations::plan};
-use common::money::{Credits, Money};
+use billing::catalog::operations::packs_by_id;
+use billing::coupons::operations::worth;
+use billing::coupons::{Redemption, Target};
+use billing::payments::{Dialect, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Provider, ReturnUrls};
+use billing::plans::Interval;
+use billing::plans::operations::plan;
+use kernel::money::{Credits, Money};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::{HeaderValue, StatusCode, header};

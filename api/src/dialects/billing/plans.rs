@@ -1,7 +1,7 @@
 //! Plans: what is sold, and its administration. What buyers see of a plan has no ids of providers in it.
 
-use common::domain::plans::{Plan, PlanError, StoredPlan, operations};
-use common::money::Currency;
+use billing::plans::{Plan, PlanError, StoredPlan, operations};
+use kernel::money::Currency;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -234,7 +234,7 @@ fn take<T>(field: &mut T, given: Option<T>) {
     }
 }
 
-fn amount(field: &str, given: Option<&GivenAmount>) -> Result<Option<common::money::Credits>, BillingError> {
+fn amount(field: &str, given: Option<&GivenAmount>) -> Result<Option<kernel::money::Credits>, BillingError> {
     let read = given.map(GivenAmount::credits).transpose();
     read.map_err(|error| BillingError::invalid(format!("{field}: {error}")))
 }

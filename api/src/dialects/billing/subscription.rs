@@ -1,8 +1,10 @@
 //! The caller's subscription, and the provider's page on which it is managed.
 
-use common::domain::payments::{Provider, store::customer};
-use common::domain::subscriptions::{Subscription, SubscriptionState, operations::newest_of_user};
-use common::jobs::{AnyJob, OpenPortal, PortalReply};
+use billing::payments::Provider;
+use billing::payments::store::customer;
+use billing::subscriptions::operations::newest_of_user;
+use billing::subscriptions::{OpenPortal, PortalReply};
+use billing::subscriptions::{Subscription, SubscriptionState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::StatusCode;
@@ -111,14 +113,14 @@ async fn portal(api: Shared, call: Call) -> Result<Response, BillingError> {
         known => known,
     };
     drop(connection);
-    let job = AnyJob::from(OpenPortal {
+    let job = OpenPortal {
         provider: subscription.provider,
         customer: known.ok_or_else(none)?,
         return_url: request.return_url,
-    });
+    };
     let reply =
         api.inbox.call(&job, api.config.checkout_deadline).await.map_err(BillingError::unavailable)?;
-    match serde_json::from_value(reply).map_err(BillingError::internal)? {
+    match reply {
         PortalReply::Opened { url } => Ok(success(StatusCode::CREATED, Portal { url })),
         PortalReply::NoCustomer => Err(none()),
         PortalReply::Refused { message } => Err(BillingError::internal(message)),

@@ -3,12 +3,12 @@
 //! Other than Samsar's, fields that are left out stay as they are, values that are no numbers are refused, and a
 //! threshold of zero never charges.
 
-use common::domain::payments::store::customer;
-use common::domain::payments::{Dialect, Payment, Provider};
-use common::domain::recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR};
-use common::domain::recharge::{Check, Settings, Skip, operations};
-use common::ids::PaymentId;
-use common::money::{Credits, Currency, Money};
+use billing::auto_recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR};
+use billing::auto_recharge::{Check, Settings, Skip, operations};
+use billing::payments::store::customer;
+use billing::payments::{Dialect, Payment, Provider};
+use kernel::ids::PaymentId;
+use kernel::money::{Credits, Currency, Money};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;

@@ -1,6 +1,6 @@
 //! Samsar's errors: a status and `{"message"}`.
 
-use common::database;
+use kernel::database;
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::http::{HeaderValue, StatusCode, header};

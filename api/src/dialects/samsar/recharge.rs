@@ -1,7 +1,7 @@
 //! Buying credits.
 
-use common::domain::payments::{Dialect, Item, Kind, Mode, NewOrder, Payment, Provider};
-use common::money::{Credits, Currency, Money};
+use billing::payments::{Dialect, Item, Kind, Mode, NewOrder, Payment, Provider};
+use kernel::money::{Credits, Currency, Money};
 use warp::http::{HeaderValue, StatusCode, header};
 
 use super::error::SamsarError;

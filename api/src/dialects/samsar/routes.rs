@@ -1,7 +1,7 @@
 //! Samsar's endpoints, each under `/v1` and `/v2`.
 
-use common::domain::ledger::operations::balance;
-use common::domain::payments::store::last_top_up;
+use billing::payments::store::last_top_up;
+use ledger::operations::balance;
 use warp::http::{HeaderValue, StatusCode};
 
 use super::auto_recharge::{AutoRechargeBody, AutoRechargeFields, ThresholdBody, ThresholdFields};

@@ -1,8 +1,8 @@
 //! How a payment stands, from our own record: ids of callers never reach the provider. A record that may be stale is
 //! refreshed in the background, for the next poll.
 
-use common::domain::payments::store::{customer, payment_by_id, payment_by_provider_id};
-use common::domain::payments::{Mode, Payment, Provider};
+use billing::payments::store::{customer, payment_by_id, payment_by_provider_id};
+use billing::payments::{Mode, Payment, Provider};
 use sqlx::PgConnection;
 use warp::http::StatusCode;
 

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use common::clock::Timestamp;
-use common::domain::payments::{Mode, Payment, State};
-use common::ids::PaymentId;
-use common::money::{AmountError, parse_scaled};
+use billing::payments::{Mode, Payment, State};
+use kernel::clock::Timestamp;
+use kernel::ids::PaymentId;
+use kernel::money::{AmountError, parse_scaled};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;

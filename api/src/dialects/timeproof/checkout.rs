@@ -1,10 +1,11 @@
 //! Buying packs, for oneself or for an organization.
 
-use common::domain::catalog::{Pack, operations::packs_by_id};
-use common::domain::identity::rules::may_buy;
-use common::domain::payments::{Dialect, Item, Kind, Mode, NewOrder, Payment, Provider};
-use common::ids::OrganizationId;
-use common::money::{Credits, Money};
+use billing::catalog::Pack;
+use billing::catalog::operations::packs_by_id;
+use billing::payments::{Dialect, Item, Kind, Mode, NewOrder, Payment, Provider};
+use identity::rules::may_buy;
+use kernel::ids::OrganizationId;
+use kernel::money::{Credits, Money};
 use warp::http::{HeaderValue, StatusCode, header};
 
 use super::error::TimeproofError;

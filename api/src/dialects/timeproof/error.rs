@@ -1,6 +1,6 @@
 //! TimeProof's errors: a status and `{"error"}`.
 
-use common::database;
+use kernel::database;
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::http::{HeaderValue, StatusCode, header};

@@ -1,8 +1,8 @@
 //! How a checkout stands, and what was bought before, through whichever API.
 
-use common::domain::identity::operations;
-use common::domain::payments::store::{items, payment_by_id, payment_by_provider_id};
-use common::domain::payments::{Payment, history};
+use billing::payments::store::{items, payment_by_id, payment_by_provider_id};
+use billing::payments::{Payment, history};
+use identity::operations;
 use sqlx::PgConnection;
 use warp::http::StatusCode;
 

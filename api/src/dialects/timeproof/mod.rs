@@ -10,8 +10,8 @@ mod history;
 mod packs;
 mod types;
 
-use common::domain::identity::{Membership, operations};
-use common::ids::OrganizationId;
+use identity::{Membership, operations};
+use kernel::ids::OrganizationId;
 
 use crate::Shared;
 use crate::auth::Principal;

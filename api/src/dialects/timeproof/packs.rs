@@ -1,8 +1,9 @@
 //! What is for sale, and what the caller has.
 
-use common::domain::catalog::{Pack, operations::packs};
-use common::domain::ledger::operations::balance;
-use common::domain::payments::Dialect;
+use billing::catalog::Pack;
+use billing::catalog::operations::packs;
+use billing::payments::Dialect;
+use ledger::operations::balance;
 use warp::http::StatusCode;
 
 use super::error::TimeproofError;

@@ -1,10 +1,10 @@
 //! What travels: bodies as TimeProof's clients send them, and its answers.
 
-use common::domain::catalog::Pack;
-use common::domain::payments::history::PastPayment;
-use common::domain::payments::{Item, Payment, State};
-use common::ids::OrganizationId;
-use common::money::{Credits, MILLIONTHS_PER_CREDIT, parse_scaled};
+use billing::catalog::Pack;
+use billing::payments::history::PastPayment;
+use billing::payments::{Item, Payment, State};
+use kernel::ids::OrganizationId;
+use kernel::money::{Credits, MILLIONTHS_PER_CREDIT, parse_scaled};
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 use serde_json::value::RawValue;

@@ -5,8 +5,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use common::domain::payments::store::payment_by_provider_id;
-use common::jobs::{AnyJob, ConfirmReply, ConfirmSession};
+use billing::payments::store::payment_by_provider_id;
+use billing::payments::{ConfirmReply, ConfirmSession};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use moka::future::Cache;
 use tokio::time::Instant;
@@ -94,9 +94,9 @@ async fn confirm(api: &Shared, session: &str) -> Result<(), WasdiError> {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         return Err(WasdiError::Busy { status, retry_after: 1, cause: None });
     }
-    let job = AnyJob::from(ConfirmSession { session: session.to_owned() });
+    let job = ConfirmSession { session: session.to_owned() };
     let reply = api.inbox.call(&job, api.config.checkout_deadline).await.map_err(WasdiError::failed)?;
-    match serde_json::from_value(reply).map_err(WasdiError::failed)? {
+    match reply {
         ConfirmReply::Paid => wait_until_paid(api, session, deadline).await,
         ConfirmReply::NotPaid => {
             api.confirmations.refused.insert(session.to_owned(), ()).await;

@@ -1,8 +1,8 @@
 //! WASDI's errors: a status and `{"message"}`, and nothing but the status where the server failed.
 
-use common::database;
-use common::domain::packages::PackageError;
-use common::domain::payments::operations::OrderError;
+use billing::packages::PackageError;
+use billing::payments::operations::OrderError;
+use kernel::database;
 use warp::http::{HeaderValue, StatusCode, header};
 
 use super::types::Message;

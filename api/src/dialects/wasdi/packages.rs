@@ -1,10 +1,10 @@
 //! The types of packages, the caller's packages and what is left of them, and adding one.
 
-use common::domain::catalog::{Pack, operations as catalog};
-use common::domain::ledger::operations::balance;
-use common::domain::packages::{Label, operations as packages};
-use common::domain::payments::{Dialect, Item, Kind, Mode, NewOrder, Provider};
-use common::money::Money;
+use billing::catalog::{Pack, operations as catalog};
+use billing::packages::{Label, operations as packages};
+use billing::payments::{Dialect, Item, Kind, Mode, NewOrder, Provider};
+use kernel::money::Money;
+use ledger::operations::balance;
 use warp::http::StatusCode;
 
 use super::error::WasdiError;

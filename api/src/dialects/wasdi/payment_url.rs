@@ -1,13 +1,14 @@
 //! Where a package is paid: at the Payment Link of its type, or else on a page that is opened for it. Asking again
 //! answers the same page while it can be paid on, and then the next.
 
-use common::domain::catalog::{Pack, operations::packs_by_id};
-use common::domain::packages::operations::is_package;
-use common::domain::payments::operations::reopen;
-use common::domain::payments::store::{items, payment_by_id};
-use common::domain::payments::{Item, Payment};
-use common::ids::PaymentId;
-use common::messaging::outbox;
+use billing::catalog::Pack;
+use billing::catalog::operations::packs_by_id;
+use billing::packages::operations::is_package;
+use billing::payments::operations::reopen;
+use billing::payments::store::{items, payment_by_id};
+use billing::payments::{Item, Payment};
+use jobs::outbox;
+use kernel::ids::PaymentId;
 use sqlx::PgConnection;
 use warp::http::{HeaderValue, StatusCode, header};
 

@@ -1,12 +1,12 @@
 //! What travels: bodies as WASDI's clients send them, and its answers. Names are camelCase, and a field without a
 //! value is left out.
 
-use common::clock::Timestamp;
-use common::domain::catalog::Pack;
-use common::domain::packages::Package;
-use common::domain::payments::{Dialect, Provider};
-use common::ids::UserId;
-use common::money::Credits;
+use billing::catalog::Pack;
+use billing::packages::Package;
+use billing::payments::{Dialect, Provider};
+use kernel::clock::Timestamp;
+use kernel::ids::UserId;
+use kernel::money::Credits;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -122,9 +122,9 @@ fn milliseconds(at: Timestamp) -> i64 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use common::domain::packages::Label;
-    use common::domain::payments::{Kind, State};
-    use common::ids::PaymentId;
+    use billing::packages::Label;
+    use billing::payments::{Kind, State};
+    use kernel::ids::PaymentId;
     use serde_json::json;
     use time::macros::datetime;
 

@@ -1,0 +1,112 @@
+//! Purchases in app stores: made there, told by RevenueCat, and credited here as payments.
+//!
+//! Nobody orders from us first. So each purchase has a row of its own, one for each transaction of a store, and gets a
+//! payment once its buyer and its product are known here; until then it is parked. Lock order: purchases, payments,
+//! wallets.
+
+pub mod operations;
+pub mod rules;
+mod store;
+
+use jobs::job;
+use kernel::clock::Timestamp;
+use kernel::ids::{PaymentId, StorePurchaseId, UserId};
+use serde::{Deserialize, Serialize};
+
+/// What RevenueCat says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreFact {
+    /// When it was so.
+    pub at: Timestamp,
+    /// What the buyer is called; earlier names count more.
+    pub buyers: Vec<String>,
+    /// What is said.
+    pub news: StoreNews,
+}
+
+/// What a fact says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreNews {
+    /// This was bought.
+    Bought(Transaction),
+    /// The store gave the money back.
+    Refunded(Transaction),
+    /// The store took it again.
+    RefundReversed(Transaction),
+    /// The names are one person's.
+    SamePerson,
+    /// What these had belongs to the buyer now.
+    MovedFrom(Vec<String>),
+}
+
+/// A transaction of a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    /// Which store, as RevenueCat spells it.
+    pub store: String,
+    /// Its id there.
+    pub id: String,
+    /// What was bought.
+    pub product_id: String,
+    /// `PRODUCTION` or `SANDBOX`.
+    pub environment: String,
+    /// Whether the store bills it again and again. Of products that are not ours such purchases are not kept.
+    pub is_recurring: bool,
+}
+
+/// A purchase as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorePurchase {
+    /// Which.
+    pub id: StorePurchaseId,
+    /// In which store.
+    pub store: String,
+    /// The transaction there.
+    pub transaction_id: String,
+    /// What was bought.
+    pub product_id: String,
+    /// `PRODUCTION` or `SANDBOX`.
+    pub environment: String,
+    /// What the buyer is called.
+    pub buyers: Vec<String>,
+    /// To whom an administrator gave it.
+    pub user_id: Option<UserId>,
+    /// Its payment, once it is credited.
+    pub payment_id: Option<PaymentId>,
+    /// When it was bought; none while only its refund is known.
+    pub bought_at: Option<Timestamp>,
+    /// Whether the money went back.
+    pub is_refunded: bool,
+    /// When that was said.
+    pub refund_told_at: Option<Timestamp>,
+    /// When it was first told of.
+    pub created_at: Timestamp,
+}
+
+/// Why an administrator cannot give a purchase to a user.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// There is no such purchase.
+    #[error("there is no purchase of this id")]
+    NoPurchase,
+    /// There is no such user.
+    #[error("there is no user {0}")]
+    NoUser(UserId),
+    /// It belongs to somebody.
+    #[error("this purchase belongs to somebody already")]
+    Claimed,
+    /// The money went back.
+    #[error("this purchase was refunded")]
+    Refunded,
+    /// No pack of ours is this product.
+    #[error("no pack has the store product {0}: add one first")]
+    NoPack(String),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Credits purchases in app stores whose buyers have become known.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ClaimPurchases {}
+job!(ClaimPurchases: "purchases.claim" on Apply, 3 attempts);

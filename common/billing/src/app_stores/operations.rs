@@ -1,0 +1,358 @@
+//! Applying what RevenueCat says, and giving parked purchases to those whose they are.
+
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::{ClaimError, StoreFact, StoreNews, StorePurchase, Transaction, rules, store};
+use crate::catalog::Pack;
+use crate::catalog::operations::pack_by_store_product;
+use audit::{self, AdminAction};
+use kernel::clock::Timestamp;
+
+use crate::payments::events::is_applied;
+use crate::payments::operations as payments;
+use crate::payments::operations::{
+    Content, Effect, Event, Incoming, OrderError, given, order_create, record,
+};
+use crate::payments::store::payment_by_id;
+use crate::payments::{Dialect, Fact, Item, Kind, Mode, NewOrder, Payment, Provider};
+use crate::reversals::{Extent, Policy, ReversalFact, ReversalKind, Standing, operations as reversals};
+use kernel::ids::{PaymentId, StorePurchaseId, UserId, WalletId};
+
+/// Applies a fact in the caller's transaction, in which nothing else is done. Applying it again changes nothing, be
+/// it the same event or another one about the same transaction.
+///
+/// # Errors
+/// Database errors only; the transaction is then to be rolled back.
+pub async fn apply(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    policy: Policy,
+    event: Option<&Event>,
+    fact: &StoreFact,
+) -> Result<Vec<Effect>, sqlx::Error> {
+    if let Some(event) = event
+        && is_applied(connection, event.provider, &event.id).await?
+    {
+        return Ok(Vec::new());
+    }
+    let applied = match &fact.news {
+        StoreNews::Bought(transaction) => bought(connection, now, fact, transaction).await?,
+        StoreNews::Refunded(transaction) => {
+            refunded(connection, now, policy, fact, transaction, true).await?
+        }
+        StoreNews::RefundReversed(transaction) => {
+            refunded(connection, now, policy, fact, transaction, false).await?
+        }
+        StoreNews::SamePerson => {
+            linked(connection, now, &fact.buyers, |purchase| {
+                purchase.buyers = rules::joined(&fact.buyers, &purchase.buyers);
+            })
+            .await?
+        }
+        StoreNews::MovedFrom(names) => {
+            linked(connection, now, names, |purchase| {
+                purchase.buyers.clone_from(&fact.buyers);
+            })
+            .await?
+        }
+    };
+    record(connection, now, event, applied.payment_id, applied.outcome, applied.reason).await?;
+    Ok(applied.effects)
+}
+
+/// What a fact led to, for the record of its event.
+struct Applied {
+    outcome: &'static str,
+    reason: Option<&'static str>,
+    payment_id: Option<PaymentId>,
+    effects: Vec<Effect>,
+}
+
+impl Applied {
+    fn of(outcome: &'static str, reason: Option<&'static str>) -> Self {
+        Self { outcome, reason, payment_id: None, effects: Vec::new() }
+    }
+}
+
+async fn bought(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    fact: &StoreFact,
+    transaction: &Transaction,
+) -> Result<Applied, sqlx::Error> {
+    let is_ours = pack_by_store_product(connection, &transaction.product_id).await?.is_some();
+    if transaction.is_recurring && !is_ours {
+        return Ok(Applied::of("ignored", Some("no_product_of_ours")));
+    }
+    store::purchase_insert(connection, now, transaction, &fact.buyers).await?;
+    let mut purchases = store::purchases_lock(connection, Some(transaction), &fact.buyers).await?;
+    let mut is_first = false;
+    for purchase in &mut purchases {
+        // Whoever else it names, the buyer is the one that this event tells of first.
+        purchase.buyers = rules::joined(&fact.buyers, &purchase.buyers);
+        if rules::is_of(purchase, transaction) && purchase.bought_at.is_none() {
+            purchase.bought_at = Some(fact.at);
+            is_first = true;
+        }
+    }
+    let effects = credit(connection, now, &mut purchases).await?;
+    let own = purchases.iter().find(|purchase| rules::is_of(purchase, transaction));
+    let reason = match own {
+        Some(own) if own.is_refunded => Some("refunded"),
+        Some(own) if rules::is_parked(own) => Some("parked"),
+        _ => None,
+    };
+    Ok(Applied {
+        outcome: if is_first { "applied" } else { "no_change" },
+        reason,
+        payment_id: own.and_then(|own| own.payment_id),
+        effects,
+    })
+}
+
+/// Takes over that the money of a purchase went back, or came again, and has its credits follow. One that is not
+/// credited yet is not credited as long as it is refunded. The refund may be told of before the purchase.
+async fn refunded(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    policy: Policy,
+    fact: &StoreFact,
+    transaction: &Transaction,
+    is_refunded: bool,
+) -> Result<Applied, sqlx::Error> {
+    if pack_by_store_product(connection, &transaction.product_id).await?.is_some() {
+        store::purchase_insert(connection, now, transaction, &fact.buyers).await?;
+    }
+    let mut purchases = store::purchases_lock(connection, Some(transaction), &[]).await?;
+    let Some(purchase) = purchases.first_mut() else {
+        return Ok(Applied::of("ignored", Some("no_product_of_ours")));
+    };
+    if !rules::refund(purchase, is_refunded, fact.at) {
+        store::purchase_write(connection, purchase).await?;
+        return Ok(Applied { payment_id: purchase.payment_id, ..Applied::of("no_change", None) });
+    }
+    let reversal = purchase.payment_id.map(|id| reversal_fact(purchase, id, is_refunded, fact.at));
+    let mut effects = credit(connection, now, &mut purchases).await?;
+    if let Some(reversal) = reversal {
+        effects.extend(reversals::apply(connection, now, policy, None, &reversal).await?);
+    }
+    let payment_id = purchases.first().and_then(|purchase| purchase.payment_id);
+    Ok(Applied { outcome: "applied", reason: None, payment_id, effects })
+}
+
+/// Stores give back all or nothing.
+fn reversal_fact(
+    purchase: &StorePurchase,
+    payment_id: PaymentId,
+    is_refunded: bool,
+    at: Timestamp,
+) -> ReversalFact {
+    let transaction = rules::provider_payment(purchase);
+    let (standing, status) = if is_refunded {
+        (Standing::Taken, "CUSTOMER_SUPPORT")
+    } else {
+        (Standing::Restored, "REFUND_REVERSED")
+    };
+    ReversalFact {
+        provider: Provider::Revenuecat,
+        livemode: is_live(purchase),
+        object_id: transaction.clone(),
+        kind: ReversalKind::Refund,
+        standing,
+        status: status.to_owned(),
+        step: rules::step(is_refunded, at),
+        extent: Extent::All,
+        payment_id: Some(payment_id),
+        provider_payments: vec![transaction],
+    }
+}
+
+fn is_live(purchase: &StorePurchase) -> bool {
+    purchase.environment == rules::PRODUCTION
+}
+
+/// Changes whose the parked purchases are that are known under one of these names. What is credited stays where it
+/// is: it may be spent, and the store sells it once.
+async fn linked(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    names: &[String],
+    change: impl Fn(&mut StorePurchase),
+) -> Result<Applied, sqlx::Error> {
+    let mut purchases = store::purchases_lock(connection, None, names).await?;
+    let before = purchases.clone();
+    purchases.iter_mut().for_each(change);
+    let effects = credit(connection, now, &mut purchases).await?;
+    let outcome = if purchases == before { "no_change" } else { "applied" };
+    Ok(Applied { outcome, reason: None, payment_id: None, effects })
+}
+
+/// Makes a payment of each purchase whose buyer and product are known, credits them together, and writes all.
+async fn credit(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    purchases: &mut [StorePurchase],
+) -> Result<Vec<Effect>, sqlx::Error> {
+    let mut paid = Vec::new();
+    for purchase in purchases.iter_mut() {
+        if rules::is_parked(purchase)
+            && let Some(pack) = pack_by_store_product(connection, &purchase.product_id).await?
+            && let Some((user, wallet)) = buyer(connection, purchase).await?
+        {
+            let order = order(now, purchase, user, wallet, pack);
+            let payment = order_create(connection, now, &order).await.map_err(OrderError::without_coupon)?;
+            purchase.payment_id = Some(payment.id);
+            let fact = Box::new(paid_fact(&payment, purchase));
+            paid.push(Incoming { event: None, content: Content::Fact(fact) });
+        }
+        store::purchase_write(connection, purchase).await?;
+    }
+    payments::apply(connection, now, &paid).await
+}
+
+/// Who gets the credits: whom an administrator named, else the first name that is a user of ours.
+async fn buyer(
+    connection: &mut PgConnection,
+    purchase: &StorePurchase,
+) -> Result<Option<(UserId, WalletId)>, sqlx::Error> {
+    match &purchase.user_id {
+        Some(user) => store::first_user(connection, &[user.as_str()]).await,
+        None => store::first_user(connection, &rules::possible_users(&purchase.buyers)).await,
+    }
+}
+
+/// What it grants and costs is the catalog's. What the store charged, in whichever currency, is the store's affair.
+fn order(
+    now: Timestamp,
+    purchase: &StorePurchase,
+    user_id: UserId,
+    wallet_id: WalletId,
+    pack: Pack,
+) -> NewOrder {
+    NewOrder {
+        user_id,
+        wallet_id,
+        organization_id: None,
+        dialect: Dialect::Allmine,
+        kind: Kind::OneTime,
+        provider: Provider::Revenuecat,
+        mode: Mode::Payment,
+        livemode: is_live(purchase),
+        items: vec![Item {
+            pack_id: Some(pack.id),
+            name: pack.name.clone(),
+            quantity: 1,
+            credits: pack.credits,
+            amount_minor: pack.price.minor,
+        }],
+        credits: pack.credits,
+        amount: pack.price,
+        summary: pack.name,
+        return_urls: None,
+        expires_at: now,
+        plan: None,
+        redemption: None,
+    }
+}
+
+fn paid_fact(payment: &Payment, purchase: &StorePurchase) -> Fact {
+    Fact {
+        provider_payment: Some(rules::provider_payment(purchase)),
+        payment_status: Some("paid".to_owned()),
+        ..given(payment)
+    }
+}
+
+/// Credits parked purchases whose buyer and product have become known, up to `limit`, in the caller's transaction;
+/// returns how many were looked at.
+///
+/// # Errors
+/// Database errors only; the transaction is then to be rolled back.
+pub async fn claim_due(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    limit: i64,
+) -> Result<(usize, Vec<Effect>), sqlx::Error> {
+    let mut purchases = store::purchases_take_due(connection, limit).await?;
+    let effects = credit(connection, now, &mut purchases).await?;
+    Ok((purchases.len(), effects))
+}
+
+/// Gives a parked purchase to a user for an administrator, in the caller's transaction; [`claim_due`] credits it.
+/// Giving it to the same user again changes nothing.
+///
+/// # Errors
+/// [`ClaimError`].
+pub async fn assign(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    actor: &str,
+    id: StorePurchaseId,
+    user: &UserId,
+) -> Result<(), ClaimError> {
+    let found = store::purchase_lock(connection, id).await?.filter(|purchase| purchase.bought_at.is_some());
+    let mut purchase = found.ok_or(ClaimError::NoPurchase)?;
+    if let Some(id) = purchase.payment_id {
+        let owner = payment_by_id(connection, id).await?.map(|payment| payment.user_id);
+        return if owner.as_ref() == Some(user) { Ok(()) } else { Err(ClaimError::Claimed) };
+    }
+    if purchase.is_refunded {
+        return Err(ClaimError::Refunded);
+    }
+    match &purchase.user_id {
+        Some(owner) if owner == user => return Ok(()),
+        Some(_) => return Err(ClaimError::Claimed),
+        None => {}
+    }
+    if identity::operations::user(connection, user).await?.is_none() {
+        return Err(ClaimError::NoUser(user.clone()));
+    }
+    if pack_by_store_product(connection, &purchase.product_id).await?.is_none() {
+        return Err(ClaimError::NoPack(purchase.product_id));
+    }
+    purchase.user_id = Some(user.clone());
+    store::purchase_write(connection, &purchase).await?;
+    let action = AdminAction {
+        actor: actor.to_owned(),
+        action: "parked_purchase.claim".to_owned(),
+        subject: id.to_string(),
+        details: json!({ "user_id": user, "transaction": rules::provider_payment(&purchase) }),
+    };
+    Ok(audit::record(connection, now, &action).await?)
+}
+
+/// A purchase.
+///
+/// # Errors
+/// Database errors only.
+pub async fn purchase(
+    connection: &mut PgConnection,
+    id: StorePurchaseId,
+) -> Result<Option<StorePurchase>, sqlx::Error> {
+    store::purchase_by_id(connection, id).await
+}
+
+/// What is parked, oldest first, up to `limit`.
+///
+/// # Errors
+/// Database errors only.
+pub async fn parked(connection: &mut PgConnection, limit: i64) -> Result<Vec<StorePurchase>, sqlx::Error> {
+    store::purchases_parked(connection, limit).await
+}
+
+/// How much is parked.
+///
+/// # Errors
+/// Database errors only.
+pub async fn parked_count(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    store::parked_count(connection).await
+}
+
+/// Whether something is parked that may be this user's.
+///
+/// # Errors
+/// Database errors only.
+pub async fn is_awaited(connection: &mut PgConnection, user: &UserId) -> Result<bool, sqlx::Error> {
+    store::is_awaited(connection, user.as_str()).await
+}

@@ -1,0 +1,313 @@
+//! Auto-recharge: a saved card is charged when a wallet's balance falls below its threshold, and never more in a
+//! calendar month (in UTC) than the wallet's cap.
+//!
+//! A recharge is a *run*. It is decided and counted against the cap in one transaction ([`operations::reserve`]),
+//! before the provider is asked; from then on it holds its amount until it has definitively failed. A charge whose
+//! outcome is not known is asked about again under the same key, never under a new one. Credits come the way of every
+//! payment: the run's order is paid ([`settlement`]). There is one open run for a wallet, which the database enforces.
+//!
+//! Locks are taken in this order: payments, settings, runs, wallets.
+
+pub mod announcements;
+pub mod cards;
+pub mod charging;
+pub mod operations;
+pub mod rules;
+pub mod settlement;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use jobs::job;
+use serde::{Deserialize, Serialize};
+use time::Date;
+
+use kernel::clock::Timestamp;
+use kernel::ids::{OrganizationId, PaymentId, RechargeRunId, UserId, WalletId};
+use kernel::money::{Credits, Money};
+use kernel::text_enum;
+
+text_enum! {
+    /// Where a run stands.
+    RunState {
+        /// Counted against the cap; the provider has not been asked.
+        Reserved => "reserved",
+        /// The provider is being asked.
+        Charging => "charging",
+        /// The provider was asked and did not say what came of it.
+        Unknown => "unknown",
+        /// The card's bank wants its holder, who has a page to pay on.
+        RequiresAction => "requires_action",
+        /// Paid and credited.
+        Succeeded => "succeeded",
+        /// Not paid, and it will not be.
+        Failed => "failed",
+    }
+}
+
+text_enum! {
+    /// Why recharging waits for the user.
+    PauseReason {
+        /// The card was declined several times in a row.
+        Declined => "declined",
+        /// The bank says that this card will not be charged again: lost, stolen, …
+        CardRefused => "card_refused",
+        /// The card has expired.
+        CardExpired => "card_expired",
+        /// The card was removed at the provider.
+        CardRemoved => "card_removed",
+        /// The bank wants the holder to authenticate, who did not.
+        NotAuthenticated => "not_authenticated",
+        /// The provider refused the charge for another reason, which operators have to look at.
+        ChargeRefused => "charge_refused",
+        /// The money of a recharge was taken back: nothing is charged again without a new card.
+        MoneyTakenBack => "money_taken_back",
+    }
+}
+
+text_enum! {
+    /// Why a wallet is not recharged now.
+    Skip {
+        /// It is not switched on.
+        Disabled => "disabled",
+        /// No card is saved.
+        NoCard => "no_card",
+        /// It waits for the user.
+        Paused => "paused",
+        /// The card has expired, so it waits for the user from now on.
+        CardExpired => "card_expired",
+        /// One is under way.
+        InProgress => "auto_recharge_in_progress",
+        /// The balance is not below the threshold.
+        ThresholdNotMet => "threshold_not_met",
+        /// The card was declined a short while ago.
+        CoolingDown => "cooling_down",
+        /// The user has just paid for credits that will be here in a moment.
+        PurchaseUnderWay => "purchase_under_way",
+        /// So many in a day are no use that anybody meant.
+        DailyLimitReached => "daily_limit_reached",
+        /// What the monthly cap leaves cannot be charged.
+        MonthlyCapReached => "monthly_cap_reached",
+    }
+}
+
+/// A saved card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Card {
+    /// Whose it is at the provider.
+    pub customer: String,
+    /// Its id there.
+    pub payment_method: String,
+    /// Such as `visa`.
+    pub brand: String,
+    /// For people to tell it by.
+    pub last4: String,
+    /// The last month in which it is good, 1 to 12…
+    pub exp_month: i64,
+    /// …of this year.
+    pub exp_year: i64,
+}
+
+/// That recharging waits for the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// Since when.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: PauseReason,
+}
+
+/// What a wallet asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Which wallet.
+    pub wallet_id: WalletId,
+    /// Who set it up last: the buyer of what is charged.
+    pub user_id: UserId,
+    /// The organization whose wallet it is.
+    pub organization_id: Option<OrganizationId>,
+    /// Real money?
+    pub livemode: bool,
+    /// Whether the user wants it. Without a card nothing is charged all the same.
+    pub enabled: bool,
+    /// When the user last switched it on.
+    pub consented_at: Option<Timestamp>,
+    /// Strictly below this balance; zero never is.
+    pub threshold: Credits,
+    /// How much is charged each time; less where the cap leaves less.
+    pub amount: Money,
+    /// At most this in a calendar month in UTC, in the amount's smallest unit; none: no cap.
+    pub max_monthly_minor: Option<i64>,
+    /// The saved card.
+    pub card: Option<Card>,
+    /// Declines of the card in a row.
+    pub declines: i32,
+    /// Not before this.
+    pub next_attempt_at: Option<Timestamp>,
+    /// Whether it waits for the user.
+    pub pause: Option<Pause>,
+    /// The month, by its first day, in which the user was told that the cap is reached.
+    pub capped_month: Option<Date>,
+}
+
+impl Settings {
+    /// Those of a wallet that never asked for anything.
+    pub fn none(
+        wallet_id: WalletId,
+        user_id: UserId,
+        organization_id: Option<OrganizationId>,
+        livemode: bool,
+        defaults: &Defaults,
+    ) -> Self {
+        Self {
+            wallet_id,
+            user_id,
+            organization_id,
+            livemode,
+            enabled: false,
+            consented_at: None,
+            threshold: defaults.threshold,
+            amount: defaults.amount,
+            max_monthly_minor: None,
+            card: None,
+            declines: 0,
+            next_attempt_at: None,
+            pause: None,
+            capped_month: None,
+        }
+    }
+
+    /// Whether a fall of the balance leads to a charge, but for pauses and caps.
+    pub fn is_active(&self) -> bool {
+        self.enabled && self.card.is_some()
+    }
+}
+
+/// A change of settings by a user; what is none stays.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Whose wallet.
+    pub wallet_id: WalletId,
+    /// Who asks.
+    pub user_id: UserId,
+    /// The organization whose wallet it is.
+    pub organization_id: Option<OrganizationId>,
+    /// Real money?
+    pub livemode: bool,
+    /// On or off.
+    pub enabled: Option<bool>,
+    /// Strictly below this balance.
+    pub threshold: Option<Credits>,
+    /// How much each time.
+    pub amount: Option<Money>,
+    /// The cap; `Some(None)` takes it away.
+    pub max_monthly_minor: Option<Option<i64>>,
+}
+
+/// What is asked for until a user says otherwise. There is no cap.
+#[derive(Clone, Copy, Debug)]
+pub struct Defaults {
+    /// Strictly below this balance.
+    pub threshold: Credits,
+    /// How much each time.
+    pub amount: Money,
+}
+
+/// One recharge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Which.
+    pub id: RechargeRunId,
+    /// Of which wallet.
+    pub wallet_id: WalletId,
+    /// Its order.
+    pub payment_id: PaymentId,
+    /// The month, by its first day, whose cap it counts against.
+    pub month: Date,
+    /// How much, in the smallest unit.
+    pub amount_minor: i64,
+    /// Whose card is charged.
+    pub customer: String,
+    /// The card.
+    pub payment_method: String,
+    /// Where it stands.
+    pub state: RunState,
+    /// Why it failed.
+    pub failure: Option<String>,
+    /// When it was decided.
+    pub reserved_at: Timestamp,
+    /// When the provider was first asked.
+    pub asked_at: Option<Timestamp>,
+}
+
+/// What a look at a wallet led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Check {
+    /// It is being recharged.
+    Charging {
+        /// The run.
+        run_id: RechargeRunId,
+        /// How much is charged, in the smallest unit.
+        amount_minor: i64,
+        /// What it buys.
+        credits: Credits,
+    },
+    /// It is not.
+    Skipped {
+        /// Why.
+        reason: Skip,
+    },
+}
+
+/// Where a wallet stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// What it asks for.
+    pub settings: Settings,
+    /// What is charged or reserved in this month, in the smallest unit.
+    pub spent_minor: i64,
+    /// When the next month begins.
+    pub resets_at: Timestamp,
+    /// The newest run.
+    pub last_run: Option<Run>,
+}
+
+/// Why the provider declined a charge of a card, in its words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decline {
+    /// Such as `card_declined`.
+    pub code: Option<String>,
+    /// Such as `insufficient_funds`.
+    pub decline_code: Option<String>,
+    /// Such as `do_not_try_again`.
+    pub advice_code: Option<String>,
+    /// The card network's own advice.
+    pub network_advice_code: Option<String>,
+}
+
+/// Charges a wallet's card for a recharge that is decided, or finds out what became of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChargeRecharge {
+    /// The recharge.
+    pub run_id: RechargeRunId,
+}
+job!(ChargeRecharge: "recharge.charge" on Recharge, 8 attempts);
+
+/// Records the card that was saved for recharging a wallet.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SaveRechargeCard {
+    /// The order, of mode `setup`, on whose page it was given.
+    pub payment_id: PaymentId,
+}
+job!(SaveRechargeCard: "recharge.card" on Recharge, 8 attempts);
+
+/// Looks for wallets to recharge that nothing has asked about, and for recharges of which nothing was heard.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SweepRecharges {}
+job!(SweepRecharges: "recharge.sweep" on Recharge, 3 attempts);
+
+/// Has the wallets looked at whose monthly cap was reached in an earlier month.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BeginRechargeMonth {}
+job!(BeginRechargeMonth: "recharge.month" on Recharge, 3 attempts);

@@ -1,0 +1,316 @@
+//! The verbs of auto-recharge: what users ask for, and deciding whether a wallet is recharged now.
+
+use sqlx::PgConnection;
+use time::Duration;
+use uuid::Uuid;
+
+use super::announcements::{self, tell};
+use super::rules::{self, Situation};
+use super::{
+    Card, Change, Check, Defaults, Pause, PauseReason, Run, RunState, Settings, Skip, Standing, store,
+};
+use crate::auto_recharge::ChargeRecharge;
+use crate::payments::operations::{OrderError, order_create};
+use crate::payments::{Dialect, Item, Kind, Mode, NewOrder, Provider};
+use jobs::outbox;
+use kernel::clock::Timestamp;
+use kernel::ids::{OutboxId, RechargeRunId, WalletId};
+use kernel::money::Money;
+use ledger::levels::CheckRecharge;
+use ledger::operations::balance;
+
+/// How long the order of a run can be paid on a page, where the card's holder has to.
+const PAYABLE: Duration = Duration::hours(24);
+/// A purchase whose money has not come for so long no longer keeps a wallet from being recharged.
+const PURCHASE_COMES_WITHIN: Duration = Duration::hours(1);
+/// A page that was opened so lately may be being paid on.
+const PAGE_IS_FRESH: Duration = Duration::minutes(15);
+/// So many of these are asked about.
+const PAGES: i64 = 3;
+/// A run that was not heard of for so long is asked about.
+const STALE_AFTER: Duration = Duration::minutes(5);
+/// Wallets or runs taken at once.
+const AT_ONCE: i64 = 200;
+
+/// What a wallet asks for, if it ever asked for anything.
+///
+/// # Errors
+/// Database errors only.
+pub async fn settings(
+    connection: &mut PgConnection,
+    wallet: WalletId,
+) -> Result<Option<Settings>, sqlx::Error> {
+    store::settings(connection, wallet).await
+}
+
+/// Changes what a wallet asks for, in the caller's transaction. What was never said takes the defaults. What is being
+/// charged is not unmade, but counts against the new cap.
+///
+/// # Errors
+/// Database errors only.
+pub async fn put(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    change: &Change,
+    defaults: &Defaults,
+) -> Result<Settings, sqlx::Error> {
+    let Change { wallet_id, user_id, organization_id, livemode, .. } = change;
+    let first = Settings::none(*wallet_id, user_id.clone(), *organization_id, *livemode, defaults);
+    store::settings_insert(connection, now, &first).await?;
+    let locked = store::settings_lock(connection, *wallet_id).await?;
+    let mut settings = locked.ok_or(sqlx::Error::RowNotFound)?;
+    settings.livemode = *livemode;
+    if let Some(enabled) = change.enabled {
+        settings.enabled = enabled;
+        if enabled {
+            settings.user_id = user_id.clone();
+            settings.consented_at = Some(now);
+        }
+    }
+    settings.threshold = change.threshold.unwrap_or(settings.threshold);
+    settings.amount = change.amount.unwrap_or(settings.amount);
+    settings.max_monthly_minor = change.max_monthly_minor.unwrap_or(settings.max_monthly_minor);
+    // Another cap may leave something; if not, the user is told so again.
+    if change.max_monthly_minor.is_some() {
+        settings.capped_month = None;
+    }
+    write(connection, now, &settings).await?;
+    Ok(settings)
+}
+
+/// Where a wallet stands; one that never asked for anything, as if it had asked for `nothing`.
+///
+/// # Errors
+/// Database errors only.
+pub async fn standing(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    nothing: Settings,
+) -> Result<Standing, sqlx::Error> {
+    let wallet = nothing.wallet_id;
+    let settings = store::settings(connection, wallet).await?.unwrap_or(nothing);
+    let month = rules::month_of(now);
+    let totals = store::totals(connection, wallet, month, now).await?;
+    let last_run = store::run_last(connection, wallet).await?;
+    let (spent_minor, resets_at) = (totals.spent_minor, rules::resets_at(month));
+    Ok(Standing { settings, spent_minor, resets_at, last_run })
+}
+
+/// The sessions of pages on which the user of a wallet that is low may have paid a moment ago, which no event has told
+/// of yet. Whoever knows that one was paid need not charge as well.
+///
+/// # Errors
+/// Database errors only.
+pub async fn pages_to_ask(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    wallet: WalletId,
+) -> Result<Vec<String>, sqlx::Error> {
+    store::pages_open(connection, wallet, now.saturating_sub(PAGE_IS_FRESH), PAGES).await
+}
+
+/// What was decided about a wallet, with the jobs that follow.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// For whoever asked.
+    pub check: Check,
+    /// Written to the outbox.
+    pub jobs: Vec<OutboxId>,
+}
+
+/// Decides whether a wallet is recharged now and, if so, opens a run and counts it against the cap, all in the caller's
+/// transaction. Nobody else decides about the wallet meanwhile: its settings are locked.
+///
+/// # Errors
+/// Database errors only.
+pub async fn reserve(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    wallet: WalletId,
+) -> Result<Decided, sqlx::Error> {
+    let Some(mut settings) = store::settings_lock(connection, wallet).await? else {
+        return Ok(skipped(Skip::Disabled, Vec::new()));
+    };
+    let month = rules::month_of(now);
+    // Runs before the balance: a run that has succeeded by then has its credits in the balance that is read next.
+    let totals = store::totals(connection, wallet, month, now.saturating_sub(Duration::DAY)).await?;
+    let since = now.saturating_sub(PURCHASE_COMES_WITHIN);
+    let situation = Situation {
+        now,
+        is_open: totals.is_open,
+        spent_minor: totals.spent_minor,
+        runs_today: totals.recent,
+        purchase_under_way: store::purchase_under_way(connection, wallet, since).await?,
+        balance: balance(connection, now, wallet).await?,
+    };
+    match rules::decide(&settings, &situation) {
+        Ok((amount_minor, card)) => open(connection, now, &settings, card, amount_minor).await,
+        Err(Skip::MonthlyCapReached) if settings.capped_month != Some(month) => {
+            settings.capped_month = Some(month);
+            store::settings_write(connection, now, &settings).await?;
+            let told = tell(connection, now, wallet, announcements::capped(&settings, now)).await?;
+            Ok(skipped(Skip::MonthlyCapReached, vec![told]))
+        }
+        Err(Skip::CardExpired) => {
+            let told = pause(connection, now, &mut settings, PauseReason::CardExpired).await?;
+            Ok(skipped(Skip::CardExpired, told.into_iter().collect()))
+        }
+        Err(reason) => Ok(skipped(reason, Vec::new())),
+    }
+}
+
+fn skipped(reason: Skip, jobs: Vec<OutboxId>) -> Decided {
+    Decided { check: Check::Skipped { reason }, jobs }
+}
+
+async fn open(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    settings: &Settings,
+    card: &Card,
+    amount_minor: i64,
+) -> Result<Decided, sqlx::Error> {
+    let order = order(now, settings, amount_minor)?;
+    let payment = order_create(connection, now, &order).await.map_err(OrderError::without_coupon)?;
+    let run = Run {
+        id: RechargeRunId::new(),
+        wallet_id: settings.wallet_id,
+        payment_id: payment.id,
+        month: rules::month_of(now),
+        amount_minor,
+        customer: card.customer.clone(),
+        payment_method: card.payment_method.clone(),
+        state: RunState::Reserved,
+        failure: None,
+        reserved_at: now,
+        asked_at: None,
+    };
+    store::run_insert(connection, &run).await?;
+    let job = ChargeRecharge { run_id: run.id };
+    Ok(Decided {
+        check: Check::Charging { run_id: run.id, amount_minor, credits: payment.credits },
+        jobs: vec![outbox::insert(connection, now, &job).await?],
+    })
+}
+
+fn order(now: Timestamp, settings: &Settings, amount_minor: i64) -> Result<NewOrder, sqlx::Error> {
+    let credits = rules::credits_for(amount_minor).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    let summary = format!("Auto-recharge {credits} credits");
+    let item = Item { pack_id: None, name: summary.clone(), quantity: 1, credits, amount_minor };
+    Ok(NewOrder {
+        user_id: settings.user_id.clone(),
+        wallet_id: settings.wallet_id,
+        organization_id: settings.organization_id,
+        dialect: Dialect::Native,
+        kind: Kind::AutoRecharge,
+        provider: Provider::Stripe,
+        mode: Mode::Payment,
+        livemode: settings.livemode,
+        items: vec![item],
+        credits,
+        amount: Money::new(amount_minor, settings.amount.currency),
+        summary,
+        return_urls: None,
+        expires_at: now.saturating_add(PAYABLE),
+        plan: None,
+        redemption: None,
+    })
+}
+
+/// Has everything looked at that nothing has asked about: wallets below their threshold, and runs of which nothing was
+/// heard. The jobs are written in the caller's transaction.
+///
+/// # Errors
+/// Database errors only.
+pub async fn sweep(connection: &mut PgConnection, now: Timestamp) -> Result<Vec<OutboxId>, sqlx::Error> {
+    let mut written = Vec::new();
+    let before = now.saturating_sub(STALE_AFTER);
+    for run_id in store::runs_take_stale(connection, now, before, AT_ONCE).await? {
+        written.push(outbox::insert(connection, now, &ChargeRecharge { run_id }).await?);
+    }
+    let month = rules::month_of(now);
+    let mut after = WalletId(Uuid::nil());
+    loop {
+        let due = store::wallets_due(connection, now, month, after, AT_ONCE).await?;
+        let Some(last) = due.last() else { return Ok(written) };
+        after = *last;
+        written.extend(check_all(connection, now, &due).await?);
+    }
+}
+
+/// Has the wallets looked at whose cap was reached in an earlier month. The jobs are written in the caller's
+/// transaction; says whether these were all.
+///
+/// # Errors
+/// Database errors only.
+pub async fn begin_month(
+    connection: &mut PgConnection,
+    now: Timestamp,
+) -> Result<(Vec<OutboxId>, bool), sqlx::Error> {
+    let wallets = store::capped_take(connection, rules::month_of(now), AT_ONCE).await?;
+    let is_last = i64::try_from(wallets.len()).is_ok_and(|count| count < AT_ONCE);
+    Ok((check_all(connection, now, &wallets).await?, is_last))
+}
+
+async fn check_all(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    wallets: &[WalletId],
+) -> Result<Vec<OutboxId>, sqlx::Error> {
+    let mut written = Vec::with_capacity(wallets.len());
+    for wallet_id in wallets {
+        let job = CheckRecharge { wallet_id: *wallet_id };
+        written.push(outbox::insert(connection, now, &job).await?);
+    }
+    Ok(written)
+}
+
+/// Locks a wallet's settings, for a transaction that locks the wallet before it knows whether it will pause them.
+///
+/// # Errors
+/// Database errors only.
+pub async fn settings_hold(connection: &mut PgConnection, wallet: WalletId) -> Result<(), sqlx::Error> {
+    store::settings_lock(connection, wallet).await.map(drop)
+}
+
+/// The money of a recharge went back. That lowers the balance, and charging the same card for it would take the money
+/// again: the user is waited for. Comes after the payments are locked, and before the ledger takes the credits.
+///
+/// # Errors
+/// Database errors only.
+pub async fn money_taken_back(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    wallet: WalletId,
+) -> Result<Vec<OutboxId>, sqlx::Error> {
+    let Some(mut settings) = store::settings_lock(connection, wallet).await? else { return Ok(Vec::new()) };
+    Ok(pause(connection, now, &mut settings, PauseReason::MoneyTakenBack).await?.into_iter().collect())
+}
+
+/// Has settings that this transaction has locked wait for the user, who is told; the first reason stays.
+pub(super) async fn pause(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    settings: &mut Settings,
+    reason: PauseReason,
+) -> Result<Option<OutboxId>, sqlx::Error> {
+    if settings.pause.is_some() {
+        return Ok(None);
+    }
+    settings.pause = Some(Pause { at: now, reason });
+    store::settings_write(connection, now, settings).await?;
+    metrics::counter!("purser_recharges_paused_total", "reason" => reason.as_str()).increment(1);
+    tell(connection, now, settings.wallet_id, announcements::paused(reason)).await.map(Some)
+}
+
+/// Writes settings that this transaction has locked, and the level at which the ledger notices a fall.
+pub(super) async fn write(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    settings: &Settings,
+) -> Result<(), sqlx::Error> {
+    store::settings_write(connection, now, settings).await?;
+    let watched = settings.is_active() && settings.threshold.is_positive();
+    let level = watched.then_some(settings.threshold);
+    store::wallet_watch(connection, settings.wallet_id, level).await
+}

@@ -1,0 +1,153 @@
+//! The SQL of the catalog.
+
+use sqlx::PgConnection;
+
+use super::{Pack, StoredPack};
+use kernel::clock::Timestamp;
+use kernel::money::{Credits, Currency, Money};
+
+struct PackRow {
+    id: String,
+    name: String,
+    description: String,
+    credits: Credits,
+    price_minor: i64,
+    currency: String,
+    dialects: Vec<String>,
+    stripe_payment_link: Option<String>,
+    store_product_id: Option<String>,
+    creem_product_id: Option<String>,
+    is_active: bool,
+    sort_order: i32,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl PackRow {
+    fn into_pack(self) -> Result<Pack, sqlx::Error> {
+        let currency: Currency =
+            self.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+        Ok(Pack {
+            id: self.id,
+            name: self.name,
+            description: self.description,
+            credits: self.credits,
+            price: Money::new(self.price_minor, currency),
+            dialects: self.dialects,
+            stripe_payment_link: self.stripe_payment_link,
+            store_product_id: self.store_product_id,
+            creem_product_id: self.creem_product_id,
+            is_active: self.is_active,
+            sort_order: self.sort_order,
+        })
+    }
+}
+
+pub(super) async fn packs(connection: &mut PgConnection) -> Result<Vec<StoredPack>, sqlx::Error> {
+    let rows = sqlx::query_as!(
+        PackRow,
+        r#"select id, name, description, credits as "credits: Credits", price_minor, currency, dialects,
+                  stripe_payment_link, store_product_id, creem_product_id, is_active, sort_order,
+                  created_at, updated_at
+           from packs order by sort_order, id"#
+    )
+    .fetch_all(connection)
+    .await?;
+    let stored = |row: PackRow| {
+        let (created_at, updated_at) = (row.created_at, row.updated_at);
+        Ok(StoredPack { pack: row.into_pack()?, created_at, updated_at })
+    };
+    rows.into_iter().map(stored).collect()
+}
+
+pub(super) async fn packs_by_id(
+    connection: &mut PgConnection,
+    ids: &[String],
+) -> Result<Vec<Pack>, sqlx::Error> {
+    let rows = sqlx::query_as!(
+        PackRow,
+        r#"select id, name, description, credits as "credits: Credits", price_minor, currency, dialects,
+                  stripe_payment_link, store_product_id, creem_product_id, is_active, sort_order,
+                  created_at, updated_at
+           from packs where id = any($1)"#,
+        ids
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(PackRow::into_pack).collect()
+}
+
+pub(super) async fn pack_by_store_product(
+    connection: &mut PgConnection,
+    product: &str,
+) -> Result<Option<Pack>, sqlx::Error> {
+    let row = sqlx::query_as!(
+        PackRow,
+        r#"select id, name, description, credits as "credits: Credits", price_minor, currency, dialects,
+                  stripe_payment_link, store_product_id, creem_product_id, is_active, sort_order,
+                  created_at, updated_at
+           from packs where store_product_id = $1"#,
+        product
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(PackRow::into_pack).transpose()
+}
+
+pub(super) async fn pack_insert(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    pack: &Pack,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into packs (id, name, description, credits, price_minor, currency, dialects, stripe_payment_link,
+                            store_product_id, is_active, sort_order, created_at, updated_at, creem_product_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13)",
+        pack.id,
+        pack.name,
+        pack.description,
+        pack.credits.millionths(),
+        pack.price.minor,
+        pack.price.currency.as_str(),
+        &pack.dialects,
+        pack.stripe_payment_link,
+        pack.store_product_id,
+        pack.is_active,
+        pack.sort_order,
+        now,
+        pack.creem_product_id
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Replaces a pack; false when there is none of this id.
+pub(super) async fn pack_update(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    pack: &Pack,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "update packs set name = $2, description = $3, credits = $4, price_minor = $5, currency = $6, dialects = $7,
+                          stripe_payment_link = $8, store_product_id = $9, is_active = $10, sort_order = $11,
+                          updated_at = $12, creem_product_id = $13
+         where id = $1",
+        pack.id,
+        pack.name,
+        pack.description,
+        pack.credits.millionths(),
+        pack.price.minor,
+        pack.price.currency.as_str(),
+        &pack.dialects,
+        pack.stripe_payment_link,
+        pack.store_product_id,
+        pack.is_active,
+        pack.sort_order,
+        now,
+        pack.creem_product_id
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

@@ -1,0 +1,116 @@
+//! Coupons: a code that cuts the price of an order or adds credits to it, within limits that hold however many use
+//! it at once. An order that uses one counts from the moment it is made; one that ends unpaid counts no more.
+
+pub mod operations;
+pub mod rules;
+pub(crate) mod store;
+
+use kernel::clock::Timestamp;
+use kernel::ids::CouponId;
+use kernel::money::{Credits, Currency};
+
+/// What a coupon does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Benefit {
+    /// This many per cent off the price, 1 to 100; fractions of the smallest unit stay with the seller.
+    Percent(i64),
+    /// This much off the price, in smallest units; no more than the price.
+    Amount(i64, Currency),
+    /// These credits on top.
+    BonusCredits(Credits),
+}
+
+impl Benefit {
+    /// As the database and the APIs spell its kind.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Percent(_) => "percent",
+            Self::Amount(..) => "amount",
+            Self::BonusCredits(_) => "bonus_credits",
+        }
+    }
+}
+
+/// A coupon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coupon {
+    /// Which.
+    pub id: CouponId,
+    /// What the buyer types: capital letters, digits, `_`, `-`.
+    pub code: String,
+    /// What it does.
+    pub benefit: Benefit,
+    /// How many orders may use it.
+    pub max_redemptions: Option<i64>,
+    /// How many orders of one user may use it.
+    pub max_per_user: Option<i64>,
+    /// Orders that use it and have not ended unpaid.
+    pub redemptions: i64,
+    /// From when on it is not accepted.
+    pub expires_at: Option<Timestamp>,
+    /// The plans that it is good for.
+    pub plan_ids: Vec<String>,
+    /// The packs that it is good for. It is good for everything if no plan and no pack is named.
+    pub pack_ids: Vec<String>,
+    /// Whether it is accepted now.
+    pub is_active: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What is bought with a coupon.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// A plan.
+    Plan(&'a str),
+    /// A pack.
+    Pack(&'a str),
+}
+
+/// The use of a coupon by an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redemption {
+    /// The coupon.
+    pub coupon_id: CouponId,
+    /// What it takes off the price, in smallest units.
+    pub discount_minor: i64,
+    /// What it adds.
+    pub bonus: Credits,
+}
+
+/// Why a coupon is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unacceptable {
+    /// There is none of this code, or it is switched off.
+    #[error("This coupon does not exist.")]
+    Unknown,
+    /// Its time is over.
+    #[error("This coupon has expired.")]
+    Expired,
+    /// It has been used as often as it may.
+    #[error("This coupon has been used up.")]
+    Exhausted,
+    /// The buyer has used it as often as one may.
+    #[error("You have used this coupon already.")]
+    UsedByBuyer,
+    /// It is for something else.
+    #[error("This coupon is not good for what you are buying.")]
+    OtherTarget,
+    /// It is in another currency.
+    #[error("This coupon is in another currency.")]
+    OtherCurrency,
+}
+
+/// Why a coupon cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CouponError {
+    /// The code is taken.
+    #[error("there is a coupon {0} already")]
+    Exists(String),
+    /// A field cannot be accepted; the text says which and why.
+    #[error("{0}")]
+    Invalid(String),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}

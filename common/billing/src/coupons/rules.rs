@@ -1,0 +1,153 @@
+//! What a coupon must look like, whether it is accepted, and what it is worth. Pure.
+
+use super::{Benefit, Coupon, CouponError, Redemption, Target, Unacceptable};
+use kernel::clock::Timestamp;
+use kernel::money::{Credits, Money};
+
+/// A billion credits.
+const BONUS_MAX: Credits = Credits::from_millionths(1_000_000_000_000_000);
+/// The largest amount that Stripe takes has eight digits.
+const AMOUNT_MAX: i64 = 99_999_999;
+
+/// A code as it is kept: buyers may type small letters and spaces around it.
+pub fn normalized(code: &str) -> String {
+    code.trim().to_ascii_uppercase()
+}
+
+/// Checks a coupon.
+///
+/// # Errors
+/// [`CouponError::Invalid`], naming the field.
+pub fn check_coupon(coupon: &Coupon) -> Result<(), CouponError> {
+    let shaped = (1..=64).contains(&coupon.code.len())
+        && coupon.code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"_-".contains(&b));
+    let worth = match coupon.benefit {
+        Benefit::Percent(percent) => (1..=100).contains(&percent),
+        Benefit::Amount(minor, _) => (1..=AMOUNT_MAX).contains(&minor),
+        Benefit::BonusCredits(credits) => credits.is_positive() && credits <= BONUS_MAX,
+    };
+    let limits = [coupon.max_redemptions, coupon.max_per_user];
+    let checks = [
+        (shaped, "code must have 1 to 64 letters, digits, _ or -"),
+        (
+            worth,
+            "value must be positive: at most 100 for percent, 99999999 for amount, 1000000000 for bonus_credits",
+        ),
+        (
+            limits.into_iter().flatten().all(|limit| limit > 0),
+            "max_redemptions and max_per_user must be positive",
+        ),
+    ];
+    match checks.iter().find(|(holds, _)| !holds) {
+        Some((_, complaint)) => Err(CouponError::Invalid((*complaint).to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// What a coupon is worth for this purchase. Its limits are checked when the order is stored.
+///
+/// # Errors
+/// [`Unacceptable`].
+pub fn redeem(
+    coupon: &Coupon,
+    target: Target<'_>,
+    price: Money,
+    now: Timestamp,
+) -> Result<Redemption, Unacceptable> {
+    if !coupon.is_active {
+        return Err(Unacceptable::Unknown);
+    }
+    if coupon.expires_at.is_some_and(|at| at <= now) {
+        return Err(Unacceptable::Expired);
+    }
+    let named = match target {
+        Target::Plan(id) => coupon.plan_ids.iter().any(|plan| plan == id),
+        Target::Pack(id) => coupon.pack_ids.iter().any(|pack| pack == id),
+    };
+    let for_everything = coupon.plan_ids.is_empty() && coupon.pack_ids.is_empty();
+    if !named && !for_everything {
+        return Err(Unacceptable::OtherTarget);
+    }
+    let (discount_minor, bonus) = match coupon.benefit {
+        Benefit::Percent(percent) => {
+            let off = i128::from(price.minor) * i128::from(percent) / 100;
+            (i64::try_from(off).unwrap_or(price.minor), Credits::ZERO)
+        }
+        Benefit::Amount(_, currency) if currency != price.currency => {
+            return Err(Unacceptable::OtherCurrency);
+        }
+        Benefit::Amount(minor, _) => (minor.min(price.minor), Credits::ZERO),
+        Benefit::BonusCredits(credits) => (0, credits),
+    };
+    Ok(Redemption { coupon_id: coupon.id, discount_minor, bonus })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use kernel::ids::CouponId;
+    use kernel::money::Currency;
+    use proptest::prelude::*;
+
+    const NOW: Timestamp = time::macros::datetime!(2026-11-24 08:00 UTC);
+
+    fn coupon(benefit: Benefit) -> Coupon {
+        Coupon {
+            id: CouponId::new(),
+            code: "SPRING".to_owned(),
+            benefit,
+            max_redemptions: None,
+            max_per_user: None,
+            redemptions: 0,
+            expires_at: None,
+            plan_ids: Vec::new(),
+            pack_ids: Vec::new(),
+            is_active: true,
+            created_at: NOW,
+        }
+    }
+
+    fn usd(minor: i64) -> Money {
+        Money::new(minor, Currency::USD)
+    }
+
+    #[test]
+    fn a_third_of_a_cent_stays_with_the_seller() {
+        let worth = |percent, price| {
+            redeem(&coupon(Benefit::Percent(percent)), Target::Plan("pro"), usd(price), NOW)
+                .unwrap()
+                .discount_minor
+        };
+        assert_eq!(worth(20, 999), 199);
+        assert_eq!(worth(100, 999), 999);
+        assert_eq!(worth(1, 99), 0);
+    }
+
+    #[test]
+    fn it_is_good_only_for_what_it_names_until_it_expires() {
+        let mut coupon = coupon(Benefit::Percent(10));
+        coupon.plan_ids = vec!["pro".to_owned()];
+        let try_it = |coupon: &Coupon, target: Target<'_>| redeem(coupon, target, usd(999), NOW);
+        assert!(try_it(&coupon, Target::Plan("pro")).is_ok());
+        assert_eq!(try_it(&coupon, Target::Plan("team")), Err(Unacceptable::OtherTarget));
+        // A pack that happens to have the name of a plan.
+        assert_eq!(try_it(&coupon, Target::Pack("pro")), Err(Unacceptable::OtherTarget));
+        coupon.expires_at = Some(NOW);
+        assert_eq!(try_it(&coupon, Target::Plan("pro")), Err(Unacceptable::Expired));
+        coupon.is_active = false;
+        assert_eq!(try_it(&coupon, Target::Plan("pro")), Err(Unacceptable::Unknown));
+        let euros = self::coupon(Benefit::Amount(100, "eur".parse().unwrap()));
+        assert_eq!(try_it(&euros, Target::Plan("pro")), Err(Unacceptable::OtherCurrency));
+    }
+
+    proptest! {
+        #[test]
+        fn no_one_is_paid_for_buying(price in 0..=AMOUNT_MAX, percent in 1..=100_i64, minor in 1..=AMOUNT_MAX) {
+            for benefit in [Benefit::Percent(percent), Benefit::Amount(minor, Currency::USD)] {
+                let worth = redeem(&coupon(benefit), Target::Pack("micro"), usd(price), NOW).unwrap();
+                prop_assert!((0..=price).contains(&worth.discount_minor));
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The SQL of coupons.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Benefit, Coupon};
+use kernel::clock::Timestamp;
+use kernel::ids::{CouponId, PaymentId, UserId};
+use kernel::money::Credits;
+
+struct Row {
+    id: CouponId,
+    code: String,
+    kind: String,
+    value: i64,
+    currency: Option<String>,
+    max_redemptions: Option<i64>,
+    max_per_user: Option<i64>,
+    redemptions: i64,
+    expires_at: Option<Timestamp>,
+    plan_ids: Vec<String>,
+    pack_ids: Vec<String>,
+    is_active: bool,
+    created_at: Timestamp,
+}
+
+impl TryFrom<Row> for Coupon {
+    type Error = sqlx::Error;
+
+    fn try_from(row: Row) -> Result<Self, Self::Error> {
+        let benefit = match (row.kind.as_str(), row.currency) {
+            ("percent", None) => Benefit::Percent(row.value),
+            ("amount", Some(currency)) => Benefit::Amount(
+                row.value,
+                currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+            ),
+            ("bonus_credits", None) => Benefit::BonusCredits(Credits::from_millionths(row.value)),
+            (kind, _) => return Err(sqlx::Error::Decode(format!("no coupon is of kind {kind}").into())),
+        };
+        Ok(Self {
+            id: row.id,
+            code: row.code,
+            benefit,
+            max_redemptions: row.max_redemptions,
+            max_per_user: row.max_per_user,
+            redemptions: row.redemptions,
+            expires_at: row.expires_at,
+            plan_ids: row.plan_ids,
+            pack_ids: row.pack_ids,
+            is_active: row.is_active,
+            created_at: row.created_at,
+        })
+    }
+}
+
+/// A query for coupons: all columns, and what follows.
+macro_rules! select_coupons {
+    ($condition:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Row,
+            r#"select id as "id: CouponId", code, kind, value, currency, max_redemptions, max_per_user, redemptions,
+                      expires_at, plan_ids, pack_ids, is_active, created_at
+               from coupons "#
+                + $condition
+            $(, $argument)*
+        )
+    };
+}
+
+pub(super) async fn coupons(
+    connection: &mut PgConnection,
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<Coupon>, sqlx::Error> {
+    let rows = select_coupons!("order by created_at desc, id desc limit $1 offset $2", limit, offset)
+        .fetch_all(connection)
+        .await?;
+    rows.into_iter().map(Coupon::try_from).collect()
+}
+
+pub(super) async fn coupon_by_code(
+    connection: &mut PgConnection,
+    code: &str,
+) -> Result<Option<Coupon>, sqlx::Error> {
+    let row = select_coupons!("where code = $1", code).fetch_optional(connection).await?;
+    row.map(Coupon::try_from).transpose()
+}
+
+pub(super) async fn coupon_insert(connection: &mut PgConnection, coupon: &Coupon) -> Result<(), sqlx::Error> {
+    let (value, currency) = match coupon.benefit {
+        Benefit::Percent(percent) => (percent, None),
+        Benefit::Amount(minor, currency) => (minor, Some(currency)),
+        Benefit::BonusCredits(credits) => (credits.millionths(), None),
+    };
+    sqlx::query!(
+        "insert into coupons (id, code, kind, value, currency, max_redemptions, max_per_user, expires_at, plan_ids,
+                              pack_ids, is_active, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        coupon.id.0,
+        coupon.code,
+        coupon.benefit.kind(),
+        value,
+        currency.as_ref().map(|currency| currency.as_str()),
+        coupon.max_redemptions,
+        coupon.max_per_user,
+        coupon.expires_at,
+        &coupon.plan_ids,
+        &coupon.pack_ids,
+        coupon.is_active,
+        coupon.created_at
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Counts one more order, if the limit allows, and returns the limit per user; none if the limit is reached.
+pub(super) async fn coupon_count_up(
+    connection: &mut PgConnection,
+    coupon: CouponId,
+) -> Result<Option<Option<i64>>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "update coupons set redemptions = redemptions + 1
+         where id = $1 and is_active and (max_redemptions is null or redemptions < max_redemptions)
+         returning max_per_user",
+        coupon.0
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+pub(super) async fn redemptions_by_user(
+    connection: &mut PgConnection,
+    coupon: CouponId,
+    user: &UserId,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from coupon_redemptions where coupon_id = $1 and user_id = $2"#,
+        coupon.0,
+        user.as_str()
+    )
+    .fetch_one(connection)
+    .await
+}
+
+pub(super) async fn redemption_insert(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    payment: PaymentId,
+    coupon: CouponId,
+    user: &UserId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into coupon_redemptions (payment_id, coupon_id, user_id, created_at) values ($1, $2, $3, $4)",
+        payment.0,
+        coupon.0,
+        user.as_str(),
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn redemptions_delete(
+    connection: &mut PgConnection,
+    payments: &[PaymentId],
+) -> Result<(), sqlx::Error> {
+    let payments: Vec<Uuid> = payments.iter().map(|id| id.0).collect();
+    sqlx::query!(
+        "with gone as (delete from coupon_redemptions where payment_id = any($1) returning coupon_id),
+              counted as (select coupon_id, count(*) as orders from gone group by coupon_id)
+         update coupons set redemptions = redemptions - counted.orders
+         from counted where coupons.id = counted.coupon_id",
+        &payments
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

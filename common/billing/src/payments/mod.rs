@@ -1,0 +1,399 @@
+//! Payments: orders, what providers say about them, and what follows.
+//!
+//! An order is stored before anything is asked of a provider. A provider's word arrives as a [`Fact`], from a signed
+//! event or from asking; [`rules::decide`] compares it with the order and says what follows; [`operations::apply`]
+//! does it, for a whole batch, in one transaction with the ledger.
+
+pub mod events;
+pub mod history;
+pub(crate) mod movements;
+pub mod operations;
+pub mod orders;
+pub mod rules;
+pub mod store;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use jobs::job;
+use serde::{Deserialize, Serialize};
+
+use crate::coupons::Redemption;
+use crate::plans::Interval;
+use kernel::clock::Timestamp;
+use kernel::ids::{OrganizationId, PaymentId, UserId, WalletId};
+use kernel::money::{Credits, Money};
+use kernel::text_enum;
+
+text_enum! {
+    /// Who takes the money.
+    Provider {
+        /// Stripe.
+        Stripe => "stripe",
+        /// Creem.
+        Creem => "creem",
+        /// The app stores, through RevenueCat.
+        Revenuecat => "revenuecat",
+        /// Nobody: an administrator gives it, or it is a test.
+        Manual => "manual",
+    }
+}
+
+text_enum! {
+    /// Through which API a purchase was made.
+    Dialect {
+        /// Purser's own.
+        Native => "native",
+        /// WASDI's.
+        Wasdi => "wasdi",
+        /// TimeProof's.
+        Timeproof => "timeproof",
+        /// The Billing API's.
+        Billing => "billing",
+        /// Samsar's.
+        Samsar => "samsar",
+        /// Allmine's.
+        Allmine => "allmine",
+    }
+}
+
+text_enum! {
+    /// Why a payment is made.
+    Kind {
+        /// A person buys once.
+        OneTime => "one_time",
+        /// The balance fell below its threshold.
+        AutoRecharge => "auto_recharge",
+        /// A period of a plan.
+        Subscription => "subscription",
+    }
+}
+
+text_enum! {
+    /// What a provider's page is for.
+    Mode {
+        /// Paying once.
+        Payment => "payment",
+        /// Saving a card.
+        Setup => "setup",
+        /// Starting a plan.
+        Subscription => "subscription",
+    }
+}
+
+text_enum! {
+    /// Where a payment stands.
+    State {
+        /// Ordered; the provider does not know of it yet.
+        Created => "created",
+        /// The buyer can pay.
+        Pending => "pending",
+        /// Paid and credited.
+        Completed => "completed",
+        /// It will not be paid.
+        Failed => "failed",
+        /// Its time is up.
+        Expired => "expired",
+        /// All money went back.
+        Refunded => "refunded",
+        /// Some money went back.
+        PartiallyRefunded => "partially_refunded",
+        /// The buyer's bank took it back.
+        Disputed => "disputed",
+    }
+}
+
+impl State {
+    /// Whether the money has arrived, whatever happened to it since.
+    pub fn is_paid(self) -> bool {
+        match self {
+            Self::Created | Self::Pending | Self::Failed | Self::Expired => false,
+            Self::Completed | Self::Refunded | Self::PartiallyRefunded | Self::Disputed => true,
+        }
+    }
+
+    /// Whether the provider may still say something new about paying.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Created | Self::Pending)
+    }
+}
+
+/// A line of an order.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// The pack, if it is one of the catalog.
+    pub pack_id: Option<String>,
+    /// What the buyer reads.
+    pub name: String,
+    /// How many.
+    pub quantity: i64,
+    /// For one.
+    pub credits: Credits,
+    /// Price of one, in the order's currency, in its smallest unit.
+    pub amount_minor: i64,
+}
+
+/// An order to be stored.
+#[derive(Clone, Debug)]
+pub struct NewOrder {
+    /// The buyer.
+    pub user_id: UserId,
+    /// Who receives the credits.
+    pub wallet_id: WalletId,
+    /// The organization whose wallet that is.
+    pub organization_id: Option<OrganizationId>,
+    /// Through which API.
+    pub dialect: Dialect,
+    /// Why.
+    pub kind: Kind,
+    /// Who takes the money.
+    pub provider: Provider,
+    /// What the page is for.
+    pub mode: Mode,
+    /// Real money?
+    pub livemode: bool,
+    /// The lines.
+    pub items: Vec<Item>,
+    /// What is granted when it is paid.
+    pub credits: Credits,
+    /// What is to be paid.
+    pub amount: Money,
+    /// For people: `Purchase 2500 credits`.
+    pub summary: String,
+    /// Where the provider's page returns to; none: the configured pages.
+    pub return_urls: Option<ReturnUrls>,
+    /// Until when it can be paid.
+    pub expires_at: Timestamp,
+    /// The plan, for a period of one.
+    pub plan: Option<PlanPeriod>,
+    /// The coupon that it uses. `amount` is what is left to pay; the bonus is not in `credits`.
+    pub redemption: Option<Redemption>,
+}
+
+/// A period of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanPeriod {
+    /// The plan.
+    pub plan_id: String,
+    /// How long it is.
+    pub interval: Interval,
+}
+
+/// Where a provider's page sends the buyer. Already checked against the allowed origins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnUrls {
+    /// After paying.
+    pub success: String,
+    /// After giving up.
+    pub cancel: String,
+}
+
+impl Payment {
+    /// Whether it can be paid on any page that names it, one after the other if need be, as a package can: on its
+    /// own pages and on those of Payment Links. Another order has one page, and ends with it.
+    pub fn takes_any_page(&self) -> bool {
+        self.dialect == Dialect::Wasdi
+    }
+
+    /// Whether a coupon is used for it.
+    pub fn has_coupon(&self) -> bool {
+        self.discount_minor > 0 || self.bonus.is_positive()
+    }
+}
+
+/// A payment as stored.
+#[derive(Clone, Debug)]
+pub struct Payment {
+    /// Which.
+    pub id: PaymentId,
+    /// Its number, for dialects whose ids are numbers.
+    pub number: i64,
+    /// The buyer.
+    pub user_id: UserId,
+    /// Who receives the credits.
+    pub wallet_id: WalletId,
+    /// The organization whose wallet that is.
+    pub organization_id: Option<OrganizationId>,
+    /// Through which API.
+    pub dialect: Dialect,
+    /// Why.
+    pub kind: Kind,
+    /// Who takes the money.
+    pub provider: Provider,
+    /// What the page is for.
+    pub mode: Mode,
+    /// Real money?
+    pub livemode: bool,
+    /// Where it stands.
+    pub state: State,
+    /// What is granted when it is paid.
+    pub credits: Credits,
+    /// What is to be paid.
+    pub amount: Money,
+    /// For people.
+    pub summary: String,
+    /// Where the page returns to.
+    pub return_urls: Option<ReturnUrls>,
+    /// Counts the checkouts opened for it.
+    pub attempt: i32,
+    /// The buyer at the provider.
+    pub provider_customer: Option<String>,
+    /// The page's session.
+    pub provider_session: Option<String>,
+    /// The payment at the provider (a PaymentIntent at Stripe).
+    pub provider_payment: Option<String>,
+    /// Where the buyer pays, while that is possible.
+    pub checkout_url: Option<String>,
+    /// The provider's words about the session.
+    pub session_status: Option<String>,
+    /// The provider's words about paying.
+    pub payment_status: Option<String>,
+    /// The provider's words about its payment.
+    pub payment_intent_status: Option<String>,
+    /// The provider's receipt. Whoever has the address can read it: not for logs.
+    pub receipt_url: Option<String>,
+    /// Why it failed.
+    pub failure: Option<String>,
+    /// When it was ordered.
+    pub created_at: Timestamp,
+    /// Until when it can be paid.
+    pub expires_at: Timestamp,
+    /// Until when the page that is open now can be paid on.
+    pub page_expires_at: Option<Timestamp>,
+    /// When it was paid.
+    pub completed_at: Option<Timestamp>,
+    /// The plan, for a period of one.
+    pub plan: Option<PlanPeriod>,
+    /// When what it grants lapses.
+    pub credits_expire_at: Option<Timestamp>,
+    /// What a coupon took off the price, in smallest units.
+    pub discount_minor: i64,
+    /// What a coupon adds to the credits.
+    pub bonus: Credits,
+    /// Whether a refund or dispute of it is known.
+    pub has_reversals: bool,
+}
+
+/// What a provider says about a payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// Who says it.
+    pub provider: Provider,
+    /// Real money?
+    pub livemode: bool,
+    /// What is said.
+    pub stage: Stage,
+    /// The order, where the reference or metadata that we gave comes back.
+    pub payment_id: Option<PaymentId>,
+    /// The buyer, where the metadata that we gave comes back.
+    pub user_id: Option<String>,
+    /// The session it is about.
+    pub session: Option<String>,
+    /// The provider's payment it is about.
+    pub provider_payment: Option<String>,
+    /// The provider's customer.
+    pub customer: Option<String>,
+    /// What the page was for.
+    pub mode: Option<Mode>,
+    /// How much was, or is to be, paid.
+    pub money: Option<Money>,
+    /// The provider's words about the session.
+    pub session_status: Option<String>,
+    /// The provider's words about paying.
+    pub payment_status: Option<String>,
+    /// The provider's words about its payment.
+    pub payment_intent_status: Option<String>,
+    /// The receipt.
+    pub receipt_url: Option<String>,
+    /// Why it failed.
+    pub failure: Option<String>,
+}
+
+/// What a fact says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Nothing final: open, unpaid, processing, or an attempt was declined and the buyer may try again.
+    Open,
+    /// The money is there.
+    Paid,
+    /// It will not be paid.
+    Failed,
+    /// Its time is up.
+    Expired,
+    /// Only details of a payment: its receipt.
+    Details,
+}
+
+/// Applies what the provider said when it was asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ApplyPaymentFact {
+    /// What the provider said.
+    pub fact: Box<Fact>,
+}
+job!(ApplyPaymentFact: "payment.fact" on Apply, 8 attempts);
+
+/// Opens the provider's payment page for an order.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CreateCheckout {
+    /// The order.
+    pub payment_id: PaymentId,
+}
+job!(CreateCheckout: "checkout.create" on Checkout, 8 attempts);
+
+/// Asks the provider how a payment stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct VerifyPayment {
+    /// The order.
+    pub payment_id: PaymentId,
+}
+job!(VerifyPayment: "payment.verify" on Verify, 8 attempts);
+
+/// Asks the provider whether a page, of which somebody says so, was paid for an order of ours.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ConfirmSession {
+    /// The session's id at Stripe, as it was given to us.
+    pub session: String,
+}
+job!(ConfirmSession: "session.confirm" on Verify, 1 attempts);
+
+/// Looks for orders whose time is up and has each of them verified.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExpirePayments {}
+job!(ExpirePayments: "payments.expire" on Verify, 3 attempts);
+
+/// What [`CreateCheckout`] answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum CheckoutReply {
+    /// The page is open.
+    Opened {
+        /// The provider's session.
+        session: String,
+        /// Where the buyer pays.
+        url: String,
+        /// The payment's id at the provider, where it is known before paying.
+        payment_intent: Option<String>,
+    },
+    /// The provider refuses the order.
+    Refused {
+        /// Its HTTP status.
+        status: u16,
+        /// Its words, fit for the buyer.
+        message: String,
+    },
+}
+
+/// What [`ConfirmSession`] answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum ConfirmReply {
+    /// It was paid, for an order of ours, which is credited or will be in a moment.
+    Paid,
+    /// There is no such session, or it is not paid, or not for what an order of ours asks.
+    NotPaid,
+    /// The provider gave no answer.
+    Unavailable {
+        /// Why, for the log.
+        reason: String,
+    },
+}

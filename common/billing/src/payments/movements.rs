@@ -1,0 +1,64 @@
+//! The movements of the ledger that a paid order makes.
+
+use super::{Kind, Payment, Provider};
+use kernel::ids::GrantId;
+use ledger::{Cause, Change, CounterAccount, GrantSource, Movement, NewGrant};
+
+/// Where purchased credits burn among those that expire together: after what was given away.
+pub(crate) const PURCHASE_PRIORITY: i16 = 100;
+/// Where credits burn that were given away.
+const GIVEN_PRIORITY: i16 = 50;
+
+/// The movement that a paid order makes; none for an order without credits.
+pub(super) fn purchase(payment: &Payment) -> Option<Movement> {
+    let counter_account = match payment.provider {
+        Provider::Stripe => CounterAccount::Stripe,
+        Provider::Creem => CounterAccount::Creem,
+        Provider::Revenuecat => CounterAccount::Revenuecat,
+        Provider::Manual => CounterAccount::Manual,
+    };
+    payment.credits.is_positive().then(|| Movement {
+        wallet_id: payment.wallet_id,
+        cause: Cause { kind: "payment", id: payment.id.to_string() },
+        change: Change::Grant(NewGrant {
+            id: GrantId::new(),
+            source: grant_source(payment),
+            amount: payment.credits,
+            priority: PURCHASE_PRIORITY,
+            expires_at: payment.credits_expire_at,
+            payment_id: Some(payment.id),
+        }),
+        counter_account,
+        entry_type: if payment.kind == Kind::Subscription { "subscription" } else { "purchase" }.to_owned(),
+        description: Some(payment.summary.clone()),
+    })
+}
+
+/// The movement that the coupon of a paid order makes, if it adds credits.
+pub(super) fn bonus(payment: &Payment) -> Option<Movement> {
+    payment.bonus.is_positive().then(|| Movement {
+        wallet_id: payment.wallet_id,
+        cause: Cause { kind: "coupon", id: payment.id.to_string() },
+        change: Change::Grant(NewGrant {
+            id: GrantId::new(),
+            source: GrantSource::Coupon,
+            amount: payment.bonus,
+            priority: GIVEN_PRIORITY,
+            expires_at: None,
+            payment_id: None,
+        }),
+        counter_account: CounterAccount::Promotion,
+        entry_type: "coupon".to_owned(),
+        description: Some(payment.summary.clone()),
+    })
+}
+
+/// Where what a payment grants comes from.
+pub(crate) fn grant_source(payment: &Payment) -> GrantSource {
+    match (payment.provider, payment.kind) {
+        (Provider::Stripe | Provider::Creem, Kind::Subscription) => GrantSource::Plan,
+        (Provider::Stripe | Provider::Creem, Kind::OneTime | Kind::AutoRecharge) => GrantSource::Purchase,
+        (Provider::Revenuecat, _) => GrantSource::Store,
+        (Provider::Manual, _) => GrantSource::Manual,
+    }
+}

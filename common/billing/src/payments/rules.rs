@@ -1,0 +1,247 @@
+//! What follows from a provider's word about an order. Pure.
+//!
+//! Amount, currency, owner and credits come from the order. A fact that contradicts the order credits nothing, even
+//! though its signature is genuine: a real payment of one dollar may carry the id of an order of two thousand
+//! (CVE-2026-9189 was that).
+
+use super::{Fact, Mode, Payment, Stage, State};
+use kernel::clock::Timestamp;
+
+/// What a fact leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Paid for the first time: grant its credits.
+    Credit,
+    /// The payment has ended unpaid.
+    Ended(State),
+    /// Only details changed.
+    Noted,
+    /// Known already.
+    Nothing,
+    /// It contradicts the order: credit nothing, show it to a person.
+    Quarantine(Contradiction),
+}
+
+/// How a fact contradicts its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contradiction {
+    /// Another amount, or none.
+    Amount,
+    /// Another currency.
+    Currency,
+    /// Another customer than the one that the checkout was opened for.
+    Customer,
+    /// Test money for a live order or the reverse.
+    Livemode,
+    /// A page for another purpose.
+    Mode,
+    /// Another buyer.
+    Owner,
+    /// The order is paid, and this is another payment for it: to be refunded by a person.
+    PaidTwice,
+    /// Another provider.
+    Provider,
+    /// Another session than the one opened for this order.
+    Session,
+    /// It names an order of ours that does not exist.
+    UnknownOrder,
+    /// It is paid for a subscription of ours, but for no plan of ours.
+    UnknownPlan,
+}
+
+impl Contradiction {
+    /// As the database and the admin API spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Amount => "amount",
+            Self::Currency => "currency",
+            Self::Customer => "customer",
+            Self::Livemode => "livemode",
+            Self::Mode => "mode",
+            Self::Owner => "owner",
+            Self::PaidTwice => "paid_twice",
+            Self::Provider => "provider",
+            Self::Session => "session",
+            Self::UnknownOrder => "unknown_order",
+            Self::UnknownPlan => "unknown_plan",
+        }
+    }
+}
+
+/// Compares a fact with its order, changes the order accordingly, and says what follows.
+pub fn decide(payment: &mut Payment, fact: &Fact, now: Timestamp) -> Decision {
+    if is_beside(payment, fact) {
+        return Decision::Nothing;
+    }
+    if let Some(contradiction) = contradiction(payment, fact) {
+        return Decision::Quarantine(contradiction);
+    }
+    let over = matches!(fact.stage, Stage::Failed | Stage::Expired) && fact.session.is_some();
+    if over && payment.takes_any_page() && payment.state.is_open() {
+        leave_page(payment);
+        return Decision::Noted;
+    }
+    let paid_before = payment.state.is_paid();
+    let mut changed = note(payment, fact);
+    let decision = match fact.stage {
+        Stage::Paid if paid_before => None,
+        Stage::Paid => {
+            payment.completed_at = Some(now);
+            payment.failure = None;
+            payment.checkout_url = None;
+            payment.page_expires_at = None;
+            payment.state = State::Completed;
+            Some(Decision::Credit)
+        }
+        // Money that arrived is not unmade by a late word that it did not.
+        Stage::Failed if payment.state.is_open() => Some(end(payment, State::Failed)),
+        Stage::Expired if payment.state.is_open() => Some(end(payment, State::Expired)),
+        Stage::Open if payment.state == State::Created => {
+            payment.state = State::Pending;
+            changed = true;
+            None
+        }
+        Stage::Open | Stage::Failed | Stage::Expired | Stage::Details => None,
+    };
+    decision.unwrap_or(if changed { Decision::Noted } else { Decision::Nothing })
+}
+
+/// Has an unpaid order let go of a page on which it cannot be paid any more, if it may be paid on another one; says
+/// whether it did. A page that was completed stays: its money is on the way.
+pub fn reopen(payment: &mut Payment, now: Timestamp) -> bool {
+    let is_over = match payment.state {
+        State::Created | State::Pending => {
+            payment.session_status.as_deref() != Some("complete")
+                && payment.page_expires_at.is_some_and(|at| at <= now)
+        }
+        State::Failed => true,
+        State::Expired | State::Completed | State::Refunded | State::PartiallyRefunded | State::Disputed => {
+            false
+        }
+    };
+    let reopens = is_over && payment.takes_any_page();
+    if reopens {
+        leave_page(payment);
+    }
+    reopens
+}
+
+fn end(payment: &mut Payment, state: State) -> Decision {
+    payment.state = state;
+    payment.checkout_url = None;
+    Decision::Ended(state)
+}
+
+/// Unpaid and without a page, as when it was ordered. The next page is another attempt: asked for under the old one
+/// the provider would answer with the old page.
+fn leave_page(payment: &mut Payment) {
+    payment.state = State::Created;
+    payment.attempt = payment.attempt.saturating_add(1);
+    payment.provider_session = None;
+    payment.provider_payment = None;
+    payment.checkout_url = None;
+    payment.page_expires_at = None;
+    payment.session_status = None;
+    payment.payment_status = None;
+    payment.payment_intent_status = None;
+    payment.failure = None;
+}
+
+/// Whether a fact is about another page or payment than the order's own and brings no money: it says nothing of the
+/// order then. Anyone who follows a Payment Link opens a page that names an order, and may leave it.
+fn is_beside(payment: &Payment, fact: &Fact) -> bool {
+    let is_own_page = fact.session.is_some() && fact.session == payment.provider_session;
+    match fact.stage {
+        Stage::Paid => false,
+        Stage::Expired => fact.session.is_some() && !is_own_page,
+        Stage::Failed => payment.takes_any_page() && !is_own_page,
+        // Of an order without a page, the first that is heard of becomes its own.
+        Stage::Open => {
+            let is_first = fact.session.is_some() && payment.provider_session.is_none();
+            payment.takes_any_page() && !is_own_page && !is_first
+        }
+        Stage::Details => {
+            payment.state.is_paid()
+                && differs(payment.provider_payment.as_deref(), fact.provider_payment.as_deref())
+        }
+    }
+}
+
+/// Whether both are known and not the same.
+fn differs(ours: Option<&str>, theirs: Option<&str>) -> bool {
+    matches!((ours, theirs), (Some(a), Some(b)) if a != b)
+}
+
+fn contradiction(payment: &Payment, fact: &Fact) -> Option<Contradiction> {
+    if payment.provider != fact.provider {
+        return Some(Contradiction::Provider);
+    }
+    if payment.livemode != fact.livemode {
+        return Some(Contradiction::Livemode);
+    }
+    if fact.user_id.as_deref().is_some_and(|user| user != payment.user_id.as_str())
+        || fact.payment_id.is_some_and(|id| id != payment.id)
+    {
+        return Some(Contradiction::Owner);
+    }
+    if let Some(contradiction) = other_page(payment, fact) {
+        return Some(contradiction);
+    }
+    // Whoever pays on a page that anyone can open need not be the customer of the order's own page.
+    if !payment.takes_any_page() && differs(payment.provider_customer.as_deref(), fact.customer.as_deref()) {
+        return Some(Contradiction::Customer);
+    }
+    if fact.mode.is_some_and(|mode| mode != payment.mode) {
+        return Some(Contradiction::Mode);
+    }
+    match fact.money {
+        Some(money) if money.currency != payment.amount.currency => Some(Contradiction::Currency),
+        Some(money) if money.minor != payment.amount.minor => Some(Contradiction::Amount),
+        // Who says "paid" must say how much, except where nothing is.
+        None if fact.stage == Stage::Paid && payment.mode != Mode::Setup => Some(Contradiction::Amount),
+        _ => None,
+    }
+}
+
+/// Another page than the order's is a second payment of a paid order. Of an unpaid one it is somebody else's, unless
+/// the order takes any page: then its money is welcome.
+fn other_page(payment: &Payment, fact: &Fact) -> Option<Contradiction> {
+    let pays_again = payment.state.is_paid() && fact.stage == Stage::Paid;
+    let is_other_payment = differs(payment.provider_payment.as_deref(), fact.provider_payment.as_deref());
+    if differs(payment.provider_session.as_deref(), fact.session.as_deref()) {
+        // The payment may have told of itself before its page did.
+        let is_same_payment = fact.provider_payment.is_some()
+            && fact.provider_payment == payment.provider_payment
+            && payment.takes_any_page();
+        return match (pays_again, is_same_payment) {
+            (true, true) => None,
+            (true, false) => Some(Contradiction::PaidTwice),
+            (false, _) if fact.stage == Stage::Paid && payment.takes_any_page() => None,
+            (false, _) => Some(Contradiction::Session),
+        };
+    }
+    (pays_again && is_other_payment).then_some(Contradiction::PaidTwice)
+}
+
+/// Takes over the details; says whether any was new. What is final is not overwritten by what came before it.
+fn note(payment: &mut Payment, fact: &Fact) -> bool {
+    let late = payment.state.is_paid() && fact.stage != Stage::Paid && fact.stage != Stage::Details;
+    if late {
+        return false;
+    }
+    let mut changed = false;
+    let mut take = |ours: &mut Option<String>, theirs: &Option<String>| {
+        if theirs.is_some() && ours != theirs {
+            ours.clone_from(theirs);
+            changed = true;
+        }
+    };
+    take(&mut payment.provider_session, &fact.session);
+    take(&mut payment.provider_payment, &fact.provider_payment);
+    take(&mut payment.receipt_url, &fact.receipt_url);
+    take(&mut payment.session_status, &fact.session_status);
+    take(&mut payment.payment_status, &fact.payment_status);
+    take(&mut payment.payment_intent_status, &fact.payment_intent_status);
+    take(&mut payment.failure, &fact.failure);
+    changed
+}

@@ -1,0 +1,70 @@
+//! The verbs of plans.
+
+use sqlx::{PgConnection, PgPool};
+
+use super::{Plan, PlanError, StoredPlan, rules, store};
+use kernel::clock::Timestamp;
+use kernel::database::broken_constraint;
+
+/// All plans, sold or not, in the order in which they are listed.
+///
+/// # Errors
+/// Database errors only.
+pub async fn plans(pool: &PgPool) -> Result<Vec<StoredPlan>, sqlx::Error> {
+    store::plans(&mut *pool.acquire().await?).await
+}
+
+/// One plan.
+///
+/// # Errors
+/// Database errors only.
+pub async fn plan(connection: &mut PgConnection, id: &str) -> Result<Option<StoredPlan>, sqlx::Error> {
+    store::plan(connection, id).await
+}
+
+/// The plan that a provider's price or product stands for.
+///
+/// # Errors
+/// Database errors only.
+pub async fn plan_by_provider_price(
+    connection: &mut PgConnection,
+    price: &str,
+) -> Result<Option<Plan>, sqlx::Error> {
+    Ok(store::plan_by_provider_price(connection, price).await?.map(|stored| stored.plan))
+}
+
+/// Adds a plan.
+///
+/// # Errors
+/// [`PlanError::Invalid`], [`PlanError::Exists`], [`PlanError::ProviderPriceTaken`].
+pub async fn plan_create(pool: &PgPool, now: Timestamp, plan: Plan) -> Result<StoredPlan, PlanError> {
+    rules::check_plan(&plan)?;
+    let mut connection = pool.acquire().await?;
+    store::plan_insert(&mut connection, now, &plan).await.map_err(|error| refused(error, &plan))?;
+    Ok(StoredPlan { plan, created_at: now, updated_at: now })
+}
+
+/// Replaces a plan. Subscriptions keep the terms that they were made with.
+///
+/// # Errors
+/// [`PlanError::Invalid`], [`PlanError::NoPlan`], [`PlanError::ProviderPriceTaken`].
+pub async fn plan_replace(pool: &PgPool, now: Timestamp, plan: Plan) -> Result<StoredPlan, PlanError> {
+    rules::check_plan(&plan)?;
+    let mut connection = pool.acquire().await?;
+    let created_at =
+        store::plan_update(&mut connection, now, &plan).await.map_err(|error| refused(error, &plan))?;
+    match created_at {
+        Some(created_at) => Ok(StoredPlan { plan, created_at, updated_at: now }),
+        None => Err(PlanError::NoPlan(plan.id)),
+    }
+}
+
+fn refused(error: sqlx::Error, plan: &Plan) -> PlanError {
+    match broken_constraint(&error) {
+        Some("plans_pkey") => PlanError::Exists(plan.id.clone()),
+        Some(name) if name.starts_with("plans_stripe_price") || name.starts_with("plans_creem_product") => {
+            PlanError::ProviderPriceTaken
+        }
+        _ => PlanError::Database(error),
+    }
+}

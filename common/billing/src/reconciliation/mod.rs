@@ -1,0 +1,184 @@
+//! Reconciliation: what a provider has been paid, against our orders, against the ledger.
+//!
+//! Events can be lost for good: an endpoint that was switched off for days, a mistake of ours. The provider's own list
+//! of payments is what is true about money, so it is compared with ours from time to time. Nothing is changed here;
+//! what can be mended is mended by asking the provider about the payment, on the way that every payment takes.
+
+pub mod operations;
+pub mod rules;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use crate::payments::{Fact, Provider, Stage, State};
+use crate::subscriptions::{News, SubscriptionFact};
+use jobs::job;
+use kernel::clock::Timestamp;
+use kernel::ids::PaymentId;
+use kernel::money::{Credits, Money};
+use kernel::text_enum;
+use serde::{Deserialize, Serialize};
+
+/// A payment as its provider has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Theirs {
+    /// Who.
+    pub provider: Provider,
+    /// The object to ask about to hear of it again: a session, a payment, an invoice, a subscription.
+    pub id: String,
+    /// The page it was paid on.
+    pub session: Option<String>,
+    /// The payment's own id; at Stripe a subscription's payment is known by its invoice.
+    pub payment: Option<String>,
+    /// The order that it names with the metadata or the reference that we gave.
+    pub order: Option<PaymentId>,
+    /// A later period of the subscription that the order began.
+    pub is_renewal: bool,
+    /// The subscription it is for, where only that is told.
+    pub subscription: Option<String>,
+    /// Whether the money is there.
+    pub is_paid: bool,
+    /// How much was paid; none where nothing was to be paid.
+    pub money: Option<Money>,
+    /// How much went back since, in smallest units, as the provider counts, which may be with tax.
+    pub gone_back_minor: i64,
+    /// The object to ask about to hear what went back.
+    pub charge: Option<String>,
+    /// The last time that something of it came into being.
+    pub at: Timestamp,
+}
+
+impl Theirs {
+    /// As its page or the payment itself tells it; `id` is that object's.
+    pub fn of_fact(id: String, fact: Fact, at: Timestamp) -> Self {
+        Self {
+            provider: fact.provider,
+            id,
+            session: fact.session,
+            payment: fact.provider_payment,
+            order: fact.payment_id,
+            is_renewal: false,
+            subscription: None,
+            is_paid: fact.stage == Stage::Paid,
+            money: fact.money,
+            gone_back_minor: 0,
+            charge: None,
+            at,
+        }
+    }
+
+    /// As a subscription's invoice tells it; none if it is not paid, or there was nothing to pay for a later period.
+    pub fn of_subscription(id: String, fact: &SubscriptionFact, at: Timestamp) -> Option<Self> {
+        let News::Paid(paid) = &fact.news else { return None };
+        let is_renewal = paid.is_first == Some(false);
+        (!is_renewal || paid.money.minor > 0).then(|| Self {
+            provider: fact.provider,
+            id,
+            session: None,
+            payment: Some(paid.payment.clone()),
+            order: fact.payment_id,
+            is_renewal,
+            subscription: Some(fact.subscription.clone()),
+            is_paid: true,
+            money: Some(paid.money),
+            gone_back_minor: 0,
+            charge: None,
+            at,
+        })
+    }
+}
+
+/// An order of ours, with what the ledger has for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ours {
+    /// Which.
+    pub id: PaymentId,
+    /// Who takes the money.
+    pub provider: Provider,
+    /// Where it stands.
+    pub state: State,
+    /// What is to be paid.
+    pub money: Money,
+    /// The page.
+    pub session: Option<String>,
+    /// The payment at the provider.
+    pub payment: Option<String>,
+    /// What it grants when it is paid.
+    pub credits: Credits,
+    /// What the ledger says was granted for it; none without an entry.
+    pub credited: Option<Credits>,
+    /// What we know to have gone back, by refunds and disputes, in smallest units, as the provider counts.
+    pub gone_back_minor: i64,
+}
+
+text_enum! {
+    /// How the books differ.
+    Difference {
+        /// The provider has the money; our order is not credited. Mended by asking about it.
+        PaidNotCredited => "paid_not_credited",
+        /// Our order is credited; the provider has no such payment, or it is not paid.
+        CreditedNotPaid => "credited_not_paid",
+        /// What was paid is not what was ordered.
+        AmountDiffers => "amount_differs",
+        /// Money went back that our order does not know of. Mended by asking about it.
+        RefundNotKnown => "refund_not_known",
+        /// The order is paid, and this is another payment for it.
+        PaidTwice => "paid_twice",
+        /// The payment names an order of ours that does not exist.
+        UnknownOrder => "unknown_order",
+        /// The ledger has not what the order's state says.
+        LedgerDiffers => "ledger_differs",
+    }
+}
+
+/// A difference in the books.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How they differ.
+    pub difference: Difference,
+    /// Who takes the money.
+    pub provider: Provider,
+    /// Our order.
+    pub order: Option<PaymentId>,
+    /// The object at the provider.
+    pub object: Option<String>,
+    /// What our order asks for.
+    pub ours: Option<Money>,
+    /// What the provider has.
+    pub theirs: Option<Money>,
+    /// The object to ask the provider about, where that mends it. Everything else is for a person.
+    pub repair: Option<String>,
+}
+
+/// The outcome of a comparison.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// What differs.
+    pub findings: Vec<Finding>,
+    /// Payments that agree with their orders.
+    pub agreeing: usize,
+    /// Payments so new that their events may be under way.
+    pub in_flight: usize,
+    /// Payments that name no order of ours: somebody else's on the same account, or those behind invoices.
+    pub foreign: usize,
+}
+
+impl Comparison {
+    /// Takes in another.
+    pub fn extend(&mut self, other: Self) {
+        self.findings.extend(other.findings);
+        self.agreeing = self.agreeing.saturating_add(other.agreeing);
+        self.in_flight = self.in_flight.saturating_add(other.in_flight);
+        self.foreign = self.foreign.saturating_add(other.foreign);
+    }
+
+    /// How many payments are not credited though the provider has the money.
+    pub fn paid_not_credited(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.difference == Difference::PaidNotCredited).count()
+    }
+}
+
+/// Compares the providers' payments of the last days with ours, and asks about those that are not credited.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReconcilePayments {}
+job!(ReconcilePayments: "payments.reconcile" on Verify, 3 attempts);

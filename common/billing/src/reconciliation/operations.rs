@@ -1,0 +1,73 @@
+//! Reading our side of the books.
+
+use std::collections::HashMap;
+
+use sqlx::PgConnection;
+
+use super::{Ours, Theirs, store};
+use crate::payments::Provider;
+use audit::{self, AdminAction, COMMAND_LINE};
+use kernel::clock::Timestamp;
+use kernel::ids::PaymentId;
+
+/// Our orders that these payments may be for, and those that were credited in a window.
+///
+/// # Errors
+/// Database errors only.
+pub async fn ours(
+    connection: &mut PgConnection,
+    theirs: &[Theirs],
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<Ours>, sqlx::Error> {
+    store::ours(connection, theirs, from, to).await
+}
+
+/// Names, in payments that tell their subscription only, the order that began it.
+///
+/// # Errors
+/// Database errors only.
+pub async fn name_orders(connection: &mut PgConnection, theirs: &mut [Theirs]) -> Result<(), sqlx::Error> {
+    let unnamed = theirs.iter().filter(|payment| payment.order.is_none());
+    let subscriptions: Vec<&str> = unnamed.filter_map(|payment| payment.subscription.as_deref()).collect();
+    if subscriptions.is_empty() {
+        return Ok(());
+    }
+    let begun: HashMap<String, PaymentId> =
+        store::orders_of_subscriptions(connection, &subscriptions).await?;
+    for payment in theirs.iter_mut().filter(|payment| payment.order.is_none()) {
+        payment.order = payment.subscription.as_ref().and_then(|id| begun.get(id)).copied();
+    }
+    Ok(())
+}
+
+/// Our unpaid orders of a provider that were made in a window and have a page: the order and its page.
+///
+/// # Errors
+/// Database errors only.
+pub async fn unpaid(
+    connection: &mut PgConnection,
+    provider: Provider,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<(PaymentId, String)>, sqlx::Error> {
+    store::unpaid(connection, provider, from, to).await
+}
+
+/// Records that an operator had payments asked about again.
+///
+/// # Errors
+/// Database errors only.
+pub async fn record_repair(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    objects: &[String],
+) -> Result<(), sqlx::Error> {
+    let action = AdminAction {
+        actor: COMMAND_LINE.to_owned(),
+        action: "payments.reconcile".to_owned(),
+        subject: "payments".to_owned(),
+        details: serde_json::json!({ "asked_about": objects }),
+    };
+    audit::record(connection, now, &action).await
+}

@@ -1,0 +1,183 @@
+//! Comparing the provider's payments with our orders. Pure.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{Comparison, Difference, Finding, Ours, Theirs};
+use kernel::clock::Timestamp;
+use kernel::ids::PaymentId;
+
+/// What is told of one payment several times, by its page, by itself and by its invoice, as one.
+pub fn merged(told: Vec<Theirs>) -> Vec<Theirs> {
+    let mut merged: BTreeMap<String, Theirs> = BTreeMap::new();
+    for theirs in told {
+        let key = theirs.payment.clone().unwrap_or_else(|| theirs.id.clone());
+        match merged.get_mut(&key) {
+            None => {
+                merged.insert(key, theirs);
+            }
+            Some(known) => {
+                if known.session.is_none() && theirs.session.is_some() {
+                    // The page knows most, so it is what is asked about again.
+                    known.id.clone_from(&theirs.id);
+                    known.session.clone_from(&theirs.session);
+                    known.money = theirs.money.or(known.money);
+                }
+                known.order = known.order.or(theirs.order);
+                known.money = known.money.or(theirs.money);
+                known.subscription = known.subscription.take().or(theirs.subscription);
+                known.is_renewal |= theirs.is_renewal;
+                known.is_paid |= theirs.is_paid;
+                known.gone_back_minor = known.gone_back_minor.max(theirs.gone_back_minor);
+                known.charge = known.charge.take().or(theirs.charge);
+                known.at = known.at.max(theirs.at);
+            }
+        }
+    }
+    merged.into_values().collect()
+}
+
+/// Names, in the payments of a subscription, the order that began it; the first of them is that order's own.
+pub fn name_periods(theirs: &mut [Theirs], subscription: &str, order: PaymentId) {
+    let is_its = |payment: &&mut Theirs| payment.subscription.as_deref() == Some(subscription);
+    let mut periods: Vec<&mut Theirs> = theirs.iter_mut().filter(is_its).collect();
+    periods.sort_by_key(|payment| payment.at);
+    for (number, payment) in periods.into_iter().enumerate() {
+        payment.order = Some(order);
+        payment.is_renewal = number > 0;
+    }
+}
+
+/// Our credited orders that nothing is told of: the provider is to be asked about each.
+pub fn unheard<'a>(theirs: &[Theirs], ours: &'a [Ours]) -> Vec<&'a Ours> {
+    let index = Index::new(ours);
+    let heard: BTreeSet<PaymentId> =
+        theirs.iter().filter_map(|theirs| index.find(theirs)).map(|ours| ours.id).collect();
+    ours.iter().filter(|ours| ours.state.is_paid() && !heard.contains(&ours.id)).collect()
+}
+
+/// Compares payments, each told once (see [`merged`]), with our orders. One that is newer than `settled_before` and not
+/// credited is in flight.
+pub fn compare(theirs: &[Theirs], ours: &[Ours], settled_before: Timestamp) -> Comparison {
+    let index = Index::new(ours);
+    let mut comparison = Comparison::default();
+    let mut paid: BTreeSet<PaymentId> = BTreeSet::new();
+    for payment in theirs.iter().filter(|payment| payment.is_paid) {
+        let verdict = match index.find(payment) {
+            None if payment.order.is_none() => {
+                comparison.foreign = comparison.foreign.saturating_add(1);
+                continue;
+            }
+            None => Some(missing(&index, payment)),
+            Some(order) => {
+                let difference = difference(order, payment);
+                if difference != Some(Difference::PaidTwice) {
+                    paid.insert(order.id);
+                }
+                difference
+            }
+        };
+        match verdict {
+            None => comparison.agreeing = comparison.agreeing.saturating_add(1),
+            Some(Difference::PaidNotCredited) if payment.at > settled_before => {
+                comparison.in_flight = comparison.in_flight.saturating_add(1);
+            }
+            Some(difference) => comparison.findings.push(finding(&index, payment, difference)),
+        }
+    }
+    let credited = ours.iter().filter(|order| order.state.is_paid());
+    for order in credited.filter(|order| !paid.contains(&order.id)) {
+        comparison.findings.push(of_order(order, Difference::CreditedNotPaid));
+    }
+    for order in ours.iter().filter(|order| !agrees_with_ledger(order)) {
+        comparison.findings.push(of_order(order, Difference::LedgerDiffers));
+    }
+    comparison
+}
+
+/// Our orders by what a payment may know them by.
+struct Index<'a> {
+    by_id: HashMap<PaymentId, &'a Ours>,
+    by_provider_id: HashMap<&'a str, &'a Ours>,
+}
+
+impl<'a> Index<'a> {
+    fn new(ours: &'a [Ours]) -> Self {
+        let provider_ids = |order: &'a Ours| [&order.session, &order.payment].into_iter().flatten();
+        Self {
+            by_id: ours.iter().map(|order| (order.id, order)).collect(),
+            by_provider_id: ours
+                .iter()
+                .flat_map(|order| provider_ids(order).map(move |id| (id.as_str(), order)))
+                .collect(),
+        }
+    }
+
+    /// The order that a payment is for. A renewal names the order of the first period, and is not for that.
+    fn find(&self, theirs: &Theirs) -> Option<&'a Ours> {
+        let known = |id: &Option<String>| self.by_provider_id.get(id.as_deref()?).copied();
+        known(&theirs.payment)
+            .or_else(|| known(&theirs.session))
+            .or_else(|| self.by_id.get(&theirs.order?).copied().filter(|_| !theirs.is_renewal))
+            .filter(|order| order.provider == theirs.provider)
+    }
+}
+
+/// Of a payment that names an order and is for none that we have.
+fn missing(index: &Index<'_>, payment: &Theirs) -> Difference {
+    let begun = payment.order.is_some_and(|order| index.by_id.contains_key(&order));
+    if payment.is_renewal && begun { Difference::PaidNotCredited } else { Difference::UnknownOrder }
+}
+
+fn difference(order: &Ours, payment: &Theirs) -> Option<Difference> {
+    let is_other = matches!((&order.payment, &payment.payment), (Some(a), Some(b)) if a != b);
+    if order.state.is_paid() && is_other {
+        return Some(Difference::PaidTwice);
+    }
+    if payment.money.is_some_and(|money| money != order.money) {
+        return Some(Difference::AmountDiffers);
+    }
+    if !order.state.is_paid() {
+        return Some(Difference::PaidNotCredited);
+    }
+    (payment.gone_back_minor > order.gone_back_minor).then_some(Difference::RefundNotKnown)
+}
+
+/// An order has its entry exactly when it is paid, and that says what was ordered; one without credits has none.
+fn agrees_with_ledger(order: &Ours) -> bool {
+    let due = (order.state.is_paid() && order.credits.is_positive()).then_some(order.credits);
+    order.credited == due
+}
+
+fn finding(index: &Index<'_>, payment: &Theirs, difference: Difference) -> Finding {
+    let order = index.find(payment);
+    let repair = match difference {
+        Difference::PaidNotCredited => Some(payment.id.clone()),
+        Difference::RefundNotKnown => payment.charge.clone(),
+        Difference::CreditedNotPaid
+        | Difference::AmountDiffers
+        | Difference::PaidTwice
+        | Difference::UnknownOrder
+        | Difference::LedgerDiffers => None,
+    };
+    Finding {
+        difference,
+        provider: payment.provider,
+        order: order.map(|order| order.id).or(payment.order),
+        object: Some(payment.id.clone()),
+        ours: order.map(|order| order.money),
+        theirs: payment.money,
+        repair,
+    }
+}
+
+fn of_order(order: &Ours, difference: Difference) -> Finding {
+    Finding {
+        difference,
+        provider: order.provider,
+        order: Some(order.id),
+        object: order.payment.clone().or_else(|| order.session.clone()),
+        ours: Some(order.money),
+        theirs: None,
+        repair: None,
+    }
+}

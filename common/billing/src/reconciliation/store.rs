@@ -1,0 +1,100 @@
+//! The SQL of reconciliation. It only reads.
+
+use std::collections::HashMap;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Ours, Theirs};
+use crate::payments::{Provider, State};
+use kernel::clock::Timestamp;
+use kernel::ids::PaymentId;
+use kernel::money::{Credits, Currency, Money};
+
+pub(super) async fn ours(
+    connection: &mut PgConnection,
+    theirs: &[Theirs],
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<Ours>, sqlx::Error> {
+    let named: Vec<Uuid> = theirs.iter().filter_map(|payment| payment.order).map(|id| id.0).collect();
+    let keys: Vec<&str> = theirs
+        .iter()
+        .flat_map(|payment| [&payment.session, &payment.payment])
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    let rows = sqlx::query!(
+        r#"with wanted as (
+               select id from payments
+               where completed_at >= $1 and completed_at < $2 and provider in ('stripe', 'creem')
+               union select id from payments where id = any($3)
+               union select id from payments where provider_session = any($4)
+               union select id from payments where provider_payment = any($4))
+           select payments.id as "id: PaymentId", provider as "provider: Provider", state as "state: State",
+                  amount_minor, currency, credits as "credits: Credits", provider_session, provider_payment,
+                  refunded_minor + withdrawn_minor as "gone_back_minor!",
+                  entries.amount as "credited?: Credits"
+           from wanted join payments using (id)
+           left join ledger_entries as entries
+                on entries.source_kind = 'payment' and entries.source_id = payments.id::text
+           order by payments.id"#,
+        from,
+        to,
+        &named,
+        &keys as &[&str]
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let currency: Currency =
+                row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+            Ok(Ours {
+                id: row.id,
+                provider: row.provider,
+                state: row.state,
+                money: Money::new(row.amount_minor, currency),
+                session: row.provider_session,
+                payment: row.provider_payment,
+                credits: row.credits,
+                credited: row.credited,
+                gone_back_minor: row.gone_back_minor,
+            })
+        })
+        .collect()
+}
+
+pub(super) async fn orders_of_subscriptions(
+    connection: &mut PgConnection,
+    subscriptions: &[&str],
+) -> Result<HashMap<String, PaymentId>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select provider_subscription, payment_id as "payment_id: PaymentId" from subscriptions
+           where provider_subscription = any($1)"#,
+        subscriptions as &[&str]
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.provider_subscription, row.payment_id)).collect())
+}
+
+pub(super) async fn unpaid(
+    connection: &mut PgConnection,
+    provider: Provider,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<(PaymentId, String)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select id as "id: PaymentId", provider_session as "page!" from payments
+           where provider = $1 and created_at >= $2 and created_at < $3 and completed_at is null
+             and provider_session is not null
+           order by created_at"#,
+        provider.as_str(),
+        from,
+        to
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.page)).collect())
+}

@@ -1,0 +1,265 @@
+//! Applying what providers say about refunds and disputes: the transaction in which credits follow the money.
+
+use sqlx::PgConnection;
+
+use super::rules::{self, Step};
+use super::{Account, Policy, Reversal, ReversalFact, ReversalKind, Standing, store};
+use crate::auto_recharge::operations::{money_taken_back, settings_hold};
+use crate::payments::movements::{PURCHASE_PRIORITY, grant_source};
+use crate::payments::operations::{Effect, Event, record};
+use crate::payments::rules::Contradiction;
+use crate::payments::{Kind, Payment, Provider, store as payments};
+use kernel::clock::Timestamp;
+use kernel::ids::{GrantId, OutboxId, PaymentId};
+use kernel::money::{AmountError, Credits};
+use ledger::operations::{available, post};
+use ledger::{Cause, Change, CounterAccount, Movement, NewGrant, Posted};
+
+/// What taking credits back, or giving them back, led to.
+#[derive(Clone, Debug)]
+pub struct Reversed {
+    /// The payment, as it is now.
+    pub payment: Box<Payment>,
+    /// How its money went, or came.
+    pub kind: ReversalKind,
+    /// What was added to the wallet: negative if it was taken back.
+    pub credits: Credits,
+    /// What had been spent and is forgiven.
+    pub shortfall: Credits,
+    /// The wallet's balance after it.
+    pub balance: Credits,
+    /// Written to the outbox.
+    pub jobs: Vec<OutboxId>,
+}
+
+/// Applies a fact in the caller's transaction, in which nothing else is done: it locks the object, then the payment,
+/// then the wallet. Applying it again, or an older one after it, changes nothing. A payment that is not credited yet
+/// is settled when it is; one that is not even known is waited for.
+///
+/// # Errors
+/// Database errors only; the transaction is then to be rolled back.
+pub async fn apply(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    policy: Policy,
+    event: Option<&Event>,
+    fact: &ReversalFact,
+) -> Result<Vec<Effect>, sqlx::Error> {
+    let Some(mut payment) = find(connection, fact).await? else {
+        return wait(connection, now, event, fact).await;
+    };
+    let id = Some(payment.id);
+    if let Some(contradiction) = rules::contradiction(&payment, fact) {
+        return quarantine(connection, now, event, id, contradiction).await;
+    }
+    if payment.state.is_paid() && !rules::is_of(&payment, &fact.provider_payments) {
+        record(connection, now, event, id, "ignored", Some("another_payment")).await?;
+        return Ok(Vec::new());
+    }
+    let known = store::reversal(connection, fact.provider, &fact.object_id).await?;
+    let Some(reversal) = rules::advance(known.as_ref(), fact) else {
+        record(connection, now, event, id, "no_change", None).await?;
+        return Ok(Vec::new());
+    };
+    store::reversal_write(connection, now, fact.provider, id, &reversal).await?;
+    store::payment_mark(connection, payment.id).await?;
+    let mut effects = Vec::new();
+    if payment.state.is_paid() {
+        let step = Some(&reversal);
+        effects.extend(settle(connection, now, policy, &mut payment, step).await?.map(Effect::Reversed));
+    }
+    let is_new_dispute = reversal.kind == ReversalKind::Dispute && reversal.standing != Standing::Restored;
+    if is_new_dispute && known.is_none_or(|known| known.standing != reversal.standing) {
+        effects.push(Effect::Disputed(Box::new(payment)));
+    }
+    record(connection, now, event, id, "applied", None).await?;
+    Ok(effects)
+}
+
+/// Gives a payment that has just become known the reversals that wait for it, before it is credited. Whoever makes
+/// payments of what a provider reports calls this first, in the same transaction.
+///
+/// # Errors
+/// Database errors only.
+pub async fn adopt(
+    connection: &mut PgConnection,
+    provider: Provider,
+    provider_payment: &str,
+    payment: PaymentId,
+) -> Result<(), sqlx::Error> {
+    store::object_lock(connection, provider_payment).await?;
+    if store::waiting_adopt(connection, provider, provider_payment, payment).await? {
+        store::payment_mark(connection, payment).await?;
+    }
+    Ok(())
+}
+
+/// Has the credits of a paid payment follow its money; `by` is the reversal that moved, none at crediting. The payment
+/// must be locked.
+///
+/// # Errors
+/// Database errors only.
+pub async fn settle(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    policy: Policy,
+    payment: &mut Payment,
+    by: Option<&Reversal>,
+) -> Result<Option<Reversed>, sqlx::Error> {
+    let reversals = store::of_payment(connection, payment.id).await?;
+    let mut account = store::account(connection, payment.id).await?;
+    let gone = rules::gone(payment, &reversals);
+    let grant = store::grant(connection, payment.id).await?;
+    let lapsed = grant.map_or(Credits::ZERO, |(_, lapsed)| lapsed);
+    let granted = rules::granted(payment).map_err(unfit)?;
+    let target = rules::target(granted, lapsed, &gone);
+    if payment.kind == Kind::AutoRecharge {
+        // Its settings may be paused below: they are locked before the wallet.
+        settings_hold(connection, payment.wallet_id).await?;
+    }
+    let available = match policy {
+        Policy::Debt => Credits::ZERO,
+        Policy::Clamp => available(connection, payment.wallet_id).await?,
+    };
+    let step = rules::settle(&mut account, target, policy, available).map_err(unfit)?;
+    (account.refunded_minor, account.withdrawn_minor) = (gone.refunded_minor, gone.withdrawn_minor);
+    payment.state = rules::state(&gone);
+    store::payment_write(connection, payment.id, payment.state, &account).await?;
+    let mut jobs = Vec::new();
+    let is_new_dispute =
+        by.is_some_and(|by| by.kind == ReversalKind::Dispute && by.standing == Standing::Announced);
+    // Charging the same card for what is missing now would take back what was given back.
+    if payment.kind == Kind::AutoRecharge && (is_new_dispute || matches!(step, Step::Take(_))) {
+        jobs.extend(money_taken_back(connection, now, payment.wallet_id).await?);
+    }
+    let kind = by.or(reversals.first()).map_or(ReversalKind::Refund, |reversal| reversal.kind);
+    let Some(movement) = movement(now, payment, kind, by, step, grant.map(|(id, _)| id)) else {
+        return Ok(None);
+    };
+    let mut postings = post(connection, now, std::slice::from_ref(&movement)).await?;
+    jobs.append(&mut postings.jobs);
+    match postings.each.pop() {
+        Some(Posted::Done { balance, .. }) => {
+            let credits = match step {
+                Step::Take(amount) => amount.checked_neg().map_err(unfit)?,
+                Step::Restore(amount) => amount,
+                Step::Stay => Credits::ZERO,
+            };
+            let Account { shortfall, .. } = account;
+            let payment = Box::new(payment.clone());
+            Ok(Some(Reversed { payment, kind, credits, shortfall, balance, jobs }))
+        }
+        refused => {
+            let why = format!("the credits of payment {} cannot follow its money: {refused:?}", payment.id);
+            Err(sqlx::Error::Decode(why.into()))
+        }
+    }
+}
+
+/// The movement of a step. Its cause is what happened to which refund or dispute: that happens once.
+fn movement(
+    now: Timestamp,
+    payment: &Payment,
+    kind: ReversalKind,
+    by: Option<&Reversal>,
+    step: Step,
+    grant: Option<GrantId>,
+) -> Option<Movement> {
+    let change = match step {
+        Step::Stay => return None,
+        Step::Take(amount) => Change::Reverse { grant: grant?, amount },
+        // What was withheld while its period ended does not lapse any more.
+        Step::Restore(amount) => Change::Grant(NewGrant {
+            id: GrantId::new(),
+            source: grant_source(payment),
+            amount,
+            priority: PURCHASE_PRIORITY,
+            expires_at: payment.credits_expire_at.filter(|at| *at > now),
+            payment_id: None,
+        }),
+    };
+    let cause = match by {
+        Some(reversal) => format!("{}:{}:{}", payment.id, reversal.object_id, reversal.step),
+        None => payment.id.to_string(),
+    };
+    let entry_type = match (step, kind) {
+        (Step::Restore(_), _) => "reinstatement",
+        (_, ReversalKind::Dispute) => "dispute",
+        (_, ReversalKind::Refund | ReversalKind::Total) => "refund",
+    };
+    Some(Movement {
+        wallet_id: payment.wallet_id,
+        cause: Cause { kind: "reversal", id: cause },
+        change,
+        counter_account: CounterAccount::Refund,
+        entry_type: entry_type.to_owned(),
+        description: Some(payment.summary.clone()),
+    })
+}
+
+/// The payment that a fact is about, locked.
+async fn find(connection: &mut PgConnection, fact: &ReversalFact) -> Result<Option<Payment>, sqlx::Error> {
+    let mut id = match fact.payment_id {
+        Some(id) => Some(id),
+        None => store::payment_by_provider_payments(connection, &fact.provider_payments).await?,
+    };
+    if id.is_none() {
+        // Either whoever makes the payment sees what waits for it, or it is seen here: both take this lock.
+        let mut keys = fact.provider_payments.clone();
+        keys.sort_unstable();
+        for key in &keys {
+            store::object_lock(connection, key).await?;
+        }
+        id = store::payment_by_provider_payments(connection, &fact.provider_payments).await?;
+    }
+    match id {
+        Some(id) => Ok(payments::payments_lock(connection, &[id]).await?.pop()),
+        None => Ok(None),
+    }
+}
+
+/// What to do about a fact without a payment. An event is asked about, which finds the payment; what was asked about
+/// waits for the payment to be heard of, and so does what the answer does not tell of: Creem's payments say how much is
+/// gone, and not that it was a dispute.
+async fn wait(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    event: Option<&Event>,
+    fact: &ReversalFact,
+) -> Result<Vec<Effect>, sqlx::Error> {
+    if fact.payment_id.is_some() {
+        return quarantine(connection, now, event, fact.payment_id, Contradiction::UnknownOrder).await;
+    }
+    let asked = event.and_then(|event| Some((event.provider, event.object_id.clone()?)));
+    let mut effects = Vec::new();
+    if let Some((provider, object_id)) = asked {
+        record(connection, now, event, None, "sent_to_verify", None).await?;
+        let tells_all = object_id == fact.object_id;
+        effects.push(Effect::Verify { provider, object_id });
+        if tells_all {
+            return Ok(effects);
+        }
+    }
+    let known = store::reversal(connection, fact.provider, &fact.object_id).await?;
+    if let Some(reversal) = rules::advance(known.as_ref(), fact) {
+        store::reversal_write(connection, now, fact.provider, None, &reversal).await?;
+    }
+    Ok(effects)
+}
+
+async fn quarantine(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    event: Option<&Event>,
+    payment_id: Option<PaymentId>,
+    contradiction: Contradiction,
+) -> Result<Vec<Effect>, sqlx::Error> {
+    let reason = Some(contradiction.as_str());
+    let fresh = record(connection, now, event, payment_id, "quarantined", reason).await?;
+    let event_id = event.map(|event| event.id.clone());
+    Ok(if fresh { vec![Effect::Quarantined { event_id, payment_id, contradiction }] } else { Vec::new() })
+}
+
+fn unfit(error: AmountError) -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(error))
+}

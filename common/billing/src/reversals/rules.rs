@@ -1,0 +1,190 @@
+//! How much has gone back, and what follows for the credits. Pure.
+//!
+//! Invariants: taken back + shortfall = the share of the grant whose money is gone, at most the grant · the same facts
+//! in any order, once or more often, end in the same sums.
+
+use super::{Account, Extent, Policy, Reversal, ReversalFact, ReversalKind, Standing};
+use crate::payments::rules::Contradiction;
+use crate::payments::{Payment, State};
+use kernel::money::{AmountError, Credits};
+
+/// How a fact contradicts the payment that it is about.
+pub fn contradiction(payment: &Payment, fact: &ReversalFact) -> Option<Contradiction> {
+    if payment.provider != fact.provider {
+        return Some(Contradiction::Provider);
+    }
+    if payment.livemode != fact.livemode {
+        return Some(Contradiction::Livemode);
+    }
+    match fact.extent {
+        Extent::Part { money, .. } if money.currency != payment.amount.currency => {
+            Some(Contradiction::Currency)
+        }
+        Extent::Part { money, paid_minor } if money.minor < 0 || paid_minor.is_some_and(|paid| paid < 0) => {
+            Some(Contradiction::Amount)
+        }
+        _ => None,
+    }
+}
+
+/// Where the money of a refund is, and how far the refund has come, by the provider's word. Money on its way back is as
+/// good as back; a refund may fail even after it succeeded.
+pub fn refund_standing(status: &str) -> (Standing, i64) {
+    match status {
+        "pending" | "requires_action" | "requiresAction" => (Standing::Taken, 1),
+        "succeeded" => (Standing::Taken, 2),
+        "failed" | "canceled" => (Standing::Restored, 3),
+        _ => (Standing::Announced, 0),
+    }
+}
+
+/// Whether money of these ids is the payment's. Without ids, or before the payment's own is known, the order that they
+/// name decides; an order that was paid twice has the second payment given back without its credits.
+pub fn is_of(payment: &Payment, provider_payments: &[String]) -> bool {
+    match &payment.provider_payment {
+        Some(own) => provider_payments.is_empty() || provider_payments.contains(own),
+        None => true,
+    }
+}
+
+/// What a fact makes of what is known of its object; none if it is older, or known.
+pub fn advance(known: Option<&Reversal>, fact: &ReversalFact) -> Option<Reversal> {
+    if known.is_some_and(|known| known.step >= fact.step) {
+        return None;
+    }
+    Some(Reversal {
+        object_id: fact.object_id.clone(),
+        kind: fact.kind,
+        standing: fact.standing,
+        status: fact.status.clone(),
+        step: fact.step,
+        extent: fact.extent,
+        provider_payments: fact.provider_payments.clone(),
+    })
+}
+
+/// How much of a payment's money has gone back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// By refunds, in smallest units, as the provider counts.
+    pub refunded_minor: i64,
+    /// By disputes.
+    pub withdrawn_minor: i64,
+    /// Whether all is gone, which of an order that cost nothing no sum can say.
+    is_whole: bool,
+    /// Both, at most what was paid.
+    minor: i64,
+    /// What was paid, as the provider counts.
+    paid_minor: i64,
+}
+
+/// Counts what the reversals of a payment took. A total counts where it is more than the sum of the single ones: both
+/// tell of the same money.
+pub fn gone(payment: &Payment, reversals: &[Reversal]) -> Gone {
+    let own = || reversals.iter().filter(|reversal| is_of(payment, &reversal.provider_payments));
+    let paid_minor = own()
+        .filter_map(|reversal| match reversal.extent {
+            Extent::Part { paid_minor, .. } => paid_minor,
+            Extent::All => None,
+        })
+        .max()
+        .unwrap_or(payment.amount.minor);
+    let minor = |reversal: &Reversal| match reversal.extent {
+        Extent::All => paid_minor,
+        Extent::Part { money, .. } => money.minor.min(paid_minor),
+    };
+    let sum = |kind| {
+        let taken = own().filter(|one| one.kind == kind && one.standing == Standing::Taken);
+        taken.map(minor).fold(0, i64::saturating_add)
+    };
+    let (refunds, disputes) = (sum(ReversalKind::Refund), sum(ReversalKind::Dispute));
+    let single = refunds.saturating_add(disputes);
+    let total = sum(ReversalKind::Total);
+    let untold = total.saturating_sub(single).max(0);
+    let minor = single.max(total).min(paid_minor);
+    let is_all = |one: &Reversal| one.standing == Standing::Taken && one.extent == Extent::All;
+    Gone {
+        refunded_minor: refunds.saturating_add(untold),
+        withdrawn_minor: disputes,
+        is_whole: own().any(is_all) || (minor > 0 && minor >= paid_minor),
+        minor,
+        paid_minor,
+    }
+}
+
+/// What a payment granted: what was ordered, and what its coupon added for ordering it.
+///
+/// # Errors
+/// When it does not fit, which no stored payment does.
+pub fn granted(payment: &Payment) -> Result<Credits, AmountError> {
+    if payment.credits.is_positive() { payment.credits.checked_add(payment.bonus) } else { Ok(Credits::ZERO) }
+}
+
+/// The part of the grant whose money is gone: all of it once all money is. What has `lapsed` of the grant is gone
+/// already, and is not taken a second time. Fractions of a millionth are rounded down: the buyer keeps them.
+pub fn target(granted: Credits, lapsed: Credits, gone: &Gone) -> Credits {
+    let share = if gone.is_whole {
+        granted
+    } else {
+        let product = i128::from(granted.millionths()).saturating_mul(i128::from(gone.minor));
+        let share = product.checked_div(i128::from(gone.paid_minor)).unwrap_or(0);
+        // It is less than what was granted, so it fits.
+        Credits::from_millionths(i64::try_from(share).unwrap_or(granted.millionths()))
+    };
+    let left = granted.checked_sub(lapsed.max(Credits::ZERO)).unwrap_or(Credits::ZERO);
+    share.min(left).max(Credits::ZERO)
+}
+
+/// What is to be moved so that the target is met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing.
+    Stay,
+    /// Take this much back.
+    Take(Credits),
+    /// Give this much back.
+    Restore(Credits),
+}
+
+/// Meets the target: says what to move, and keeps the account of it. `available` is what could be spent now, which is
+/// all that [`Policy::Clamp`] takes. What was forgiven is forgotten before anything is given back.
+///
+/// # Errors
+/// When an amount does not fit, which none of a stored payment does.
+pub fn settle(
+    account: &mut Account,
+    target: Credits,
+    policy: Policy,
+    available: Credits,
+) -> Result<Step, AmountError> {
+    let before = account.reversed;
+    let claimed = account.reversed.checked_add(account.shortfall)?;
+    if target > claimed {
+        let more = target.checked_sub(claimed)?;
+        let taken = match policy {
+            Policy::Debt => more,
+            Policy::Clamp => more.min(available.max(Credits::ZERO)),
+        };
+        account.reversed = account.reversed.checked_add(taken)?;
+    } else {
+        account.reversed = account.reversed.min(target);
+    }
+    account.shortfall = target.checked_sub(account.reversed)?;
+    Ok(if account.reversed > before {
+        Step::Take(account.reversed.checked_sub(before)?)
+    } else if account.reversed < before {
+        Step::Restore(before.checked_sub(account.reversed)?)
+    } else {
+        Step::Stay
+    })
+}
+
+/// Where a paid payment stands once this much is gone.
+pub fn state(gone: &Gone) -> State {
+    match gone {
+        Gone { withdrawn_minor: 1.., .. } => State::Disputed,
+        Gone { is_whole: true, .. } => State::Refunded,
+        Gone { minor: 1.., .. } => State::PartiallyRefunded,
+        Gone { .. } => State::Completed,
+    }
+}

@@ -1,0 +1,190 @@
+//! Subscriptions: a plan that is paid again and again. Each paid period is a payment of its own and is credited on the
+//! way of every payment; what a period costs and grants is in the subscription's terms.
+
+pub mod operations;
+pub mod rules;
+pub(crate) mod store;
+
+use jobs::job;
+use serde::{Deserialize, Serialize};
+
+use crate::payments::Provider;
+use crate::plans::Terms;
+use kernel::clock::Timestamp;
+use kernel::ids::{PaymentId, SubscriptionId, UserId, WalletId};
+use kernel::money::{Credits, Money};
+use kernel::text_enum;
+
+text_enum! {
+    /// Where a subscription stands.
+    SubscriptionState {
+        /// Agreed on, not paid yet.
+        Incomplete => "incomplete",
+        /// Paid.
+        Active => "active",
+        /// A payment failed; the provider tries again.
+        PastDue => "past_due",
+        /// Suspended.
+        Paused => "paused",
+        /// Over for good.
+        Canceled => "canceled",
+    }
+}
+
+/// A subscription as stored.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    /// Which.
+    pub id: SubscriptionId,
+    /// Whose.
+    pub user_id: UserId,
+    /// Who receives the credits.
+    pub wallet_id: WalletId,
+    /// The order that started it.
+    pub payment_id: PaymentId,
+    /// Who collects the money.
+    pub provider: Provider,
+    /// Its id there.
+    pub provider_subscription: String,
+    /// The payer there.
+    pub provider_customer: Option<String>,
+    /// Real money?
+    pub livemode: bool,
+    /// Where it stands.
+    pub state: SubscriptionState,
+    /// Whether it ends with the current period.
+    pub cancel_at_period_end: bool,
+    /// Until when it is paid.
+    pub current_period_end: Option<Timestamp>,
+    /// What a period costs and grants.
+    pub terms: Terms,
+    /// When it was agreed on.
+    pub created_at: Timestamp,
+    /// When the provider said what is known of its state.
+    pub told_at: Timestamp,
+    /// When it was ended.
+    pub canceled_at: Option<Timestamp>,
+    /// What a change of plan gave back money for: never positive, and taken off what later payments grant.
+    pub carried: Credits,
+}
+
+/// What a provider says about a subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscriptionFact {
+    /// Who says it.
+    pub provider: Provider,
+    /// Real money?
+    pub livemode: bool,
+    /// Its id there.
+    pub subscription: String,
+    /// The order that started it, where the metadata that we gave comes back.
+    pub payment_id: Option<PaymentId>,
+    /// The payer, where the metadata that we gave comes back.
+    pub user_id: Option<String>,
+    /// The provider's customer.
+    pub customer: Option<String>,
+    /// When the provider said it.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: Timestamp,
+    /// What is said.
+    pub news: News,
+}
+
+/// What is new about a subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum News {
+    /// A period, or the difference to another plan, is paid.
+    Paid(Paid),
+    /// A payment failed.
+    PaymentFailed,
+    /// How it stands.
+    Standing(Standing),
+}
+
+/// A payment for a subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paid {
+    /// The provider's id of the payment: an invoice at Stripe, a transaction at Creem.
+    pub payment: String,
+    /// Whether it is the one that started the subscription, where the provider says so.
+    pub is_first: Option<bool>,
+    /// How much was paid.
+    pub money: Money,
+    /// How much was to be paid, tax aside, where the provider says so. Smallest units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<i64>,
+    /// What was paid for; empty where the provider does not say: then it is one period.
+    pub lines: Vec<Line>,
+    /// The end of the period that is paid for.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub period_end: Option<Timestamp>,
+    /// The receipt.
+    pub receipt_url: Option<String>,
+}
+
+/// A line of an invoice, before discounts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The provider's price.
+    pub price: Option<String>,
+    /// Smallest units; negative for what is given back on a change of plan.
+    pub amount: i64,
+}
+
+/// How a subscription stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Its state.
+    pub state: SubscriptionState,
+    /// Whether it ends with the current period.
+    pub cancel_at_period_end: bool,
+    /// The end of the current period.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub current_period_end: Option<Timestamp>,
+    /// The provider's price that it is on.
+    pub price: Option<String>,
+}
+
+/// Applies what the provider said of a subscription when it was asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ApplySubscriptionFact {
+    /// What the provider said.
+    pub fact: Box<SubscriptionFact>,
+}
+job!(ApplySubscriptionFact: "subscription.fact" on Apply, 8 attempts);
+
+/// Opens the provider's page on which subscriptions are managed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OpenPortal {
+    /// Whose page.
+    pub provider: Provider,
+    /// The customer there.
+    pub customer: String,
+    /// Where the page returns to. Already checked against the allowed origins.
+    pub return_url: String,
+}
+job!(OpenPortal: "portal.open" on Checkout, 1 attempts);
+
+/// What [`OpenPortal`] answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum PortalReply {
+    /// The page is open.
+    Opened {
+        /// Its address.
+        url: String,
+    },
+    /// The provider knows no such customer.
+    NoCustomer,
+    /// The provider refuses.
+    Refused {
+        /// Its words.
+        message: String,
+    },
+    /// The provider cannot be asked now.
+    Unavailable {
+        /// Why.
+        reason: String,
+    },
+}

@@ -1,0 +1,311 @@
+//! Applying what providers say about subscriptions: each paid period becomes a payment, which is credited as every
+//! payment is.
+
+use sqlx::PgConnection;
+
+use super::rules::{self, stand};
+use super::{News, Paid, Subscription, SubscriptionFact, SubscriptionState, store};
+use crate::payments::operations::{Content, Effect, Event, Incoming, OrderError, order_create, record};
+use crate::payments::rules::Contradiction;
+use crate::payments::{Fact, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Stage, store as payments};
+use crate::plans::operations::{plan, plan_by_provider_price};
+use crate::plans::{Interval, Terms};
+use crate::reversals::operations::adopt;
+use kernel::clock::Timestamp;
+use kernel::ids::{PaymentId, SubscriptionId, UserId};
+use kernel::money::Credits;
+
+/// The subscription of a user: one that is not over, if there is one, else the last.
+///
+/// # Errors
+/// Database errors only.
+pub async fn newest_of_user(
+    connection: &mut PgConnection,
+    user: &UserId,
+) -> Result<Option<Subscription>, sqlx::Error> {
+    store::newest_of_user(connection, user).await
+}
+
+/// Applies a fact in the caller's transaction, in which nothing else is done: it locks the subscription, then its
+/// payment, then the wallet. Applying it again changes nothing.
+///
+/// # Errors
+/// Database errors only; the transaction is then to be rolled back.
+pub async fn apply(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    event: Option<&Event>,
+    fact: &SubscriptionFact,
+) -> Result<Vec<Effect>, sqlx::Error> {
+    // Events tell whole seconds: with its fraction, the time of an answer would be after what was told later.
+    let fact = &SubscriptionFact { at: fact.at.truncate_to_second(), ..fact.clone() };
+    let Some(mut subscription) = find(connection, now, fact).await? else {
+        // Without our order's id it is a subscription that somebody else sells on the same account.
+        let (outcome, reason) = match fact.payment_id {
+            None => ("ignored", "no_order_of_ours"),
+            Some(_) => ("quarantined", Contradiction::UnknownOrder.as_str()),
+        };
+        let fresh = record(connection, now, event, fact.payment_id, outcome, Some(reason)).await?;
+        let contradiction = Contradiction::UnknownOrder;
+        return Ok(if fresh && outcome == "quarantined" {
+            vec![quarantined(event, fact.payment_id, contradiction)]
+        } else {
+            Vec::new()
+        });
+    };
+    if let Some(contradiction) = rules::contradiction(&subscription, fact) {
+        return quarantine(connection, now, event, &subscription, contradiction).await;
+    }
+    subscription.provider_customer = subscription.provider_customer.or_else(|| fact.customer.clone());
+    match &fact.news {
+        News::Paid(paid) => take_payment(connection, now, event, subscription, fact, paid).await,
+        News::PaymentFailed => {
+            let changed = subscription.state == SubscriptionState::Active && fact.at >= subscription.told_at;
+            if changed {
+                subscription.state = SubscriptionState::PastDue;
+                subscription.told_at = fact.at;
+            }
+            conclude(connection, now, event, subscription, changed).await
+        }
+        News::Standing(standing) => {
+            // An answer of the same second may be unclear too: the question is then asked again, until the next second.
+            let is_unclear = rules::is_unclear(&subscription, fact, standing);
+            let changed = stand(&mut subscription, fact, standing);
+            let mut effects = conclude(connection, now, event, subscription, changed).await?;
+            if is_unclear {
+                let object_id = fact.subscription.clone();
+                effects.push(Effect::Verify { provider: fact.provider, object_id });
+            }
+            Ok(effects)
+        }
+    }
+}
+
+/// The subscription that a fact is about, locked. The first fact that names our order makes it.
+async fn find(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    fact: &SubscriptionFact,
+) -> Result<Option<Subscription>, sqlx::Error> {
+    let (provider, id) = (fact.provider, fact.subscription.as_str());
+    if let Some(known) = store::subscription_lock(connection, provider, id).await? {
+        return Ok(Some(known));
+    }
+    let Some(payment_id) = fact.payment_id else { return Ok(None) };
+    let Some(order) = payments::payment_by_id(connection, payment_id).await? else { return Ok(None) };
+    if order.provider != provider {
+        return Ok(None);
+    }
+    let Some(terms) = terms_of(connection, &order).await? else { return Ok(None) };
+    let new = Subscription {
+        id: SubscriptionId::new(),
+        user_id: order.user_id,
+        wallet_id: order.wallet_id,
+        payment_id,
+        provider,
+        provider_subscription: id.to_owned(),
+        provider_customer: order.provider_customer,
+        livemode: order.livemode,
+        state: SubscriptionState::Incomplete,
+        cancel_at_period_end: false,
+        current_period_end: None,
+        terms,
+        created_at: now,
+        // Nothing has been told of its state yet.
+        told_at: Timestamp::UNIX_EPOCH,
+        canceled_at: None,
+        carried: Credits::ZERO,
+    };
+    store::subscription_insert(connection, &new).await?;
+    store::subscription_lock(connection, provider, id).await
+}
+
+/// What was agreed on when the order was made: its credits and price are the order's, before a coupon.
+async fn terms_of(connection: &mut PgConnection, order: &Payment) -> Result<Option<Terms>, sqlx::Error> {
+    let Some(period) = &order.plan else { return Ok(None) };
+    let Some(stored) = plan(connection, &period.plan_id).await? else { return Ok(None) };
+    let at_provider = match order.provider {
+        crate::payments::Provider::Creem => stored.plan.creem_terms(period.interval),
+        _ => stored.plan.stripe_terms(period.interval),
+    };
+    let price = order.amount.minor.saturating_add(order.discount_minor);
+    Ok(Some(Terms {
+        plan_id: period.plan_id.clone(),
+        interval: period.interval,
+        price: kernel::money::Money::new(price, order.amount.currency),
+        credits: order.credits,
+        rollover: stored.plan.rollover,
+        provider_price: at_provider.and_then(|terms| terms.provider_price),
+    }))
+}
+
+async fn take_payment(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    event: Option<&Event>,
+    mut subscription: Subscription,
+    fact: &SubscriptionFact,
+    paid: &Paid,
+) -> Result<Vec<Effect>, sqlx::Error> {
+    let Some(order) = payments::payment_by_id(connection, subscription.payment_id).await? else {
+        return quarantine(connection, now, event, &subscription, Contradiction::UnknownOrder).await;
+    };
+    let is_first = rules::is_first(&subscription, &order, paid);
+    if let Some(price) = rules::price_of_terms(&subscription.terms, &paid.lines, is_first) {
+        subscription.terms.provider_price = Some(price);
+    }
+    let mut known = vec![subscription.terms.clone()];
+    for price in paid.lines.iter().filter_map(|line| line.price.as_deref()) {
+        if known.iter().all(|terms| terms.provider_price.as_deref() != Some(price)) {
+            known.extend(terms_by_price(connection, &subscription, price).await?);
+        }
+    }
+    let payment_id = if is_first {
+        order.id
+    } else {
+        match payment_of_period(connection, now, &mut subscription, &order, paid, &known).await? {
+            Some(id) => id,
+            None => {
+                return quarantine(connection, now, event, &subscription, Contradiction::UnknownPlan).await;
+            }
+        }
+    };
+    let lapses = if subscription.terms.rollover { None } else { paid.period_end };
+    payments::payment_lapses_at(connection, payment_id, lapses).await?;
+    adopt(connection, fact.provider, &paid.payment, payment_id).await?;
+    let incoming = Incoming {
+        event: event.cloned(),
+        content: Content::Fact(Box::new(payment_fact(fact, paid, payment_id))),
+    };
+    let mut effects =
+        crate::payments::operations::apply(connection, now, std::slice::from_ref(&incoming)).await?;
+    if effects.iter().any(|effect| matches!(effect, Effect::Quarantined { .. })) {
+        return Ok(effects);
+    }
+    let renewed = rules::settle(&mut subscription, fact.at, paid, is_first, &known);
+    store::subscription_write(connection, &subscription).await?;
+    if renewed {
+        effects.push(Effect::Subscription(Box::new(subscription)));
+    }
+    Ok(effects)
+}
+
+/// The terms of another plan of ours that a provider's price stands for.
+async fn terms_by_price(
+    connection: &mut PgConnection,
+    subscription: &Subscription,
+    price: &str,
+) -> Result<Option<Terms>, sqlx::Error> {
+    let Some(plan) = plan_by_provider_price(connection, price).await? else { return Ok(None) };
+    let both = [Interval::Month, Interval::Year].into_iter();
+    let mut all = both.filter_map(|interval| match subscription.provider {
+        crate::payments::Provider::Creem => plan.creem_terms(interval),
+        _ => plan.stripe_terms(interval),
+    });
+    Ok(all.find(|terms| {
+        terms.provider_price.as_deref() == Some(price)
+            && terms.price.currency == subscription.terms.price.currency
+    }))
+}
+
+/// The payment of a later period: the one that is recorded, or a new one; none if nothing of ours was paid for.
+async fn payment_of_period(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    subscription: &mut Subscription,
+    first: &Payment,
+    paid: &Paid,
+    known: &[Terms],
+) -> Result<Option<PaymentId>, sqlx::Error> {
+    if let Some(payment) = payments::payment_by_provider_id(connection, &paid.payment).await? {
+        return Ok((payment.wallet_id == subscription.wallet_id).then_some(payment.id));
+    }
+    let worth = if paid.lines.is_empty() {
+        Some(subscription.terms.credits)
+    } else {
+        rules::worth(&paid.lines, known)
+    };
+    let Some(worth) = worth else { return Ok(None) };
+    // Once for each payment, because the payment is made here.
+    let (credits, carried) = rules::granted(worth, subscription.carried);
+    subscription.carried = carried;
+    let order = NewOrder {
+        user_id: subscription.user_id.clone(),
+        wallet_id: subscription.wallet_id,
+        organization_id: first.organization_id,
+        dialect: first.dialect,
+        kind: Kind::Subscription,
+        provider: subscription.provider,
+        mode: Mode::Subscription,
+        livemode: subscription.livemode,
+        items: vec![Item {
+            pack_id: None,
+            name: first.summary.clone(),
+            quantity: 1,
+            credits,
+            amount_minor: paid.money.minor,
+        }],
+        credits,
+        amount: paid.money,
+        summary: first.summary.clone(),
+        return_urls: None,
+        expires_at: now,
+        plan: Some(PlanPeriod {
+            plan_id: subscription.terms.plan_id.clone(),
+            interval: subscription.terms.interval,
+        }),
+        redemption: None,
+    };
+    let payment = order_create(connection, now, &order).await.map_err(OrderError::without_coupon)?;
+    Ok(Some(payment.id))
+}
+
+/// The payment's part of a fact.
+fn payment_fact(fact: &SubscriptionFact, paid: &Paid, payment_id: PaymentId) -> Fact {
+    Fact {
+        provider: fact.provider,
+        livemode: fact.livemode,
+        stage: Stage::Paid,
+        payment_id: Some(payment_id),
+        user_id: fact.user_id.clone(),
+        session: None,
+        provider_payment: Some(paid.payment.clone()),
+        customer: fact.customer.clone(),
+        mode: Some(Mode::Subscription),
+        money: Some(paid.money),
+        session_status: None,
+        payment_status: Some("paid".to_owned()),
+        payment_intent_status: None,
+        receipt_url: paid.receipt_url.clone(),
+        failure: None,
+    }
+}
+
+async fn conclude(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    event: Option<&Event>,
+    subscription: Subscription,
+    changed: bool,
+) -> Result<Vec<Effect>, sqlx::Error> {
+    let outcome = if changed { "applied" } else { "no_change" };
+    record(connection, now, event, Some(subscription.payment_id), outcome, None).await?;
+    store::subscription_write(connection, &subscription).await?;
+    Ok(if changed { vec![Effect::Subscription(Box::new(subscription))] } else { Vec::new() })
+}
+
+async fn quarantine(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    event: Option<&Event>,
+    subscription: &Subscription,
+    contradiction: Contradiction,
+) -> Result<Vec<Effect>, sqlx::Error> {
+    let id = Some(subscription.payment_id);
+    let fresh = record(connection, now, event, id, "quarantined", Some(contradiction.as_str())).await?;
+    Ok(if fresh { vec![quarantined(event, id, contradiction)] } else { Vec::new() })
+}
+
+fn quarantined(event: Option<&Event>, payment_id: Option<PaymentId>, contradiction: Contradiction) -> Effect {
+    Effect::Quarantined { event_id: event.map(|event| event.id.clone()), payment_id, contradiction }
+}

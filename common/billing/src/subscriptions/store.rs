@@ -1,0 +1,184 @@
+//! The SQL of subscriptions.
+
+use sqlx::PgConnection;
+
+use super::{Subscription, SubscriptionState};
+use crate::payments::Provider;
+use crate::plans::{Interval, Terms};
+use kernel::clock::Timestamp;
+use kernel::ids::{PaymentId, SubscriptionId, UserId, WalletId};
+use kernel::money::{Credits, Money};
+
+struct Row {
+    id: SubscriptionId,
+    user_id: UserId,
+    wallet_id: WalletId,
+    payment_id: PaymentId,
+    provider: Provider,
+    provider_subscription: String,
+    provider_customer: Option<String>,
+    livemode: bool,
+    state: SubscriptionState,
+    cancel_at_period_end: bool,
+    current_period_end: Option<Timestamp>,
+    plan_id: String,
+    billing_interval: Interval,
+    provider_price: Option<String>,
+    amount_minor: i64,
+    currency: String,
+    credits: Credits,
+    rollover: bool,
+    created_at: Timestamp,
+    told_at: Timestamp,
+    canceled_at: Option<Timestamp>,
+    carried: Credits,
+}
+
+impl TryFrom<Row> for Subscription {
+    type Error = sqlx::Error;
+
+    fn try_from(row: Row) -> Result<Self, Self::Error> {
+        let currency = row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+        Ok(Self {
+            id: row.id,
+            user_id: row.user_id,
+            wallet_id: row.wallet_id,
+            payment_id: row.payment_id,
+            provider: row.provider,
+            provider_subscription: row.provider_subscription,
+            provider_customer: row.provider_customer,
+            livemode: row.livemode,
+            state: row.state,
+            cancel_at_period_end: row.cancel_at_period_end,
+            current_period_end: row.current_period_end,
+            terms: Terms {
+                plan_id: row.plan_id,
+                interval: row.billing_interval,
+                price: Money::new(row.amount_minor, currency),
+                credits: row.credits,
+                rollover: row.rollover,
+                provider_price: row.provider_price,
+            },
+            created_at: row.created_at,
+            told_at: row.told_at,
+            canceled_at: row.canceled_at,
+            carried: row.carried,
+        })
+    }
+}
+
+/// A query for subscriptions: all columns, and the condition that follows.
+macro_rules! select_subscriptions {
+    ($condition:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Row,
+            r#"select id as "id: SubscriptionId", user_id as "user_id: UserId", wallet_id as "wallet_id: WalletId",
+                      payment_id as "payment_id: PaymentId", provider as "provider: Provider", provider_subscription,
+                      provider_customer, livemode, state as "state: SubscriptionState", cancel_at_period_end,
+                      current_period_end, plan_id, billing_interval as "billing_interval: Interval", provider_price,
+                      amount_minor, currency, credits as "credits: Credits", rollover, created_at, told_at, canceled_at,
+                      carried as "carried: Credits"
+               from subscriptions "#
+                + $condition
+            $(, $argument)*
+        )
+    };
+}
+
+/// The subscription that a provider knows by this id, locked.
+pub(super) async fn subscription_lock(
+    connection: &mut PgConnection,
+    provider: Provider,
+    provider_id: &str,
+) -> Result<Option<Subscription>, sqlx::Error> {
+    let row = select_subscriptions!(
+        "where provider = $1 and provider_subscription = $2 for update",
+        provider.as_str(),
+        provider_id
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(Subscription::try_from).transpose()
+}
+
+pub(super) async fn newest_of_user(
+    connection: &mut PgConnection,
+    user: &UserId,
+) -> Result<Option<Subscription>, sqlx::Error> {
+    let row = select_subscriptions!(
+        "where user_id = $1 order by (state = 'canceled'), created_at desc limit 1",
+        user.as_str()
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(Subscription::try_from).transpose()
+}
+
+/// Keeps a new subscription, unless there is one of its order or of its id at the provider.
+pub(super) async fn subscription_insert(
+    connection: &mut PgConnection,
+    subscription: &Subscription,
+) -> Result<(), sqlx::Error> {
+    let terms = &subscription.terms;
+    sqlx::query!(
+        "insert into subscriptions (id, user_id, wallet_id, payment_id, provider, provider_subscription,
+                                    provider_customer, livemode, state, plan_id, billing_interval, provider_price,
+                                    amount_minor, currency, credits, rollover, created_at, told_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+         on conflict do nothing",
+        subscription.id.0,
+        subscription.user_id.as_str(),
+        subscription.wallet_id.0,
+        subscription.payment_id.0,
+        subscription.provider.as_str(),
+        subscription.provider_subscription,
+        subscription.provider_customer,
+        subscription.livemode,
+        subscription.state.as_str(),
+        terms.plan_id,
+        terms.interval.as_str(),
+        terms.provider_price,
+        terms.price.minor,
+        terms.price.currency.as_str(),
+        terms.credits.millionths(),
+        terms.rollover,
+        subscription.created_at,
+        subscription.told_at
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Writes what may change of a locked subscription.
+pub(super) async fn subscription_write(
+    connection: &mut PgConnection,
+    subscription: &Subscription,
+) -> Result<(), sqlx::Error> {
+    let terms = &subscription.terms;
+    sqlx::query!(
+        "update subscriptions
+         set state = $2, cancel_at_period_end = $3, current_period_end = $4, plan_id = $5, billing_interval = $6,
+             provider_price = $7, amount_minor = $8, currency = $9, credits = $10, rollover = $11, told_at = $12,
+             canceled_at = $13, provider_customer = $14, carried = $15
+         where id = $1",
+        subscription.id.0,
+        subscription.state.as_str(),
+        subscription.cancel_at_period_end,
+        subscription.current_period_end,
+        terms.plan_id,
+        terms.interval.as_str(),
+        terms.provider_price,
+        terms.price.minor,
+        terms.price.currency.as_str(),
+        terms.credits.millionths(),
+        terms.rollover,
+        subscription.told_at,
+        subscription.canceled_at,
+        subscription.provider_customer,
+        subscription.carried.millionths()
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

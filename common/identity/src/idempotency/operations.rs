@@ -1,0 +1,81 @@
+//! Claiming a key, and recording what came of it.
+
+use std::time::Duration;
+
+use sqlx::{PgConnection, PgPool};
+
+use super::{Caller, Claim, Claimed, Fingerprint, store};
+use kernel::clock::Timestamp;
+
+/// After this long without an answer a claim may be taken over.
+const STALE: Duration = Duration::from_mins(1);
+
+/// Claims the key for this request, or says what became of an earlier one.
+///
+/// # Errors
+/// Database errors only.
+pub async fn claim(
+    pool: &PgPool,
+    now: Timestamp,
+    caller: Caller,
+    key: &str,
+    fingerprint: Fingerprint,
+) -> Result<Claim, sqlx::Error> {
+    let mut connection = pool.acquire().await?;
+    if store::claim(&mut connection, now, now - STALE, &caller, key, fingerprint).await? {
+        return Ok(Claim::First(Claimed { caller, key: key.to_owned(), since: now }));
+    }
+    let Some(record) = store::record(&mut connection, &caller, key).await? else {
+        // It was abandoned between the two statements; the caller may try again at once.
+        return Ok(Claim::InProgress);
+    };
+    Ok(match (record.fingerprint == fingerprint.0, record.status) {
+        (false, _) => Claim::OtherRequest,
+        (true, None) => Claim::InProgress,
+        (true, Some(status)) => {
+            Claim::Done { status: u16::try_from(status).unwrap_or(500), body: record.body }
+        }
+    })
+}
+
+/// Keeps the answer; `body` is none when it showed a secret. A claim that was taken over meanwhile changes nothing.
+///
+/// # Errors
+/// Database errors only.
+pub async fn finish(
+    pool: &PgPool,
+    claimed: &Claimed,
+    status: u16,
+    body: Option<&serde_json::Value>,
+) -> Result<(), sqlx::Error> {
+    finish_within(&mut *pool.acquire().await?, claimed, status, body).await
+}
+
+/// As [`finish`], in the caller's transaction: what was done and its record are kept together or not at all.
+///
+/// # Errors
+/// Database errors only.
+pub async fn finish_within(
+    connection: &mut PgConnection,
+    claimed: &Claimed,
+    status: u16,
+    body: Option<&serde_json::Value>,
+) -> Result<(), sqlx::Error> {
+    store::finish(connection, claimed, i16::try_from(status).unwrap_or(500), body).await
+}
+
+/// Gives the claim up, so that the request can be made again; for failures that may pass.
+///
+/// # Errors
+/// Database errors only.
+pub async fn abandon(pool: &PgPool, claimed: &Claimed) -> Result<(), sqlx::Error> {
+    store::abandon(&mut *pool.acquire().await?, claimed).await
+}
+
+/// Forgets the keys older than `before`, up to `limit`; returns how many.
+///
+/// # Errors
+/// Database errors only.
+pub async fn forget(pool: &PgPool, before: Timestamp, limit: i64) -> Result<u64, sqlx::Error> {
+    store::delete_older(&mut *pool.acquire().await?, before, limit).await
+}

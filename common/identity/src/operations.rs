@@ -1,0 +1,251 @@
+//! The verbs of identity: registering users and organizations, giving out and withdrawing credentials, and finding
+//! who stands behind one.
+
+use std::time::Duration;
+
+use sqlx::{PgConnection, PgPool};
+
+use super::credentials::{API_KEY_PREFIX, CredentialHash, NewCredential, SESSION_PREFIX};
+use super::{
+    IdentityError, Login, Member, Membership, NewUser, Organization, OwnOrganization, Role, User, rules,
+    store,
+};
+use kernel::clock::Timestamp;
+use kernel::database::broken_constraint;
+use kernel::ids::{ApiKeyId, OrganizationId, SessionId, UserId, WalletId};
+
+/// Registers a user with a wallet. Doing it again with the same fields changes nothing and answers the same.
+///
+/// # Errors
+/// [`IdentityError::UserExists`] when the id is taken with other fields, [`IdentityError::Invalid`].
+pub async fn user_create(pool: &PgPool, now: Timestamp, user: NewUser) -> Result<User, IdentityError> {
+    rules::check_user(&user)?;
+    let mut transaction = pool.begin().await?;
+    let wallet_id = WalletId::new();
+    if store::user_insert(&mut transaction, now, &user).await? {
+        store::wallet_insert(&mut transaction, now, wallet_id, Some(&user.id), None).await?;
+        transaction.commit().await?;
+        return Ok(User { id: user.id, email: user.email, is_admin: user.is_admin, wallet_id });
+    }
+    match store::user_by_id(&mut transaction, &user.id).await? {
+        Some(existing) if existing.email == user.email && existing.is_admin == user.is_admin => Ok(existing),
+        _ => Err(IdentityError::UserExists(user.id)),
+    }
+}
+
+/// A registered user.
+///
+/// # Errors
+/// Database errors only.
+pub async fn user(connection: &mut PgConnection, id: &UserId) -> Result<Option<User>, sqlx::Error> {
+    store::user_by_id(connection, id).await
+}
+
+/// Registers an organization with its members and a wallet.
+///
+/// # Errors
+/// [`IdentityError::NoUser`] when a member is not registered, [`IdentityError::Invalid`].
+pub async fn organization_create(
+    pool: &PgPool,
+    now: Timestamp,
+    name: &str,
+    members: &[(UserId, Role)],
+) -> Result<Organization, IdentityError> {
+    rules::check_organization(name, members)?;
+    let mut transaction = pool.begin().await?;
+    let users: Vec<&str> = members.iter().map(|(user, _)| user.as_str()).collect();
+    if let Some(missing) = store::users_missing(&mut transaction, &users).await?.into_iter().next() {
+        return Err(IdentityError::NoUser(missing));
+    }
+    let id = store::organization_insert(&mut transaction, now, name).await?;
+    store::members_insert(&mut transaction, now, id, members).await?;
+    let wallet_id = WalletId::new();
+    store::wallet_insert(&mut transaction, now, wallet_id, None, Some(id)).await?;
+    transaction.commit().await?;
+    Ok(Organization { id, wallet_id })
+}
+
+/// Makes an API key for a user.
+///
+/// # Errors
+/// [`IdentityError::NoUser`].
+pub async fn api_key_create(
+    pool: &PgPool,
+    now: Timestamp,
+    user: &UserId,
+) -> Result<(ApiKeyId, NewCredential), IdentityError> {
+    let (id, key) = (ApiKeyId::new(), NewCredential::generate(API_KEY_PREFIX));
+    let mut connection = pool.acquire().await?;
+    store::api_key_insert(&mut connection, now, id, user, key.hash)
+        .await
+        .map_err(|error| no_user(error, user))?;
+    Ok((id, key))
+}
+
+/// Withdraws an API key for good; withdrawing it again changes nothing. Returns its hash, for the caches that may
+/// know it.
+///
+/// # Errors
+/// [`IdentityError::NoApiKey`].
+pub async fn api_key_revoke(
+    pool: &PgPool,
+    now: Timestamp,
+    id: ApiKeyId,
+) -> Result<CredentialHash, IdentityError> {
+    let mut connection = pool.acquire().await?;
+    store::api_key_revoke(&mut connection, now, id).await?.ok_or(IdentityError::NoApiKey)
+}
+
+/// Opens a session for a user.
+///
+/// # Errors
+/// [`IdentityError::NoUser`], [`IdentityError::Invalid`] for a lifetime that cannot be accepted.
+pub async fn session_create(
+    pool: &PgPool,
+    now: Timestamp,
+    user: &UserId,
+    ttl: Duration,
+) -> Result<(NewCredential, Timestamp), IdentityError> {
+    rules::check_session_ttl(ttl)?;
+    let token = NewCredential::generate(SESSION_PREFIX);
+    let expires_at = now + ttl;
+    let mut connection = pool.acquire().await?;
+    store::session_insert(&mut connection, now, SessionId::new(), user, token.hash, expires_at)
+        .await
+        .map_err(|error| no_user(error, user))?;
+    Ok((token, expires_at))
+}
+
+/// Who holds this API key, unless it is unknown or withdrawn.
+///
+/// # Errors
+/// Database errors only.
+pub async fn login_by_api_key(pool: &PgPool, key: CredentialHash) -> Result<Option<Login>, sqlx::Error> {
+    store::login_by_api_key(&mut *pool.acquire().await?, key).await
+}
+
+/// Who opened this session, unless it is unknown. It may be over: compare `expires_at`.
+///
+/// # Errors
+/// Database errors only.
+pub async fn login_by_session(pool: &PgPool, token: CredentialHash) -> Result<Option<Login>, sqlx::Error> {
+    store::login_by_session(&mut *pool.acquire().await?, token).await
+}
+
+/// The user of this id as if logged in; for identities that another party has vouched for.
+///
+/// # Errors
+/// Database errors only.
+pub async fn login_by_user(pool: &PgPool, user: &UserId) -> Result<Option<Login>, sqlx::Error> {
+    store::login_by_user(&mut *pool.acquire().await?, user).await
+}
+
+/// The user's place in the organization; none when there is no such organization or the user is not in it.
+///
+/// # Errors
+/// Database errors only.
+pub async fn membership(
+    pool: &PgPool,
+    user: &UserId,
+    organization: OrganizationId,
+) -> Result<Option<Membership>, sqlx::Error> {
+    store::membership(&mut *pool.acquire().await?, user, organization).await
+}
+
+/// The organizations that the user belongs to, in the order of their ids.
+///
+/// # Errors
+/// Database errors only.
+pub async fn organizations(pool: &PgPool, user: &UserId) -> Result<Vec<OwnOrganization>, sqlx::Error> {
+    store::organizations(&mut *pool.acquire().await?, user).await
+}
+
+/// The members of an organization, in the order of their ids. The caller compares the membership.
+///
+/// # Errors
+/// Database errors only.
+pub async fn members(pool: &PgPool, organization: OrganizationId) -> Result<Vec<Member>, sqlx::Error> {
+    store::members(&mut *pool.acquire().await?, organization).await
+}
+
+/// Gives a user a role in an organization, as a new member or instead of another role.
+///
+/// # Errors
+/// [`IdentityError::NoMember`] without such an organization, [`IdentityError::NoUser`],
+/// [`IdentityError::LastOwner`].
+pub async fn member_put(
+    pool: &PgPool,
+    now: Timestamp,
+    organization: OrganizationId,
+    user: &UserId,
+    role: Role,
+) -> Result<(), IdentityError> {
+    let mut transaction = pool.begin().await?;
+    let members = members_locked(&mut transaction, organization).await?;
+    if rules::leaves_no_owner(&members, user, Some(role)) {
+        return Err(IdentityError::LastOwner);
+    }
+    store::member_put(&mut transaction, now, organization, user, role).await.map_err(|error| {
+        match broken_constraint(&error) {
+            Some("organization_members_user_fkey") => IdentityError::NoUser(user.to_string()),
+            _ => IdentityError::Database(error),
+        }
+    })?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Takes a user out of an organization.
+///
+/// # Errors
+/// [`IdentityError::NoMember`], [`IdentityError::LastOwner`].
+pub async fn member_remove(
+    pool: &PgPool,
+    organization: OrganizationId,
+    user: &UserId,
+) -> Result<(), IdentityError> {
+    let mut transaction = pool.begin().await?;
+    let members = members_locked(&mut transaction, organization).await?;
+    if rules::leaves_no_owner(&members, user, None) {
+        return Err(IdentityError::LastOwner);
+    }
+    if !store::member_delete(&mut transaction, organization, user).await? {
+        return Err(IdentityError::NoMember);
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// The members of an organization that nobody else changes until the transaction ends.
+async fn members_locked(
+    connection: &mut PgConnection,
+    organization: OrganizationId,
+) -> Result<Vec<Member>, IdentityError> {
+    if !store::organization_lock(connection, organization).await? {
+        return Err(IdentityError::NoMember);
+    }
+    Ok(store::members(connection, organization).await?)
+}
+
+/// The wallets that the user may see: the own one and those of all organizations that the user belongs to.
+///
+/// # Errors
+/// Database errors only.
+pub async fn wallets_visible(pool: &PgPool, user: &UserId) -> Result<Vec<WalletId>, sqlx::Error> {
+    store::wallets_visible(&mut *pool.acquire().await?, user).await
+}
+
+/// Deletes the sessions that ended before `before`, up to `limit`; returns how many.
+///
+/// # Errors
+/// Database errors only.
+pub async fn sessions_forget(pool: &PgPool, before: Timestamp, limit: i64) -> Result<u64, sqlx::Error> {
+    store::sessions_delete_ended(&mut *pool.acquire().await?, before, limit).await
+}
+
+fn no_user(error: sqlx::Error, user: &UserId) -> IdentityError {
+    match broken_constraint(&error) {
+        Some("api_keys_user_fkey" | "sessions_user_fkey") => IdentityError::NoUser(user.to_string()),
+        _ => IdentityError::Database(error),
+    }
+}

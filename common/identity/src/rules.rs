@@ -1,0 +1,123 @@
+//! What users, organizations and sessions must look like. Pure.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::{IdentityError, Member, NewUser, Role};
+use kernel::ids::UserId;
+
+/// How long a session lasts unless asked otherwise.
+pub const SESSION_TTL: Duration = Duration::from_hours(24);
+
+/// How long a session may last at the most.
+const SESSION_TTL_MAX: Duration = Duration::from_hours(24 * 365);
+
+/// Members that may be named at once.
+const MEMBERS_MAX: usize = 1_000;
+
+/// Checks a new user.
+///
+/// # Errors
+/// [`IdentityError::Invalid`].
+pub fn check_user(user: &NewUser) -> Result<(), IdentityError> {
+    let Some(email) = &user.email else { return Ok(()) };
+    let shaped = email.len() <= 320
+        && email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
+        && !email.chars().any(|letter| letter.is_control() || letter.is_whitespace());
+    if shaped { Ok(()) } else { Err(IdentityError::Invalid("email is not an e-mail address".to_owned())) }
+}
+
+/// Checks a new organization.
+///
+/// # Errors
+/// [`IdentityError::Invalid`].
+pub fn check_organization(name: &str, members: &[(UserId, Role)]) -> Result<(), IdentityError> {
+    if !(1..=200).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+        return Err(IdentityError::Invalid("name must have 1 to 200 characters".to_owned()));
+    }
+    if members.len() > MEMBERS_MAX {
+        return Err(IdentityError::Invalid(format!("at most {MEMBERS_MAX} members can be named at once")));
+    }
+    let mut seen = HashSet::new();
+    match members.iter().find(|(user, _)| !seen.insert(user)) {
+        Some((user, _)) => Err(IdentityError::Invalid(format!("{user} is named twice"))),
+        None => Ok(()),
+    }
+}
+
+/// Checks how long a session is to last.
+///
+/// # Errors
+/// [`IdentityError::Invalid`].
+pub fn check_session_ttl(ttl: Duration) -> Result<(), IdentityError> {
+    if ttl.is_zero() || ttl > SESSION_TTL_MAX {
+        return Err(IdentityError::Invalid("ttlSeconds must be between 1 and 31536000".to_owned()));
+    }
+    Ok(())
+}
+
+/// Whether this role may spend the organization's credits.
+pub fn may_spend(role: Role) -> bool {
+    matches!(role, Role::Owner | Role::Admin | Role::Member)
+}
+
+/// Whether this role may buy credits for the organization.
+pub fn may_buy(role: Role) -> bool {
+    matches!(role, Role::Owner | Role::Admin)
+}
+
+/// Whether an organization that has an owner would have none once `user` has this role, or is gone.
+pub fn leaves_no_owner(members: &[Member], user: &UserId, role: Option<Role>) -> bool {
+    let mut owners = members.iter().filter(|member| member.role == Role::Owner);
+    role != Some(Role::Owner)
+        && owners.next().is_some_and(|owner| owner.user_id == *user)
+        && owners.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn user(id: &str) -> UserId {
+        UserId::try_from(id.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_member_named_twice_is_refused() {
+        let twice = [(user("a"), Role::Owner), (user("b"), Role::Viewer), (user("a"), Role::Viewer)];
+        assert!(check_organization("Acme", &twice).is_err());
+        assert!(check_organization("Acme", twice.get(..2).unwrap()).is_ok());
+        assert!(check_organization("", &[]).is_err());
+    }
+
+    #[test]
+    fn e_mail_addresses_need_two_sides_and_no_line_breaks() {
+        let with = |email: &str| NewUser { id: user("a"), email: Some(email.to_owned()), is_admin: false };
+        assert!(check_user(&with("ada@example.com")).is_ok());
+        for email in ["", "ada", "@example.com", "ada@", "ada@example.com\nbcc: eve@example.com"] {
+            assert!(check_user(&with(email)).is_err(), "{email:?}");
+        }
+    }
+
+    #[test]
+    fn viewers_only_look_and_members_do_not_buy() {
+        assert!(!may_spend(Role::Viewer) && may_spend(Role::Member));
+        assert!(!may_buy(Role::Member) && may_buy(Role::Admin));
+    }
+
+    #[test]
+    fn the_last_owner_stays_an_owner() {
+        let member = |id: &str, role| Member { user_id: user(id), role };
+        let one = [member("a", Role::Owner), member("b", Role::Admin)];
+        let two = [member("a", Role::Owner), member("b", Role::Owner)];
+        let none = [member("a", Role::Admin)];
+        for role in [Some(Role::Admin), Some(Role::Viewer), None] {
+            assert!(leaves_no_owner(&one, &user("a"), role));
+            assert!(!leaves_no_owner(&one, &user("b"), role));
+            assert!(!leaves_no_owner(&two, &user("a"), role));
+            assert!(!leaves_no_owner(&none, &user("a"), role));
+        }
+        assert!(!leaves_no_owner(&one, &user("a"), Some(Role::Owner)));
+    }
+}

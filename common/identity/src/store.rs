@@ -1,0 +1,336 @@
+//! The SQL of users, organizations and credentials.
+
+use sqlx::PgConnection;
+
+use super::credentials::CredentialHash;
+use super::{Login, Member, Membership, NewUser, OwnOrganization, Role, User};
+use kernel::clock::Timestamp;
+use kernel::ids::{ApiKeyId, OrganizationId, SessionId, UserId, WalletId};
+
+/// Adds a user; false when the id is taken.
+pub(super) async fn user_insert(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    user: &NewUser,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "insert into users (id, email, is_admin, created_at) values ($1, $2, $3, $4) on conflict do nothing",
+        user.id.as_str(),
+        user.email,
+        user.is_admin,
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn user_by_id(
+    connection: &mut PgConnection,
+    id: &UserId,
+) -> Result<Option<User>, sqlx::Error> {
+    sqlx::query_as!(
+        User,
+        r#"select u.id as "id: UserId", u.email, u.is_admin, w.id as "wallet_id: WalletId"
+           from users u join wallets w on w.user_id = u.id where u.id = $1"#,
+        id.as_str()
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// Those of the ids that are not registered.
+pub(super) async fn users_missing(
+    connection: &mut PgConnection,
+    ids: &[&str],
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select wanted.id as "id!" from unnest($1::text[]) as wanted (id)
+           where not exists (select from users where users.id = wanted.id)"#,
+        ids as &[&str]
+    )
+    .fetch_all(connection)
+    .await
+}
+
+pub(super) async fn wallet_insert(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    id: WalletId,
+    user: Option<&UserId>,
+    organization: Option<OrganizationId>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into wallets (id, user_id, organization_id, created_at) values ($1, $2, $3, $4)",
+        id.0,
+        user.map(UserId::as_str),
+        organization.map(|id| id.0),
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn organization_insert(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    name: &str,
+) -> Result<OrganizationId, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"insert into organizations (name, created_at) values ($1, $2) returning id as "id: OrganizationId""#,
+        name,
+        now
+    )
+    .fetch_one(connection)
+    .await
+}
+
+pub(super) async fn members_insert(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    organization: OrganizationId,
+    members: &[(UserId, Role)],
+) -> Result<(), sqlx::Error> {
+    let users: Vec<&str> = members.iter().map(|(user, _)| user.as_str()).collect();
+    let roles: Vec<&str> = members.iter().map(|(_, role)| role.as_str()).collect();
+    sqlx::query!(
+        "insert into organization_members (organization_id, user_id, role, created_at)
+         select $1, user_id, role, $4 from unnest($2::text[], $3::text[]) as new (user_id, role)",
+        organization.0,
+        &users as &[&str],
+        &roles as &[&str],
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn membership(
+    connection: &mut PgConnection,
+    user: &UserId,
+    organization: OrganizationId,
+) -> Result<Option<Membership>, sqlx::Error> {
+    sqlx::query_as!(
+        Membership,
+        r#"select m.role as "role: Role", w.id as "wallet_id: WalletId"
+           from organization_members m join wallets w on w.organization_id = m.organization_id
+           where m.organization_id = $2 and m.user_id = $1"#,
+        user.as_str(),
+        organization.0
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+pub(super) async fn organizations(
+    connection: &mut PgConnection,
+    user: &UserId,
+) -> Result<Vec<OwnOrganization>, sqlx::Error> {
+    sqlx::query_as!(
+        OwnOrganization,
+        r#"select o.id as "id: OrganizationId", o.name, m.role as "role: Role", w.id as "wallet_id: WalletId"
+           from organization_members m
+           join organizations o on o.id = m.organization_id
+           join wallets w on w.organization_id = o.id
+           where m.user_id = $1 order by o.id"#,
+        user.as_str()
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Locks an organization; false when there is none.
+pub(super) async fn organization_lock(
+    connection: &mut PgConnection,
+    id: OrganizationId,
+) -> Result<bool, sqlx::Error> {
+    let found = sqlx::query_scalar!("select id from organizations where id = $1 for update", id.0);
+    Ok(found.fetch_optional(connection).await?.is_some())
+}
+
+pub(super) async fn members(
+    connection: &mut PgConnection,
+    organization: OrganizationId,
+) -> Result<Vec<Member>, sqlx::Error> {
+    sqlx::query_as!(
+        Member,
+        r#"select user_id as "user_id: UserId", role as "role: Role" from organization_members
+           where organization_id = $1 order by user_id"#,
+        organization.0
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Adds a member, or changes the role of one.
+pub(super) async fn member_put(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    organization: OrganizationId,
+    user: &UserId,
+    role: Role,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into organization_members (organization_id, user_id, role, created_at) values ($1, $2, $3, $4)
+         on conflict (organization_id, user_id) do update set role = excluded.role",
+        organization.0,
+        user.as_str(),
+        role.as_str(),
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Takes a member out; false when the user is none.
+pub(super) async fn member_delete(
+    connection: &mut PgConnection,
+    organization: OrganizationId,
+    user: &UserId,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "delete from organization_members where organization_id = $1 and user_id = $2",
+        organization.0,
+        user.as_str()
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn wallets_visible(
+    connection: &mut PgConnection,
+    user: &UserId,
+) -> Result<Vec<WalletId>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select id as "id: WalletId" from wallets where user_id = $1
+           union all
+           select w.id from organization_members m join wallets w on w.organization_id = m.organization_id
+           where m.user_id = $1"#,
+        user.as_str()
+    )
+    .fetch_all(connection)
+    .await
+    .map(|ids| ids.into_iter().flatten().collect())
+}
+
+pub(super) async fn api_key_insert(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    id: ApiKeyId,
+    user: &UserId,
+    hash: CredentialHash,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into api_keys (id, user_id, key_hash, created_at) values ($1, $2, $3, $4)",
+        id.0,
+        user.as_str(),
+        hash.0.as_slice(),
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Marks the key as withdrawn, the first time; returns its hash if it exists.
+pub(super) async fn api_key_revoke(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    id: ApiKeyId,
+) -> Result<Option<CredentialHash>, sqlx::Error> {
+    let hash = sqlx::query_scalar!(
+        "update api_keys set revoked_at = coalesce(revoked_at, $2) where id = $1 returning key_hash",
+        id.0,
+        now
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(hash.and_then(|bytes| bytes.try_into().ok()).map(CredentialHash))
+}
+
+pub(super) async fn session_insert(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    id: SessionId,
+    user: &UserId,
+    hash: CredentialHash,
+    expires_at: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into sessions (id, user_id, token_hash, created_at, expires_at) values ($1, $2, $3, $4, $5)",
+        id.0,
+        user.as_str(),
+        hash.0.as_slice(),
+        now,
+        expires_at
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn sessions_delete_ended(
+    connection: &mut PgConnection,
+    before: Timestamp,
+    limit: i64,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        "delete from sessions where id in (select id from sessions where expires_at < $1 limit $2)",
+        before,
+        limit
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+pub(super) async fn login_by_api_key(
+    connection: &mut PgConnection,
+    key: CredentialHash,
+) -> Result<Option<Login>, sqlx::Error> {
+    sqlx::query_as!(
+        Login,
+        r#"select u.id as "user_id: UserId", w.id as "wallet_id: WalletId", u.is_admin,
+                  null::timestamptz as expires_at
+           from api_keys k join users u on u.id = k.user_id join wallets w on w.user_id = u.id
+           where k.key_hash = $1 and k.revoked_at is null"#,
+        key.0.as_slice()
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+pub(super) async fn login_by_session(
+    connection: &mut PgConnection,
+    token: CredentialHash,
+) -> Result<Option<Login>, sqlx::Error> {
+    sqlx::query_as!(
+        Login,
+        r#"select u.id as "user_id: UserId", w.id as "wallet_id: WalletId", u.is_admin,
+                  s.expires_at as "expires_at?"
+           from sessions s join users u on u.id = s.user_id join wallets w on w.user_id = u.id
+           where s.token_hash = $1"#,
+        token.0.as_slice()
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+pub(super) async fn login_by_user(
+    connection: &mut PgConnection,
+    user: &UserId,
+) -> Result<Option<Login>, sqlx::Error> {
+    sqlx::query_as!(
+        Login,
+        r#"select u.id as "user_id: UserId", w.id as "wallet_id: WalletId", u.is_admin,
+                  null::timestamptz as expires_at
+           from users u join wallets w on w.user_id = u.id where u.id = $1"#,
+        user.as_str()
+    )
+    .fetch_optional(connection)
+    .await
+}

@@ -1,0 +1,64 @@
+//! The outbox: a job decided in a transaction is written in that transaction. The crate `messaging` publishes it right
+//! after the commit, and again by the scheduler's sweep if that did not happen.
+
+use kernel::clock::Timestamp;
+use kernel::ids::OutboxId;
+use sqlx::{PgConnection, PgPool};
+
+use crate::{EncodedJob, Role};
+
+/// Writes a job in the caller's transaction.
+///
+/// # Errors
+/// Database errors only.
+pub async fn insert(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    job: impl Into<EncodedJob>,
+) -> Result<OutboxId, sqlx::Error> {
+    let job = job.into();
+    insert_text(connection, now, job.role, &job.body).await
+}
+
+/// Writes the text of a job in the caller's transaction.
+///
+/// # Errors
+/// Database errors only.
+pub async fn insert_text(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    role: Role,
+    body: &str,
+) -> Result<OutboxId, sqlx::Error> {
+    let id = OutboxId::new();
+    sqlx::query!(
+        "insert into outbox (id, role, body, created_at) values ($1, $2, $3, $4)",
+        id.0,
+        role.as_str(),
+        body,
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(id)
+}
+
+/// Removes a job that has been done another way.
+///
+/// # Errors
+/// Database errors only.
+pub async fn remove(pool: &PgPool, id: OutboxId) -> Result<(), sqlx::Error> {
+    sqlx::query!("delete from outbox where id = $1", id.0).execute(pool).await?;
+    Ok(())
+}
+
+/// How many jobs wait, and when the oldest was written.
+///
+/// # Errors
+/// Database errors only.
+pub async fn backlog(pool: &PgPool) -> Result<(i64, Option<Timestamp>), sqlx::Error> {
+    let row = sqlx::query!(r#"select count(*) as "count!", min(created_at) as oldest from outbox"#)
+        .fetch_one(pool)
+        .await?;
+    Ok((row.count, row.oldest))
+}

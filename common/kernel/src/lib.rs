@@ -1,0 +1,24 @@
+//! What everything else stands on: time, identifiers, money, configuration, the database, how a process starts and
+//! stops. No rule of the business is here.
+
+// Amounts are whole numbers, and none is ever cut to size silently.
+#![deny(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::float_arithmetic
+)]
+
+pub mod clock;
+pub mod config;
+pub mod crash;
+pub mod database;
+pub mod group_commit;
+pub mod https;
+pub mod ids;
+pub mod money;
+pub mod redaction;
+pub mod retry;
+pub mod service;
+pub mod telemetry;
+mod text_enum;

@@ -1,0 +1,201 @@
+//! The ledger: every movement of credits, once.
+//!
+//! All changes go through [`operations::post`]: it locks the wallets, runs the pure rules of [`rules`] over each
+//! requested movement in turn, and writes what they decided, all in the caller's transaction. One request or a
+//! thousand take the same path, which is what lets concurrent purchases and debits share a commit.
+
+// Amounts are whole numbers, and none is ever cut to size silently.
+#![deny(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::float_arithmetic
+)]
+
+pub mod adjustments;
+pub mod history;
+pub mod holds;
+pub mod levels;
+pub mod operations;
+pub mod rules;
+pub mod statement;
+pub mod store;
+#[cfg(test)]
+mod tests;
+
+use kernel::clock::Timestamp;
+use kernel::ids::{EntryId, GrantId, OutboxId, PaymentId, WalletId};
+use kernel::money::Credits;
+use kernel::text_enum;
+
+text_enum! {
+    /// The other side of a movement: what a wallet gains, its counter-account gives, so the books sum to zero.
+    CounterAccount {
+        /// Bought through Stripe.
+        Stripe => "stripe",
+        /// Bought through Creem.
+        Creem => "creem",
+        /// Bought in an app store, told by RevenueCat.
+        Revenuecat => "revenuecat",
+        /// Given: check-ins, coupons.
+        Promotion => "promotion",
+        /// Spent.
+        Usage => "usage",
+        /// Lapsed.
+        Expiry => "expiry",
+        /// Taken back because the money went back.
+        Refund => "refund",
+        /// Moved by an administrator.
+        Manual => "manual",
+    }
+}
+
+text_enum! {
+    /// Where a grant came from.
+    GrantSource {
+        /// A pack or a free amount, paid for once.
+        Purchase => "purchase",
+        /// A period of a subscription.
+        Plan => "plan",
+        /// A daily check-in.
+        Checkin => "checkin",
+        /// A coupon.
+        Coupon => "coupon",
+        /// An administrator.
+        Manual => "manual",
+        /// An app store.
+        Store => "store",
+    }
+}
+
+/// What caused a movement. The database keeps it unique, so the same cause is never applied twice.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Cause {
+    /// The kind of thing: `payment`, `consume`, `hold`, `expiry`, …
+    pub kind: &'static str,
+    /// Which one of them.
+    pub id: String,
+}
+
+/// Credits to add.
+#[derive(Clone, Debug)]
+pub struct NewGrant {
+    /// Its id.
+    pub id: GrantId,
+    /// From where.
+    pub source: GrantSource,
+    /// How much; positive.
+    pub amount: Credits,
+    /// Lower numbers burn first among grants that expire together.
+    pub priority: i16,
+    /// When it lapses, if ever.
+    pub expires_at: Option<Timestamp>,
+    /// The purchase that paid for it.
+    pub payment_id: Option<PaymentId>,
+}
+
+/// A change of a wallet.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Adds a grant; an open debt is paid from it first.
+    Grant(NewGrant),
+    /// Spends this much of what is available, or nothing.
+    Debit(Credits),
+    /// Reserves this much of what is available, or nothing.
+    Hold(Credits),
+    /// Ends a reservation of `held` by spending `spend` of it.
+    Capture {
+        /// What was reserved.
+        held: Credits,
+        /// What is spent; at most `held`.
+        spend: Credits,
+    },
+    /// Ends a reservation without spending.
+    Release(Credits),
+    /// Lapses what is left of a grant, unless a hold needs it.
+    Expire(GrantId),
+    /// Takes credits back, from the named grant first, then in burn order; what was spent becomes debt.
+    Reverse {
+        /// The grant that was paid with the money that went back.
+        grant: GrantId,
+        /// How much to take back.
+        amount: Credits,
+    },
+}
+
+/// A requested movement.
+#[derive(Clone, Debug)]
+pub struct Movement {
+    /// Whose wallet.
+    pub wallet_id: WalletId,
+    /// Why; unique.
+    pub cause: Cause,
+    /// What.
+    pub change: Change,
+    /// The other side.
+    pub counter_account: CounterAccount,
+    /// The word that lists show: `purchase`, `ai_usage`, …
+    pub entry_type: String,
+    /// For people.
+    pub description: Option<String>,
+}
+
+/// What a list of movements led to.
+#[derive(Clone, Debug)]
+pub struct Postings {
+    /// Each movement, in their order.
+    pub each: Vec<Posted>,
+    /// Jobs that became necessary, written to the outbox. Whoever commits may publish them; the sweep does otherwise.
+    pub jobs: Vec<OutboxId>,
+}
+
+/// What a movement led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Posted {
+    /// Done now.
+    Done {
+        /// The entry written; none for a hold or a release, which move nothing.
+        entry_id: Option<EntryId>,
+        /// The balance after it.
+        balance: Credits,
+    },
+    /// Its cause was applied before: nothing was done now.
+    Before {
+        /// The entry written then.
+        entry_id: EntryId,
+        /// The wallet it went to.
+        wallet_id: WalletId,
+        /// The amount it moved.
+        amount: Credits,
+        /// Its type.
+        entry_type: String,
+        /// Its description.
+        description: Option<String>,
+        /// The balance after it, then.
+        balance: Credits,
+    },
+    /// Not possible; nothing was done.
+    Refused(Refusal),
+}
+
+/// Why a movement cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Less is available than asked for.
+    #[error("{available} available, {needed} needed")]
+    Insufficient {
+        /// The balance less what is held; not below zero.
+        available: Credits,
+        /// What was asked for.
+        needed: Credits,
+    },
+    /// The wallet is not there.
+    #[error("there is no such wallet")]
+    NoWallet,
+    /// The grant is not there.
+    #[error("there is no such grant in this wallet")]
+    NoGrant,
+    /// Zero or negative, or too large to count.
+    #[error("the amount must be positive and within range")]
+    BadAmount,
+}

@@ -1,0 +1,297 @@
+//! Posting movements: lock, decide, write, in the caller's transaction.
+
+use jobs::job;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use sqlx::PgConnection;
+
+use super::levels::{Crossing, Levels, announce};
+use super::rules::WalletState;
+use super::store::{self, EntryRow};
+use super::{Cause, Change, CounterAccount, Movement, Posted, Postings, Refusal};
+use kernel::clock::Timestamp;
+use kernel::ids::{EntryId, GrantId, WalletId};
+use kernel::money::Credits;
+
+/// Makes the movements in their order and says what each led to. Wallets are locked in the order of their ids, so
+/// that concurrent callers cannot deadlock; payments, where needed, must be locked before.
+///
+/// # Errors
+/// Database errors only; the transaction is then to be rolled back.
+pub async fn post(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    movements: &[Movement],
+) -> Result<Postings, sqlx::Error> {
+    let mut book = Book::open(connection, now, movements).await?;
+    let each = movements.iter().map(|movement| book.post(movement)).collect();
+    let crossings = book.crossings();
+    book.write(connection).await?;
+    Ok(Postings { each, jobs: announce(connection, now, &crossings).await? })
+}
+
+/// The balance of a wallet, without what has lapsed but is not yet taken off.
+///
+/// # Errors
+/// Database errors only.
+pub async fn balance(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    wallet: WalletId,
+) -> Result<Credits, sqlx::Error> {
+    store::balance(connection, now, wallet).await
+}
+
+/// The levels below which those who see a wallet are told, ascending.
+///
+/// # Errors
+/// Database errors only.
+pub async fn alerts(connection: &mut PgConnection, wallet: WalletId) -> Result<Vec<Credits>, sqlx::Error> {
+    store::alerts(connection, wallet).await
+}
+
+/// Replaces the levels below which those who see a wallet are told, and returns them as they are now. A balance that is
+/// below one already is told of when it falls below it again.
+///
+/// # Errors
+/// Database errors only.
+pub async fn alerts_put(
+    connection: &mut PgConnection,
+    wallet: WalletId,
+    levels: BTreeSet<Credits>,
+) -> Result<Vec<Credits>, sqlx::Error> {
+    let millionths: Vec<i64> = levels.iter().map(|level| level.millionths()).collect();
+    store::alerts_write(connection, wallet, &millionths).await?;
+    Ok(levels.into_iter().collect())
+}
+
+/// Locks a wallet until the end of the transaction, and says what could be spent of it now.
+///
+/// # Errors
+/// Database errors only.
+pub async fn available(connection: &mut PgConnection, wallet: WalletId) -> Result<Credits, sqlx::Error> {
+    let row = store::wallets_lock(connection, &[wallet]).await?.pop().ok_or(sqlx::Error::RowNotFound)?;
+    Ok(WalletState::new(row.id, row.balance, row.held, row.debt, Vec::new()).available())
+}
+
+/// Lapses the grants whose time has come, oldest first, up to `limit`; returns how many were looked at.
+///
+/// # Errors
+/// Database errors only.
+pub async fn expire_grants(pool: &sqlx::PgPool, now: Timestamp, limit: i64) -> Result<usize, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    let due = store::grants_due(&mut transaction, now, limit).await?;
+    let movements: Vec<Movement> =
+        due.iter().map(|due| expiry(due.wallet_id, due.grant_id, due.remaining)).collect();
+    post(&mut transaction, now, &movements).await?;
+    transaction.commit().await?;
+    Ok(due.len())
+}
+
+/// The movement that lapses a grant. A grant that a hold kept alive lapses in parts, hence the remainder in its cause.
+fn expiry(wallet_id: WalletId, grant: GrantId, remaining: Credits) -> Movement {
+    Movement {
+        wallet_id,
+        cause: Cause { kind: "expiry", id: format!("{grant}:{}", remaining.millionths()) },
+        change: Change::Expire(grant),
+        counter_account: CounterAccount::Expiry,
+        entry_type: "expiry".to_owned(),
+        description: None,
+    }
+}
+
+/// The wallets at hand, what was posted before, and what is to be written.
+struct Book {
+    now: Timestamp,
+    wallets: BTreeMap<WalletId, WalletState>,
+    /// The balances as they were read, and the levels that they may fall below.
+    levels: HashMap<WalletId, (Credits, Levels)>,
+    /// The grants as they were read, to know which changed.
+    read: HashMap<GrantId, Credits>,
+    before: HashMap<(String, String), EntryRow>,
+    new_grants: Vec<(WalletId, super::NewGrant)>,
+    entries: Vec<EntryRow>,
+    changed: BTreeSet<WalletId>,
+}
+
+impl Book {
+    async fn open(
+        connection: &mut PgConnection,
+        now: Timestamp,
+        movements: &[Movement],
+    ) -> Result<Self, sqlx::Error> {
+        let ids: BTreeSet<WalletId> = movements.iter().map(|movement| movement.wallet_id).collect();
+        let ids: Vec<WalletId> = ids.into_iter().collect();
+        let rows = store::wallets_lock(connection, &ids).await?;
+        // Read after the lock: whoever posts the same cause holds the same wallet's lock.
+        let causes: Vec<&Cause> = movements.iter().map(|movement| &movement.cause).collect();
+        let before = store::entries_by_cause(connection, &causes).await?;
+        let mut grants = store::load_grants(connection, now, &needs(movements)).await?;
+        let named = named_grants(movements);
+        if !named.is_empty() {
+            for row in store::grants_by_id(connection, &named).await? {
+                let list = grants.entry(row.0).or_default();
+                if !list.iter().any(|grant| grant.id == row.1.id) {
+                    list.push(row.1);
+                }
+            }
+        }
+        let read = grants.values().flatten().map(|grant| (grant.id, grant.remaining)).collect();
+        let levels = rows.iter().map(|row| (row.id, (row.balance, row.levels()))).collect();
+        let wallets = rows
+            .into_iter()
+            .map(|row| {
+                let grants = grants.remove(&row.id).unwrap_or_default();
+                (row.id, WalletState::new(row.id, row.balance, row.held, row.debt, grants))
+            })
+            .collect();
+        Ok(Self {
+            now,
+            wallets,
+            levels,
+            read,
+            before: before
+                .into_iter()
+                .map(|row| ((row.cause_kind.clone(), row.cause_id.clone()), row))
+                .collect(),
+            new_grants: Vec::new(),
+            entries: Vec::new(),
+            changed: BTreeSet::new(),
+        })
+    }
+
+    fn post(&mut self, movement: &Movement) -> Posted {
+        if let Some(row) = self.before.get(&(movement.cause.kind.to_owned(), movement.cause.id.clone())) {
+            return Posted::Before {
+                entry_id: row.id,
+                wallet_id: row.wallet_id,
+                amount: row.amount,
+                entry_type: row.entry_type.clone(),
+                description: row.description.clone(),
+                balance: row.balance_after,
+            };
+        }
+        if matches!(movement.change, Change::Debit(_) | Change::Hold(_)) {
+            self.lapse(movement.wallet_id);
+        }
+        self.apply(movement)
+    }
+
+    /// Takes off what has lapsed before it could be spent.
+    fn lapse(&mut self, wallet_id: WalletId) {
+        let Some(wallet) = self.wallets.get(&wallet_id) else { return };
+        let due: Vec<(GrantId, Credits)> = wallet
+            .lapsed(self.now)
+            .into_iter()
+            .filter_map(|id| wallet.grants().iter().find(|grant| grant.id == id))
+            .map(|grant| (grant.id, grant.remaining))
+            .collect();
+        for (grant, remaining) in due {
+            self.apply(&expiry(wallet_id, grant, remaining));
+        }
+    }
+
+    fn apply(&mut self, movement: &Movement) -> Posted {
+        let Some(wallet) = self.wallets.get_mut(&movement.wallet_id) else {
+            return Posted::Refused(Refusal::NoWallet);
+        };
+        let moved = match wallet.apply(&movement.change, self.now) {
+            Ok(moved) => moved,
+            Err(refusal) => return Posted::Refused(refusal),
+        };
+        self.changed.insert(wallet.id);
+        if let Change::Grant(grant) = &movement.change {
+            self.new_grants.push((wallet.id, grant.clone()));
+        }
+        let balance = wallet.balance;
+        let Some(amount) = moved.0 else { return Posted::Done { entry_id: None, balance } };
+        let row = EntryRow {
+            id: EntryId::new(),
+            wallet_id: movement.wallet_id,
+            amount,
+            counter_account: movement.counter_account,
+            entry_type: movement.entry_type.clone(),
+            description: movement.description.clone(),
+            cause_kind: movement.cause.kind.to_owned(),
+            cause_id: movement.cause.id.clone(),
+            balance_after: balance,
+            created_at: self.now,
+        };
+        let entry_id = Some(row.id);
+        self.before.insert((row.cause_kind.clone(), row.cause_id.clone()), row.clone());
+        self.entries.push(row);
+        Posted::Done { entry_id, balance }
+    }
+
+    /// The levels that the movements have taken wallets below.
+    fn crossings(&self) -> Vec<Crossing> {
+        let changed =
+            self.changed.iter().filter_map(|id| Some((self.wallets.get(id)?, self.levels.get(id)?)));
+        changed
+            .flat_map(|(wallet, (was, levels))| {
+                let crossed = levels.crossed(*was, wallet.balance);
+                crossed.map(|level| Crossing { wallet_id: wallet.id, level, balance: wallet.balance })
+            })
+            .collect()
+    }
+
+    async fn write(self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let wallets: Vec<&WalletState> =
+            self.changed.iter().filter_map(|wallet_id| self.wallets.get(wallet_id)).collect();
+        if wallets.is_empty() {
+            return Ok(());
+        }
+        store::wallets_write(connection, &wallets).await?;
+        let remaining: HashMap<GrantId, Credits> = wallets
+            .iter()
+            .flat_map(|wallet| wallet.grants())
+            .map(|grant| (grant.id, grant.remaining))
+            .collect();
+        let burnt: Vec<(GrantId, Credits)> = self
+            .read
+            .iter()
+            .filter_map(|(id, was)| remaining.get(id).filter(|is| *is != was).map(|is| (*id, *is)))
+            .collect();
+        if !burnt.is_empty() {
+            store::grants_write(connection, &burnt).await?;
+        }
+        if !self.new_grants.is_empty() {
+            store::grants_insert(connection, self.now, &self.new_grants, &remaining).await?;
+        }
+        if !self.entries.is_empty() {
+            store::entries_insert(connection, &self.entries).await?;
+        }
+        Ok(())
+    }
+}
+
+/// For each wallet that is to be burnt from, how much at the most.
+fn needs(movements: &[Movement]) -> BTreeMap<WalletId, Credits> {
+    let mut needs = BTreeMap::new();
+    for movement in movements {
+        let need = match movement.change {
+            Change::Debit(amount) | Change::Hold(amount) | Change::Reverse { amount, .. } => amount,
+            Change::Capture { spend, .. } => spend,
+            Change::Grant(_) | Change::Release(_) | Change::Expire(_) => continue,
+        };
+        let sum: &mut Credits = needs.entry(movement.wallet_id).or_default();
+        *sum = sum.checked_add(need.max(Credits::ZERO)).unwrap_or(Credits::from_millionths(i64::MAX));
+    }
+    needs
+}
+
+fn named_grants(movements: &[Movement]) -> Vec<GrantId> {
+    movements
+        .iter()
+        .filter_map(|movement| match movement.change {
+            Change::Expire(grant) | Change::Reverse { grant, .. } => Some(grant),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Takes lapsed grants off the balances.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExpireGrants {}
+job!(ExpireGrants: "grants.expire" on Apply, 3 attempts);

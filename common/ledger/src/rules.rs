@@ -1,0 +1,227 @@
+//! The arithmetic of a wallet: pure, so that it can be tried on any sequence of movements.
+//!
+//! Invariants, after every movement, refused ones too:
+//! balance = what remains of all grants − debt · debt > 0 only while no grant has anything left · held ≥ 0 ·
+//! a debit or hold never takes more than balance − held.
+
+use super::{Change, NewGrant, Refusal};
+use kernel::clock::Timestamp;
+use kernel::ids::{GrantId, WalletId};
+use kernel::money::Credits;
+
+/// A grant, as far as spending is concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantState {
+    /// Which.
+    pub id: GrantId,
+    /// What is left.
+    pub remaining: Credits,
+    /// When it lapses.
+    pub expires_at: Option<Timestamp>,
+    /// Lower burns first.
+    pub priority: i16,
+    /// Older burns first.
+    pub created_at: Timestamp,
+}
+
+impl GrantState {
+    /// Sorts grants into the order in which they burn: soonest expiry, lowest priority number, oldest.
+    fn burn_order(&self) -> (bool, Option<Timestamp>, i16, Timestamp, GrantId) {
+        (self.expires_at.is_none(), self.expires_at, self.priority, self.created_at, self.id)
+    }
+}
+
+/// A wallet and those of its grants that the movements at hand can touch, in burn order.
+#[derive(Clone, Debug)]
+pub struct WalletState {
+    /// Which.
+    pub id: WalletId,
+    /// Sum of the ledger.
+    pub balance: Credits,
+    /// Reserved.
+    pub held: Credits,
+    /// Owed.
+    pub debt: Credits,
+    grants: Vec<GrantState>,
+}
+
+/// How much a movement moved: the amount of its ledger entry, if it made one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved(pub Option<Credits>);
+
+const OVERFLOW: Refusal = Refusal::BadAmount;
+
+impl WalletState {
+    /// A wallet with its grants in any order.
+    pub fn new(
+        id: WalletId,
+        balance: Credits,
+        held: Credits,
+        debt: Credits,
+        mut grants: Vec<GrantState>,
+    ) -> Self {
+        grants.sort_by_key(GrantState::burn_order);
+        Self { id, balance, held, debt, grants }
+    }
+
+    /// The grants, in burn order.
+    pub fn grants(&self) -> &[GrantState] {
+        &self.grants
+    }
+
+    /// What may be spent: the balance less what is held, not below zero.
+    pub fn available(&self) -> Credits {
+        self.balance.checked_sub(self.held).unwrap_or(Credits::ZERO).max(Credits::ZERO)
+    }
+
+    /// The grants that have lapsed but not been taken off the balance.
+    pub fn lapsed(&self, now: Timestamp) -> Vec<GrantId> {
+        self.grants
+            .iter()
+            .take_while(|grant| grant.expires_at.is_some_and(|at| at <= now))
+            .filter(|grant| grant.remaining.is_positive())
+            .map(|grant| grant.id)
+            .collect()
+    }
+
+    /// Makes a movement, or refuses it and changes nothing.
+    ///
+    /// # Errors
+    /// The [`Refusal`].
+    pub fn apply(&mut self, change: &Change, now: Timestamp) -> Result<Moved, Refusal> {
+        let before = self.clone();
+        let result = match change {
+            Change::Grant(grant) => self.grant(grant, now),
+            Change::Debit(amount) => self.debit(*amount),
+            Change::Hold(amount) => self.hold(*amount),
+            Change::Capture { held, spend } => self.capture(*held, *spend),
+            Change::Release(amount) => self.release(*amount),
+            Change::Expire(grant) => self.expire(*grant),
+            Change::Reverse { grant, amount } => self.reverse(*grant, *amount),
+        };
+        if result.is_err() {
+            *self = before;
+        }
+        result
+    }
+
+    fn grant(&mut self, grant: &NewGrant, now: Timestamp) -> Result<Moved, Refusal> {
+        positive(grant.amount)?;
+        let to_debt = self.debt.min(grant.amount);
+        self.debt = self.debt.checked_sub(to_debt).map_err(|_| OVERFLOW)?;
+        let state = GrantState {
+            id: grant.id,
+            remaining: grant.amount.checked_sub(to_debt).map_err(|_| OVERFLOW)?,
+            expires_at: grant.expires_at,
+            priority: grant.priority,
+            created_at: now,
+        };
+        let place = self.grants.partition_point(|other| other.burn_order() < state.burn_order());
+        self.grants.insert(place, state);
+        self.move_balance(grant.amount)
+    }
+
+    fn debit(&mut self, amount: Credits) -> Result<Moved, Refusal> {
+        self.need(amount)?;
+        self.burn(amount)?;
+        self.move_balance(negative(amount)?)
+    }
+
+    fn hold(&mut self, amount: Credits) -> Result<Moved, Refusal> {
+        self.need(amount)?;
+        self.held = self.held.checked_add(amount).map_err(|_| OVERFLOW)?;
+        Ok(Moved(None))
+    }
+
+    fn capture(&mut self, held: Credits, spend: Credits) -> Result<Moved, Refusal> {
+        positive(spend)?;
+        if spend > held {
+            return Err(Refusal::BadAmount);
+        }
+        self.release(held)?;
+        // A reversal may have taken what was held: the promise is kept, and the shortfall is owed.
+        self.burn_or_owe(spend)?;
+        self.move_balance(negative(spend)?)
+    }
+
+    fn release(&mut self, amount: Credits) -> Result<Moved, Refusal> {
+        positive(amount)?;
+        if amount > self.held {
+            return Err(Refusal::BadAmount);
+        }
+        self.held = self.held.checked_sub(amount).map_err(|_| OVERFLOW)?;
+        Ok(Moved(None))
+    }
+
+    fn expire(&mut self, id: GrantId) -> Result<Moved, Refusal> {
+        let available = self.available();
+        let grant = self.grants.iter_mut().find(|grant| grant.id == id).ok_or(Refusal::NoGrant)?;
+        let lapsing = grant.remaining.min(available);
+        if !lapsing.is_positive() {
+            return Ok(Moved(None));
+        }
+        grant.remaining = grant.remaining.checked_sub(lapsing).map_err(|_| OVERFLOW)?;
+        self.move_balance(negative(lapsing)?)
+    }
+
+    fn reverse(&mut self, id: GrantId, amount: Credits) -> Result<Moved, Refusal> {
+        positive(amount)?;
+        let grant = self.grants.iter_mut().find(|grant| grant.id == id).ok_or(Refusal::NoGrant)?;
+        let from_grant = grant.remaining.min(amount);
+        grant.remaining = grant.remaining.checked_sub(from_grant).map_err(|_| OVERFLOW)?;
+        let rest = amount.checked_sub(from_grant).map_err(|_| OVERFLOW)?;
+        self.burn_or_owe(rest)?;
+        self.move_balance(negative(amount)?)
+    }
+
+    fn need(&self, amount: Credits) -> Result<(), Refusal> {
+        positive(amount)?;
+        let available = self.available();
+        if amount > available {
+            return Err(Refusal::Insufficient { available, needed: amount });
+        }
+        Ok(())
+    }
+
+    /// Takes `amount` from the grants in burn order; the caller has checked that it is there.
+    fn burn(&mut self, amount: Credits) -> Result<(), Refusal> {
+        let rest = self.burn_what_is_there(amount)?;
+        if rest.is_positive() {
+            // Fewer grants were loaded than the balance promises.
+            return Err(Refusal::Insufficient { available: self.available(), needed: amount });
+        }
+        Ok(())
+    }
+
+    fn burn_or_owe(&mut self, amount: Credits) -> Result<(), Refusal> {
+        let rest = self.burn_what_is_there(amount)?;
+        self.debt = self.debt.checked_add(rest).map_err(|_| OVERFLOW)?;
+        Ok(())
+    }
+
+    fn burn_what_is_there(&mut self, amount: Credits) -> Result<Credits, Refusal> {
+        let mut rest = amount;
+        for grant in &mut self.grants {
+            let part = grant.remaining.min(rest);
+            grant.remaining = grant.remaining.checked_sub(part).map_err(|_| OVERFLOW)?;
+            rest = rest.checked_sub(part).map_err(|_| OVERFLOW)?;
+            if !rest.is_positive() {
+                break;
+            }
+        }
+        Ok(rest)
+    }
+
+    fn move_balance(&mut self, by: Credits) -> Result<Moved, Refusal> {
+        self.balance = self.balance.checked_add(by).map_err(|_| OVERFLOW)?;
+        Ok(Moved(Some(by)))
+    }
+}
+
+fn positive(amount: Credits) -> Result<(), Refusal> {
+    if amount.is_positive() { Ok(()) } else { Err(Refusal::BadAmount) }
+}
+
+fn negative(amount: Credits) -> Result<Credits, Refusal> {
+    amount.checked_neg().map_err(|_| OVERFLOW)
+}

@@ -1,0 +1,149 @@
+//! A user's wallet as its owner reads it, page by page: what moved, and purchases that have not been paid.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use kernel::clock::Timestamp;
+use kernel::ids::{UserId, WalletId};
+use kernel::money::Credits;
+use kernel::text_enum;
+
+text_enum! {
+    /// How a line stands.
+    Status {
+        /// A purchase that can be paid.
+        Pending => "pending",
+        /// It moved.
+        Completed => "completed",
+        /// A purchase that will not be paid.
+        Failed => "failed",
+        /// A purchase whose money went back.
+        Refunded => "refunded",
+    }
+}
+
+/// Which lines. A condition that is not given holds for all.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// What it was for, in a word.
+    pub types: Option<Vec<String>>,
+    /// How it stands.
+    pub statuses: Option<Vec<Status>>,
+    /// Whether it adds credits.
+    pub is_credit: Option<bool>,
+    /// Not before.
+    pub from: Option<Timestamp>,
+    /// Before.
+    pub until: Option<Timestamp>,
+}
+
+/// Which of the lines.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// How many.
+    pub limit: i64,
+    /// After how many.
+    pub offset: i64,
+    /// From the oldest on, instead of the newest.
+    pub oldest_first: bool,
+}
+
+/// A line.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// The ledger entry's id, or the unpaid purchase's.
+    pub id: Uuid,
+    /// What it was for, in a word.
+    pub entry_type: String,
+    /// Signed; of an unpaid purchase, what it would add.
+    pub amount: Credits,
+    /// How it stands.
+    pub status: Status,
+    /// For people.
+    pub description: Option<String>,
+    /// The balance after it; none of what did not move.
+    pub balance_after: Option<Credits>,
+    /// When.
+    pub occurred_at: Timestamp,
+}
+
+macro_rules! statement_query {
+    ($query:ident, ($($into:ident,)?) $select:literal, $rest:literal,
+     $wallet:expr, $user:expr, $filter:expr $(, $argument:expr)*) => {{
+        let statuses: Option<Vec<&str>> =
+            $filter.statuses.as_ref().map(|all| all.iter().map(|status| status.as_str()).collect());
+        sqlx::$query!(
+            $($into,)?
+            "with statement as (
+                 select e.id, e.entry_type, e.amount, e.description, e.balance_after, e.created_at as occurred_at,
+                        case when p.state in ('refunded', 'disputed') then 'refunded' else 'completed' end as status
+                 from ledger_entries e
+                 left join payments p on e.source_kind = 'payment' and p.id::text = e.source_id
+                                         and p.user_id = $2 and p.wallet_id = e.wallet_id
+                 where e.wallet_id = $1
+                 union all
+                 select id, case kind when 'subscription' then 'subscription' else 'purchase' end, credits, summary,
+                        null, created_at, case when state in ('created', 'pending') then 'pending' else 'failed' end
+                 from payments
+                 where user_id = $2 and wallet_id = $1 and mode <> 'setup' and completed_at is null
+             )
+             select " + $select + " from statement
+             where ($3::text[] is null or entry_type = any($3)) and ($4::text[] is null or status = any($4))
+               and ($5::boolean is null or (amount > 0) = $5)
+               and ($6::timestamptz is null or occurred_at >= $6) and ($7::timestamptz is null or occurred_at < $7)"
+                + $rest,
+            $wallet.0,
+            $user.as_str(),
+            $filter.types.as_deref(),
+            statuses.as_deref() as Option<&[&str]>,
+            $filter.is_credit,
+            $filter.from,
+            $filter.until
+            $(, $argument)*
+        )
+    }};
+}
+
+/// A page of the statement of a user's own wallet.
+///
+/// # Errors
+/// Database errors only.
+pub async fn lines(
+    connection: &mut PgConnection,
+    user: &UserId,
+    wallet: WalletId,
+    filter: &Filter,
+    page: Page,
+) -> Result<Vec<Line>, sqlx::Error> {
+    statement_query!(
+        query_as,
+        (Line,)
+        r#"id as "id!", entry_type as "entry_type!", amount as "amount!: Credits", status as "status!: Status",
+           description, balance_after as "balance_after: Credits", occurred_at as "occurred_at!""#,
+        " order by case when $8 then occurred_at end, case when $8 then id end, occurred_at desc, id desc
+          limit $9 offset $10",
+        wallet,
+        user,
+        filter,
+        page.oldest_first,
+        page.limit,
+        page.offset
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// How many lines there are.
+///
+/// # Errors
+/// Database errors only.
+pub async fn count(
+    connection: &mut PgConnection,
+    user: &UserId,
+    wallet: WalletId,
+    filter: &Filter,
+) -> Result<i64, sqlx::Error> {
+    statement_query!(query_scalar, () r#"count(*) as "count!""#, "", wallet, user, filter)
+        .fetch_one(connection)
+        .await
+}

@@ -1,0 +1,346 @@
+//! The one consumer runtime: takes jobs from a role's queue in batches, runs them, and acknowledges after their
+//! effect is committed.
+//!
+//! Batches form by themselves: while one is worked on, deliveries pile up and become the next; under load they wait
+//! a moment for others, a lone job never does. A batch in which the handler panics is run again one job at a time,
+//! so that one bad job does not hold up the others. On shutdown nothing new is started and what is under way is
+//! finished and acknowledged; the rest goes back to the queue. A lost connection is opened again, and what was not
+//! acknowledged is delivered again.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::{FutureExt, StreamExt};
+use jobs::{JobSet, Role};
+use kernel::config::Connections;
+use kernel::crash::{self, Step};
+use lapin::Connection;
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use crate::connection::{self, Session, supervise};
+use crate::publisher::{Message, PublishError, Publisher};
+use crate::topology::{DELAYS_SECONDS, Names, short};
+
+/// Counts the failures that are the job's own; the limit in the catalogue applies to it.
+pub(super) const ATTEMPT: &str = "x-purser-attempt";
+/// Counts all waits, so that each is longer than the one before.
+const WAITS: &str = "x-purser-waits";
+/// How long to wait before asking the broker again to keep a copy.
+const SETTLE_PAUSE: Duration = Duration::from_secs(1);
+/// How long what is under way may take after the process was told to stop.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What a job led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its effect is committed; with what the waiting caller is told, if one waits.
+    Done(Option<serde_json::Value>),
+    /// Something outside is away: try later, as often as it takes.
+    Unavailable(String),
+    /// It failed in a way that may pass: try later, up to the job's limit.
+    Failed(String),
+    /// It can never succeed: to the dead letters.
+    Dead(String),
+}
+
+/// Does the jobs of a role.
+pub trait Handler: Send + Sync + 'static {
+    /// The jobs that it knows.
+    type Job: JobSet;
+
+    /// Does a batch and answers in its order.
+    fn handle(&self, jobs: Arc<[Self::Job]>) -> impl Future<Output = Vec<Outcome>> + Send;
+}
+
+/// How much a role takes at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Messages in one batch at the most.
+    pub batch: usize,
+    /// Batches under way at once.
+    pub concurrency: usize,
+    /// How long a batch of more than one waits for others.
+    pub linger: Duration,
+}
+
+/// A role's consumer.
+pub struct Consumer<H> {
+    /// Where the broker is.
+    pub connections: Connections,
+    /// For replies, retries and dead letters.
+    pub publisher: Publisher,
+    /// Whose queue.
+    pub role: Role,
+    /// How much at once.
+    pub limits: Limits,
+    /// Does the work.
+    pub handler: Arc<H>,
+}
+
+struct Consuming<H>(Arc<Consumer<H>>);
+
+impl<H: Handler> Session for Consuming<H> {
+    type State = lapin::Consumer;
+
+    fn name(&self) -> String {
+        format!("{} consumer", self.0.role.as_str())
+    }
+
+    async fn open(&mut self) -> Result<(Connection, lapin::Consumer), lapin::Error> {
+        let Consumer { connections, role, limits, .. } = &*self.0;
+        let (connection, channel) = connection::open(connections).await?;
+        // One batch more than is worked on, so that the next is at hand.
+        let ahead = limits.batch.saturating_mul(limits.concurrency.saturating_add(1));
+        let prefetch = u16::try_from(ahead).unwrap_or(u16::MAX);
+        channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+        let queue = short(&Names::new(&connections.amqp_prefix).queue(*role));
+        let options = BasicConsumeOptions::default();
+        let deliveries = channel.basic_consume(queue, short(""), options, FieldTable::default()).await?;
+        Ok((connection, deliveries))
+    }
+
+    async fn serve(
+        &mut self,
+        connection: &Connection,
+        deliveries: lapin::Consumer,
+        shutdown: &CancellationToken,
+    ) {
+        Arc::clone(&self.0).consume(connection, deliveries, shutdown).await;
+    }
+}
+
+impl<H: Handler> Consumer<H> {
+    /// Consumes until `shutdown`, then finishes what is under way.
+    pub async fn run(self, shutdown: CancellationToken) {
+        supervise(Consuming(Arc::new(self)), shutdown).await;
+    }
+
+    async fn consume(
+        self: Arc<Self>,
+        connection: &Connection,
+        mut deliveries: lapin::Consumer,
+        shutdown: &CancellationToken,
+    ) {
+        let concurrency = self.limits.concurrency;
+        let free = Arc::new(Semaphore::new(concurrency));
+        let mut lost = pin!(connection::lost(connection));
+        'consuming: loop {
+            // A free place first, then the batch: what arrives in between belongs to it.
+            let Ok(permit) = Arc::clone(&free).acquire_owned().await else { break };
+            let first = loop {
+                tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => break 'consuming,
+                    next = deliveries.next() => match next {
+                        Some(Ok(delivery)) => break delivery,
+                        Some(Err(_)) | None => break 'consuming,
+                    },
+                    () = &mut lost => break 'consuming,
+                }
+            };
+            let batch = self.gather(first, &mut deliveries).await;
+            tokio::spawn(Arc::clone(&self).work(batch, permit));
+        }
+        let all = u32::try_from(concurrency).unwrap_or(u32::MAX);
+        if tokio::time::timeout(DRAIN_TIMEOUT, free.acquire_many(all)).await.is_err() {
+            tracing::warn!(
+                role = self.role.as_str(),
+                "gave up waiting for jobs under way; they will be redelivered"
+            );
+        }
+    }
+
+    /// What has arrived by now, and, if that is more than one, what arrives in the next moment: under load larger
+    /// batches cost less, and a lone job never waits.
+    async fn gather(&self, first: Delivery, deliveries: &mut lapin::Consumer) -> Vec<Delivery> {
+        let mut batch = vec![first];
+        let until = tokio::time::Instant::now() + self.limits.linger;
+        while batch.len() < self.limits.batch {
+            let next = match deliveries.next().now_or_never() {
+                None if batch.len() > 1 => tokio::time::timeout_at(until, deliveries.next()).await.ok(),
+                ready => ready,
+            };
+            match next {
+                Some(Some(Ok(delivery))) => batch.push(delivery),
+                _ => break,
+            }
+        }
+        batch
+    }
+
+    async fn work(self: Arc<Self>, batch: Vec<Delivery>, _permit: OwnedSemaphorePermit) {
+        let started = Instant::now();
+        let mut jobs = Vec::with_capacity(batch.len());
+        let mut readable = Vec::with_capacity(batch.len());
+        for delivery in batch {
+            match H::Job::read(&delivery.data) {
+                Ok(job) => {
+                    crash::point(Step::Received, job.kind());
+                    jobs.push(job);
+                    readable.push(delivery);
+                }
+                Err(error) => {
+                    let reason = error.to_string();
+                    let kind = "unknown";
+                    self.acknowledge(&delivery, kind, || self.dead_letter(&delivery, kind, 0, &reason)).await;
+                }
+            }
+        }
+        let outcomes = self.run_jobs(jobs.clone().into()).await;
+        for ((delivery, job), outcome) in readable.iter().zip(&jobs).zip(outcomes) {
+            count(job, &outcome);
+            crash::point(Step::Done, job.kind());
+            self.acknowledge(delivery, job.kind(), || self.settle(delivery, job, &outcome)).await;
+        }
+        metrics::histogram!("purser_batch_seconds", "role" => self.role.as_str()).record(started.elapsed());
+    }
+
+    /// Runs a batch; if the handler panics, each of its jobs alone.
+    async fn run_jobs(&self, jobs: Arc<[H::Job]>) -> Vec<Outcome> {
+        if jobs.is_empty() {
+            return Vec::new();
+        }
+        match self.run_guarded(Arc::clone(&jobs)).await {
+            Some(outcomes) => outcomes,
+            None if jobs.len() == 1 => vec![Outcome::Failed("the handler panicked".to_owned())],
+            None => {
+                let mut outcomes = Vec::with_capacity(jobs.len());
+                for job in jobs.iter() {
+                    let alone = self.run_guarded(Arc::from([job.clone()])).await;
+                    let outcome = alone.and_then(|mut outcomes| outcomes.pop());
+                    outcomes
+                        .push(outcome.unwrap_or_else(|| Outcome::Failed("the handler panicked".to_owned())));
+                }
+                outcomes
+            }
+        }
+    }
+
+    async fn run_guarded(&self, jobs: Arc<[H::Job]>) -> Option<Vec<Outcome>> {
+        let handler = Arc::clone(&self.handler);
+        let count = jobs.len();
+        let running = tokio::spawn(async move { handler.handle(jobs).await });
+        running.await.ok().filter(|outcomes| outcomes.len() == count)
+    }
+
+    /// Does what the outcome asks for; afterwards the delivery may be acknowledged.
+    async fn settle(&self, delivery: &Delivery, job: &H::Job, outcome: &Outcome) -> Result<(), PublishError> {
+        match outcome {
+            Outcome::Done(answer) => {
+                if let (Some(answer), Some(reply_to)) = (answer, delivery.properties.reply_to()) {
+                    let id = delivery.properties.correlation_id().as_ref().map(ToString::to_string);
+                    self.publisher.reply(reply_to.as_str(), id, answer.to_string().into_bytes()).await;
+                }
+                Ok(())
+            }
+            Outcome::Unavailable(reason) => self.try_later(delivery, job, 0, reason).await,
+            Outcome::Failed(reason) => {
+                let attempt = header(delivery, ATTEMPT).saturating_add(1);
+                if attempt >= job.attempts() {
+                    let reason = format!("failed {attempt} times, last: {reason}");
+                    return self.dead_letter(delivery, job.kind(), attempt, &reason).await;
+                }
+                self.try_later(delivery, job, 1, reason).await
+            }
+            Outcome::Dead(reason) => {
+                let attempt = header(delivery, ATTEMPT).saturating_add(1);
+                self.dead_letter(delivery, job.kind(), attempt, reason).await
+            }
+        }
+    }
+
+    async fn try_later(
+        &self,
+        delivery: &Delivery,
+        job: &H::Job,
+        attempts: u32,
+        reason: &str,
+    ) -> Result<(), PublishError> {
+        let waits = header(delivery, WAITS);
+        let last = DELAYS_SECONDS.len().saturating_sub(1);
+        let step = usize::try_from(waits).unwrap_or(last).min(last);
+        let delay = DELAYS_SECONDS.get(step).copied().unwrap_or(900);
+        tracing::warn!(kind = job.kind(), delay_seconds = delay, reason, "a job will be tried again");
+        let mut message = copy(delivery);
+        let attempt = header(delivery, ATTEMPT).saturating_add(attempts);
+        message.headers.push((ATTEMPT, AMQPValue::LongUInt(attempt)));
+        message.headers.push((WAITS, AMQPValue::LongUInt(waits.saturating_add(1))));
+        self.publisher.publish_later(self.role, delay, message).await
+    }
+
+    async fn dead_letter(
+        &self,
+        delivery: &Delivery,
+        kind: &str,
+        attempts: u32,
+        reason: &str,
+    ) -> Result<(), PublishError> {
+        let mut message = copy(delivery);
+        message.headers.push((ATTEMPT, AMQPValue::LongUInt(attempts)));
+        self.publisher.publish_dead(self.role, kind, reason, message).await
+    }
+
+    /// Acknowledges a delivery once it is settled. While the broker does not take a copy that has to be kept, the
+    /// delivery is held: given back it would come again at once, and use up its deliveries.
+    async fn acknowledge<Settled>(&self, delivery: &Delivery, kind: &str, settle: impl Fn() -> Settled)
+    where
+        Settled: Future<Output = Result<(), PublishError>>,
+    {
+        while settle().await.is_err() {
+            if !delivery.acker.usable() {
+                return;
+            }
+            tracing::warn!(role = self.role.as_str(), "a job is held: the broker does not take its copy");
+            tokio::time::sleep(SETTLE_PAUSE).await;
+        }
+        crash::point(Step::Settled, kind);
+        match delivery.acker.ack(BasicAckOptions::default()).await {
+            Ok(true) => {}
+            // The connection it came by is gone: it will be delivered again and change nothing.
+            Ok(false) | Err(_) => {
+                tracing::debug!(role = self.role.as_str(), "an acknowledgement came too late")
+            }
+        }
+        crash::point(Step::Acknowledged, kind);
+    }
+}
+
+fn count(job: &impl JobSet, outcome: &Outcome) {
+    let labels = [("kind", job.kind()), ("outcome", label(outcome))];
+    metrics::counter!("purser_jobs_total", &labels).increment(1);
+}
+
+fn label(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done(_) => "done",
+        Outcome::Unavailable(_) => "unavailable",
+        Outcome::Failed(_) => "failed",
+        Outcome::Dead(_) => "dead",
+    }
+}
+
+pub(super) fn header(delivery: &Delivery, name: &str) -> u32 {
+    let headers = delivery.properties.headers().as_ref();
+    match headers.and_then(|table| table.inner().get(name)) {
+        Some(AMQPValue::LongUInt(count)) => *count,
+        _ => 0,
+    }
+}
+
+fn copy(delivery: &Delivery) -> Message {
+    Message {
+        exchange: String::new(),
+        routing_key: String::new(),
+        body: delivery.data.to_vec(),
+        headers: Vec::new(),
+        correlation_id: delivery.properties.correlation_id().as_ref().map(ToString::to_string),
+        reply_to: delivery.properties.reply_to().as_ref().map(ToString::to_string),
+        durable: true,
+    }
+}

@@ -1,0 +1,21 @@
+//! How jobs travel: durable queues on RabbitMQ, one publisher, one consumer runtime, the dead letters, and publishing
+//! what the outbox holds. The only user of the crate `lapin`.
+
+// Amounts are whole numbers, and none is ever cut to size silently.
+#![deny(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::float_arithmetic
+)]
+
+pub mod collector;
+mod connection;
+pub mod consumer;
+pub mod dead_letters;
+pub mod inbox;
+pub mod outbox;
+pub mod publisher;
+pub mod topology;
+
+pub use publisher::{PublishError, Publisher};

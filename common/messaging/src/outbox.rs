@@ -1,0 +1,79 @@
+//! Publishes what the outbox holds: right after the transaction that wrote it, and again by the scheduler's sweep if
+//! that did not happen. One function publishes, for both.
+
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::publisher::Publisher;
+use jobs::Role;
+use kernel::clock::Timestamp;
+use kernel::crash::{self, Step};
+use kernel::ids::OutboxId;
+
+/// Publishes jobs that were written, and removes those that the broker has. What fails stays for the sweep.
+pub async fn publish(pool: &PgPool, publisher: &Publisher, ids: &[OutboxId]) {
+    if ids.is_empty() {
+        return;
+    }
+    if let Err(error) = try_publish(pool, publisher, Which::These(ids)).await {
+        tracing::debug!(%error, "jobs stay in the outbox for the sweep");
+    }
+}
+
+/// Publishes jobs that were written before `before`; returns how many the broker took.
+///
+/// # Errors
+/// Database errors only.
+pub async fn sweep(
+    pool: &PgPool,
+    publisher: &Publisher,
+    before: Timestamp,
+    limit: i64,
+) -> Result<usize, sqlx::Error> {
+    try_publish(pool, publisher, Which::Older { before, limit }).await
+}
+
+enum Which<'a> {
+    These(&'a [OutboxId]),
+    Older { before: Timestamp, limit: i64 },
+}
+
+async fn try_publish(pool: &PgPool, publisher: &Publisher, which: Which<'_>) -> Result<usize, sqlx::Error> {
+    let rows = match which {
+        Which::These(ids) => {
+            let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+            sqlx::query_as!(Row, r#"select id, role, body from outbox where id = any($1)"#, &ids)
+                .fetch_all(pool)
+                .await?
+        }
+        Which::Older { before, limit } => {
+            sqlx::query_as!(
+                Row,
+                r#"select id, role, body from outbox where created_at < $1
+                   order by id limit $2"#,
+                before,
+                limit
+            )
+            .fetch_all(pool)
+            .await?
+        }
+    };
+    // No transaction is open while the broker is asked: two publishers may send the same job, which is harmless.
+    let sent = futures::future::join_all(rows.into_iter().map(|row| async move {
+        let role: Role = row.role.parse().ok()?;
+        publisher.publish_text(role, row.body.into_bytes()).await.ok().map(|()| row.id)
+    }))
+    .await;
+    let sent: Vec<Uuid> = sent.into_iter().flatten().collect();
+    if !sent.is_empty() {
+        crash::point(Step::Published, "outbox");
+        sqlx::query!("delete from outbox where id = any($1)", &sent).execute(pool).await?;
+    }
+    Ok(sent.len())
+}
+
+struct Row {
+    id: Uuid,
+    role: String,
+    body: String,
+}

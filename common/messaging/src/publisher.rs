@@ -1,0 +1,321 @@
+//! The one publisher: a task that owns a connection of its own and publishes with confirms, many in flight.
+//!
+//! A publish is done when the broker has it on disk. Every publish has a deadline, after which its outcome is unknown
+//! and counts as failed; publishing again is harmless, because every job is. While the broker is away, publishes
+//! fail at once.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use jobs::{EncodedJob, Role};
+use kernel::config::Connections;
+use notices::Live;
+
+use crate::connection::{self, Session, supervise};
+use crate::topology::{Names, long_string, short};
+
+/// After this a publish counts as failed.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(5);
+/// Publishes waiting for the task; more wait in their callers.
+const QUEUE: usize = 1024;
+
+/// Why a message is a dead letter.
+pub(super) const REASON: &str = "x-purser-reason";
+
+/// Hands messages to the publishing task. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Publisher {
+    orders: mpsc::Sender<Order>,
+    connected: watch::Receiver<bool>,
+    names: Names,
+}
+
+/// Why a message is not known to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// There is no connection to the broker now; nothing was sent.
+    #[error("the broker is not connected")]
+    Disconnected,
+    /// Sent, but not confirmed: the connection broke, the broker is out of memory or disk, or it took too long.
+    #[error("the broker did not confirm")]
+    Unconfirmed,
+}
+
+/// A message to publish.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub exchange: String,
+    pub routing_key: String,
+    pub body: Vec<u8>,
+    pub headers: Vec<(&'static str, AMQPValue)>,
+    pub correlation_id: Option<String>,
+    pub reply_to: Option<String>,
+    pub durable: bool,
+}
+
+struct Order {
+    message: Message,
+    done: oneshot::Sender<Result<(), PublishError>>,
+}
+
+impl std::fmt::Debug for Order {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Order")
+    }
+}
+
+impl Publisher {
+    /// Starts the task. It connects, and connects again when the connection is lost, until `shutdown`.
+    pub fn start(connections: &Connections, shutdown: CancellationToken) -> Self {
+        let (orders, receiver) = mpsc::channel(QUEUE);
+        let (connected_writer, connected) = watch::channel(false);
+        let names = Names::new(&connections.amqp_prefix);
+        let shutdown = shutdown.child_token();
+        let publishing = Publishing {
+            connections: connections.clone(),
+            orders: receiver,
+            connected: connected_writer,
+            shutdown: shutdown.clone(),
+        };
+        tokio::spawn(supervise(publishing, shutdown));
+        Self { orders, connected, names }
+    }
+
+    /// Whether there is a connection now.
+    pub fn is_connected(&self) -> bool {
+        *self.connected.borrow()
+    }
+
+    /// Waits for a connection. Returns at once, connected or not, when the publisher has ended.
+    pub async fn wait_until_connected(&self) {
+        let mut connected = self.connected.clone();
+        let _ended = connected.wait_for(|connected| *connected).await;
+    }
+
+    /// Publishes a job; done when the broker has it on disk.
+    ///
+    /// # Errors
+    /// See [`PublishError`]: the job may have to be published again.
+    pub async fn publish(&self, job: impl Into<EncodedJob>) -> Result<(), PublishError> {
+        let job = job.into();
+        self.publish_text(job.role, job.body.into_bytes()).await
+    }
+
+    /// Publishes the text of a job to its role.
+    ///
+    /// # Errors
+    /// As [`Publisher::publish`].
+    pub async fn publish_text(&self, role: Role, body: Vec<u8>) -> Result<(), PublishError> {
+        self.send(self.job_message(role, body)).await
+    }
+
+    /// Tells every API instance; not kept for those that are away.
+    ///
+    /// # Errors
+    /// As [`Publisher::publish`].
+    pub async fn announce(&self, live: &Live) -> Result<(), PublishError> {
+        self.send_live(serde_json::to_vec(live).unwrap_or_default()).await
+    }
+
+    /// Whether the broker takes a message now: publishes one that nobody heeds.
+    ///
+    /// # Errors
+    /// As [`Publisher::publish`].
+    pub async fn probe(&self) -> Result<(), PublishError> {
+        self.send_live(b"{}".to_vec()).await
+    }
+
+    async fn send_live(&self, body: Vec<u8>) -> Result<(), PublishError> {
+        let mut message = self.job_message(Role::Notify, body);
+        message.exchange = self.names.live();
+        message.durable = false;
+        self.send(message).await
+    }
+
+    /// Answers a caller that waits at `reply_to`.
+    pub(super) async fn reply(&self, reply_to: &str, correlation_id: Option<String>, body: Vec<u8>) {
+        let message = Message {
+            exchange: String::new(),
+            routing_key: reply_to.to_owned(),
+            body,
+            headers: Vec::new(),
+            correlation_id,
+            reply_to: None,
+            durable: false,
+        };
+        if let Err(error) = self.send(message).await {
+            // The caller's deadline covers this; the job itself is done.
+            tracing::warn!(%error, "a reply was not sent");
+        }
+    }
+
+    /// Publishes a message again after a wait.
+    pub(super) async fn publish_later(
+        &self,
+        role: Role,
+        delay_seconds: u32,
+        mut message: Message,
+    ) -> Result<(), PublishError> {
+        message.exchange = self.names.delay(delay_seconds);
+        message.routing_key = role.as_str().to_owned();
+        self.send(message).await
+    }
+
+    /// Makes a job a dead letter of its role, with the reason.
+    ///
+    /// # Errors
+    /// As [`Publisher::publish`].
+    pub async fn dead_letter(&self, job: impl Into<EncodedJob>, reason: &str) -> Result<(), PublishError> {
+        let job = job.into();
+        let message = self.job_message(job.role, job.body.into_bytes());
+        self.publish_dead(job.role, job.kind, reason, message).await
+    }
+
+    /// Puts a message among the dead letters of its role, with the reason.
+    pub(super) async fn publish_dead(
+        &self,
+        role: Role,
+        kind: &str,
+        reason: &str,
+        mut message: Message,
+    ) -> Result<(), PublishError> {
+        tracing::error!(kind, reason, role = role.as_str(), "a job became a dead letter");
+        metrics::counter!("purser_dead_letters_total", "role" => role.as_str()).increment(1);
+        message.headers.push((REASON, long_string(reason)));
+        message.exchange = String::new();
+        message.routing_key = self.names.dead(role);
+        self.send(message).await
+    }
+
+    pub(super) fn job_message(&self, role: Role, body: Vec<u8>) -> Message {
+        Message {
+            exchange: self.names.jobs(),
+            routing_key: role.as_str().to_owned(),
+            body,
+            headers: Vec::new(),
+            correlation_id: None,
+            reply_to: None,
+            durable: true,
+        }
+    }
+
+    pub(super) async fn send(&self, message: Message) -> Result<(), PublishError> {
+        if !self.is_connected() {
+            return Err(PublishError::Disconnected);
+        }
+        let (done, outcome) = oneshot::channel();
+        let order = Order { message, done };
+        let sent = async {
+            self.orders.send(order).await.map_err(|_| PublishError::Disconnected)?;
+            outcome.await.map_err(|_| PublishError::Unconfirmed)?
+        };
+        tokio::time::timeout(CONFIRM_TIMEOUT, sent).await.unwrap_or(Err(PublishError::Unconfirmed))
+    }
+}
+
+/// The publishing task.
+struct Publishing {
+    connections: Connections,
+    orders: mpsc::Receiver<Order>,
+    connected: watch::Sender<bool>,
+    /// Ends the task, also when every [`Publisher`] is gone.
+    shutdown: CancellationToken,
+}
+
+impl Session for Publishing {
+    type State = Channel;
+
+    fn name(&self) -> String {
+        "publisher".to_owned()
+    }
+
+    async fn open(&mut self) -> Result<(Connection, Channel), lapin::Error> {
+        self.refuse_waiting();
+        let (connection, channel) = connection::open(&self.connections).await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        Ok((connection, channel))
+    }
+
+    async fn serve(&mut self, connection: &Connection, channel: Channel, _: &CancellationToken) {
+        self.connected.send_replace(true);
+        self.publish_all(connection, &channel).await;
+        self.connected.send_replace(false);
+        self.refuse_waiting();
+    }
+}
+
+impl Publishing {
+    /// Those who sent their messages while the connection broke learn it now.
+    fn refuse_waiting(&mut self) {
+        while let Ok(order) = self.orders.try_recv() {
+            let _gone = order.done.send(Err(PublishError::Disconnected));
+        }
+    }
+
+    async fn publish_all(&mut self, connection: &Connection, channel: &Channel) {
+        let mut lost = pin!(connection::lost(connection));
+        loop {
+            let order = tokio::select! {
+                biased;
+                order = self.orders.recv() => order,
+                () = &mut lost => return,
+                () = self.shutdown.cancelled() => return,
+            };
+            let Some(Order { message, done }) = order else { return self.shutdown.cancel() };
+            let (exchange, key) = (short(&message.exchange), short(&message.routing_key));
+            // Replies and live messages may go nowhere; a job must not.
+            let options = BasicPublishOptions { mandatory: message.durable, immediate: false };
+            let properties = properties(&message);
+            match channel.basic_publish(exchange, key, options, &message.body, properties).await {
+                Ok(confirm) => {
+                    tokio::spawn(async move {
+                        let _gone = done.send(outcome(confirm.await));
+                    });
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "publish failed");
+                    let _gone = done.send(Err(PublishError::Unconfirmed));
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn outcome(confirmation: Result<Confirmation, lapin::Error>) -> Result<(), PublishError> {
+    match confirmation {
+        // A returned message was not routed. With many in flight lapin may attach it to another's confirm, so this
+        // can accuse the wrong one; that one is published twice, and the alternate exchange keeps the right one.
+        Ok(Confirmation::Ack(None)) => Ok(()),
+        Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(_) | Confirmation::NotRequested) | Err(_) => {
+            Err(PublishError::Unconfirmed)
+        }
+    }
+}
+
+fn properties(message: &Message) -> BasicProperties {
+    let mut properties = BasicProperties::default()
+        .with_content_type(short("application/json"))
+        .with_message_id(short(&uuid::Uuid::now_v7().to_string()))
+        .with_delivery_mode(if message.durable { 2 } else { 1 });
+    if let Some(id) = &message.correlation_id {
+        properties = properties.with_correlation_id(short(id));
+    }
+    if let Some(queue) = &message.reply_to {
+        properties = properties.with_reply_to(short(queue));
+    }
+    if !message.headers.is_empty() {
+        let mut table = FieldTable::default();
+        for (name, value) in &message.headers {
+            table.insert(short(name), value.clone());
+        }
+        properties = properties.with_headers(table);
+    }
+    properties
+}

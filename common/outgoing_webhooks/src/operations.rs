@@ -1,0 +1,345 @@
+//! The verbs of webhook endpoints and deliveries. Endpoints are locked before deliveries.
+
+use std::collections::HashMap;
+
+use serde_json::json;
+use sqlx::{PgConnection, PgPool};
+
+use super::store::{self, NewDelivery};
+use super::{
+    Delivery, DeliveryState, Due, Endpoint, EndpointSettings, Message, Outcome, Recorded, WebhookError, rules,
+};
+use crate::standard_webhooks::signature::new_secret;
+use audit::{self, AdminAction};
+use kernel::clock::Timestamp;
+use kernel::config::Secret;
+use kernel::ids::{MessageId, WebhookDeliveryId, WebhookEndpointId};
+
+/// Each message is recorded and sent once for each of them.
+const ENDPOINTS_MAX: i64 = 50;
+
+/// Adds an endpoint. Its secret is shown this once.
+///
+/// # Errors
+/// [`WebhookError::Invalid`], [`WebhookError::TooMany`].
+pub async fn endpoint_create(
+    pool: &PgPool,
+    now: Timestamp,
+    actor: &str,
+    settings: &EndpointSettings,
+) -> Result<(Endpoint, Secret), WebhookError> {
+    rules::check_event_types(&settings.event_types)?;
+    let (id, secret) = (WebhookEndpointId::new(), new_secret());
+    let mut transaction = pool.begin().await?;
+    if store::endpoints_count(&mut transaction).await? >= ENDPOINTS_MAX {
+        return Err(WebhookError::TooMany(ENDPOINTS_MAX));
+    }
+    let reason = (!settings.is_enabled).then_some(rules::BY_ADMINISTRATOR);
+    let endpoint = store::endpoint_insert(&mut transaction, now, id, settings, reason, &secret).await?;
+    record(&mut transaction, now, actor, "webhook_endpoint.create", &endpoint).await?;
+    transaction.commit().await?;
+    Ok((endpoint, secret))
+}
+
+/// All endpoints, oldest first.
+///
+/// # Errors
+/// Database errors only.
+pub async fn endpoints(pool: &PgPool) -> Result<Vec<Endpoint>, WebhookError> {
+    Ok(store::endpoints(&mut *pool.acquire().await?).await?)
+}
+
+/// An endpoint.
+///
+/// # Errors
+/// [`WebhookError::NoEndpoint`].
+pub async fn endpoint(pool: &PgPool, id: WebhookEndpointId) -> Result<Endpoint, WebhookError> {
+    store::endpoint(&mut *pool.acquire().await?, id).await?.ok_or(WebhookError::NoEndpoint)
+}
+
+/// Replaces what an administrator says of an endpoint. One that is enabled again starts without failures.
+///
+/// # Errors
+/// [`WebhookError::Invalid`], [`WebhookError::NoEndpoint`].
+pub async fn endpoint_replace(
+    pool: &PgPool,
+    now: Timestamp,
+    actor: &str,
+    id: WebhookEndpointId,
+    settings: &EndpointSettings,
+) -> Result<Endpoint, WebhookError> {
+    rules::check_event_types(&settings.event_types)?;
+    let mut transaction = pool.begin().await?;
+    let replaced =
+        store::endpoint_replace(&mut transaction, now, id, settings, rules::BY_ADMINISTRATOR).await?;
+    let endpoint = replaced.ok_or(WebhookError::NoEndpoint)?;
+    record(&mut transaction, now, actor, "webhook_endpoint.replace", &endpoint).await?;
+    transaction.commit().await?;
+    Ok(endpoint)
+}
+
+/// Deletes an endpoint with its deliveries: what is under way is not tried again.
+///
+/// # Errors
+/// [`WebhookError::NoEndpoint`].
+pub async fn endpoint_delete(
+    pool: &PgPool,
+    now: Timestamp,
+    actor: &str,
+    id: WebhookEndpointId,
+) -> Result<(), WebhookError> {
+    let mut transaction = pool.begin().await?;
+    let endpoint = store::endpoint(&mut transaction, id).await?.ok_or(WebhookError::NoEndpoint)?;
+    store::endpoint_delete(&mut transaction, id).await?;
+    record(&mut transaction, now, actor, "webhook_endpoint.delete", &endpoint).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Gives an endpoint a new secret, which is shown this once. The one before signs too for a day, so that receivers
+/// can change over; an older one does not any more.
+///
+/// # Errors
+/// [`WebhookError::NoEndpoint`].
+pub async fn secret_rotate(
+    pool: &PgPool,
+    now: Timestamp,
+    actor: &str,
+    id: WebhookEndpointId,
+) -> Result<(Endpoint, Secret), WebhookError> {
+    let secret = new_secret();
+    let mut transaction = pool.begin().await?;
+    let until = now.saturating_add(rules::ROTATION);
+    let rotated = store::secret_rotate(&mut transaction, now, id, &secret, until).await?;
+    let endpoint = rotated.ok_or(WebhookError::NoEndpoint)?;
+    record(&mut transaction, now, actor, "webhook_endpoint.rotate_secret", &endpoint).await?;
+    transaction.commit().await?;
+    Ok((endpoint, secret))
+}
+
+/// Records a delivery for every endpoint that wants a message, in the caller's transaction, and returns those that
+/// are new; the caller has each of them sent. Messages about wallets that are not there are told to nobody.
+///
+/// # Errors
+/// Database errors only.
+pub async fn record_messages(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    messages: &[Message<'_>],
+) -> Result<Vec<WebhookDeliveryId>, sqlx::Error> {
+    let filters = store::filters_enabled(connection).await?;
+    if filters.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wallets: Vec<_> = messages.iter().map(|message| message.wallet_id).collect();
+    let owners: HashMap<_, _> = store::owners(connection, &wallets).await?.into_iter().collect();
+    let mut deliveries = Vec::new();
+    for message in messages {
+        let Some(owner) = owners.get(&message.wallet_id) else { continue };
+        let event_type = rules::event_type(message);
+        let payload = rules::payload(message, owner);
+        let wanting = filters.iter().filter(|(_, event_types)| rules::wants(event_types, event_type));
+        deliveries.extend(wanting.map(|(endpoint, _)| NewDelivery {
+            id: WebhookDeliveryId::new(),
+            endpoint_id: *endpoint,
+            message_id: message.id,
+            event_type: event_type.to_owned(),
+            payload: payload.clone(),
+        }));
+    }
+    store::deliveries_insert(connection, now, now.saturating_add(rules::LEASE), &deliveries).await
+}
+
+/// Records a test message to an endpoint, whatever types it wants; the caller has it sent.
+///
+/// # Errors
+/// [`WebhookError::NoEndpoint`], [`WebhookError::Disabled`].
+pub async fn test(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    actor: &str,
+    id: WebhookEndpointId,
+) -> Result<WebhookDeliveryId, WebhookError> {
+    let endpoint = store::endpoint(connection, id).await?.ok_or(WebhookError::NoEndpoint)?;
+    if endpoint.disabled_reason.is_some() {
+        return Err(WebhookError::Disabled);
+    }
+    let delivery = NewDelivery {
+        id: WebhookDeliveryId::new(),
+        endpoint_id: id,
+        message_id: MessageId::new(),
+        event_type: rules::TEST_TYPE.to_owned(),
+        payload: rules::test_payload(now),
+    };
+    let lease = now.saturating_add(rules::LEASE);
+    store::deliveries_insert(connection, now, lease, std::slice::from_ref(&delivery)).await?;
+    record(connection, now, actor, "webhook_endpoint.test", &endpoint).await?;
+    Ok(delivery.id)
+}
+
+/// The newest deliveries to an endpoint, those before `before` if that is given.
+///
+/// # Errors
+/// [`WebhookError::NoEndpoint`].
+pub async fn deliveries(
+    pool: &PgPool,
+    endpoint: WebhookEndpointId,
+    state: Option<DeliveryState>,
+    before: Option<WebhookDeliveryId>,
+    limit: i64,
+) -> Result<Vec<Delivery>, WebhookError> {
+    let mut connection = pool.acquire().await?;
+    store::endpoint(&mut connection, endpoint).await?.ok_or(WebhookError::NoEndpoint)?;
+    let mut deliveries = store::deliveries(&mut connection, endpoint, state, before, limit).await?;
+    let ids: Vec<WebhookDeliveryId> = deliveries.iter().map(|delivery| delivery.id).collect();
+    let mut attempts: HashMap<WebhookDeliveryId, Vec<_>> = HashMap::new();
+    for (delivery, attempt) in store::attempts(&mut connection, &ids).await? {
+        attempts.entry(delivery).or_default().push(attempt);
+    }
+    for delivery in &mut deliveries {
+        delivery.attempts = attempts.remove(&delivery.id).unwrap_or_default();
+    }
+    Ok(deliveries)
+}
+
+/// Has a message delivered again, under its id, and returns how many attempts there were; the caller has it sent.
+///
+/// # Errors
+/// [`WebhookError::NoDelivery`], [`WebhookError::Disabled`].
+pub async fn replay(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    actor: &str,
+    id: WebhookDeliveryId,
+) -> Result<i32, WebhookError> {
+    let endpoint = store::endpoint_of_delivery(connection, id).await?.ok_or(WebhookError::NoDelivery)?;
+    if endpoint.disabled_reason.is_some() {
+        return Err(WebhookError::Disabled);
+    }
+    let lease = now.saturating_add(rules::LEASE);
+    let attempts = store::delivery_reopen(connection, id, lease).await?.ok_or(WebhookError::NoDelivery)?;
+    let action = AdminAction {
+        actor: actor.to_owned(),
+        action: "webhook_delivery.replay".to_owned(),
+        subject: id.to_string(),
+        details: json!({ "endpoint_id": endpoint.id }),
+    };
+    audit::record(connection, now, &action).await?;
+    Ok(attempts)
+}
+
+/// What is to be sent, if the delivery still waits for its next attempt. One whose endpoint was disabled is given up.
+///
+/// # Errors
+/// Database errors only.
+pub async fn due(
+    pool: &PgPool,
+    now: Timestamp,
+    id: WebhookDeliveryId,
+    attempts: i32,
+) -> Result<Option<Due>, sqlx::Error> {
+    let mut connection = pool.acquire().await?;
+    let Some((due, is_enabled)) = store::delivery_due(&mut connection, now, id, attempts).await? else {
+        return Ok(None);
+    };
+    if is_enabled {
+        return Ok(Some(due));
+    }
+    store::delivery_settle(&mut connection, now, id, attempts, attempts, DeliveryState::Failed, None).await?;
+    Ok(None)
+}
+
+/// Puts a delivery off without an attempt.
+///
+/// # Errors
+/// Database errors only.
+pub async fn put_off(pool: &PgPool, due: &Due, until: Timestamp) -> Result<(), sqlx::Error> {
+    store::delivery_put_off(&mut *pool.acquire().await?, due.id, due.attempts, until).await
+}
+
+/// Records how an attempt ended and decides what follows: for the message, and for an endpoint that fails.
+///
+/// # Errors
+/// Database errors only.
+pub async fn attempt_record(
+    pool: &PgPool,
+    now: Timestamp,
+    due: &Due,
+    outcome: &Outcome,
+    took: std::time::Duration,
+    jitter_permille: i32,
+) -> Result<Recorded, sqlx::Error> {
+    let number = due.attempts.saturating_add(1);
+    let mut transaction = pool.begin().await?;
+    let mut disabled = None;
+    if outcome.failure.is_none() {
+        store::endpoint_succeeded(&mut transaction, due.endpoint_id).await?;
+    } else if let Some(since) = store::endpoint_failed(&mut transaction, now, due.endpoint_id).await? {
+        disabled = rules::give_up(outcome, since, now);
+        if let Some(reason) = disabled {
+            store::endpoint_disable(&mut transaction, due.endpoint_id, reason).await?;
+        }
+    }
+    let next = match outcome.failure {
+        Some(_) if disabled.is_none() => rules::next_attempt(number, now, jitter_permille),
+        _ => None,
+    };
+    let state = match (outcome.failure, next) {
+        (None, _) => DeliveryState::Delivered,
+        (Some(_), Some(_)) => DeliveryState::Pending,
+        (Some(_), None) => DeliveryState::Failed,
+    };
+    if !store::delivery_settle(&mut transaction, now, due.id, due.attempts, number, state, next).await? {
+        // Rolled back: the attempt that was recorded has spoken for the endpoint as well.
+        return Ok(Recorded::Superseded);
+    }
+    store::attempt_insert(&mut transaction, now, due.id, number, outcome, took).await?;
+    transaction.commit().await?;
+    Ok(match (state, disabled) {
+        (_, Some(reason)) => Recorded::Disabled(reason),
+        (DeliveryState::Delivered, None) => Recorded::Delivered,
+        (DeliveryState::Pending, None) => Recorded::Retried,
+        (DeliveryState::Failed, None) => Recorded::Failed,
+    })
+}
+
+/// The deliveries whose time has come, with how many attempts there were, up to `limit`; the caller has each of them
+/// sent. They are not taken again before their lease is over.
+///
+/// # Errors
+/// Database errors only.
+pub async fn take_due(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<(WebhookDeliveryId, i32)>, sqlx::Error> {
+    store::deliveries_take_due(connection, now, now.saturating_add(rules::LEASE), limit).await
+}
+
+/// Deletes deliveries, pending ones excepted, that were decided before `before`, up to `limit`; returns how many.
+///
+/// # Errors
+/// Database errors only.
+pub async fn forget(pool: &PgPool, before: Timestamp, limit: i64) -> Result<u64, sqlx::Error> {
+    store::deliveries_delete(&mut *pool.acquire().await?, before, limit).await
+}
+
+async fn record(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    actor: &str,
+    action: &str,
+    endpoint: &Endpoint,
+) -> Result<(), sqlx::Error> {
+    let action = AdminAction {
+        actor: actor.to_owned(),
+        action: action.to_owned(),
+        subject: endpoint.id.to_string(),
+        details: json!({
+            "url": endpoint.url,
+            "event_types": endpoint.event_types,
+            "enabled": endpoint.disabled_reason.is_none(),
+        }),
+    };
+    audit::record(connection, now, &action).await
+}

@@ -1,0 +1,200 @@
+//! Who is told what, when it is tried again, and when an endpoint is given up. Pure.
+
+use serde_json::{Value, json};
+use time::Duration;
+use time::format_description::well_known::Rfc3339;
+
+use super::{Message, Outcome, WebhookError};
+use kernel::clock::Timestamp;
+use kernel::ids::{OrganizationId, UserId};
+
+/// The waits between attempts, as Standard Webhooks suggests them: eight attempts in about 28 hours.
+pub const RETRY_DELAYS: [Duration; 7] = [
+    Duration::seconds(5),
+    Duration::minutes(5),
+    Duration::minutes(30),
+    Duration::hours(2),
+    Duration::hours(5),
+    Duration::hours(10),
+    Duration::hours(10),
+];
+/// A wait is longer by up to this many thousandths, so that what failed together does not come back together.
+pub const JITTER_MAX_PERMILLE: i32 = 100;
+/// An endpoint that has only failed for so long is not told any more.
+pub const GIVE_UP_AFTER: Duration = Duration::days(5);
+/// How long a secret signs after it was replaced.
+pub const ROTATION: Duration = Duration::hours(24);
+/// How long the job of a delivery may take before another is sent for it. Both may then send the message, with one id.
+pub const LEASE: Duration = Duration::minutes(10);
+/// The word for an endpoint that an administrator does not want told.
+pub const BY_ADMINISTRATOR: &str = "An administrator disabled it.";
+
+const GONE: &str = "It answered 410 Gone.";
+const FAILED_FOR_DAYS: &str = "Every attempt failed for five days.";
+const EVENT_TYPES_MAX: usize = 50;
+
+/// Whose wallet it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A user's.
+    User(UserId),
+    /// An organization's.
+    Organization(OrganizationId),
+}
+
+/// Checks the types that an endpoint wants to be told of.
+///
+/// # Errors
+/// [`WebhookError::Invalid`].
+pub fn check_event_types(event_types: &[String]) -> Result<(), WebhookError> {
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if event_types.len() > EVENT_TYPES_MAX {
+        return Err(WebhookError::Invalid("eventTypes must name at most 50 types"));
+    }
+    if !event_types.iter().all(|name| name.len() <= 64 && name.split('.').all(is_word)) {
+        return Err(WebhookError::Invalid("eventTypes must name types such as credits.added"));
+    }
+    Ok(())
+}
+
+/// Whether an endpoint with this filter is told of this type.
+pub fn wants(event_types: &[String], event_type: &str) -> bool {
+    event_types.is_empty() || event_types.iter().any(|wanted| wanted == event_type)
+}
+
+/// The type of what happened.
+pub fn event_type<'a>(message: &Message<'a>) -> &'a str {
+    message.body.get("type").and_then(Value::as_str).unwrap_or("message")
+}
+
+/// The body that is sent: the type, when it happened, and as data whose wallet it is and all that live connections are
+/// told.
+pub fn payload(message: &Message<'_>, owner: &Owner) -> String {
+    let mut data = message.body.as_object().cloned().unwrap_or_default();
+    data.remove("type");
+    data.insert("walletId".to_owned(), json!(message.wallet_id));
+    match owner {
+        Owner::User(user) => data.insert("userId".to_owned(), json!(user)),
+        Owner::Organization(organization) => data.insert("orgId".to_owned(), json!(organization)),
+    };
+    envelope(event_type(message), message.happened_at, &Value::Object(data))
+}
+
+/// The body of a message by which an administrator tests an endpoint.
+pub fn test_payload(now: Timestamp) -> String {
+    envelope(TEST_TYPE, now, &json!({}))
+}
+
+/// The type of a test.
+pub const TEST_TYPE: &str = "endpoint.test";
+
+fn envelope(event_type: &str, at: Timestamp, data: &Value) -> String {
+    json!({ "type": event_type, "timestamp": at.format(&Rfc3339).ok(), "data": data }).to_string()
+}
+
+/// When a message that has failed so many times is tried again; none if it is given up.
+pub fn next_attempt(failures: i32, now: Timestamp, jitter_permille: i32) -> Option<Timestamp> {
+    let delay = RETRY_DELAYS.get(usize::try_from(failures.checked_sub(1)?).ok()?)?;
+    let jitter = *delay / 1_000 * jitter_permille.clamp(0, JITTER_MAX_PERMILLE);
+    now.checked_add(*delay)?.checked_add(jitter)
+}
+
+/// What an answer, or none, means for the message.
+pub fn outcome(answered: Option<u16>, otherwise: &'static str) -> Outcome {
+    let failure = match answered {
+        Some(200..=299) => None,
+        Some(300..=399) => Some("it answered with a redirect, which is not followed"),
+        Some(_) => Some("it did not answer 2xx"),
+        None => Some(otherwise),
+    };
+    Outcome { response_status: answered, failure }
+}
+
+/// Why an endpoint is not told any more after this failure, if so.
+pub fn give_up(outcome: &Outcome, failing_since: Timestamp, now: Timestamp) -> Option<&'static str> {
+    if outcome.response_status == Some(410) {
+        return Some(GONE);
+    }
+    (now - failing_since >= GIVE_UP_AFTER).then_some(FAILED_FOR_DAYS)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use kernel::ids::{MessageId, WalletId};
+    use proptest::prelude::*;
+
+    const NOW: Timestamp = time::macros::datetime!(2026-11-25 08:00 UTC);
+
+    #[test]
+    fn a_message_is_tried_for_about_a_day() {
+        let mut at = NOW;
+        let mut attempts = 1;
+        while let Some(next) = next_attempt(attempts, at, 0) {
+            assert!(next > at);
+            at = next;
+            attempts += 1;
+        }
+        assert_eq!(attempts, 8);
+        assert!((Duration::hours(24)..Duration::hours(30)).contains(&(at - NOW)), "{}", at - NOW);
+    }
+
+    proptest! {
+        #[test]
+        fn a_wait_is_longer_by_a_tenth_at_the_most(failures: i32, jitter: i32) {
+            if let Some(next) = next_attempt(failures, NOW, jitter) {
+                let delay = RETRY_DELAYS[usize::try_from(failures - 1).unwrap()];
+                prop_assert!(next - NOW >= delay && next - NOW <= delay + delay / 10);
+            }
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_given_up_for_days_of_failures_or_when_it_says_so() {
+        let failed = outcome(Some(500), "");
+        let since = |ago: Duration| give_up(&failed, NOW - ago, NOW);
+        assert_eq!(since(GIVE_UP_AFTER - Duration::seconds(1)), None);
+        assert_eq!(since(GIVE_UP_AFTER), Some(FAILED_FOR_DAYS));
+        assert_eq!(give_up(&outcome(Some(410), ""), NOW, NOW), Some(GONE));
+    }
+
+    #[test]
+    fn only_2xx_is_taken() {
+        for status in [200, 201, 204, 299] {
+            assert_eq!(outcome(Some(status), "").failure, None);
+        }
+        for status in [100, 199, 300, 302, 400, 410, 500] {
+            assert!(outcome(Some(status), "").failure.is_some());
+        }
+        assert_eq!(outcome(None, "no answer in time").failure, Some("no answer in time"));
+    }
+
+    #[test]
+    fn filters_name_types() {
+        let types = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert!(wants(&[], "credits.added") && wants(&types(&["a", "credits.added"]), "credits.added"));
+        assert!(!wants(&types(&["credits"]), "credits.added"));
+        assert!(check_event_types(&types(&["credits.added", "auto_recharge.failed"])).is_ok());
+        for wrong in ["", ".", "credits.", "Credits.added", "credits.*", "a b", "a\n", &"a".repeat(65)] {
+            assert!(check_event_types(&types(&[wrong])).is_err(), "{wrong}");
+        }
+        assert!(check_event_types(&vec!["a".to_owned(); 51]).is_err());
+    }
+
+    #[test]
+    fn the_payload_says_whose_wallet_it_is() {
+        let body = json!({"type": "credits.added", "credits": 5, "walletId": "forged"});
+        let wallet_id = WalletId::new();
+        let message = Message { id: MessageId::new(), happened_at: NOW, wallet_id, body: &body };
+        let user = Owner::User("alice".to_owned().try_into().unwrap());
+        let sent: Value = serde_json::from_str(&payload(&message, &user)).unwrap();
+        let data = json!({"credits": 5, "walletId": wallet_id, "userId": "alice"});
+        let expected = json!({"type": "credits.added", "timestamp": "2026-11-25T08:00:00Z", "data": data});
+        assert_eq!(sent, expected);
+        let organization = Owner::Organization(OrganizationId(7));
+        let sent: Value = serde_json::from_str(&payload(&message, &organization)).unwrap();
+        assert_eq!((&sent["data"]["orgId"], sent["data"].get("userId")), (&json!(7), None));
+    }
+}

@@ -1,0 +1,131 @@
+//! Whether a webhook really comes from RevenueCat: it presents a fixed text, and signs if that is switched on there.
+
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::stripe as signature;
+use crate::stripe::SignatureError;
+use kernel::clock::Timestamp;
+use kernel::config::Secret;
+
+/// What is agreed on with RevenueCat. Of what there is, each has to be right; where there is nothing, nothing is.
+#[derive(Clone, Debug, Default)]
+pub struct Agreed {
+    /// What its `Authorization` header may be: one text, or several while it is being changed.
+    pub authorizations: Vec<Secret>,
+    /// What it may sign with.
+    pub signing_secrets: Vec<Secret>,
+}
+
+/// The headers that prove an event.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Headers<'a> {
+    /// `Authorization`.
+    pub authorization: Option<&'a str>,
+    /// `X-RevenueCat-Webhook-Signature` or `X-RevenueCat-Signature`: `t=…,v1=…`, as Stripe signs.
+    pub signature: Option<&'a str>,
+}
+
+/// Why a webhook is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unproven {
+    /// Nothing is agreed on, so nothing can be proven.
+    #[error("RevenueCat's webhooks are not set up here")]
+    NotSetUp,
+    /// The header is missing or another one.
+    #[error("the Authorization header is not the right one")]
+    Authorization,
+    /// The signature is missing or not right.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+}
+
+/// Checks what came against what is agreed on.
+///
+/// # Errors
+/// [`Unproven`].
+pub fn verify(headers: Headers<'_>, body: &[u8], agreed: &Agreed, now: Timestamp) -> Result<(), Unproven> {
+    if agreed.authorizations.is_empty() && agreed.signing_secrets.is_empty() {
+        return Err(Unproven::NotSetUp);
+    }
+    if !agreed.authorizations.is_empty() {
+        let given = headers.authorization.ok_or(Unproven::Authorization)?;
+        if !is_one_of(given, &agreed.authorizations) {
+            return Err(Unproven::Authorization);
+        }
+    }
+    if !agreed.signing_secrets.is_empty() {
+        let header = headers.signature.ok_or(SignatureError::Missing)?;
+        signature::verify(header, body, &agreed.signing_secrets, now)?;
+    }
+    Ok(())
+}
+
+/// Hashes are compared, each of them and in constant time, so that neither length nor content shows in how long it
+/// takes.
+fn is_one_of(given: &str, secrets: &[Secret]) -> bool {
+    let given = Sha256::digest(given);
+    let matches = secrets.iter().map(|secret| Sha256::digest(secret.expose()).ct_eq(&given));
+    matches.fold(Choice::from(0), |any, matches| any | matches).into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const NOW: Timestamp = time::macros::datetime!(2026-11-24 08:00 UTC);
+    const BODY: &[u8] = br#"{"event":{}}"#;
+
+    fn secrets(texts: &[&str]) -> Vec<Secret> {
+        texts.iter().map(|text| Secret::new(*text).unwrap()).collect()
+    }
+
+    fn verdict(
+        agreed: &Agreed,
+        authorization: Option<&str>,
+        signature: Option<&str>,
+    ) -> Result<(), Unproven> {
+        verify(Headers { authorization, signature }, BODY, agreed, NOW)
+    }
+
+    #[test]
+    fn the_whole_header_counts_and_any_of_the_texts() {
+        let agreed = Agreed { authorizations: secrets(&["Bearer old", "Bearer new"]), ..Agreed::default() };
+        assert_eq!(verdict(&agreed, Some("Bearer old"), None), Ok(()));
+        assert_eq!(verdict(&agreed, Some("Bearer new"), None), Ok(()));
+        for wrong in ["", "Bearer", "Bearer ol", "Bearer old ", "bearer old", "old", "Bearer old,Bearer new"]
+        {
+            assert_eq!(verdict(&agreed, Some(wrong), None), Err(Unproven::Authorization), "{wrong:?}");
+        }
+        assert_eq!(verdict(&agreed, None, None), Err(Unproven::Authorization));
+    }
+
+    #[test]
+    fn nothing_agreed_on_is_nothing_proven() {
+        assert_eq!(verdict(&Agreed::default(), Some(""), Some("")), Err(Unproven::NotSetUp));
+    }
+
+    #[test]
+    fn a_signature_that_is_agreed_on_is_needed_as_well() {
+        let both =
+            Agreed { authorizations: secrets(&["a"]), signing_secrets: secrets(&["whsec_1", "whsec_2"]) };
+        let good = signature::sign(BODY, both.signing_secrets.last().unwrap(), NOW);
+        assert_eq!(verdict(&both, Some("a"), Some(&good)), Ok(()));
+        assert_eq!(verdict(&both, Some("b"), Some(&good)), Err(Unproven::Authorization));
+        assert_eq!(verdict(&both, Some("a"), None), Err(Unproven::Signature(SignatureError::Missing)));
+        let other = signature::sign(BODY, &Secret::new("whsec_3").unwrap(), NOW);
+        assert_eq!(
+            verdict(&both, Some("a"), Some(&other)),
+            Err(Unproven::Signature(SignatureError::NoMatch))
+        );
+        let old =
+            signature::sign(BODY, both.signing_secrets.first().unwrap(), NOW - time::Duration::seconds(301));
+        assert_eq!(
+            verdict(&both, Some("a"), Some(&old)),
+            Err(Unproven::Signature(SignatureError::OutOfTime))
+        );
+        let signed_only = Agreed { authorizations: Vec::new(), ..both };
+        assert_eq!(verdict(&signed_only, None, Some(&good)), Ok(()));
+    }
+}

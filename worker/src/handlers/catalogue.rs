@@ -1,0 +1,46 @@
+//! Every job that workers do. What each is for stands beside its payload.
+
+use billing::app_stores::ClaimPurchases;
+use billing::auto_recharge::{BeginRechargeMonth, ChargeRecharge, SaveRechargeCard, SweepRecharges};
+use billing::checkins::ApplyCheckin;
+use billing::payments::{ApplyPaymentFact, ConfirmSession, CreateCheckout, ExpirePayments, VerifyPayment};
+use billing::provider_events::{ApplyProviderEvents, VerifyObject};
+use billing::reconciliation::ReconcilePayments;
+use billing::reversals::ApplyPaymentReversal;
+use billing::subscriptions::{ApplySubscriptionFact, OpenPortal};
+use ledger::adjustments::AdjustCredits;
+use ledger::holds::ExpireHolds;
+use ledger::levels::CheckRecharge;
+use ledger::operations::ExpireGrants;
+use notices::SendNotices;
+use outgoing_webhooks::{DeliverWebhook, RetryWebhooks};
+
+jobs::job_set! {
+    /// Any job of this version.
+    AnyJob {
+        ApplyProviderEvents,
+        ApplyPaymentFact,
+        ApplySubscriptionFact,
+        ApplyPaymentReversal,
+        ApplyCheckin,
+        ClaimPurchases,
+        AdjustCredits,
+        ExpireGrants,
+        ExpireHolds,
+        CreateCheckout,
+        OpenPortal,
+        VerifyPayment,
+        VerifyObject,
+        ConfirmSession,
+        ExpirePayments,
+        ReconcilePayments,
+        CheckRecharge,
+        ChargeRecharge,
+        SaveRechargeCard,
+        SweepRecharges,
+        BeginRechargeMonth,
+        SendNotices,
+        DeliverWebhook,
+        RetryWebhooks,
+    }
+}

@@ -1,0 +1,254 @@
+//! Asks Creem, with a deadline on every request. Creem has no idempotency keys for checkouts: one that was opened and
+//! forgotten is paid by nobody, because nobody has its address.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::objects::{Checkout, ListedTransaction, Subscription, Transaction, Transactions};
+use crate::providers::ProviderError;
+use crate::providers::stripe::objects::{PAYMENT_ID, USER_ID};
+use billing::payments::operations::Opened;
+use billing::payments::{Payment, ReturnUrls};
+use kernel::config::Secret;
+use kernel::https::HttpsClient;
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+const LIVE: &str = "https://api.creem.io";
+const TEST: &str = "https://test-api.creem.io";
+
+/// A client of one Creem store.
+pub struct CreemClient {
+    client: HttpsClient,
+    base: Url,
+    key: HeaderValue,
+}
+
+/// Far above any answer that is expected.
+const ANSWER_BYTES: usize = 1024 * 1024;
+
+/// The most that Creem gives at once.
+const TRANSACTIONS_PAGE: &str = "100";
+
+#[derive(Deserialize)]
+struct Portal {
+    customer_portal_link: String,
+}
+
+/// Creem's words for what it refuses: a text, or several.
+#[derive(Deserialize)]
+struct Refusal {
+    message: Message,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Message {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl CreemClient {
+    /// A client for the store of `key`; `base` is another address than Creem's own, for an emulator. Test keys go to
+    /// Creem's test address.
+    ///
+    /// # Errors
+    /// When the key or the address cannot be used.
+    pub fn new(key: &Secret, base: Option<&str>) -> anyhow::Result<Self> {
+        let own = if key.expose().starts_with("creem_test_") { TEST } else { LIVE };
+        let base = Url::parse(base.unwrap_or(own)).ok().filter(|url| !url.cannot_be_a_base());
+        let base = base.ok_or_else(|| anyhow::anyhow!("CREEM_API_BASE cannot be used: it is no URL"))?;
+        let mut key = HeaderValue::from_str(key.expose())
+            .map_err(|_| anyhow::anyhow!("CREEM_API_KEY cannot be used: it is no text for a header"))?;
+        key.set_sensitive(true);
+        Ok(Self { client: HttpsClient::new(TIMEOUT, ANSWER_BYTES), base, key })
+    }
+
+    /// Opens the payment page of an order. Creem has no page to return to after giving up.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn open_checkout(
+        &self,
+        payment: &Payment,
+        product: &str,
+        units: i64,
+        email: Option<&str>,
+        urls: &ReturnUrls,
+    ) -> Result<Opened, ProviderError> {
+        let mut body = json!({
+            "request_id": format!("{}:{}", payment.id, payment.attempt),
+            "product_id": product,
+            "units": units,
+            "success_url": urls.success.replace("{CHECKOUT_SESSION_ID}", &payment.id.to_string()),
+            "metadata": { PAYMENT_ID: payment.id, USER_ID: payment.user_id },
+        });
+        if payment.discount_minor > 0 {
+            body["discount_code"] = self.discount(payment, product).await?.into();
+        }
+        if let Some(email) = email {
+            body["customer"] = json!({ "email": email });
+        }
+        let checkout: Checkout = self.post("v1/checkouts", &body).await?;
+        Ok(Opened {
+            session: checkout.id,
+            url: checkout.checkout_url.ok_or(ProviderError::Unavailable("the checkout has no address"))?,
+            provider_payment: None,
+            customer: None,
+            expires_at: payment.expires_at,
+        })
+    }
+
+    /// Makes the discount of one order, exact to the cent; once made it is found again by its code.
+    async fn discount(&self, payment: &Payment, product: &str) -> Result<String, ProviderError> {
+        let code = payment.id.0.simple().to_string().to_ascii_uppercase();
+        let body = json!({
+            "name": "Coupon",
+            "code": code,
+            "type": "fixed",
+            "amount": payment.discount_minor,
+            "currency": payment.amount.currency.upper(),
+            "duration": "once",
+            "max_redemptions": 1,
+            "applies_to_products": [product],
+        });
+        match self.post::<Value>("v1/discounts", &body).await {
+            Ok(_) => Ok(code),
+            Err(refused @ ProviderError::Refused { .. }) => {
+                let known = self.get::<Value>("v1/discounts", ("discount_code", &code)).await;
+                known.map(|_| code).map_err(|_| refused)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How a checkout stands.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn checkout(&self, id: &str) -> Result<Checkout, ProviderError> {
+        self.get("v1/checkouts", ("checkout_id", id)).await
+    }
+
+    /// How a subscription stands, with its last payment.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn subscription(&self, id: &str) -> Result<Subscription, ProviderError> {
+        #[derive(Deserialize)]
+        struct Last {
+            last_transaction_id: Option<String>,
+        }
+        let found: Value = self.get("v1/subscriptions", ("subscription_id", id)).await?;
+        let last = Last::deserialize(&found).ok().and_then(|last| last.last_transaction_id);
+        let mut subscription =
+            Subscription::deserialize(&found).map_err(|_| ProviderError::Unavailable("unreadable answer"))?;
+        if subscription.last_transaction.is_none()
+            && let Some(id) = last
+        {
+            subscription.last_transaction = Some(self.transaction(&id).await?);
+        }
+        Ok(subscription)
+    }
+
+    /// A page of all payments of the store, the newest first; the first page is 1.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn transactions(&self, page: u32) -> Result<Transactions, ProviderError> {
+        let mut url = self.url("v1/transactions/search")?;
+        url.query_pairs_mut()
+            .append_pair("page_number", &page.to_string())
+            .append_pair("page_size", TRANSACTIONS_PAGE);
+        self.send(Method::GET, &url, Bytes::new()).await
+    }
+
+    /// A payment as it is listed.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn listed_transaction(&self, id: &str) -> Result<ListedTransaction, ProviderError> {
+        self.get("v1/transactions", ("transaction_id", id)).await
+    }
+
+    /// How a payment stands.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn transaction(&self, id: &str) -> Result<Transaction, ProviderError> {
+        self.get("v1/transactions", ("transaction_id", id)).await
+    }
+
+    /// Opens the page on which a customer manages subscriptions, and returns its address.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn open_portal(&self, customer: &str) -> Result<String, ProviderError> {
+        let portal: Portal = self.post("v1/customers/billing", &json!({ "customer_id": customer })).await?;
+        Ok(portal.customer_portal_link)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str, query: (&str, &str)) -> Result<T, ProviderError> {
+        let mut url = self.url(path)?;
+        url.query_pairs_mut().append_pair(query.0, query.1);
+        self.send(Method::GET, &url, Bytes::new()).await
+    }
+
+    async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, ProviderError> {
+        self.send(Method::POST, &self.url(path)?, body.to_string().into()).await
+    }
+
+    fn url(&self, path: &str) -> Result<Url, ProviderError> {
+        let mut url = self.base.clone();
+        url.path_segments_mut()
+            .map_err(|()| ProviderError::Unavailable("configuration"))?
+            .pop_if_empty()
+            .extend(path.split('/'));
+        Ok(url)
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        url: &Url,
+        body: Bytes,
+    ) -> Result<T, ProviderError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(url.as_str())
+            .header("x-api-key", &self.key)
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(|_| ProviderError::Unavailable("configuration"))?;
+        let (status, body) = self.client.send(request).await.map_err(ProviderError::Unavailable)?;
+        if status.is_success() {
+            return serde_json::from_slice(&body)
+                .map_err(|_| ProviderError::Unavailable("unreadable answer"));
+        }
+        Err(match status {
+            StatusCode::NOT_FOUND => ProviderError::NotFound,
+            // The key is wrong for now: an operator mends that, and the order is still good.
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                ProviderError::Unavailable("the API key is refused")
+            }
+            StatusCode::TOO_MANY_REQUESTS => ProviderError::Unavailable("too many requests"),
+            status if status.is_server_error() => ProviderError::Unavailable("server error"),
+            status => ProviderError::Refused { status: status.as_u16(), message: words(&body) },
+        })
+    }
+}
+
+fn words(body: &[u8]) -> String {
+    match serde_json::from_slice::<Refusal>(body).map(|refusal| refusal.message) {
+        Ok(Message::One(text)) => text,
+        Ok(Message::Many(texts)) => texts.join("; "),
+        Err(_) => "The payment provider refused the request.".to_owned(),
+    }
+}

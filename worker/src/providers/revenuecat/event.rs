@@ -1,0 +1,355 @@
+//! Reads a proven event of RevenueCat. Fields come and go without a version, so a field of another type than expected
+//! is as good as a missing one.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+
+use billing::app_stores::rules::joined;
+use billing::app_stores::{StoreFact, StoreNews, Transaction};
+use billing::payments::Provider;
+use billing::payments::operations::{Content, Event, Incoming};
+use kernel::clock;
+use kernel::clock::Timestamp;
+
+/// Longer texts are no ids. RevenueCat's own limit for the names of buyers is 100 characters.
+const TEXT_MAX: usize = 255;
+
+#[derive(Deserialize)]
+struct Envelope {
+    event: Told,
+}
+
+#[derive(Deserialize)]
+struct Told {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default, deserialize_with = "lenient")]
+    event_timestamp_ms: Option<i64>,
+    #[serde(default, deserialize_with = "lenient")]
+    environment: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    app_user_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    original_app_user_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    aliases: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "lenient")]
+    transferred_from: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "lenient")]
+    transferred_to: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "lenient")]
+    store: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    transaction_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    product_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    period_type: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    is_family_share: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
+    cancel_reason: Option<String>,
+}
+
+fn lenient<'de, T: DeserializeOwned, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(serde_json::Value::deserialize(field)?).ok())
+}
+
+/// An event that is not in the form that RevenueCat's events have.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnreadableEvent {
+    /// It is no event.
+    #[error("not an event of RevenueCat (line {line}, column {column})")]
+    Form {
+        /// Where.
+        line: usize,
+        /// Where.
+        column: usize,
+    },
+    /// A purchase or refund needs this field.
+    #[error("an event of RevenueCat without a usable {0}")]
+    Field(&'static str),
+}
+
+/// Reads an event that has been proven. Only purchases of these environments count.
+///
+/// # Errors
+/// When it is not an event at all, or one about money that does not say what was bought.
+pub fn read(
+    body: &str,
+    received_at: Timestamp,
+    environments: &[String],
+) -> Result<Incoming, UnreadableEvent> {
+    let Envelope { event: told } = serde_json::from_str(body)
+        .map_err(|error| UnreadableEvent::Form { line: error.line(), column: error.column() })?;
+    let content = content(&told, received_at, environments)?;
+    let (id, kind) = (text(Some(&told.id)), text(Some(&told.kind)));
+    Ok(Incoming {
+        event: Some(Event {
+            provider: Provider::Revenuecat,
+            id: id.ok_or(UnreadableEvent::Field("id"))?,
+            kind: kind.ok_or(UnreadableEvent::Field("type"))?,
+            object_id: text(told.transaction_id.as_deref()),
+            received_at,
+            body: body.to_owned(),
+        }),
+        content,
+    })
+}
+
+fn content(told: &Told, received_at: Timestamp, environments: &[String]) -> Result<Content, UnreadableEvent> {
+    let is_of_ours = told.environment.as_ref().map(|environment| environments.contains(environment));
+    let about_transaction = |news: fn(Transaction) -> StoreNews, is_recurring| {
+        if is_of_ours != Some(true) {
+            return Ok(Content::Ignored("environment"));
+        }
+        let transaction = Transaction {
+            store: text(told.store.as_deref()).ok_or(UnreadableEvent::Field("store"))?,
+            id: text(told.transaction_id.as_deref()).ok_or(UnreadableEvent::Field("transaction_id"))?,
+            product_id: text(told.product_id.as_deref()).ok_or(UnreadableEvent::Field("product_id"))?,
+            environment: told.environment.clone().unwrap_or_default(),
+            is_recurring,
+        };
+        Ok(fact(told, received_at, told.buyers(), news(transaction)))
+    };
+    match told.kind.as_str() {
+        // The buyer's family may use it too; it was paid for once, by the buyer.
+        "NON_RENEWING_PURCHASE" | "INITIAL_PURCHASE" | "RENEWAL" if told.is_family_share == Some(true) => {
+            Ok(Content::Ignored("family_share"))
+        }
+        "NON_RENEWING_PURCHASE" => about_transaction(StoreNews::Bought, false),
+        // For a trial, or what is given away, nobody has paid.
+        "INITIAL_PURCHASE" | "RENEWAL"
+            if matches!(told.period_type.as_deref(), Some("TRIAL" | "PROMOTIONAL")) =>
+        {
+            Ok(Content::Ignored("unpaid_period"))
+        }
+        "INITIAL_PURCHASE" | "RENEWAL" => about_transaction(StoreNews::Bought, true),
+        "CANCELLATION" if told.cancel_reason.as_deref() == Some("CUSTOMER_SUPPORT") => {
+            about_transaction(StoreNews::Refunded, true)
+        }
+        // Only what comes next will not be bought.
+        "CANCELLATION" => Ok(Content::Ignored("no_refund")),
+        "REFUND_REVERSED" => about_transaction(StoreNews::RefundReversed, true),
+        "TRANSFER" | "SUBSCRIBER_ALIAS" if is_of_ours == Some(false) => Ok(Content::Ignored("environment")),
+        "TRANSFER" => {
+            let (from, to) = (names(&told.transferred_from), names(&told.transferred_to));
+            if from.is_empty() || to.is_empty() {
+                return Ok(Content::Ignored("no_buyer"));
+            }
+            Ok(fact(told, received_at, to, StoreNews::MovedFrom(from)))
+        }
+        "SUBSCRIBER_ALIAS" => Ok(fact(told, received_at, told.buyers(), StoreNews::SamePerson)),
+        _ => Ok(Content::Ignored("type")),
+    }
+}
+
+fn fact(told: &Told, received_at: Timestamp, buyers: Vec<String>, news: StoreNews) -> Content {
+    let at = told.event_timestamp_ms.and_then(clock::from_unix_milliseconds).unwrap_or(received_at);
+    Content::Store(Box::new(StoreFact { at, buyers, news }))
+}
+
+impl Told {
+    /// What the buyer is called; the name that the app uses now is first.
+    fn buyers(&self) -> Vec<String> {
+        let current =
+            [&self.app_user_id, &self.original_app_user_id].into_iter().flatten().cloned().collect();
+        joined(&names(&Some(current)), &names(&self.aliases))
+    }
+}
+
+fn names(all: &Option<Vec<String>>) -> Vec<String> {
+    all.iter().flatten().filter_map(|name| text(Some(name))).collect()
+}
+
+/// A text that can be an id.
+fn text(given: Option<&str>) -> Option<String> {
+    let fits =
+        |text: &&str| (1..=TEXT_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    given.filter(fits).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const NOW: Timestamp = time::macros::datetime!(2026-11-24 08:00 UTC);
+
+    fn purchase(kind: &str) -> Value {
+        json!({"api_version": "1.0", "event": {
+            "id": "CD489E0E-5D52-4E03-966B-A7F17788E432", "type": kind, "app_id": "app1",
+            "event_timestamp_ms": 1_790_000_000_000_i64, "app_user_id": "alice",
+            "original_app_user_id": "$RCAnonymousID:87c6049c58069238dce29853916d624c",
+            "aliases": ["$RCAnonymousID:87c6049c58069238dce29853916d624c", "alice", "alice-old"],
+            "product_id": "com.allmine.credits.100", "period_type": "NORMAL", "store": "APP_STORE",
+            "environment": "PRODUCTION", "transaction_id": "170000869511114",
+            "original_transaction_id": "1530648507000", "price": 8.99, "currency": "USD",
+            "is_family_share": false, "country_code": "TR", "entitlement_ids": null, "expiration_at_ms": null,
+        }})
+    }
+
+    fn with(mut event: Value, field: &str, value: Value) -> Value {
+        event["event"][field] = value;
+        event
+    }
+
+    fn content_of(event: &Value) -> Result<Content, UnreadableEvent> {
+        Ok(read(&event.to_string(), NOW, &["PRODUCTION".to_owned()])?.content)
+    }
+
+    fn news(event: &Value) -> StoreFact {
+        match content_of(event).unwrap() {
+            Content::Store(fact) => *fact,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn ignored(event: &Value) -> &'static str {
+        match content_of(event).unwrap() {
+            Content::Ignored(reason) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_purchase_says_what_was_bought_and_all_names_of_its_buyer() {
+        let fact = news(&purchase("NON_RENEWING_PURCHASE"));
+        let anonymous = "$RCAnonymousID:87c6049c58069238dce29853916d624c";
+        assert_eq!(fact.buyers, ["alice", anonymous, "alice-old"]);
+        assert_eq!(fact.at.unix_timestamp(), 1_790_000_000);
+        let StoreNews::Bought(transaction) = fact.news else { panic!("{fact:?}") };
+        assert_eq!((transaction.store.as_str(), transaction.id.as_str()), ("APP_STORE", "170000869511114"));
+        assert!(!transaction.is_recurring);
+        for kind in ["INITIAL_PURCHASE", "RENEWAL"] {
+            let StoreNews::Bought(period) = news(&purchase(kind)).news else { panic!("{kind}") };
+            assert!(period.is_recurring);
+        }
+    }
+
+    #[test]
+    fn what_nobody_paid_for_is_no_purchase() {
+        for kind in ["INITIAL_PURCHASE", "RENEWAL"] {
+            for period in ["TRIAL", "PROMOTIONAL"] {
+                assert_eq!(ignored(&with(purchase(kind), "period_type", json!(period))), "unpaid_period");
+            }
+        }
+        let shared = with(purchase("NON_RENEWING_PURCHASE"), "is_family_share", json!(true));
+        assert_eq!(ignored(&shared), "family_share");
+        for kind in [
+            "TEST",
+            "TEMPORARY_ENTITLEMENT_GRANT",
+            "INVOICE_ISSUANCE",
+            "PRODUCT_CHANGE",
+            "UNCANCELLATION",
+            "SUBSCRIPTION_PAUSED",
+            "SUBSCRIPTION_EXTENDED",
+            "EXPIRATION",
+            "BILLING_ISSUE",
+            "EXPERIMENT_ENROLLMENT",
+            "VIRTUAL_CURRENCY_TRANSACTION",
+            "OF_NEXT_YEAR",
+            "non_renewing_purchase",
+        ] {
+            assert_eq!(ignored(&purchase(kind)), "type", "{kind}");
+        }
+    }
+
+    #[test]
+    fn only_customer_support_gives_money_back() {
+        let cancelled = |reason: Value| with(purchase("CANCELLATION"), "cancel_reason", reason);
+        assert!(matches!(news(&cancelled(json!("CUSTOMER_SUPPORT"))).news, StoreNews::Refunded(_)));
+        for reason in ["UNSUBSCRIBE", "BILLING_ERROR", "DEVELOPER_INITIATED", "PRICE_INCREASE", "UNKNOWN"] {
+            assert_eq!(ignored(&cancelled(json!(reason))), "no_refund");
+        }
+        assert_eq!(ignored(&cancelled(Value::Null)), "no_refund");
+        assert!(matches!(news(&purchase("REFUND_REVERSED")).news, StoreNews::RefundReversed(_)));
+    }
+
+    #[test]
+    fn other_environments_do_not_count() {
+        for environment in [json!("SANDBOX"), json!("production"), Value::Null, json!(7)] {
+            let event = with(purchase("NON_RENEWING_PURCHASE"), "environment", environment);
+            assert_eq!(ignored(&event), "environment");
+        }
+        let sandbox = with(purchase("NON_RENEWING_PURCHASE"), "environment", json!("SANDBOX"));
+        let both = ["PRODUCTION".to_owned(), "SANDBOX".to_owned()];
+        let read = read(&sandbox.to_string(), NOW, &both).unwrap();
+        assert!(matches!(read.content, Content::Store(_)));
+    }
+
+    #[test]
+    fn a_transfer_names_both_sides() {
+        let transfer = |from: Value, to: Value| {
+            json!({"event": {"id": "1", "type": "TRANSFER", "store": "APP_STORE", "app_id": "app1",
+                             "event_timestamp_ms": 1_790_000_000_000_i64,
+                             "transferred_from": from, "transferred_to": to}})
+        };
+        let fact = news(&transfer(json!(["$RCAnonymousID:1", "bob"]), json!(["alice"])));
+        assert_eq!(fact.buyers, ["alice"]);
+        assert_eq!(fact.news, StoreNews::MovedFrom(vec!["$RCAnonymousID:1".to_owned(), "bob".to_owned()]));
+        assert_eq!(ignored(&transfer(json!([]), json!(["alice"]))), "no_buyer");
+        assert_eq!(ignored(&transfer(json!(["bob"]), Value::Null)), "no_buyer");
+        let sandbox = with(transfer(json!(["bob"]), json!(["alice"])), "environment", json!("SANDBOX"));
+        assert_eq!(ignored(&sandbox), "environment");
+        assert_eq!(news(&purchase("SUBSCRIBER_ALIAS")).news, StoreNews::SamePerson);
+    }
+
+    #[test]
+    fn a_purchase_of_nothing_cannot_be_read() {
+        for field in ["store", "transaction_id", "product_id"] {
+            for value in [Value::Null, json!(""), json!(7), json!("a\u{0}b"), json!("x".repeat(256))] {
+                let event = with(purchase("NON_RENEWING_PURCHASE"), field, value);
+                assert_eq!(content_of(&event).unwrap_err(), UnreadableEvent::Field(field));
+            }
+        }
+        for body in ["{}", "[]", r#"{"event":{}}"#, r#"{"event":{"id":1,"type":"TEST"}}"#] {
+            assert!(matches!(read(body, NOW, &[]), Err(UnreadableEvent::Form { .. })), "{body}");
+        }
+        let odd = json!({"event": {"id": "a\u{0}", "type": "TEST"}});
+        assert_eq!(content_of(&odd).unwrap_err(), UnreadableEvent::Field("id"));
+    }
+
+    #[test]
+    fn fields_of_another_type_are_as_good_as_missing() {
+        let mut event = purchase("NON_RENEWING_PURCHASE");
+        for (field, value) in [
+            ("aliases", json!({"0": "alice"})),
+            ("original_app_user_id", json!(["bob"])),
+            ("event_timestamp_ms", json!("soon")),
+            ("is_family_share", json!("no")),
+            ("period_type", json!(1)),
+        ] {
+            event = with(event, field, value);
+        }
+        let fact = news(&event);
+        assert_eq!((fact.buyers, fact.at), (vec!["alice".to_owned()], NOW));
+        let extreme = with(purchase("NON_RENEWING_PURCHASE"), "event_timestamp_ms", json!(i64::MAX));
+        assert_eq!(news(&extreme).at, NOW);
+    }
+
+    proptest! {
+        /// Whatever a field holds, an event is read or refused, and nothing of another environment counts.
+        #[test]
+        fn no_value_of_a_field_breaks_the_reader(
+            kind in "NON_RENEWING_PURCHASE|RENEWAL|CANCELLATION|TRANSFER|TEST",
+            field in "environment|store|aliases|transaction_id|event_timestamp_ms|transferred_from|period_type",
+            text in ".{0,300}", number in any::<i64>(), which in 0..5,
+        ) {
+            let value = match which {
+                0 => json!(text),
+                1 => json!(number),
+                2 => json!([text, number]),
+                3 => json!({ text: number }),
+                _ => Value::Null,
+            };
+            let event = with(purchase(&kind), &field, value.clone());
+            let counts = matches!(content_of(&event), Ok(Content::Store(_)));
+            prop_assert!(!counts || field != "environment" || value == json!("PRODUCTION"));
+        }
+    }
+}

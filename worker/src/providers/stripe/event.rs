@@ -1,0 +1,221 @@
+//! Reads a signed event: what it says about a payment, or that it has to be asked about, or that it is no concern
+//! of ours.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::API_VERSION;
+use super::objects::{Charge, Intent, Session};
+use super::off_session::SetupIntent;
+use super::reversals::{Dispute, Refund};
+use super::subscriptions::{Invoice, Subscription};
+use billing::payments::operations::{Content, Event, Incoming};
+use billing::payments::{Fact, Provider};
+use billing::reversals::{ReversalFact, Standing};
+use kernel::clock;
+use kernel::clock::Timestamp;
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    created: Option<i64>,
+    #[serde(default)]
+    api_version: Option<String>,
+    #[serde(default)]
+    livemode: Option<bool>,
+    #[serde(borrow)]
+    data: Data<'a>,
+}
+
+#[derive(Deserialize)]
+struct Data<'a> {
+    #[serde(borrow)]
+    object: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct AnyObject {
+    #[serde(default)]
+    id: Option<String>,
+}
+
+/// An event that is not in the form that Stripe's snapshot events have.
+#[derive(Debug, thiserror::Error)]
+#[error("not a snapshot event of Stripe (line {line}, column {column})")]
+pub struct UnreadableEvent {
+    line: usize,
+    column: usize,
+}
+
+/// Reads an event whose signature has been verified. `trust` says whether what it states may be applied without
+/// asking Stripe; even then an object of another API version, or one that cannot be read, is asked about.
+///
+/// # Errors
+/// When it is not an event at all.
+pub fn read(body: &str, received_at: Timestamp, trust: bool) -> Result<Incoming, UnreadableEvent> {
+    let envelope: Envelope<'_> = serde_json::from_str(body)
+        .map_err(|error| UnreadableEvent { line: error.line(), column: error.column() })?;
+    let object = envelope.data.object.get();
+    let object_id = serde_json::from_str::<AnyObject>(object).ok().and_then(|object| object.id);
+    let content = match reader(&envelope.kind) {
+        None => Content::Ignored("type"),
+        Some(_) if !trust || envelope.api_version.as_deref() != Some(API_VERSION) => Content::Unproven,
+        Some(read) => {
+            let created = envelope.created.and_then(clock::from_unix_seconds);
+            let said = Said { at: created.unwrap_or(received_at), livemode: envelope.livemode };
+            read(object, &said).unwrap_or(Content::Unproven)
+        }
+    };
+    Ok(Incoming {
+        event: Some(Event {
+            provider: Provider::Stripe,
+            id: envelope.id,
+            kind: envelope.kind,
+            object_id,
+            received_at,
+            body: body.to_owned(),
+        }),
+        content,
+    })
+}
+
+/// What an event says besides its object.
+struct Said {
+    /// When the object was as it is.
+    at: Timestamp,
+    /// Real money?
+    livemode: Option<bool>,
+}
+
+/// Reads the object of an event; none if it cannot be read, or does not say what has to be known.
+type Reader = fn(&str, &Said) -> Option<Content>;
+
+/// How the object of a type of event is read; none for types that do not concern payments.
+fn reader(kind: &str) -> Option<Reader> {
+    match kind {
+        "checkout.session.completed"
+        | "checkout.session.async_payment_succeeded"
+        | "checkout.session.expired" => Some(|object, _| payment(parse::<Session>(object)?.fact(false))),
+        "checkout.session.async_payment_failed" => {
+            Some(|object, _| payment(parse::<Session>(object)?.fact(true)))
+        }
+        "payment_intent.succeeded"
+        | "payment_intent.payment_failed"
+        | "payment_intent.processing"
+        | "payment_intent.canceled" => Some(|object, _| payment(parse::<Intent>(object)?.fact())),
+        "setup_intent.succeeded" | "setup_intent.setup_failed" | "setup_intent.canceled" => {
+            Some(|object, _| payment(parse::<SetupIntent>(object)?.fact()))
+        }
+        // Whether a card is still its customer's is the provider's to say, at the time that it is asked.
+        "payment_method.detached" | "payment_method.updated" | "payment_method.automatically_updated" => {
+            Some(|_, _| Some(Content::Unproven))
+        }
+        "charge.succeeded" | "charge.updated" => Some(|object, _| payment(parse::<Charge>(object)?.fact())),
+        "invoice.paid" | "invoice.payment_failed" => {
+            Some(|object, said| {
+                let fact = parse::<Invoice>(object)?.fact(said.at);
+                Some(fact.map_or(Content::Ignored("no_subscription"), |fact| {
+                    Content::Subscription(Box::new(fact))
+                }))
+            })
+        }
+        "customer.subscription.created"
+        | "customer.subscription.updated"
+        | "customer.subscription.deleted"
+        | "customer.subscription.paused"
+        | "customer.subscription.resumed" => Some(|object, said| {
+            Some(Content::Subscription(Box::new(parse::<Subscription>(object)?.fact(said.at))))
+        }),
+        "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
+            Some(|object, said| reversal(parse::<Refund>(object)?.fact(said.livemode?)?))
+        }
+        // It tells the sum, of which a failed refund takes off again: the refunds themselves are asked for.
+        "charge.refunded" => Some(|_, _| None),
+        "charge.dispute.created"
+        | "charge.dispute.updated"
+        | "charge.dispute.closed"
+        | "charge.dispute.funds_reinstated" => Some(|object, _| reversal(parse::<Dispute>(object)?.fact()?)),
+        "charge.dispute.funds_withdrawn" => Some(|object, _| {
+            let fact = parse::<Dispute>(object)?.fact()?;
+            // What took the money is to be seen, or its return could not be told from it.
+            if fact.standing == Standing::Announced { None } else { reversal(fact) }
+        }),
+        _ => None,
+    }
+}
+
+#[allow(clippy::unnecessary_wraps)] // It ends the readers, which may find nothing to read.
+fn payment(fact: Fact) -> Option<Content> {
+    Some(Content::Fact(Box::new(fact)))
+}
+
+#[allow(clippy::unnecessary_wraps)] // As above.
+fn reversal(fact: ReversalFact) -> Option<Content> {
+    Some(Content::Reversal(Box::new(fact)))
+}
+
+fn parse<'a, T: Deserialize<'a>>(object: &'a str) -> Option<T> {
+    serde_json::from_str(object).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use billing::payments::Stage;
+    use serde_json::json;
+
+    const NOW: Timestamp = time::macros::datetime!(2026-11-21 08:00 UTC);
+
+    fn session_event(status: &str, payment_status: &str, version: &str) -> String {
+        json!({"id": "evt_1", "object": "event", "api_version": version, "type": "checkout.session.completed",
+               "livemode": false, "data": {"object": {"id": "cs_1", "livemode": false, "mode": "payment",
+               "status": status, "payment_status": payment_status, "amount_total": 2500, "currency": "usd",
+               "client_reference_id": "019a0000-0000-7000-8000-000000000001", "metadata": null,
+               "payment_intent": {"id": "pi_1", "object": "payment_intent"}, "customer": "cus_1"}}})
+        .to_string()
+    }
+
+    fn stage(body: &str) -> Option<Stage> {
+        match read(body, NOW, true).unwrap().content {
+            Content::Fact(fact) => Some(fact.stage),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn completed_is_not_paid() {
+        assert_eq!(stage(&session_event("complete", "paid", API_VERSION)), Some(Stage::Paid));
+        assert_eq!(stage(&session_event("complete", "unpaid", API_VERSION)), Some(Stage::Open));
+        assert_eq!(stage(&session_event("open", "unpaid", API_VERSION)), Some(Stage::Open));
+        assert_eq!(stage(&session_event("expired", "unpaid", API_VERSION)), Some(Stage::Expired));
+        assert_eq!(
+            stage(&session_event("expired", "no_payment_required", API_VERSION)),
+            Some(Stage::Expired)
+        );
+        assert_eq!(stage(&session_event("complete", "no_payment_required", API_VERSION)), Some(Stage::Paid));
+        assert_eq!(stage(&session_event("complete", "a_new_status", API_VERSION)), Some(Stage::Open));
+    }
+
+    #[test]
+    fn what_an_event_does_not_prove_is_asked_about() {
+        let unproven =
+            |body: &str, trust| matches!(read(body, NOW, trust).unwrap().content, Content::Unproven);
+        assert!(unproven(&session_event("complete", "paid", "2024-06-20"), true));
+        assert!(unproven(&session_event("complete", "paid", API_VERSION), false));
+        let odd = session_event("complete", "paid", API_VERSION).replace("\"livemode\":false,\"me", "\"me");
+        assert!(unproven(&odd, true));
+    }
+
+    #[test]
+    fn other_types_are_ignored_and_rubbish_is_refused() {
+        let other = json!({"id": "evt_1", "type": "customer.created", "data": {"object": {}}}).to_string();
+        assert!(matches!(read(&other, NOW, true).unwrap().content, Content::Ignored("type")));
+        for body in ["", "null", "[]", "{}", "{\"id\":1}", "{\"object\":\"v2.core.event\"}"] {
+            assert!(read(body, NOW, true).is_err(), "{body}");
+        }
+    }
+}

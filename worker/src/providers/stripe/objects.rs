@@ -1,0 +1,253 @@
+//! The few fields of Stripe's objects that matter here, read tolerantly: a field that is new, missing or null must
+//! not lose an event. What they say becomes a [`Fact`].
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+use billing::payments::{Fact, Mode, Provider, Stage};
+use kernel::ids::PaymentId;
+use kernel::money::Money;
+
+/// The key of our order's id in the metadata that we give to sessions and payments.
+pub const PAYMENT_ID: &str = "payment_id";
+/// The key of the buyer's id.
+pub const USER_ID: &str = "user_id";
+
+/// Our metadata, as it comes back.
+pub type Metadata = HashMap<String, String>;
+
+/// A Checkout Session.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Session {
+    /// `cs_…`
+    pub id: String,
+    /// Real money?
+    pub livemode: bool,
+    /// `payment`, `setup` or `subscription`.
+    pub mode: Option<String>,
+    /// `open`, `complete` or `expired`.
+    pub status: Option<String>,
+    /// `paid`, `unpaid` or `no_payment_required`.
+    pub payment_status: Option<String>,
+    /// Smallest units.
+    pub amount_total: Option<i64>,
+    /// Lower case.
+    pub currency: Option<String>,
+    /// What we, or a Payment Link's address, gave.
+    pub client_reference_id: Option<String>,
+    /// What we gave.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub metadata: Metadata,
+    /// Null until the buyer pays.
+    #[serde(default)]
+    pub payment_intent: Option<Reference>,
+    /// The saving of a card, in setup mode.
+    #[serde(default)]
+    pub setup_intent: Option<Reference>,
+    /// The customer.
+    #[serde(default)]
+    pub customer: Option<Reference>,
+    /// The first invoice, in subscription mode.
+    #[serde(default)]
+    pub invoice: Option<Reference>,
+}
+
+/// A PaymentIntent.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Intent {
+    /// `pi_…`
+    pub id: String,
+    /// Real money?
+    pub livemode: bool,
+    /// `succeeded`, `requires_payment_method`, `processing`, `canceled`, …
+    pub status: String,
+    /// What was asked for, in smallest units.
+    pub amount: i64,
+    /// What was paid.
+    pub amount_received: i64,
+    /// Lower case.
+    pub currency: String,
+    /// What we gave.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub metadata: Metadata,
+    /// The customer.
+    #[serde(default)]
+    pub customer: Option<Reference>,
+    /// Why the last attempt failed.
+    #[serde(default)]
+    pub last_payment_error: Option<PaymentError>,
+    /// The receipt of its charge, where that is expanded.
+    #[serde(skip)]
+    pub receipt_url: Option<String>,
+}
+
+/// Why an attempt to pay failed.
+#[derive(Clone, Debug, Deserialize)]
+pub struct PaymentError {
+    /// Such as `card_declined`.
+    pub code: Option<String>,
+    /// Such as `insufficient_funds`.
+    pub decline_code: Option<String>,
+    /// Such as `do_not_try_again`.
+    #[serde(default)]
+    pub advice_code: Option<String>,
+    /// The card network's own advice.
+    #[serde(default)]
+    pub network_advice_code: Option<String>,
+}
+
+/// A Charge.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Charge {
+    /// Real money?
+    pub livemode: bool,
+    /// The payment it belongs to.
+    #[serde(default)]
+    pub payment_intent: Option<Reference>,
+    /// What we gave to the payment.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub metadata: Metadata,
+    /// Where the buyer's receipt is.
+    pub receipt_url: Option<String>,
+}
+
+/// An object's id, alone or within the whole object.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Reference {
+    /// The id.
+    Id(String),
+    /// The object.
+    Object {
+        /// Its id.
+        id: String,
+    },
+}
+
+impl Reference {
+    /// The id.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Id(id) | Self::Object { id } => id,
+        }
+    }
+}
+
+pub(super) fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+impl Session {
+    /// What the session says. A `completed` session whose money is still on its way is open, not paid.
+    pub fn fact(self, async_failed: bool) -> Fact {
+        let stage = match (self.status.as_deref(), self.payment_status.as_deref()) {
+            _ if async_failed => Stage::Failed,
+            // A subscription's money is its invoice's to tell.
+            _ if self.mode.as_deref() == Some("subscription")
+                && self.status.as_deref() == Some("complete") =>
+            {
+                Stage::Open
+            }
+            // Where there is nothing to pay, "nothing to be paid" is no word of its having been completed.
+            (Some("expired"), _) => Stage::Expired,
+            (_, Some("paid" | "no_payment_required")) if self.status.as_deref() != Some("open") => {
+                Stage::Paid
+            }
+            _ => Stage::Open,
+        };
+        let payment_id = payment_id(&self.metadata)
+            .or_else(|| self.client_reference_id.as_deref().and_then(|reference| reference.parse().ok()));
+        Fact {
+            provider: Provider::Stripe,
+            livemode: self.livemode,
+            stage,
+            payment_id,
+            user_id: self.metadata.get(USER_ID).cloned(),
+            session: Some(self.id),
+            provider_payment: self.payment_intent.or(self.setup_intent).map(|intent| intent.id().to_owned()),
+            customer: self.customer.map(|customer| customer.id().to_owned()),
+            mode: self.mode.as_deref().and_then(mode),
+            money: self.amount_total.and_then(|minor| money(minor, self.currency.as_deref())),
+            session_status: self.status,
+            payment_status: self.payment_status,
+            payment_intent_status: (stage == Stage::Paid).then(|| "succeeded".to_owned()),
+            receipt_url: None,
+            failure: async_failed.then(|| "the payment failed after the checkout was completed".to_owned()),
+        }
+    }
+}
+
+impl Intent {
+    /// What the payment says. A declined attempt is not the end: the buyer may try another card on the same page.
+    pub fn fact(self) -> Fact {
+        let stage = match self.status.as_str() {
+            "succeeded" => Stage::Paid,
+            "canceled" => Stage::Failed,
+            _ => Stage::Open,
+        };
+        let minor = if stage == Stage::Paid { self.amount_received } else { self.amount };
+        let failure = self.last_payment_error.and_then(|error| error.decline_code.or(error.code));
+        Fact {
+            provider: Provider::Stripe,
+            livemode: self.livemode,
+            stage,
+            payment_id: payment_id(&self.metadata),
+            user_id: self.metadata.get(USER_ID).cloned(),
+            session: None,
+            provider_payment: Some(self.id),
+            customer: self.customer.map(|customer| customer.id().to_owned()),
+            mode: None,
+            money: money(minor, Some(&self.currency)),
+            session_status: None,
+            payment_status: (stage == Stage::Paid).then(|| "paid".to_owned()),
+            payment_intent_status: Some(self.status),
+            receipt_url: self.receipt_url,
+            failure: if stage == Stage::Paid { None } else { failure },
+        }
+    }
+}
+
+impl Charge {
+    /// What the charge adds: the receipt.
+    pub fn fact(self) -> Fact {
+        Fact {
+            provider: Provider::Stripe,
+            livemode: self.livemode,
+            stage: Stage::Details,
+            payment_id: payment_id(&self.metadata),
+            user_id: self.metadata.get(USER_ID).cloned(),
+            session: None,
+            provider_payment: self.payment_intent.map(|intent| intent.id().to_owned()),
+            customer: None,
+            mode: None,
+            money: None,
+            session_status: None,
+            payment_status: None,
+            payment_intent_status: None,
+            receipt_url: self.receipt_url,
+            failure: None,
+        }
+    }
+}
+
+pub(super) fn payment_id(metadata: &Metadata) -> Option<PaymentId> {
+    metadata.get(PAYMENT_ID).and_then(|id| id.parse().ok())
+}
+
+fn mode(text: &str) -> Option<Mode> {
+    match text {
+        "payment" => Some(Mode::Payment),
+        "setup" => Some(Mode::Setup),
+        "subscription" => Some(Mode::Subscription),
+        _ => None,
+    }
+}
+
+pub(super) fn money(minor: i64, currency: Option<&str>) -> Option<Money> {
+    Some(Money::new(minor, currency?.parse().ok()?))
+}

@@ -1,0 +1,214 @@
+//! Cards that are saved for later, and charged while their holders are away.
+
+use serde::Deserialize;
+use stripe::StripeError;
+use stripe_core::customer::RetrievePaymentMethodCustomer;
+use stripe_core::payment_intent::{CreatePaymentIntent, CreatePaymentIntentOffSession, ListPaymentIntent};
+use stripe_core::setup_intent::RetrieveSetupIntent;
+use stripe_shared::api_errors::ApiErrorsType;
+use stripe_shared::{ApiErrors, PaymentMethod};
+
+use super::client::{StripeClient, currency_of, metadata};
+use super::objects::{Intent, Metadata, PaymentError, Reference, USER_ID, null_is_default, payment_id};
+use crate::providers::ProviderError;
+use billing::auto_recharge::{Card, Decline, Run};
+use billing::payments::{Fact, Mode, Payment, Provider, Stage};
+
+/// The key of a run's id in the metadata that we give to its charge.
+const RUN_ID: &str = "run_id";
+
+/// How many charges of a customer are looked through, the newest first. A wallet is charged far less often in the time
+/// in which one may be looked for.
+const CHARGES: i64 = 100;
+
+/// A SetupIntent.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SetupIntent {
+    /// `seti_…`
+    pub id: String,
+    /// Real money?
+    pub livemode: bool,
+    /// `succeeded`, `requires_payment_method`, `canceled`, …
+    pub status: String,
+    /// What we gave.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub metadata: Metadata,
+    /// Whose card it is to be.
+    #[serde(default)]
+    pub customer: Option<Reference>,
+    /// Why the last card was refused.
+    #[serde(default)]
+    pub last_setup_error: Option<PaymentError>,
+}
+
+impl SetupIntent {
+    /// What it says of the order on whose page the card is given. A refused card is not the end: the holder may try
+    /// another on the same page.
+    pub fn fact(self) -> Fact {
+        let stage = match self.status.as_str() {
+            "succeeded" => Stage::Paid,
+            "canceled" => Stage::Failed,
+            _ => Stage::Open,
+        };
+        let failure = self.last_setup_error.and_then(|error| error.decline_code.or(error.code));
+        Fact {
+            provider: Provider::Stripe,
+            livemode: self.livemode,
+            stage,
+            payment_id: payment_id(&self.metadata),
+            user_id: self.metadata.get(USER_ID).cloned(),
+            session: None,
+            provider_payment: Some(self.id),
+            customer: self.customer.map(|customer| customer.id().to_owned()),
+            mode: Some(Mode::Setup),
+            money: None,
+            session_status: None,
+            payment_status: None,
+            payment_intent_status: Some(self.status),
+            receipt_url: None,
+            failure: if stage == Stage::Paid { None } else { failure },
+        }
+    }
+}
+
+impl Intent {
+    /// Why its last charge was declined, if it waits for another card since.
+    pub fn decline(&self) -> Option<Decline> {
+        let error = self.last_payment_error.as_ref().filter(|_| self.status == "requires_payment_method")?;
+        Some(Decline {
+            code: error.code.clone(),
+            decline_code: error.decline_code.clone(),
+            advice_code: error.advice_code.clone(),
+            network_advice_code: error.network_advice_code.clone(),
+        })
+    }
+}
+
+/// What became of a charge.
+#[derive(Clone, Debug)]
+pub enum Charged {
+    /// The payment exists, and says so itself.
+    Told(Box<Intent>),
+    /// The card was declined.
+    Declined(Decline),
+    /// The card, or the customer it belonged to, is not there any more.
+    NoCard,
+}
+
+impl StripeClient {
+    /// Charges the card of a run while its holder is away. Asked again for the same run it answers the same charge, as
+    /// long as the provider remembers its key.
+    ///
+    /// # Errors
+    /// See [`ProviderError`]. When it is unavailable the card may have been charged.
+    pub async fn charge(&self, payment: &Payment, run: &Run) -> Result<Charged, ProviderError> {
+        let mut metadata = metadata(payment);
+        metadata.insert(RUN_ID.to_owned(), run.id.to_string());
+        let request = CreatePaymentIntent::new(run.amount_minor, currency_of(payment)?)
+            .customer(run.customer.clone())
+            .payment_method(run.payment_method.clone())
+            .confirm(true)
+            .off_session(CreatePaymentIntentOffSession::Bool(true))
+            .error_on_requires_action(true)
+            .description(payment.summary.clone())
+            .metadata(metadata);
+        match self.ask(&request, Some(format!("recharge:{}", run.id))).await {
+            Ok(intent) => Ok(Charged::Told(Box::new(intent.into()))),
+            Err(StripeError::Stripe(error, _)) if error.type_ == ApiErrorsType::CardError => {
+                Ok(Charged::Declined(decline(*error)))
+            }
+            Err(StripeError::Stripe(error, 400 | 404)) if is_card_gone(&error) => Ok(Charged::NoCard),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The charge of a run, if the provider knows it.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn find_charge(&self, run: &Run) -> Result<Option<Intent>, ProviderError> {
+        let request = ListPaymentIntent::new().customer(run.customer.clone()).limit(CHARGES);
+        let found = self.ask(&request, None).await?.data;
+        let id = run.id.to_string();
+        Ok(found.into_iter().find(|intent| intent.metadata.get(RUN_ID) == Some(&id)).map(Intent::from))
+    }
+
+    /// How the saving of a card stands.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn setup_intent(&self, id: &str) -> Result<SetupIntent, ProviderError> {
+        let found = self.ask(&RetrieveSetupIntent::new(id), None).await?;
+        Ok(SetupIntent {
+            id: found.id.to_string(),
+            livemode: found.livemode,
+            status: found.status.as_str().to_owned(),
+            metadata: found.metadata.unwrap_or_default(),
+            customer: found.customer.map(|customer| Reference::Id(customer.id().to_string())),
+            last_setup_error: found.last_setup_error.map(|error| PaymentError::from(*error)),
+        })
+    }
+
+    /// The card that a SetupIntent has saved; none if it has not, or not for a customer.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn saved_card(&self, setup_intent: &str) -> Result<Option<Card>, ProviderError> {
+        let request = RetrieveSetupIntent::new(setup_intent).expand(vec!["payment_method".to_owned()]);
+        let found = self.ask(&request, None).await?;
+        let customer = found.customer.as_ref().map(|customer| customer.id().to_string());
+        let method = found.payment_method.as_ref().and_then(|method| method.as_object());
+        Ok(customer.zip(method).and_then(|(customer, method)| card(customer, method)))
+    }
+
+    /// A customer's card; none if it is not the customer's any more.
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    pub async fn card(&self, customer: &str, payment_method: &str) -> Result<Option<Card>, ProviderError> {
+        let request = RetrievePaymentMethodCustomer::new(customer, payment_method);
+        match self.ask(&request, None).await {
+            Ok(method) => Ok(card(customer.to_owned(), &method)),
+            Err(StripeError::Stripe(_, 404)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn card(customer: String, method: &PaymentMethod) -> Option<Card> {
+    let card = method.card.as_ref()?;
+    Some(Card {
+        customer,
+        payment_method: method.id.to_string(),
+        brand: card.brand.clone(),
+        last4: card.last4.clone(),
+        exp_month: card.exp_month,
+        exp_year: card.exp_year,
+    })
+}
+
+fn is_card_gone(error: &ApiErrors) -> bool {
+    error.type_ == ApiErrorsType::InvalidRequestError
+        && matches!(error.param.as_deref(), Some("payment_method" | "customer"))
+}
+
+fn decline(error: ApiErrors) -> Decline {
+    let error = PaymentError::from(error);
+    Decline {
+        code: error.code,
+        decline_code: error.decline_code,
+        advice_code: error.advice_code,
+        network_advice_code: error.network_advice_code,
+    }
+}
+
+impl From<ApiErrors> for PaymentError {
+    fn from(error: ApiErrors) -> Self {
+        Self {
+            code: error.code.map(|code| code.as_str().to_owned()),
+            decline_code: error.decline_code,
+            advice_code: error.advice_code,
+            network_advice_code: error.network_advice_code,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What Stripe says about money that goes back: the few fields that matter of refunds and disputes, read tolerantly,
+//! and the facts that they become.
+//!
+//! A payment may have several refunds, and each is told of as it goes on: created, perhaps settled later, perhaps
+//! failed after it had succeeded. `charge.refunded` only says that there are some.
+
+use serde::Deserialize;
+
+use super::objects::{Reference, money};
+use billing::payments::Provider;
+use billing::reversals::rules::refund_standing;
+use billing::reversals::{Extent, ReversalFact, ReversalKind, Standing};
+
+/// A refund.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Refund {
+    /// `re_…`
+    pub id: String,
+    /// Smallest units.
+    pub amount: i64,
+    /// Lower case.
+    pub currency: String,
+    /// `pending`, `requires_action`, `succeeded`, `failed` or `canceled`.
+    pub status: String,
+    /// The charge it is of.
+    #[serde(default)]
+    pub charge: Option<Reference>,
+    /// The payment it is of.
+    #[serde(default)]
+    pub payment_intent: Option<Reference>,
+}
+
+/// A dispute.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Dispute {
+    /// `dp_…` or `du_…`
+    pub id: String,
+    /// Smallest units.
+    pub amount: i64,
+    /// Lower case.
+    pub currency: String,
+    /// Real money?
+    pub livemode: bool,
+    /// `needs_response`, `under_review`, `won`, `lost`, `warning_…` for an inquiry, …
+    pub status: String,
+    /// What moved because of it, in the currency of the account.
+    #[serde(default)]
+    pub balance_transactions: Vec<BalanceTransaction>,
+    /// The charge it is about.
+    #[serde(default)]
+    pub charge: Option<Reference>,
+    /// The payment it is about.
+    #[serde(default)]
+    pub payment_intent: Option<Reference>,
+}
+
+/// A movement of the account's balance.
+#[derive(Clone, Debug, Deserialize)]
+pub struct BalanceTransaction {
+    /// Negative when it is taken.
+    pub amount: i64,
+}
+
+impl Refund {
+    /// Where its money is; none if its currency cannot be read. It does not say itself whether it is real money.
+    pub fn fact(self, livemode: bool) -> Option<ReversalFact> {
+        let (standing, step) = refund_standing(&self.status);
+        Some(ReversalFact {
+            provider: Provider::Stripe,
+            livemode,
+            object_id: self.id,
+            kind: ReversalKind::Refund,
+            standing,
+            status: self.status,
+            step,
+            extent: part(self.amount, &self.currency)?,
+            payment_id: None,
+            provider_payments: ids(self.payment_intent, self.charge),
+        })
+    }
+}
+
+impl Dispute {
+    /// Where its money is; none if its currency cannot be read. The movements of the balance tell that, and how far it
+    /// has come: a dispute that has begun, and every inquiry, has moved nothing; one that is lost has only taken.
+    pub fn fact(self) -> Option<ReversalFact> {
+        let moves = |taking: bool| {
+            self.balance_transactions
+                .iter()
+                .filter(|moved| moved.amount != 0 && (moved.amount < 0) == taking)
+                .count()
+        };
+        let (taken, returned) = (moves(true), moves(false));
+        let standing = match taken.cmp(&returned) {
+            std::cmp::Ordering::Greater => Standing::Taken,
+            std::cmp::Ordering::Equal if taken == 0 => Standing::Announced,
+            std::cmp::Ordering::Equal | std::cmp::Ordering::Less => Standing::Restored,
+        };
+        let is_over = matches!(self.status.as_str(), "won" | "lost" | "warning_closed" | "prevented");
+        let moved = i64::try_from(taken.saturating_add(returned)).unwrap_or(i64::MAX);
+        Some(ReversalFact {
+            provider: Provider::Stripe,
+            livemode: self.livemode,
+            object_id: self.id,
+            kind: ReversalKind::Dispute,
+            standing,
+            status: self.status,
+            step: moved.saturating_mul(2).saturating_add(i64::from(is_over)),
+            extent: part(self.amount, &self.currency)?,
+            payment_id: None,
+            provider_payments: ids(self.payment_intent, self.charge),
+        })
+    }
+}
+
+fn part(minor: i64, currency: &str) -> Option<Extent> {
+    Some(Extent::Part { money: money(minor, Some(currency))?, paid_minor: None })
+}
+
+fn ids(intent: Option<Reference>, charge: Option<Reference>) -> Vec<String> {
+    [intent, charge].into_iter().flatten().map(|reference| reference.id().to_owned()).collect()
+}
+
+impl From<stripe_shared::Refund> for Refund {
+    fn from(refund: stripe_shared::Refund) -> Self {
+        Self {
+            id: refund.id.to_string(),
+            amount: refund.amount,
+            currency: refund.currency.to_string(),
+            status: refund.status.unwrap_or_default(),
+            charge: refund.charge.map(|charge| Reference::Id(charge.id().to_string())),
+            payment_intent: refund.payment_intent.map(|intent| Reference::Id(intent.id().to_string())),
+        }
+    }
+}
+
+impl From<stripe_shared::Dispute> for Dispute {
+    fn from(dispute: stripe_shared::Dispute) -> Self {
+        Self {
+            id: dispute.id.to_string(),
+            amount: dispute.amount,
+            currency: dispute.currency.to_string(),
+            livemode: dispute.livemode,
+            status: dispute.status.as_str().to_owned(),
+            balance_transactions: dispute
+                .balance_transactions
+                .iter()
+                .map(|moved| BalanceTransaction { amount: moved.amount })
+                .collect(),
+            charge: Some(Reference::Id(dispute.charge.id().to_string())),
+            payment_intent: dispute.payment_intent.map(|intent| Reference::Id(intent.id().to_string())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    fn dispute(status: &str, moved: &[i64]) -> ReversalFact {
+        let moved: Vec<_> = moved.iter().map(|amount| json!({"amount": amount})).collect();
+        let object = json!({"id": "dp_1", "amount": 1000, "currency": "eur", "livemode": false, "status": status,
+                            "charge": "ch_1", "payment_intent": {"id": "pi_1"}, "balance_transactions": moved});
+        serde_json::from_value::<Dispute>(object).unwrap().fact().unwrap()
+    }
+
+    #[test]
+    fn only_money_that_moved_is_taken_and_each_word_is_newer_than_the_one_before() {
+        let story = [
+            ("needs_response", &[][..], Standing::Announced),
+            ("needs_response", &[-1_100], Standing::Taken),
+            ("lost", &[-1_100], Standing::Taken),
+            // At another rate of exchange than before.
+            ("under_review", &[-1_100, 1_090], Standing::Restored),
+            ("won", &[-1_100, 1_090], Standing::Restored),
+            ("lost", &[-1_100, 1_090, -1_120], Standing::Taken),
+        ];
+        let facts = story.map(|(status, moved, _)| dispute(status, moved));
+        for (fact, (status, _, standing)) in facts.iter().zip(story) {
+            assert_eq!(fact.standing, standing, "{status}");
+        }
+        assert!(facts.windows(2).all(|pair| pair[0].step < pair[1].step), "{facts:?}");
+        assert_eq!(facts[0].provider_payments, ["pi_1", "ch_1"]);
+    }
+
+    #[test]
+    fn an_inquiry_takes_nothing() {
+        assert_eq!(dispute("warning_needs_response", &[]).standing, Standing::Announced);
+        assert_eq!(dispute("warning_closed", &[]).standing, Standing::Announced);
+    }
+}

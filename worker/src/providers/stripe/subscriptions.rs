@@ -1,0 +1,334 @@
+//! What Stripe says about subscriptions: the few fields that matter of invoices and subscriptions, read tolerantly,
+//! and the facts that they become.
+//!
+//! `invoice.paid` is what credits a period, whatever its billing reason; the session and the payment of the same money
+//! credit nothing in this mode.
+
+use serde::Deserialize;
+
+use super::objects::{Metadata, Reference, USER_ID, money, null_is_default, payment_id};
+use billing::payments::Provider;
+use billing::subscriptions::{Line, News, Paid, Standing, SubscriptionFact, SubscriptionState};
+use kernel::clock::{Timestamp, from_unix_seconds};
+
+/// An invoice.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Invoice {
+    /// `in_…`
+    pub id: String,
+    /// Real money?
+    pub livemode: bool,
+    /// `paid`, `open`, …
+    pub status: Option<String>,
+    /// `subscription_create`, `subscription_cycle`, …
+    pub billing_reason: Option<String>,
+    /// Smallest units.
+    pub amount_paid: i64,
+    /// Lower case.
+    pub currency: String,
+    /// Smallest units.
+    #[serde(default)]
+    pub amount_due: Option<i64>,
+    /// The customer.
+    #[serde(default)]
+    pub customer: Option<Reference>,
+    /// Where the payer can read it.
+    #[serde(default)]
+    pub hosted_invoice_url: Option<String>,
+    /// What it belongs to.
+    #[serde(default)]
+    pub parent: Option<InvoiceParent>,
+    /// What is paid for.
+    #[serde(default)]
+    pub lines: Lines,
+}
+
+/// What an invoice belongs to.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoiceParent {
+    /// The subscription, if it is one.
+    #[serde(default)]
+    pub subscription_details: Option<SubscriptionDetails>,
+}
+
+/// The subscription of an invoice.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SubscriptionDetails {
+    /// `sub_…`
+    pub subscription: Reference,
+    /// What we gave.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub metadata: Metadata,
+}
+
+/// A list of lines.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Lines {
+    /// The lines.
+    #[serde(default)]
+    pub data: Vec<InvoiceLine>,
+}
+
+/// A line of an invoice.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoiceLine {
+    /// Smallest units, before discounts.
+    pub amount: i64,
+    /// What is paid for.
+    #[serde(default)]
+    pub pricing: Option<Pricing>,
+    /// For when.
+    #[serde(default)]
+    pub period: Option<Period>,
+}
+
+/// What a line is for.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Pricing {
+    /// The price.
+    #[serde(default)]
+    pub price_details: Option<PriceDetails>,
+}
+
+/// A line's price.
+#[derive(Clone, Debug, Deserialize)]
+pub struct PriceDetails {
+    /// `price_…`
+    pub price: Reference,
+}
+
+/// For when a line is.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Period {
+    /// Unix seconds.
+    pub end: i64,
+}
+
+impl Invoice {
+    /// What it says about its subscription; none for an invoice of something else. `at` is when it was said.
+    pub fn fact(self, at: Timestamp) -> Option<SubscriptionFact> {
+        let details = self.parent.and_then(|parent| parent.subscription_details)?;
+        let news = if self.status.as_deref() == Some("paid") {
+            let period_end =
+                self.lines.data.iter().filter_map(|line| line.period.as_ref()).map(|p| p.end).max();
+            News::Paid(Paid {
+                payment: self.id,
+                is_first: Some(self.billing_reason.as_deref() == Some("subscription_create")),
+                money: money(self.amount_paid, Some(&self.currency))?,
+                due: self.amount_due,
+                lines: self.lines.data.iter().map(InvoiceLine::line).collect(),
+                period_end: period_end.and_then(from_unix_seconds),
+                receipt_url: self.hosted_invoice_url,
+            })
+        } else {
+            News::PaymentFailed
+        };
+        Some(SubscriptionFact {
+            provider: Provider::Stripe,
+            livemode: self.livemode,
+            subscription: details.subscription.id().to_owned(),
+            payment_id: payment_id(&details.metadata),
+            user_id: details.metadata.get(USER_ID).cloned(),
+            customer: self.customer.map(|customer| customer.id().to_owned()),
+            at,
+            news,
+        })
+    }
+}
+
+impl InvoiceLine {
+    fn line(&self) -> Line {
+        let details = self.pricing.as_ref().and_then(|pricing| pricing.price_details.as_ref());
+        Line { price: details.map(|details| details.price.id().to_owned()), amount: self.amount }
+    }
+}
+
+/// A subscription.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Subscription {
+    /// `sub_…`
+    pub id: String,
+    /// Real money?
+    pub livemode: bool,
+    /// `active`, `past_due`, `canceled`, …
+    pub status: String,
+    /// Whether it ends with the period.
+    #[serde(default)]
+    pub cancel_at_period_end: bool,
+    /// When it is to end; how flexible billing says that it ends with the period.
+    #[serde(default)]
+    pub cancel_at: Option<i64>,
+    /// The customer.
+    #[serde(default)]
+    pub customer: Option<Reference>,
+    /// What we gave.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub metadata: Metadata,
+    /// What it bills.
+    #[serde(default)]
+    pub items: Items,
+}
+
+/// A list of items.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Items {
+    /// The items.
+    #[serde(default)]
+    pub data: Vec<Item>,
+}
+
+/// Something that a subscription bills.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Item {
+    /// Unix seconds.
+    #[serde(default)]
+    pub current_period_end: Option<i64>,
+    /// Its price.
+    #[serde(default)]
+    pub price: Option<Reference>,
+}
+
+impl Subscription {
+    /// How it stands. `at` is when that was said.
+    pub fn fact(self, at: Timestamp) -> SubscriptionFact {
+        let state = match self.status.as_str() {
+            "active" | "trialing" => SubscriptionState::Active,
+            "past_due" | "unpaid" => SubscriptionState::PastDue,
+            "paused" => SubscriptionState::Paused,
+            "canceled" | "incomplete_expired" => SubscriptionState::Canceled,
+            // `incomplete`, and what is new: not more than agreed on.
+            _ => SubscriptionState::Incomplete,
+        };
+        let period_end = self.items.data.iter().filter_map(|item| item.current_period_end).max();
+        SubscriptionFact {
+            provider: Provider::Stripe,
+            livemode: self.livemode,
+            subscription: self.id,
+            payment_id: payment_id(&self.metadata),
+            user_id: self.metadata.get(USER_ID).cloned(),
+            customer: self.customer.map(|customer| customer.id().to_owned()),
+            at,
+            news: News::Standing(Standing {
+                state,
+                cancel_at_period_end: self.cancel_at_period_end || self.cancel_at.is_some(),
+                current_period_end: period_end.and_then(from_unix_seconds),
+                price: self
+                    .items
+                    .data
+                    .iter()
+                    .find_map(|item| item.price.as_ref())
+                    .map(|price| price.id().to_owned()),
+            }),
+        }
+    }
+}
+
+impl From<stripe_shared::Invoice> for Invoice {
+    fn from(invoice: stripe_shared::Invoice) -> Self {
+        let details = invoice.parent.and_then(|parent| parent.subscription_details);
+        Self {
+            id: invoice.id.map(|id| id.to_string()).unwrap_or_default(),
+            livemode: invoice.livemode,
+            status: invoice.status.map(|status| status.as_str().to_owned()),
+            billing_reason: invoice.billing_reason.map(|reason| reason.as_str().to_owned()),
+            amount_paid: invoice.amount_paid,
+            amount_due: Some(invoice.amount_due),
+            currency: invoice.currency.to_string(),
+            customer: invoice.customer.map(|customer| Reference::Id(customer.id().to_string())),
+            hosted_invoice_url: invoice.hosted_invoice_url,
+            parent: Some(InvoiceParent {
+                subscription_details: details.map(|details| SubscriptionDetails {
+                    subscription: Reference::Id(details.subscription.id().to_string()),
+                    metadata: details.metadata.unwrap_or_default(),
+                }),
+            }),
+            lines: Lines { data: invoice.lines.data.into_iter().map(InvoiceLine::from).collect() },
+        }
+    }
+}
+
+impl From<stripe_shared::InvoiceLineItem> for InvoiceLine {
+    fn from(line: stripe_shared::InvoiceLineItem) -> Self {
+        let details = line.pricing.and_then(|pricing| pricing.price_details);
+        Self {
+            amount: line.amount,
+            pricing: Some(Pricing {
+                price_details: details
+                    .map(|details| PriceDetails { price: Reference::Id(details.price.id().to_string()) }),
+            }),
+            period: Some(Period { end: line.period.end }),
+        }
+    }
+}
+
+impl From<stripe_shared::Subscription> for Subscription {
+    fn from(subscription: stripe_shared::Subscription) -> Self {
+        let items = subscription.items.data.into_iter().map(|item| Item {
+            current_period_end: Some(item.current_period_end),
+            price: Some(Reference::Id(item.price.id.to_string())),
+        });
+        Self {
+            id: subscription.id.to_string(),
+            livemode: subscription.livemode,
+            status: subscription.status.as_str().to_owned(),
+            cancel_at_period_end: subscription.cancel_at_period_end,
+            cancel_at: subscription.cancel_at,
+            customer: Some(Reference::Id(subscription.customer.id().to_string())),
+            metadata: subscription.metadata,
+            items: Items { data: items.collect() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    const AT: Timestamp = time::macros::datetime!(2026-11-24 08:00 UTC);
+
+    fn invoice(status: &str, reason: &str, parent: &serde_json::Value) -> Option<SubscriptionFact> {
+        let invoice: Invoice = serde_json::from_value(json!({
+            "id": "in_1", "livemode": false, "status": status, "billing_reason": reason, "amount_paid": 799,
+            "currency": "usd", "customer": "cus_1", "parent": parent,
+            "lines": {"data": [
+                {"amount": 999, "pricing": {"price_details": {"price": "price_1", "product": "prod_1"}},
+                 "period": {"start": 1_790_000_000, "end": 1_792_592_000}},
+                {"amount": 50, "pricing": null, "period": null}]}
+        }))
+        .unwrap();
+        invoice.fact(AT)
+    }
+
+    #[test]
+    fn an_invoice_of_a_subscription_says_what_was_paid_for() {
+        let parent = json!({"subscription_details": {"subscription": {"id": "sub_1"}, "metadata": null}});
+        let fact = invoice("paid", "subscription_cycle", &parent).unwrap();
+        assert_eq!(fact.subscription, "sub_1");
+        let News::Paid(paid) = fact.news else { panic!("not paid") };
+        assert_eq!((paid.is_first, paid.money.minor), (Some(false), 799));
+        assert_eq!(
+            paid.lines,
+            [Line { price: Some("price_1".to_owned()), amount: 999 }, Line { price: None, amount: 50 }]
+        );
+        assert_eq!(paid.period_end.unwrap().unix_timestamp(), 1_792_592_000);
+        assert_eq!(invoice("open", "subscription_cycle", &parent).unwrap().news, News::PaymentFailed);
+        assert_eq!(invoice("paid", "manual", &json!(null)), None);
+    }
+
+    #[test]
+    fn states_that_are_new_are_not_taken_for_active() {
+        let state = |status: &str| {
+            let subscription: Subscription =
+                serde_json::from_value(json!({"id": "sub_1", "livemode": false, "status": status})).unwrap();
+            match subscription.fact(AT).news {
+                News::Standing(standing) => standing.state,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(state("trialing"), SubscriptionState::Active);
+        assert_eq!(state("unpaid"), SubscriptionState::PastDue);
+        assert_eq!(state("a_new_one"), SubscriptionState::Incomplete);
+    }
+}
