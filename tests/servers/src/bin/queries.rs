@@ -19,7 +19,18 @@ use tokio_util::sync::CancellationToken;
 
 const DATABASE: &str = "queries";
 /// The crates whose queries the compiler checks.
-const PACKAGES: [&str; 4] = ["common", "api", "worker", "scheduler"];
+const PACKAGES: [&str; 10] = [
+    "api",
+    "audit",
+    "billing",
+    "identity",
+    "jobs",
+    "kernel",
+    "ledger",
+    "messaging",
+    "outgoing_webhooks",
+    "scheduler",
+];
 
 /// Describes the queries in the code for builds without a database.
 #[derive(Parser)]
