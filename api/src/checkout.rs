@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use billing::coupons::Unacceptable;
-use billing::payments::operations::{OrderError, given, order_create, take_check};
+use billing::coupons::CouponRefusal;
+use billing::payments::facts::given;
+use billing::payments::ordering::{OrderError, order_create, take_check};
 use billing::payments::store::payment_by_id;
 use billing::payments::{ApplyPaymentFact, CheckoutReply, CreateCheckout, VerifyPayment};
 use billing::payments::{NewOrder, Payment};
@@ -66,7 +67,7 @@ pub(crate) enum NotOrdered {
     OtherRequest,
     /// Its coupon is used up.
     #[error(transparent)]
-    Coupon(#[from] Unacceptable),
+    Coupon(#[from] CouponRefusal),
     /// Our own record makes no sense.
     #[error("{0}")]
     Internal(String),

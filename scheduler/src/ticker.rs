@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use billing::app_stores;
-use billing::payments::events;
+use billing::provider_events::record;
 use identity::{self, idempotency};
 use jobs::Role;
 use kernel::clock::Clock;
@@ -109,7 +109,7 @@ impl Ticker {
         let (jobs, oldest) = jobs::outbox::backlog(&self.pool).await?;
         let age = oldest.map_or(0, |oldest| (self.clock.now() - oldest).whole_seconds());
         let mut connection = self.pool.acquire().await?;
-        let quarantined = events::quarantined_count(&mut connection).await?;
+        let quarantined = record::quarantined_count(&mut connection).await?;
         let parked = app_stores::operations::parked_count(&mut connection).await?;
         set("purser_outbox_jobs", jobs);
         set("purser_outbox_oldest_seconds", age);

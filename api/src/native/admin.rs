@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use billing::payments::Provider;
-use billing::payments::events as recorded;
-use billing::payments::events::RecordedEvent;
+use billing::provider_events::record as recorded;
+use billing::provider_events::record::RecordedEvent;
 use identity::{NewUser, Role, operations, rules};
 use kernel::ids::{ApiKeyId, OrganizationId, PaymentId, UserId, WalletId};
 use notices::Live;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use billing::app_stores::StoreNews;
-use billing::payments::operations::{Content, Incoming};
+use billing::provider_events::{Content, Incoming, PaymentNews};
 use billing::subscriptions::News;
 use kernel::clock::Timestamp;
 use kernel::money::Money;
@@ -61,10 +61,13 @@ fn check(incoming: &Incoming, body: &str, trust: bool, amounts: &[&str]) {
     assert_eq!(event.body, body);
     let is_said = |text: &str| serde_json::to_string(text).is_ok() && body.len() >= text.len();
     assert!(is_said(&event.id) && is_said(&event.kind), "{event:?}");
-    let is_asked_about = matches!(incoming.content, Content::Unproven | Content::Ignored(_));
+    let is_asked_about = matches!(
+        incoming.content,
+        Content::Payment(PaymentNews::NeedsVerification | PaymentNews::Ignored(_))
+    );
     assert!(trust || is_asked_about, "taken at its word: {:?}", incoming.content);
     match &incoming.content {
-        Content::Fact(fact) => {
+        Content::Payment(PaymentNews::Fact(fact)) => {
             assert_survives(&**fact);
             assert_said(fact.money, body, amounts);
         }
@@ -80,7 +83,7 @@ fn check(incoming: &Incoming, body: &str, trust: bool, amounts: &[&str]) {
             assert_eq!(names.len(), fact.buyers.len(), "one name twice");
             assert!(names.iter().all(|name| !name.is_empty() && !name.contains('\0')), "{names:?}");
         }
-        Content::Ignored(_) | Content::Unproven => {}
+        Content::Payment(PaymentNews::NeedsVerification | PaymentNews::Ignored(_)) => {}
     }
 }
 

@@ -4,19 +4,18 @@
 use crate::handlers::catalogue::AnyJob;
 use crate::providers::{creem, revenuecat, stripe};
 use billing::app_stores::operations as app_stores;
-use billing::payments::operations as payments;
-use billing::payments::operations::{Content, Effect, Incoming};
 use billing::payments::{Kind, Provider, State};
+use billing::provider_events::{ApplyError, Content, Effect, Incoming, PaymentNews};
 use billing::provider_events::{ApplyProviderEvents, ProviderEvent, VerifyObject};
+use billing::reversals::Reversed;
 use billing::reversals::operations as reversals;
-use billing::reversals::operations::Reversed;
+use billing::settlement::{self, SettlementItem};
 use billing::subscriptions::{Subscription, operations as subscriptions};
 use jobs::outbox;
 use kernel::clock::Timestamp;
 use kernel::crash;
 use kernel::crash::Step;
 use kernel::database;
-use kernel::database::is_transient;
 use kernel::ids::OutboxId;
 use kernel::retry;
 use messaging::consumer::Outcome;
@@ -46,7 +45,7 @@ impl Jobs {
                 AnyJob::ApplyPaymentFact(job) => {
                     // Answered after it was applied, to whoever waits for that.
                     *outcome = Some(Outcome::Done(Some(json!({ "applied": true }))));
-                    let content = Content::Fact(job.fact.clone());
+                    let content = Content::Payment(PaymentNews::Fact(job.fact.clone()));
                     units.push(Unit { job: index, incoming: Incoming { event: None, content } });
                 }
                 AnyJob::ApplySubscriptionFact(job) => {
@@ -90,12 +89,8 @@ impl Jobs {
     /// Applies all units in one transaction or, if that is refused, each in its own; returns what failed.
     async fn apply_units(&self, units: &[Unit]) -> Vec<(usize, Outcome)> {
         // What is about a subscription, an app store or a reversal takes other locks, so it never shares a transaction.
-        let (alone, together): (Vec<&Unit>, Vec<&Unit>) = units.iter().partition(|unit| {
-            matches!(
-                unit.incoming.content,
-                Content::Subscription(_) | Content::Store(_) | Content::Reversal(_)
-            )
-        });
+        let (together, alone): (Vec<&Unit>, Vec<&Unit>) =
+            units.iter().partition(|unit| matches!(unit.incoming.content, Content::Payment(_)));
         let mut failed = self.apply_together(&together).await;
         failed.extend(self.apply_each(&alone).await);
         failed
@@ -105,10 +100,10 @@ impl Jobs {
         if units.is_empty() {
             return Vec::new();
         }
-        let all: Vec<Incoming> = units.iter().map(|unit| unit.incoming.clone()).collect();
+        let all: Vec<&Incoming> = units.iter().map(|unit| &unit.incoming).collect();
         let Err(error) = self.apply_once(&all).await else { return Vec::new() };
-        if units.len() == 1 || is_transient(&error) {
-            let failure = JobError::Database(error).into_outcome();
+        if units.len() == 1 || error.is_transient() {
+            let failure = JobError::from(error).into_outcome();
             return units.iter().map(|unit| (unit.job, failure.clone())).collect();
         }
         tracing::warn!(%error, count = units.len(), "a batch was refused; applying one by one");
@@ -118,16 +113,17 @@ impl Jobs {
     async fn apply_each(&self, units: &[&Unit]) -> Vec<(usize, Outcome)> {
         let mut failed = Vec::new();
         for unit in units {
-            if let Err(error) = self.apply_once(std::slice::from_ref(&unit.incoming)).await {
-                failed.push((unit.job, JobError::Database(error).into_outcome()));
+            if let Err(error) = self.apply_once(&[&unit.incoming]).await {
+                failed.push((unit.job, JobError::from(error).into_outcome()));
             }
         }
         failed
     }
 
-    async fn apply_once(&self, incoming: &[Incoming]) -> Result<(), sqlx::Error> {
+    async fn apply_once(&self, incoming: &[&Incoming]) -> Result<(), ApplyError> {
         let (effects, written) =
-            retry::with_patience(PATIENCE, is_transient, || self.apply_transaction(incoming)).await?;
+            retry::with_patience(PATIENCE, ApplyError::is_transient, || self.apply_transaction(incoming))
+                .await?;
         self.publish_soon(written);
         report(&effects);
         Ok(())
@@ -135,22 +131,29 @@ impl Jobs {
 
     async fn apply_transaction(
         &self,
-        incoming: &[Incoming],
-    ) -> Result<(Vec<Effect>, Vec<OutboxId>), sqlx::Error> {
-        let now = self.clock.now();
+        incoming: &[&Incoming],
+    ) -> Result<(Vec<Effect>, Vec<OutboxId>), ApplyError> {
+        let (now, policy) = (self.clock.now(), self.reversals);
         let mut transaction = self.pool.begin().await?;
-        let effects = match incoming {
-            [Incoming { event, content: Content::Subscription(fact) }] => {
-                subscriptions::apply(&mut transaction, now, event.as_ref(), fact).await?
+        let (mut effects, mut items) = (Vec::new(), Vec::new());
+        for Incoming { event, content } in incoming {
+            let event = event.as_ref();
+            match content {
+                Content::Payment(news) => items.push(SettlementItem { event, news }),
+                Content::Subscription(fact) => {
+                    effects.extend(subscriptions::apply(&mut transaction, now, event, fact).await?);
+                }
+                Content::Store(fact) => {
+                    effects.extend(app_stores::apply(&mut transaction, now, policy, event, fact).await?);
+                }
+                Content::Reversal(fact) => {
+                    effects.extend(reversals::apply(&mut transaction, now, policy, event, fact).await?);
+                }
             }
-            [Incoming { event, content: Content::Store(fact) }] => {
-                app_stores::apply(&mut transaction, now, self.reversals, event.as_ref(), fact).await?
-            }
-            [Incoming { event, content: Content::Reversal(fact) }] => {
-                reversals::apply(&mut transaction, now, self.reversals, event.as_ref(), fact).await?
-            }
-            _ => payments::apply(&mut transaction, now, incoming).await?,
-        };
+        }
+        if !items.is_empty() {
+            effects.extend(settlement::apply(&mut transaction, now, &items).await?);
+        }
         let written = note_down(&mut transaction, now, &effects).await?;
         crash::point(Step::Written, "batch");
         transaction.commit().await?;

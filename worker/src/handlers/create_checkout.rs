@@ -3,7 +3,7 @@
 use crate::providers::ProviderError;
 use billing::catalog::operations::packs_by_id;
 use billing::payments::{CheckoutReply, CreateCheckout};
-use billing::payments::{Item, Payment, Provider, ReturnUrls, operations, store};
+use billing::payments::{Item, OpenedCheckout, Payment, Provider, ReturnUrls, ordering, store};
 use billing::plans::operations::plan;
 use identity::operations::user;
 use kernel::crash;
@@ -30,7 +30,7 @@ impl Jobs {
         match opened {
             Ok(opened) => {
                 crash::point(Step::Asked, "checkout");
-                operations::checkout_opened(&self.pool, payment.id, &opened).await?;
+                ordering::checkout_opened(&self.pool, payment.id, &opened).await?;
                 // The first page that was recorded is the order's, whoever opened another at the same time.
                 let payment = self.payment(job.payment_id).await?;
                 answer(&known(&payment).unwrap_or(CheckoutReply::Opened {
@@ -41,7 +41,7 @@ impl Jobs {
             }
             Err(JobError::Provider(ProviderError::Refused { status, message })) => {
                 tracing::warn!(payment = %payment.id, status, "the provider refuses an order");
-                operations::checkout_refused(&self.pool, payment.id, &message).await?;
+                ordering::checkout_refused(&self.pool, payment.id, &message).await?;
                 answer(&CheckoutReply::Refused { status, message })
             }
             Err(error) => Err(error),
@@ -54,11 +54,7 @@ impl Jobs {
         payment.ok_or_else(|| JobError::Dead("there is no such order".to_owned()))
     }
 
-    async fn open_at_stripe(
-        &self,
-        payment: &Payment,
-        urls: &ReturnUrls,
-    ) -> Result<operations::Opened, JobError> {
+    async fn open_at_stripe(&self, payment: &Payment, urls: &ReturnUrls) -> Result<OpenedCheckout, JobError> {
         let (items, customer) = {
             let mut connection = self.pool.acquire().await?;
             let items = store::items(&mut connection, payment.id).await?;
@@ -90,11 +86,7 @@ impl Jobs {
         Ok(store::customer_keep(&mut connection, now, provider, wallet, &customer, gone).await?)
     }
 
-    async fn open_at_creem(
-        &self,
-        payment: &Payment,
-        urls: &ReturnUrls,
-    ) -> Result<operations::Opened, JobError> {
+    async fn open_at_creem(&self, payment: &Payment, urls: &ReturnUrls) -> Result<OpenedCheckout, JobError> {
         let creem = self.creem()?;
         let (items, buyer) = {
             let mut connection = self.pool.acquire().await?;
@@ -126,10 +118,7 @@ impl Jobs {
     async fn price_of_plan(&self, payment: &Payment) -> Result<Option<String>, JobError> {
         let Some(period) = &payment.plan else { return Ok(None) };
         let stored = plan(&mut *self.pool.acquire().await?, &period.plan_id).await?;
-        let terms = stored.and_then(|stored| match payment.provider {
-            Provider::Creem => stored.plan.creem_terms(period.interval),
-            _ => stored.plan.stripe_terms(period.interval),
-        });
+        let terms = stored.and_then(|stored| stored.plan.terms_at(payment.provider, period.interval));
         Ok(terms.and_then(|terms| terms.provider_price))
     }
 

@@ -1,7 +1,7 @@
 //! What ends by the clock: grants, holds, and orders that nobody paid.
 
 use billing::payments::VerifyPayment;
-use billing::payments::operations as payments;
+use billing::payments::ordering::take_stale;
 use jobs::outbox;
 use kernel::crash;
 use kernel::crash::Step;
@@ -50,7 +50,7 @@ impl Jobs {
         let now = self.clock.now();
         let mut transaction = self.pool.begin().await?;
         let mut written = Vec::new();
-        for payment_id in payments::take_stale(&mut transaction, now, AT_ONCE).await? {
+        for payment_id in take_stale(&mut transaction, now, AT_ONCE).await? {
             let job = VerifyPayment { payment_id };
             written.push(outbox::insert(&mut transaction, now, &job).await?);
         }

@@ -27,7 +27,9 @@ use crate::providers::ProviderError;
 use crate::providers::creem::client::CreemClient;
 use crate::providers::stripe::client::StripeClient;
 use anyhow::Context;
+use billing::auto_recharge::RechargeError;
 use billing::payments::ReturnUrls;
+use billing::provider_events::ApplyError;
 use billing::reversals::Policy;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use kernel::clock::Clock;
@@ -206,6 +208,9 @@ impl Handler for Jobs {
 pub(crate) enum JobError {
     #[error("the database: {0}")]
     Database(sqlx::Error),
+    /// The domain refuses what follows from what a provider said.
+    #[error("{0}")]
+    Refused(String),
     #[error(transparent)]
     Provider(ProviderError),
     #[error("the broker did not take a message")]
@@ -224,6 +229,7 @@ impl JobError {
             Self::Provider(error @ ProviderError::Unavailable(_)) => Outcome::Unavailable(error.to_string()),
             Self::Provider(error) => Outcome::Dead(error.to_string()),
             Self::Broker => Outcome::Unavailable(self.to_string()),
+            Self::Refused(reason) => Outcome::Failed(reason),
             Self::Dead(reason) => Outcome::Dead(reason),
         }
     }
@@ -232,6 +238,27 @@ impl JobError {
 impl From<sqlx::Error> for JobError {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(error)
+    }
+}
+
+impl From<ApplyError> for JobError {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Database(error) => Self::Database(error),
+            ApplyError::Ledger { .. }
+            | ApplyError::PostedBefore(_)
+            | ApplyError::Amount(_)
+            | ApplyError::Order(_) => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+impl From<RechargeError> for JobError {
+    fn from(error: RechargeError) -> Self {
+        match error {
+            RechargeError::Database(error) => Self::Database(error),
+            RechargeError::Amount(_) | RechargeError::Order(_) => Self::Refused(error.to_string()),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::handlers::catalogue::AnyJob;
 use crate::providers::ProviderError;
 use crate::providers::creem::client::CreemClient;
 use billing::payments::{ApplyPaymentFact, VerifyPayment};
-use billing::payments::{Fact, Kind, Mode, Payment, Provider, operations, store};
+use billing::payments::{Fact, Kind, Mode, Payment, Provider, facts, store};
 use billing::provider_events::VerifyObject;
 use billing::reversals::ApplyPaymentReversal;
 use billing::reversals::ReversalFact;
@@ -32,7 +32,7 @@ impl Jobs {
             // It has no page of its own accord: what became of its charge is found out by its run.
             (None, _) if is_charge(&payment) => Vec::new(),
             // Its page is still to be opened.
-            (None, _) => overdue.then(|| fact(operations::expired_unopened(&payment))).into_iter().collect(),
+            (None, _) => overdue.then(|| fact(facts::expired_unopened(&payment))).into_iter().collect(),
             (Some(session), Provider::Stripe) => self.stripe_session(&payment, session, overdue).await?,
             (Some(checkout), Provider::Creem) => self.creem_checkout(checkout, &payment, overdue).await?,
             (Some(_), Provider::Revenuecat | Provider::Manual) => Vec::new(),
@@ -161,7 +161,7 @@ impl Jobs {
         let begun = found.subscription_id().map(str::to_owned);
         let unpaid = found.status.as_deref() != Some("completed");
         if overdue && unpaid {
-            return Ok(vec![fact(operations::expired_unopened(payment))]);
+            return Ok(vec![fact(facts::expired_unopened(payment))]);
         }
         let mut told = vec![fact(found.fact())];
         if let Some(id) = begun {

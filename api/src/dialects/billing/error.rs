@@ -1,6 +1,6 @@
 //! The Billing API's errors: a status, a code in capitals, and a message.
 
-use billing::coupons::Unacceptable;
+use billing::coupons::CouponRefusal;
 use kernel::database;
 use warp::http::{HeaderValue, StatusCode, header};
 
@@ -48,14 +48,14 @@ impl BillingError {
     }
 
     /// A coupon that is not accepted.
-    pub(super) fn unacceptable(reason: Unacceptable) -> Self {
+    pub(super) fn unacceptable(reason: CouponRefusal) -> Self {
         let code = match reason {
-            Unacceptable::Unknown => "COUPON_UNKNOWN",
-            Unacceptable::Expired => "COUPON_EXPIRED",
-            Unacceptable::Exhausted => "COUPON_USED_UP",
-            Unacceptable::UsedByBuyer => "COUPON_ALREADY_USED",
-            Unacceptable::OtherTarget => "COUPON_NOT_APPLICABLE",
-            Unacceptable::OtherCurrency => "COUPON_OTHER_CURRENCY",
+            CouponRefusal::Unknown => "COUPON_UNKNOWN",
+            CouponRefusal::Expired => "COUPON_EXPIRED",
+            CouponRefusal::Exhausted => "COUPON_USED_UP",
+            CouponRefusal::UsedByBuyer => "COUPON_ALREADY_USED",
+            CouponRefusal::OtherTarget => "COUPON_NOT_APPLICABLE",
+            CouponRefusal::OtherCurrency => "COUPON_OTHER_CURRENCY",
         };
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, reason.to_string())
     }

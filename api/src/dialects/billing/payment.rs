@@ -2,7 +2,7 @@
 
 use billing::catalog::operations::packs_by_id;
 use billing::coupons::operations::worth;
-use billing::coupons::{Redemption, Target};
+use billing::coupons::{RedeemError, Redemption, Target};
 use billing::payments::{Dialect, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Provider, ReturnUrls};
 use billing::plans::Interval;
 use billing::plans::operations::plan;
@@ -184,8 +184,7 @@ async fn plan_wanted(api: &Shared, request: &Request, provider: Provider) -> Res
         Period::Month => (Interval::Month, "monthly"),
         Period::Year => (Interval::Year, "yearly"),
     };
-    let terms =
-        if provider == Provider::Creem { plan.creem_terms(interval) } else { plan.stripe_terms(interval) };
+    let terms = plan.terms_at(provider, interval);
     let terms = terms.ok_or_else(|| BillingError::invalid("This plan is not sold for this interval."))?;
     if provider == Provider::Creem && terms.provider_price.is_none() {
         return Err(not_at_creem("plan"));
@@ -239,8 +238,11 @@ async fn redeemed(
         (None, pack) => Target::Pack(pack.as_deref().unwrap_or_default()),
     };
     let mut connection = api.pool.acquire().await?;
-    let worth = worth(&mut connection, api.clock.now(), code, target, goods.price).await?;
-    worth.map(Some).map_err(BillingError::unacceptable)
+    match worth(&mut connection, api.clock.now(), code, target, goods.price).await {
+        Ok(redemption) => Ok(Some(redemption)),
+        Err(RedeemError::Refused(reason)) => Err(BillingError::unacceptable(reason)),
+        Err(RedeemError::Database(error)) => Err(error.into()),
+    }
 }
 
 fn order(

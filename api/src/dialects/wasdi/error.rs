@@ -1,7 +1,7 @@
 //! WASDI's errors: a status and `{"message"}`, and nothing but the status where the server failed.
 
 use billing::packages::PackageError;
-use billing::payments::operations::OrderError;
+use billing::payments::ordering::OrderError;
 use kernel::database;
 use warp::http::{HeaderValue, StatusCode, header};
 

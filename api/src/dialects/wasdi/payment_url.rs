@@ -4,7 +4,7 @@
 use billing::catalog::Pack;
 use billing::catalog::operations::packs_by_id;
 use billing::packages::operations::is_package;
-use billing::payments::operations::reopen;
+use billing::payments::ordering::reopen;
 use billing::payments::store::{items, payment_by_id};
 use billing::payments::{Item, Payment};
 use jobs::outbox;

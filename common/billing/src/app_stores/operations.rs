@@ -9,28 +9,28 @@ use crate::catalog::operations::pack_by_store_product;
 use audit::{self, AdminAction};
 use kernel::clock::Timestamp;
 
-use crate::payments::events::is_applied;
-use crate::payments::operations as payments;
-use crate::payments::operations::{
-    Content, Effect, Event, Incoming, OrderError, given, order_create, record,
-};
+use crate::payments::facts::given;
+use crate::payments::ordering::order_create;
 use crate::payments::store::payment_by_id;
 use crate::payments::{Dialect, Fact, Item, Kind, Mode, NewOrder, Payment, Provider};
+use crate::provider_events::record::{is_applied, record};
+use crate::provider_events::{ApplyError, Effect, Event, EventOutcome, IgnoreReason, PaymentNews, Remark};
 use crate::reversals::{Extent, Policy, ReversalFact, ReversalKind, Standing, operations as reversals};
+use crate::settlement::{self, SettlementItem};
 use kernel::ids::{PaymentId, StorePurchaseId, UserId, WalletId};
 
 /// Applies a fact in the caller's transaction, in which nothing else is done. Applying it again changes nothing, be
 /// it the same event or another one about the same transaction.
 ///
 /// # Errors
-/// Database errors only; the transaction is then to be rolled back.
+/// [`ApplyError`]; the transaction is then to be rolled back.
 pub async fn apply(
     connection: &mut PgConnection,
     now: Timestamp,
     policy: Policy,
     event: Option<&Event>,
     fact: &StoreFact,
-) -> Result<Vec<Effect>, sqlx::Error> {
+) -> Result<Vec<Effect>, ApplyError> {
     if let Some(event) = event
         && is_applied(connection, event.provider, &event.id).await?
     {
@@ -57,21 +57,20 @@ pub async fn apply(
             .await?
         }
     };
-    record(connection, now, event, applied.payment_id, applied.outcome, applied.reason).await?;
+    record(connection, now, event, applied.payment_id, applied.outcome).await?;
     Ok(applied.effects)
 }
 
 /// What a fact led to, for the record of its event.
 struct Applied {
-    outcome: &'static str,
-    reason: Option<&'static str>,
+    outcome: EventOutcome,
     payment_id: Option<PaymentId>,
     effects: Vec<Effect>,
 }
 
 impl Applied {
-    fn of(outcome: &'static str, reason: Option<&'static str>) -> Self {
-        Self { outcome, reason, payment_id: None, effects: Vec::new() }
+    fn without_effect(outcome: EventOutcome, payment_id: Option<PaymentId>) -> Self {
+        Self { outcome, payment_id, effects: Vec::new() }
     }
 }
 
@@ -80,10 +79,10 @@ async fn bought(
     now: Timestamp,
     fact: &StoreFact,
     transaction: &Transaction,
-) -> Result<Applied, sqlx::Error> {
+) -> Result<Applied, ApplyError> {
     let is_ours = pack_by_store_product(connection, &transaction.product_id).await?.is_some();
     if transaction.is_recurring && !is_ours {
-        return Ok(Applied::of("ignored", Some("no_product_of_ours")));
+        return Ok(Applied::without_effect(EventOutcome::Ignored(IgnoreReason::NoProduct), None));
     }
     store::purchase_insert(connection, now, transaction, &fact.buyers).await?;
     let mut purchases = store::purchases_lock(connection, Some(transaction), &fact.buyers).await?;
@@ -98,14 +97,13 @@ async fn bought(
     }
     let effects = credit(connection, now, &mut purchases).await?;
     let own = purchases.iter().find(|purchase| rules::is_of(purchase, transaction));
-    let reason = match own {
-        Some(own) if own.is_refunded => Some("refunded"),
-        Some(own) if rules::is_parked(own) => Some("parked"),
-        _ => None,
+    let remark = match own {
+        Some(own) if own.is_refunded => Some(Remark::Refunded),
+        Some(own) if rules::is_parked(own) => Some(Remark::Parked),
+        Some(_) | None => None,
     };
     Ok(Applied {
-        outcome: if is_first { "applied" } else { "no_change" },
-        reason,
+        outcome: if is_first { EventOutcome::Applied(remark) } else { EventOutcome::NoChange(remark) },
         payment_id: own.and_then(|own| own.payment_id),
         effects,
     })
@@ -120,17 +118,17 @@ async fn refunded(
     fact: &StoreFact,
     transaction: &Transaction,
     is_refunded: bool,
-) -> Result<Applied, sqlx::Error> {
+) -> Result<Applied, ApplyError> {
     if pack_by_store_product(connection, &transaction.product_id).await?.is_some() {
         store::purchase_insert(connection, now, transaction, &fact.buyers).await?;
     }
     let mut purchases = store::purchases_lock(connection, Some(transaction), &[]).await?;
     let Some(purchase) = purchases.first_mut() else {
-        return Ok(Applied::of("ignored", Some("no_product_of_ours")));
+        return Ok(Applied::without_effect(EventOutcome::Ignored(IgnoreReason::NoProduct), None));
     };
     if !rules::refund(purchase, is_refunded, fact.at) {
         store::purchase_write(connection, purchase).await?;
-        return Ok(Applied { payment_id: purchase.payment_id, ..Applied::of("no_change", None) });
+        return Ok(Applied::without_effect(EventOutcome::NoChange(None), purchase.payment_id));
     }
     let reversal = purchase.payment_id.map(|id| reversal_fact(purchase, id, is_refunded, fact.at));
     let mut effects = credit(connection, now, &mut purchases).await?;
@@ -138,7 +136,7 @@ async fn refunded(
         effects.extend(reversals::apply(connection, now, policy, None, &reversal).await?);
     }
     let payment_id = purchases.first().and_then(|purchase| purchase.payment_id);
-    Ok(Applied { outcome: "applied", reason: None, payment_id, effects })
+    Ok(Applied { outcome: EventOutcome::Applied(None), payment_id, effects })
 }
 
 /// Stores give back all or nothing.
@@ -179,13 +177,14 @@ async fn linked(
     now: Timestamp,
     names: &[String],
     change: impl Fn(&mut StorePurchase),
-) -> Result<Applied, sqlx::Error> {
+) -> Result<Applied, ApplyError> {
     let mut purchases = store::purchases_lock(connection, None, names).await?;
     let before = purchases.clone();
     purchases.iter_mut().for_each(change);
     let effects = credit(connection, now, &mut purchases).await?;
-    let outcome = if purchases == before { "no_change" } else { "applied" };
-    Ok(Applied { outcome, reason: None, payment_id: None, effects })
+    let changed = purchases != before;
+    let outcome = if changed { EventOutcome::Applied(None) } else { EventOutcome::NoChange(None) };
+    Ok(Applied { outcome, payment_id: None, effects })
 }
 
 /// Makes a payment of each purchase whose buyer and product are known, credits them together, and writes all.
@@ -193,7 +192,7 @@ async fn credit(
     connection: &mut PgConnection,
     now: Timestamp,
     purchases: &mut [StorePurchase],
-) -> Result<Vec<Effect>, sqlx::Error> {
+) -> Result<Vec<Effect>, ApplyError> {
     let mut paid = Vec::new();
     for purchase in purchases.iter_mut() {
         if rules::is_parked(purchase)
@@ -201,14 +200,15 @@ async fn credit(
             && let Some((user, wallet)) = buyer(connection, purchase).await?
         {
             let order = order(now, purchase, user, wallet, pack);
-            let payment = order_create(connection, now, &order).await.map_err(OrderError::without_coupon)?;
+            let payment = order_create(connection, now, &order).await?;
             purchase.payment_id = Some(payment.id);
-            let fact = Box::new(paid_fact(&payment, purchase));
-            paid.push(Incoming { event: None, content: Content::Fact(fact) });
+            paid.push(PaymentNews::Fact(Box::new(paid_fact(&payment, purchase))));
         }
         store::purchase_write(connection, purchase).await?;
     }
-    payments::apply(connection, now, &paid).await
+    let items: Vec<SettlementItem<'_>> =
+        paid.iter().map(|news| SettlementItem { event: None, news }).collect();
+    settlement::apply(connection, now, &items).await
 }
 
 /// Who gets the credits: whom an administrator named, else the first name that is a user of ours.
@@ -268,12 +268,12 @@ fn paid_fact(payment: &Payment, purchase: &StorePurchase) -> Fact {
 /// returns how many were looked at.
 ///
 /// # Errors
-/// Database errors only; the transaction is then to be rolled back.
+/// [`ApplyError`]; the transaction is then to be rolled back.
 pub async fn claim_due(
     connection: &mut PgConnection,
     now: Timestamp,
     limit: i64,
-) -> Result<(usize, Vec<Effect>), sqlx::Error> {
+) -> Result<(usize, Vec<Effect>), ApplyError> {
     let mut purchases = store::purchases_take_due(connection, limit).await?;
     let effects = credit(connection, now, &mut purchases).await?;
     Ok((purchases.len(), effects))

@@ -4,16 +4,16 @@
 //! A recharge is a *run*. It is decided and counted against the cap in one transaction ([`operations::reserve`]),
 //! before the provider is asked; from then on it holds its amount until it has definitively failed. A charge whose
 //! outcome is not known is asked about again under the same key, never under a new one. Credits come the way of every
-//! payment: the run's order is paid ([`settlement`]). There is one open run for a wallet, which the database enforces.
+//! payment: the run's order is paid ([`conclusion`]). There is one open run for a wallet, which the database enforces.
 //!
 //! Locks are taken in this order: payments, settings, runs, wallets.
 
 pub mod announcements;
 pub mod cards;
 pub mod charging;
+pub mod conclusion;
 pub mod operations;
 pub mod rules;
-pub mod settlement;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -24,7 +24,9 @@ use time::Date;
 
 use kernel::clock::Timestamp;
 use kernel::ids::{OrganizationId, PaymentId, RechargeRunId, UserId, WalletId};
-use kernel::money::{Credits, Money};
+use kernel::money::{AmountError, Credits, Money};
+
+use crate::payments::ordering::OrderError;
 use kernel::text_enum;
 
 text_enum! {
@@ -311,3 +313,23 @@ job!(SweepRecharges: "recharge.sweep" on Recharge, 3 attempts);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BeginRechargeMonth {}
 job!(BeginRechargeMonth: "recharge.month" on Recharge, 3 attempts);
+
+/// Why a recharge cannot be decided.
+#[derive(Debug, thiserror::Error)]
+pub enum RechargeError {
+    #[error(transparent)]
+    Amount(#[from] AmountError),
+    #[error(transparent)]
+    Order(OrderError),
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+impl From<OrderError> for RechargeError {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::Database(error) => Self::Database(error),
+            OrderError::Coupon(_) => Self::Order(error),
+        }
+    }
+}

@@ -7,15 +7,16 @@ use uuid::Uuid;
 use super::announcements::{self, tell};
 use super::rules::{self, Situation};
 use super::{
-    Card, Change, Check, Defaults, Pause, PauseReason, Run, RunState, Settings, Skip, Standing, store,
+    Card, Change, Check, Defaults, Pause, PauseReason, RechargeError, Run, RunState, Settings, Skip,
+    Standing, store,
 };
 use crate::auto_recharge::ChargeRecharge;
-use crate::payments::operations::{OrderError, order_create};
+use crate::payments::ordering::order_create;
 use crate::payments::{Dialect, Item, Kind, Mode, NewOrder, Provider};
 use jobs::outbox;
 use kernel::clock::Timestamp;
 use kernel::ids::{OutboxId, RechargeRunId, WalletId};
-use kernel::money::Money;
+use kernel::money::{AmountError, Money};
 use ledger::levels::CheckRecharge;
 use ledger::operations::balance;
 
@@ -127,7 +128,7 @@ pub async fn reserve(
     connection: &mut PgConnection,
     now: Timestamp,
     wallet: WalletId,
-) -> Result<Decided, sqlx::Error> {
+) -> Result<Decided, RechargeError> {
     let Some(mut settings) = store::settings_lock(connection, wallet).await? else {
         return Ok(skipped(Skip::Disabled, Vec::new()));
     };
@@ -169,9 +170,9 @@ async fn open(
     settings: &Settings,
     card: &Card,
     amount_minor: i64,
-) -> Result<Decided, sqlx::Error> {
+) -> Result<Decided, RechargeError> {
     let order = order(now, settings, amount_minor)?;
-    let payment = order_create(connection, now, &order).await.map_err(OrderError::without_coupon)?;
+    let payment = order_create(connection, now, &order).await?;
     let run = Run {
         id: RechargeRunId::new(),
         wallet_id: settings.wallet_id,
@@ -193,8 +194,8 @@ async fn open(
     })
 }
 
-fn order(now: Timestamp, settings: &Settings, amount_minor: i64) -> Result<NewOrder, sqlx::Error> {
-    let credits = rules::credits_for(amount_minor).map_err(|error| sqlx::Error::Decode(error.into()))?;
+fn order(now: Timestamp, settings: &Settings, amount_minor: i64) -> Result<NewOrder, AmountError> {
+    let credits = rules::credits_for(amount_minor)?;
     let summary = format!("Auto-recharge {credits} credits");
     let item = Item { pack_id: None, name: summary.clone(), quantity: 1, credits, amount_minor };
     Ok(NewOrder {

@@ -80,7 +80,7 @@ pub struct Redemption {
 
 /// Why a coupon is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unacceptable {
+pub enum CouponRefusal {
     /// There is none of this code, or it is switched off.
     #[error("This coupon does not exist.")]
     Unknown,
@@ -111,6 +111,15 @@ pub enum CouponError {
     #[error("{0}")]
     Invalid(String),
     /// The database failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Why a coupon cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RedeemError {
+    #[error(transparent)]
+    Refused(#[from] CouponRefusal),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }

@@ -2,7 +2,7 @@
 
 use sqlx::{PgConnection, PgPool};
 
-use super::{Coupon, CouponError, Redemption, Target, Unacceptable, rules, store};
+use super::{Coupon, CouponError, CouponRefusal, RedeemError, Redemption, Target, rules, store};
 use kernel::clock::Timestamp;
 use kernel::database::broken_constraint;
 use kernel::ids::{PaymentId, UserId};
@@ -32,40 +32,41 @@ pub async fn coupon_create(pool: &PgPool, coupon: &Coupon) -> Result<(), CouponE
 /// What a code is worth for this purchase, now. Nothing is used up yet.
 ///
 /// # Errors
-/// Database errors; the inner error says why it is not accepted.
+/// [`RedeemError`].
 pub async fn worth(
     connection: &mut PgConnection,
     now: Timestamp,
     code: &str,
     target: Target<'_>,
     price: Money,
-) -> Result<Result<Redemption, Unacceptable>, sqlx::Error> {
+) -> Result<Redemption, RedeemError> {
     let coupon = store::coupon_by_code(connection, &rules::normalized(code)).await?;
-    Ok(coupon.ok_or(Unacceptable::Unknown).and_then(|coupon| rules::redeem(&coupon, target, price, now)))
+    let coupon = coupon.ok_or(CouponRefusal::Unknown)?;
+    Ok(rules::redeem(&coupon, target, price, now)?)
 }
 
 /// Uses a coupon for an order, in the transaction that stores the order. The coupon's row is locked until then: its
 /// limits hold however many orders are made at once.
 ///
 /// # Errors
-/// Database errors; the inner error says that a limit is reached.
+/// [`RedeemError`]: a limit is reached.
 pub(crate) async fn take(
     connection: &mut PgConnection,
     now: Timestamp,
     payment: PaymentId,
     user: &UserId,
     redemption: &Redemption,
-) -> Result<Result<(), Unacceptable>, sqlx::Error> {
+) -> Result<(), RedeemError> {
     let Some(per_user) = store::coupon_count_up(connection, redemption.coupon_id).await? else {
-        return Ok(Err(Unacceptable::Exhausted));
+        return Err(CouponRefusal::Exhausted.into());
     };
     if let Some(limit) = per_user
         && store::redemptions_by_user(connection, redemption.coupon_id, user).await? >= limit
     {
-        return Ok(Err(Unacceptable::UsedByBuyer));
+        return Err(CouponRefusal::UsedByBuyer.into());
     }
     store::redemption_insert(connection, now, payment, redemption.coupon_id, user).await?;
-    Ok(Ok(()))
+    Ok(())
 }
 
 /// Gives back the coupons of orders that have ended unpaid. Giving one back again changes nothing.

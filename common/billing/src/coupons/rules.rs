@@ -1,6 +1,6 @@
 //! What a coupon must look like, whether it is accepted, and what it is worth. Pure.
 
-use super::{Benefit, Coupon, CouponError, Redemption, Target, Unacceptable};
+use super::{Benefit, Coupon, CouponError, CouponRefusal, Redemption, Target};
 use kernel::clock::Timestamp;
 use kernel::money::{Credits, Money};
 
@@ -47,18 +47,18 @@ pub fn check_coupon(coupon: &Coupon) -> Result<(), CouponError> {
 /// What a coupon is worth for this purchase. Its limits are checked when the order is stored.
 ///
 /// # Errors
-/// [`Unacceptable`].
+/// [`CouponRefusal`].
 pub fn redeem(
     coupon: &Coupon,
     target: Target<'_>,
     price: Money,
     now: Timestamp,
-) -> Result<Redemption, Unacceptable> {
+) -> Result<Redemption, CouponRefusal> {
     if !coupon.is_active {
-        return Err(Unacceptable::Unknown);
+        return Err(CouponRefusal::Unknown);
     }
     if coupon.expires_at.is_some_and(|at| at <= now) {
-        return Err(Unacceptable::Expired);
+        return Err(CouponRefusal::Expired);
     }
     let named = match target {
         Target::Plan(id) => coupon.plan_ids.iter().any(|plan| plan == id),
@@ -66,7 +66,7 @@ pub fn redeem(
     };
     let for_everything = coupon.plan_ids.is_empty() && coupon.pack_ids.is_empty();
     if !named && !for_everything {
-        return Err(Unacceptable::OtherTarget);
+        return Err(CouponRefusal::OtherTarget);
     }
     let (discount_minor, bonus) = match coupon.benefit {
         Benefit::Percent(percent) => {
@@ -74,7 +74,7 @@ pub fn redeem(
             (i64::try_from(off).unwrap_or(price.minor), Credits::ZERO)
         }
         Benefit::Amount(_, currency) if currency != price.currency => {
-            return Err(Unacceptable::OtherCurrency);
+            return Err(CouponRefusal::OtherCurrency);
         }
         Benefit::Amount(minor, _) => (minor.min(price.minor), Credits::ZERO),
         Benefit::BonusCredits(credits) => (0, credits),
@@ -130,15 +130,15 @@ mod tests {
         coupon.plan_ids = vec!["pro".to_owned()];
         let try_it = |coupon: &Coupon, target: Target<'_>| redeem(coupon, target, usd(999), NOW);
         assert!(try_it(&coupon, Target::Plan("pro")).is_ok());
-        assert_eq!(try_it(&coupon, Target::Plan("team")), Err(Unacceptable::OtherTarget));
+        assert_eq!(try_it(&coupon, Target::Plan("team")), Err(CouponRefusal::OtherTarget));
         // A pack that happens to have the name of a plan.
-        assert_eq!(try_it(&coupon, Target::Pack("pro")), Err(Unacceptable::OtherTarget));
+        assert_eq!(try_it(&coupon, Target::Pack("pro")), Err(CouponRefusal::OtherTarget));
         coupon.expires_at = Some(NOW);
-        assert_eq!(try_it(&coupon, Target::Plan("pro")), Err(Unacceptable::Expired));
+        assert_eq!(try_it(&coupon, Target::Plan("pro")), Err(CouponRefusal::Expired));
         coupon.is_active = false;
-        assert_eq!(try_it(&coupon, Target::Plan("pro")), Err(Unacceptable::Unknown));
+        assert_eq!(try_it(&coupon, Target::Plan("pro")), Err(CouponRefusal::Unknown));
         let euros = self::coupon(Benefit::Amount(100, "eur".parse().unwrap()));
-        assert_eq!(try_it(&euros, Target::Plan("pro")), Err(Unacceptable::OtherCurrency));
+        assert_eq!(try_it(&euros, Target::Plan("pro")), Err(CouponRefusal::OtherCurrency));
     }
 
     proptest! {

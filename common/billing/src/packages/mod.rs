@@ -56,7 +56,7 @@ pub enum PackageError {
     Invalid(&'static str),
     /// The order is not taken.
     #[error(transparent)]
-    Order(#[from] crate::payments::operations::OrderError),
+    Order(#[from] crate::payments::ordering::OrderError),
     /// The database failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use sqlx::PgConnection;
 
 use super::{Label, Package, PackageError, rules, store};
-use crate::payments::operations::order_create;
+use crate::payments::ordering::order_create;
 use crate::payments::{NewOrder, Payment};
 use kernel::clock::Timestamp;
 use kernel::ids::{PaymentId, UserId, WalletId};

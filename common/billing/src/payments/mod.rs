@@ -1,13 +1,13 @@
 //! Payments: orders, what providers say about them, and what follows.
 //!
 //! An order is stored before anything is asked of a provider. A provider's word arrives as a [`Fact`], from a signed
-//! event or from asking; [`rules::decide`] compares it with the order and says what follows; [`operations::apply`]
+//! event or from asking; [`rules::decide`] compares it with the order and says what follows; [`settlement::apply`](crate::settlement::apply)
 //! does it, for a whole batch, in one transaction with the ledger.
 
-pub mod events;
+pub mod facts;
 pub mod history;
 pub(crate) mod movements;
-pub mod operations;
+pub mod ordering;
 pub mod orders;
 pub mod rules;
 pub mod store;
@@ -19,24 +19,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::coupons::Redemption;
 use crate::plans::Interval;
+pub use crate::provider::Provider;
 use kernel::clock::Timestamp;
 use kernel::ids::{OrganizationId, PaymentId, UserId, WalletId};
 use kernel::money::{Credits, Money};
 use kernel::text_enum;
-
-text_enum! {
-    /// Who takes the money.
-    Provider {
-        /// Stripe.
-        Stripe => "stripe",
-        /// Creem.
-        Creem => "creem",
-        /// The app stores, through RevenueCat.
-        Revenuecat => "revenuecat",
-        /// Nobody: an administrator gives it, or it is a test.
-        Manual => "manual",
-    }
-}
 
 text_enum! {
     /// Through which API a purchase was made.
@@ -198,6 +185,21 @@ impl Payment {
     pub fn has_coupon(&self) -> bool {
         self.discount_minor > 0 || self.bonus.is_positive()
     }
+}
+
+/// A page that a provider has opened.
+#[derive(Clone, Debug)]
+pub struct OpenedCheckout {
+    /// Its session.
+    pub session: String,
+    /// Where the buyer pays.
+    pub url: String,
+    /// The provider's payment, where it exists before paying.
+    pub provider_payment: Option<String>,
+    /// The provider's customer it was opened for, where that is known before paying.
+    pub customer: Option<String>,
+    /// Until when it is open.
+    pub expires_at: Timestamp,
 }
 
 /// A payment as stored.

@@ -10,7 +10,7 @@ pub(crate) const PURCHASE_PRIORITY: i16 = 100;
 const GIVEN_PRIORITY: i16 = 50;
 
 /// The movement that a paid order makes; none for an order without credits.
-pub(super) fn purchase(payment: &Payment) -> Option<Movement> {
+pub(crate) fn purchase(payment: &Payment) -> Option<Movement> {
     let counter_account = match payment.provider {
         Provider::Stripe => CounterAccount::Stripe,
         Provider::Creem => CounterAccount::Creem,
@@ -35,7 +35,7 @@ pub(super) fn purchase(payment: &Payment) -> Option<Movement> {
 }
 
 /// The movement that the coupon of a paid order makes, if it adds credits.
-pub(super) fn bonus(payment: &Payment) -> Option<Movement> {
+pub(crate) fn bonus(payment: &Payment) -> Option<Movement> {
     payment.bonus.is_positive().then(|| Movement {
         wallet_id: payment.wallet_id,
         cause: Cause { kind: "coupon", id: payment.id.to_string() },

@@ -5,6 +5,7 @@
 //! (CVE-2026-9189 was that).
 
 use super::{Fact, Mode, Payment, Stage, State};
+use crate::provider_events::outcome::Contradiction;
 use kernel::clock::Timestamp;
 
 /// What a fact leads to.
@@ -20,52 +21,6 @@ pub enum Decision {
     Nothing,
     /// It contradicts the order: credit nothing, show it to a person.
     Quarantine(Contradiction),
-}
-
-/// How a fact contradicts its order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Contradiction {
-    /// Another amount, or none.
-    Amount,
-    /// Another currency.
-    Currency,
-    /// Another customer than the one that the checkout was opened for.
-    Customer,
-    /// Test money for a live order or the reverse.
-    Livemode,
-    /// A page for another purpose.
-    Mode,
-    /// Another buyer.
-    Owner,
-    /// The order is paid, and this is another payment for it: to be refunded by a person.
-    PaidTwice,
-    /// Another provider.
-    Provider,
-    /// Another session than the one opened for this order.
-    Session,
-    /// It names an order of ours that does not exist.
-    UnknownOrder,
-    /// It is paid for a subscription of ours, but for no plan of ours.
-    UnknownPlan,
-}
-
-impl Contradiction {
-    /// As the database and the admin API spell it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Amount => "amount",
-            Self::Currency => "currency",
-            Self::Customer => "customer",
-            Self::Livemode => "livemode",
-            Self::Mode => "mode",
-            Self::Owner => "owner",
-            Self::PaidTwice => "paid_twice",
-            Self::Provider => "provider",
-            Self::Session => "session",
-            Self::UnknownOrder => "unknown_order",
-            Self::UnknownPlan => "unknown_plan",
-        }
-    }
 }
 
 /// Compares a fact with its order, changes the order accordingly, and says what follows.

@@ -6,8 +6,9 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::operations::Opened;
-use super::{Dialect, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Provider, ReturnUrls, State};
+use super::{
+    Dialect, Item, Kind, Mode, NewOrder, OpenedCheckout, Payment, PlanPeriod, Provider, ReturnUrls, State,
+};
 use crate::plans::Interval;
 use kernel::clock::Timestamp;
 use kernel::ids::{OrganizationId, PaymentId, UserId, WalletId};
@@ -201,7 +202,7 @@ pub(crate) async fn payments_lock(
 }
 
 /// The payments that sessions or payments of a provider belong to.
-pub(super) async fn ids_by_provider_ids(
+pub(crate) async fn ids_by_provider_ids(
     connection: &mut PgConnection,
     keys: &[&str],
 ) -> Result<HashMap<String, PaymentId>, sqlx::Error> {
@@ -298,7 +299,7 @@ pub async fn items(connection: &mut PgConnection, payment: PaymentId) -> Result<
 pub(super) async fn checkout_opened(
     connection: &mut PgConnection,
     id: PaymentId,
-    opened: &Opened,
+    opened: &OpenedCheckout,
 ) -> Result<(), sqlx::Error> {
     // The event of a quick buyer may have come first: what it said stays. An order may outlive its page.
     sqlx::query!(
@@ -359,7 +360,7 @@ pub(crate) async fn payment_fail(
 }
 
 /// Writes what facts changed of payments that this transaction has locked.
-pub(super) async fn payments_write(
+pub(crate) async fn payments_write(
     connection: &mut PgConnection,
     payments: &[&Payment],
 ) -> Result<(), sqlx::Error> {

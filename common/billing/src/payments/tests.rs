@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use time::Duration;
 use time::macros::datetime;
 
-use super::rules::{Contradiction, Decision, decide, reopen};
+use super::rules::{Decision, decide, reopen};
 use super::{Dialect, Fact, Kind, Mode, Payment, Provider, Stage, State};
+use crate::provider_events::outcome::Contradiction;
 use kernel::clock::Timestamp;
 use kernel::ids::{PaymentId, UserId, WalletId};
 use kernel::money::{Credits, Currency, Money};

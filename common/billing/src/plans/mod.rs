@@ -9,6 +9,8 @@ use kernel::clock::Timestamp;
 use kernel::money::{Credits, Currency, Money};
 use kernel::text_enum;
 
+use crate::provider::Provider;
+
 text_enum! {
     /// How often a plan is paid.
     Interval {
@@ -85,22 +87,27 @@ pub struct Terms {
 }
 
 impl Plan {
-    /// The terms of this plan at Stripe; none if it is not sold for this period.
-    pub fn stripe_terms(&self, interval: Interval) -> Option<Terms> {
-        let price_id = match interval {
-            Interval::Month => &self.stripe_price_id_monthly,
-            Interval::Year => &self.stripe_price_id_yearly,
-        };
-        self.terms(interval, price_id.clone())
-    }
-
-    /// The terms of this plan at Creem; none if it is not sold for this period. Without a product it is not sold there.
-    pub fn creem_terms(&self, interval: Interval) -> Option<Terms> {
-        let product_id = match interval {
-            Interval::Month => &self.creem_product_id,
-            Interval::Year => &self.creem_product_id_yearly,
-        };
-        self.terms(interval, product_id.clone())
+    /// The terms of this plan at a provider; none if it is not sold there for this period. Creem sells a plan as a
+    /// product of its own; Stripe needs no price of its own.
+    pub fn terms_at(&self, provider: Provider, interval: Interval) -> Option<Terms> {
+        match provider {
+            Provider::Stripe => {
+                let price_id = match interval {
+                    Interval::Month => &self.stripe_price_id_monthly,
+                    Interval::Year => &self.stripe_price_id_yearly,
+                };
+                self.terms(interval, price_id.clone())
+            }
+            Provider::Creem => {
+                let product_id = match interval {
+                    Interval::Month => &self.creem_product_id,
+                    Interval::Year => &self.creem_product_id_yearly,
+                };
+                self.terms(interval, product_id.clone())
+            }
+            // App stores sell packs only, and nobody subscribes to what is given.
+            Provider::Revenuecat | Provider::Manual => None,
+        }
     }
 
     fn terms(&self, interval: Interval, provider_price: Option<String>) -> Option<Terms> {

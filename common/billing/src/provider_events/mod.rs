@@ -1,11 +1,23 @@
-//! Provider events: webhooks as received, what each says, and the record of what became of it.
+//! Provider events: webhooks as received, what each says, what applying it led to, and the record of all that.
+
+pub mod outcome;
+pub mod record;
 
 use jobs::job;
 use kernel::clock::Timestamp;
+use kernel::ids::{OutboxId, PaymentId};
+use kernel::money::{AmountError, Credits};
+use ledger::Refusal;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::payments::Provider;
+pub use outcome::{Contradiction, EventOutcome, IgnoreReason, Remark};
+
+use crate::app_stores::StoreFact;
+use crate::payments::ordering::OrderError;
+use crate::payments::{Fact, Payment, Provider};
+use crate::reversals::{ReversalFact, Reversed};
+use crate::subscriptions::{Subscription, SubscriptionFact};
 
 /// A webhook whose signature was verified, word for word.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,3 +48,134 @@ pub struct VerifyObject {
     pub object_id: String,
 }
 job!(VerifyObject: "object.verify" on Verify, 8 attempts);
+
+/// An event, or an answer of the provider, that is ready to be applied.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// The event that brought it; none for an answer.
+    pub event: Option<Event>,
+    pub content: Content,
+}
+
+/// What the record of an event keeps.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub provider: Provider,
+    /// Its id at the provider.
+    pub id: String,
+    /// Its type at the provider.
+    pub kind: String,
+    /// The object it is about.
+    pub object_id: Option<String>,
+    pub received_at: Timestamp,
+    /// Its text, kept only if a person has to look at it.
+    pub body: String,
+}
+
+/// What an event or answer says.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// About a payment: applied by [`settlement::apply`](crate::settlement::apply), together with others.
+    Payment(PaymentNews),
+    /// About a subscription: see [`subscriptions::operations::apply`](crate::subscriptions::operations::apply).
+    Subscription(Box<SubscriptionFact>),
+    /// About a purchase in an app store: see [`app_stores::operations::apply`](crate::app_stores::operations::apply).
+    Store(Box<StoreFact>),
+    /// About a refund or dispute: see [`reversals::operations::apply`](crate::reversals::operations::apply).
+    Reversal(Box<ReversalFact>),
+}
+
+/// What is said about a payment, if anything is.
+#[derive(Clone, Debug)]
+pub enum PaymentNews {
+    Fact(Box<Fact>),
+    /// Nothing that matters here.
+    Ignored(IgnoreReason),
+    /// Something that the event does not prove: the provider is asked about its object.
+    NeedsVerification,
+}
+
+impl Content {
+    pub fn fact(fact: Fact) -> Self {
+        Self::Payment(PaymentNews::Fact(Box::new(fact)))
+    }
+
+    pub fn ignored(reason: IgnoreReason) -> Self {
+        Self::Payment(PaymentNews::Ignored(reason))
+    }
+
+    pub fn needs_verification() -> Self {
+        Self::Payment(PaymentNews::NeedsVerification)
+    }
+}
+
+/// What applying led to, for those who want to know.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Credits were granted.
+    Credited {
+        /// The payment, as it is now.
+        payment: Box<Payment>,
+        /// The wallet's balance after it.
+        balance: Credits,
+    },
+    /// A payment ended unpaid.
+    Ended(Box<Payment>),
+    /// A subscription began, went on, changed or ended.
+    Subscription(Box<Subscription>),
+    /// Credits followed money that went back, or came again.
+    Reversed(Reversed),
+    /// The buyer's bank asks about a payment, or has taken its money: a reason not to charge the card again unasked.
+    Disputed(Box<Payment>),
+    /// An event contradicts its order.
+    Quarantined {
+        /// Which event, if it was one.
+        event_id: Option<String>,
+        /// The order it names.
+        payment_id: Option<PaymentId>,
+        /// How.
+        contradiction: Contradiction,
+    },
+    /// A job follows, which is written to the outbox.
+    Job(OutboxId),
+    /// The provider is to be asked about this object.
+    Verify {
+        /// Who.
+        provider: Provider,
+        /// Which object.
+        object_id: String,
+    },
+}
+
+/// Why an event or answer cannot be applied. The caller rolls its transaction back.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The ledger refuses what follows from it: a paid order is not marked as paid without its credits.
+    #[error("the ledger refuses the credits of payment {payment}: {refusal}")]
+    Ledger { payment: PaymentId, refusal: Refusal },
+    /// The ledger knows its cause already, though the payment does not.
+    #[error("the ledger has posted this change of payment {0} before")]
+    PostedBefore(PaymentId),
+    #[error(transparent)]
+    Amount(#[from] AmountError),
+    #[error(transparent)]
+    Order(OrderError),
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+impl From<OrderError> for ApplyError {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::Database(error) => Self::Database(error),
+            OrderError::Coupon(_) => Self::Order(error),
+        }
+    }
+}
+
+impl ApplyError {
+    /// Whether trying again may help without anything else changing.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Database(error) if kernel::database::is_transient(error))
+    }
+}

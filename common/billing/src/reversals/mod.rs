@@ -13,8 +13,8 @@ mod tests;
 use jobs::job;
 use serde::{Deserialize, Serialize};
 
-use crate::payments::Provider;
-use kernel::ids::PaymentId;
+use crate::payments::{Payment, Provider};
+use kernel::ids::{OutboxId, PaymentId};
 use kernel::money::{Credits, Money};
 use kernel::text_enum;
 
@@ -134,6 +134,23 @@ pub struct Account {
     pub reversed: Credits,
     /// Credits that should have been taken back, but had been spent and are forgiven.
     pub shortfall: Credits,
+}
+
+/// What taking credits back, or giving them back, led to.
+#[derive(Clone, Debug)]
+pub struct Reversed {
+    /// The payment, as it is now.
+    pub payment: Box<Payment>,
+    /// How its money went, or came.
+    pub kind: ReversalKind,
+    /// What was added to the wallet: negative if it was taken back.
+    pub credits: Credits,
+    /// What had been spent and is forgiven.
+    pub shortfall: Credits,
+    /// The wallet's balance after it.
+    pub balance: Credits,
+    /// Written to the outbox.
+    pub jobs: Vec<OutboxId>,
 }
 
 /// Applies what the provider said of a refund or dispute when it was asked.

@@ -3,62 +3,45 @@
 use sqlx::PgConnection;
 
 use super::rules::{self, Step};
-use super::{Account, Policy, Reversal, ReversalFact, ReversalKind, Standing, store};
+use super::{Account, Policy, Reversal, ReversalFact, ReversalKind, Reversed, Standing, store};
 use crate::auto_recharge::operations::{money_taken_back, settings_hold};
 use crate::payments::movements::{PURCHASE_PRIORITY, grant_source};
-use crate::payments::operations::{Effect, Event, record};
-use crate::payments::rules::Contradiction;
 use crate::payments::{Kind, Payment, Provider, store as payments};
+use crate::provider_events::record::{quarantine, record};
+use crate::provider_events::{ApplyError, Contradiction, Effect, Event, EventOutcome, IgnoreReason};
 use kernel::clock::Timestamp;
-use kernel::ids::{GrantId, OutboxId, PaymentId};
-use kernel::money::{AmountError, Credits};
+use kernel::ids::{GrantId, PaymentId};
+use kernel::money::Credits;
 use ledger::operations::{available, post};
 use ledger::{Cause, Change, CounterAccount, Movement, NewGrant, Posted};
-
-/// What taking credits back, or giving them back, led to.
-#[derive(Clone, Debug)]
-pub struct Reversed {
-    /// The payment, as it is now.
-    pub payment: Box<Payment>,
-    /// How its money went, or came.
-    pub kind: ReversalKind,
-    /// What was added to the wallet: negative if it was taken back.
-    pub credits: Credits,
-    /// What had been spent and is forgiven.
-    pub shortfall: Credits,
-    /// The wallet's balance after it.
-    pub balance: Credits,
-    /// Written to the outbox.
-    pub jobs: Vec<OutboxId>,
-}
 
 /// Applies a fact in the caller's transaction, in which nothing else is done: it locks the object, then the payment,
 /// then the wallet. Applying it again, or an older one after it, changes nothing. A payment that is not credited yet
 /// is settled when it is; one that is not even known is waited for.
 ///
 /// # Errors
-/// Database errors only; the transaction is then to be rolled back.
+/// [`ApplyError`]; the transaction is then to be rolled back.
 pub async fn apply(
     connection: &mut PgConnection,
     now: Timestamp,
     policy: Policy,
     event: Option<&Event>,
     fact: &ReversalFact,
-) -> Result<Vec<Effect>, sqlx::Error> {
+) -> Result<Vec<Effect>, ApplyError> {
     let Some(mut payment) = find(connection, fact).await? else {
         return wait(connection, now, event, fact).await;
     };
     let id = Some(payment.id);
     if let Some(contradiction) = rules::contradiction(&payment, fact) {
-        return quarantine(connection, now, event, id, contradiction).await;
+        return Ok(quarantine(connection, now, event, id, contradiction).await?);
     }
     if payment.state.is_paid() && !rules::is_of(&payment, &fact.provider_payments) {
-        record(connection, now, event, id, "ignored", Some("another_payment")).await?;
+        record(connection, now, event, id, EventOutcome::Ignored(IgnoreReason::AnotherPayment)).await?;
         return Ok(Vec::new());
     }
     let known = store::reversal(connection, fact.provider, &fact.object_id).await?;
     let Some(reversal) = rules::advance(known.as_ref(), fact) else {
-        record(connection, now, event, id, "no_change", None).await?;
+        record(connection, now, event, id, EventOutcome::NoChange(None)).await?;
         return Ok(Vec::new());
     };
     store::reversal_write(connection, now, fact.provider, id, &reversal).await?;
@@ -66,13 +49,14 @@ pub async fn apply(
     let mut effects = Vec::new();
     if payment.state.is_paid() {
         let step = Some(&reversal);
-        effects.extend(settle(connection, now, policy, &mut payment, step).await?.map(Effect::Reversed));
+        effects
+            .extend(follow_money(connection, now, policy, &mut payment, step).await?.map(Effect::Reversed));
     }
     let is_new_dispute = reversal.kind == ReversalKind::Dispute && reversal.standing != Standing::Restored;
     if is_new_dispute && known.is_none_or(|known| known.standing != reversal.standing) {
         effects.push(Effect::Disputed(Box::new(payment)));
     }
-    record(connection, now, event, id, "applied", None).await?;
+    record(connection, now, event, id, EventOutcome::Applied(None)).await?;
     Ok(effects)
 }
 
@@ -99,19 +83,19 @@ pub async fn adopt(
 ///
 /// # Errors
 /// Database errors only.
-pub async fn settle(
+pub async fn follow_money(
     connection: &mut PgConnection,
     now: Timestamp,
     policy: Policy,
     payment: &mut Payment,
     by: Option<&Reversal>,
-) -> Result<Option<Reversed>, sqlx::Error> {
+) -> Result<Option<Reversed>, ApplyError> {
     let reversals = store::of_payment(connection, payment.id).await?;
     let mut account = store::account(connection, payment.id).await?;
     let gone = rules::gone(payment, &reversals);
     let grant = store::grant(connection, payment.id).await?;
     let lapsed = grant.map_or(Credits::ZERO, |(_, lapsed)| lapsed);
-    let granted = rules::granted(payment).map_err(unfit)?;
+    let granted = rules::granted(payment)?;
     let target = rules::target(granted, lapsed, &gone);
     if payment.kind == Kind::AutoRecharge {
         // Its settings may be paused below: they are locked before the wallet.
@@ -121,7 +105,7 @@ pub async fn settle(
         Policy::Debt => Credits::ZERO,
         Policy::Clamp => available(connection, payment.wallet_id).await?,
     };
-    let step = rules::settle(&mut account, target, policy, available).map_err(unfit)?;
+    let step = rules::settle(&mut account, target, policy, available)?;
     (account.refunded_minor, account.withdrawn_minor) = (gone.refunded_minor, gone.withdrawn_minor);
     payment.state = rules::state(&gone);
     store::payment_write(connection, payment.id, payment.state, &account).await?;
@@ -141,7 +125,7 @@ pub async fn settle(
     match postings.each.pop() {
         Some(Posted::Done { balance, .. }) => {
             let credits = match step {
-                Step::Take(amount) => amount.checked_neg().map_err(unfit)?,
+                Step::Take(amount) => amount.checked_neg()?,
                 Step::Restore(amount) => amount,
                 Step::Stay => Credits::ZERO,
             };
@@ -149,10 +133,8 @@ pub async fn settle(
             let payment = Box::new(payment.clone());
             Ok(Some(Reversed { payment, kind, credits, shortfall, balance, jobs }))
         }
-        refused => {
-            let why = format!("the credits of payment {} cannot follow its money: {refused:?}", payment.id);
-            Err(sqlx::Error::Decode(why.into()))
-        }
+        Some(Posted::Refused(refusal)) => Err(ApplyError::Ledger { payment: payment.id, refusal }),
+        Some(Posted::Before { .. }) | None => Err(ApplyError::PostedBefore(payment.id)),
     }
 }
 
@@ -226,14 +208,14 @@ async fn wait(
     now: Timestamp,
     event: Option<&Event>,
     fact: &ReversalFact,
-) -> Result<Vec<Effect>, sqlx::Error> {
+) -> Result<Vec<Effect>, ApplyError> {
     if fact.payment_id.is_some() {
-        return quarantine(connection, now, event, fact.payment_id, Contradiction::UnknownOrder).await;
+        return Ok(quarantine(connection, now, event, fact.payment_id, Contradiction::UnknownOrder).await?);
     }
     let asked = event.and_then(|event| Some((event.provider, event.object_id.clone()?)));
     let mut effects = Vec::new();
     if let Some((provider, object_id)) = asked {
-        record(connection, now, event, None, "sent_to_verify", None).await?;
+        record(connection, now, event, None, EventOutcome::SentToVerify).await?;
         let tells_all = object_id == fact.object_id;
         effects.push(Effect::Verify { provider, object_id });
         if tells_all {
@@ -245,21 +227,4 @@ async fn wait(
         store::reversal_write(connection, now, fact.provider, None, &reversal).await?;
     }
     Ok(effects)
-}
-
-async fn quarantine(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    event: Option<&Event>,
-    payment_id: Option<PaymentId>,
-    contradiction: Contradiction,
-) -> Result<Vec<Effect>, sqlx::Error> {
-    let reason = Some(contradiction.as_str());
-    let fresh = record(connection, now, event, payment_id, "quarantined", reason).await?;
-    let event_id = event.map(|event| event.id.clone());
-    Ok(if fresh { vec![Effect::Quarantined { event_id, payment_id, contradiction }] } else { Vec::new() })
-}
-
-fn unfit(error: AmountError) -> sqlx::Error {
-    sqlx::Error::Decode(Box::new(error))
 }

@@ -4,8 +4,8 @@
 //! in any order, once or more often, end in the same sums.
 
 use super::{Account, Extent, Policy, Reversal, ReversalFact, ReversalKind, Standing};
-use crate::payments::rules::Contradiction;
 use crate::payments::{Payment, State};
+use crate::provider_events::outcome::Contradiction;
 use kernel::money::{AmountError, Credits};
 
 /// How a fact contradicts the payment that it is about.

@@ -5,9 +5,9 @@ use proptest::prelude::*;
 
 use super::rules::{self, Step, refund_standing, settle};
 use super::{Account, Extent, Policy, Reversal, ReversalFact, ReversalKind, Standing};
-use crate::payments::rules::Contradiction;
 use crate::payments::tests::order;
 use crate::payments::{Payment, Provider, State};
+use crate::provider_events::outcome::Contradiction;
 use kernel::money::{Credits, Currency, Money};
 
 const GRANT: i64 = 3_333;

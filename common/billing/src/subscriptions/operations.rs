@@ -5,12 +5,16 @@ use sqlx::PgConnection;
 
 use super::rules::{self, stand};
 use super::{News, Paid, Subscription, SubscriptionFact, SubscriptionState, store};
-use crate::payments::operations::{Content, Effect, Event, Incoming, OrderError, order_create, record};
-use crate::payments::rules::Contradiction;
+use crate::payments::ordering::order_create;
 use crate::payments::{Fact, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Stage, store as payments};
 use crate::plans::operations::{plan, plan_by_provider_price};
 use crate::plans::{Interval, Terms};
+use crate::provider_events::record::{quarantine, record};
+use crate::provider_events::{
+    ApplyError, Contradiction, Effect, Event, EventOutcome, IgnoreReason, PaymentNews,
+};
 use crate::reversals::operations::adopt;
+use crate::settlement::{self, SettlementItem};
 use kernel::clock::Timestamp;
 use kernel::ids::{PaymentId, SubscriptionId, UserId};
 use kernel::money::Credits;
@@ -30,31 +34,26 @@ pub async fn newest_of_user(
 /// payment, then the wallet. Applying it again changes nothing.
 ///
 /// # Errors
-/// Database errors only; the transaction is then to be rolled back.
+/// [`ApplyError`]; the transaction is then to be rolled back.
 pub async fn apply(
     connection: &mut PgConnection,
     now: Timestamp,
     event: Option<&Event>,
     fact: &SubscriptionFact,
-) -> Result<Vec<Effect>, sqlx::Error> {
+) -> Result<Vec<Effect>, ApplyError> {
     // Events tell whole seconds: with its fraction, the time of an answer would be after what was told later.
     let fact = &SubscriptionFact { at: fact.at.truncate_to_second(), ..fact.clone() };
     let Some(mut subscription) = find(connection, now, fact).await? else {
-        // Without our order's id it is a subscription that somebody else sells on the same account.
-        let (outcome, reason) = match fact.payment_id {
-            None => ("ignored", "no_order_of_ours"),
-            Some(_) => ("quarantined", Contradiction::UnknownOrder.as_str()),
-        };
-        let fresh = record(connection, now, event, fact.payment_id, outcome, Some(reason)).await?;
-        let contradiction = Contradiction::UnknownOrder;
-        return Ok(if fresh && outcome == "quarantined" {
-            vec![quarantined(event, fact.payment_id, contradiction)]
-        } else {
-            Vec::new()
-        });
+        if fact.payment_id.is_some() {
+            let unknown = Contradiction::UnknownOrder;
+            return Ok(quarantine(connection, now, event, fact.payment_id, unknown).await?);
+        }
+        // Without the id of an order it is a subscription that somebody else sells on the same account.
+        record(connection, now, event, None, EventOutcome::Ignored(IgnoreReason::NoOrder)).await?;
+        return Ok(Vec::new());
     };
     if let Some(contradiction) = rules::contradiction(&subscription, fact) {
-        return quarantine(connection, now, event, &subscription, contradiction).await;
+        return Ok(quarantine(connection, now, event, Some(subscription.payment_id), contradiction).await?);
     }
     subscription.provider_customer = subscription.provider_customer.or_else(|| fact.customer.clone());
     match &fact.news {
@@ -124,10 +123,7 @@ async fn find(
 async fn terms_of(connection: &mut PgConnection, order: &Payment) -> Result<Option<Terms>, sqlx::Error> {
     let Some(period) = &order.plan else { return Ok(None) };
     let Some(stored) = plan(connection, &period.plan_id).await? else { return Ok(None) };
-    let at_provider = match order.provider {
-        crate::payments::Provider::Creem => stored.plan.creem_terms(period.interval),
-        _ => stored.plan.stripe_terms(period.interval),
-    };
+    let at_provider = stored.plan.terms_at(order.provider, period.interval);
     let price = order.amount.minor.saturating_add(order.discount_minor);
     Ok(Some(Terms {
         plan_id: period.plan_id.clone(),
@@ -146,9 +142,10 @@ async fn take_payment(
     mut subscription: Subscription,
     fact: &SubscriptionFact,
     paid: &Paid,
-) -> Result<Vec<Effect>, sqlx::Error> {
+) -> Result<Vec<Effect>, ApplyError> {
     let Some(order) = payments::payment_by_id(connection, subscription.payment_id).await? else {
-        return quarantine(connection, now, event, &subscription, Contradiction::UnknownOrder).await;
+        let id = Some(subscription.payment_id);
+        return Ok(quarantine(connection, now, event, id, Contradiction::UnknownOrder).await?);
     };
     let is_first = rules::is_first(&subscription, &order, paid);
     if let Some(price) = rules::price_of_terms(&subscription.terms, &paid.lines, is_first) {
@@ -166,19 +163,16 @@ async fn take_payment(
         match payment_of_period(connection, now, &mut subscription, &order, paid, &known).await? {
             Some(id) => id,
             None => {
-                return quarantine(connection, now, event, &subscription, Contradiction::UnknownPlan).await;
+                let id = Some(subscription.payment_id);
+                return Ok(quarantine(connection, now, event, id, Contradiction::UnknownPlan).await?);
             }
         }
     };
     let lapses = if subscription.terms.rollover { None } else { paid.period_end };
     payments::payment_lapses_at(connection, payment_id, lapses).await?;
     adopt(connection, fact.provider, &paid.payment, payment_id).await?;
-    let incoming = Incoming {
-        event: event.cloned(),
-        content: Content::Fact(Box::new(payment_fact(fact, paid, payment_id))),
-    };
-    let mut effects =
-        crate::payments::operations::apply(connection, now, std::slice::from_ref(&incoming)).await?;
+    let news = PaymentNews::Fact(Box::new(payment_fact(fact, paid, payment_id)));
+    let mut effects = settlement::apply(connection, now, &[SettlementItem { event, news: &news }]).await?;
     if effects.iter().any(|effect| matches!(effect, Effect::Quarantined { .. })) {
         return Ok(effects);
     }
@@ -198,10 +192,7 @@ async fn terms_by_price(
 ) -> Result<Option<Terms>, sqlx::Error> {
     let Some(plan) = plan_by_provider_price(connection, price).await? else { return Ok(None) };
     let both = [Interval::Month, Interval::Year].into_iter();
-    let mut all = both.filter_map(|interval| match subscription.provider {
-        crate::payments::Provider::Creem => plan.creem_terms(interval),
-        _ => plan.stripe_terms(interval),
-    });
+    let mut all = both.filter_map(|interval| plan.terms_at(subscription.provider, interval));
     Ok(all.find(|terms| {
         terms.provider_price.as_deref() == Some(price)
             && terms.price.currency == subscription.terms.price.currency
@@ -216,7 +207,7 @@ async fn payment_of_period(
     first: &Payment,
     paid: &Paid,
     known: &[Terms],
-) -> Result<Option<PaymentId>, sqlx::Error> {
+) -> Result<Option<PaymentId>, ApplyError> {
     if let Some(payment) = payments::payment_by_provider_id(connection, &paid.payment).await? {
         return Ok((payment.wallet_id == subscription.wallet_id).then_some(payment.id));
     }
@@ -256,7 +247,7 @@ async fn payment_of_period(
         }),
         redemption: None,
     };
-    let payment = order_create(connection, now, &order).await.map_err(OrderError::without_coupon)?;
+    let payment = order_create(connection, now, &order).await?;
     Ok(Some(payment.id))
 }
 
@@ -287,25 +278,9 @@ async fn conclude(
     event: Option<&Event>,
     subscription: Subscription,
     changed: bool,
-) -> Result<Vec<Effect>, sqlx::Error> {
-    let outcome = if changed { "applied" } else { "no_change" };
-    record(connection, now, event, Some(subscription.payment_id), outcome, None).await?;
+) -> Result<Vec<Effect>, ApplyError> {
+    let outcome = if changed { EventOutcome::Applied(None) } else { EventOutcome::NoChange(None) };
+    record(connection, now, event, Some(subscription.payment_id), outcome).await?;
     store::subscription_write(connection, &subscription).await?;
     Ok(if changed { vec![Effect::Subscription(Box::new(subscription))] } else { Vec::new() })
-}
-
-async fn quarantine(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    event: Option<&Event>,
-    subscription: &Subscription,
-    contradiction: Contradiction,
-) -> Result<Vec<Effect>, sqlx::Error> {
-    let id = Some(subscription.payment_id);
-    let fresh = record(connection, now, event, id, "quarantined", Some(contradiction.as_str())).await?;
-    Ok(if fresh { vec![quarantined(event, id, contradiction)] } else { Vec::new() })
-}
-
-fn quarantined(event: Option<&Event>, payment_id: Option<PaymentId>, contradiction: Contradiction) -> Effect {
-    Effect::Quarantined { event_id: event.map(|event| event.id.clone()), payment_id, contradiction }
 }

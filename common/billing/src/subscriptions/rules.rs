@@ -2,8 +2,8 @@
 
 use super::{Line, News, Paid, Standing, Subscription, SubscriptionFact, SubscriptionState};
 use crate::payments::Payment;
-use crate::payments::rules::Contradiction;
 use crate::plans::Terms;
+use crate::provider_events::outcome::Contradiction;
 use kernel::clock::Timestamp;
 use kernel::money::Credits;
 

@@ -15,7 +15,7 @@ use url::Url;
 use super::objects::{Checkout, ListedTransaction, Subscription, Transaction, Transactions};
 use crate::providers::ProviderError;
 use crate::providers::stripe::objects::{PAYMENT_ID, USER_ID};
-use billing::payments::operations::Opened;
+use billing::payments::OpenedCheckout;
 use billing::payments::{Payment, ReturnUrls};
 use kernel::config::Secret;
 use kernel::https::HttpsClient;
@@ -82,7 +82,7 @@ impl CreemClient {
         units: i64,
         email: Option<&str>,
         urls: &ReturnUrls,
-    ) -> Result<Opened, ProviderError> {
+    ) -> Result<OpenedCheckout, ProviderError> {
         let mut body = json!({
             "request_id": format!("{}:{}", payment.id, payment.attempt),
             "product_id": product,
@@ -97,7 +97,7 @@ impl CreemClient {
             body["customer"] = json!({ "email": email });
         }
         let checkout: Checkout = self.post("v1/checkouts", &body).await?;
-        Ok(Opened {
+        Ok(OpenedCheckout {
             session: checkout.id,
             url: checkout.checkout_url.ok_or(ProviderError::Unavailable("the checkout has no address"))?,
             provider_payment: None,

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::objects::{Checkout, Subscription};
 use super::reversals::{Asked, Dispute, Refund};
 use billing::payments::Provider;
-use billing::payments::operations::{Content, Event, Incoming};
+use billing::provider_events::{Content, Event, IgnoreReason, Incoming};
 use billing::reversals::ReversalFact;
 use kernel::clock;
 use kernel::clock::Timestamp;
@@ -71,9 +71,9 @@ pub fn read(body: &str, received_at: Timestamp, trust: bool) -> Result<Incoming,
     let object_id = about.map(|about| about.id().to_owned()).or_else(own_id);
     let at = envelope.created_at.and_then(clock::from_unix_milliseconds).unwrap_or(received_at);
     let content = match reader(&envelope.kind) {
-        None => Content::Ignored("type"),
-        Some(_) if !trust => Content::Unproven,
-        Some(read) => read(object, at).unwrap_or(Content::Unproven),
+        None => Content::ignored(IgnoreReason::Type),
+        Some(_) if !trust => Content::needs_verification(),
+        Some(read) => read(object, at).unwrap_or(Content::needs_verification()),
     };
     Ok(Incoming {
         event: Some(Event {
@@ -97,7 +97,7 @@ fn reader(kind: &str) -> Option<Reader> {
     match kind {
         "checkout.completed" => Some(|object, _| {
             let checkout: Checkout = serde_json::from_str(object).ok()?;
-            Some(Content::Fact(Box::new(checkout.fact())))
+            Some(Content::fact(checkout.fact()))
         }),
         "subscription.paid" => Some(|object, at| {
             let subscription: Subscription = serde_json::from_str(object).ok()?;
@@ -133,6 +133,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use billing::payments::Stage;
+    use billing::provider_events::PaymentNews;
     use billing::subscriptions::News;
     use serde_json::{Value, json};
 
@@ -156,7 +157,7 @@ mod tests {
     #[test]
     fn tax_is_not_ours_and_a_short_payment_is_not_full() {
         let paid = |amount_paid| match content("checkout.completed", &checkout("onetime", amount_paid)) {
-            Content::Fact(fact) => (fact.stage, fact.money.unwrap().minor),
+            Content::Payment(PaymentNews::Fact(fact)) => (fact.stage, fact.money.unwrap().minor),
             other => panic!("{other:?}"),
         };
         assert_eq!(paid(1_089), (Stage::Paid, 900));
@@ -167,7 +168,9 @@ mod tests {
     #[test]
     fn the_checkout_of_a_subscription_credits_nothing() {
         match content("checkout.completed", &checkout("recurring", 1_089)) {
-            Content::Fact(fact) => assert_eq!((fact.stage, fact.money), (Stage::Open, None)),
+            Content::Payment(PaymentNews::Fact(fact)) => {
+                assert_eq!((fact.stage, fact.money), (Stage::Open, None))
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -191,7 +194,13 @@ mod tests {
         }
         // Without the payment it proves nothing.
         object["last_transaction"] = Value::Null;
-        assert!(matches!(content("subscription.paid", &object), Content::Unproven));
-        assert!(matches!(content("customer.created", &object), Content::Ignored("type")));
+        assert!(matches!(
+            content("subscription.paid", &object),
+            Content::Payment(PaymentNews::NeedsVerification)
+        ));
+        assert!(matches!(
+            content("customer.created", &object),
+            Content::Payment(PaymentNews::Ignored(IgnoreReason::Type))
+        ));
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use billing::app_stores::rules::joined;
 use billing::app_stores::{StoreFact, StoreNews, Transaction};
 use billing::payments::Provider;
-use billing::payments::operations::{Content, Event, Incoming};
+use billing::provider_events::{Content, Event, IgnoreReason, Incoming};
 use kernel::clock;
 use kernel::clock::Timestamp;
 
@@ -102,7 +102,7 @@ fn content(told: &Told, received_at: Timestamp, environments: &[String]) -> Resu
     let is_of_ours = told.environment.as_ref().map(|environment| environments.contains(environment));
     let about_transaction = |news: fn(Transaction) -> StoreNews, is_recurring| {
         if is_of_ours != Some(true) {
-            return Ok(Content::Ignored("environment"));
+            return Ok(Content::ignored(IgnoreReason::Environment));
         }
         let transaction = Transaction {
             store: text(told.store.as_deref()).ok_or(UnreadableEvent::Field("store"))?,
@@ -116,32 +116,34 @@ fn content(told: &Told, received_at: Timestamp, environments: &[String]) -> Resu
     match told.kind.as_str() {
         // The buyer's family may use it too; it was paid for once, by the buyer.
         "NON_RENEWING_PURCHASE" | "INITIAL_PURCHASE" | "RENEWAL" if told.is_family_share == Some(true) => {
-            Ok(Content::Ignored("family_share"))
+            Ok(Content::ignored(IgnoreReason::FamilyShare))
         }
         "NON_RENEWING_PURCHASE" => about_transaction(StoreNews::Bought, false),
         // For a trial, or what is given away, nobody has paid.
         "INITIAL_PURCHASE" | "RENEWAL"
             if matches!(told.period_type.as_deref(), Some("TRIAL" | "PROMOTIONAL")) =>
         {
-            Ok(Content::Ignored("unpaid_period"))
+            Ok(Content::ignored(IgnoreReason::UnpaidPeriod))
         }
         "INITIAL_PURCHASE" | "RENEWAL" => about_transaction(StoreNews::Bought, true),
         "CANCELLATION" if told.cancel_reason.as_deref() == Some("CUSTOMER_SUPPORT") => {
             about_transaction(StoreNews::Refunded, true)
         }
         // Only what comes next will not be bought.
-        "CANCELLATION" => Ok(Content::Ignored("no_refund")),
+        "CANCELLATION" => Ok(Content::ignored(IgnoreReason::NoRefund)),
         "REFUND_REVERSED" => about_transaction(StoreNews::RefundReversed, true),
-        "TRANSFER" | "SUBSCRIBER_ALIAS" if is_of_ours == Some(false) => Ok(Content::Ignored("environment")),
+        "TRANSFER" | "SUBSCRIBER_ALIAS" if is_of_ours == Some(false) => {
+            Ok(Content::ignored(IgnoreReason::Environment))
+        }
         "TRANSFER" => {
             let (from, to) = (names(&told.transferred_from), names(&told.transferred_to));
             if from.is_empty() || to.is_empty() {
-                return Ok(Content::Ignored("no_buyer"));
+                return Ok(Content::ignored(IgnoreReason::NoBuyer));
             }
             Ok(fact(told, received_at, to, StoreNews::MovedFrom(from)))
         }
         "SUBSCRIBER_ALIAS" => Ok(fact(told, received_at, told.buyers(), StoreNews::SamePerson)),
-        _ => Ok(Content::Ignored("type")),
+        _ => Ok(Content::ignored(IgnoreReason::Type)),
     }
 }
 
@@ -177,6 +179,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use billing::provider_events::PaymentNews;
 
     const NOW: Timestamp = time::macros::datetime!(2026-11-24 08:00 UTC);
 
@@ -211,7 +214,7 @@ mod tests {
 
     fn ignored(event: &Value) -> &'static str {
         match content_of(event).unwrap() {
-            Content::Ignored(reason) => reason,
+            Content::Payment(PaymentNews::Ignored(reason)) => reason.as_str(),
             other => panic!("{other:?}"),
         }
     }

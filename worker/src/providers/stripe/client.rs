@@ -29,7 +29,7 @@ use super::objects::{Intent, Metadata, PAYMENT_ID, PaymentError, Reference, Sess
 use super::reversals::{Dispute, Refund};
 use super::subscriptions::{Invoice, Subscription};
 use crate::providers::ProviderError;
-use billing::payments::operations::Opened;
+use billing::payments::OpenedCheckout;
 use billing::payments::{Item, Mode, Payment, ReturnUrls};
 use billing::plans::Interval;
 use kernel::config::Secret;
@@ -90,7 +90,7 @@ impl StripeClient {
         price: Option<&str>,
         customer: &str,
         urls: &ReturnUrls,
-    ) -> Result<Opened, ProviderError> {
+    ) -> Result<OpenedCheckout, ProviderError> {
         let currency = currency_of(payment)?;
         let metadata = metadata(payment);
         let mut request = CreateCheckoutSession::new()
@@ -146,7 +146,7 @@ impl StripeClient {
         }
         let expires_at =
             time::OffsetDateTime::from_unix_timestamp(session.expires_at).unwrap_or(payment.expires_at);
-        Ok(Opened {
+        Ok(OpenedCheckout {
             session: session.id.to_string(),
             url: session.url.ok_or(ProviderError::Unavailable("the session is not open any more"))?,
             provider_payment: session

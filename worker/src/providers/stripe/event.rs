@@ -9,8 +9,8 @@ use super::objects::{Charge, Intent, Session};
 use super::off_session::SetupIntent;
 use super::reversals::{Dispute, Refund};
 use super::subscriptions::{Invoice, Subscription};
-use billing::payments::operations::{Content, Event, Incoming};
 use billing::payments::{Fact, Provider};
+use billing::provider_events::{Content, Event, IgnoreReason, Incoming};
 use billing::reversals::{ReversalFact, Standing};
 use kernel::clock;
 use kernel::clock::Timestamp;
@@ -61,12 +61,14 @@ pub fn read(body: &str, received_at: Timestamp, trust: bool) -> Result<Incoming,
     let object = envelope.data.object.get();
     let object_id = serde_json::from_str::<AnyObject>(object).ok().and_then(|object| object.id);
     let content = match reader(&envelope.kind) {
-        None => Content::Ignored("type"),
-        Some(_) if !trust || envelope.api_version.as_deref() != Some(API_VERSION) => Content::Unproven,
+        None => Content::ignored(IgnoreReason::Type),
+        Some(_) if !trust || envelope.api_version.as_deref() != Some(API_VERSION) => {
+            Content::needs_verification()
+        }
         Some(read) => {
             let created = envelope.created.and_then(clock::from_unix_seconds);
             let said = Said { at: created.unwrap_or(received_at), livemode: envelope.livemode };
-            read(object, &said).unwrap_or(Content::Unproven)
+            read(object, &said).unwrap_or(Content::needs_verification())
         }
     };
     Ok(Incoming {
@@ -111,17 +113,15 @@ fn reader(kind: &str) -> Option<Reader> {
         }
         // Whether a card is still its customer's is the provider's to say, at the time that it is asked.
         "payment_method.detached" | "payment_method.updated" | "payment_method.automatically_updated" => {
-            Some(|_, _| Some(Content::Unproven))
+            Some(|_, _| Some(Content::needs_verification()))
         }
         "charge.succeeded" | "charge.updated" => Some(|object, _| payment(parse::<Charge>(object)?.fact())),
-        "invoice.paid" | "invoice.payment_failed" => {
-            Some(|object, said| {
-                let fact = parse::<Invoice>(object)?.fact(said.at);
-                Some(fact.map_or(Content::Ignored("no_subscription"), |fact| {
-                    Content::Subscription(Box::new(fact))
-                }))
-            })
-        }
+        "invoice.paid" | "invoice.payment_failed" => Some(|object, said| {
+            let fact = parse::<Invoice>(object)?.fact(said.at);
+            Some(fact.map_or(Content::ignored(IgnoreReason::NoSubscription), |fact| {
+                Content::Subscription(Box::new(fact))
+            }))
+        }),
         "customer.subscription.created"
         | "customer.subscription.updated"
         | "customer.subscription.deleted"
@@ -149,7 +149,7 @@ fn reader(kind: &str) -> Option<Reader> {
 
 #[allow(clippy::unnecessary_wraps)] // It ends the readers, which may find nothing to read.
 fn payment(fact: Fact) -> Option<Content> {
-    Some(Content::Fact(Box::new(fact)))
+    Some(Content::fact(fact))
 }
 
 #[allow(clippy::unnecessary_wraps)] // As above.
@@ -166,6 +166,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
     use billing::payments::Stage;
+    use billing::provider_events::PaymentNews;
     use serde_json::json;
 
     const NOW: Timestamp = time::macros::datetime!(2026-11-21 08:00 UTC);
@@ -181,7 +182,7 @@ mod tests {
 
     fn stage(body: &str) -> Option<Stage> {
         match read(body, NOW, true).unwrap().content {
-            Content::Fact(fact) => Some(fact.stage),
+            Content::Payment(PaymentNews::Fact(fact)) => Some(fact.stage),
             _ => None,
         }
     }
@@ -202,8 +203,12 @@ mod tests {
 
     #[test]
     fn what_an_event_does_not_prove_is_asked_about() {
-        let unproven =
-            |body: &str, trust| matches!(read(body, NOW, trust).unwrap().content, Content::Unproven);
+        let unproven = |body: &str, trust| {
+            matches!(
+                read(body, NOW, trust).unwrap().content,
+                Content::Payment(PaymentNews::NeedsVerification)
+            )
+        };
         assert!(unproven(&session_event("complete", "paid", "2024-06-20"), true));
         assert!(unproven(&session_event("complete", "paid", API_VERSION), false));
         let odd = session_event("complete", "paid", API_VERSION).replace("\"livemode\":false,\"me", "\"me");
@@ -213,7 +218,10 @@ mod tests {
     #[test]
     fn other_types_are_ignored_and_rubbish_is_refused() {
         let other = json!({"id": "evt_1", "type": "customer.created", "data": {"object": {}}}).to_string();
-        assert!(matches!(read(&other, NOW, true).unwrap().content, Content::Ignored("type")));
+        assert!(matches!(
+            read(&other, NOW, true).unwrap().content,
+            Content::Payment(PaymentNews::Ignored(IgnoreReason::Type))
+        ));
         for body in ["", "null", "[]", "{}", "{\"id\":1}", "{\"object\":\"v2.core.event\"}"] {
             assert!(read(body, NOW, true).is_err(), "{body}");
         }

@@ -1,12 +1,12 @@
-//! Provider events: the record of what came and what became of it, for those who look after the installation.
+//! The record of provider events and of what became of each, for operators.
 
 use std::collections::HashSet;
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Provider;
-use super::operations::Event;
+use super::{Contradiction, Effect, Event, EventOutcome};
+use crate::payments::Provider;
 use kernel::clock::Timestamp;
 use kernel::ids::PaymentId;
 
@@ -71,55 +71,62 @@ pub async fn list(
     .await
 }
 
-/// A provider event to be recorded.
+/// An event, what became of it, and the order it is about.
 #[derive(Debug)]
-pub(super) struct EventRow {
-    pub provider: Provider,
-    pub event_id: String,
-    pub event_type: String,
-    pub object_id: Option<String>,
+pub(crate) struct EventRow<'a> {
+    pub event: &'a Event,
     pub payment_id: Option<PaymentId>,
-    pub outcome: &'static str,
-    pub reason: Option<&'static str>,
-    pub body: Option<String>,
-    pub received_at: Timestamp,
+    pub outcome: EventOutcome,
 }
 
-/// What became of an event, to be recorded. Its text is kept where a person has to look at it.
-pub(super) fn row(
-    event: &Event,
+/// Records what became of an event, if an event it was. Whether it was recorded before does not matter to the caller
+/// but for reporting a contradiction once: true if it was not.
+pub(crate) async fn record(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    event: Option<&Event>,
     payment_id: Option<PaymentId>,
-    outcome: &'static str,
-    reason: Option<&'static str>,
-) -> EventRow {
-    EventRow {
-        provider: event.provider,
-        event_id: event.id.clone(),
-        event_type: event.kind.clone(),
-        object_id: event.object_id.clone(),
-        payment_id,
-        outcome,
-        reason,
-        body: (outcome == "quarantined").then(|| event.body.clone()),
-        received_at: event.received_at,
-    }
+    outcome: EventOutcome,
+) -> Result<bool, sqlx::Error> {
+    let Some(event) = event else { return Ok(true) };
+    let rows = [EventRow { event, payment_id, outcome }];
+    Ok(insert(connection, now, &rows).await?.contains(&event.id))
+}
+
+/// Records that an event contradicts its order; the effect tells operators, once.
+pub(crate) async fn quarantine(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    event: Option<&Event>,
+    payment_id: Option<PaymentId>,
+    contradiction: Contradiction,
+) -> Result<Vec<Effect>, sqlx::Error> {
+    let outcome = EventOutcome::Quarantined(contradiction);
+    let is_new = record(connection, now, event, payment_id, outcome).await?;
+    let event_id = event.map(|event| event.id.clone());
+    Ok(if is_new { vec![Effect::Quarantined { event_id, payment_id, contradiction }] } else { Vec::new() })
 }
 
 /// Records events; returns the ids of those that were not recorded before.
-pub(super) async fn insert(
+pub(crate) async fn insert(
     connection: &mut PgConnection,
     now: Timestamp,
-    events: &[EventRow],
+    rows: &[EventRow<'_>],
 ) -> Result<HashSet<String>, sqlx::Error> {
-    let providers: Vec<&str> = events.iter().map(|event| event.provider.as_str()).collect();
-    let ids: Vec<&str> = events.iter().map(|event| event.event_id.as_str()).collect();
-    let types: Vec<&str> = events.iter().map(|event| event.event_type.as_str()).collect();
-    let objects: Vec<Option<&str>> = events.iter().map(|event| event.object_id.as_deref()).collect();
-    let payments: Vec<Option<Uuid>> = events.iter().map(|event| event.payment_id.map(|id| id.0)).collect();
-    let outcomes: Vec<&str> = events.iter().map(|event| event.outcome).collect();
-    let reasons: Vec<Option<&str>> = events.iter().map(|event| event.reason).collect();
-    let bodies: Vec<Option<&str>> = events.iter().map(|event| event.body.as_deref()).collect();
-    let received: Vec<Timestamp> = events.iter().map(|event| event.received_at).collect();
+    let events = || rows.iter().map(|row| row.event);
+    let providers: Vec<&str> = events().map(|event| event.provider.as_str()).collect();
+    let ids: Vec<&str> = events().map(|event| event.id.as_str()).collect();
+    let types: Vec<&str> = events().map(|event| event.kind.as_str()).collect();
+    let objects: Vec<Option<&str>> = events().map(|event| event.object_id.as_deref()).collect();
+    let received: Vec<Timestamp> = events().map(|event| event.received_at).collect();
+    let payments: Vec<Option<Uuid>> = rows.iter().map(|row| row.payment_id.map(|id| id.0)).collect();
+    let outcomes: Vec<&str> = rows.iter().map(|row| row.outcome.as_str()).collect();
+    let reasons: Vec<Option<&str>> = rows.iter().map(|row| row.outcome.reason()).collect();
+    // The text is kept where a person has to look at it.
+    let bodies: Vec<Option<&str>> = rows
+        .iter()
+        .map(|row| matches!(row.outcome, EventOutcome::Quarantined(_)).then_some(row.event.body.as_str()))
+        .collect();
     let fresh = sqlx::query_scalar!(
         "insert into provider_events (provider, event_id, event_type, object_id, payment_id, outcome, reason, body,
                                       received_at, handled_at)

@@ -17,7 +17,7 @@ use ledger::levels::CheckRecharge;
 ///
 /// # Errors
 /// Database errors only.
-pub async fn settle(
+pub async fn conclude_runs(
     connection: &mut PgConnection,
     now: Timestamp,
     payments: &[&Payment],

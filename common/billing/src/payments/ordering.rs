@@ -1,0 +1,115 @@
+//! Orders from the request to the provider's page: stored, opened, refused, looked at when their time is up.
+
+use kernel::clock::Timestamp;
+use kernel::ids::PaymentId;
+use sqlx::{PgConnection, PgPool};
+
+use super::{NewOrder, OpenedCheckout, Payment, rules, store};
+use crate::coupons::operations as coupons;
+use crate::coupons::{CouponRefusal, RedeemError};
+
+/// Why an order is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum OrderError {
+    /// Its coupon is used up.
+    #[error(transparent)]
+    Coupon(CouponRefusal),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+impl From<RedeemError> for OrderError {
+    fn from(error: RedeemError) -> Self {
+        match error {
+            RedeemError::Refused(refusal) => Self::Coupon(refusal),
+            RedeemError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+/// Stores an order, and uses its coupon, in the caller's transaction.
+///
+/// # Errors
+/// [`OrderError`]; the transaction is then to be rolled back.
+pub async fn order_create(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    order: &NewOrder,
+) -> Result<Payment, OrderError> {
+    let id = PaymentId::new();
+    store::payment_insert(connection, now, id, order).await?;
+    store::items_insert(connection, id, &order.items).await?;
+    if let Some(redemption) = &order.redemption {
+        coupons::take(connection, now, id, &order.user_id, redemption).await?;
+    }
+    Ok(store::payment_by_id(connection, id).await?.ok_or(sqlx::Error::RowNotFound)?)
+}
+
+/// Records that the provider's page for an order is open.
+///
+/// # Errors
+/// Database errors only.
+pub async fn checkout_opened(
+    pool: &PgPool,
+    id: PaymentId,
+    opened: &OpenedCheckout,
+) -> Result<(), sqlx::Error> {
+    store::checkout_opened(&mut *pool.acquire().await?, id, opened).await
+}
+
+/// Locks an order and says how it is. If its page cannot be paid on any more, but the order can on another, the page
+/// is let go of, so that opening one opens the next.
+///
+/// # Errors
+/// Database errors only.
+pub async fn reopen(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    id: PaymentId,
+) -> Result<Option<Payment>, sqlx::Error> {
+    let mut payment = store::payments_lock(connection, &[id]).await?.pop();
+    if let Some(payment) = &mut payment
+        && rules::reopen(payment, now)
+    {
+        store::payments_write(connection, &[payment]).await?;
+    }
+    Ok(payment)
+}
+
+/// Records that the provider refuses an order, and gives its coupon back.
+///
+/// # Errors
+/// Database errors only.
+pub async fn checkout_refused(pool: &PgPool, id: PaymentId, reason: &str) -> Result<(), sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    if store::payment_fail(&mut transaction, id, reason).await? {
+        coupons::give_back(&mut transaction, &[id]).await?;
+    }
+    transaction.commit().await
+}
+
+/// The orders whose time is up and that nobody has looked at since; marks them as looked at.
+///
+/// # Errors
+/// Database errors only.
+pub async fn take_stale(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<PaymentId>, sqlx::Error> {
+    store::payments_take_stale(connection, now, limit).await
+}
+
+/// Whether the caller of a poll should have the provider asked now; at most once in `pause` for each payment.
+///
+/// # Errors
+/// Database errors only.
+pub async fn take_check(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    id: PaymentId,
+    pause: time::Duration,
+) -> Result<bool, sqlx::Error> {
+    store::payment_take_check(connection, now, id, now.saturating_sub(pause)).await
+}
