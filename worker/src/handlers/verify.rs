@@ -65,6 +65,11 @@ impl Jobs {
             Vec::new()
         } else if id.starts_with("in_") {
             let invoice = self.ask(|| self.stripe.invoice(id)).await?;
+            if !invoice.is_whole() {
+                return Err(JobError::Dead(format!(
+                    "the lines of invoice {id} do not add up to its subtotal"
+                )));
+            }
             invoice.fact(now).map(subscription).into_iter().collect()
         } else if id.starts_with("sub_") {
             vec![subscription(self.ask(|| self.stripe.subscription(id)).await?.fact(now))]

@@ -296,8 +296,11 @@ pub struct Fact {
     pub customer: Option<String>,
     /// What the page was for.
     pub mode: Option<Mode>,
-    /// How much was, or is to be, paid.
+    /// How much was, or is to be, paid for what was ordered: after discounts, before tax that was added.
     pub money: Option<Money>,
+    /// What discounts at the provider took off, where it says so. Smallest units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount_minor: Option<i64>,
     /// The provider's words about the session.
     pub session_status: Option<String>,
     /// The provider's words about paying.

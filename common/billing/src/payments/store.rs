@@ -343,6 +343,22 @@ pub(crate) async fn payment_lapses_at(
     Ok(())
 }
 
+/// Sets what an order that is not paid yet grants.
+pub(crate) async fn payment_grants(
+    connection: &mut PgConnection,
+    id: PaymentId,
+    credits: Credits,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update payments set credits = $2 where id = $1 and completed_at is null and credits <> $2",
+        id.0,
+        credits.millionths()
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Ends an open payment; says whether it was open.
 pub(crate) async fn payment_fail(
     connection: &mut PgConnection,

@@ -182,6 +182,7 @@ impl Checkout {
             customer: self.customer.map(|customer| customer.id().to_owned()),
             mode: self.order.as_ref().map(|_| if recurs { Mode::Subscription } else { Mode::Payment }),
             money: paid.and_then(|order| order.amounts.money()),
+            discount_minor: paid.and_then(|order| order.amounts.discount_amount),
             session_status: self.status,
             payment_status: Some(if stage == Stage::Paid { "paid" } else { "unpaid" }.to_owned()),
             payment_intent_status: None,
@@ -317,16 +318,19 @@ impl Subscription {
         let transaction =
             self.last_transaction.as_ref().filter(|transaction| transaction.amounts.is_paid())?;
         let amounts = &transaction.amounts;
-        let line = self
-            .product
-            .as_ref()
-            .map(|product| Line { price: Some(product.id.clone()), amount: amounts.amount });
+        let line = self.product.as_ref().map(|product| Line {
+            price: Some(product.id.clone()),
+            amount: amounts.amount,
+            is_proration: false,
+        });
         let paid = Paid {
             payment: transaction.id.clone(),
             is_first: None,
             money: amounts.money()?,
             due: amounts.net(),
+            net: None,
             lines: line.into_iter().collect(),
+            period_start: None,
             period_end: transaction.period_end().or_else(|| self.period_end()),
             receipt_url: None,
         };

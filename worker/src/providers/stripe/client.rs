@@ -6,6 +6,7 @@ use std::time::Duration;
 use stripe::{Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
 use stripe_billing::billing_portal_session::CreateBillingPortalSession;
 use stripe_billing::invoice::RetrieveInvoice;
+use stripe_billing::invoice_line_item::ListInvoiceInvoiceLineItem;
 use stripe_billing::invoice_payment::{
     ListInvoicePayment, ListInvoicePaymentPayment, ListInvoicePaymentPaymentType,
 };
@@ -25,7 +26,7 @@ use stripe_core::refund::{ListRefund, RetrieveRefund};
 use stripe_product::coupon::{CreateCoupon, RetrieveCoupon};
 use stripe_shared::{CheckoutSession, CheckoutSessionMode, CouponDuration, PaymentIntent};
 
-use super::objects::{Intent, Metadata, PAYMENT_ID, PaymentError, Reference, Session, USER_ID};
+use super::objects::{Intent, Metadata, PAYMENT_ID, PaymentError, Reference, Session, TotalDetails, USER_ID};
 use super::reversals::{Dispute, Refund};
 use super::subscriptions::{Invoice, Subscription};
 use crate::providers::ProviderError;
@@ -193,7 +194,21 @@ impl StripeClient {
     /// # Errors
     /// See [`ProviderError`].
     pub async fn invoice(&self, id: &str) -> Result<Invoice, ProviderError> {
-        self.send(&RetrieveInvoice::new(id), None).await.map(Invoice::from)
+        let mut invoice = self.send(&RetrieveInvoice::new(id), None).await?;
+        // An answer holds the first ten lines.
+        while invoice.lines.has_more {
+            let mut request = ListInvoiceInvoiceLineItem::new(id).limit(100);
+            if let Some(last) = invoice.lines.data.last() {
+                request = request.starting_after(last.id.to_string());
+            }
+            let page = self.send(&request, None).await?;
+            if page.data.is_empty() {
+                break;
+            }
+            invoice.lines.has_more = page.has_more;
+            invoice.lines.data.extend(page.data);
+        }
+        Ok(Invoice::from(invoice))
     }
 
     /// How a subscription stands.
@@ -400,6 +415,10 @@ impl From<CheckoutSession> for Session {
             status: session.status.map(|status| status.as_str().to_owned()),
             payment_status: Some(session.payment_status.as_str().to_owned()),
             amount_total: session.amount_total,
+            amount_subtotal: session.amount_subtotal,
+            total_details: session
+                .total_details
+                .map(|details| TotalDetails { amount_discount: details.amount_discount }),
             currency: session.currency.map(|currency| currency.to_string()),
             client_reference_id: session.client_reference_id,
             metadata: session.metadata.unwrap_or_default(),

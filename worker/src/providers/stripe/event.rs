@@ -117,7 +117,11 @@ fn reader(kind: &str) -> Option<Reader> {
         }
         "charge.succeeded" | "charge.updated" => Some(|object, _| payment(parse::<Charge>(object)?.fact())),
         "invoice.paid" | "invoice.payment_failed" => Some(|object, said| {
-            let fact = parse::<Invoice>(object)?.fact(said.at);
+            let invoice = parse::<Invoice>(object)?;
+            if !invoice.is_whole() {
+                return None;
+            }
+            let fact = invoice.fact(said.at);
             Some(fact.map_or(Content::ignored(IgnoreReason::NoSubscription), |fact| {
                 Content::Subscription(Box::new(fact))
             }))

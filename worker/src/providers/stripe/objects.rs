@@ -30,8 +30,13 @@ pub struct Session {
     pub status: Option<String>,
     /// `paid`, `unpaid` or `no_payment_required`.
     pub payment_status: Option<String>,
-    /// Smallest units.
+    /// Smallest units, tax included.
     pub amount_total: Option<i64>,
+    /// Smallest units, before discounts and exclusive tax.
+    #[serde(default)]
+    pub amount_subtotal: Option<i64>,
+    #[serde(default)]
+    pub total_details: Option<TotalDetails>,
     /// Lower case.
     pub currency: Option<String>,
     /// What we, or a Payment Link's address, gave.
@@ -142,9 +147,28 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// What the total of a page is made of.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct TotalDetails {
+    /// Smallest units.
+    #[serde(default)]
+    pub amount_discount: i64,
+}
+
 impl Session {
+    /// What is charged for the order: after discounts, before tax that is added on the page. A price that includes tax
+    /// is charged with it.
+    fn net(&self) -> Option<i64> {
+        let discount = self.total_details.map_or(0, |details| details.amount_discount);
+        match self.amount_subtotal {
+            Some(subtotal) => subtotal.checked_sub(discount),
+            None => self.amount_total,
+        }
+    }
+
     /// What the session says. A `completed` session whose money is still on its way is open, not paid.
     pub fn fact(self, async_failed: bool) -> Fact {
+        let net = self.net();
         let stage = match (self.status.as_deref(), self.payment_status.as_deref()) {
             _ if async_failed => Stage::Failed,
             // A subscription's money is its invoice's to tell.
@@ -172,7 +196,8 @@ impl Session {
             provider_payment: self.payment_intent.or(self.setup_intent).map(|intent| intent.id().to_owned()),
             customer: self.customer.map(|customer| customer.id().to_owned()),
             mode: self.mode.as_deref().and_then(mode),
-            money: self.amount_total.and_then(|minor| money(minor, self.currency.as_deref())),
+            money: net.and_then(|minor| money(minor, self.currency.as_deref())),
+            discount_minor: self.total_details.map(|details| details.amount_discount),
             session_status: self.status,
             payment_status: self.payment_status,
             payment_intent_status: (stage == Stage::Paid).then(|| "succeeded".to_owned()),
@@ -203,6 +228,7 @@ impl Intent {
             customer: self.customer.map(|customer| customer.id().to_owned()),
             mode: None,
             money: money(minor, Some(&self.currency)),
+            discount_minor: None,
             session_status: None,
             payment_status: (stage == Stage::Paid).then(|| "paid".to_owned()),
             payment_intent_status: Some(self.status),
@@ -226,6 +252,7 @@ impl Charge {
             customer: None,
             mode: None,
             money: None,
+            discount_minor: None,
             session_status: None,
             payment_status: None,
             payment_intent_status: None,

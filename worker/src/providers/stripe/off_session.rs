@@ -62,6 +62,7 @@ impl SetupIntent {
             customer: self.customer.map(|customer| customer.id().to_owned()),
             mode: Some(Mode::Setup),
             money: None,
+            discount_minor: None,
             session_status: None,
             payment_status: None,
             payment_intent_status: Some(self.status),

@@ -29,6 +29,12 @@ pub struct Invoice {
     /// Smallest units.
     #[serde(default)]
     pub amount_due: Option<i64>,
+    /// Smallest units, before discounts and exclusive tax: the sum of all lines.
+    #[serde(default)]
+    pub subtotal: Option<i64>,
+    /// Smallest units, after discounts.
+    #[serde(default)]
+    pub total_excluding_tax: Option<i64>,
     /// The customer.
     #[serde(default)]
     pub customer: Option<Reference>,
@@ -67,6 +73,9 @@ pub struct Lines {
     /// The lines.
     #[serde(default)]
     pub data: Vec<InvoiceLine>,
+    /// Whether there are more than these: an event or answer holds the first ten.
+    #[serde(default)]
+    pub has_more: bool,
 }
 
 /// A line of an invoice.
@@ -80,6 +89,25 @@ pub struct InvoiceLine {
     /// For when.
     #[serde(default)]
     pub period: Option<Period>,
+    /// What it comes from.
+    #[serde(default)]
+    pub parent: Option<LineParent>,
+}
+
+/// What a line comes from.
+#[derive(Clone, Debug, Deserialize)]
+pub struct LineParent {
+    #[serde(default)]
+    pub subscription_item_details: Option<ItemDetails>,
+    #[serde(default)]
+    pub invoice_item_details: Option<ItemDetails>,
+}
+
+/// Whether a line is for a part of a period.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ItemDetails {
+    #[serde(default)]
+    pub proration: bool,
 }
 
 /// What a line is for.
@@ -101,6 +129,9 @@ pub struct PriceDetails {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Period {
     /// Unix seconds.
+    #[serde(default)]
+    pub start: Option<i64>,
+    /// Unix seconds.
     pub end: i64,
 }
 
@@ -109,15 +140,17 @@ impl Invoice {
     pub fn fact(self, at: Timestamp) -> Option<SubscriptionFact> {
         let details = self.parent.and_then(|parent| parent.subscription_details)?;
         let news = if self.status.as_deref() == Some("paid") {
-            let period_end =
-                self.lines.data.iter().filter_map(|line| line.period.as_ref()).map(|p| p.end).max();
+            let periods = self.lines.data.iter().filter_map(|line| line.period.as_ref());
+            let period = periods.max_by_key(|period| period.end);
             News::Paid(Paid {
                 payment: self.id,
                 is_first: Some(self.billing_reason.as_deref() == Some("subscription_create")),
                 money: money(self.amount_paid, Some(&self.currency))?,
                 due: self.amount_due,
+                net: self.total_excluding_tax,
                 lines: self.lines.data.iter().map(InvoiceLine::line).collect(),
-                period_end: period_end.and_then(from_unix_seconds),
+                period_start: period.and_then(|period| period.start).and_then(from_unix_seconds),
+                period_end: period.map(|period| period.end).and_then(from_unix_seconds),
                 receipt_url: self.hosted_invoice_url,
             })
         } else {
@@ -136,10 +169,26 @@ impl Invoice {
     }
 }
 
+impl Invoice {
+    /// Whether it shows all that it charges for. One that does not proves too little: its lines are asked for.
+    pub fn is_whole(&self) -> bool {
+        let sum: Option<i64> =
+            self.lines.data.iter().try_fold(0_i64, |sum, line| sum.checked_add(line.amount));
+        !self.lines.has_more && self.subtotal.is_none_or(|subtotal| sum == Some(subtotal))
+    }
+}
+
 impl InvoiceLine {
     fn line(&self) -> Line {
         let details = self.pricing.as_ref().and_then(|pricing| pricing.price_details.as_ref());
-        Line { price: details.map(|details| details.price.id().to_owned()), amount: self.amount }
+        let parent = self.parent.as_ref().and_then(|parent| {
+            parent.subscription_item_details.as_ref().or(parent.invoice_item_details.as_ref())
+        });
+        Line {
+            price: details.map(|details| details.price.id().to_owned()),
+            amount: self.amount,
+            is_proration: parent.is_some_and(|details| details.proration),
+        }
     }
 }
 
@@ -242,7 +291,12 @@ impl From<stripe_shared::Invoice> for Invoice {
                     metadata: details.metadata.unwrap_or_default(),
                 }),
             }),
-            lines: Lines { data: invoice.lines.data.into_iter().map(InvoiceLine::from).collect() },
+            subtotal: Some(invoice.subtotal),
+            total_excluding_tax: invoice.total_excluding_tax,
+            lines: Lines {
+                data: invoice.lines.data.into_iter().map(InvoiceLine::from).collect(),
+                has_more: invoice.lines.has_more,
+            },
         }
     }
 }
@@ -256,7 +310,15 @@ impl From<stripe_shared::InvoiceLineItem> for InvoiceLine {
                 price_details: details
                     .map(|details| PriceDetails { price: Reference::Id(details.price.id().to_string()) }),
             }),
-            period: Some(Period { end: line.period.end }),
+            period: Some(Period { start: Some(line.period.start), end: line.period.end }),
+            parent: line.parent.map(|parent| LineParent {
+                subscription_item_details: parent
+                    .subscription_item_details
+                    .map(|details| ItemDetails { proration: details.proration }),
+                invoice_item_details: parent
+                    .invoice_item_details
+                    .map(|details| ItemDetails { proration: details.proration }),
+            }),
         }
     }
 }
@@ -310,7 +372,10 @@ mod tests {
         assert_eq!((paid.is_first, paid.money.minor), (Some(false), 799));
         assert_eq!(
             paid.lines,
-            [Line { price: Some("price_1".to_owned()), amount: 999 }, Line { price: None, amount: 50 }]
+            [
+                Line { price: Some("price_1".to_owned()), amount: 999, is_proration: false },
+                Line { price: None, amount: 50, is_proration: false }
+            ]
         );
         assert_eq!(paid.period_end.unwrap().unix_timestamp(), 1_792_592_000);
         assert_eq!(invoice("open", "subscription_cycle", &parent).unwrap().news, News::PaymentFailed);
