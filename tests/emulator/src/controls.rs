@@ -7,10 +7,10 @@ use crate::faults::Knobs;
 use crate::requests::Requests;
 use crate::server::{Reply, Request};
 use crate::stripe::errors::{Answer, ApiError};
-use crate::stripe::payment_intents::confirm;
+use crate::stripe::payment_intents::{confirm, decide};
 use crate::stripe::sessions::pay::{self, Buyer, Paid};
 use crate::stripe::store::{flag, owned, text, visible};
-use crate::stripe::{disputes, events, payment_methods, refunds, sessions, setup_intents};
+use crate::stripe::{banks, disputes, events, payment_methods, refunds, sessions, settings, setup_intents};
 use crate::world::{Emulator, Provider, World};
 
 pub(crate) fn answer(emulator: &Emulator, request: &Request) -> Reply {
@@ -43,6 +43,7 @@ pub(crate) fn answer(emulator: &Emulator, request: &Request) -> Reply {
         Some("payment_methods") => payment_method(world, method, segments, &body),
         Some("refunds") => refund(world, method, segments, &body),
         Some("requests") => requests(world, method, segments),
+        Some("stripe") => settings::control(world, method, &segments[1..], body),
         _ => Err(unknown(method, segments)),
     }))
 }
@@ -67,12 +68,7 @@ fn checkout(world: &mut World, method: &str, segments: &[&str], body: &Value) ->
     match *verb {
         "pay" => {
             world.stripe.store.find("cs", id)?;
-            let buyer = Buyer {
-                card: text(body, "card").unwrap_or("4242424242424242").to_owned(),
-                email: text(body, "email").map(str::to_owned),
-                name: text(body, "name").map(str::to_owned),
-                later: flag(body, "async"),
-            };
+            let buyer = buyer(body)?;
             if let Paid::AuthenticationNeeded = pay::pay(world, id, &buyer)? {
                 // The buyer is there, so they authenticate unless told not to.
                 pay::authenticate(world, id, body["authenticate"].as_bool().unwrap_or(true))?;
@@ -91,24 +87,69 @@ fn checkout(world: &mut World, method: &str, segments: &[&str], body: &Value) ->
     }))
 }
 
+fn buyer(body: &Value) -> Answer<Buyer> {
+    let owned = |field: &str| text(body, field).map(str::to_owned);
+    let bank = match text(body, "bank_account") {
+        Some(number) => Some(number),
+        // One that never decides by itself.
+        None => flag(body, "async").then_some("000000000009"),
+    };
+    Ok(Buyer {
+        card: owned("card").unwrap_or_else(|| "4242424242424242".to_owned()),
+        email: owned("email"),
+        name: owned("name"),
+        expiry: owned("expiry"),
+        bank: bank.map(banks::by_number).transpose()?,
+        processing: body["processing_seconds"].as_i64(),
+        promotion_code: owned("promotion_code"),
+        currency: owned("currency"),
+        upsell: flag(body, "upsell"),
+    })
+}
+
 fn clock(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {
     match (method, segments) {
         ("GET", [_]) => {}
-        ("PUT", [_]) => {
-            let now = match (body["now"].as_i64(), body["advance_seconds"].as_i64()) {
-                (Some(now), None) => now,
-                (None, Some(seconds)) => world.clock.now().saturating_add(seconds),
-                _ => return Err(ApiError::invalid("Send either now (Unix seconds) or advance_seconds.")),
-            };
-            world.clock.set(now);
-            if let Some(signs) = body["signs"].as_bool() {
-                world.clock.sign(signs);
-            }
-            world.run_due();
-        }
+        ("PUT", [_]) => move_clock(world, body)?,
         _ => return Err(unknown(method, segments)),
     }
-    Ok(json!({ "now": world.clock.now() }))
+    Ok(json!({
+        "now": world.clock.unskewed(), "skew_seconds": world.clock.skew(), "stopped": world.clock.is_stopped(),
+        "next_due": world.next_due(),
+    }))
+}
+
+fn move_clock(world: &mut World, body: &Value) -> Answer<()> {
+    let fields = ["now", "advance_seconds", "skew_seconds", "signs", "stopped"];
+    if let Some(field) =
+        body.as_object().and_then(|body| body.keys().find(|key| !fields.contains(&key.as_str())))
+    {
+        return Err(ApiError::invalid(format!("The clock has no {field}.")).param(field));
+    }
+    let now = match (body["now"].as_i64(), body["advance_seconds"].as_i64()) {
+        (Some(now), None) => Some(now),
+        (None, Some(seconds)) => Some(world.clock.unskewed().saturating_add(seconds)),
+        (None, None) if fields[2..].iter().any(|field| !body[field].is_null()) => None,
+        _ => {
+            return Err(ApiError::invalid(
+                "Send now (Unix seconds) or advance_seconds, or only skew_seconds, signs or stopped.",
+            ));
+        }
+    };
+    if let Some(skew) = body["skew_seconds"].as_i64() {
+        world.clock.set_skew(skew);
+    }
+    if let Some(signs) = body["signs"].as_bool() {
+        world.clock.sign(signs);
+    }
+    if let Some(stops) = body["stopped"].as_bool() {
+        world.clock.stop(stops);
+    }
+    if let Some(now) = now {
+        world.clock.set(now);
+    }
+    world.run_due();
+    Ok(())
 }
 
 /// How many deliveries stand where: a short answer however many there were.
@@ -220,7 +261,8 @@ fn authenticate(world: &mut World, method: &str, segments: &[&str], body: &Value
             Ok(visible(world.stripe.store.find("pi", id)?))
         }
         ("POST", ["payment_intents", id, "settle"]) => {
-            confirm::settle(world, id, required_flag(body, "succeeded")?)?;
+            let refusal = (!required_flag(body, "succeeded")?).then_some(decide::BANK_REFUSED);
+            decide::decide(world, id, refusal)?;
             Ok(visible(world.stripe.store.find("pi", id)?))
         }
         ("POST", ["setup_intents", id, "authenticate"]) => {
@@ -237,8 +279,14 @@ fn authenticate(world: &mut World, method: &str, segments: &[&str], body: &Value
 }
 
 fn payment_method(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {
-    let ("POST", [_, id, "decline"]) = (method, segments) else { return Err(unknown(method, segments)) };
-    payment_methods::decline_from_now_on(world, id, text(body, "reason"))
+    match (method, segments) {
+        ("POST", [_, id, "decline"]) => payment_methods::decline_from_now_on(world, id, text(body, "reason")),
+        ("POST", [_, id, "processing"]) => {
+            let seconds = body["seconds"].as_i64().ok_or_else(|| ApiError::missing("seconds"))?;
+            payment_methods::decide_later_from_now_on(world, id, seconds)
+        }
+        _ => Err(unknown(method, segments)),
+    }
 }
 
 fn refund(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {

@@ -147,6 +147,11 @@ impl Deliveries {
         }
     }
 
+    /// When the first of these retries is due, in Unix seconds.
+    pub(crate) fn next_retry_at(&self) -> Option<i64> {
+        self.waiting.next_at()
+    }
+
     /// Queues all retries that wait for the emulated clock.
     pub(crate) fn release_all(&mut self) {
         self.outbox.extend(self.waiting.take_all());

@@ -22,6 +22,7 @@ pub(crate) mod subscriptions;
 pub(crate) mod timers;
 mod transactions;
 
+pub(crate) use self::amounts::rounded_share;
 use serde_json::Value;
 
 use self::body::Fields;
@@ -37,7 +38,7 @@ const COUNTRY: &str = "US";
 /// Everything the emulated store holds.
 pub(crate) struct State {
     pub(crate) store: Store,
-    timers: Timers<timers::Timer>,
+    pub(crate) timers: Timers<timers::Timer>,
     /// The only key accepted; any `creem_…` is when this is absent.
     api_key: Option<String>,
     /// Where events go, and the secret they are signed with.

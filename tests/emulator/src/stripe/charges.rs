@@ -105,6 +105,9 @@ pub(crate) fn settle(world: &mut World, id: &str, refused: Option<Decline>) {
         stored.clone_from(&charge);
     }
     emit(world, event, &charge);
+    if refused.is_none() {
+        schedule_follow_up(world, id);
+    }
 }
 
 /// Captures `amount` of an authorized charge.

@@ -21,8 +21,9 @@ struct Table {
 }
 
 /// The prefixes of ids, with the names of what they stand for in error messages.
-const KINDS: [(&str, &str); 23] = [
+const KINDS: [(&str, &str); 25] = [
     ("bps", "billing_portal.session"),
+    ("cbtxn", "customer balance transaction"),
     ("ch", "charge"),
     ("cs", "checkout.session"),
     ("cus", "customer"),
@@ -38,6 +39,7 @@ const KINDS: [(&str, &str); 23] = [
     ("pm", "PaymentMethod"),
     ("price", "price"),
     ("prod", "product"),
+    ("promo", "promotion code"),
     ("re", "refund"),
     ("seti", "setupintent"),
     ("si", "subscription_item"),
