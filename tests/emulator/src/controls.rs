@@ -10,7 +10,10 @@ use crate::stripe::errors::{Answer, ApiError};
 use crate::stripe::payment_intents::{confirm, decide};
 use crate::stripe::sessions::pay::{self, Buyer, Paid};
 use crate::stripe::store::{flag, owned, text, visible};
-use crate::stripe::{banks, disputes, events, payment_methods, refunds, sessions, settings, setup_intents};
+use crate::stripe::{
+    banks, charges, disputes, events, fraud_warnings, payment_methods, refunds, sessions, settings,
+    setup_intents,
+};
 use crate::world::{Emulator, Provider, World};
 
 pub(crate) fn answer(emulator: &Emulator, request: &Request) -> Reply {
@@ -37,6 +40,7 @@ pub(crate) fn answer(emulator: &Emulator, request: &Request) -> Reply {
         Some("clock") => clock(world, method, segments, &body),
         Some("deliveries") => deliveries(world, method, segments),
         Some("disputes") => dispute(world, method, segments, &body),
+        Some("early_fraud_warnings") => early_fraud_warning(world, method, segments, &body),
         Some("events") => event(world, method, segments, &body, request),
         Some("faults") => faults(world, method, segments, body),
         Some("payment_intents" | "setup_intents") => authenticate(world, method, segments, &body),
@@ -163,23 +167,34 @@ fn deliveries(world: &World, method: &str, segments: &[&str]) -> Answer {
 fn dispute(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {
     match (method, segments) {
         ("POST", [_]) => {
-            let id = text(body, "payment_intent").ok_or_else(|| ApiError::missing("payment_intent"))?;
-            let intent = world.stripe.store.find("pi", id)?;
-            if text(intent, "status") != Some("succeeded") {
-                return Err(ApiError::invalid("Only a succeeded payment can be disputed."));
-            }
-            let charge = owned(intent, "latest_charge");
+            let charge = charges::named(world, body)?;
             let reason = text(body, "reason").unwrap_or("fraudulent");
             Ok(disputes::open(world, &charge, reason, flag(body, "inquiry"), body["amount"].as_i64()))
         }
         ("POST", [_, id, "close"]) => {
-            let won = required_flag(body, "won")?;
-            world.stripe.store.find("dp", id)?;
-            disputes::close(world, id, won)?;
+            let verdict = match (body["returned"].as_i64(), required_flag(body, "won")?) {
+                (Some(part), false) => disputes::Verdict::PartlyReturned(part),
+                (None, false) => disputes::Verdict::Lost,
+                (None, true) => disputes::Verdict::Won,
+                (Some(_), true) => {
+                    return Err(ApiError::invalid("What is won is returned as a whole.").param("returned"));
+                }
+            };
+            disputes::close(world, id, verdict)?;
+            Ok(visible(world.stripe.store.find("dp", id)?))
+        }
+        ("POST", [_, id, "escalate"]) => {
+            disputes::escalate(world, id)?;
             Ok(visible(world.stripe.store.find("dp", id)?))
         }
         _ => Err(unknown(method, segments)),
     }
+}
+
+fn early_fraud_warning(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {
+    let ("POST", [_]) = (method, segments) else { return Err(unknown(method, segments)) };
+    let charge = charges::named(world, body)?;
+    fraud_warnings::open(world, &charge, text(body, "fraud_type").unwrap_or("misc"))
 }
 
 fn event(world: &mut World, method: &str, segments: &[&str], body: &Value, request: &Request) -> Answer {

@@ -2,7 +2,7 @@
 
 pub(crate) mod banks;
 pub(crate) mod cards;
-mod charges;
+pub(crate) mod charges;
 mod coupons;
 mod customer_balance;
 mod customers;
@@ -10,6 +10,7 @@ pub(crate) mod disputes;
 pub(crate) mod errors;
 pub(crate) mod events;
 mod expansion;
+pub(crate) mod fraud_warnings;
 pub(crate) mod idempotency;
 mod invoices;
 mod listing;
@@ -104,6 +105,7 @@ fn dispatch(world: &mut World, call: &Call<'_>) -> Answer {
         "prices" => prices::route(world, call),
         "products" => products::route(world, call),
         "promotion_codes" => promotion_codes::route(world, call),
+        "radar" => fraud_warnings::route(world, call),
         "refunds" => refunds::route(world, call),
         "setup_intents" => setup_intents::route(world, call),
         "subscription_items" => subscriptions::route_items(world, call),

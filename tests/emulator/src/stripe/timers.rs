@@ -1,7 +1,7 @@
 //! What becomes due by the emulated clock: sessions expire, refunds settle, subscriptions renew.
 
 use super::payment_intents::decide;
-use super::{charges, refunds, sessions, subscriptions};
+use super::{charges, disputes, refunds, sessions, subscriptions};
 use crate::world::World;
 
 /// Something that happens at a time.
@@ -13,6 +13,8 @@ pub(crate) enum Timer {
     PaymentDecided(String),
     /// The test card of a charge has a sequel, such as a dispute.
     ChargeFollowedUp(String),
+    /// Nobody escalated an inquiry in time.
+    InquiryEnds(String),
     /// The current period of a subscription is over.
     PeriodEnds(String),
     /// The draft of an invoice is finalized and collected.
@@ -30,6 +32,7 @@ pub(crate) fn run_due(world: &mut World) {
             Timer::SessionExpires(id) => sessions::expire_when_due(world, &id),
             Timer::ChargeFollowedUp(id) => charges::follow_up(world, &id),
             Timer::RefundSettles(id) => refunds::settle_by_card(world, &id),
+            Timer::InquiryEnds(id) => disputes::end_inquiry(world, &id),
             Timer::PaymentDecided(id) => decide::by_method(world, &id),
             Timer::PeriodEnds(id) => subscriptions::end_period(world, &id),
             Timer::InvoiceFinalizes(id) => subscriptions::finalize_invoice(world, &id),

@@ -4,6 +4,7 @@
 mod clock;
 mod coupons;
 mod creem;
+mod disputes;
 mod harness;
 mod idempotency;
 mod invoices;
