@@ -45,6 +45,8 @@ pub(crate) struct State {
     webhook: Option<(String, String)>,
     /// The sales tax in hundredths of a percent.
     tax_basis_points: u32,
+    /// How objects appear inside of events and answers.
+    forms: render::Forms,
 }
 
 impl State {
@@ -55,6 +57,7 @@ impl State {
             api_key: config.creem_api_key.clone(),
             webhook: config.creem_webhook_url.clone().zip(config.creem_webhook_secret.clone()),
             tax_basis_points: config.creem_tax_basis_points,
+            forms: render::Forms::default(),
         }
     }
 

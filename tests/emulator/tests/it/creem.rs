@@ -7,7 +7,7 @@ use reqwest::header::LOCATION;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::harness::{Answer, Delivery, Emulator, Receiver, answer};
+use crate::harness::{Answer, Delivery, Emulator, Receiver, answer, text};
 
 const KEY: &str = "creem_test_key";
 const CREEM_SECRET: &str = "whsec_of_creem";
@@ -456,6 +456,78 @@ async fn discounts_count_and_end() {
     let gone = ok(&emulator, "DELETE", &format!("discounts/{}/delete", id(&discount)), Value::Null).await;
     assert_eq!(gone["status"], "deleted");
     assert_eq!(call(&emulator, "GET", "discounts?discount_code=HALF", Value::Null).await.status, 404);
+}
+
+/// A price of 9.99, a code over 2.00 typed on the page, 21 % tax on what is left: 9.67 are paid.
+#[tokio::test]
+async fn a_code_typed_on_the_page_and_tax_change_what_is_paid() {
+    let emulator = start(None).await;
+    emulator.control("PUT", "creem/tax", json!({"basis_points": 2100})).await;
+    let wanted = json!({
+        "name": "Two off", "code": "TWO", "type": "fixed", "amount": 200, "currency": "USD",
+        "duration": "forever", "applies_to_products": ["prod_pro"],
+    });
+    ok(&emulator, "POST", "discounts", wanted).await;
+    let checkout = ok(&emulator, "POST", "checkouts", json!({"product_id": "prod_pro"})).await;
+    let path = format!("creem/checkouts/{}/pay", id(&checkout));
+    let wrong = emulator.control("POST", &path, json!({"discount_code": "NONE"})).await;
+    assert_eq!((wrong.status, &wrong.body["error"]), (400, &json!("Bad Request")));
+    let past = emulator.control("POST", &path, json!({"expiry": "01/20"})).await;
+    assert_eq!(past.status, 402);
+    let paid = pay(&emulator, &checkout, json!({"discount_code": "TWO"})).await;
+    let fields = ["amount", "discount_amount", "tax_amount", "amount_paid"];
+    let amounts = |object: &Value| fields.map(|field| object[field].as_i64().expect("cents"));
+    assert_eq!(amounts(&paid["order"]), [999, 200, 168, 967]);
+    assert_eq!(paid["discount"]["discountCode"], "TWO");
+    advance(&emulator, MONTH).await;
+    let renewed = subscription(&emulator, id(&paid["subscription"])).await;
+    assert_eq!(amounts(&renewed["last_transaction"]), [999, 200, 168, 967], "every month");
+    // The page has a field for it.
+    let other = ok(&emulator, "POST", "checkouts", json!({"product_id": "prod_pro"})).await;
+    let path = format!("/creem/checkout/{}", id(&other));
+    let shown = emulator.request("GET", &path).send().await.expect("a page").text().await.expect("a page");
+    assert!(shown.contains("Discount code") && shown.contains("Purser emulator"), "{shown}");
+    let form = "action=pay&card=4242424242424242&expiry=12+/+40&discount_code=TWO";
+    assert_eq!(emulator.request("POST", &path).body(form).send().await.expect("a page").status(), 200);
+    let paid = ok(&emulator, "GET", &format!("checkouts?checkout_id={}", id(&other)), Value::Null).await;
+    assert_eq!(paid["order"]["amount_paid"], 967);
+}
+
+/// <https://docs.creem.io/code/webhooks>: samples with few fields, type definitions that allow ids.
+#[tokio::test]
+async fn inner_objects_come_in_short_form_or_as_ids() {
+    let emulator = start(None).await;
+    let short = json!({"order": "short", "subscription": "short", "customer": "id"});
+    let forms = emulator.done("PUT", "creem/forms", short).await;
+    assert_eq!((&forms["order"], &forms["product"]), (&json!("short"), &json!("full")));
+    let paid = buy(&emulator, json!({"product_id": "prod_pro", "metadata": {"user": "ada"}})).await;
+    let object = &emulator.events("checkout.completed").await[0]["object"];
+    assert_eq!((&object["order"]["amount"], &object["order"]["amount_paid"]), (&json!(999), &Value::Null));
+    assert_eq!(object["subscription"]["metadata"], json!({"user": "ada"}));
+    assert!(object["subscription"].get("last_transaction_id").is_none());
+    assert!(text(&object["customer"]).starts_with("cust_"));
+    let about = &emulator.events("subscription.paid").await[0]["object"];
+    assert_eq!(about["last_transaction"]["amount_paid"], 999, "it is the event's own object");
+    let ids =
+        json!({"order": "id", "subscription": "id", "transaction": "id", "product": "id", "checkout": "id"});
+    emulator.done("PUT", "creem/forms", ids).await;
+    let transaction = text(&about["last_transaction_id"]);
+    control(&emulator, "refunds", json!({"transaction_id": transaction, "amount": 400})).await;
+    let refund = &emulator.events("refund.created").await[0]["object"];
+    assert_eq!((&refund["refund_amount"], &refund["transaction"]), (&json!(400), &json!(transaction)));
+    assert_eq!(refund["subscription"], paid["subscription"]["id"]);
+    assert!(text(&refund["order"]).starts_with("ord_"));
+    // In parts, until nothing is left.
+    control(&emulator, "refunds", json!({"transaction_id": transaction, "amount": 500})).await;
+    let path = format!("transactions?transaction_id={transaction}");
+    let left = ok(&emulator, "GET", &path, Value::Null).await;
+    assert_eq!((&left["status"], &left["refunded_amount"]), (&json!("partialRefund"), &json!(900)));
+    let too_much = json!({"transaction_id": transaction, "amount": 100});
+    assert_eq!(emulator.control("POST", "creem/refunds", too_much).await.status, 400);
+    control(&emulator, "refunds", json!({"transaction_id": transaction})).await;
+    assert_eq!(ok(&emulator, "GET", &path, Value::Null).await["status"], "refunded");
+    let wrong = emulator.control("PUT", "creem/forms", json!({"order": "long"})).await;
+    assert_eq!(wrong.status, 400);
 }
 
 #[tokio::test]
