@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::creem;
 use crate::faults::Knobs;
 use crate::requests::Requests;
 use crate::server::{Reply, Request};
@@ -15,10 +14,14 @@ use crate::stripe::{
     setup_intents,
 };
 use crate::world::{Emulator, Provider, World};
+use crate::{creem, revenuecat};
 
 pub(crate) fn answer(emulator: &Emulator, request: &Request) -> Reply {
     if let ["_emulator", "creem", rest @ ..] = request.segments().as_slice() {
         return creem::controls::answer(emulator, request, rest);
+    }
+    if let ["_emulator", "revenuecat", rest @ ..] = request.segments().as_slice() {
+        return revenuecat::controls::answer(emulator, request, rest);
     }
     let body = if request.body.trim().is_empty() {
         json!({})
@@ -222,6 +225,7 @@ fn event(world: &mut World, method: &str, segments: &[&str], body: &Value, reque
             let endpoints = match provider_of(world, id)? {
                 Provider::Stripe => events::resend(world, id),
                 Provider::Creem => creem::events::resend(world, id),
+                Provider::RevenueCat => revenuecat::events::resend(world, id),
             };
             Ok(json!({ "event": id, "endpoints": endpoints.unwrap_or(0) }))
         }
@@ -233,6 +237,9 @@ fn provider_of(world: &World, id: &str) -> Answer<Provider> {
     if world.creem.store.get("evt", id).is_some() {
         return Ok(Provider::Creem);
     }
+    if world.revenuecat.store.get("evt", id).is_some() {
+        return Ok(Provider::RevenueCat);
+    }
     world.stripe.store.find("evt", id).map(|_| Provider::Stripe)
 }
 
@@ -241,6 +248,7 @@ fn shown(world: &World, provider: Provider, id: &str) -> Value {
     let mut shown = match provider {
         Provider::Stripe => world.stripe.store.copy("evt", id),
         Provider::Creem => world.creem.store.copy("evt", id),
+        Provider::RevenueCat => world.revenuecat.store.copy("evt", id),
     };
     match provider {
         Provider::Stripe => shown["provider"] = "stripe".into(),
@@ -248,6 +256,7 @@ fn shown(world: &World, provider: Provider, id: &str) -> Value {
             shown["provider"] = "creem".into();
             shown["type"] = shown["eventType"].clone();
         }
+        Provider::RevenueCat => shown["provider"] = "revenuecat".into(),
     }
     shown["deliveries"] = json!(world.deliveries.of(id));
     shown

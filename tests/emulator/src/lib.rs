@@ -13,6 +13,7 @@ mod delivery;
 mod faults;
 mod pages;
 mod requests;
+mod revenuecat;
 mod server;
 mod signature;
 mod stripe;

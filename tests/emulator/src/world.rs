@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::delivery::{Deliveries, Outgoing};
 use crate::faults::Faults;
 use crate::requests::Requests;
-use crate::{creem, stripe};
+use crate::{creem, revenuecat, stripe};
 
 /// How many webhook requests may be on their way at once.
 const CONCURRENT_DELIVERIES: usize = 64;
@@ -20,6 +20,7 @@ const CONCURRENT_DELIVERIES: usize = 64;
 pub(crate) enum Provider {
     Stripe,
     Creem,
+    RevenueCat,
 }
 
 /// The state of the emulated providers and what they share.
@@ -30,6 +31,7 @@ pub(crate) struct World {
     pub(crate) requests: Requests,
     pub(crate) stripe: stripe::State,
     pub(crate) creem: creem::State,
+    pub(crate) revenuecat: revenuecat::State,
     /// The ids of all events in the order they happened.
     pub(crate) happened: Vec<(Provider, String)>,
     /// Address of the hosted pages, without a trailing slash.
@@ -86,6 +88,7 @@ impl Emulator {
             requests: Requests::default(),
             stripe: stripe::State::default(),
             creem: creem::State::new(&config),
+            revenuecat: revenuecat::State::new(&config),
             happened: Vec::new(),
             public_url,
         };

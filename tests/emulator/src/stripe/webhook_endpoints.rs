@@ -20,7 +20,13 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) fn as_target(&self) -> Endpoint<'_> {
-        Endpoint { id: &self.id, url: &self.url, secret: &self.secret, scheme: Scheme::Stripe }
+        Endpoint {
+            id: &self.id,
+            url: &self.url,
+            secret: &self.secret,
+            signing_secret: None,
+            scheme: Scheme::Stripe,
+        }
     }
 }
 

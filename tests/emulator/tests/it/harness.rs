@@ -183,7 +183,10 @@ pub async fn answer(request: reqwest::RequestBuilder) -> Answer {
 /// A webhook as it arrived.
 #[derive(Debug)]
 pub struct Delivery {
+    /// `Stripe-Signature`, `creem-signature` or RevenueCat's `Authorization`.
     pub signature: String,
+    /// RevenueCat's signature, if it was sent.
+    pub revenuecat_signature: Option<String>,
     pub body: String,
 }
 
@@ -240,12 +243,16 @@ async fn receive(listener: TcpListener, sender: mpsc::UnboundedSender<Delivery>,
             async move {
                 let header = |name: &str| request.headers().get(name).cloned();
                 let signature = header("stripe-signature").or_else(|| header("creem-signature"));
+                let signature = signature.or_else(|| header("authorization"));
+                let revenuecat_signature = header("x-revenuecat-webhook-signature");
+                let revenuecat_signature =
+                    revenuecat_signature.map(|value| value.to_str().expect("text").to_owned());
                 let signature = signature.expect("a signature").to_str().expect("text").to_owned();
                 let body = request.into_body().collect().await?.to_bytes();
                 let body = String::from_utf8(body.to_vec()).expect("UTF-8");
                 // Read before the delivery is announced, so that a test can change it afterwards.
                 let code = status.load(Ordering::SeqCst);
-                sender.send(Delivery { signature, body }).ok();
+                sender.send(Delivery { signature, revenuecat_signature, body }).ok();
                 let mut response = Response::new(Full::new(Bytes::new()));
                 *response.status_mut() = hyper::StatusCode::from_u16(code).expect("a status");
                 Ok::<_, hyper::Error>(response)

@@ -11,5 +11,6 @@ mod invoices;
 mod pages;
 mod python_sdk;
 mod renewals;
+mod revenuecat;
 mod rust_sdk;
 mod webhooks;
