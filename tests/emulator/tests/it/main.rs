@@ -9,6 +9,7 @@ mod harness;
 mod idempotency;
 mod invoices;
 mod pages;
+mod processing;
 mod python_sdk;
 mod renewals;
 mod revenuecat;
