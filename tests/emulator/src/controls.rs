@@ -10,7 +10,7 @@ use crate::stripe::payment_intents::{confirm, decide};
 use crate::stripe::sessions::pay::{self, Buyer, Paid};
 use crate::stripe::store::{flag, owned, text, visible};
 use crate::stripe::{
-    banks, charges, disputes, events, fraud_warnings, payment_methods, refunds, sessions, settings,
+    banks, charges, disputes, events, foreign, fraud_warnings, payment_methods, refunds, sessions, settings,
     setup_intents,
 };
 use crate::world::{Emulator, Provider, World};
@@ -46,6 +46,7 @@ pub(crate) fn answer(emulator: &Emulator, request: &Request) -> Reply {
         Some("early_fraud_warnings") => early_fraud_warning(world, method, segments, &body),
         Some("events") => event(world, method, segments, &body, request),
         Some("faults") => faults(world, method, segments, body),
+        Some("foreign") if (method, segments.len()) == ("POST", 1) => foreign::control(world, &body),
         Some("payment_intents" | "setup_intents") => authenticate(world, method, segments, &body),
         Some("payment_methods") => payment_method(world, method, segments, &body),
         Some("refunds") => refund(world, method, segments, &body),
@@ -240,13 +241,14 @@ fn provider_of(world: &World, id: &str) -> Answer<Provider> {
     if world.revenuecat.store.get("evt", id).is_some() {
         return Ok(Provider::RevenueCat);
     }
-    world.stripe.store.find("evt", id).map(|_| Provider::Stripe)
+    let known = world.stripe.store.of_any_account("evt", id).is_some();
+    known.then_some(Provider::Stripe).ok_or_else(|| ApiError::no_such("event", id))
 }
 
 /// An event as it was sent, with whose it is, its type under the name that Stripe has for it, and its deliveries.
 fn shown(world: &World, provider: Provider, id: &str) -> Value {
     let mut shown = match provider {
-        Provider::Stripe => world.stripe.store.copy("evt", id),
+        Provider::Stripe => world.stripe.store.of_any_account("evt", id).map(visible).unwrap_or_default(),
         Provider::Creem => world.creem.store.copy("evt", id),
         Provider::RevenueCat => world.revenuecat.store.copy("evt", id),
     };

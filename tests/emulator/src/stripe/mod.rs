@@ -10,6 +10,7 @@ pub(crate) mod disputes;
 pub(crate) mod errors;
 pub(crate) mod events;
 mod expansion;
+pub(crate) mod foreign;
 pub(crate) mod fraud_warnings;
 pub(crate) mod idempotency;
 mod invoices;

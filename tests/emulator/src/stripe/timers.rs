@@ -25,19 +25,43 @@ pub(crate) enum Timer {
     InvoiceRetry(String),
 }
 
-/// Runs everything that is due.
+impl Timer {
+    /// The id of what the timer is about.
+    fn id(&self) -> &str {
+        match self {
+            Self::SessionExpires(id)
+            | Self::RefundSettles(id)
+            | Self::PaymentDecided(id)
+            | Self::ChargeFollowedUp(id)
+            | Self::InquiryEnds(id)
+            | Self::PeriodEnds(id)
+            | Self::InvoiceFinalizes(id)
+            | Self::IncompleteExpires(id)
+            | Self::InvoiceRetry(id) => id,
+        }
+    }
+}
+
+/// Runs everything that is due, on the account that each is of.
 pub(crate) fn run_due(world: &mut World) {
     while let Some(timer) = world.stripe.timers.next_due(world.clock.now()) {
-        match timer {
-            Timer::SessionExpires(id) => sessions::expire_when_due(world, &id),
-            Timer::ChargeFollowedUp(id) => charges::follow_up(world, &id),
-            Timer::RefundSettles(id) => refunds::settle_by_card(world, &id),
-            Timer::InquiryEnds(id) => disputes::end_inquiry(world, &id),
-            Timer::PaymentDecided(id) => decide::by_method(world, &id),
-            Timer::PeriodEnds(id) => subscriptions::end_period(world, &id),
-            Timer::InvoiceFinalizes(id) => subscriptions::finalize_invoice(world, &id),
-            Timer::IncompleteExpires(id) => subscriptions::expire_incomplete(world, &id),
-            Timer::InvoiceRetry(id) => subscriptions::retry_invoice(world, &id),
-        }
+        let account = world.stripe.store.account_of(timer.id());
+        let before = std::mem::replace(&mut world.stripe.store.account, account);
+        run(world, timer);
+        world.stripe.store.account = before;
+    }
+}
+
+fn run(world: &mut World, timer: Timer) {
+    match timer {
+        Timer::SessionExpires(id) => sessions::expire_when_due(world, &id),
+        Timer::ChargeFollowedUp(id) => charges::follow_up(world, &id),
+        Timer::RefundSettles(id) => refunds::settle_by_card(world, &id),
+        Timer::InquiryEnds(id) => disputes::end_inquiry(world, &id),
+        Timer::PaymentDecided(id) => decide::by_method(world, &id),
+        Timer::PeriodEnds(id) => subscriptions::end_period(world, &id),
+        Timer::InvoiceFinalizes(id) => subscriptions::finalize_invoice(world, &id),
+        Timer::IncompleteExpires(id) => subscriptions::expire_incomplete(world, &id),
+        Timer::InvoiceRetry(id) => subscriptions::retry_invoice(world, &id),
     }
 }

@@ -5,6 +5,7 @@ mod clock;
 mod coupons;
 mod creem;
 mod disputes;
+mod foreign;
 mod harness;
 mod idempotency;
 mod invoices;
