@@ -301,6 +301,12 @@ fn build(world: &World, draft: Draft, expires_at: i64, setup_intent: Option<Stri
     if let (Value::Object(session), Value::Object(fields)) = (&mut session, fields) {
         session.extend(fields);
     }
+    add_discounts(&mut session);
+    Ok(session)
+}
+
+/// What follows from the coupon and from the wish for an invoice.
+fn add_discounts(session: &mut Value) {
     if session["_coupon"].is_object() {
         let promotion = &session["_coupon"]["_promotion"];
         let coupon = if promotion.is_null() { session["_coupon"]["id"].clone() } else { Value::Null };
@@ -317,7 +323,6 @@ fn build(world: &World, draft: Draft, expires_at: i64, setup_intent: Option<Stri
             },
         });
     }
-    Ok(session)
 }
 
 /// The fields that are the same in every new session.
