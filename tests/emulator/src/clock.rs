@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A clock that can be moved, stopped, and set apart from everyone else's. Signatures of webhooks use real
-/// time, since receivers compare them with their own; unless the receivers' clock was moved as well.
+/// time, since receivers compare them with their own; unless the control says that they use this clock.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     shift_seconds: i64,
@@ -29,8 +29,7 @@ impl Clock {
 
     /// The time in signatures.
     pub(crate) fn signature_time(&self) -> i64 {
-        let unskewed = if self.signs { self.unskewed() } else { real_now() };
-        unskewed.saturating_add(self.skew_seconds)
+        if self.signs { self.now() } else { real_now() }
     }
 
     /// Says whether signatures use this clock.

@@ -204,10 +204,20 @@ fn early_fraud_warning(world: &mut World, method: &str, segments: &[&str], body:
 fn event(world: &mut World, method: &str, segments: &[&str], body: &Value, request: &Request) -> Answer {
     match (method, segments) {
         ("GET", [_]) => {
-            let wanted = request.query.split('&').find_map(|pair| pair.strip_prefix("type="));
+            let wanted = |name: &str| {
+                let pairs = request.query.split('&').filter_map(|pair| pair.split_once('='));
+                pairs.filter(|(field, _)| *field == name).map(|(_, value)| value).next()
+            };
             // In the order they happened: the newest last.
-            let shown = world.happened.iter().map(|(provider, id)| shown(world, *provider, id));
-            let shown = shown.filter(|event| wanted.is_none_or(|kind| text(event, "type") == Some(kind)));
+            let mut happened = world.happened.as_slice();
+            if let Some(after) = wanted("after") {
+                let position = happened.iter().rposition(|(_, id)| id == after);
+                let position = position.ok_or_else(|| ApiError::no_such("event", after))?;
+                happened = &happened[position + 1..];
+            }
+            let shown = happened.iter().map(|(provider, id)| shown(world, *provider, id));
+            let shown =
+                shown.filter(|event| wanted("type").is_none_or(|kind| text(event, "type") == Some(kind)));
             Ok(json!({ "events": shown.collect::<Value>() }))
         }
         ("GET", [_, id]) => {

@@ -194,6 +194,7 @@ fn invoice(world: &mut World, foreign: &Foreign) -> Answer {
         metadata: foreign.metadata.clone().into(),
         discount: None,
         session: None,
+        collects: None,
         finalizes_at: Some(now),
     };
     let id = invoices::draft(world, &bill);

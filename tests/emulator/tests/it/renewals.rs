@@ -37,6 +37,9 @@ async fn the_invoice_of_a_new_period_is_a_draft_for_an_hour() {
     assert_eq!((&draft["status"], &draft["billing_reason"]), (&json!("draft"), &json!("subscription_cycle")));
     assert_eq!((&draft["number"], &draft["ending_balance"]), (&Value::Null, &Value::Null));
     assert_eq!(draft["automatically_finalizes_at"], end + HOUR);
+    // The invoice's own period is the one that ended; that of its line is the one it pays for.
+    assert_eq!(draft["period_end"], end);
+    assert!(draft["lines"]["data"][0]["period"]["end"].as_i64() > Some(end));
     let renewed = emulator.read("subscriptions", &subscription["id"]).await;
     assert_eq!(
         (&renewed["status"], renewed["items"]["data"][0]["current_period_start"].as_i64()),
@@ -158,6 +161,10 @@ async fn the_clocks_of_providers_and_others_can_differ() {
     // Everything of a payment happens in one second while the clock stands still.
     let times: Vec<i64> = emulator.story().await.into_iter().map(|(_, at)| at).collect();
     assert!(times.iter().all(|at| *at == now - 7200 || *at == now + 20), "{times:?}");
+    let first = emulator.events("payment_intent.created").await[0]["id"].clone();
+    let later = emulator.done("GET", &format!("events?after={}", text(&first)), Value::Null).await;
+    let later = later["events"].as_array().expect("a list").clone();
+    assert_eq!(later.len(), emulator.story().await.len() - 1);
     let refused = emulator.control("PUT", "clock", json!({"skew": 1})).await;
     assert_eq!((refused.status, &refused.body["error"]["param"]), (400, &json!("skew")));
     let session = emulator.session(1000, "").await;

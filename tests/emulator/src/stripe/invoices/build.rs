@@ -38,6 +38,8 @@ pub(crate) struct Bill<'a> {
     pub(crate) discount: Option<String>,
     /// The Checkout Session that collected the payment already.
     pub(crate) session: Option<&'a str>,
+    /// The period before that of the lines, whose pending items the invoice collects; now if there is none.
+    pub(crate) collects: Option<(i64, i64)>,
     /// When it is finalized by itself, in Unix seconds.
     pub(crate) finalizes_at: Option<i64>,
 }
@@ -146,6 +148,7 @@ fn build(world: &World, id: &str, bill: &Bill<'_>) -> Value {
             "subscription_details": { "metadata": bill.metadata, "subscription": subscription },
         })
     });
+    let collected = bill.collects.unwrap_or((now, now));
     let mut invoice = skeleton();
     let fields = json!({
         "id": id,
@@ -165,8 +168,8 @@ fn build(world: &World, id: &str, bill: &Bill<'_>) -> Value {
         "next_payment_attempt": bill.finalizes_at,
         "metadata": if bill.subscription.is_some() { json!({}) } else { bill.metadata.clone() },
         "parent": parent,
-        "period_end": now,
-        "period_start": now,
+        "period_end": collected.1,
+        "period_start": collected.0,
         "starting_balance": starting_balance,
         "subtotal": sums.subtotal,
         "subtotal_excluding_tax": sums.subtotal - sums.inclusive_tax(),

@@ -123,6 +123,7 @@ pub(crate) fn for_checkout(
         metadata: session["_invoice_metadata"].as_object().cloned().unwrap_or_default().into(),
         discount,
         session: text(session, "id"),
+        collects: None,
         finalizes_at: Some(now),
     };
     let id = draft(world, &bill);
@@ -140,7 +141,13 @@ pub(crate) fn charge(world: &mut World, id: &str, method: Option<&str>, reason: 
         return Ok(());
     }
     let intent = match text(&invoice, "_intent") {
-        Some(intent) => intent.to_owned(),
+        Some(intent) => {
+            let known = world.stripe.store.copy("pi", intent);
+            if text(&known, "status") == Some("processing") {
+                return Err(payment_intents::unexpected_state(&known, "confirm"));
+            }
+            intent.to_owned()
+        }
         None => payment_intents::open(
             world,
             Purpose {

@@ -157,6 +157,7 @@ pub(crate) fn start(world: &mut World, start: Start) -> Started {
         metadata: start.metadata.clone(),
         discount,
         session: start.session.as_deref(),
+        collects: None,
         finalizes_at: Some(now),
     };
     let invoice = invoices::draft(world, &bill);

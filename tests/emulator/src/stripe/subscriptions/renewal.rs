@@ -47,7 +47,8 @@ pub(crate) fn end_period(world: &mut World, id: &str) {
         stored.clone_from(&after);
     }
     world.stripe.timers.at(new_end, Timer::PeriodEnds(id.to_owned()));
-    let invoice = draft_of_period(world, id, (old_end, new_end));
+    let old_start = integer(&before["items"]["data"][0], "current_period_start");
+    let invoice = draft_of_period(world, id, (old_start, old_end), (old_end, new_end));
     let after = world.stripe.store.copy("sub", id);
     // While a subscription is unpaid its invoices stay drafts until the seller sends them off.
     if text(&after, "status") != Some("unpaid") {
@@ -58,7 +59,7 @@ pub(crate) fn end_period(world: &mut World, id: &str) {
 }
 
 /// Drafts the invoice of a period: its items, and what earlier changes left over.
-fn draft_of_period(world: &mut World, id: &str, period: (i64, i64)) -> String {
+fn draft_of_period(world: &mut World, id: &str, ended: (i64, i64), period: (i64, i64)) -> String {
     let subscription = world.stripe.store.copy("sub", id);
     let currency = owned(&subscription, "currency");
     let mut lines = pending_lines(&subscription);
@@ -82,7 +83,7 @@ fn draft_of_period(world: &mut World, id: &str, period: (i64, i64)) -> String {
     }
     let advances = text(&subscription, "status") != Some("unpaid");
     let finalizes_at = advances.then(|| world.clock.now() + DRAFT_FOR);
-    let invoice = draft(world, &subscription, "subscription_cycle", lines, finalizes_at);
+    let invoice = draft(world, &subscription, "subscription_cycle", lines, Some(ended), finalizes_at);
     world.stripe.store.change("sub", id, [("_pending_lines", json!([]))]);
     invoice
 }
@@ -93,6 +94,7 @@ fn draft(
     subscription: &Value,
     reason: &str,
     mut lines: Vec<Line>,
+    collects: Option<(i64, i64)>,
     finalizes_at: Option<i64>,
 ) -> String {
     let id = owned(subscription, "id");
@@ -110,6 +112,7 @@ fn draft(
         metadata: subscription["metadata"].clone(),
         discount,
         session: None,
+        collects,
         finalizes_at,
     };
     let invoice = invoices::draft(world, &bill);
@@ -121,7 +124,7 @@ fn draft(
 pub(super) fn record(world: &mut World, subscription: &Value, reason: &str, lines: Vec<Line>) -> String {
     let (prorations, others): (Vec<Line>, Vec<Line>) = lines.into_iter().partition(|line| line.proration);
     let lines = prorations.into_iter().chain(others).collect();
-    let invoice = draft(world, subscription, reason, lines, Some(world.clock.now()));
+    let invoice = draft(world, subscription, reason, lines, None, Some(world.clock.now()));
     invoices::finalize(world, &invoice);
     invoice
 }
