@@ -215,9 +215,12 @@ fn event(world: &mut World, method: &str, segments: &[&str], body: &Value, reque
                 let position = position.ok_or_else(|| ApiError::no_such("event", after))?;
                 happened = &happened[position + 1..];
             }
-            let shown = happened.iter().map(|(provider, id)| shown(world, *provider, id));
-            let shown =
-                shown.filter(|event| wanted("type").is_none_or(|kind| text(event, "type") == Some(kind)));
+            // Told apart before they are copied: there may be very many.
+            let kind = wanted("type");
+            let of_kind = happened
+                .iter()
+                .filter(|(provider, id)| kind.is_none_or(|kind| has_type(world, *provider, id, kind)));
+            let shown = of_kind.map(|(provider, id)| shown(world, *provider, id));
             Ok(json!({ "events": shown.collect::<Value>() }))
         }
         ("GET", [_, id]) => {
@@ -253,6 +256,15 @@ fn provider_of(world: &World, id: &str) -> Answer<Provider> {
     }
     let known = world.stripe.store.of_any_account("evt", id).is_some();
     known.then_some(Provider::Stripe).ok_or_else(|| ApiError::no_such("event", id))
+}
+
+fn has_type(world: &World, provider: Provider, id: &str, kind: &str) -> bool {
+    let (event, field) = match provider {
+        Provider::Stripe => (world.stripe.store.of_any_account("evt", id), "type"),
+        Provider::Creem => (world.creem.store.get("evt", id), "eventType"),
+        Provider::RevenueCat => (world.revenuecat.store.get("evt", id), "type"),
+    };
+    event.is_some_and(|event| text(event, field) == Some(kind))
 }
 
 /// An event as it was sent, with whose it is, its type under the name that Stripe has for it, and its deliveries.
