@@ -253,6 +253,7 @@ async fn an_invoice_marked_paid_out_of_band_moved_no_money() {
     emulator.advance(2 * HOUR).await;
     assert_eq!(emulator.events("charge.succeeded").await.len(), 1);
     assert_eq!(last_paid(&emulator).await["id"], draft["id"]);
+    assert_eq!(emulator.events("invoice.payment_succeeded").await.len(), 1, "not for this one");
 }
 
 #[tokio::test]

@@ -74,7 +74,9 @@ pub(crate) fn mark_paid(world: &mut World, id: &str, intent: Option<&str>) {
         world.stripe.store.insert("inpay", payment.clone());
         emit(world, "invoice_payment.paid", &payment);
     }
-    tell_paid(world, id);
+    let invoice = world.stripe.store.copy("in", id);
+    emit(world, "invoice.paid", &invoice);
+    emit(world, "invoice.payment_succeeded", &invoice);
 }
 
 fn mark(world: &mut World, id: &str, paid: i64) {
@@ -89,12 +91,6 @@ fn mark(world: &mut World, id: &str, paid: i64) {
         invoice["next_payment_attempt"] = Value::Null;
         invoice["status_transitions"]["paid_at"] = now.into();
     }
-}
-
-fn tell_paid(world: &mut World, id: &str) {
-    let invoice = world.stripe.store.copy("in", id);
-    emit(world, "invoice.paid", &invoice);
-    emit(world, "invoice.payment_succeeded", &invoice);
 }
 
 /// Records the paid invoice of a one-time Checkout Session.
@@ -233,9 +229,11 @@ pub(super) fn pay(world: &mut World, call: &Call<'_>, id: &str) -> Answer {
         finalize(world, id);
     }
     if call.params.flag("paid_out_of_band")?.unwrap_or(false) {
-        // No money passed through Stripe, so none counts as paid.
+        // No money passed through Stripe, so none counts as paid, and no payment succeeded:
+        // <https://docs.stripe.com/api/events/types#event_types-invoice.paid>.
         mark(world, id, 0);
-        tell_paid(world, id);
+        let invoice = world.stripe.store.copy("in", id);
+        emit(world, "invoice.paid", &invoice);
     } else {
         let method = match call.params.text("payment_method")? {
             Some(method) => Some(payment_methods::resolve(world, &method)?),
