@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::events::emit;
 use crate::stripe::errors::{Answer, ApiError};
-use crate::stripe::store::{random_text, text};
+use crate::stripe::store::{owned, random_text, text};
 use crate::world::World;
 
 const MONTH: i64 = 30 * 86_400;
@@ -182,6 +182,16 @@ pub(super) fn grant(world: &mut World, user: &str, entitlement: &str, duration: 
 
 /// Purchases go from some names to others; told only for those who got them, without a user, product or price.
 pub(super) fn transfer(world: &mut World, from: &[String], to: &[String]) -> Value {
+    let purchases = world.revenuecat.store.newest_first("tran");
+    let moved = purchases.filter(|one| {
+        text(&one["event"], "app_user_id").is_some_and(|owner| from.iter().any(|name| name == owner))
+    });
+    let moved: Vec<String> = moved.map(|one| owned(one, "id")).collect();
+    for transaction in moved {
+        if let Some(purchase) = world.revenuecat.store.get_mut("tran", &transaction) {
+            purchase["event"]["app_user_id"] = to[0].as_str().into();
+        }
+    }
     let event = json!({
         "app_id": "app1234567890", "store": "APP_STORE", "environment": "PRODUCTION",
         "transferred_from": from, "transferred_to": to, "subscriber_attributes": {},

@@ -28,12 +28,16 @@ pub(crate) fn settle(total: i64, balance: i64) -> Settled {
     Settled { due: owed, ending_balance: 0 }
 }
 
-/// The balance of a customer in a currency; there is one only in the currency that the customer has.
+/// The balance of a customer in a currency: `balance` in their own, and one in each other.
 pub(crate) fn of(customer: &Value, currency: &str) -> i64 {
-    match text(customer, "currency") {
-        Some(own) if own != currency => 0,
-        _ => integer(customer, "balance"),
+    if is_own(customer, currency) {
+        return integer(customer, "balance");
     }
+    integer(&customer["invoice_credit_balance"], currency)
+}
+
+fn is_own(customer: &Value, currency: &str) -> bool {
+    text(customer, "currency").is_none_or(|own| own == currency)
 }
 
 /// Where a movement of the balance comes from.
@@ -55,9 +59,14 @@ pub(crate) fn change(
     cause: Cause<'_>,
 ) -> String {
     let before = world.stripe.store.copy("cus", customer_id);
-    let ending_balance = integer(&before, "balance").saturating_add(amount);
-    let fields = [("balance", ending_balance.into()), ("currency", currency.into())];
-    world.stripe.store.change("cus", customer_id, fields);
+    let ending_balance = of(&before, currency).saturating_add(amount);
+    if let Some(customer) = world.stripe.store.get_mut("cus", customer_id) {
+        if is_own(&before, currency) {
+            customer["balance"] = ending_balance.into();
+            customer["currency"] = currency.into();
+        }
+        customer["invoice_credit_balance"][currency] = ending_balance.into();
+    }
     let id = new_id("cbtxn");
     let metadata = cause.metadata.as_object().cloned().unwrap_or_default();
     let transaction = json!({
@@ -125,10 +134,8 @@ pub(crate) fn route(world: &mut World, call: &Call<'_>, customer_id: &str) -> An
             params.only("amount currency description metadata")?;
             let amount = params.required_integer("amount")?;
             let currency = money::currency(&params.required_text("currency")?)?;
-            let customer = world.stripe.store.find("cus", customer_id)?;
-            if text(customer, "currency").is_some_and(|own| own != currency) {
-                let message = "The currency of a balance transaction must be that of its customer.";
-                return Err(ApiError::invalid(message).param("currency"));
+            if amount == 0 {
+                return Err(ApiError::invalid("The amount must not be zero.").param("amount"));
             }
             let cause = Cause {
                 kind: "adjustment",

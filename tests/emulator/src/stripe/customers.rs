@@ -99,6 +99,7 @@ fn build(world: &World) -> Value {
         "description": null,
         "discount": null,
         "email": null,
+        "invoice_credit_balance": {},
         "invoice_prefix": random_text(8).to_uppercase(),
         "invoice_settings": {
             "custom_fields": null, "default_payment_method": null, "footer": null, "rendering_options": null,

@@ -95,8 +95,13 @@ async fn a_balance_pays_a_part_of_the_first_invoice() {
     let paid: i64 = renewals[2..].iter().map(|event| amounts(&event["data"]["object"])[3]).sum();
     assert_eq!(paid, 999 + 999 + 19);
     let path = format!("customers/{owner}/balance_transactions");
-    let wrong = emulator.api("POST", &path, "amount=1&currency=eur", None).await;
-    assert_eq!(wrong.status, 400);
+    // A balance in another currency is another balance.
+    let euros = emulator.ok("POST", &path, "amount=-700&currency=eur").await;
+    assert_eq!((&euros["ending_balance"], &euros["currency"]), (&json!(-700), &json!("eur")));
+    let shown = emulator.read("customers", &json!(owner)).await;
+    assert_eq!((&shown["currency"], &shown["invoice_credit_balance"]["eur"]), (&json!("usd"), &json!(-700)));
+    assert_eq!(shown["balance"], shown["invoice_credit_balance"]["usd"]);
+    assert_eq!(emulator.api("POST", &path, "amount=0&currency=eur", None).await.status, 400);
 }
 
 /// <https://docs.stripe.com/api/invoices/object#invoice_object-lines>: pending items first, ten lines in all.
@@ -168,6 +173,14 @@ async fn a_buyer_types_a_promotion_code_where_it_is_allowed() {
     let promotion = emulator.ok("POST", "promotion_codes", form).await;
     strict::<stripe_shared::PromotionCode>(&promotion);
     let code = json!({"promotion_code": "save10"});
+    emulator.ok("POST", "coupons", "id=NEARLY&amount_off=980&currency=usd").await;
+    emulator
+        .ok("POST", "promotion_codes", "promotion[type]=coupon&promotion[coupon]=NEARLY&code=NEARLY")
+        .await;
+    let nearly = emulator.session(1000, "&allow_promotion_codes=true").await;
+    let path = format!("checkout/{}/pay", text(&nearly["id"]));
+    let too_little = emulator.control("POST", &path, json!({"promotion_code": "NEARLY"})).await;
+    assert_eq!(too_little.body["error"]["code"], "amount_too_small");
     let closed = emulator.session(1000, "").await;
     let path = format!("checkout/{}/pay", text(&closed["id"]));
     assert_eq!(emulator.control("POST", &path, code.clone()).await.status, 400);

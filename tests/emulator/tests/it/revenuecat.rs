@@ -221,6 +221,8 @@ async fn grants_transfers_aliases_and_tests_are_told() {
         (&moved["type"], &moved["transferred_to"], moved.get("app_user_id")),
         (&json!("TRANSFER"), &json!(["eve"]), None)
     );
+    let refund = act(&emulator, "refunds", json!({"transaction_id": bought["transaction_id"]})).await;
+    assert_eq!(refund["app_user_id"], "eve", "what comes later is about the new owner");
     let test = act(&emulator, "tests", json!({})).await;
     assert_eq!((&test["type"], &test["transaction_id"]), (&json!("TEST"), &Value::Null));
     let raw =

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::create::check_lines;
 use super::lines::{self, is_recurring};
 use super::pay::Buyer;
 use crate::stripe::errors::{Answer, ApiError};
@@ -29,6 +30,9 @@ pub(crate) fn apply(world: &mut World, id: &str, buyer: &Buyer) -> Answer<()> {
         session["_coupon"] = coupon;
     }
     add_up(world, &mut session)?;
+    // A code may leave too little to charge.
+    let lines = session["_lines"].as_array().cloned().unwrap_or_default();
+    check_lines(&lines, text(&session, "mode").unwrap_or_default())?;
     if let Some(stored) = world.stripe.store.get_mut("cs", id) {
         *stored = session;
     }
