@@ -190,8 +190,9 @@ async fn take_payment(
     let begun = paid.period_start.or(subscription.current_period_end);
     let renewed = rules::settle(&mut subscription, fact.at, paid, is_first, &known);
     // The renewal is decided: what is left of the periods before lapses.
-    if let Some(begun) = begun.filter(|begun| *begun <= now && !is_first) {
-        end_plan_grants(connection, &subscription, rules::lapses_after(begun), now, Some(payment_id)).await?;
+    if let Some(begun) = begun.filter(|_| !is_first) {
+        let (until, at) = (rules::lapses_after(begun), begun.max(now));
+        end_plan_grants(connection, &subscription, until, at, Some(payment_id)).await?;
     }
     store::subscription_write(connection, &subscription).await?;
     if renewed {
