@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow};
+use harness::client::Client;
+use harness::eventually::{Look, eventually};
 use harness::system::{Addresses, Secrets, Service, ServiceProcess, Settings};
 use kernel::database;
 use servers::progress::{Progress, Sink};
@@ -14,6 +16,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
 use crate::seed::{self, Seeded};
+
+const READY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everything that runs.
 pub struct Bench {
@@ -78,18 +82,17 @@ impl Bench {
     }
 
     async fn wait_until_ready(&self) -> Result<()> {
-        let url = format!("{}/readyz", self.settings.api_url());
-        for _ in 0..300 {
-            for process in &self.processes {
-                let (name, ended) = (process.service().name(), process.has_ended());
-                ensure!(ended.is_none(), "{name} ended:\n{}", process.log_tail());
+        let api = Client::new(self.settings.api_url())?;
+        eventually("the API is ready", READY_PATIENCE, async || {
+            let ended = self.processes.iter().find(|process| process.has_ended().is_some());
+            match ended {
+                Some(process) => {
+                    Look::Never(anyhow!("{} ended:\n{}", process.service().name(), process.log_tail()))
+                }
+                None => api.get("/readyz").require(200).await.map(drop).into(),
             }
-            if reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        anyhow::bail!("the API is not ready after 30 s")
+        })
+        .await
     }
 
     /// The port of the API.

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use harness::rest::Places;
+use harness::quiescence::Quiescence;
 use harness::system::Service;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -93,7 +93,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     went_wrong?;
     let resent = settle(&system).await?;
     tell_host(&system).await?;
-    say("at rest; auditing");
+    say("idle; auditing");
     let provider = Provider::ask(&system.emulator).await?;
     let clients = load.journal.close();
     let mut findings = audit::audit(&system, &provider, &clients, &load.host.received()).await?;
@@ -117,10 +117,10 @@ async fn run(arguments: &Arguments) -> Result<bool> {
 /// returns how many.
 async fn settle(system: &System) -> Result<u64> {
     let queues = system.queues().await?;
-    let places = Places { pool: &system.pool, queues: &queues, emulator: &system.emulator };
+    let quiescence = Quiescence { pool: &system.pool, queues: &queues, emulator: &system.emulator };
     // Deliveries that wait for their next attempt need not wait for it any longer.
     system.emulator.post("/_emulator/deliveries/retry").json(json!({})).require(200).await?;
-    places.come_to_rest(PATIENCE).await?;
+    quiescence.wait_until_idle(PATIENCE).await?;
     let mut resent = 0;
     for event in Provider::ask(&system.emulator).await?.events {
         if event.is_lost {
@@ -129,7 +129,7 @@ async fn settle(system: &System) -> Result<u64> {
             resent += 1;
         }
     }
-    places.come_to_rest(PATIENCE).await?;
+    quiescence.wait_until_idle(PATIENCE).await?;
     queues.close().await;
     Ok(resent)
 }
@@ -138,7 +138,7 @@ async fn settle(system: &System) -> Result<u64> {
 /// next attempt.
 async fn tell_host(system: &System) -> Result<()> {
     let queues = system.queues().await?;
-    let places = Places { pool: &system.pool, queues: &queues, emulator: &system.emulator };
+    let quiescence = Quiescence { pool: &system.pool, queues: &queues, emulator: &system.emulator };
     loop {
         let waiting = "select id::text from webhook_deliveries where state <> 'delivered'";
         let waiting: Vec<String> = sqlx::query_scalar(waiting).fetch_all(&system.pool).await?;
@@ -151,6 +151,6 @@ async fn tell_host(system: &System) -> Result<()> {
             let replay = system.api.post(&path).bearer(&system.settings.secrets.admin_api_key);
             replay.json(json!({})).require(202).await?;
         }
-        places.come_to_rest(PATIENCE).await?;
+        quiescence.wait_until_idle(PATIENCE).await?;
     }
 }

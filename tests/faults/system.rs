@@ -4,10 +4,11 @@
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use harness::client::Client;
+use harness::eventually::{Look, eventually_every};
 use harness::queues::Queues;
 use harness::system::{Addresses, Secrets, Service, ServiceProcess, Settings};
 use jobs::Role;
@@ -126,14 +127,15 @@ impl System {
 
     /// Waits until the API is ready and every queue has a consumer.
     pub async fn wait_until_ready(&self) -> Result<()> {
-        let started = Instant::now();
-        while let Err(reason) = self.is_ready().await {
+        eventually_every(READY_INTERVAL, "the system is ready", READY_PATIENCE, async || {
+            let ready = self.require_ready().await;
             let crashes = self.crashes();
-            ensure!(crashes.is_empty(), "{}", crashes.join("\n"));
-            ensure!(started.elapsed() < READY_PATIENCE, "not ready in time: {reason:#}");
-            tokio::time::sleep(READY_INTERVAL).await;
-        }
-        Ok(())
+            match ready {
+                Err(_) if !crashes.is_empty() => Look::Never(anyhow!(crashes.join("\n"))),
+                ready => ready.into(),
+            }
+        })
+        .await
     }
 
     /// What `worker reconcile` says of the whole run: the differences, one a line, and the sum. It only looks.
@@ -153,7 +155,7 @@ impl System {
         Ok((String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect(), sum))
     }
 
-    async fn is_ready(&self) -> Result<()> {
+    async fn require_ready(&self) -> Result<()> {
         self.emulator.get("/_emulator/faults").require(200).await?;
         self.api.get("/readyz").require(200).await?;
         let queues = self.queues().await?;

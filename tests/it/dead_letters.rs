@@ -17,7 +17,6 @@ use serde_json::{Value, json};
 
 use crate::commands;
 use crate::events::{event, paid_session, publish};
-use crate::outages::until;
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
 
@@ -292,8 +291,7 @@ async fn a_job_that_dies_while_the_database_is_away_is_not_lost() {
     world.worker().kill9().unwrap();
     world.worker().start().unwrap();
     tokio::task::block_in_place(|| world.servers().postgres().start()).unwrap();
-    let kept = async || world.count("dead_letters where reason in ('first', 'second')").await == 2;
-    until("both are kept", kept).await;
+    world.wait_for_rows(2, "dead_letters where reason in ('first', 'second')").await;
     world.finish().await;
 }
 

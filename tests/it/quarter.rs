@@ -76,7 +76,7 @@ async fn a_quarter_of_many_wallets_balances() {
         settle(&world).await;
         spent_days += size.step_days;
     }
-    come_to_rest(&world).await;
+    finish_open_runs(&world).await;
     audit(&world, &members, &size).await;
     world.finish().await;
 }
@@ -171,7 +171,7 @@ async fn give_back(world: &World, random: &mut StdRng) {
 }
 
 /// The provider behaves again, and what is open comes to its end.
-async fn come_to_rest(world: &World) {
+async fn finish_open_runs(world: &World) {
     world.emulator().put("/_emulator/faults").json(json!({})).expect(200).await;
     for _ in 0..3 {
         settle(world).await;

@@ -49,9 +49,8 @@ async fn every_part_can_be_a_process_and_a_killed_worker_loses_nothing() {
     // A request that no worker takes in time is answered with 202, rightly; this is not about that.
     let addresses = &world.settings().addresses;
     let queues = Queues::connect(&addresses.amqp_url, &addresses.amqp_prefix).await.unwrap();
-    while queues.require_consumers(&Role::ALL).await.is_err() {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    let check = async || queues.require_consumers(&Role::ALL).await;
+    world.eventually("the second worker consumes", check).await;
     queues.close().await;
     world.buy(&user, 300).await;
     assert_eq!(world.balance(&user.wallet_id).await, 1_000);

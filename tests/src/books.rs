@@ -1,4 +1,4 @@
-//! The books of a system, read from the database after everything has come to rest.
+//! The books of a system, read from the database once it is idle.
 
 use sqlx::PgPool;
 

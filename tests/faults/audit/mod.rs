@@ -84,7 +84,7 @@ struct Books<'a> {
     told: &'a [Received],
 }
 
-/// Audits a system that has come to rest.
+/// Audits an idle system.
 ///
 /// # Errors
 /// When it cannot be looked at.

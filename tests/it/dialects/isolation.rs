@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use harness::client::{Answer, Request};
-use harness::words::{words_at, words_of};
+use harness::error_formats::{format_at, format_of};
 use harness::world::World;
 use reqwest::Method;
 use serde_json::json;
@@ -38,7 +38,7 @@ const NOWHERE: &[(&str, &str)] = &[
 /// Checks an answer's status and whose words it has.
 fn assert_refused(answer: &Answer, status: u16, api: &str, path: &str) {
     assert_eq!(answer.status(), status, "{answer}");
-    assert_eq!(words_of(&answer.json().unwrap()), words_at(api, path), "{answer}");
+    assert_eq!(format_of(&answer.json().unwrap()), format_at(api, path), "{answer}");
 }
 
 /// A request to an operation, with what it needs to be understood.

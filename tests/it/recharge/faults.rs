@@ -11,8 +11,7 @@ use kernel::crash::Step;
 use serde_json::json;
 
 use super::{
-    advance, asked, at_the_edge, charges, check, enable, faults, plain, spend, standing, sweep, wait_for,
-    wait_for_runs,
+    advance, asked, at_the_edge, charges, check, enable, faults, plain, spend, standing, sweep, wait_for_runs,
 };
 use crate::crash_points::worker_dies;
 use crate::events::publish;
@@ -43,7 +42,7 @@ async fn an_unknown_charge_keeps_its_reservation_until_it_is_known() {
     faults(&world, json!({"rate_500": 1.0, "only": [CHARGE, "GET /v1/payment_intents"]})).await;
     spend(&world, &alice, 1).await;
     let unknown = "recharge_runs where state = 'unknown'";
-    wait_for(&world, unknown).await;
+    world.wait_for_rows(1, unknown).await;
     spend(&world, &alice, 500).await;
     publish(&world, &SweepRecharges {}).await;
     let stands = standing(&world, &alice).await;
@@ -169,7 +168,7 @@ async fn a_worker_may_die_at_every_step_of_a_decline() {
         publish(&world, &ledger::levels::CheckRecharge { wallet_id }).await;
         worker_dies(&world, step, "decline").await;
         world.worker().start().unwrap();
-        wait_for(&world, &format!("auto_recharge where declines = {}", round + 1)).await;
+        world.wait_for_rows(1, &format!("auto_recharge where declines = {}", round + 1)).await;
         world.drain().await;
     }
     assert_eq!((world.count("recharge_runs where state = 'failed'").await, asked(&world).await), (2, 2));
@@ -189,7 +188,7 @@ async fn the_clock_goes_on_when_the_leader_is_killed() {
     sqlx::query("update wallets set recharge_below = 1000000000").execute(world.pool()).await.unwrap();
     world.scheduler().kill9().unwrap();
     // The new leader begins with a sweep.
-    wait_for(&world, "recharge_runs where state = 'succeeded'").await;
+    world.wait_for_rows(1, "recharge_runs where state = 'succeeded'").await;
     world.drain().await;
     assert_eq!((world.balance(&alice.wallet_id).await, charges(&world).await.len()), (5_999, 1));
     second.sigterm().unwrap();
@@ -203,7 +202,7 @@ async fn switched_off_while_charging_what_is_charged_is_credited() {
     let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
     faults(&world, json!({"latency_ms": 500})).await;
     spend(&world, &alice, 1).await;
-    wait_for(&world, "recharge_runs where state = 'charging'").await;
+    world.wait_for_rows(1, "recharge_runs where state = 'charging'").await;
     let off = world.api().delete("/auto-recharge").bearer(&alice.api_key).expect(200).await;
     assert_eq!(off["state"], "off");
     wait_for_runs(&world, 1).await;

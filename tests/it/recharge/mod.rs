@@ -153,20 +153,8 @@ pub async fn at_the_edge(world: &World, card: &str, settings: Value) -> User {
     recharged(world, "alice", 1_000, card, settings).await
 }
 
-/// Waits until something is in the database.
-pub async fn wait_for(world: &World, what: &str) {
-    for _ in 0..1_200 {
-        if world.count(what).await > 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!("never: {what}");
-}
-
 /// Waits until so many runs have succeeded, though a worker that waits for the provider is not seen to be at work.
 pub async fn wait_for_runs(world: &World, count: i64) {
-    let done = "(select count(*) as done from recharge_runs where state = 'succeeded') r";
-    wait_for(world, &format!("{done} where done = {count}")).await;
+    world.wait_for_rows(count, "recharge_runs where state = 'succeeded'").await;
     world.drain().await;
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     FAILING_CARD, advance, advance_to_next_month, at_the_edge, begin_month, charges, enable, faults,
-    save_card, spend, sweep, wait_for,
+    save_card, spend, sweep,
 };
 
 const CAP_CENTS: i64 = 2_000;
@@ -70,9 +70,7 @@ async fn live(seed: u64) {
     // A run whose job is waiting for its delay, or that is unknown, comes to its end.
     advance(&world, Duration::from_mins(10)).await;
     sweep(&world).await;
-    let open =
-        "(select count(*) as open from recharge_runs where state in ('reserved', 'charging', 'unknown')) r";
-    wait_for(&world, &format!("{open} where open = 0")).await;
+    world.wait_for_rows(0, "recharge_runs where state in ('reserved', 'charging', 'unknown')").await;
     world.drain().await;
     holds(&world, "at the end").await;
     // What the provider charged is what the runs say, and what was credited.

@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 
 use super::refuse_to_start;
 use crate::events::{deliver, event, paid_session, publish_raw, signature};
-use crate::outages::until;
 use crate::recharge::{FAILING_CARD, faults, plain, recharged, spend};
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
@@ -256,19 +255,18 @@ async fn nothing_secret_or_personal_is_said_whatever_goes_wrong() {
         world.api().post("/v1/credits/recharge").bearer(&alice.api_key).json(json!({"credits": 650}));
     said.answer(&refused.send().await.unwrap());
     faults(&world, json!({})).await;
-    let is_ready = async || world.api().get("/readyz").send().await.unwrap().status() == 200;
     let now = |action: &dyn Fn() -> anyhow::Result<()>| tokio::task::block_in_place(action).unwrap();
     now(&|| world.servers().postgres().kill9());
-    until("not ready", async || !is_ready().await).await;
+    world.wait_until_api_unready().await;
     ask_in_vain(&world, &mut said, &alice, &session).await;
     now(&|| world.servers().postgres().start());
-    until("ready again", is_ready).await;
+    world.wait_until_api_ready().await;
     world.settle_queues().await;
     now(&|| world.servers().rabbitmq().kill9());
-    until("not ready", async || !is_ready().await).await;
+    world.wait_until_api_unready().await;
     ask_in_vain(&world, &mut said, &alice, &session).await;
     now(&|| world.servers().rabbitmq().start());
-    until("ready again", is_ready).await;
+    world.wait_until_api_ready().await;
     world.drain().await;
 
     read_metrics(&world, &mut said).await;

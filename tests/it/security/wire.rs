@@ -13,7 +13,6 @@ use tokio::net::TcpStream;
 use super::DEV;
 use crate::events::publish_raw;
 use crate::openapi::operations;
-use crate::outages::until;
 
 /// Longer than the server waits for what does not come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -304,12 +303,11 @@ async fn nobody_writes_lines_into_the_log() {
     poison(&world).await;
     world.drain().await;
     // Failures are logged with more.
-    let is_ready = async || world.api().get("/readyz").send().await.unwrap().status() == 200;
     tokio::task::block_in_place(|| world.servers().postgres().kill9()).unwrap();
-    until("not ready", async || !is_ready().await).await;
+    world.wait_until_api_unready().await;
     say_it().await;
     tokio::task::block_in_place(|| world.servers().postgres().start()).unwrap();
-    until("ready again", is_ready).await;
+    world.wait_until_api_ready().await;
     for process in [world.api_process(), world.worker()] {
         let output = process.output().unwrap();
         assert!(output.lines().count() > 50, "it has not logged: {output}");

@@ -259,9 +259,7 @@ async fn an_endpoint_that_does_not_answer_holds_nobody_up() {
     );
     assert_eq!(slow.received().len(), 8, "so many are under way to one endpoint");
     // Only an endpoint's own silence counts as an attempt.
-    while world.count("webhook_attempts where failure like '%in time%'").await < 8 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    world.wait_for_rows(8, "webhook_attempts where failure like '%in time%'").await;
     assert_eq!(show(&world, &endpoint).await["consecutiveFailures"], 8);
     drop(slow);
     world.abandon().await;

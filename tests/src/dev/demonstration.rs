@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -11,6 +11,7 @@ use super::seed::text;
 use super::system::System;
 use super::timeline::Timeline;
 use crate::client::{Client, Socket};
+use crate::eventually::eventually_every;
 use servers::progress::Progress;
 
 const CREDITS_BOUGHT: i64 = 2_500;
@@ -106,18 +107,13 @@ async fn start_checkout(client: &Client, api_key: &str) -> Result<Checkout> {
 }
 
 async fn poll_checkout(client: &Client, api_key: &str, location: &str) -> Result<Value> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
+    eventually_every(POLL_INTERVAL, "the checkout page is open", PATIENCE, async || {
         let answer = client.get(location).bearer(api_key).send().await?;
         let body = answer.json()?;
-        if answer.status() == 200 && body.get("url").is_some_and(Value::is_string) {
-            return Ok(body);
-        }
-        if Instant::now() > deadline {
-            bail!("no checkout page in time; the last answer: {answer}");
-        }
-        tokio::time::sleep(POLL_INTERVAL).await;
-    }
+        ensure!(answer.status() == 200 && body.get("url").is_some_and(Value::is_string), "{answer}");
+        Ok(body)
+    })
+    .await
 }
 
 async fn wait_for_credits(socket: &mut Socket) -> Result<Value> {

@@ -19,8 +19,9 @@ use sqlx::PgPool;
 use self::part::Part;
 use crate::books;
 use crate::client::{Client, Request};
+use crate::eventually::{Look, eventually};
 use crate::queues::Queues;
-use crate::rest::Places;
+use crate::quiescence::Quiescence;
 use crate::system::{Service, ServiceProcess, Settings};
 
 pub use self::builder::WorldBuilder;
@@ -28,8 +29,10 @@ pub use self::builder::WorldBuilder;
 /// Checkouts in the emulator are paid with this card unless a test has another in mind.
 pub const GOOD_CARD: &str = "4242424242424242";
 
-/// How long a world may take to come to rest.
+/// How long a world may take until it is idle.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a single thing may take that a test waits for.
+const EVENT_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Whose servers a world uses.
 enum UsedServers {
@@ -209,6 +212,51 @@ impl World {
         expect(counted, table_and_condition)
     }
 
+    /// Waits until something is so, and returns what was found.
+    ///
+    /// # Panics
+    /// When it is not so within half a minute; the text says what was seen last.
+    pub async fn eventually<T, Found: Into<Look<T>>>(
+        &self,
+        what: &str,
+        check: impl AsyncFnMut() -> Found,
+    ) -> T {
+        expect(eventually(what, EVENT_PATIENCE, check).await, "this world")
+    }
+
+    /// Waits until this many rows of a table meet a condition.
+    ///
+    /// # Panics
+    /// As [`World::eventually`].
+    pub async fn wait_for_rows(&self, count: i64, table_and_condition: &str) {
+        let check = async || Look::equal(self.count(table_and_condition).await, count);
+        self.eventually(&format!("{count} {table_and_condition}"), check).await;
+    }
+
+    /// Waits until the API, which answers all the time, says that it can work.
+    ///
+    /// # Panics
+    /// As [`World::eventually`], and when it does not answer.
+    pub async fn wait_until_api_ready(&self) {
+        self.eventually("the API is ready", async || match self.api.get("/readyz").send().await {
+            Ok(answer) => Look::when(answer.status() == 200, answer),
+            Err(error) => Look::Never(error),
+        })
+        .await;
+    }
+
+    /// Waits until the API, which answers all the time, says that it cannot work.
+    ///
+    /// # Panics
+    /// As [`World::eventually`], and when it does not answer.
+    pub async fn wait_until_api_unready(&self) {
+        self.eventually("the API is not ready", async || match self.api.get("/readyz").send().await {
+            Ok(answer) => Look::when(answer.status() != 200, answer),
+            Err(error) => Look::Never(error),
+        })
+        .await;
+    }
+
     /// Has the broker write down which queues it has, so that it may be killed. It restarts in order for
     /// that: it keeps the names of new quorum queues in memory for up to three minutes, and one whose name
     /// was lost is lost as well.
@@ -226,14 +274,14 @@ impl World {
     }
 
     /// Waits until the queues, the delays and the outbox are empty, the provider has delivered its events,
-    /// and nothing moves any more.
+    /// and nothing changes any more.
     ///
     /// # Panics
     /// When that takes longer than a minute; the text says what is still busy.
     pub async fn drain(&self) {
         let queues = self.queues().await;
-        let places = Places { pool: &self.pool, queues: &queues, emulator: &self.emulator };
-        expect(places.come_to_rest(PATIENCE).await, "the world does not come to rest");
+        let quiescence = Quiescence { pool: &self.pool, queues: &queues, emulator: &self.emulator };
+        expect(quiescence.wait_until_idle(PATIENCE).await, "the world is not drained");
         queues.close().await;
     }
 
