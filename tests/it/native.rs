@@ -47,9 +47,7 @@ async fn a_user_is_registered_once_whoever_is_first() {
 async fn only_administrators_administrate() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let ada = world.create_user("ada").await;
-    post(&world, "/admin/users", json!({"userId": "root", "admin": true})).await;
-    let root = post(&world, "/admin/api-keys", json!({"userId": "root"})).await.json().unwrap();
-    let root = root["apiKey"].as_str().unwrap();
+    let root = &world.create_admin("root").await.api_key;
     for path in
         ["/admin/users", "/admin/organizations", "/admin/api-keys", "/admin/sessions", "/admin/catalog/packs"]
     {

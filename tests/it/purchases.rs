@@ -199,7 +199,7 @@ async fn a_lost_webhook_is_made_good_by_polling() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let checkout = world.start_checkout(&alice, 2_500).await;
-    world.emulator().put("/_emulator/faults").json(json!({"drop": 1.0, "seed": 1})).expect(200).await;
+    world.lose_events().await;
     world.pay(&checkout.session_id, GOOD_CARD).await;
     // A poll has the provider asked at most every few seconds.
     world.clock().advance(std::time::Duration::from_secs(60));
@@ -238,12 +238,7 @@ async fn concurrent_first_purchases_share_one_customer() {
     let alice = world.create_user("alice").await;
     let checkouts = join_all((0..10).map(|_| world.start_checkout(&alice, 500))).await;
     assert_eq!(world.count("provider_customers").await, 1);
-    let customers = world
-        .emulator()
-        .get("/v1/customers?limit=100")
-        .bearer(&world.settings().secrets.stripe_secret_key)
-        .expect(200)
-        .await;
+    let customers = world.stripe_get("customers?limit=100").expect(200).await;
     assert_eq!(customers["data"].as_array().unwrap().len(), 1);
     join_all(checkouts.iter().map(|checkout| world.pay(&checkout.session_id, GOOD_CARD))).await;
     world.drain().await;
@@ -271,15 +266,14 @@ async fn an_order_that_nobody_pays_expires_at_the_provider_too() {
     let alice = world.create_user("alice").await;
     let checkout = world.start_checkout(&alice, 2_500).await;
     // The provider's own word would come signed at another time than this clock shows.
-    world.emulator().put("/_emulator/faults").json(json!({"drop": 1.0, "seed": 1})).expect(200).await;
+    world.lose_events().await;
     world.clock().advance(std::time::Duration::from_secs(25 * 3600));
     let mut socket = world.api().open_websocket("/ws", &alice.api_key).await.unwrap();
     publish(&world, &billing::payments::ExpirePayments {}).await;
     let message = socket.receive_within(std::time::Duration::from_secs(10)).await.unwrap();
     assert_eq!(message["type"], "payment.expired");
     world.drain().await;
-    let path = format!("/v1/checkout/sessions/{}", checkout.session_id);
-    let key = &world.settings().secrets.stripe_secret_key;
-    assert_eq!(world.emulator().get(&path).bearer(key).expect(200).await["status"], "expired");
+    let path = format!("checkout/sessions/{}", checkout.session_id);
+    assert_eq!(world.stripe_get(&path).expect(200).await["status"], "expired");
     world.finish().await;
 }

@@ -92,7 +92,7 @@ async fn misbehave(world: &World, seed: u32) {
     let knobs = json!({"duplicate": 0.2, "duplicate_event": 0.2, "reorder": 0.2, "delay": 0.2, "delay_ms": 40,
                        "rate_429": 0.05, "rate_500": 0.05, "timeout_after_success": 0.1,
                        "timeout_ms": 20, "seed": seed});
-    world.emulator().put("/_emulator/faults").json(knobs).expect(200).await;
+    world.set_provider_faults(knobs).await;
 }
 
 /// Waits until nothing is under way, and asks about what nothing has told of.
@@ -161,18 +161,15 @@ async fn give_back(world: &World, random: &mut StdRng) {
         if random.random_range(0..40) > 0 {
             continue;
         }
-        let request =
-            world.emulator().post("/v1/refunds").bearer(&world.settings().secrets.stripe_secret_key);
         let form = format!("payment_intent={}", intent["id"].as_str().unwrap());
-        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
-        // Given back already, or the provider is of no help just now.
-        let _status = request.send().await.map(|answer| answer.status());
+        // It has been refunded before, or the provider fails just now.
+        let _status = world.stripe_post("refunds", &form).send().await.map(|answer| answer.status());
     }
 }
 
 /// The provider behaves again, and what is open comes to its end.
 async fn finish_open_runs(world: &World) {
-    world.emulator().put("/_emulator/faults").json(json!({})).expect(200).await;
+    world.set_provider_faults(json!({})).await;
     for _ in 0..3 {
         settle(world).await;
         pass(world, DAY * 2).await;
@@ -185,13 +182,12 @@ async fn finish_open_runs(world: &World) {
 
 /// The provider's successful charges of runs.
 async fn charges(world: &World) -> Vec<Value> {
-    let key = &world.settings().secrets.stripe_secret_key;
     let mut found: Vec<Value> = Vec::new();
     let mut after = String::new();
     loop {
-        let path = format!("/v1/payment_intents?limit=100{after}");
-        // The provider may be of no help just now, or say nothing at all.
-        let Ok(listed) = world.emulator().get(&path).bearer(key).send().await else { continue };
+        let path = format!("payment_intents?limit=100{after}");
+        // The provider may fail just now, or not answer at all.
+        let Ok(listed) = world.stripe_get(&path).send().await else { continue };
         if listed.status() != 200 {
             continue;
         }

@@ -26,10 +26,6 @@ fn differences(output: &Output) -> Vec<String> {
     findings(output).iter().map(|finding| finding["difference"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn faults(world: &World, faults: Value) {
-    world.emulator().put("/_emulator/faults").json(faults).expect(200).await;
-}
-
 /// A world in which what happens at the providers is an hour old: too old to be under way.
 async fn start() -> World {
     let world = World::start().await;
@@ -45,24 +41,14 @@ async fn move_providers(world: &World, seconds: i64) {
 /// Pays, but nobody is told.
 async fn pay_unheard(world: &World, user: &User, credits: i64) -> Checkout {
     let checkout = world.start_checkout(user, credits).await;
-    faults(world, json!({"drop": 1.0})).await;
+    world.lose_events().await;
     world.pay(&checkout.session_id, GOOD_CARD).await;
-    faults(world, json!({})).await;
+    world.set_provider_faults(json!({})).await;
     checkout
 }
 
-/// A call of Stripe's API.
-async fn stripe(world: &World, path: &str, parameters: &str) -> Value {
-    let key = &world.settings().secrets.stripe_secret_key;
-    let request = world.emulator().post(path).bearer(key);
-    let request = request.header("content-type", "application/x-www-form-urlencoded");
-    request.body(parameters.to_owned()).expect(200).await
-}
-
 async fn intent_of(world: &World, checkout: &Checkout) -> String {
-    let key = &world.settings().secrets.stripe_secret_key;
-    let path = format!("/v1/checkout/sessions/{}", checkout.session_id);
-    let session = world.emulator().get(&path).bearer(key).expect(200).await;
+    let session = world.stripe_get(&format!("checkout/sessions/{}", checkout.session_id)).expect(200).await;
     session["payment_intent"].as_str().unwrap().to_owned()
 }
 
@@ -136,23 +122,26 @@ async fn long_lists_are_read_to_their_end_through_trouble_and_payments_of_others
     world.start_checkout(&alice, 2_500).await;
     let order: uuid::Uuid =
         sqlx::query_scalar("select id from payments").fetch_one(world.pool()).await.unwrap();
-    faults(&world, json!({"drop": 1.0})).await;
+    world.lose_events().await;
     let card = "currency=usd&payment_method=pm_card_visa&confirm=true&return_url=https://a.example";
     // Of a page that nobody knows any more: the payment alone tells.
     let ours = format!("amount=2500&{card}&metadata[payment_id]={order}");
-    let paid = stripe(&world, "/v1/payment_intents", &ours).await;
+    let paid = world.stripe_post("payment_intents", &ours).expect(200).await;
     for amount in 1_000..1_105 {
-        stripe(&world, "/v1/payment_intents", &format!("amount={amount}&{card}&metadata[shop]=other")).await;
+        let other = format!("amount={amount}&{card}&metadata[shop]=other");
+        world.stripe_post("payment_intents", &other).expect(200).await;
     }
     let only = ["GET /v1/payment_intents", "GET /v1/checkout/sessions", "GET /v1/invoices"];
-    faults(&world, json!({"rate_429": 0.5, "rate_500": 0.5, "limit": 4, "only": only, "seed": 7})).await;
+    world
+        .set_provider_faults(json!({"rate_429": 0.5, "rate_500": 0.5, "limit": 4, "only": only, "seed": 7}))
+        .await;
     let looked = reconcile(&world, &[]).await;
     assert_eq!(differences(&looked), ["paid_not_credited"], "{looked:?}");
     assert_eq!(findings(&looked)[0]["object"], paid["id"]);
     assert!(looked.aside.contains("105 are not for orders of ours"), "{looked:?}");
     let asked = world.emulator().get("/_emulator/requests").expect(200).await;
     assert!(asked["requests"]["GET /v1/payment_intents"]["faulted"].as_i64().unwrap() > 0, "{asked}");
-    faults(&world, json!({})).await;
+    world.set_provider_faults(json!({})).await;
     assert_eq!(reconcile(&world, &["--apply"]).await.code, 0);
     world.drain().await;
     assert_eq!((world.balance(&alice.wallet_id).await, world.count("payments").await), (2_500, 1));
@@ -177,14 +166,14 @@ async fn what_is_for_a_person_is_told_and_left_alone() {
         "update payments set state = 'completed', completed_at = now() where provider_session = $1",
     );
     forge.bind(&forged.session_id).execute(world.pool()).await.unwrap();
-    faults(&world, json!({"drop": 1.0})).await;
+    world.lose_events().await;
     // For an order that was never ours.
     let unknown = format!(
         "amount=500&currency=usd&payment_method=pm_card_visa&confirm=true&return_url=https://a.example\
          &metadata[payment_id]={}",
         uuid::Uuid::new_v4()
     );
-    stripe(&world, "/v1/payment_intents", &unknown).await;
+    world.stripe_post("payment_intents", &unknown).expect(200).await;
     world.drain().await;
     let before = world.count("ledger_entries").await;
 
@@ -208,9 +197,9 @@ async fn refunds_of_which_nobody_told_are_found() {
     let world = start().await;
     let alice = world.create_user("alice").await;
     let refunded = world.buy(&alice, 500).await;
-    faults(&world, json!({"drop": 1.0})).await;
+    world.lose_events().await;
     let intent = intent_of(&world, &refunded).await;
-    stripe(&world, "/v1/refunds", &format!("payment_intent={intent}&amount=200")).await;
+    world.stripe_post("refunds", &format!("payment_intent={intent}&amount=200")).expect(200).await;
     assert_eq!(differences(&reconcile(&world, &[]).await), ["refund_not_known"]);
     assert_eq!(world.balance(&alice.wallet_id).await, 500);
     for more in ["--apply", "--apply"] {
@@ -248,7 +237,7 @@ async fn what_creem_told_nobody_is_found_too() {
     sell_over_creem(&world).await;
     let plan = json!({"channel": "creem", "type": "subscription", "plan_id": "pro",
                       "success_url": "http://localhost:3000/"});
-    faults(&world, json!({"drop": 1.0})).await;
+    world.lose_events().await;
     let page = open(&world, &alice, plan).await;
     let pay = world.emulator().post(&format!("/_emulator/creem/checkouts/{page}/pay"));
     pay.json(json!({"card": GOOD_CARD})).expect(200).await;
@@ -281,7 +270,7 @@ async fn a_period_whose_invoice_nobody_told_is_found() {
     let page = open(&world, &alice, plan).await;
     world.pay(&page, GOOD_CARD).await;
     world.drain().await;
-    faults(&world, json!({"drop": 1.0})).await;
+    world.lose_events().await;
     move_providers(&world, 32 * day).await;
     assert_eq!(world.balance(&alice.wallet_id).await, 10_000);
     let now = world.clock().now();

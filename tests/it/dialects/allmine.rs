@@ -129,7 +129,7 @@ async fn a_key_makes_a_repeated_purchase_the_same_one() {
 async fn in_production_nothing_is_given_away() {
     let world = World::builder().live().start().await;
     world.create_user("alice").await;
-    world.admin_post("/admin/users", json!({"userId": "root", "admin": true})).expect(201).await;
+    world.create_admin("root").await;
     for user in ["alice", "root"] {
         for body in [json!({"packageId": PACKAGE}), json!({"packageId": "x"}), json!(1)] {
             refused(purchase(&world, user, body.clone()), FORBIDDEN, user).await;

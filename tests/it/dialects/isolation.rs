@@ -59,13 +59,6 @@ async fn refused(request: Request, status: u16, operation: &Operation) {
     assert_refused(&request.send().await.unwrap(), status, &operation.api, &operation.path);
 }
 
-/// The API key of somebody who may administrate.
-async fn administrator(world: &World) -> String {
-    world.admin_post("/admin/users", json!({"userId": "root", "admin": true})).expect(201).await;
-    let made = world.admin_post("/admin/api-keys", json!({"userId": "root"})).expect(201).await;
-    made["apiKey"].as_str().unwrap().to_owned()
-}
-
 /// A token for `root`, signed with this header and perhaps not at all.
 fn token(world: &World, header: &jsonwebtoken::Header, expires_in: Duration) -> String {
     let settings = world.settings();
@@ -86,7 +79,7 @@ fn unsigned(token: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_bad_credential_opens_anything() {
     let world = World::builder().without_worker().without_scheduler().start().await;
-    administrator(&world).await;
+    world.create_admin("root").await;
     let session = json!({"userId": "root", "ttlSeconds": 60});
     let session = world.admin_post("/admin/sessions", session).expect(201).await;
     let session = session["sessionToken"].as_str().unwrap();
@@ -137,7 +130,7 @@ async fn no_bad_credential_opens_anything() {
 #[tokio::test(flavor = "multi_thread")]
 async fn users_do_not_administrate_and_foreign_pages_do_nothing() {
     let world = World::builder().without_worker().without_scheduler().start().await;
-    administrator(&world).await;
+    world.create_admin("root").await;
     let alice = world.create_user("alice").await;
     let session = world.admin_post("/admin/sessions", json!({"userId": "root"})).expect(201).await;
     let cookie = format!("purser_session={}", session["sessionToken"].as_str().unwrap());
@@ -161,7 +154,7 @@ async fn users_do_not_administrate_and_foreign_pages_do_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_read_is_refused_in_the_words_of_each() {
     let world = World::builder().without_worker().without_scheduler().start().await;
-    let key = administrator(&world).await;
+    let key = world.create_admin("root").await.api_key;
     for operation in operations().iter().filter(|operation| operation.takes_body()) {
         // RevenueCat proves who it is before its events are looked at, with a secret of its own.
         let proof = match operation.path.as_str() {

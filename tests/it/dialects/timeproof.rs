@@ -323,7 +323,7 @@ async fn asking_after_a_checkout_has_the_provider_asked() {
     let browser = Browser::of(&world, &alice).await;
     let checkout = browser.checkout(json!({"packId": "micro"})).expect(200).await;
     let session = checkout["sessionId"].as_str().unwrap();
-    world.emulator().put("/_emulator/faults").json(json!({"drop": 1.0, "seed": 1})).expect(200).await;
+    world.lose_events().await;
     world.pay(session, GOOD_CARD).await;
     world.clock().advance(Duration::from_secs(60));
     let path = format!("/api/payments/session/{session}");

@@ -78,10 +78,6 @@ async fn confirm(world: &World, session: &str) -> u16 {
     answer.status()
 }
 
-async fn lose_events(world: &World) {
-    world.emulator().put("/_emulator/faults").json(json!({"drop": 1.0})).expect(200).await;
-}
-
 async fn quarantined(world: &World) -> Vec<String> {
     sqlx::query_scalar("select reason from provider_events where outcome = 'quarantined' order by reason")
         .fetch_all(world.pool())
@@ -391,7 +387,7 @@ async fn a_payment_link_pays_for_the_package_that_it_names() {
     // Several pages may be open; only money counts.
     let (left, paid) = (visit(&world, &link).await, visit(&world, &link).await);
     world.emulator().post(&format!("/_emulator/checkout/{left}/expire")).expect(200).await;
-    lose_events(&world).await;
+    world.lose_events().await;
     world.pay(&paid, GOOD_CARD).await;
     // No event arrives: the confirmation asks the provider.
     assert_eq!(confirm(&world, &paid).await, 200);
@@ -407,7 +403,7 @@ async fn confirmations_and_events_at_once_credit_once() {
     let world = World::start().await;
     world.link_packs().await;
     let alice = world.create_user("alice").await;
-    world.emulator().put("/_emulator/faults").json(json!({"duplicate": 1.0})).expect(200).await;
+    world.set_provider_faults(json!({"duplicate": 1.0})).await;
     for _ in 0..3 {
         let id = add(&world, &alice, json!({"type": "OneHundred"})).await;
         let session = visit(&world, &url(&world, &alice, &id).await).await;
@@ -431,11 +427,9 @@ async fn other_money_does_not_pay_for_a_package() {
     world.link_packs().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     let large = add(&world, &alice, json!({"type": "OneHundred"})).await;
-    let secret = &world.settings().secrets.stripe_secret_key;
     let open = async |form: String| {
-        let request = world.emulator().post("/v1/checkout/sessions").bearer(secret);
-        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
-        request.expect(200).await["id"].as_str().unwrap().to_owned()
+        let opened = world.stripe_post("checkout/sessions", &form).expect(200).await;
+        opened["id"].as_str().unwrap().to_owned()
     };
     let form = |mode: &str, currency: &str, amount: i64, more: &str| {
         format!(

@@ -71,13 +71,12 @@ async fn fifty_debits_at_once_make_one_charge() {
 async fn a_charge_that_is_told_of_twice_is_credited_once() {
     let world = World::start().await;
     let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
-    super::faults(&world, json!({"duplicate": 1.0, "duplicate_event": 1.0})).await;
+    world.set_provider_faults(json!({"duplicate": 1.0, "duplicate_event": 1.0})).await;
     spend(&world, &alice, 1).await;
     world.drain().await;
     let events = world.emulator().get("/_emulator/events?type=payment_intent.succeeded").expect(200).await;
     for event in events["events"].as_array().unwrap() {
-        let path = format!("/_emulator/events/{}/resend", event["id"].as_str().unwrap());
-        world.emulator().post(&path).expect(200).await;
+        world.resend_event(event["id"].as_str().unwrap()).await;
     }
     world.drain().await;
     assert_eq!((world.balance(&alice.wallet_id).await, charges(&world).await.len()), (5_999, 1));
@@ -183,7 +182,7 @@ async fn a_purchase_that_no_event_has_told_of_is_found() {
     let world = World::start().await;
     let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
     let checkout = world.start_checkout(&alice, 2_500).await;
-    super::faults(&world, json!({"drop": 1.0})).await;
+    world.lose_events().await;
     world.pay(&checkout.session_id, GOOD_CARD).await;
     spend(&world, &alice, 1).await;
     world.drain().await;

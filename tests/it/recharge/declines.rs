@@ -6,8 +6,8 @@ use harness::world::{GOOD_CARD, World};
 use serde_json::json;
 
 use super::{
-    ASKING_CARD, Ear, FAILING_CARD, advance, asked, at_the_edge, charges, check, enable, faults, plain,
-    save_card, spend, standing, sweep,
+    ASKING_CARD, Ear, FAILING_CARD, advance, asked, at_the_edge, charges, check, enable, plain, save_card,
+    spend, standing, sweep,
 };
 
 /// A declined card is not charged for ever: the waits grow, and after four declines in a row the user is waited for. A
@@ -106,7 +106,9 @@ async fn a_lost_card_is_not_charged_again() {
 async fn an_outage_is_no_decline() {
     let world = World::start().await;
     let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
-    faults(&world, json!({"rate_500": 1.0, "only": ["POST /v1/payment_intents"], "limit": 5})).await;
+    world
+        .set_provider_faults(json!({"rate_500": 1.0, "only": ["POST /v1/payment_intents"], "limit": 5}))
+        .await;
     spend(&world, &alice, 1).await;
     super::wait_for_runs(&world, 1).await;
     assert_eq!(world.count("auto_recharge where declines = 0 and paused_at is null").await, 1);

@@ -8,10 +8,11 @@ use harness::system::Service;
 use harness::world::{GOOD_CARD, World};
 use jobs::Role;
 use kernel::crash::Step;
+use reqwest::Method;
 use serde_json::json;
 
 use super::{
-    advance, asked, at_the_edge, charges, check, enable, faults, plain, spend, standing, sweep, wait_for_runs,
+    advance, asked, at_the_edge, charges, check, enable, plain, spend, standing, sweep, wait_for_runs,
 };
 use crate::crash_points::worker_dies;
 use crate::events::publish;
@@ -26,7 +27,7 @@ async fn a_timeout_after_success_charges_once() {
     let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
     let knobs =
         json!({"timeout_after_success": 1.0, "timeout_ms": 50, "only": [CHARGE], "limit": 3, "drop": 1.0});
-    faults(&world, knobs).await;
+    world.set_provider_faults(knobs).await;
     spend(&world, &alice, 1).await;
     wait_for_runs(&world, 1).await;
     assert_eq!((world.balance(&alice.wallet_id).await, charges(&world).await.len()), (5_999, 1));
@@ -39,7 +40,7 @@ async fn an_unknown_charge_keeps_its_reservation_until_it_is_known() {
     let world = World::builder().without_scheduler().start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 60});
     let alice = at_the_edge(&world, GOOD_CARD, settings).await;
-    faults(&world, json!({"rate_500": 1.0, "only": [CHARGE, "GET /v1/payment_intents"]})).await;
+    world.set_provider_faults(json!({"rate_500": 1.0, "only": [CHARGE, "GET /v1/payment_intents"]})).await;
     spend(&world, &alice, 1).await;
     let unknown = "recharge_runs where state = 'unknown'";
     world.wait_for_rows(1, unknown).await;
@@ -49,7 +50,7 @@ async fn an_unknown_charge_keeps_its_reservation_until_it_is_known() {
     assert_eq!((&stands["state"], &stands["spentThisMonthCents"]), (&json!("recharging"), &json!(5_000)));
     let answer = enable(&world, &alice, json!({})).await;
     assert_eq!(answer["autoRechargeRun"]["reason"], "auto_recharge_in_progress");
-    faults(&world, json!({})).await;
+    world.set_provider_faults(json!({})).await;
     wait_for_runs(&world, 1).await;
     assert_eq!((world.balance(&alice.wallet_id).await, charges(&world).await.len()), (5_499, 1));
     assert_eq!(world.count("recharge_runs").await, 1);
@@ -61,7 +62,7 @@ async fn an_unknown_charge_keeps_its_reservation_until_it_is_known() {
 async fn a_charge_is_looked_up_when_its_key_may_be_forgotten() {
     let world = World::builder().without_scheduler().start().await;
     let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
-    faults(&world, json!({"drop": 1.0})).await;
+    world.lose_events().await;
     spend(&world, &alice, 1).await;
     world.drain().await;
     // Charged, and neither the answer nor an event came.
@@ -108,7 +109,7 @@ async fn a_charge_that_was_never_made_is_given_up_after_a_day() {
 async fn a_worker_killed_while_charging_charges_once() {
     let world = World::builder().worker_process(DEV).start().await;
     let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
-    faults(&world, json!({"latency_ms": 300})).await;
+    world.set_provider_faults(json!({"latency_ms": 300})).await;
     for round in 0..4_u64 {
         let before = world.balance(&alice.wallet_id).await;
         spend(&world, &alice, before - 999).await;
@@ -200,7 +201,7 @@ async fn the_clock_goes_on_when_the_leader_is_killed() {
 async fn switched_off_while_charging_what_is_charged_is_credited() {
     let world = World::start().await;
     let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
-    faults(&world, json!({"latency_ms": 500})).await;
+    world.set_provider_faults(json!({"latency_ms": 500})).await;
     spend(&world, &alice, 1).await;
     world.wait_for_rows(1, "recharge_runs where state = 'charging'").await;
     let off = world.api().delete("/auto-recharge").bearer(&alice.api_key).expect(200).await;
@@ -246,9 +247,7 @@ async fn a_card_that_was_removed_at_the_provider_is_not_charged() {
     let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
     let method: String =
         sqlx::query_scalar("select payment_method from auto_recharge").fetch_one(world.pool()).await.unwrap();
-    let key = &world.settings().secrets.stripe_secret_key;
-    let path = format!("/v1/payment_methods/{method}/detach");
-    world.emulator().post(&path).bearer(key).expect(200).await;
+    world.stripe(Method::POST, &format!("payment_methods/{method}/detach")).expect(200).await;
     world.drain().await;
     let stands = standing(&world, &alice).await;
     assert_eq!((&stands["card"], &stands["pause"]["reason"]), (&json!(null), &json!("card_removed")));

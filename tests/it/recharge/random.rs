@@ -9,8 +9,8 @@ use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
 use super::{
-    FAILING_CARD, advance, advance_to_next_month, at_the_edge, begin_month, charges, enable, faults,
-    save_card, spend, sweep,
+    FAILING_CARD, advance, advance_to_next_month, at_the_edge, begin_month, charges, enable, save_card,
+    spend, sweep,
 };
 
 const CAP_CENTS: i64 = 2_000;
@@ -46,7 +46,7 @@ async fn live(seed: u64) {
                 // Lost answers, and answers that are errors: of charges and of everything else.
                 let knobs = json!({"timeout_after_success": 0.3, "timeout_ms": 20, "rate_500": 0.3, "duplicate": 0.3,
                                    "limit": 6, "seed": seed + number as u64});
-                faults(&world, knobs).await;
+                world.set_provider_faults(knobs).await;
             }
             8 if months == 0 => save_card(&world, &alice, FAILING_CARD).await,
             9 if months == 0 => save_card(&world, &alice, GOOD_CARD).await,

@@ -13,7 +13,7 @@ async fn the_card_is_recorded_whatever_comes_first() {
     world.buy(&alice, 500).await;
     let knobs = json!({"reorder": 0.5, "duplicate": 0.5, "duplicate_event": 0.5, "delay": 0.5, "delay_ms": 100,
                        "seed": 3});
-    super::faults(&world, knobs).await;
+    world.set_provider_faults(knobs).await;
     let mut ear = Ear::of(&world, &alice).await;
     let asked = enable(&world, &alice, plain()).await;
     assert_eq!((&asked["autoRechargeEnabled"], &asked["hasPaymentMethod"]), (&json!(false), &json!(false)));
@@ -39,7 +39,7 @@ async fn lost_events_only_delay() {
     let alice = world.create_user("alice").await;
     let asked = enable(&world, &alice, plain()).await;
     let session = asked["setupSessionId"].as_str().unwrap();
-    super::faults(&world, json!({"drop": 1.0})).await;
+    world.lose_events().await;
     world.pay(session, GOOD_CARD).await;
     world.clock().advance(std::time::Duration::from_secs(10));
     let path = format!("/v1/payment_status?setupSessionId={session}");

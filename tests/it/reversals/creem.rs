@@ -3,7 +3,7 @@
 use harness::world::{GOOD_CARD, User, World};
 use serde_json::{Value, json};
 
-use super::{faults, resend, shown, state};
+use super::{resend, shown, state};
 
 /// Sells plan and pack over Creem, with a tax of 21 %.
 async fn sell(world: &World) {
@@ -98,10 +98,10 @@ async fn a_refund_told_before_its_payment_is_not_lost() {
         let world = if always { builder.verify_always() } else { builder }.start().await;
         let alice = world.create_user("alice").await;
         sell(&world).await;
-        faults(&world, json!({"drop": 1.0, "seed": 1})).await;
+        world.lose_events().await;
         buy_pack(&world, &alice, GOOD_CARD).await;
         go_back(&world, "refunds", &transaction(&world).await, Some(605)).await;
-        faults(&world, json!({})).await;
+        world.set_provider_faults(json!({})).await;
         resend(&world, "refund.created").await;
         assert_eq!(world.count("reversals where payment_id is not null").await, 1);
         resend(&world, "checkout.completed").await;
@@ -126,7 +126,7 @@ async fn the_refund_of_a_period_takes_back_what_that_period_granted() {
             .await
             .unwrap();
         // The period's own payment is told after its refund.
-        faults(&world, json!({"drop": 1.0, "seed": 1})).await;
+        world.lose_events().await;
         world.emulator().post(&format!("/_emulator/creem/subscriptions/{id}/renew")).expect(200).await;
         let second: String = {
             let path = format!("/creem/v1/subscriptions?subscription_id={id}");
@@ -135,7 +135,7 @@ async fn the_refund_of_a_period_takes_back_what_that_period_granted() {
             shown["last_transaction_id"].as_str().unwrap().to_owned()
         };
         go_back(&world, "refunds", &second, None).await;
-        faults(&world, json!({})).await;
+        world.set_provider_faults(json!({})).await;
         resend(&world, "refund.created").await;
         // Asked about the payment, Creem tells of its period too; the period's own event changes nothing any more.
         resend(&world, "subscription.paid").await;
@@ -152,11 +152,11 @@ async fn a_dispute_told_before_its_period_is_one_when_the_period_is_paid() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     sell(&world).await;
-    faults(&world, json!({"drop": 1.0, "seed": 1})).await;
+    world.lose_events().await;
     let order = json!({"channel": "creem", "type": "subscription", "plan_id": "pro"});
     buy(&world, &alice, order, GOOD_CARD).await;
     go_back(&world, "disputes", &transaction(&world).await, None).await;
-    faults(&world, json!({})).await;
+    world.set_provider_faults(json!({})).await;
     resend(&world, "dispute.created").await;
     resend(&world, "subscription.paid").await;
     assert_eq!((world.balance(&alice.wallet_id).await, state(&world).await), (0, "disputed".to_owned()));

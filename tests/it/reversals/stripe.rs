@@ -7,9 +7,7 @@ use harness::world::{GOOD_CARD, World};
 use kernel::money::{Currency, Money};
 use serde_json::{Value, json};
 
-use super::{
-    buy_with, close, dispute, faults, intent_of, message, refund, resend, settle, shown, state, stripe_object,
-};
+use super::{buy_with, close, dispute, intent_of, message, refund, resend, settle, shown, state};
 use crate::events::{deliver, event, publish};
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
@@ -66,7 +64,7 @@ async fn each_of_several_partial_refunds_takes_its_share_however_often_and_late_
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
-    faults(&world, json!({"duplicate": 1.0, "reorder": 1.0, "seed": 7})).await;
+    world.set_provider_faults(json!({"duplicate": 1.0, "reorder": 1.0, "seed": 7})).await;
     for (amount, left, state_then) in [
         (Some(1_000), 1_500, "partially_refunded"),
         (Some(500), 1_000, "partially_refunded"),
@@ -77,7 +75,7 @@ async fn each_of_several_partial_refunds_takes_its_share_however_often_and_late_
         assert_eq!(world.balance(&alice.wallet_id).await, left);
         assert_eq!(state(&world).await, state_then);
     }
-    faults(&world, json!({})).await;
+    world.set_provider_faults(json!({})).await;
     for kind in ["charge.refunded", "refund.updated", "refund.created", "payment_intent.succeeded"] {
         resend(&world, kind).await;
     }
@@ -93,10 +91,10 @@ async fn charge_refunded_alone_is_enough() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
-    faults(&world, json!({"drop": 1.0, "seed": 1})).await;
+    world.lose_events().await;
     refund(&world, &intent, Some(500)).await;
     refund(&world, &intent, Some(750)).await;
-    let charges = stripe_object(&world, &format!("/v1/charges?payment_intent={intent}")).await;
+    let charges = world.stripe_get(&format!("charges?payment_intent={intent}")).expect(200).await;
     let charge = &charges["data"][0];
     assert_eq!(charge["amount_refunded"], 1_250);
     deliver(&world, &event("charge.refunded", charge)).await;
@@ -168,9 +166,9 @@ async fn a_dispute_takes_when_the_funds_are_withdrawn_and_not_when_it_is_created
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
-    faults(&world, json!({"drop": 1.0, "seed": 1})).await;
+    world.lose_events().await;
     let lost = dispute(&world, &intent, None, false).await;
-    faults(&world, json!({})).await;
+    world.set_provider_faults(json!({})).await;
     resend(&world, "charge.dispute.created").await;
     assert_eq!((world.balance(&alice.wallet_id).await, state(&world).await), (2_500, "completed".to_owned()));
     resend(&world, "charge.dispute.funds_withdrawn").await;
@@ -191,7 +189,7 @@ async fn a_dispute_that_is_won_gives_back_what_it_took_once() {
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
     let won = dispute(&world, &intent, None, false).await;
     assert_eq!(world.balance(&alice.wallet_id).await, 0);
-    faults(&world, json!({"duplicate": 1.0})).await;
+    world.set_provider_faults(json!({"duplicate": 1.0})).await;
     close(&world, &won, true).await;
     for kind in ["closed", "funds_reinstated", "funds_withdrawn", "created"] {
         resend(&world, &format!("charge.dispute.{kind}")).await;
@@ -207,10 +205,10 @@ async fn a_won_dispute_told_backwards_changes_nothing() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
-    faults(&world, json!({"drop": 1.0, "seed": 1})).await;
+    world.lose_events().await;
     let won = dispute(&world, &intent, None, false).await;
     close(&world, &won, true).await;
-    faults(&world, json!({})).await;
+    world.set_provider_faults(json!({})).await;
     for kind in ["closed", "funds_reinstated", "funds_withdrawn", "created"] {
         resend(&world, &format!("charge.dispute.{kind}")).await;
     }
@@ -271,10 +269,10 @@ async fn a_refund_during_a_dispute_takes_no_more_than_the_grant() {
 async fn a_refund_told_before_its_payment_is_not_lost() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
-    faults(&world, json!({"drop": 1.0, "seed": 1})).await;
+    world.lose_events().await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
     refund(&world, &intent, Some(1_500)).await;
-    faults(&world, json!({})).await;
+    world.set_provider_faults(json!({})).await;
     resend(&world, "refund.created").await;
     assert_eq!(world.count("ledger_entries").await, 0);
     assert_eq!(world.count("reversals where payment_id is not null").await, 1);
@@ -340,12 +338,9 @@ async fn a_refund_that_contradicts_its_payment_is_quarantined_and_a_foreign_one_
     assert_eq!(world.count("reversals").await, 0);
 
     // Somebody else's payment on the same account.
-    let request = world.emulator().post("/v1/payment_intents");
-    let request = request.bearer(&world.settings().secrets.stripe_secret_key);
-    let form = request.header("content-type", "application/x-www-form-urlencoded");
-    let body =
+    let form =
         "amount=900&currency=usd&confirm=true&payment_method=pm_card_visa&return_url=http://localhost/";
-    let foreign = form.body(body).expect(200).await;
+    let foreign = world.stripe_post("payment_intents", form).expect(200).await;
     refund(&world, foreign["id"].as_str().unwrap(), None).await;
     world.drain().await;
     assert_eq!(world.count("reversals").await, 0);
@@ -381,7 +376,7 @@ async fn whoever_dies_the_credits_follow_their_money_once() {
     for _ in 0..4 {
         intents.push(buy_with(&world, &alice, 1_000, GOOD_CARD).await);
     }
-    faults(&world, json!({"duplicate": 1.0, "reorder": 0.5, "seed": 3})).await;
+    world.set_provider_faults(json!({"duplicate": 1.0, "reorder": 0.5, "seed": 3})).await;
     let refunding = async {
         for intent in &intents {
             for _ in 0..3 {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::refuse_to_start;
 use crate::events::{deliver, event, paid_session, publish_raw, signature};
-use crate::recharge::{FAILING_CARD, faults, plain, recharged, spend};
+use crate::recharge::{FAILING_CARD, plain, recharged, spend};
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
 /// Everything, of our own crates and of all others.
@@ -250,11 +250,11 @@ async fn nothing_secret_or_personal_is_said_whatever_goes_wrong() {
     world.drain().await;
 
     // The provider, the database and the broker, each away for a moment.
-    faults(&world, json!({"rate_500": 1.0})).await;
+    world.set_provider_faults(json!({"rate_500": 1.0})).await;
     let refused =
         world.api().post("/v1/credits/recharge").bearer(&alice.api_key).json(json!({"credits": 650}));
     said.answer(&refused.send().await.unwrap());
-    faults(&world, json!({})).await;
+    world.set_provider_faults(json!({})).await;
     let now = |action: &dyn Fn() -> anyhow::Result<()>| tokio::task::block_in_place(action).unwrap();
     now(&|| world.servers().postgres().kill9());
     world.wait_until_api_unready().await;

@@ -335,9 +335,7 @@ async fn poison(world: &World) {
 #[tokio::test(flavor = "multi_thread")]
 async fn too_much_of_anything_is_refused() {
     let world = World::builder().without_worker().without_scheduler().start().await;
-    world.admin_post("/admin/users", json!({"userId": "root", "admin": true})).expect(201).await;
-    let key = world.admin_post("/admin/api-keys", json!({"userId": "root"})).expect(201).await;
-    let key = key["apiKey"].as_str().unwrap();
+    let key = &world.create_admin("root").await.api_key;
     let many = format!("[{}0]", "0,".repeat(200_000));
     let numbers = format!("{{\"credits\":{}}}", "9".repeat(500_000));
     let deep = "[".repeat(200_000) + &"]".repeat(200_000);

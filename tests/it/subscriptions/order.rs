@@ -5,10 +5,7 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
 
-use super::{
-    CREEM, Choice, MONTH, STRIPE, Subscriber, lose_events, pass, quarantined, sell_over_creem, send,
-    subscribe, told,
-};
+use super::{CREEM, Choice, MONTH, STRIPE, Subscriber, pass, quarantined, sell_over_creem, subscribe, told};
 
 /// All orders of so many things.
 fn permutations(count: usize) -> Vec<Vec<usize>> {
@@ -30,8 +27,8 @@ fn permutations(count: usize) -> Vec<Vec<usize>> {
 async fn tell(world: &World, orders: &[Vec<String>]) {
     for round in 0..orders.iter().map(Vec::len).max().unwrap_or(0) {
         for event in orders.iter().filter_map(|order| order.get(round)) {
-            send(world, event).await;
-            send(world, event).await;
+            world.resend_event(event).await;
+            world.resend_event(event).await;
         }
         world.drain().await;
     }
@@ -67,7 +64,7 @@ async fn first_payment(world: &World, choice: Choice, kinds: &[&str]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_payment_at_stripe_is_told_in_every_order() {
     let world = World::start().await;
-    lose_events(&world).await;
+    world.lose_events().await;
     let kinds = [
         "checkout.session.completed",
         "customer.subscription.created",
@@ -82,7 +79,7 @@ async fn the_first_payment_at_stripe_is_told_in_every_order() {
 async fn the_first_payment_at_creem_is_told_in_every_order() {
     let world = World::start().await;
     sell_over_creem(&world).await;
-    lose_events(&world).await;
+    world.lose_events().await;
     first_payment(&world, CREEM, &["checkout.completed", "subscription.active", "subscription.paid"]).await;
     world.finish().await;
 }
@@ -92,7 +89,7 @@ async fn subscribers(world: &World, count: usize) -> Vec<Subscriber> {
     sell_over_creem(world).await;
     let coupon = json!({"code": "HALF", "kind": "percent", "value": 50});
     super::admin(world, world.api().post("/admin/billing/coupons")).json(coupon).expect(201).await;
-    lose_events(world).await;
+    world.lose_events().await;
     let mut all = Vec::new();
     for number in 0..count {
         for choice in [STRIPE, CREEM] {
@@ -130,7 +127,7 @@ async fn in_any_order(world: World) {
         let mut events: Vec<&str> = happened.iter().chain(&happened).map(|(id, _)| id.as_str()).collect();
         events.shuffle(&mut random);
         for (number, event) in events.iter().enumerate() {
-            send(&world, event).await;
+            world.resend_event(event).await;
             // Some meet in one batch, some come when all before them is done.
             if number % 60 == 0 {
                 world.drain().await;
@@ -163,7 +160,7 @@ async fn three_periods_told_from_the_last_to_the_first_are_three_grants() {
     let mut happened = told(&world).await;
     happened.retain(|(_, kind)| kinds.contains(&kind.as_str()));
     for (event, _) in happened.iter().rev() {
-        send(&world, event).await;
+        world.resend_event(event).await;
         world.drain().await;
     }
     assert_three_periods(&world, &subscribers).await;

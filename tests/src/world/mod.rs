@@ -6,6 +6,7 @@
 mod builder;
 mod database;
 mod part;
+mod provider;
 mod start;
 
 use std::path::Path;
@@ -162,8 +163,18 @@ impl World {
     /// Creates a user with a wallet and an API key.
     pub async fn create_user(&self, name: &str) -> User {
         let user = self.admin_post("/admin/users", json!({"userId": name})).expect(201).await;
+        self.with_api_key(name, &user).await
+    }
+
+    /// Creates a user who may use the admin routes.
+    pub async fn create_admin(&self, name: &str) -> User {
+        let user = self.admin_post("/admin/users", json!({"userId": name, "admin": true})).expect(201).await;
+        self.with_api_key(name, &user).await
+    }
+
+    async fn with_api_key(&self, name: &str, user: &Value) -> User {
         let key = self.admin_post("/admin/api-keys", json!({"userId": name})).expect(201).await;
-        User { id: name.to_owned(), wallet_id: text(&user, "walletId"), api_key: text(&key, "apiKey") }
+        User { id: name.to_owned(), wallet_id: text(user, "walletId"), api_key: text(&key, "apiKey") }
     }
 
     /// A login session of a user.

@@ -159,7 +159,7 @@ async fn limits_hold_and_what_is_not_paid_is_given_back() {
     let most: i64 = sqlx::query_scalar(by_user).fetch_one(world.pool()).await.unwrap();
     assert_eq!(most, 2);
     // Three are paid, the others' pages expire; each of it is told twice.
-    world.emulator().put("/_emulator/faults").json(json!({"duplicate": 1.0})).expect(200).await;
+    world.set_provider_faults(json!({"duplicate": 1.0})).await;
     for (number, answer) in taken.iter().enumerate() {
         let page = data(answer.json().unwrap())["session_id"].as_str().unwrap().to_owned();
         if number < 3 {

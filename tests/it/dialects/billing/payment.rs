@@ -14,15 +14,14 @@ async fn a_subscription_is_credited_once_for_each_period() {
     let opened = session(&world, &alice, request).await;
     let id = opened["session_id"].as_str().unwrap();
     // Two copies of every event.
-    world.emulator().put("/_emulator/faults").json(json!({"duplicate": 1.0})).expect(200).await;
+    world.set_provider_faults(json!({"duplicate": 1.0})).await;
     world.pay(id, GOOD_CARD).await;
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 10_000);
     assert_eq!(world.count("ledger_entries").await, 1);
     let events = world.emulator().get("/_emulator/events").expect(200).await;
     for event in events["data"].as_array().or_else(|| events["events"].as_array()).unwrap().iter().rev() {
-        let path = format!("/_emulator/events/{}/resend", event["id"].as_str().unwrap());
-        world.emulator().post(&path).expect(200).await;
+        world.resend_event(event["id"].as_str().unwrap()).await;
     }
     world.drain().await;
     assert_eq!(world.count("ledger_entries").await, 1);
