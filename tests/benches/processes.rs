@@ -7,11 +7,11 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use harness::client::Client;
 use harness::eventually::{Look, eventually};
-use harness::system::{Addresses, Secrets, Service, ServiceProcess, Settings};
+use harness::system::{Service, ServiceProcess, Settings};
 use kernel::database;
 use servers::progress::{Progress, Sink};
 use servers::watchdog::Watchdog;
-use servers::{Durability, Options, Servers, Surroundings, ports, target_directory};
+use servers::{Durability, Options, Servers, Surroundings, target_directory};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
@@ -39,26 +39,10 @@ impl Bench {
             progress: Progress::new(Sink::Error),
             cancelled: CancellationToken::new(),
         };
-        let options = Options {
-            directory: directory.clone(),
-            durability: Durability::Durable,
-            database_url: None,
-            amqp_url: None,
-        };
+        let options = Options::private(directory.clone(), Durability::Durable);
         let servers = tokio::task::block_in_place(|| Servers::start(options, &surroundings))?;
         tune(&servers).await?;
-        let [api_port, emulator_port, metrics_ports @ ..] = ports::free_ports::<5>()?;
-        let settings = Settings {
-            secrets: Secrets::random(),
-            addresses: Addresses {
-                api_port,
-                emulator_port,
-                metrics_ports,
-                database_url: servers.postgres().url().to_owned(),
-                amqp_url: servers.rabbitmq().url().to_owned(),
-                amqp_prefix: "bench".to_owned(),
-            },
-        };
+        let settings = Settings::on_free_ports(&servers, "bench")?;
         // Planned as the planner likes: here are audits of everything, which the services never make.
         let pool = PgPool::connect(servers.postgres().url()).await?;
         database::migrate(&pool).await?;

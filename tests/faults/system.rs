@@ -1,21 +1,21 @@
 //! The whole system on servers of its own: one API, two workers, two schedulers and the payment emulator, each a
 //! process, joined by relays.
 
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 use harness::client::Client;
 use harness::eventually::{Look, eventually_every};
 use harness::queues::Queues;
-use harness::system::{Addresses, Secrets, Service, ServiceProcess, Settings};
+use harness::reconciliation::Reconciliation;
+use harness::system::{Service, ServiceProcess, Settings};
 use jobs::Role;
 use kernel::database;
 use servers::progress::{Progress, Sink};
 use servers::watchdog::Watchdog;
-use servers::{Durability, Options, Server, Servers, Surroundings, ports, target_directory};
+use servers::{Durability, Options, Server, Servers, Surroundings, target_directory};
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -56,7 +56,7 @@ impl System {
         let directory = target_directory().join("faults").join(format!("run-{}", std::process::id()));
         watchdog.guard_path(&directory);
         let servers = start_servers(&directory, &watchdog)?;
-        let settings = settings(&servers)?;
+        let settings = Settings::on_free_ports(&servers, PREFIX)?;
         let pool = migrated(&settings).await?;
         let mut relays = Vec::new();
         for link in Link::ALL {
@@ -138,21 +138,19 @@ impl System {
         .await
     }
 
-    /// What `worker reconcile` says of the whole run: the differences, one a line, and the sum. It only looks.
-    pub async fn reconcile(&self) -> Result<(Vec<String>, String)> {
+    /// Compares the books of the whole run with the providers, as an operator would. It changes nothing.
+    pub async fn reconcile(&self) -> Result<Reconciliation> {
         let from = self.since.format(&Rfc3339)?;
-        let mut command = tokio::process::Command::new(std::env::current_exe()?);
-        command.as_std_mut().arg0(Service::Worker.name());
-        command
-            .args(["reconcile", "--from", &from])
-            .env_clear()
-            .envs(self.settings.variables(Service::Worker));
+        let variables = self.settings.variables(Service::Worker);
+        let variables = variables.iter().map(|(key, value)| (*key, value.as_str()));
+        let mut command = Service::Worker.command(&std::env::current_exe()?, variables);
+        command.args(["reconcile", "--json", "--from", &from]);
         command.env("STRIPE_REQUESTS_PER_SECOND", EMULATOR_REQUESTS_PER_SECOND);
-        let output = command.output().await.context("cannot run the comparison")?;
-        let aside = String::from_utf8_lossy(&output.stderr);
-        let sum = aside.lines().last().unwrap_or_default().to_owned();
-        ensure!(sum.contains(" agree, "), "the comparison did not come to an end: {aside}");
-        Ok((String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect(), sum))
+        let output = tokio::process::Command::from(command).output().await;
+        let output = output.context("cannot run the comparison")?;
+        let exit_code = output.status.code().context("the comparison was killed")?;
+        let text = |bytes| String::from_utf8(bytes).context("the comparison prints no text");
+        Reconciliation::read(exit_code, &text(output.stdout)?, &text(output.stderr)?)
     }
 
     async fn require_ready(&self) -> Result<()> {
@@ -181,21 +179,6 @@ fn start_servers(directory: &Path, watchdog: &Arc<Watchdog>) -> Result<Servers> 
     // What is killed must find its data again.
     let options = Options::private(directory.to_path_buf(), Durability::Durable);
     tokio::task::block_in_place(|| Servers::start(options, &surroundings))
-}
-
-fn settings(servers: &Servers) -> Result<Settings> {
-    let [api_port, emulator_port, metrics_ports @ ..] = ports::free_ports::<5>()?;
-    Ok(Settings {
-        secrets: Secrets::random(),
-        addresses: Addresses {
-            api_port,
-            emulator_port,
-            metrics_ports,
-            database_url: servers.postgres().url().to_owned(),
-            amqp_url: servers.rabbitmq().url().to_owned(),
-            amqp_prefix: PREFIX.to_owned(),
-        },
-    })
 }
 
 async fn migrated(settings: &Settings) -> Result<PgPool> {

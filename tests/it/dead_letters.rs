@@ -300,26 +300,26 @@ async fn operators_can_do_it_from_a_shell() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let nothing = commands::worker(&world, &["dead-letters", "list"]).await;
-    assert_eq!((nothing.code, nothing.text.as_str()), (0, ""), "{nothing:?}");
+    assert_eq!((nothing.code, nothing.stdout.as_str()), (0, ""), "{nothing:?}");
     bury(&world, "apply", &good_job(&world, &alice, 500).await, "a bug").await;
     bury(&world, "verify", b"\xff", "a worse bug").await;
     world.drain().await;
 
     let listed = commands::worker(&world, &["dead-letters", "list"]).await;
     assert!(
-        listed.text.contains("provider.events  a bug") && listed.aside.contains("1 for verify"),
+        listed.stdout.contains("provider.events  a bug") && listed.stderr.contains("1 for verify"),
         "{listed:?}"
     );
     let listed = commands::worker(&world, &["dead-letters", "list", "--json", "--role", "apply"]).await;
     assert_eq!(listed.code, 1);
-    let letter: Value = serde_json::from_str(listed.text.trim()).unwrap();
+    let letter: Value = serde_json::from_str(listed.stdout.trim()).unwrap();
     let id = id(&letter);
     let shown = commands::worker(&world, &["dead-letters", "show", id]).await;
-    assert!(shown.code == 0 && shown.text.contains("cs_test_") && !shown.text.contains('@'), "{shown:?}");
+    assert!(shown.code == 0 && shown.stdout.contains("cs_test_") && !shown.stdout.contains('@'), "{shown:?}");
     let replayed = commands::worker(&world, &["dead-letters", "replay", "--role", "apply"]).await;
     assert_eq!(replayed.code, 0, "{replayed:?}");
     let again = commands::worker(&world, &["dead-letters", "replay", id]).await;
-    assert!(again.code == 1 && again.text.contains("it was replayed before"), "{again:?}");
+    assert!(again.code == 1 && again.stdout.contains("it was replayed before"), "{again:?}");
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 500);
 
@@ -327,7 +327,7 @@ async fn operators_can_do_it_from_a_shell() {
     let other = other["id"].as_str().unwrap();
     assert_eq!(commands::worker(&world, &["dead-letters", "discard", other]).await.code, 2);
     let refused = commands::worker(&world, &["dead-letters", "replay", other]).await;
-    assert!(refused.code == 1 && refused.text.contains("discarded only"), "{refused:?}");
+    assert!(refused.code == 1 && refused.stdout.contains("discarded only"), "{refused:?}");
     let discarded =
         commands::worker(&world, &["dead-letters", "discard", other, "--reason", "nonsense"]).await;
     assert_eq!(discarded.code, 0, "{discarded:?}");

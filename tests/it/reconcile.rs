@@ -2,6 +2,7 @@
 //! ours to mend is told and left alone.
 
 use billing::reconciliation::ReconcilePayments;
+use harness::reconciliation::Reconciliation;
 use harness::world::{Checkout, GOOD_CARD, User, World};
 use serde_json::{Value, json};
 
@@ -9,21 +10,17 @@ use crate::commands::{self, Output};
 use crate::events::{deliver, event, paid_session, publish};
 
 /// Compares the last day, up to an hour from now, so that the emulator's clock and ours need not agree to the second.
-async fn reconcile(world: &World, more: &[&str]) -> Output {
+async fn reconcile(world: &World, more: &[&str]) -> Reconciliation {
     let now = world.clock().now();
     let text = |at: time::OffsetDateTime| at.format(&time::format_description::well_known::Rfc3339).unwrap();
     let (from, to) = (text(now - time::Duration::hours(23)), text(now + time::Duration::minutes(30)));
     let mut arguments = vec!["reconcile", "--json", "--from", &from, "--to", &to];
     arguments.extend(more);
-    commands::worker(world, &arguments).await
+    read(&commands::worker(world, &arguments).await)
 }
 
-fn findings(output: &Output) -> Vec<Value> {
-    output.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn differences(output: &Output) -> Vec<String> {
-    findings(output).iter().map(|finding| finding["difference"].as_str().unwrap().to_owned()).collect()
+fn read(output: &Output) -> Reconciliation {
+    Reconciliation::read(output.code, &output.stdout, &output.stderr).unwrap()
 }
 
 /// A world in which what happens at the providers is an hour old: too old to be under way.
@@ -74,26 +71,21 @@ async fn what_was_lost_is_found_and_credited_once_on_demand() {
     pay_unheard(&world, &alice, 500).await;
 
     let looked = reconcile(&world, &[]).await;
-    assert_eq!(
-        (looked.code, differences(&looked)),
-        (1, vec!["paid_not_credited".to_owned(); 2]),
-        "{looked:?}"
-    );
-    assert!(looked.aside.contains("1 agree, 2 differ"), "{looked:?}");
+    assert_eq!((looked.exit_code, looked.differences()), (1, vec!["paid_not_credited"; 2]), "{looked:?}");
+    assert_eq!(looked.agreeing, 1, "{looked:?}");
     world.drain().await;
     assert_eq!((world.balance(&alice.wallet_id).await, world.count("admin_actions").await), (1_000, 0));
     assert_eq!(world.count("payments where state = 'pending'").await, 2);
 
     // Two operators at once.
     let (one, other) = futures::join!(reconcile(&world, &["--apply"]), reconcile(&world, &["--apply"]));
-    assert_eq!(one.code, 0, "{one:?}");
-    assert!(findings(&one).iter().all(|finding| finding["askedAbout"] == true), "{one:?}");
-    assert_eq!(other.code, 0, "{other:?}");
+    assert_eq!(one.exit_code, 0, "{one:?}");
+    assert!(one.findings.iter().all(|finding| finding["askedAbout"] == true), "{one:?}");
+    assert_eq!(other.exit_code, 0, "{other:?}");
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 4_000);
     let again = reconcile(&world, &["--apply"]).await;
-    assert_eq!((again.code, again.text.as_str()), (0, ""), "{again:?}");
-    assert!(again.aside.contains("3 agree, 0 differ"), "{again:?}");
+    assert_eq!((again.exit_code, again.agreeing, again.findings.len()), (0, 3, 0), "{again:?}");
     world.drain().await;
     assert_eq!((world.balance(&alice.wallet_id).await, world.count("ledger_entries").await), (4_000, 3));
     assert!((1..=2).contains(&world.count("admin_actions where action = 'payments.reconcile'").await));
@@ -136,13 +128,13 @@ async fn long_lists_are_read_to_their_end_through_trouble_and_payments_of_others
         .set_provider_faults(json!({"rate_429": 0.5, "rate_500": 0.5, "limit": 4, "only": only, "seed": 7}))
         .await;
     let looked = reconcile(&world, &[]).await;
-    assert_eq!(differences(&looked), ["paid_not_credited"], "{looked:?}");
-    assert_eq!(findings(&looked)[0]["object"], paid["id"]);
-    assert!(looked.aside.contains("105 are not for orders of ours"), "{looked:?}");
+    assert_eq!(looked.differences(), ["paid_not_credited"], "{looked:?}");
+    assert_eq!(looked.findings[0]["object"], paid["id"]);
+    assert_eq!(looked.foreign, 105, "{looked:?}");
     let asked = world.emulator().get("/_emulator/requests").expect(200).await;
     assert!(asked["requests"]["GET /v1/payment_intents"]["faulted"].as_i64().unwrap() > 0, "{asked}");
     world.set_provider_faults(json!({})).await;
-    assert_eq!(reconcile(&world, &["--apply"]).await.code, 0);
+    assert_eq!(reconcile(&world, &["--apply"]).await.exit_code, 0);
     world.drain().await;
     assert_eq!((world.balance(&alice.wallet_id).await, world.count("payments").await), (2_500, 1));
     world.finish().await;
@@ -179,11 +171,11 @@ async fn what_is_for_a_person_is_told_and_left_alone() {
 
     for more in [&[][..], &["--apply"][..], &["--apply"][..]] {
         let looked = reconcile(&world, more).await;
-        let mut found = differences(&looked);
-        found.sort();
+        let mut found = looked.differences();
+        found.sort_unstable();
         let expected = ["amount_differs", "credited_not_paid", "ledger_differs", "unknown_order"];
-        assert_eq!((looked.code, found), (1, expected.map(str::to_owned).to_vec()), "{looked:?}");
-        assert!(findings(&looked).iter().all(|finding| finding["askedAbout"] == false), "{looked:?}");
+        assert_eq!((looked.exit_code, found), (1, expected.to_vec()), "{looked:?}");
+        assert!(looked.findings.iter().all(|finding| finding["askedAbout"] == false), "{looked:?}");
         world.drain().await;
     }
     assert_eq!(world.count("ledger_entries").await, before);
@@ -200,14 +192,14 @@ async fn refunds_of_which_nobody_told_are_found() {
     world.lose_events().await;
     let intent = intent_of(&world, &refunded).await;
     world.stripe_post("refunds", &format!("payment_intent={intent}&amount=200")).expect(200).await;
-    assert_eq!(differences(&reconcile(&world, &[]).await), ["refund_not_known"]);
+    assert_eq!(reconcile(&world, &[]).await.differences(), ["refund_not_known"]);
     assert_eq!(world.balance(&alice.wallet_id).await, 500);
     for more in ["--apply", "--apply"] {
-        assert_eq!(reconcile(&world, &[more]).await.code, 0);
+        assert_eq!(reconcile(&world, &[more]).await.exit_code, 0);
         world.drain().await;
         assert_eq!(world.balance(&alice.wallet_id).await, 300);
     }
-    assert_eq!(reconcile(&world, &[]).await.text, "");
+    assert!(reconcile(&world, &[]).await.findings.is_empty());
     world.finish().await;
 }
 
@@ -218,13 +210,17 @@ async fn payments_outside_of_the_window_or_under_way_are_not_missed() {
     pay_unheard(&world, &alice, 500).await;
     // Seconds old by the provider's clock.
     let looked = reconcile(&world, &[]).await;
-    assert!(looked.code == 0 && looked.aside.contains("1 so new"), "{looked:?}");
-    let elsewhere =
-        commands::worker(&world, &["reconcile", "--from", "2020-01-01", "--to", "2020-01-02"]).await;
-    assert!(elsewhere.code == 0 && elsewhere.aside.contains("0 agree, 0 differ, 0 so new"), "{elsewhere:?}");
+    assert_eq!((looked.exit_code, looked.in_flight), (0, 1), "{looked:?}");
+    let elsewhere = ["reconcile", "--from", "2020-01-01", "--to", "2020-01-02"];
+    let elsewhere = read(&commands::worker(&world, &elsewhere).await);
+    assert_eq!(
+        (elsewhere.exit_code, elsewhere.agreeing, elsewhere.findings.len(), elsewhere.in_flight),
+        (0, 0, 0, 0),
+        "{elsewhere:?}"
+    );
     for wrong in [["--from", "yesterday"], ["--from", "2999-01-01"], ["--to", "2026-01-01"]] {
         let refused = commands::worker(&world, &["reconcile", wrong[0], wrong[1]]).await;
-        assert_eq!((refused.code, refused.text.as_str()), (2, ""), "{refused:?}");
+        assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{refused:?}");
     }
     world.finish().await;
 }
@@ -241,8 +237,8 @@ async fn what_creem_told_nobody_is_found_too() {
     let page = open(&world, &alice, plan).await;
     let pay = world.emulator().post(&format!("/_emulator/creem/checkouts/{page}/pay"));
     pay.json(json!({"card": GOOD_CARD})).expect(200).await;
-    assert_eq!(differences(&reconcile(&world, &[]).await), ["paid_not_credited"]);
-    assert_eq!(reconcile(&world, &["--apply"]).await.code, 0);
+    assert_eq!(reconcile(&world, &[]).await.differences(), ["paid_not_credited"]);
+    assert_eq!(reconcile(&world, &["--apply"]).await.exit_code, 0);
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 10_000);
 
@@ -251,11 +247,11 @@ async fn what_creem_told_nobody_is_found_too() {
     let renew = format!("/_emulator/creem/subscriptions/{subscription}/renew");
     world.emulator().post(&renew).expect(200).await;
     let looked = reconcile(&world, &["--apply"]).await;
-    assert_eq!(differences(&looked), ["paid_not_credited"], "{looked:?}");
+    assert_eq!(looked.differences(), ["paid_not_credited"], "{looked:?}");
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 20_000);
     let again = reconcile(&world, &[]).await;
-    assert!(again.code == 0 && again.aside.contains("2 agree"), "{again:?}");
+    assert_eq!((again.exit_code, again.agreeing), (0, 2), "{again:?}");
     world.finish().await;
 }
 

@@ -9,6 +9,7 @@ pub mod fuzz;
 pub mod queues;
 pub mod quiescence;
 pub mod receiver;
+pub mod reconciliation;
 mod run;
 pub mod system;
 pub mod world;

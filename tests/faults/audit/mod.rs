@@ -23,7 +23,7 @@ use crate::system::System;
 pub struct Findings {
     /// What was counted, by name.
     pub counts: BTreeMap<&'static str, u64>,
-    /// What the comparison with the providers says that operators make.
+    /// The counts of `worker reconcile`.
     pub reconciled: String,
     /// What must never be. Empty if all is well.
     pub violations: Vec<String>,
@@ -108,12 +108,13 @@ pub async fn audit(
     let waiting = queues.waiting_messages().await;
     findings.violations.extend(waiting.iter().map(|queue| format!("jobs are left: {queue}")));
     queues.close().await;
-    let (differences, sum) = system.reconcile().await?;
-    findings.violations.extend(differences.iter().map(|line| format!("`worker reconcile` finds: {line}")));
-    if !sum.contains(" 0 differ, 0 so new ") {
-        findings.violations.push(format!("`worker reconcile` is not done: {sum}"));
+    let reconciled = system.reconcile().await?;
+    let differences = reconciled.findings.iter();
+    findings.violations.extend(differences.map(|finding| format!("`worker reconcile` finds: {finding}")));
+    if reconciled.in_flight > 0 {
+        findings.violations.push(format!("`worker reconcile` is not done: {reconciled}"));
     }
-    findings.reconciled = sum;
+    findings.reconciled = reconciled.to_string();
     let books = Books {
         entries: sqlx::query_as(ENTRIES).fetch_all(pool).await?,
         orders: sqlx::query_as(ORDERS).fetch_all(pool).await?,

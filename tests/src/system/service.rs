@@ -50,6 +50,17 @@ impl Service {
         all.into_iter().find(|service| name == service.name())
     }
 
+    /// A command that runs this process with these variables and no others; `program` holds all processes.
+    pub fn command<'a>(
+        self,
+        program: &Path,
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Command {
+        let mut command = Command::new(program);
+        command.arg0(self.name()).env_clear().envs(variables);
+        command
+    }
+
     /// Is that process, until it ends.
     pub fn main(self) -> ExitCode {
         match self {
@@ -102,14 +113,16 @@ impl ServiceProcess {
     pub fn start(&self) -> Result<()> {
         let mut running = self.child();
         ensure!(running.is_none(), "{} runs already", self.service.name());
-        let mut command = Command::new(&self.program);
-        command.arg0(self.service.name()).args(&self.arguments).env_clear();
+        let variables = self.variables.iter().map(|(key, value)| (*key, value.as_str()));
+        let mut command = self.service.command(&self.program, variables);
+        command.args(&self.arguments);
         for kept in ["PATH", "HOME", "LANG", "RUST_LOG", "RUST_BACKTRACE", "LOG_FORMAT"] {
-            if let Some(value) = env::var_os(kept) {
+            if let Some(value) = env::var_os(kept)
+                && !self.variables.iter().any(|(key, _)| *key == kept)
+            {
                 command.env(kept, value);
             }
         }
-        command.envs(self.variables.iter().map(|(key, value)| (key, value)));
         let child = process::spawn(&mut command, &self.log)?;
         self.watchdog.guard_process(Rank::Service, child.id(), Signal::SIGTERM);
         *running = Some(child);

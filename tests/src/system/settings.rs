@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use kernel::config::{Connections, Secret};
+use servers::{Servers, ports};
 
 use super::service::Service;
 
@@ -71,6 +72,25 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Settings with new secrets for a system on private servers, all its parts on free ports.
+    ///
+    /// # Errors
+    /// When there is no free port.
+    pub fn on_free_ports(servers: &Servers, amqp_prefix: &str) -> Result<Self> {
+        let [api_port, emulator_port, metrics_ports @ ..] = ports::free_ports::<5>()?;
+        Ok(Self {
+            secrets: Secrets::random(),
+            addresses: Addresses {
+                api_port,
+                emulator_port,
+                metrics_ports,
+                database_url: servers.postgres().url().to_owned(),
+                amqp_url: servers.rabbitmq().url().to_owned(),
+                amqp_prefix: amqp_prefix.to_owned(),
+            },
+        })
+    }
+
     /// The API's address.
     pub fn api_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.addresses.api_port)

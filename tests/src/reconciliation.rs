@@ -1,0 +1,89 @@
+//! What `worker reconcile --json` reports.
+
+use std::fmt;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+/// The exit codes of a comparison that came to its end: nothing is left for a person to do, or something is.
+const COMPLETED: [i32; 2] = [0, 1];
+
+/// A comparison of the books with the providers that came to its end.
+#[derive(Clone, Debug)]
+pub struct Reconciliation {
+    pub exit_code: i32,
+    /// The differences, one JSON object each.
+    pub findings: Vec<Value>,
+    pub agreeing: u64,
+    /// Payments so new that their events may be on the way.
+    pub in_flight: u64,
+    /// Payments for orders of other systems.
+    pub foreign: u64,
+}
+
+impl Reconciliation {
+    /// Reads what the command printed. The findings are JSON. Of the counts, which the command prints only as a sentence
+    /// at the end of standard error, the numbers are read in their order: agreeing, differing, in flight, foreign. How
+    /// they are worded does not matter.
+    ///
+    /// # Errors
+    /// When the comparison did not come to its end, or the output makes no sense.
+    pub fn read(exit_code: i32, stdout: &str, stderr: &str) -> Result<Self> {
+        ensure!(COMPLETED.contains(&exit_code), "the comparison failed with {exit_code}: {stderr}");
+        let findings: Vec<Value> = stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).with_context(|| format!("not JSON: {line}")))
+            .collect::<Result<_>>()?;
+        let sentence = stderr.lines().last().unwrap_or_default();
+        let counts: Vec<u64> = sentence
+            .split(|character: char| !character.is_ascii_digit())
+            .filter_map(|number| number.parse().ok())
+            .collect();
+        let [agreeing, differing, in_flight, foreign] = counts.as_slice() else {
+            anyhow::bail!("not four counts: {sentence:?}");
+        };
+        ensure!(*differing == findings.len() as u64, "{differing} differ, but findings are {findings:?}");
+        Ok(Self { exit_code, findings, agreeing: *agreeing, in_flight: *in_flight, foreign: *foreign })
+    }
+
+    /// The kinds of the differences, in the order in which they were found.
+    pub fn differences(&self) -> Vec<&str> {
+        self.findings.iter().map(|finding| finding["difference"].as_str().unwrap_or("no kind")).collect()
+    }
+}
+
+impl fmt::Display for Reconciliation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (agreeing, differing) = (self.agreeing, self.findings.len());
+        write!(formatter, "{agreeing} agree, {differing} differ, ")?;
+        write!(formatter, "{} are in flight, {} belong to other systems", self.in_flight, self.foreign)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FINDING: &str = r#"{"difference":"paid_not_credited"}"#;
+
+    #[test]
+    fn findings_and_counts_are_read() {
+        let stderr = "2026-11-21 to 2026-11-22\n3 agree, 1 differ, 2 are new, 105 are of others";
+        let read = Reconciliation::read(1, FINDING, stderr).unwrap();
+        assert_eq!((read.agreeing, read.in_flight, read.foreign), (3, 2, 105));
+        assert_eq!(read.differences(), ["paid_not_credited"]);
+    }
+
+    #[test]
+    fn a_comparison_that_did_not_end_is_an_error() {
+        let counts = "1 agree, 0 differ, 0 are new, 0 are of others";
+        for (exit_code, stdout, stderr) in
+            [(2, "", counts), (0, "", ""), (0, FINDING, counts), (0, "no JSON", counts), (0, "", "1 agree")]
+        {
+            assert!(
+                Reconciliation::read(exit_code, stdout, stderr).is_err(),
+                "{exit_code} {stdout} {stderr}"
+            );
+        }
+    }
+}
