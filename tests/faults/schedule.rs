@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_is_one_schedule_and_leaves_nothing_out() {
+    fn a_seed_gives_one_schedule_that_leaves_nothing_out() {
         let length = Duration::from_secs(60);
         let schedule = Schedule::of(7, length);
         assert_eq!(schedule, Schedule::of(7, length));

@@ -15,7 +15,7 @@ const EXAMPLES: &str = "10";
 
 /// Who may administrate is a user as well: one credential opens every operation.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_answer_is_another_than_described() {
+async fn every_answer_matches_the_description() {
     let world = World::start().await;
     let admin = world.create_admin("root").await;
     let address = format!("{}/openapi.json", world.api().base());

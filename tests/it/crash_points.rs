@@ -256,7 +256,7 @@ async fn a_scheduler_may_die_after_it_has_published() {
 }
 
 #[test]
-fn what_ships_has_no_crash_points() {
+fn shipped_builds_have_no_crash_points() {
     let features = |packages: &[&str]| {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["tree", "--offline", "--edges", "features,normal", "--invert", "kernel"]);

@@ -89,7 +89,7 @@ async fn good_job(world: &World, user: &User, credits: i64) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_kind_of_dead_letter_is_listed_and_shown_without_what_is_personal() {
+async fn every_kind_of_dead_letter_is_listed_and_shown_without_personal_data() {
     let mut world = World::start().await;
     world.allow_dead_letters();
     let alice = world.create_user("alice").await;
@@ -184,7 +184,7 @@ async fn every_kind_of_dead_letter_is_listed_and_shown_without_what_is_personal(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operators_need_the_admin_role_and_a_letter_that_is_there() {
+async fn operators_need_the_admin_role_and_an_existing_letter() {
     let mut world = World::start().await;
     world.allow_dead_letters();
     let alice = world.create_user("alice").await;
@@ -222,7 +222,7 @@ async fn operators_need_the_admin_role_and_a_letter_that_is_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_operators_one_settles_a_letter() {
+async fn only_one_of_concurrent_operators_settles_a_letter() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     for _ in 0..5 {
@@ -248,7 +248,7 @@ async fn of_many_operators_one_settles_a_letter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn letters_that_are_replayed_while_workers_are_killed_are_each_done_once() {
+async fn letters_replayed_while_workers_die_are_each_done_once() {
     let world = World::builder().worker_process(DEV).start().await;
     let alice = world.create_user("alice").await;
     for _ in 0..10 {
@@ -281,7 +281,7 @@ async fn letters_that_are_replayed_while_workers_are_killed_are_each_done_once()
 
 /// The queue keeps it until the table can.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_dies_while_the_database_is_away_is_not_lost() {
+async fn a_dead_letter_is_not_lost_while_the_database_is_down() {
     let mut world = World::builder().own_servers().worker_process(DEV).start().await;
     world.allow_dead_letters();
     world.drain().await;
@@ -296,7 +296,7 @@ async fn a_job_that_dies_while_the_database_is_away_is_not_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operators_can_do_it_from_a_shell() {
+async fn dead_letters_are_handled_from_the_command_line() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let nothing = commands::worker(&world, &["dead-letters", "list"]).await;

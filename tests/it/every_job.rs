@@ -36,7 +36,7 @@ use crate::events::{event, paid_session, publish};
 const WIRE: &str = include_str!("wire.jsonl");
 
 #[test]
-fn the_wire_does_not_change() {
+fn the_wire_format_of_jobs_does_not_change() {
     let mut kinds = BTreeSet::new();
     for text in WIRE.lines() {
         let job = AnyJob::read(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"));
@@ -143,7 +143,7 @@ pub async fn require_done_once(world: &World, alice: &User) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn doing_a_job_twice_does_it_once() {
+async fn a_job_done_twice_takes_effect_once() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let checkout = world.start_checkout(&alice, 2_500).await;

@@ -113,7 +113,7 @@ async fn hear(hears: &mut mpsc::UnboundedReceiver<&'static str>) -> &'static str
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_read_becomes_a_dead_letter_and_blocks_nobody() {
+async fn an_unreadable_message_becomes_a_dead_letter_and_blocks_no_other() {
     let line = Line::shared().await;
     for body in
         [&b"not json"[..], br#"{"kind":"from.the.future","payload":{}}"#, br#"{"kind":"holds.expire","#]
@@ -182,7 +182,7 @@ async fn a_job_that_can_never_succeed_is_a_dead_letter_at_once() {
 
 /// The queue of a role is gone: the message is confirmed, and kept where operators find it.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_routed_is_kept() {
+async fn an_unroutable_message_is_kept() {
     let line = Line::shared().await;
     let url = line.connections.amqp_url.expose();
     let connection = lapin::Connection::connect(url, lapin::ConnectionProperties::default()).await.unwrap();

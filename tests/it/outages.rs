@@ -22,7 +22,7 @@ fn blocking(action: impl FnOnce() -> anyhow::Result<()>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn webhooks_are_accepted_while_postgres_is_down_and_credited_after() {
+async fn webhooks_are_accepted_while_postgres_is_down_and_credited_later() {
     let world = World::builder().own_servers().start().await;
     let alice = world.create_user("alice").await;
     let checkout = world.start_checkout(&alice, 2_500).await;
@@ -41,7 +41,7 @@ async fn webhooks_are_accepted_while_postgres_is_down_and_credited_after() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_broker_webhooks_are_refused_and_orders_are_kept() {
+async fn webhooks_are_refused_and_orders_kept_while_the_broker_is_down() {
     let world = World::builder().own_servers().start().await;
     let alice = world.create_user("alice").await;
     let paid = world.start_checkout(&alice, 500).await;

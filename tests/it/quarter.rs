@@ -56,7 +56,7 @@ struct Member {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_quarter_of_many_wallets_balances() {
+async fn the_books_of_a_quarter_with_many_wallets_balance() {
     let size = Size::from_env();
     let world = World::builder().without_scheduler().start().await;
     let mut random = StdRng::seed_from_u64(size.seed);

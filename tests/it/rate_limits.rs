@@ -50,7 +50,7 @@ async fn a_credential_above_its_limit_waits_and_others_do_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_above_its_limit_waits_whoever_it_says_it_is() {
+async fn an_address_above_its_limit_waits_whatever_it_claims_to_be() {
     let world = World::builder().without_worker().without_scheduler().rate_limits(0, 1).start().await;
     let asking = |number: usize| {
         let forwarded = format!("198.51.100.{number}");

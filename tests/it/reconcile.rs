@@ -63,7 +63,7 @@ async fn sell_over_creem(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_lost_is_found_and_credited_once_on_demand() {
+async fn lost_payments_are_found_and_credited_once_on_demand() {
     let world = start().await;
     let alice = world.create_user("alice").await;
     world.buy(&alice, 1_000).await;
@@ -93,7 +93,7 @@ async fn what_was_lost_is_found_and_credited_once_on_demand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_scheduled_comparison_mends_by_itself() {
+async fn the_scheduled_comparison_repairs_by_itself() {
     let world = start().await;
     let alice = world.create_user("alice").await;
     pay_unheard(&world, &alice, 2_500).await;
@@ -108,7 +108,7 @@ async fn the_scheduled_comparison_mends_by_itself() {
 
 /// The newest come first, a hundred at a time: ours is on the last page, and the provider is in trouble meanwhile.
 #[tokio::test(flavor = "multi_thread")]
-async fn long_lists_are_read_to_their_end_through_trouble_and_payments_of_others_are_left_alone() {
+async fn long_lists_are_read_to_the_end_despite_errors_and_foreign_payments_ignored() {
     let world = start().await;
     let alice = world.create_user("alice").await;
     world.start_checkout(&alice, 2_500).await;
@@ -141,7 +141,7 @@ async fn long_lists_are_read_to_their_end_through_trouble_and_payments_of_others
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_for_a_person_is_told_and_left_alone() {
+async fn differences_that_need_a_person_are_reported_and_left_alone() {
     let world = start().await;
     let alice = world.create_user("alice").await;
     // Paid, and then the order says something else.
@@ -185,7 +185,7 @@ async fn what_is_for_a_person_is_told_and_left_alone() {
 
 /// Refunded, and nobody was told: the credits go when it is found out.
 #[tokio::test(flavor = "multi_thread")]
-async fn refunds_of_which_nobody_told_are_found() {
+async fn unreported_refunds_are_found() {
     let world = start().await;
     let alice = world.create_user("alice").await;
     let refunded = world.buy(&alice, 500).await;
@@ -204,7 +204,7 @@ async fn refunds_of_which_nobody_told_are_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn payments_outside_of_the_window_or_under_way_are_not_missed() {
+async fn payments_outside_the_window_or_in_flight_are_not_reported() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     pay_unheard(&world, &alice, 500).await;
@@ -227,7 +227,7 @@ async fn payments_outside_of_the_window_or_under_way_are_not_missed() {
 
 /// Money that Creem took: for packs and plans alike its list does not say for which order.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_creem_told_nobody_is_found_too() {
+async fn unreported_creem_payments_are_found() {
     let world = start().await;
     let alice = world.create_user("alice").await;
     sell_over_creem(&world).await;
@@ -256,7 +256,7 @@ async fn what_creem_told_nobody_is_found_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_period_whose_invoice_nobody_told_is_found() {
+async fn an_unreported_invoice_of_a_period_is_found() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let day = 86_400;

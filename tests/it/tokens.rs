@@ -61,7 +61,7 @@ async fn ask(world: &World, token: &str) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_key_signs_with_its_algorithm_and_nobody_else_signs() {
+async fn each_key_is_accepted_with_its_own_algorithm_only() {
     let address = serve("200 OK", published()).await;
     let world = World::builder().without_worker().without_scheduler().jwks(&address).start().await;
     world.create_user("alice").await;
@@ -143,7 +143,7 @@ async fn each_key_signs_with_its_algorithm_and_nobody_else_signs() {
 /// Without keys a token cannot be told from a forgery: the caller is asked to come again, in each API's words, and
 /// other credentials are as good as ever.
 #[tokio::test(flavor = "multi_thread")]
-async fn while_no_keys_can_be_fetched_their_tokens_wait_and_nothing_else_does() {
+async fn an_unreachable_key_set_delays_its_own_tokens_only() {
     let address = serve("503 Service Unavailable", String::new()).await;
     let world = World::builder().without_worker().without_scheduler().jwks(&address).start().await;
     let alice = world.create_user("alice").await;

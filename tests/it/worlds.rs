@@ -11,7 +11,7 @@ use crate::events::publish_raw;
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_purchase_ends_in_the_wallet_of_its_own_world_only() {
+async fn a_purchase_credits_a_wallet_of_its_own_world_only() {
     let (one, other) = tokio::join!(World::start(), World::start());
     let user = one.create_user("alice").await;
     let namesake = other.create_user("alice").await;

@@ -74,7 +74,7 @@ fn each<'a>(page: &'a Value, field: &str) -> Vec<&'a Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_sample_is_answered_as_documented_and_credited_once_for_each_request() {
+async fn the_sample_request_answers_as_documented_and_credits_once_each() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let headers = |request: Request| {
@@ -98,7 +98,7 @@ async fn the_sample_is_answered_as_documented_and_credited_once_for_each_request
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_makes_a_repeated_purchase_the_same_one() {
+async fn a_purchase_repeated_with_its_key_is_the_same_purchase() {
     let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     let keyed = |user: &str, package: &str| {
@@ -126,7 +126,7 @@ async fn a_key_makes_a_repeated_purchase_the_same_one() {
 
 /// In production credits come from the app stores only, whatever the caller's role.
 #[tokio::test(flavor = "multi_thread")]
-async fn in_production_nothing_is_given_away() {
+async fn production_gives_no_credits_away() {
     let world = World::builder().live().start().await;
     world.create_user("alice").await;
     world.create_admin("root").await;
@@ -254,7 +254,7 @@ async fn each_error_is_answered_as_documented() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_not_known_gets_nothing() {
+async fn an_unknown_caller_gets_nothing() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let body = json!({"packageId": PACKAGE});
@@ -286,7 +286,7 @@ async fn who_is_not_known_gets_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_moved_is_listed_newest_first() {
+async fn transactions_are_listed_newest_first() {
     let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     for package in [PACKAGE, "65a000000000000000000250"] {
@@ -348,7 +348,7 @@ async fn what_moved_is_listed_newest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_nobody_can_mean_is_refused() {
+async fn a_nonsensical_list_query_is_refused() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     for query in [

@@ -77,7 +77,7 @@ fn unsigned(token: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_bad_credential_opens_anything() {
+async fn every_operation_refuses_bad_credentials() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     world.create_admin("root").await;
     let session = json!({"userId": "root", "ttlSeconds": 60});
@@ -128,7 +128,7 @@ async fn no_bad_credential_opens_anything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn users_do_not_administrate_and_foreign_pages_do_nothing() {
+async fn users_cannot_administrate_and_foreign_pages_cannot_act() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     world.create_admin("root").await;
     let alice = world.create_user("alice").await;
@@ -152,7 +152,7 @@ async fn users_do_not_administrate_and_foreign_pages_do_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_read_is_refused_in_the_words_of_each() {
+async fn unreadable_requests_are_refused_in_each_apis_format() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let key = world.create_admin("root").await.api_key;
     for operation in operations().iter().filter(|operation| operation.takes_body()) {
@@ -181,7 +181,7 @@ async fn what_cannot_be_read_is_refused_in_the_words_of_each() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn paths_that_lead_nowhere_and_wrong_methods_are_worded_by_their_owners() {
+async fn unknown_paths_and_wrong_methods_are_refused_in_each_apis_format() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     for (api, path) in NOWHERE {
         for method in [Method::GET, Method::POST, Method::DELETE] {
@@ -206,7 +206,7 @@ async fn paths_that_lead_nowhere_and_wrong_methods_are_worded_by_their_owners() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_of_allowed_sites_may_call_every_api_and_no_others_any() {
+async fn only_pages_of_allowed_sites_may_call_the_apis() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let own = &world.settings().allowed_origins()[0];
     for operation in operations() {

@@ -97,7 +97,7 @@ impl Caller<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_bought_through_one_api_is_seen_in_all() {
+async fn credits_bought_through_one_api_are_seen_in_all() {
     let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     let (alice, bob) = (Caller { world: &world, user: &alice }, Caller { world: &world, user: &bob });

@@ -27,7 +27,7 @@ fn keys(body: &Value) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn credits_before_and_after_the_first_top_up() {
+async fn credits_are_shown_before_and_after_the_first_top_up() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let answer = get(&world, &alice, "/v1/credits").await;
@@ -111,7 +111,7 @@ async fn a_missing_and_a_bad_credential_are_both_unauthorized() {
 
 /// The document's samples of a recharge and of asking after it: request and answer.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_documented_recharge_and_its_status() {
+async fn a_recharge_and_its_status_answer_as_documented() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let answer = post(&world, &alice, "/v1/credits/recharge", json!({"credits": 2_500})).expect(200).await;
@@ -204,7 +204,7 @@ async fn a_recharge_answers_with_exactly_the_documented_fields() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn amounts_that_cannot_be_bought_are_refused_and_order_nothing() {
+async fn unsellable_amounts_are_refused_and_order_nothing() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let required = "credits is required and must be a positive number.";
@@ -233,7 +233,7 @@ async fn amounts_that_cannot_be_bought_are_refused_and_order_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_prefers_not_to_wait_polls_by_payment_id() {
+async fn a_respond_async_caller_polls_by_payment_id() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let request = post(&world, &alice, "/v1/credits/recharge", json!({"credits": 500}));
@@ -254,7 +254,7 @@ async fn who_prefers_not_to_wait_polls_by_payment_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeated_recharge_with_a_key_is_the_same_order() {
+async fn a_recharge_repeated_with_its_key_is_the_same_order() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let send = async |path: &str, credits: i64| {
@@ -285,7 +285,7 @@ async fn a_repeated_recharge_with_a_key_is_the_same_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_is_found_by_every_name_of_its_ids() {
+async fn a_payment_is_found_under_every_parameter_name() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let checkout = world.start_checkout(&alice, 2_500).await;
@@ -336,7 +336,7 @@ async fn a_payment_is_found_by_every_name_of_its_ids() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn foreign_payments_are_refused_and_nothing_is_learnt_of_them() {
+async fn payments_of_others_are_refused_and_reveal_nothing() {
     let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     let session = world.buy(&alice, 2_500).await.session_id;
@@ -361,7 +361,7 @@ async fn foreign_payments_are_refused_and_nothing_is_learnt_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_paths_and_wrong_methods_are_worded_as_samsar_does() {
+async fn unknown_paths_and_wrong_methods_answer_in_samsars_format() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     for (method, path, status) in [
         ("GET", "/v1", 404),
@@ -383,7 +383,7 @@ async fn unknown_paths_and_wrong_methods_are_worded_as_samsar_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn auto_recharge_is_enabled_as_the_document_shows() {
+async fn auto_recharge_is_enabled_as_documented() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     world.buy(&alice, 2_000).await;
@@ -455,7 +455,7 @@ async fn auto_recharge_is_enabled_as_the_document_shows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_threshold_needs_auto_recharge_and_a_number() {
+async fn a_threshold_requires_auto_recharge_and_a_number() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let threshold = async |body: Value| {
@@ -485,7 +485,7 @@ async fn the_threshold_needs_auto_recharge_and_a_number() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn values_that_make_no_sense_enable_nothing() {
+async fn invalid_values_enable_nothing() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     for body in [

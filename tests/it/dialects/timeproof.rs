@@ -66,7 +66,7 @@ async fn the_catalog_is_public() {
 
 /// The document's example: balance, checkout, payment, balance.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_complete_purchase_flow() {
+async fn a_cart_is_bought_from_catalog_to_history() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let browser = Browser::of(&world, &alice).await;
@@ -129,7 +129,7 @@ async fn the_complete_purchase_flow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_single_pack_is_bought_as_before() {
+async fn a_single_pack_is_bought_with_the_old_request() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let browser = Browser::of(&world, &alice).await;
@@ -145,7 +145,7 @@ async fn a_single_pack_is_bought_as_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_bought_is_refused_and_orders_nothing() {
+async fn unsellable_carts_are_refused_and_order_nothing() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let browser = Browser::of(&world, &alice).await;
@@ -203,7 +203,7 @@ async fn what_cannot_be_bought_is_refused_and_orders_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_have_to_be_known() {
+async fn unknown_callers_are_refused() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let session = world.create_session(&alice).await;
@@ -244,7 +244,7 @@ async fn callers_have_to_be_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_learns_of_what_others_buy() {
+async fn purchases_of_others_stay_hidden() {
     let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     let (hers, his) = (Browser::of(&world, &alice).await, Browser::of(&world, &bob).await);
@@ -265,7 +265,7 @@ async fn nobody_learns_of_what_others_buy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_is_not_open_in_time_is_polled_for() {
+async fn a_slow_checkout_page_is_polled_for() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let browser = Browser::of(&world, &alice).await;
@@ -286,7 +286,7 @@ async fn a_page_that_is_not_open_in_time_is_polled_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_worker_the_order_is_kept() {
+async fn an_order_without_a_worker_is_kept() {
     let world = World::builder().roles(&[Role::Apply]).start().await;
     let alice = world.create_user("alice").await;
     let request = world.api().post("/api/payments/checkout").bearer(&alice.api_key);
@@ -297,7 +297,7 @@ async fn without_a_worker_the_order_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_key_is_the_same_order() {
+async fn a_checkout_repeated_with_its_key_is_the_same_order() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let browser = Browser::of(&world, &alice).await;
@@ -317,7 +317,7 @@ async fn the_same_key_is_the_same_order() {
 
 /// The webhook is lost: asking after the checkout is enough.
 #[tokio::test(flavor = "multi_thread")]
-async fn asking_after_a_checkout_has_the_provider_asked() {
+async fn polling_a_checkout_recovers_a_lost_webhook() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let browser = Browser::of(&world, &alice).await;
@@ -335,7 +335,7 @@ async fn asking_after_a_checkout_has_the_provider_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn payments_that_come_to_nothing_have_failed() {
+async fn an_expired_checkout_is_shown_as_failed() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let browser = Browser::of(&world, &alice).await;
@@ -352,7 +352,7 @@ async fn payments_that_come_to_nothing_have_failed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_other_apis_sell_and_spend_is_seen_here_too() {
+async fn purchases_and_debits_of_other_apis_are_shown() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let browser = Browser::of(&world, &alice).await;
@@ -381,7 +381,7 @@ async fn what_other_apis_sell_and_spend_is_seen_here_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_organization_is_bought_for_by_its_admins_and_owners() {
+async fn only_admins_and_owners_buy_for_an_organization() {
     let world = World::start().await;
     let users = organization(&world).await;
     let id = users.id;
@@ -449,7 +449,7 @@ async fn an_organization_is_bought_for_by_its_admins_and_owners() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_paths_and_wrong_methods_are_worded_as_timeproof_does() {
+async fn unknown_paths_and_wrong_methods_answer_in_timeproofs_format() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     for (method, path, status) in [
         ("GET", "/api/payments", 404),

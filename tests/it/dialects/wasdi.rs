@@ -96,7 +96,7 @@ fn refused(status: u16, message: &str) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_types_are_those_of_the_document_whoever_asks() {
+async fn package_types_are_public_and_as_documented() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let types = json!([
         {"typeId": "Fifty", "name": "Fifty credits", "description": "Fifty credits"},
@@ -111,7 +111,7 @@ async fn the_types_are_those_of_the_document_whoever_asks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn from_a_package_to_its_credits() {
+async fn a_package_is_added_paid_confirmed_and_credited() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     // What clients send is the whole model: most of it is not theirs to say.
@@ -155,7 +155,7 @@ async fn from_a_package_to_its_credits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_mounts_are_the_same() {
+async fn both_mounts_answer_alike() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let root = "/wasdiwebserver/rest/credits";
@@ -209,7 +209,7 @@ async fn only_administrators_give_packages_and_only_to_themselves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_is_taken_gets_a_number() {
+async fn a_taken_package_name_gets_a_number() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     for (number, (name, second, third)) in [
         (json!("X"), "X(1)", "X(2)"),
@@ -242,7 +242,7 @@ async fn a_name_that_is_taken_gets_a_number() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_are_unique_however_many_are_added_at_once() {
+async fn concurrently_added_packages_get_unique_names() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let body = |name: Value| json!({"name": name, "type": "OneHundred"});
@@ -303,7 +303,7 @@ async fn packages_are_sorted_by_purchase() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_error_of_the_document() {
+async fn each_error_answers_as_documented() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     let hers = add(&world, &alice, json!({"type": "Fifty"})).await;
@@ -399,7 +399,7 @@ async fn a_payment_link_pays_for_the_package_that_it_names() {
 
 /// The buyer's browser, several times over, and the provider's events, all at once.
 #[tokio::test(flavor = "multi_thread")]
-async fn confirmations_and_events_at_once_credit_once() {
+async fn concurrent_confirmations_and_events_credit_once() {
     let world = World::start().await;
     world.link_packs().await;
     let alice = world.create_user("alice").await;
@@ -422,7 +422,7 @@ async fn confirmations_and_events_at_once_credit_once() {
 
 /// Genuine sessions of the same account that are not what the package costs.
 #[tokio::test(flavor = "multi_thread")]
-async fn other_money_does_not_pay_for_a_package() {
+async fn a_foreign_or_wrong_payment_does_not_pay_a_package() {
     let world = World::start().await;
     world.link_packs().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
@@ -505,7 +505,7 @@ async fn the_confirmation_tells_strangers_nothing() {
 
 /// The second payment for a package is for a person to give back.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_package_is_paid_once() {
+async fn a_second_payment_for_a_package_is_quarantined() {
     let world = World::start().await;
     world.link_packs().await;
     let alice = world.create_user("alice").await;
@@ -528,7 +528,7 @@ async fn a_package_is_paid_once() {
 
 /// Unpaid packages are seen, and cannot be spent.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_paid_is_not_spent() {
+async fn an_unpaid_package_grants_nothing() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     for _ in 0..2 {

@@ -68,7 +68,7 @@ async fn fifty_debits_at_once_make_one_charge() {
 
 /// The same purchase is not credited twice, whoever tells of it and how often.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_charge_that_is_told_of_twice_is_credited_once() {
+async fn a_charge_reported_twice_is_credited_once() {
     let world = World::start().await;
     let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
     world.set_provider_faults(json!({"duplicate": 1.0, "duplicate_event": 1.0})).await;
@@ -85,7 +85,7 @@ async fn a_charge_that_is_told_of_twice_is_credited_once() {
 
 /// A recharge smaller than what is missing does not loop: the next one begins when the last one is credited.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_is_not_enough_is_followed_by_the_next_only_once_it_is_credited() {
+async fn an_insufficient_recharge_is_followed_by_the_next_once_credited() {
     let world = World::start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 4});
     let alice = at_the_edge(&world, GOOD_CARD, settings).await;
@@ -114,7 +114,7 @@ async fn a_threshold_of_zero_never_charges() {
 
 /// Nobody is charged who did not ask for it, and it ends when they say so.
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_off_until_asked_for_and_off_again_when_asked() {
+async fn auto_recharge_is_off_until_enabled_and_off_again_when_disabled() {
     let world = World::start().await;
     let bob = world.create_user("bob").await;
     world.buy(&bob, 1_000).await;
@@ -157,7 +157,7 @@ async fn a_lost_trigger_only_delays() {
 
 /// Who has just paid by hand is not charged as well.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_just_bought_by_hand_is_not_charged_as_well() {
+async fn a_user_who_just_bought_by_hand_is_not_charged_as_well() {
     let world = World::start().await;
     let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
     // Her bank decides about this one later; the page is completed.
@@ -178,7 +178,7 @@ async fn who_has_just_bought_by_hand_is_not_charged_as_well() {
 
 /// Also where no event has told of the purchase yet: the provider is asked about the page that is open.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_purchase_that_no_event_has_told_of_is_found() {
+async fn an_unreported_purchase_is_found_before_charging() {
     let world = World::start().await;
     let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
     let checkout = world.start_checkout(&alice, 2_500).await;

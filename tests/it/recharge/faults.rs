@@ -59,7 +59,7 @@ async fn an_unknown_charge_keeps_its_reservation_until_it_is_known() {
 
 /// Long after a charge whose answer was lost its key is forgotten: it is looked up and never asked for again.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_charge_is_looked_up_when_its_key_may_be_forgotten() {
+async fn a_charge_is_looked_up_once_its_key_may_have_expired() {
     let world = World::builder().without_scheduler().start().await;
     let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
     world.lose_events().await;
@@ -179,7 +179,7 @@ async fn a_worker_may_die_at_every_step_of_a_decline() {
 
 /// The jobs of the clock go on when the scheduler that leads is killed.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_clock_goes_on_when_the_leader_is_killed() {
+async fn scheduled_jobs_continue_when_the_leading_scheduler_is_killed() {
     let world = World::builder().scheduler_process(DEV).start().await;
     let second = world.additional_process(Service::Scheduler, DEV.as_ref(), &[]);
     second.start().unwrap();
@@ -198,7 +198,7 @@ async fn the_clock_goes_on_when_the_leader_is_killed() {
 
 /// Switched off while the provider is being asked: what is charged is credited, and it was the last.
 #[tokio::test(flavor = "multi_thread")]
-async fn switched_off_while_charging_what_is_charged_is_credited() {
+async fn a_charge_under_way_when_auto_recharge_is_disabled_is_credited() {
     let world = World::start().await;
     let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
     world.set_provider_faults(json!({"latency_ms": 500})).await;
@@ -217,7 +217,7 @@ async fn switched_off_while_charging_what_is_charged_is_credited() {
 
 /// Doing the job again, at any time, does nothing again.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_charge_that_is_asked_for_again_is_the_same() {
+async fn a_repeated_charge_is_the_same_charge() {
     let world = World::start().await;
     let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
     spend(&world, &alice, 1).await;

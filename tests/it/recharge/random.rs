@@ -85,11 +85,11 @@ async fn live(seed: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_random_life_stays_within_its_cap() {
+async fn a_random_history_stays_within_its_cap() {
     live(1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_random_life_stays_within_its_cap() {
+async fn another_random_history_stays_within_its_cap() {
     live(20).await;
 }

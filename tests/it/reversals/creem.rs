@@ -48,7 +48,7 @@ async fn go_back(world: &World, what: &str, transaction: &str, amount: Option<i6
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_share_is_one_of_what_was_paid_with_tax() {
+async fn a_refund_share_is_computed_from_the_total_with_tax() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     sell(&world).await;
@@ -67,7 +67,7 @@ async fn the_share_is_one_of_what_was_paid_with_tax() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dispute_takes_and_a_refund_that_fails_does_not() {
+async fn a_dispute_takes_credits_and_a_failed_refund_does_not() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     sell(&world).await;
@@ -81,7 +81,7 @@ async fn a_dispute_takes_and_a_refund_that_fails_does_not() {
 
 /// There is no event about how it ends: money on its way back is as good as back.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_refund_takes_its_credits_from_the_start() {
+async fn a_pending_refund_takes_its_credits_at_once() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     sell(&world).await;
@@ -92,7 +92,7 @@ async fn a_slow_refund_takes_its_credits_from_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_told_before_its_payment_is_not_lost() {
+async fn a_refund_reported_before_its_payment_is_not_lost() {
     for always in [false, true] {
         let builder = World::builder();
         let world = if always { builder.verify_always() } else { builder }.start().await;
@@ -112,7 +112,7 @@ async fn a_refund_told_before_its_payment_is_not_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_refund_of_a_period_takes_back_what_that_period_granted() {
+async fn a_period_refund_takes_back_that_periods_grant() {
     for always in [false, true] {
         let builder = World::builder();
         let world = if always { builder.verify_always() } else { builder }.start().await;
@@ -148,7 +148,7 @@ async fn the_refund_of_a_period_takes_back_what_that_period_granted() {
 
 /// The payment says how much is gone, not why: what the dispute itself says must not be lost meanwhile.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dispute_told_before_its_period_is_one_when_the_period_is_paid() {
+async fn a_dispute_reported_before_its_period_applies_once_the_period_is_paid() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     sell(&world).await;

@@ -15,7 +15,7 @@ const REFUND_PENDING: &str = "4000000000007726";
 const REFUND_FAILS: &str = "4000000000005126";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_refund_takes_everything_back_and_everyone_learns_of_it() {
+async fn a_full_refund_takes_all_credits_back_and_notifies_the_user() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
@@ -60,7 +60,7 @@ async fn a_full_refund_takes_everything_back_and_everyone_learns_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_of_several_partial_refunds_takes_its_share_however_often_and_late_it_is_told() {
+async fn each_partial_refund_takes_its_share_once_however_late_or_often_reported() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
@@ -87,7 +87,7 @@ async fn each_of_several_partial_refunds_takes_its_share_however_often_and_late_
 
 /// It tells the sum only, and its charge carries no list of refunds.
 #[tokio::test(flavor = "multi_thread")]
-async fn charge_refunded_alone_is_enough() {
+async fn the_charge_refunded_event_alone_reverses_a_payment() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
@@ -105,7 +105,7 @@ async fn charge_refunded_alone_is_enough() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_that_fails_after_it_succeeded_gives_the_credits_back() {
+async fn a_refund_that_fails_after_success_returns_the_credits() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, REFUND_FAILS).await;
@@ -130,7 +130,7 @@ async fn a_refund_that_fails_after_it_succeeded_gives_the_credits_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_refund_takes_its_credits_once_and_from_the_start() {
+async fn a_pending_refund_takes_its_credits_once_and_at_once() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, REFUND_PENDING).await;
@@ -146,7 +146,7 @@ async fn a_slow_refund_takes_its_credits_once_and_from_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_inquiry_takes_nothing() {
+async fn an_inquiry_takes_no_credits() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
@@ -162,7 +162,7 @@ async fn an_inquiry_takes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dispute_takes_when_the_funds_are_withdrawn_and_not_when_it_is_created() {
+async fn a_dispute_takes_credits_when_funds_are_withdrawn_not_when_created() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
@@ -183,7 +183,7 @@ async fn a_dispute_takes_when_the_funds_are_withdrawn_and_not_when_it_is_created
 
 /// Five types of events with five ids, each delivered twice, the last first.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dispute_that_is_won_gives_back_what_it_took_once() {
+async fn a_won_dispute_returns_its_credits_once() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
@@ -201,7 +201,7 @@ async fn a_dispute_that_is_won_gives_back_what_it_took_once() {
 
 /// Nothing of it came until it was over.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_won_dispute_told_backwards_changes_nothing() {
+async fn a_won_dispute_reported_in_reverse_order_changes_nothing() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
@@ -266,7 +266,7 @@ async fn a_refund_during_a_dispute_takes_no_more_than_the_grant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_told_before_its_payment_is_not_lost() {
+async fn a_refund_reported_before_its_payment_is_not_lost() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     world.lose_events().await;
@@ -311,7 +311,7 @@ async fn the_refund_of_a_second_payment_of_an_order_takes_no_credits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_that_contradicts_its_payment_is_quarantined_and_a_foreign_one_is_no_concern_of_ours() {
+async fn a_contradictory_refund_is_quarantined_and_a_foreign_one_ignored() {
     type Change = fn(&mut Value);
     let cases: [(&str, Change); 3] = [
         ("currency", |refund| refund["currency"] = json!("jpy")),
@@ -348,7 +348,7 @@ async fn a_refund_that_contradicts_its_payment_is_quarantined_and_a_foreign_one_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_event_does_not_prove_stripe_is_asked() {
+async fn an_inconclusive_reversal_is_verified_with_stripe() {
     let world = World::builder().verify_always().start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
@@ -369,7 +369,7 @@ async fn what_an_event_does_not_prove_stripe_is_asked() {
 
 /// Refunds, disputes and their ends, with everything told twice, while the worker is killed again and again.
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_dies_the_credits_follow_their_money_once() {
+async fn credits_follow_their_money_once_despite_dying_workers() {
     let world = World::builder().worker_process(DEV).start().await;
     let alice = world.create_user("alice").await;
     let mut intents = Vec::new();

@@ -29,7 +29,7 @@ async fn intents(world: &World) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_refund_of_a_period_takes_back_what_that_period_granted() {
+async fn a_period_refund_takes_back_that_periods_grant() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     subscribe(&world, &alice).await;
@@ -52,7 +52,7 @@ async fn the_refund_of_a_period_takes_back_what_that_period_granted() {
 
 /// The payment of a period does not exist here until its invoice is heard of.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_refund_of_a_period_that_is_not_known_yet_waits_for_it() {
+async fn the_refund_of_an_unknown_period_waits_for_the_period() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     subscribe(&world, &alice).await;
@@ -75,7 +75,7 @@ async fn the_refund_of_a_period_that_is_not_known_yet_waits_for_it() {
 
 /// What had lapsed unspent is gone already: only what was spent is owed.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_lapsed_is_not_taken_back_again() {
+async fn lapsed_credits_are_not_taken_back_again() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     subscribe(&world, &alice).await;

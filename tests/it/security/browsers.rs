@@ -13,7 +13,7 @@ const BODY: &str = r#"{"credits": 500}"#;
 
 /// A page cannot choose what a browser says of it: what only looks like an allowed site's is another's.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cookie_acts_for_pages_of_allowed_sites_only() {
+async fn a_cookie_authenticates_pages_of_allowed_sites_only() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let session = world.create_session(&alice).await;
@@ -96,7 +96,7 @@ async fn a_cookie_acts_for_pages_of_allowed_sites_only() {
 
 /// A page could otherwise have somebody listen to their own wallet on its behalf.
 #[tokio::test(flavor = "multi_thread")]
-async fn foreign_pages_do_not_listen() {
+async fn foreign_pages_cannot_open_live_connections() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let cookie = format!("purser_session={}", world.create_session(&alice).await);
@@ -118,7 +118,7 @@ async fn foreign_pages_do_not_listen() {
 
 /// Where a request says that it went is written by whoever sends it: no address of ours is made of it.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_host_of_a_request_is_not_believed() {
+async fn the_host_header_is_not_trusted() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let buy = |path: &str| {

@@ -362,7 +362,7 @@ fn tells_apart(operation: &Operation) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ids_of_others_are_ids_of_nothing() {
+async fn ids_of_others_answer_like_unknown_ids() {
     let estate = Estate::build().await;
     let world = &estate.world;
     let document: Value = serde_json::from_str(include_str!("../../../api/openapi.json")).unwrap();
@@ -474,7 +474,7 @@ const DEEDS: &[(&str, &str)] = &[
 
 /// Who calls is told by the credential alone, whatever else a request says of it.
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_are_who_their_credential_says_and_see_and_do_nothing_else() {
+async fn callers_act_only_as_their_credential_says() {
     let estate = Estate::build().await;
     let world = &estate.world;
     let bob = world.create_user("bob").await;
@@ -533,7 +533,7 @@ async fn callers_are_who_their_credential_says_and_see_and_do_nothing_else() {
 
 /// Who knows the key of a request of somebody else's is not answered what that one was.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeated_request_is_the_same_for_the_same_caller_only() {
+async fn an_idempotency_key_belongs_to_its_caller_only() {
     let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     for user in [&alice, &bob] {

@@ -208,7 +208,7 @@ async fn read_admin(world: &World, said: &mut Said) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_secret_or_personal_is_said_whatever_goes_wrong() {
+async fn secrets_and_personal_data_never_appear_in_output_even_on_failure() {
     let mut world = World::builder()
         .own_servers()
         .api_process(DEV)
@@ -312,7 +312,7 @@ async fn nothing_secret_or_personal_is_said_whatever_goes_wrong() {
 
 /// A process that cannot start says which variable is wrong, and not what is in it.
 #[test]
-fn a_variable_that_cannot_be_used_is_named_and_not_shown() {
+fn an_unusable_variable_is_named_and_its_value_hidden() {
     const HIDDEN: &str = "hunter2-do-not-print";
     let cases = [
         ("DATABASE_URL", format!("postgres://purser:{HIDDEN}@127.0.0.1:notaport/purser")),

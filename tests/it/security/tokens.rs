@@ -58,7 +58,7 @@ async fn lure() -> (String, Arc<AtomicUsize>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_a_token_says_of_itself_replaces_its_signature() {
+async fn no_header_or_claim_replaces_a_tokens_signature() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     world.create_user("alice").await;
     let (address, visits) = lure().await;
@@ -124,7 +124,7 @@ async fn nothing_that_a_token_says_of_itself_replaces_its_signature() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_token_claims_is_taken_as_it_is_meant_or_not_at_all() {
+async fn malformed_claims_are_refused_not_interpreted() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     world.create_user("alice").await;
     let secret = world.settings().secrets.jwt_hs256_secret.clone();
@@ -205,7 +205,7 @@ async fn what_a_token_claims_is_taken_as_it_is_meant_or_not_at_all() {
 
 /// Who calls is told by one credential: of several the header's, and of several such headers none.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_has_one_caller_however_many_it_names() {
+async fn a_request_with_several_credentials_has_one_caller_or_none() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     let session = world.create_session(&bob).await;

@@ -124,7 +124,7 @@ fn heads() -> Vec<(String, Fate)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_request_hides_in_another() {
+async fn no_request_is_smuggled_in_another() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     world.buy(&alice, 500).await;
@@ -208,7 +208,7 @@ async fn no_request_hides_in_another() {
 
 /// What a header of a request says comes back only where it can do no harm.
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_written_into_headers() {
+async fn input_never_injects_response_headers() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let long = "x".repeat(129);
@@ -260,7 +260,7 @@ const BREAKS: [&str; 7] = ["\n", "\r\n", "\r", "\u{2028}", "\u{85}", "\x1b[2K\x1
 
 /// Whoever reads the log reads what the process says, and nobody else.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_writes_lines_into_the_log() {
+async fn input_never_forges_log_lines() {
     let mut world =
         World::builder().own_servers().api_process(DEV).worker_process(DEV).logs("debug").start().await;
     world.allow_dead_letters();
@@ -333,7 +333,7 @@ async fn poison(world: &World) {
 
 /// Too much of anything is refused as such, and costs nobody else anything.
 #[tokio::test(flavor = "multi_thread")]
-async fn too_much_of_anything_is_refused() {
+async fn oversized_input_is_refused() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let key = &world.create_admin("root").await.api_key;
     let many = format!("[{}0]", "0,".repeat(200_000));
@@ -384,7 +384,7 @@ async fn too_much_of_anything_is_refused() {
 
 /// Who sends slowly, or nothing, or never reads, takes a place and nothing else.
 #[tokio::test(flavor = "multi_thread")]
-async fn those_who_dawdle_take_a_place_and_nothing_else() {
+async fn slow_connections_take_one_place_each_and_nothing_more() {
     const EACH: usize = 100;
     let world = World::start().await;
     let alice = world.create_user("alice").await;

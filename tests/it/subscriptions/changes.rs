@@ -18,7 +18,7 @@ async fn move_to(world: &World, subscriber: &Subscriber, price: &str, behavior: 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upgrade_grants_its_part_at_once_and_the_new_plan_from_then_on() {
+async fn an_upgrade_grants_its_prorated_part_at_once_and_the_new_plan_afterwards() {
     let world = World::start().await;
     sell_by_price(&world, "pro", "month", 999).await;
     let team = sell_by_price(&world, "team", "month", 2_999).await;
@@ -40,7 +40,7 @@ async fn an_upgrade_grants_its_part_at_once_and_the_new_plan_from_then_on() {
 
 /// Going up and down again gives money back: whoever does it all month has no more than the money pays for.
 #[tokio::test(flavor = "multi_thread")]
-async fn going_up_and_down_again_makes_no_credits() {
+async fn repeated_upgrades_and_downgrades_gain_no_credits() {
     let world = World::start().await;
     let pro = sell_by_price(&world, "pro", "month", 999).await;
     let team = sell_by_price(&world, "team", "month", 2_999).await;
@@ -79,7 +79,7 @@ async fn going_up_and_down_again_makes_no_credits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_downgrade_at_creem_takes_nothing_back_and_an_upgrade_grants_what_is_paid() {
+async fn a_creem_downgrade_takes_nothing_and_an_upgrade_grants_what_is_paid() {
     let world = World::start().await;
     sell_over_creem(&world).await;
     let alice = subscribe(&world, "alice", CREEM).await;

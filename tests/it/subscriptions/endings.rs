@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{CREEM, MONTH, STRIPE, creem_post, pass, sell_over_creem, subscribe, told};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_ends_with_its_period_goes_on_until_then() {
+async fn a_subscription_canceled_at_period_end_continues_until_then() {
     let world = World::start().await;
     sell_over_creem(&world).await;
     let stripe = subscribe(&world, "stripe", STRIPE).await;
@@ -32,7 +32,7 @@ async fn one_that_ends_with_its_period_goes_on_until_then() {
 
 /// Ended at once, it is over at once, and whoever comes back begins anew.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_is_ended_keeps_what_was_paid_for_and_can_be_begun_anew() {
+async fn an_ended_subscription_keeps_paid_credits_and_can_be_started_anew() {
     let world = World::start().await;
     sell_over_creem(&world).await;
     let stripe = subscribe(&world, "stripe", STRIPE).await;
@@ -58,7 +58,7 @@ async fn one_that_is_ended_keeps_what_was_paid_for_and_can_be_begun_anew() {
 
 /// Providers tell whole seconds: of two events of one second the provider knows which was the last.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_one_second_the_provider_knows_what_came_last() {
+async fn contradicting_events_of_one_second_are_settled_by_the_provider() {
     let world = World::start().await;
     let alice = subscribe(&world, "alice", STRIPE).await;
     world.drain().await;
@@ -83,7 +83,7 @@ async fn of_one_second_the_provider_knows_what_came_last() {
 
 /// The last word is the last, even if it arrives first.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_over_stays_over_however_late_older_words_arrive() {
+async fn late_older_events_do_not_revive_an_ended_subscription() {
     let world = World::start().await;
     sell_over_creem(&world).await;
     world.lose_events().await;

@@ -19,7 +19,7 @@ async fn emit(world: &World, provider: &str, like: &Value, changes: &[(&str, Val
 
 /// Somebody else sells subscriptions on the same account.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_others_sell_on_the_account_is_none_of_our_business() {
+async fn subscriptions_of_other_sellers_on_the_account_are_ignored() {
     let world = World::start().await;
     let customer = world.stripe_post("customers", "email=other@example.com").expect(200).await;
     let customer = customer["id"].as_str().unwrap();
@@ -123,7 +123,7 @@ async fn a_renewal_that_contradicts_the_terms_grants_nothing() {
 
 /// An invoice that names an order which is none, or somebody else's.
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_that_are_not_its_own_are_not_paid_by_a_subscription() {
+async fn a_subscription_pays_only_its_own_order() {
     let world = World::start().await;
     world.lose_events().await;
     let alice = subscribe(&world, "alice", STRIPE).await;

@@ -62,7 +62,7 @@ async fn first_payment(world: &World, choice: Choice, kinds: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_payment_at_stripe_is_told_in_every_order() {
+async fn a_first_stripe_payment_is_granted_once_in_every_order_of_events() {
     let world = World::start().await;
     world.lose_events().await;
     let kinds = [
@@ -76,7 +76,7 @@ async fn the_first_payment_at_stripe_is_told_in_every_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_payment_at_creem_is_told_in_every_order() {
+async fn a_first_creem_payment_is_granted_once_in_every_order_of_events() {
     let world = World::start().await;
     sell_over_creem(&world).await;
     world.lose_events().await;
@@ -140,18 +140,18 @@ async fn in_any_order(world: World) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_periods_in_any_order_are_three_grants() {
+async fn three_periods_in_any_order_make_three_grants() {
     in_any_order(World::start().await).await;
 }
 
 /// Every event is a question to the provider then, and it answers how things stand now.
 #[tokio::test(flavor = "multi_thread")]
-async fn three_periods_are_three_grants_when_every_event_is_verified() {
+async fn three_verified_periods_make_three_grants() {
     in_any_order(World::builder().verify_always().start().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_periods_told_from_the_last_to_the_first_are_three_grants() {
+async fn three_periods_reported_in_reverse_make_three_grants() {
     let world = World::start().await;
     let subscribers = subscribers(&world, 2).await;
     pass(&world, MONTH).await;

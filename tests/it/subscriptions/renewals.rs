@@ -13,7 +13,7 @@ use super::{
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_year_is_granted_once_a_year() {
+async fn a_yearly_plan_is_granted_once_a_year() {
     let world = World::start().await;
     let alice = subscribe(&world, "alice", Choice { interval: "year", ..STRIPE }).await;
     world.drain().await;
@@ -34,7 +34,7 @@ async fn a_year_is_granted_once_a_year() {
 
 /// What is left of a period lapses with it, unless the plan lets it stay.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_left_lapses_with_its_period_unless_it_rolls_over() {
+async fn unused_credits_lapse_with_their_period_unless_they_roll_over() {
     let world = World::start().await;
     plan(&world, "team", json!({"rollover": true})).await;
     let lapses = subscribe(&world, "lapses", STRIPE).await;
@@ -57,7 +57,7 @@ async fn what_is_left_lapses_with_its_period_unless_it_rolls_over() {
 
 /// The plan that was bought is the plan that is paid, whatever becomes of the catalog.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_of_the_catalog_concerns_those_who_come_later() {
+async fn a_catalog_change_affects_later_subscribers_only() {
     let world = World::start().await;
     let old = sell_by_price(&world, "pro", "month", 999).await;
     world.lose_events().await;
@@ -77,7 +77,7 @@ async fn a_change_of_the_catalog_concerns_those_who_come_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_that_fails_grants_when_it_is_made_and_never_if_it_is_not() {
+async fn a_failed_renewal_grants_only_when_it_is_paid_after_all() {
     let world = World::start().await;
     sell_over_creem(&world).await;
     let [recovers, ends] =
@@ -130,7 +130,7 @@ async fn a_payment_that_fails_grants_when_it_is_made_and_never_if_it_is_not() {
 
 /// The worker is killed hard, again and again, while renewals come in.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_killed_among_renewals_grants_each_once() {
+async fn a_worker_killed_during_renewals_grants_each_once() {
     let world = World::builder().worker_process(DEV).start().await;
     sell_over_creem(&world).await;
     let mut subscribers = Vec::new();
@@ -159,7 +159,7 @@ async fn a_worker_killed_among_renewals_grants_each_once() {
 
 /// Events in the form of another version of the API are not read: the provider is asked.
 #[tokio::test(flavor = "multi_thread")]
-async fn events_of_another_api_version_are_asked_about() {
+async fn events_of_another_api_version_are_verified_with_the_provider() {
     let world = World::start().await;
     world.lose_events().await;
     let alice = subscribe(&world, "alice", STRIPE).await;

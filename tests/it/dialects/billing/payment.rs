@@ -107,7 +107,7 @@ async fn creem_sells_plans_that_have_a_product() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_bought_is_refused() {
+async fn unsellable_goods_are_refused() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let with = |field: &str, value: Value| {
@@ -141,7 +141,7 @@ async fn what_cannot_be_bought_is_refused() {
 
 /// Each channel sells plans and packs.
 #[tokio::test(flavor = "multi_thread")]
-async fn plans_and_packs_over_both_channels() {
+async fn plans_and_packs_are_sold_over_both_channels() {
     let world = World::start().await;
     sell_over_creem(&world).await;
     let packs = admin(&world, world.api().get("/admin/catalog/packs")).expect(200).await;
@@ -188,7 +188,7 @@ async fn plans_and_packs_over_both_channels() {
 
 /// Buyers are sent to configured sites only, whatever an address looks like.
 #[tokio::test(flavor = "multi_thread")]
-async fn buyers_are_not_sent_to_strangers() {
+async fn return_addresses_of_foreign_sites_are_refused() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let strange = [
