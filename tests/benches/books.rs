@@ -1,4 +1,4 @@
-//! Fast and wrong does not count: the books after a measurement.
+//! The books after a measurement: a fast but wrong system does not count.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Workers that do nothing for this long have nothing left to do.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// Every wallet that is measured must balance, and every payment of theirs be credited once.
+/// Every wallet under measurement must balance, and each of its payments be credited once.
 pub async fn check(bench: &Bench) -> Result<()> {
     let wrong: i64 = sqlx::query_scalar(
         "select count(*) from wallets w

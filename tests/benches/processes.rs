@@ -79,7 +79,6 @@ impl Bench {
         .await
     }
 
-    /// The port of the API.
     pub fn port(&self) -> u16 {
         self.settings.addresses.api_port
     }
@@ -98,12 +97,11 @@ impl Bench {
         seed::settle(&self.pool).await
     }
 
-    /// The processes of a service.
     pub fn processes_of(&self, service: Service) -> impl Iterator<Item = &ServiceProcess> {
         self.processes.iter().filter(move |process| process.service() == service)
     }
 
-    /// The memory that each process of ours takes, in MB.
+    /// The memory of each process, in MB.
     pub fn memory(&self) -> Vec<(&'static str, f64)> {
         let pids =
             self.processes.iter().filter_map(|process| Some((process.service().name(), process.pid()?)));

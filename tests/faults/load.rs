@@ -41,7 +41,7 @@ pub struct Load {
     pub emulator: Client,
     pub secrets: Secrets,
     pub journal: Journal,
-    /// The application that is told what happens.
+    /// The host application, which receives webhooks.
     pub host: Receiver,
     pub users: Vec<User>,
 }
@@ -123,7 +123,7 @@ impl Load {
     }
 
     async fn act(&self, actor: &Actor, random: &mut StdRng) -> Result<()> {
-        let user = self.users.choose(random).context("nobody to act")?;
+        let user = self.users.choose(random).context("no users")?;
         (actor.act)(self, user, random).await
     }
 
@@ -178,7 +178,7 @@ fn is_final(answer: &Answer) -> bool {
     answer.status() < 500 && ![202, 429].contains(&answer.status()) && !being_worked_on
 }
 
-/// A key that nobody uses again.
+/// A key that is used for one request.
 pub fn new_key() -> String {
     Uuid::new_v4().to_string()
 }

@@ -1,5 +1,5 @@
 //! The fault suite: the whole system under load while everything around it goes wrong, and then an audit of the books
-//! against what the provider charged and what clients were told. `cargo run --release --bin faults`.
+//! against what the provider charged and the answers that clients got. `cargo run --release --bin faults`.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod actors;
@@ -91,8 +91,8 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     };
     let (went_wrong, unfinished) = tokio::join!(misfortune, load.run(seed, &stop));
     went_wrong?;
-    let resent = settle(&system).await?;
-    tell_host(&system).await?;
+    let resent = resend_lost_events(&system).await?;
+    replay_deliveries(&system).await?;
     say("idle; auditing");
     let provider = Provider::ask(&system.emulator).await?;
     let clients = load.journal.close();
@@ -115,7 +115,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
 
 /// Waits until nothing is under way. Events that were lost on their way are sent again, as the provider's page offers;
 /// returns how many.
-async fn settle(system: &System) -> Result<u64> {
+async fn resend_lost_events(system: &System) -> Result<u64> {
     let queues = system.queues().await?;
     let quiescence = Quiescence { pool: &system.pool, queues: &queues, emulator: &system.emulator };
     // Deliveries that wait for their next attempt need not wait for it any longer.
@@ -134,9 +134,8 @@ async fn settle(system: &System) -> Result<u64> {
     Ok(resent)
 }
 
-/// Has what the host application did not take sent again, as an administrator would who does not want to wait for the
-/// next attempt.
-async fn tell_host(system: &System) -> Result<()> {
+/// Replays the deliveries that the host application did not take, as an impatient administrator would.
+async fn replay_deliveries(system: &System) -> Result<()> {
     let queues = system.queues().await?;
     let quiescence = Quiescence { pool: &system.pool, queues: &queues, emulator: &system.emulator };
     loop {

@@ -146,7 +146,6 @@ pub struct Step {
     pub seed: u64,
 }
 
-/// The lanes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     pub machines: Vec<Step>,
@@ -175,7 +174,6 @@ impl Schedule {
         }
     }
 
-    /// Identifies a schedule.
     pub fn hash(&self) -> String {
         hex::encode(&Sha256::digest(format!("{self:?}"))[..8])
     }

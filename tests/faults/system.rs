@@ -90,7 +90,7 @@ impl System {
         Ok(system)
     }
 
-    /// The process of a machine that is one of ours.
+    /// The process of a machine that is none of the servers.
     pub fn process(&self, machine: Machine) -> Option<&ServiceProcess> {
         self.processes.iter().find(|(known, _)| *known == machine).map(|(_, process)| process)
     }
@@ -211,7 +211,7 @@ fn target(link: Link, settings: &Settings) -> Result<u16> {
     }
 }
 
-/// The relays, and what each process is told so that it goes through them.
+/// The relays, and the settings that lead each process through them.
 struct Network<'a> {
     relays: &'a [(Link, Relay)],
     settings: &'a Settings,

@@ -46,7 +46,6 @@ impl Checkout {
         Self { path, child, lines, folders: Vec::new() }
     }
 
-    /// Everything printed so far.
     pub fn output(&self) -> String {
         self.lines.lock().unwrap().join("\n")
     }

@@ -148,7 +148,7 @@ async fn api_dies(world: &World, step: Step, work: &str, request: impl Fn() -> R
     let unanswered = request().send().await;
     assert!(unanswered.is_err(), "{} {work} is not on the way: {unanswered:?}", step.as_str());
     wait_for_death(doomed).await;
-    // The right to do a request lapses a minute after whoever had it died.
+    // The claim on an idempotency key lapses a minute after its process died.
     let lapse =
         "update idempotency_keys set created_at = created_at - interval '2 minutes' where status is null";
     sqlx::query(lapse).execute(world.pool()).await.unwrap();

@@ -1,5 +1,5 @@
 //! Dead letters: each kind is collected, shown without what is personal or secret, done again, or given up; once,
-//! whoever is killed and whoever else does it at the same time.
+//! despite killed workers and concurrent operators.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::events::{event, paid_session, publish};
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
 
-/// Puts a message where it says, as somebody else would; with a reason it looks as if a worker had buried it.
+/// Puts a message where it says, as a foreign program would; with a reason it looks as if a worker had dead-lettered it.
 async fn put(world: &World, exchange: &str, key: &str, body: &[u8], reason: Option<&str>) {
     let addresses = &world.settings().addresses;
     let connection = Connection::connect(&addresses.amqp_url, ConnectionProperties::default()).await.unwrap();
@@ -38,7 +38,7 @@ async fn put(world: &World, exchange: &str, key: &str, body: &[u8], reason: Opti
     connection.close(200, "".into()).await.unwrap();
 }
 
-async fn bury(world: &World, role: &str, body: &[u8], reason: &str) {
+async fn dead_letter(world: &World, role: &str, body: &[u8], reason: &str) {
     let queue = format!("{}.{role}.dead", world.settings().addresses.amqp_prefix);
     put(world, "", &queue, body, Some(reason)).await;
 }
@@ -74,7 +74,7 @@ fn discard(letter: &Value) -> String {
     format!("/admin/dead-letters/{}/discard", id(letter))
 }
 
-/// A job that would succeed, of which the text has what nobody may see.
+/// A job that would succeed, with personal data in its text.
 async fn good_job(world: &World, user: &User, credits: i64) -> Vec<u8> {
     let checkout = world.start_checkout(user, credits).await;
     let mut session = paid_session(world, user, &checkout).await;
@@ -188,7 +188,7 @@ async fn operators_need_the_admin_role_and_an_existing_letter() {
     let mut world = World::start().await;
     world.allow_dead_letters();
     let alice = world.create_user("alice").await;
-    bury(&world, "apply", b"{}", "a bug").await;
+    dead_letter(&world, "apply", b"{}", "a bug").await;
     world.drain().await;
     let letter = letters(&world).await.remove(0);
     let api = world.api();
@@ -226,7 +226,7 @@ async fn only_one_of_concurrent_operators_settles_a_letter() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     for _ in 0..5 {
-        bury(&world, "apply", &good_job(&world, &alice, 100).await, "a bug").await;
+        dead_letter(&world, "apply", &good_job(&world, &alice, 100).await, "a bug").await;
     }
     world.drain().await;
     let mut replayed = 0;
@@ -252,7 +252,7 @@ async fn letters_replayed_while_workers_die_are_each_done_once() {
     let world = World::builder().worker_process(DEV).start().await;
     let alice = world.create_user("alice").await;
     for _ in 0..10 {
-        bury(&world, "apply", &good_job(&world, &alice, 100).await, "a bug").await;
+        dead_letter(&world, "apply", &good_job(&world, &alice, 100).await, "a bug").await;
     }
     let killing = async {
         for _ in 0..3 {
@@ -286,8 +286,8 @@ async fn a_dead_letter_is_not_lost_while_the_database_is_down() {
     world.allow_dead_letters();
     world.drain().await;
     tokio::task::block_in_place(|| world.servers().postgres().kill9()).unwrap();
-    bury(&world, "apply", b"{}", "first").await;
-    bury(&world, "verify", b"{}", "second").await;
+    dead_letter(&world, "apply", b"{}", "first").await;
+    dead_letter(&world, "verify", b"{}", "second").await;
     world.worker().kill9().unwrap();
     world.worker().start().unwrap();
     tokio::task::block_in_place(|| world.servers().postgres().start()).unwrap();
@@ -301,8 +301,8 @@ async fn dead_letters_are_handled_from_the_command_line() {
     let alice = world.create_user("alice").await;
     let nothing = commands::worker(&world, &["dead-letters", "list"]).await;
     assert_eq!((nothing.code, nothing.stdout.as_str()), (0, ""), "{nothing:?}");
-    bury(&world, "apply", &good_job(&world, &alice, 500).await, "a bug").await;
-    bury(&world, "verify", b"\xff", "a worse bug").await;
+    dead_letter(&world, "apply", &good_job(&world, &alice, 500).await, "a bug").await;
+    dead_letter(&world, "verify", b"\xff", "a worse bug").await;
     world.drain().await;
 
     let listed = commands::worker(&world, &["dead-letters", "list"]).await;

@@ -107,7 +107,7 @@ fn nothing_outlives_a_killed_cargo_dev() {
 
 #[test]
 fn a_busy_port_is_reported_with_its_remedy() {
-    // Whether this succeeds or somebody else has the port: it is busy.
+    // Whether this succeeds or another program has the port: it is busy.
     let _busy = std::net::TcpListener::bind("127.0.0.1:8080");
     let mut checkout = Checkout::run("purser-busy", 0o755, &[]);
     assert_eq!(checkout.wait().code(), Some(1));

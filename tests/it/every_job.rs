@@ -72,7 +72,7 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
         description: "an apology".to_owned(),
         by: "admin".to_owned(),
     };
-    // Somebody else's subscription on the same account.
+    // A foreign subscription on the same account.
     let foreign = SubscriptionFact {
         provider: Provider::Stripe,
         livemode: false,
@@ -157,7 +157,7 @@ async fn a_job_done_twice_takes_effect_once() {
     world.finish().await;
 }
 
-/// Somebody whose wallet was recharged: the run, and the order with which the card was saved.
+/// Recharges a wallet: the run, and the order with which the card was saved.
 async fn recharge(world: &World) -> (RechargeRunId, PaymentId) {
     let bob = world.create_user("bob").await;
     let asked =

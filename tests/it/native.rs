@@ -207,7 +207,7 @@ async fn packs_are_added_and_replaced() {
     world.finish().await;
 }
 
-/// Whoever makes the link to such a page writes nothing on it.
+/// The link to such a page can write nothing on it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_return_pages_show_nothing_of_the_request() {
     let world = World::builder().without_worker().without_scheduler().start().await;

@@ -175,7 +175,7 @@ async fn the_documentation_page_loads_nothing_from_elsewhere() {
             assert!(!answer.text().contains("@import") && !answer.text().contains("url(http"), "{part}");
         }
     }
-    // It shows the description of this server, and has it judged by nobody.
+    // It shows this server's description, and sends it to no validator.
     let settings = get("/docs/swagger-initializer.js").await.text();
     assert!(settings.contains(r#""url": "../openapi.json""#), "{settings}");
     assert!(settings.contains(r#""validatorUrl": "none""#) && !settings.contains("://"), "{settings}");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// An organization with somebody in each role, and somebody in none.
+/// An organization with a user in each role, and a user in none.
 pub struct Cast {
     pub id: i64,
     pub owner: User,
@@ -185,7 +185,7 @@ async fn each_role_has_exactly_its_permissions() {
     world.finish().await;
 }
 
-/// Whoever is gone neither buys, spends nor sees, whatever was begun before; what was paid is the organization's.
+/// A removed member neither buys, spends nor sees, whatever was begun before; what was paid is the organization's.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removed_member_loses_access_at_once() {
     let world = World::start().await;
@@ -246,8 +246,8 @@ async fn roles_are_granted_changed_and_revoked() {
     assert_eq!(code(&delete(&world, &membership(&cast, "stranger")).await), not_found);
     assert_eq!(code(&put(&world, "/admin/organizations/999/members/owner", "admin").await), not_found);
     assert_eq!(code(&delete(&world, "/admin/organizations/x/members/owner").await), not_found);
-    let nobody = put(&world, &membership(&cast, "nobody"), "member").await;
-    assert_eq!(code(&nobody), (404, "user_not_found".to_owned()));
+    let unknown = put(&world, &membership(&cast, "nobody"), "member").await;
+    assert_eq!(code(&unknown), (404, "user_not_found".to_owned()));
     assert_eq!(put(&world, &membership(&cast, "member"), "emperor").await.status(), 400);
     let path = membership(&cast, "member");
     let own = world.api().put(&path).bearer(&cast.owner.api_key).json(json!({"role": "owner"}));

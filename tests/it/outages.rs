@@ -1,4 +1,4 @@
-//! Servers that go away and come back: nothing accepted is lost, nothing is done twice, nobody has to be restarted.
+//! Servers that go away and come back: nothing accepted is lost, nothing is done twice, and no process needs a restart.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Reconciliation against the emulated providers: what was lost is found and, on demand, credited once; what is not
-//! ours to mend is told and left alone.
+//! Reconciliation against the emulated providers: lost payments are found and, on demand, credited once; what
+//! needs a person is reported and left alone.
 
 use billing::reconciliation::ReconcilePayments;
 use harness::reconciliation::Reconciliation;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::commands::{self, Output};
 use crate::events::{deliver, event, paid_session, publish};
 
-/// Compares the last day, up to an hour from now, so that the emulator's clock and ours need not agree to the second.
+/// Compares the last day, up to an hour from now, so that the emulator's clock and Purser's need not agree to the second.
 async fn reconcile(world: &World, more: &[&str]) -> Reconciliation {
     let now = world.clock().now();
     let text = |at: time::OffsetDateTime| at.format(&time::format_description::well_known::Rfc3339).unwrap();
@@ -35,8 +35,8 @@ async fn move_providers(world: &World, seconds: i64) {
     world.emulator().put("/_emulator/clock").json(by).expect(200).await;
 }
 
-/// Pays, but nobody is told.
-async fn pay_unheard(world: &World, user: &User, credits: i64) -> Checkout {
+/// Pays, but no event arrives.
+async fn pay_unreported(world: &World, user: &User, credits: i64) -> Checkout {
     let checkout = world.start_checkout(user, credits).await;
     world.lose_events().await;
     world.pay(&checkout.session_id, GOOD_CARD).await;
@@ -67,8 +67,8 @@ async fn lost_payments_are_found_and_credited_once_on_demand() {
     let world = start().await;
     let alice = world.create_user("alice").await;
     world.buy(&alice, 1_000).await;
-    pay_unheard(&world, &alice, 2_500).await;
-    pay_unheard(&world, &alice, 500).await;
+    pay_unreported(&world, &alice, 2_500).await;
+    pay_unreported(&world, &alice, 500).await;
 
     let looked = reconcile(&world, &[]).await;
     assert_eq!((looked.exit_code, looked.differences()), (1, vec!["paid_not_credited"; 2]), "{looked:?}");
@@ -96,7 +96,7 @@ async fn lost_payments_are_found_and_credited_once_on_demand() {
 async fn the_scheduled_comparison_repairs_by_itself() {
     let world = start().await;
     let alice = world.create_user("alice").await;
-    pay_unheard(&world, &alice, 2_500).await;
+    pay_unreported(&world, &alice, 2_500).await;
     for _ in 0..2 {
         publish(&world, &ReconcilePayments {}).await;
         world.drain().await;
@@ -116,7 +116,7 @@ async fn long_lists_are_read_to_the_end_despite_errors_and_foreign_payments_igno
         sqlx::query_scalar("select id from payments").fetch_one(world.pool()).await.unwrap();
     world.lose_events().await;
     let card = "currency=usd&payment_method=pm_card_visa&confirm=true&return_url=https://a.example";
-    // Of a page that nobody knows any more: the payment alone tells.
+    // Its page is unknown: only the payment names the order.
     let ours = format!("amount=2500&{card}&metadata[payment_id]={order}");
     let paid = world.stripe_post("payment_intents", &ours).expect(200).await;
     for amount in 1_000..1_105 {
@@ -145,7 +145,7 @@ async fn differences_that_need_a_person_are_reported_and_left_alone() {
     let world = start().await;
     let alice = world.create_user("alice").await;
     // Paid, and then the order says something else.
-    let tampered = pay_unheard(&world, &alice, 700).await;
+    let tampered = pay_unreported(&world, &alice, 700).await;
     let change = sqlx::query("update payments set amount_minor = 70 where provider_session = $1");
     change.bind(&tampered.session_id).execute(world.pool()).await.unwrap();
     // Credited for an event that was true to its signature, but to nothing else.
@@ -153,7 +153,7 @@ async fn differences_that_need_a_person_are_reported_and_left_alone() {
     let session = paid_session(&world, &alice, &unpaid).await;
     deliver(&world, &event("checkout.session.completed", &session)).await;
     // Marked as paid, without an entry.
-    let forged = pay_unheard(&world, &alice, 400).await;
+    let forged = pay_unreported(&world, &alice, 400).await;
     let forge = sqlx::query(
         "update payments set state = 'completed', completed_at = now() where provider_session = $1",
     );
@@ -183,7 +183,7 @@ async fn differences_that_need_a_person_are_reported_and_left_alone() {
     world.finish().await;
 }
 
-/// Refunded, and nobody was told: the credits go when it is found out.
+/// A refund whose event was lost: the credits are taken once it is found.
 #[tokio::test(flavor = "multi_thread")]
 async fn unreported_refunds_are_found() {
     let world = start().await;
@@ -207,7 +207,7 @@ async fn unreported_refunds_are_found() {
 async fn payments_outside_the_window_or_in_flight_are_not_reported() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
-    pay_unheard(&world, &alice, 500).await;
+    pay_unreported(&world, &alice, 500).await;
     // Seconds old by the provider's clock.
     let looked = reconcile(&world, &[]).await;
     assert_eq!((looked.exit_code, looked.in_flight), (0, 1), "{looked:?}");
@@ -225,7 +225,7 @@ async fn payments_outside_the_window_or_in_flight_are_not_reported() {
     world.finish().await;
 }
 
-/// Money that Creem took: for packs and plans alike its list does not say for which order.
+/// Creem's list of payments does not name the order, for packs and plans alike.
 #[tokio::test(flavor = "multi_thread")]
 async fn unreported_creem_payments_are_found() {
     let world = start().await;

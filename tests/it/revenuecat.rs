@@ -1,4 +1,4 @@
-//! Purchases in app stores, as RevenueCat tells of them: who is believed, what is credited, and to whom.
+//! Purchases in app stores, as RevenueCat reports them: which events are accepted, what is credited, and to whom.
 
 use std::time::Duration;
 
@@ -304,7 +304,7 @@ async fn a_purchase_by_an_unknown_buyer_is_parked_until_the_buyer_registers() {
     let first = purchase("alice", "1");
     tell(&world, &[first.clone(), first.clone(), purchase("alice", "1"), purchase("alice", "2")]).await;
     assert_eq!(outcome(&world, &first).await, ("applied".to_owned(), Some("parked".to_owned())));
-    assert_eq!(world.count("users").await, 0, "nobody is registered for it");
+    assert_eq!(world.count("users").await, 0, "no user is registered for it");
     let waiting = parked(&world).await;
     assert_eq!(waiting.len(), 2);
     let [oldest, _] = waiting.as_slice() else { panic!("{waiting:?}") };
@@ -346,7 +346,7 @@ async fn a_buyer_is_found_under_each_alias() {
 async fn an_anonymous_purchase_is_credited_once_its_buyer_has_a_name() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
-    // Somebody who calls himself like an anonymous buyer is not one.
+    // A user named like an anonymous buyer is not one.
     world.create_user(ANONYMOUS).await;
     tell(&world, &[purchase(ANONYMOUS, "1"), purchase(ANONYMOUS, "2"), purchase("$RCAnonymousID:x", "3")])
         .await;
@@ -367,7 +367,7 @@ async fn a_transfer_moves_parked_purchases_and_no_granted_credits() {
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     tell(&world, &[purchase("alice", "1"), purchase(ANONYMOUS, "2"), transfer("alice", "bob")]).await;
     assert_eq!((world.balance(&alice.wallet_id).await, world.balance(&bob.wallet_id).await), (100, 0));
-    // In two steps, of which the first leads to somebody who is not known either.
+    // In two steps, of which the first leads to another unknown buyer.
     tell(&world, &[transfer(ANONYMOUS, "carol"), transfer("carol", "bob"), transfer(ANONYMOUS, "alice")])
         .await;
     assert_eq!((world.balance(&alice.wallet_id).await, world.balance(&bob.wallet_id).await), (100, 100));

@@ -91,8 +91,8 @@ async fn each_key_is_accepted_with_its_own_algorithm_only() {
         ("no issuer", signed("ec", &without("iss"))),
         ("another issuer", signed("ec", &with("iss", json!("somebody")))),
         ("another audience", signed("ed", &with("aud", json!("somebody")))),
-        ("nobody", signed("ed", &without("sub"))),
-        ("somebody unknown", signed("ed", &with("sub", json!("bob")))),
+        ("no subject", signed("ed", &without("sub"))),
+        ("an unknown user", signed("ed", &with("sub", json!("bob")))),
     ];
     let (_, ed) = keys().remove("ed").unwrap();
     let (_, rsa) = keys().remove("rsa").unwrap();

@@ -24,9 +24,7 @@ use crate::load::{Acting, Load, User};
 /// Between two looks at a payment.
 const POLL: Duration = Duration::from_millis(1_000);
 
-/// One of them.
 pub struct Actor {
-    /// For the report.
     pub name: &'static str,
     /// How many do this at the same time.
     pub clients: usize,

@@ -138,10 +138,14 @@ async fn production_gives_no_credits_away() {
         refused(keyed, FORBIDDEN, user).await;
     }
     let anonymous = world.api().post(PURCHASE).json(json!({"packageId": PACKAGE}));
-    refused(anonymous, UNAUTHORIZED, "nobody").await;
+    refused(anonymous, UNAUTHORIZED, "no credential").await;
     let admin = world.api().post(PURCHASE).bearer(&world.settings().secrets.admin_api_key);
-    refused(admin.json(json!({"packageId": PACKAGE})), UNAUTHORIZED, "the key of the admin API is nobody")
-        .await;
+    refused(
+        admin.json(json!({"packageId": PACKAGE})),
+        UNAUTHORIZED,
+        "the key of the admin API belongs to no user",
+    )
+    .await;
     world.drain().await;
     assert_eq!((world.count("payments").await, world.count("ledger_entries").await), (0, 0));
     // Looking is allowed.
@@ -265,7 +269,7 @@ async fn an_unknown_caller_gets_nothing() {
         (token(&world, "alice", -1), "expired"),
         (token(&world, "bob", 60), "a user that is not registered"),
         (token(&world, "", 60), "no user"),
-        (forged.unwrap(), "signed by somebody else"),
+        (forged.unwrap(), "signed with another secret"),
         ("a.b.c".to_owned(), "no token"),
         ("psk_0123".to_owned(), "no key"),
         ("x".repeat(5_000), "long"),

@@ -1,4 +1,4 @@
-//! What every API answers to what it cannot serve, in its own words: each operation of the description, with each bad
+//! What every API answers to requests that it cannot serve, in its own format: each operation of the description, with each bad
 //! credential, each bad body, each wrong method. Nothing of this is ever a failure of the server.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,7 +35,7 @@ const NOWHERE: &[(&str, &str)] = &[
     ("allmine", "/api/v1/nothing"),
 ];
 
-/// Checks an answer's status and whose words it has.
+/// Checks an answer's status and the format of its error.
 fn assert_refused(answer: &Answer, status: u16, api: &str, path: &str) {
     assert_eq!(answer.status(), status, "{answer}");
     assert_eq!(format_of(&answer.json().unwrap()), format_at(api, path), "{answer}");

@@ -43,7 +43,7 @@ async fn credits_are_shown_before_and_after_the_first_top_up() {
         (vec!["lastTopUp", "remainingCredits"], &json!(2_550))
     );
     let last = &body["lastTopUp"];
-    // No invoice is made for a purchase: what tells of one is left out, as Samsar does.
+    // No invoice is made for a purchase: its fields are left out, as Samsar does.
     let documented = [
         "amountPaidCents",
         "billingReason",
@@ -102,7 +102,7 @@ async fn a_missing_and_a_bad_credential_are_both_unauthorized() {
     let expired = world.api().get("/v1/credits").bearer(&session).send().await.unwrap();
     let message = "Your api key has expired, please generate a new api key.".to_owned();
     assert_eq!(complaint(&expired), (401, message));
-    // An old header of theirs, and a scheme that nobody checks.
+    // An old header of Samsar's, and a scheme that is not checked.
     world.api().get("/v1/credits").header("api_key", &alice.api_key).expect(200).await;
     let scheme = format!("ApiKey {}", alice.api_key);
     world.api().get("/v1/credits").header("authorization", &scheme).expect(200).await;
@@ -160,7 +160,7 @@ async fn a_recharge_and_its_status_answer_as_documented() {
     }
     assert_eq!(paid, expected);
 
-    // A session that nobody pays on has failed once it ends.
+    // An unpaid session has failed once it ends.
     let other = world.start_checkout(&alice, 500).await.session_id;
     world.emulator().post(&format!("/_emulator/checkout/{other}/expire")).expect(200).await;
     world.drain().await;
@@ -430,7 +430,7 @@ async fn auto_recharge_is_enabled_as_documented() {
                               "setupIntentStatus": "succeeded"});
         assert_eq!(shown, expected, "{name}");
     }
-    // A setup is no payment, and nobody else's.
+    // A setup is no payment, and belongs to its user only.
     let mixed = get(&world, &alice, &format!("/v1/payment_status?paymentIntentId={intent}")).await;
     assert_eq!(complaint(&mixed).0, 404);
     let bob = world.create_user("bob").await;
@@ -507,8 +507,8 @@ async fn invalid_values_enable_nothing() {
         assert_eq!(complaint(&answer).0, 400, "{body}: {answer}");
     }
     assert_eq!((world.count("auto_recharge").await, world.count("payments").await), (0, 0));
-    let nobody = world.api().post("/v1/enable_autorecharge").json(json!({})).send().await.unwrap();
-    assert_eq!(complaint(&nobody).0, 401);
+    let anonymous = world.api().post("/v1/enable_autorecharge").json(json!({})).send().await.unwrap();
+    assert_eq!(complaint(&anonymous).0, 401);
     // Without a worker the page takes long, and is polled for.
     let request = post(&world, &alice, "/v1/enable_autorecharge", json!({"amount_to_recharge": "12.5"}));
     let late = request.header("prefer", "respond-async").send().await.unwrap();

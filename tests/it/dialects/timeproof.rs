@@ -226,7 +226,7 @@ async fn unknown_callers_are_refused() {
             assert_eq!(refused(request).await, (401, message.to_owned()));
         }
     }
-    // A cookie is sent along by any page, so the page has to be one of ours.
+    // A cookie is sent along by any page, so the page must be of an allowed site.
     for origin in [None, Some("https://evil.example"), Some("null")] {
         let request = world.api().post("/api/payments/checkout").json(json!({"packId": "micro"}));
         let request = request.header("cookie", &format!("purser_session={session}"));
@@ -257,7 +257,7 @@ async fn purchases_of_others_stay_hidden() {
         assert_eq!(refused(his.get(&format!("/api/payments/session/{id}"))).await, unknown, "{id}");
     }
     assert_eq!(refused(his.get("/api/payments/session/%00")).await.0, 400);
-    // A payment is no session, whoever asks.
+    // A payment is no session, whoever asks for it.
     assert_eq!(refused(hers.get(&format!("/api/payments/session/{intent}"))).await, unknown);
     assert_eq!(his.get("/api/payments/history").expect(200).await, json!({"payments": []}));
     assert_eq!(his.get("/api/payments/balances").expect(200).await, json!({"balance": 0}));
@@ -293,7 +293,7 @@ async fn an_order_without_a_worker_is_kept() {
     let body = request.json(json!({"packId": "micro"})).expect(202).await;
     assert_eq!((&body["status"], &body["sessionId"]), (&json!("pending"), &Value::Null));
     assert_eq!(world.count("payments where state = 'created'").await, 1);
-    // Nobody would take what waits for the other roles.
+    // No worker runs the other roles.
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -415,7 +415,7 @@ async fn only_admins_and_owners_buy_for_an_organization() {
     }
     world.drain().await;
 
-    // All members see it, nobody else does, and it is no credit of the buyer's own.
+    // Only members see it, and it is no credit of the buyer's own.
     for user in users.members() {
         let get = |path: &str| world.api().get(path).bearer(&user.api_key);
         for path in ["/api/payments/balances", "/api/account/balances"] {

@@ -374,7 +374,7 @@ async fn each_error_answers_as_documented() {
     world.finish().await;
 }
 
-/// The page of a type's Payment Link; whoever pays there pays for the package that the link names.
+/// A payment on the page of a type's Payment Link pays the package that the link names.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_link_pays_for_the_package_that_it_names() {
     let world = World::start().await;
@@ -409,7 +409,7 @@ async fn concurrent_confirmations_and_events_credit_once() {
         let session = visit(&world, &url(&world, &alice, &id).await).await;
         world.pay(&session, GOOD_CARD).await;
         let statuses = join_all((0..8).map(|_| confirm(&world, &session))).await;
-        // Some may be told to ask later, nobody is told anything else.
+        // Some may be told to ask later, and none anything else.
         assert!(statuses.iter().all(|status| [200, 500].contains(status)), "{statuses:?}");
         world.drain().await;
         assert_eq!(confirm(&world, &session).await, 200);
@@ -470,7 +470,7 @@ async fn a_foreign_or_wrong_payment_does_not_pay_a_package() {
     world.finish().await;
 }
 
-/// Nobody learns anything from asking, and whoever asks much is asked to wait.
+/// Confirming reveals nothing, and frequent callers are told to wait.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_confirmation_tells_strangers_nothing() {
     let world = World::start().await;
@@ -491,7 +491,7 @@ async fn the_confirmation_tells_strangers_nothing() {
         let answer = world.api().get(path).send().await.unwrap();
         assert_eq!(refusal(&answer), refused(401, "MSG_ERROR_INVALID_SESSION"), "{path}");
     }
-    // What was not confirmed is not asked about again for a while, however often somebody asks.
+    // An unconfirmed session is not asked about again for a while, however often it is confirmed.
     let asked = async || {
         let requests = world.emulator().get("/_emulator/requests").expect(200).await;
         requests.to_string()

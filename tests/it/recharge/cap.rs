@@ -106,7 +106,7 @@ async fn a_run_in_flight_at_the_end_of_the_month_stays_in_its_month() {
     let world = World::builder().without_scheduler().start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 50});
     let alice = at_the_edge(&world, GOOD_CARD, settings).await;
-    // The run is reserved, and its job does not come: nobody sweeps the outbox.
+    // The run is reserved, and its job does not come: the outbox is not swept.
     let held = "update wallets set recharge_below = null";
     sqlx::query(held).execute(world.pool()).await.unwrap();
     spend(&world, &alice, 1).await;
@@ -196,7 +196,7 @@ async fn given(world: &World, user: &harness::world::User) {
     sqlx::query(card).bind(&user.wallet_id).execute(world.pool()).await.unwrap();
 }
 
-/// Runs away from what nobody could have meant.
+/// Limits runaway settings.
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_without_a_cap_are_limited_by_day() {
     let world = World::builder().without_scheduler().start().await;

@@ -57,7 +57,7 @@ async fn fifty_debits_at_once_make_one_charge() {
     let debits = (0..50).map(|_| spend(&world, &alice, 2));
     let statuses = futures::future::join_all(debits).await;
     assert!(statuses.iter().all(|status| *status == 200));
-    // What nobody asked about is looked at too, many times at once.
+    // Wallets are also checked without a trigger, many times at once.
     let checks = (0..10).map(|_| check(&world, &alice));
     futures::future::join_all(checks).await;
     world.drain().await;
@@ -66,7 +66,7 @@ async fn fifty_debits_at_once_make_one_charge() {
     world.finish().await;
 }
 
-/// The same purchase is not credited twice, whoever tells of it and how often.
+/// The same purchase is not credited twice, however it is reported and how often.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_charge_reported_twice_is_credited_once() {
     let world = World::start().await;
@@ -112,7 +112,7 @@ async fn a_threshold_of_zero_never_charges() {
     world.finish().await;
 }
 
-/// Nobody is charged who did not ask for it, and it ends when they say so.
+/// Only users who enabled it are charged, until they disable it.
 #[tokio::test(flavor = "multi_thread")]
 async fn auto_recharge_is_off_until_enabled_and_off_again_when_disabled() {
     let world = World::start().await;
@@ -138,7 +138,7 @@ async fn auto_recharge_is_off_until_enabled_and_off_again_when_disabled() {
     world.finish().await;
 }
 
-/// A lost trigger only delays: the sweep finds what no debit has told of.
+/// A lost trigger only delays: the sweep finds wallets that no debit has reported.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_trigger_only_delays() {
     let world = World::builder().without_scheduler().start().await;
@@ -176,7 +176,7 @@ async fn a_user_who_just_bought_by_hand_is_not_charged_as_well() {
     world.finish().await;
 }
 
-/// Also where no event has told of the purchase yet: the provider is asked about the page that is open.
+/// Also before an event reports the purchase: the provider is asked about the page that is open.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreported_purchase_is_found_before_charging() {
     let world = World::start().await;
@@ -187,7 +187,7 @@ async fn an_unreported_purchase_is_found_before_charging() {
     spend(&world, &alice, 1).await;
     world.drain().await;
     assert_eq!((world.balance(&alice.wallet_id).await, world.count("recharge_runs").await), (3_499, 0));
-    // A page that nobody pays on keeps nothing from being charged.
+    // An unpaid page does not prevent a charge.
     world.start_checkout(&alice, 500).await;
     spend(&world, &alice, 2_500).await;
     world.drain().await;

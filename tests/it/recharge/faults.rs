@@ -258,7 +258,7 @@ async fn a_card_that_was_removed_at_the_provider_is_not_charged() {
     world.finish().await;
 }
 
-/// As if neither an answer nor an event had told of a charge: the run is unknown, its order unpaid. The ledger has it.
+/// As if neither an answer nor an event had reported a charge: the run is unknown, its order unpaid. The ledger has it.
 async fn unsettle(world: &World) {
     for statement in [
         "update recharge_runs set state = 'unknown', updated_at = updated_at - interval '1 hour'",

@@ -1,11 +1,11 @@
-//! Saving a card: on the provider's page, told of in any order, as often as it pleases.
+//! Saving a card on the provider's page, reported in any order and any number of times.
 
 use harness::world::{GOOD_CARD, World};
 use serde_json::json;
 
 use super::{ASKING_CARD, Ear, enable, plain, save_card, spend, standing};
 
-/// The page's session and the saving itself are told of in any order, twice, and late: the card is recorded once.
+/// The page's session and the saving itself are reported in any order, twice, and late: the card is recorded once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saved_card_is_recorded_in_any_order_of_events() {
     let world = World::start().await;

@@ -73,8 +73,8 @@ async fn invalid_settings_are_refused() {
         assert_eq!(code(&answer), (400, expected.to_owned()), "{body}: {answer}");
     }
     assert_eq!(world.count("auto_recharge").await, 0);
-    let nobody = world.api().get("/auto-recharge").send().await.unwrap();
-    assert_eq!(code(&nobody), (401, "unauthorized".to_owned()));
+    let anonymous = world.api().get("/auto-recharge").send().await.unwrap();
+    assert_eq!(code(&anonymous), (401, "unauthorized".to_owned()));
     // The page takes long: the settings are kept all the same.
     let request = world.api().put("/auto-recharge").bearer(&alice.api_key).json(json!({"amountCents": 900}));
     let late = request.header("prefer", "respond-async").send().await.unwrap();

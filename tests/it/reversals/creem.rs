@@ -137,7 +137,7 @@ async fn a_period_refund_takes_back_that_periods_grant() {
         go_back(&world, "refunds", &second, None).await;
         world.set_provider_faults(json!({})).await;
         resend(&world, "refund.created").await;
-        // Asked about the payment, Creem tells of its period too; the period's own event changes nothing any more.
+        // Asked about the payment, Creem reports its period too; the period's own event changes nothing any more.
         resend(&world, "subscription.paid").await;
         assert_eq!(world.balance(&alice.wallet_id).await, 10_000, "VERIFY=always: {always}");
         assert_eq!(world.count("payments where state = 'refunded'").await, 1);

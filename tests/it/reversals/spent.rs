@@ -61,7 +61,7 @@ async fn clamp_leaves_held_credits() {
     world.finish().await;
 }
 
-/// Twenty debits against one refund: whoever comes first, the books say the same.
+/// Twenty debits against one refund: the books agree in whatever order they come.
 #[tokio::test(flavor = "multi_thread")]
 async fn spending_during_a_refund_loses_no_credit() {
     for clamps in [false, true] {

@@ -285,7 +285,7 @@ async fn a_refund_reported_before_its_payment_is_not_lost() {
     world.finish().await;
 }
 
-/// Whoever paid an order twice gets the second payment back, and keeps the credits of the first.
+/// A buyer who paid an order twice gets the second payment back and keeps the credits of the first.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_refund_of_a_second_payment_of_an_order_takes_no_credits() {
     let world = World::start().await;
@@ -337,7 +337,7 @@ async fn a_contradictory_refund_is_quarantined_and_a_foreign_one_ignored() {
     assert_eq!(world.balance(&alice.wallet_id).await, 2_500);
     assert_eq!(world.count("reversals").await, 0);
 
-    // Somebody else's payment on the same account.
+    // A foreign payment on the same account.
     let form =
         "amount=900&currency=usd&confirm=true&payment_method=pm_card_visa&return_url=http://localhost/";
     let foreign = world.stripe_post("payment_intents", form).expect(200).await;

@@ -94,7 +94,7 @@ async fn a_cookie_authenticates_pages_of_allowed_sites_only() {
     world.finish().await;
 }
 
-/// A page could otherwise have somebody listen to their own wallet on its behalf.
+/// A page could otherwise have its visitors listen to their wallets on its behalf.
 #[tokio::test(flavor = "multi_thread")]
 async fn foreign_pages_cannot_open_live_connections() {
     let world = World::builder().without_worker().without_scheduler().start().await;
@@ -116,7 +116,7 @@ async fn foreign_pages_cannot_open_live_connections() {
     world.finish().await;
 }
 
-/// Where a request says that it went is written by whoever sends it: no address of ours is made of it.
+/// The client writes the Host header: no address is built from it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_host_header_is_not_trusted() {
     let world = World::start().await;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::openapi::{Operation, operations};
 
-/// Words of the owner that nobody else may read.
+/// Texts of the owner that no other user may read.
 const WORDS: &str = "the owner's own words";
 const EMAIL: &str = "owner@private.example";
 const COMPANY: &str = "Acme Undercover";
@@ -115,7 +115,7 @@ impl Estate {
         post("/credits/consume", json!({"credits": 7, "description": WORDS})).await;
         post("/checkin", json!({})).await;
 
-        let nobody = json!({"api_version": "1.0", "event": {
+        let anonymous = json!({"api_version": "1.0", "event": {
             "id": Uuid::new_v4(), "type": "NON_RENEWING_PURCHASE", "app_user_id": "not-registered", "aliases": [],
             "product_id": "com.allmine.credits.100", "store": "APP_STORE", "environment": "PRODUCTION",
             "transaction_id": "170000869511114", "purchased_at_ms": 1_763_999_999_000_i64,
@@ -126,7 +126,7 @@ impl Estate {
             .api()
             .post("/webhooks/revenuecat")
             .header("authorization", proof)
-            .json(nobody)
+            .json(anonymous)
             .expect(200)
             .await;
         let thin = json!({"object": "v2.core.event", "id": "evt_thin", "type": "v1.x"});
@@ -157,7 +157,7 @@ impl Estate {
         }
     }
 
-    /// What an operation means by a parameter; none if nobody has said so yet.
+    /// What an operation means by a parameter; none if it is not listed here yet.
     fn meaning(&self, operation: &Operation, parameter: &str) -> Option<Meaning> {
         use Owner::{Installation, Organization, User};
         let path = operation.path.as_str();
@@ -355,7 +355,7 @@ fn impersonal(answer: &Answer, asked: &Value) -> (u16, String) {
     (answer.status(), body.to_string().replace(asked.to_string().trim_matches('"'), "ID"))
 }
 
-/// Samsar's and WASDI's APIs say of a payment of somebody else that it is not the caller's, which is what they are
+/// Samsar's and WASDI's APIs say of another user's payment that it is not the caller's, which is what they are
 /// documented to answer. The ids cannot be guessed: they are the provider's, or random.
 fn tells_apart(operation: &Operation) -> bool {
     operation.path.ends_with("/payment_status") || operation.path.ends_with("/credits/stripe/paymentUrl")
@@ -367,7 +367,7 @@ async fn ids_of_others_answer_like_unknown_ids() {
     let world = &estate.world;
     let document: Value = serde_json::from_str(include_str!("../../../api/openapi.json")).unwrap();
 
-    // Somebody else who buys, the owner of another company, and a colleague.
+    // Another buyer, the owner of another company, and a colleague.
     let bob = world.create_user("bob").await;
     world.buy(&bob, 500).await;
     let carol = world.create_user("carol").await;
@@ -426,7 +426,7 @@ async fn ids_of_others_answer_like_unknown_ids() {
             }
         }
     }
-    assert!(unexplained.is_empty(), "ids of which nobody has said whose they are: {unexplained:#?}");
+    assert!(unexplained.is_empty(), "ids whose owner is not stated here: {unexplained:#?}");
     assert!(asked.len() > 40, "{asked:#?}");
     world.drain().await;
     for (before, after) in stored.iter().zip(estate.stored().await) {
@@ -451,7 +451,7 @@ async fn ids_of_others_answer_like_unknown_ids() {
     estate.world.finish().await;
 }
 
-/// What does something, for whoever sends it, with what is needed for that.
+/// Requests that take effect for any caller, with the bodies they need.
 const DEEDS: &[(&str, &str)] = &[
     ("/credits/consume", r#"{"credits": 1, "description": "mine"}"#),
     ("/credits/holds", r#"{"credits": 1, "ttlSeconds": 600}"#),
@@ -531,7 +531,7 @@ async fn callers_act_only_as_their_credential_says() {
     estate.world.finish().await;
 }
 
-/// Who knows the key of a request of somebody else's is not answered what that one was.
+/// Knowing another caller's idempotency key does not reveal that caller's answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idempotency_key_belongs_to_its_caller_only() {
     let world = World::start().await;

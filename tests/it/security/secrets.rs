@@ -1,4 +1,4 @@
-//! What nobody may read anywhere: secrets, credentials, cards, and what providers tell of buyers. The whole system runs
+//! What must appear nowhere: secrets, credentials, cards, and what providers report about buyers. The whole system runs
 //! as processes that log at length, everything goes wrong that can, and then everything that it has said is searched.
 
 use std::collections::BTreeSet;
@@ -19,7 +19,7 @@ const DEV: &str = env!("CARGO_BIN_EXE_dev");
 const EVERYTHING: &str = "debug";
 const DECLINED_CARD: &str = "4000000000000002";
 
-/// What providers tell of a buyer.
+/// What providers say about a buyer.
 const EMAIL: &str = "alice.liddell@private.example";
 const NAME: &str = "Alice Pleasance Liddell";
 const PHONE: &str = "+44 1865 276 150";
@@ -75,7 +75,7 @@ fn password(address: &str) -> String {
     url::Url::parse(address).unwrap().password().unwrap().to_owned()
 }
 
-/// An object of the provider's with all that it tells of a buyer.
+/// A provider's object with all that it says about a buyer.
 fn with_person(mut object: Value) -> Value {
     let address = json!({"line1": STREET, "country": "GB"});
     object["customer_details"] = json!({"email": EMAIL, "name": NAME, "phone": PHONE, "address": address});

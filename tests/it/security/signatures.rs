@@ -10,9 +10,8 @@ use sha2::Sha256;
 use super::refuse_to_start;
 use crate::events::{signature, signature_at};
 
-/// RevenueCat's signing secret.
 const SIGNING: &str = "revenuecat-signing-secret-of-this-test";
-/// The same JSON, written in three ways: something that is kept for an operator, since nobody can read it.
+/// The same JSON, written in three ways: it is kept for an operator, since it cannot be read.
 const SAME: [&str; 3] = [
     r#"{"object":"v2.core.event","id":"evt_1","type":"v1.customer.created"}"#,
     r#"{"object": "v2.core.event", "id": "evt_1", "type": "v1.customer.created"}"#,

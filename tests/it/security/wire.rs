@@ -1,5 +1,5 @@
 //! The bytes themselves: what is no single, well-formed request is refused or read as one, nothing that is sent is
-//! written where it could pass for something else, and nobody keeps others from being served.
+//! written where it could pass for something else, and no client keeps others from being served.
 
 use std::time::Duration;
 
@@ -258,7 +258,7 @@ async fn input_never_injects_response_headers() {
 const FORGED: &str = "FORGED: all is well";
 const BREAKS: [&str; 7] = ["\n", "\r\n", "\r", "\u{2028}", "\u{85}", "\x1b[2K\x1b[1G", "\x08\x08"];
 
-/// Whoever reads the log reads what the process says, and nobody else.
+/// The log contains only lines of the process itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn input_never_forges_log_lines() {
     let mut world =
@@ -322,7 +322,7 @@ async fn input_never_forges_log_lines() {
     world.abandon().await;
 }
 
-/// Messages of somebody else's that cannot be read, and say so in many words.
+/// Foreign messages that cannot be read, with texts that try to forge lines.
 async fn poison(world: &World) {
     let bodies = BREAKS
         .map(|text| format!("x{text}{FORGED}"))
@@ -331,7 +331,7 @@ async fn poison(world: &World) {
     publish_raw(world, bodies).await;
 }
 
-/// Too much of anything is refused as such, and costs nobody else anything.
+/// Oversized input is refused as such, without cost to other callers.
 #[tokio::test(flavor = "multi_thread")]
 async fn oversized_input_is_refused() {
     let world = World::builder().without_worker().without_scheduler().start().await;

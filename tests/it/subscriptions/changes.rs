@@ -38,7 +38,7 @@ async fn an_upgrade_grants_its_prorated_part_at_once_and_the_new_plan_afterwards
     world.finish().await;
 }
 
-/// Going up and down again gives money back: whoever does it all month has no more than the money pays for.
+/// Going up and down again gives money back: doing so all month gains no more than the money pays for.
 #[tokio::test(flavor = "multi_thread")]
 async fn repeated_upgrades_and_downgrades_gain_no_credits() {
     let world = World::start().await;

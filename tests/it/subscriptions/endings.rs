@@ -30,7 +30,7 @@ async fn a_subscription_canceled_at_period_end_continues_until_then() {
     world.finish().await;
 }
 
-/// Ended at once, it is over at once, and whoever comes back begins anew.
+/// Ended at once, it is over at once, and a returning subscriber starts anew.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ended_subscription_keeps_paid_credits_and_can_be_started_anew() {
     let world = World::start().await;

@@ -17,7 +17,7 @@ async fn emit(world: &World, provider: &str, like: &Value, changes: &[(&str, Val
     world.drain().await;
 }
 
-/// Somebody else sells subscriptions on the same account.
+/// Another seller sells subscriptions on the same account.
 #[tokio::test(flavor = "multi_thread")]
 async fn subscriptions_of_other_sellers_on_the_account_are_ignored() {
     let world = World::start().await;
@@ -121,7 +121,7 @@ async fn a_renewal_that_contradicts_the_terms_grants_nothing() {
     world.finish().await;
 }
 
-/// An invoice that names an order which is none, or somebody else's.
+/// An invoice that names an unknown order, or that of another user.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_pays_only_its_own_order() {
     let world = World::start().await;

@@ -34,7 +34,7 @@ async fn tell(world: &World, orders: &[Vec<String>]) {
     }
 }
 
-/// One subscriber for each order in which what tells of the first payment may arrive.
+/// One subscriber for each order in which the events of the first payment may arrive.
 async fn first_payment(world: &World, choice: Choice, kinds: &[&str]) {
     let mut subscribers = Vec::new();
     let mut orders = Vec::new();

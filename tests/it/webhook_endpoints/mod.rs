@@ -1,4 +1,4 @@
-//! Telling the host application: signed, at least once, to public addresses only, and one endpoint apart from another.
+//! Webhooks to the host application: signed, at least once, to public addresses only, and one endpoint apart from another.
 
 use std::time::Duration;
 
@@ -102,8 +102,8 @@ async fn a_redelivered_job_sends_once_and_equal_notices_send_twice() {
     add(&world, &receiver, json!([])).await;
     let low = |user: &User| notice(&world, user, json!({"type": "balance.low", "balance": 5}));
     let shared = User { wallet_id: organization["walletId"].as_str().unwrap().to_owned(), ..alice.clone() };
-    let nobody = User { wallet_id: uuid::Uuid::new_v4().to_string(), ..alice.clone() };
-    let notices = vec![low(&alice), low(&alice), low(&shared), low(&nobody)];
+    let unknown = User { wallet_id: uuid::Uuid::new_v4().to_string(), ..alice.clone() };
+    let notices = vec![low(&alice), low(&alice), low(&shared), low(&unknown)];
     for _ in 0..3 {
         tell(&world, notices.clone()).await;
     }

@@ -60,8 +60,7 @@ pub async fn run(system: &System, progress: &Progress) -> Result<Demonstration> 
     Ok(Demonstration { socket })
 }
 
-/// Opens another checkout for whoever watches to pay, and tells of every change of the balance. Does not
-/// return but with an error.
+/// Opens another checkout for the developer to pay, and prints every change of the balance. Returns only with an error.
 pub async fn invite(system: &System, demonstration: Demonstration, progress: &Progress) -> Result<()> {
     let mut socket = demonstration.socket;
     let credentials = system.credentials()?;
@@ -76,7 +75,7 @@ pub async fn invite(system: &System, demonstration: Demonstration, progress: &Pr
     progress.print("Ctrl-C stops everything.");
     progress.print("");
     loop {
-        let message = socket.receive().await.context("the API no longer tells of the balance")?;
+        let message = socket.receive().await.context("the API no longer reports the balance")?;
         match message.get("balance") {
             Some(balance) => {
                 progress.say(format!("{}'s balance: {balance} credits  {message}", credentials.user))
@@ -120,7 +119,8 @@ async fn wait_for_credits(socket: &mut Socket) -> Result<Value> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let patience = deadline.saturating_duration_since(Instant::now());
-        let message = socket.receive_within(patience).await.context("paid, but no word of the credits")?;
+        let message =
+            socket.receive_within(patience).await.context("paid, but no message about the credits")?;
         if message.get("type").and_then(Value::as_str) == Some("credits.added") {
             return Ok(message);
         }

@@ -26,7 +26,7 @@ const AMQP_PREFIX: &str = "purser";
 const START_PATIENCE: Duration = Duration::from_secs(60);
 const DEATH_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Servers, processes, and the file that tells of them. Stopped from the first field to the last.
+/// Servers, processes, and the file that describes them. Stopped from the first field to the last.
 pub struct System {
     environment_file: Option<EnvironmentFile>,
     services: Vec<ServiceProcess>,
@@ -75,17 +75,14 @@ impl System {
         Ok(system)
     }
 
-    /// The addresses and secrets.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// A client of the API.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// The demonstration's user.
     pub fn credentials(&self) -> Result<&Credentials> {
         self.credentials.as_ref().context("the system has not been seeded")
     }
@@ -95,7 +92,7 @@ impl System {
         self.environment_file.as_ref()
     }
 
-    /// Returns as soon as a process or a server of ours has ended by itself, and says which.
+    /// Returns as soon as a process or a private server has ended by itself, and says which.
     pub async fn wait_for_death(&self) -> Error {
         loop {
             if let Some(error) = self.find_death() {

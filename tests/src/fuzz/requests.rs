@@ -1,5 +1,5 @@
-//! Requests to a whole system: to every operation that takes a body, in every dialect. What comes back is what the
-//! description allows: never a failure of ours, and an error in the words of its API.
+//! Requests to a whole system: to every operation that takes a body, in every dialect. Each answer is one that
+//! the description allows: never a server error, and each error in the format of its API.
 //!
 //! An input is a line with method and path, and then the body. What providers send is signed as theirs. An input with
 //! another first line is a credential.

@@ -1,4 +1,4 @@
-//! Our own processes. One program holds them all: it becomes the process whose name it is started under, so
+//! The system's processes. One program holds them all: it becomes the process whose name it is started under, so
 //! that nothing more has to be built, and each still is a process that can be killed.
 
 use std::env;
@@ -19,16 +19,11 @@ use servers::watchdog::{Rank, Watchdog};
 const STOP_PATIENCE: Duration = Duration::from_secs(8);
 const LOG_LINES: usize = 20;
 
-/// One of the processes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Service {
-    /// Answers HTTP.
     Api,
-    /// Does the jobs.
     Worker,
-    /// Emits jobs by the clock.
     Scheduler,
-    /// Plays the payment providers.
     Emulator,
 }
 
@@ -72,7 +67,7 @@ impl Service {
     }
 }
 
-/// A running process of ours. It is stopped when dropped.
+/// A process of the system. It is stopped when dropped.
 pub struct ServiceProcess {
     service: Service,
     program: PathBuf,
@@ -96,7 +91,6 @@ impl ServiceProcess {
         Self { service, program, arguments: Vec::new(), variables, log, watchdog, child: Mutex::new(None) }
     }
 
-    /// Adds command-line arguments.
     pub fn with_arguments(mut self, arguments: &[String]) -> Self {
         self.arguments.extend_from_slice(arguments);
         self
@@ -129,7 +123,6 @@ impl ServiceProcess {
         Ok(())
     }
 
-    /// Which process it is.
     pub fn service(&self) -> Service {
         self.service
     }

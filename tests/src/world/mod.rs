@@ -61,7 +61,6 @@ pub struct World {
 /// A user of a world.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// The name.
     pub id: String,
     /// The wallet that holds the user's credits.
     pub wallet_id: String,
@@ -74,9 +73,7 @@ pub struct User {
 pub struct Checkout {
     /// The provider's session, `cs_test_…`.
     pub session_id: String,
-    /// The page's address.
     pub url: String,
-    /// The whole answer.
     pub answer: Value,
 }
 
@@ -86,22 +83,18 @@ impl World {
         Self::builder().start().await
     }
 
-    /// Anything else.
     pub fn builder() -> WorldBuilder {
         WorldBuilder::default()
     }
 
-    /// A client of the API.
     pub fn api(&self) -> &Client {
         &self.api
     }
 
-    /// A client of the payment emulator.
     pub fn emulator(&self) -> &Client {
         &self.emulator
     }
 
-    /// The database.
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }
@@ -111,7 +104,6 @@ impl World {
         &self.clock
     }
 
-    /// Addresses and secrets.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -124,22 +116,18 @@ impl World {
         }
     }
 
-    /// The API's process.
     pub fn api_process(&self) -> &ServiceProcess {
         self.api_part.process()
     }
 
-    /// The worker's process.
     pub fn worker(&self) -> &ServiceProcess {
         self.worker_part.process()
     }
 
-    /// The scheduler's process.
     pub fn scheduler(&self) -> &ServiceProcess {
         self.scheduler_part.process()
     }
 
-    /// The emulator's process.
     pub fn emulator_process(&self) -> &ServiceProcess {
         self.emulator_part.process()
     }

@@ -87,7 +87,7 @@ pub(super) fn describe_process(
     ServiceProcess::new(service, program, variables, log, run::watchdog())
 }
 
-/// A port of ours; a part in this process is given the listener itself.
+/// The port of a part. A part in this process is given the listener itself.
 struct Socket {
     port: u16,
     listener: Option<TcpListener>,

@@ -1,4 +1,4 @@
-//! Daily credits: once a day, wherever days begin and whoever changes that.
+//! Daily credits: once a day in the configured time zone, also when that changes.
 
 use std::time::Duration;
 

@@ -87,7 +87,7 @@ async fn invalid_plans_are_refused() {
     world.finish().await;
 }
 
-/// Every endpoint of the document, without a session and as somebody who is no administrator.
+/// Every endpoint of the document, without a session and as a user who is no administrator.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_endpoint_refuses_unauthorized_callers() {
     let world = World::builder().without_worker().without_scheduler().start().await;
