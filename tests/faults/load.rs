@@ -26,7 +26,8 @@ const USERS: usize = 6;
 const PATIENCE: Duration = Duration::from_secs(150);
 /// More messages than a run has; after these the host application fails no more.
 const MOODS: u32 = 10_000;
-const AGAIN_AFTER: Duration = Duration::from_millis(300);
+const RETRY_AFTER: Duration = Duration::from_millis(300);
+const POLL_INTERVAL: Duration = Duration::from_millis(1_000);
 
 /// A user of the system under load, with a wallet of its own.
 #[derive(Clone, Debug)]
@@ -150,7 +151,23 @@ impl Load {
                 }
                 Err(_) => self.journal.count(what, "no answer"),
             }
-            sleep(AGAIN_AFTER).await;
+            sleep(RETRY_AFTER).await;
+        }
+    }
+
+    /// Asks again and again, as a page does that waits for a payment, until an answer is the one that is waited for.
+    /// How long that may take is limited for all actors together, in [`Load::run`].
+    pub async fn poll<T>(
+        &self,
+        what: &'static str,
+        make: impl Fn() -> Request,
+        find: impl Fn(&Value) -> Result<Option<T>>,
+    ) -> Result<T> {
+        loop {
+            if let Some(found) = find(&self.require(what, &[200], &make).await?)? {
+                return Ok(found);
+            }
+            sleep(POLL_INTERVAL).await;
         }
     }
 

@@ -77,7 +77,7 @@ impl Trouble {
         Self::TimeoutAfterSuccess,
     ];
 
-    /// As the emulator is told, with the seed of its own decisions.
+    /// The emulator's settings, with the seed of its own decisions.
     pub fn knobs(self, seed: u64) -> Value {
         match self {
             Self::Duplicate => json!({"seed": seed, "duplicate": 0.7}),

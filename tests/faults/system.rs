@@ -111,7 +111,7 @@ impl System {
         }
     }
 
-    /// Processes that have ended without having been told to, each with the end of its log.
+    /// Processes that have ended by themselves, each with the end of its log.
     pub fn crashes(&self) -> Vec<String> {
         let ended = self.processes.iter().filter_map(|(machine, process)| {
             let status = process.has_ended()?;

@@ -15,14 +15,10 @@ use harness::world::{GOOD_CARD, User, World};
 use jobs::Role;
 use jobs::outbox;
 use kernel::crash::Step;
-use kernel::ids::AdjustmentId;
-use kernel::money::Credits;
-use ledger::adjustments::AdjustCredits;
-use ledger::adjustments::Adjustment;
 use serde_json::json;
 
 use crate::events::publish;
-use crate::every_job::{every_job, require_done_once};
+use crate::every_job::{adjustment_of, every_job, require_done_once};
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
 /// What `abort` ends a process with.
@@ -233,15 +229,7 @@ async fn the_api_may_die_at_every_step_of_a_webhook() {
 async fn a_scheduler_may_die_after_it_has_published() {
     let world = World::builder().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
-    let adjustment = Adjustment {
-        adjustment_id: AdjustmentId::new(),
-        wallet_id: alice.wallet_id.parse().unwrap(),
-        credits: Credits::from_whole(5).unwrap(),
-        entry_type: "manual".to_owned(),
-        description: "an apology".to_owned(),
-        by: "admin".to_owned(),
-    };
-    let job = AdjustCredits { adjustment: Box::new(adjustment) };
+    let job = adjustment_of(&alice);
     let mut connection = world.pool().acquire().await.unwrap();
     outbox::insert(&mut connection, world.clock().now(), &job).await.unwrap();
     drop(connection);

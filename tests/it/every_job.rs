@@ -46,6 +46,19 @@ fn the_wire_format_of_jobs_does_not_change() {
     assert_eq!(kinds, AnyJob::KINDS.iter().copied().collect(), "every job has a line");
 }
 
+/// Gives a user five credits.
+pub fn adjustment_of(user: &User) -> AdjustCredits {
+    let adjustment = Adjustment {
+        adjustment_id: AdjustmentId::new(),
+        wallet_id: user.wallet_id.parse().unwrap(),
+        credits: Credits::from_whole(5).unwrap(),
+        entry_type: "manual".to_owned(),
+        description: "an apology".to_owned(),
+        by: "admin".to_owned(),
+    };
+    AdjustCredits { adjustment: Box::new(adjustment) }
+}
+
 /// Every job, about one order of a user's.
 pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<EncodedJob> {
     let session = paid_session(world, alice, checkout).await;
@@ -64,14 +77,6 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
     let claim = "insert into checkins (user_id, day, time_zone, wallet_id, streak, credits, checked_in_at)
                  select user_id, $1, 'UTC', id, 1, 10000000, now() from wallets";
     sqlx::query(claim).bind(today).execute(world.pool()).await.unwrap();
-    let adjustment = Adjustment {
-        adjustment_id: AdjustmentId::new(),
-        wallet_id: alice.wallet_id.parse().unwrap(),
-        credits: Credits::from_whole(5).unwrap(),
-        entry_type: "manual".to_owned(),
-        description: "an apology".to_owned(),
-        by: "admin".to_owned(),
-    };
     // A foreign subscription on the same account.
     let foreign = SubscriptionFact {
         provider: Provider::Stripe,
@@ -105,7 +110,7 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
         EncodedJob::from(&ExpireGrants {}),
         EncodedJob::from(&ExpireHolds {}),
         EncodedJob::from(&ApplyCheckin { user_id: "alice".to_owned().try_into().unwrap(), day: today }),
-        EncodedJob::from(&AdjustCredits { adjustment: Box::new(adjustment) }),
+        EncodedJob::from(&adjustment_of(alice)),
         EncodedJob::from(&OpenPortal {
             provider: Provider::Stripe,
             customer: "cus_gone".to_owned(),

@@ -83,14 +83,12 @@ async fn report(load: &Load, event: &Value) -> Result<()> {
 async fn claim(load: &Load, transaction: &str, user: &User) -> Result<()> {
     let admin = &load.secrets.admin_api_key;
     let list = || load.api.get("/admin/parked-purchases?limit=500").bearer(admin);
-    let id = loop {
-        let listed = load.require("revenuecat: parked", &[200], list).await?;
+    let find = |listed: &Value| {
         let parked = listed["purchases"].as_array().context("no list of parked purchases")?;
-        match parked.iter().find(|purchase| purchase["transactionId"] == transaction) {
-            Some(purchase) => break text(purchase, "purchaseId")?,
-            None => tokio::time::sleep(super::POLL).await,
-        }
+        let parked = parked.iter().find(|purchase| purchase["transactionId"] == transaction);
+        parked.map(|purchase| text(purchase, "purchaseId")).transpose()
     };
+    let id = load.poll("revenuecat: parked", list, find).await?;
     let path = format!("/admin/parked-purchases/{id}/claim");
     let give = || load.api.post(&path).bearer(admin).json(json!({"userId": user.id}));
     load.require("revenuecat: claim", &[200], give).await?;

@@ -20,21 +20,21 @@ impl Books<'_> {
         }
         findings
             .add("messages to the host application, repeated", (self.received.len() - messages.len()) as u64);
-        let mut told: BTreeMap<String, u64> = BTreeMap::new();
+        let mut notices: BTreeMap<String, u64> = BTreeMap::new();
         for message in messages.values().filter_map(|body| notice(body)) {
-            *told.entry(message).or_default() += 1;
+            *notices.entry(message).or_default() += 1;
         }
         let numbers: BTreeMap<&str, i64> =
             self.orders.iter().map(|order| (order.id.as_str(), order.number)).collect();
         for entry in &self.entries {
             let Some(due) = due(entry, &numbers) else { continue };
             findings.add("notices due", 1);
-            match told.get_mut(&due) {
+            match notices.get_mut(&due) {
                 Some(count) if *count > 0 => *count -= 1,
                 _ => findings.violations.push(format!("a notice never reached the host application: {due}")),
             }
         }
-        let left = told.iter().filter(|(_, count)| **count > 0);
+        let left = notices.iter().filter(|(_, count)| **count > 0);
         let left = left.map(|(message, count)| {
             format!("a notice reached the host application too often: {message} ({count})")
         });

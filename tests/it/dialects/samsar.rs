@@ -26,6 +26,23 @@ fn keys(body: &Value) -> Vec<&str> {
     keys
 }
 
+/// The documented status of a page of 25 dollars that has just been opened.
+fn open_status(session: &str) -> Value {
+    json!({
+        "status": "pending",
+        "mode": "payment",
+        "checkoutSessionId": session,
+        "sessionStatus": "open",
+        "paymentStatus": "unpaid",
+        "paymentIntentId": null,
+        "paymentIntentStatus": null,
+        "setupIntentId": null,
+        "setupIntentStatus": null,
+        "amountCents": 2_500,
+        "currency": "usd",
+    })
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn credits_are_shown_before_and_after_the_first_top_up() {
     let world = World::start().await;
@@ -131,19 +148,7 @@ async fn a_recharge_and_its_status_answer_as_documented() {
 
     let path = format!("/v1/payment_status?checkoutSessionId={session}");
     let status = async || get(&world, &alice, &path).await.json().unwrap();
-    let mut expected = json!({
-        "status": "pending",
-        "mode": "payment",
-        "checkoutSessionId": session,
-        "sessionStatus": "open",
-        "paymentStatus": "unpaid",
-        "paymentIntentId": null,
-        "paymentIntentStatus": null,
-        "setupIntentId": null,
-        "setupIntentStatus": null,
-        "amountCents": 2_500,
-        "currency": "usd"
-    });
+    let mut expected = open_status(session);
     assert_eq!(status().await, expected);
     world.pay(session, GOOD_CARD).await;
     world.drain().await;
@@ -290,19 +295,7 @@ async fn a_payment_is_found_under_every_parameter_name() {
     let alice = world.create_user("alice").await;
     let checkout = world.start_checkout(&alice, 2_500).await;
     let session = &checkout.session_id;
-    let open = json!({
-        "status": "pending",
-        "mode": "payment",
-        "checkoutSessionId": session,
-        "sessionStatus": "open",
-        "paymentStatus": "unpaid",
-        "paymentIntentId": null,
-        "paymentIntentStatus": null,
-        "setupIntentId": null,
-        "setupIntentStatus": null,
-        "amountCents": 2_500,
-        "currency": "usd",
-    });
+    let open = open_status(session);
     for name in ["checkoutSessionId", "checkout_session_id", "sessionId", "session_id", "paymentSessionId"] {
         for path in ["/v1/payment_status", "/v2/payment_status"] {
             let found = get(&world, &alice, &format!("{path}?{name}={session}")).await;
