@@ -88,6 +88,29 @@ async fn good_job(world: &World, user: &User, credits: i64) -> Vec<u8> {
     EncodedJob::from(&ApplyProviderEvents { events: vec![event] }).body.into_bytes()
 }
 
+async fn replay_some_and_discard_the_rest(world: &World, alice: &User, letters: &[Value]) {
+    // Sent back: the good one is done; one that cannot be read dies again; others cannot even be sent.
+    world.admin_post(&replay(&letters[6]), Value::Null).expect(200).await;
+    world.admin_post(&replay(&letters[2]), Value::Null).expect(200).await;
+    for letter in [&letters[1], &letters[5]] {
+        let refused = world.admin_post(&replay(letter), Value::Null).expect(409).await;
+        assert_eq!(refused["error"]["code"], "cannot_be_replayed");
+    }
+    world.drain().await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 500);
+    assert_eq!(world.count("dead_letters where state = 'waiting'").await, 7);
+    assert_eq!(world.count("dead_letters where state = 'replayed' and body is null").await, 2);
+    for letter in self::letters(world).await {
+        let body = json!({"reason": "of a test"});
+        let discarded = world.admin_post(&discard(&letter), body).expect(200).await;
+        assert_eq!(discarded["state"], "discarded");
+    }
+    assert_eq!(world.count("dead_letters where state = 'waiting' or body is not null").await, 0);
+    let recorded =
+        "admin_actions where action = 'dead_letter.discard' and details ->> 'reason' = 'of a test'";
+    assert_eq!(world.count(&format!("{recorded} and actor = 'admin'")).await, 7);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_dead_letter_is_listed_and_shown_without_personal_data() {
     let mut world = World::start().await;
@@ -160,26 +183,7 @@ async fn every_kind_of_dead_letter_is_listed_and_shown_without_personal_data() {
     assert_eq!(of_verify["deadLetters"].as_array().unwrap().len(), 1);
     assert_eq!(world.balance(&alice.wallet_id).await, 0);
 
-    // Sent back: the good one is done; one that cannot be read dies again; others cannot even be sent.
-    world.admin_post(&replay(&letters[6]), Value::Null).expect(200).await;
-    world.admin_post(&replay(&letters[2]), Value::Null).expect(200).await;
-    for letter in [&letters[1], &letters[5]] {
-        let refused = world.admin_post(&replay(letter), Value::Null).expect(409).await;
-        assert_eq!(refused["error"]["code"], "cannot_be_replayed");
-    }
-    world.drain().await;
-    assert_eq!(world.balance(&alice.wallet_id).await, 500);
-    assert_eq!(world.count("dead_letters where state = 'waiting'").await, 7);
-    assert_eq!(world.count("dead_letters where state = 'replayed' and body is null").await, 2);
-    for letter in self::letters(&world).await {
-        let body = json!({"reason": "of a test"});
-        let discarded = world.admin_post(&discard(&letter), body).expect(200).await;
-        assert_eq!(discarded["state"], "discarded");
-    }
-    assert_eq!(world.count("dead_letters where state = 'waiting' or body is not null").await, 0);
-    let recorded =
-        "admin_actions where action = 'dead_letter.discard' and details ->> 'reason' = 'of a test'";
-    assert_eq!(world.count(&format!("{recorded} and actor = 'admin'")).await, 7);
+    replay_some_and_discard_the_rest(&world, &alice, &letters).await;
     world.finish().await;
 }
 

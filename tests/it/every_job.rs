@@ -15,6 +15,7 @@ use billing::subscriptions::{ApplySubscriptionFact, OpenPortal};
 use billing::subscriptions::{News, SubscriptionFact};
 use harness::world::{Checkout, GOOD_CARD, User, World};
 use jobs::{EncodedJob, JobSet};
+use kernel::clock::Timestamp;
 use kernel::ids::{AdjustmentId, PaymentId, RechargeRunId, WebhookDeliveryId};
 use kernel::money::{Credits, Currency, Money};
 use ledger::adjustments::AdjustCredits;
@@ -59,6 +60,35 @@ pub fn adjustment_of(user: &User) -> AdjustCredits {
     AdjustCredits { adjustment: Box::new(adjustment) }
 }
 
+/// A failed payment of a subscription that another seller has on the same account.
+fn foreign_subscription(now: Timestamp) -> SubscriptionFact {
+    SubscriptionFact {
+        provider: Provider::Stripe,
+        livemode: false,
+        subscription: "sub_foreign".to_owned(),
+        payment_id: None,
+        user_id: None,
+        customer: None,
+        at: now,
+        news: News::PaymentFailed,
+    }
+}
+
+fn half_refund(payment_id: PaymentId) -> ReversalFact {
+    ReversalFact {
+        provider: Provider::Stripe,
+        livemode: false,
+        object_id: "re_1".to_owned(),
+        kind: ReversalKind::Refund,
+        standing: Standing::Taken,
+        status: "succeeded".to_owned(),
+        step: 2,
+        extent: Extent::Part { money: Money::new(1_250, Currency::USD), paid_minor: None },
+        payment_id: Some(payment_id),
+        provider_payments: Vec::new(),
+    }
+}
+
 /// Every job, about one order of a user's.
 pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<EncodedJob> {
     let session = paid_session(world, alice, checkout).await;
@@ -77,36 +107,13 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
     let claim = "insert into checkins (user_id, day, time_zone, wallet_id, streak, credits, checked_in_at)
                  select user_id, $1, 'UTC', id, 1, 10000000, now() from wallets";
     sqlx::query(claim).bind(today).execute(world.pool()).await.unwrap();
-    // A foreign subscription on the same account.
-    let foreign = SubscriptionFact {
-        provider: Provider::Stripe,
-        livemode: false,
-        subscription: "sub_foreign".to_owned(),
-        payment_id: None,
-        user_id: None,
-        customer: None,
-        at: world.clock().now(),
-        news: News::PaymentFailed,
-    };
-    let half = ReversalFact {
-        provider: Provider::Stripe,
-        livemode: false,
-        object_id: "re_1".to_owned(),
-        kind: ReversalKind::Refund,
-        standing: Standing::Taken,
-        status: "succeeded".to_owned(),
-        step: 2,
-        extent: Extent::Part { money: Money::new(1_250, Currency::USD), paid_minor: None },
-        payment_id: Some(payment_id),
-        provider_payments: Vec::new(),
-    };
     let object_id = checkout.session_id.clone();
     let jobs = vec![
         EncodedJob::from(&ApplyProviderEvents { events: vec![told.clone(), told] }),
         EncodedJob::from(&ApplyPaymentFact { fact: Box::new(fact) }),
-        EncodedJob::from(&ApplySubscriptionFact { fact: Box::new(foreign) }),
+        EncodedJob::from(&ApplySubscriptionFact { fact: Box::new(foreign_subscription(now)) }),
         EncodedJob::from(&ClaimPurchases {}),
-        EncodedJob::from(&ApplyPaymentReversal { fact: Box::new(half) }),
+        EncodedJob::from(&ApplyPaymentReversal { fact: Box::new(half_refund(payment_id)) }),
         EncodedJob::from(&ExpireGrants {}),
         EncodedJob::from(&ExpireHolds {}),
         EncodedJob::from(&ApplyCheckin { user_id: "alice".to_owned().try_into().unwrap(), day: today }),

@@ -207,6 +207,39 @@ async fn read_admin(world: &World, said: &mut Said) {
     said.answer(&events);
 }
 
+/// A token of Alice's.
+fn sign_token(world: &World) -> String {
+    let (issuer, audience) = world.settings().jwt_issuer_and_audience();
+    jsonwebtoken::encode(
+        &jsonwebtoken::Header::default(),
+        &json!({"sub": "alice", "iss": issuer, "aud": audience, "exp": 4_000_000_000_u64}),
+        &jsonwebtoken::EncodingKey::from_secret(world.settings().secrets.jwt_hs256_secret.as_bytes()),
+    )
+    .unwrap()
+}
+
+/// The provider, the database and the broker, each away for a moment.
+async fn disturb(world: &World, said: &mut Said, alice: &User, session: &str) {
+    world.set_provider_faults(json!({"rate_500": 1.0})).await;
+    let refused =
+        world.api().post("/v1/credits/recharge").bearer(&alice.api_key).json(json!({"credits": 650}));
+    said.answer(&refused.send().await.unwrap());
+    world.set_provider_faults(json!({})).await;
+    let now = |action: &dyn Fn() -> anyhow::Result<()>| tokio::task::block_in_place(action).unwrap();
+    now(&|| world.servers().postgres().kill9());
+    world.wait_until_api_unready().await;
+    ask_in_vain(world, said, alice, session).await;
+    now(&|| world.servers().postgres().start());
+    world.wait_until_api_ready().await;
+    world.settle_queues().await;
+    now(&|| world.servers().rabbitmq().kill9());
+    world.wait_until_api_unready().await;
+    ask_in_vain(world, said, alice, session).await;
+    now(&|| world.servers().rabbitmq().start());
+    world.wait_until_api_ready().await;
+    world.drain().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_and_personal_data_never_appear_in_output_even_on_failure() {
     let mut world = World::builder()
@@ -226,14 +259,8 @@ async fn secrets_and_personal_data_never_appear_in_output_even_on_failure() {
     let endpoint_secret = made["secret"].as_str().unwrap().to_owned();
     let alice = recharged(&world, "alice", 1_500, FAILING_CARD, plain()).await;
     let session = world.create_session(&alice).await;
-    let (issuer, audience) = world.settings().jwt_issuer_and_audience();
     let secrets = world.settings().secrets.clone();
-    let jwt = jsonwebtoken::encode(
-        &jsonwebtoken::Header::default(),
-        &json!({"sub": "alice", "iss": issuer, "aud": audience, "exp": 4_000_000_000_u64}),
-        &jsonwebtoken::EncodingKey::from_secret(secrets.jwt_hs256_secret.as_bytes()),
-    )
-    .unwrap();
+    let jwt = sign_token(&world);
     world.api().get("/v1/credits").bearer(&jwt).expect(200).await;
     world.api().get("/v1/credits").header("x-session-token", &session).expect(200).await;
 
@@ -249,26 +276,7 @@ async fn secrets_and_personal_data_never_appear_in_output_even_on_failure() {
     poison(&world, &secrets.stripe_secret_key).await;
     world.drain().await;
 
-    // The provider, the database and the broker, each away for a moment.
-    world.set_provider_faults(json!({"rate_500": 1.0})).await;
-    let refused =
-        world.api().post("/v1/credits/recharge").bearer(&alice.api_key).json(json!({"credits": 650}));
-    said.answer(&refused.send().await.unwrap());
-    world.set_provider_faults(json!({})).await;
-    let now = |action: &dyn Fn() -> anyhow::Result<()>| tokio::task::block_in_place(action).unwrap();
-    now(&|| world.servers().postgres().kill9());
-    world.wait_until_api_unready().await;
-    ask_in_vain(&world, &mut said, &alice, &session).await;
-    now(&|| world.servers().postgres().start());
-    world.wait_until_api_ready().await;
-    world.settle_queues().await;
-    now(&|| world.servers().rabbitmq().kill9());
-    world.wait_until_api_unready().await;
-    ask_in_vain(&world, &mut said, &alice, &session).await;
-    now(&|| world.servers().rabbitmq().start());
-    world.wait_until_api_ready().await;
-    world.drain().await;
-
+    disturb(&world, &mut said, &alice, &session).await;
     read_metrics(&world, &mut said).await;
     read_admin(&world, &mut said).await;
     for process in [world.api_process(), world.worker(), world.scheduler()] {

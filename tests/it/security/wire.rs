@@ -123,41 +123,17 @@ fn heads() -> Vec<(String, Fate)> {
     heads
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_request_is_smuggled_in_another() {
-    let world = World::start().await;
-    let alice = world.create_user("alice").await;
-    world.buy(&alice, 500).await;
-    let hidden = debit(&alice);
-    let spent = async || world.count("ledger_entries where entry_type = 'usage'").await;
-    // It is what it seems to be: sent openly it is done, and the connection goes on.
-    assert_eq!(statuses(&exchange(&world, format!("{hidden}{LAST}").as_bytes()).await), [200, 200]);
-    assert_eq!(spent().await, 1);
-
-    for (head, fate) in heads() {
-        let is_refused = fate == Fate::Refused;
-        // What is refused is followed by nothing; what is one request is followed by the next.
-        let rest = if is_refused { hidden.as_str() } else { LAST };
-        let found = statuses(&exchange(&world, format!("{head}{rest}").as_bytes()).await);
-        match fate {
-            // Sometimes closed without a word.
-            Fate::Refused => assert!(
-                found.iter().all(|status| (400..=505).contains(status)) && found.len() <= 1,
-                "{head:?}: {found:?}"
-            ),
-            Fate::One => assert_eq!(found, [404, 200], "{head:?}"),
-        }
-    }
-
-    // A body, in each way in which its end can be told, and within it or after it what must not be read as a request.
+/// A body, in each way in which its end can be stated, and within it or after it a request that must not be read as one;
+/// and how many answers there may be.
+fn bodies(hidden: &str) -> Vec<(&'static str, String, usize)> {
     let post = |lines: &str, body: &str| format!("POST /nothing HTTP/1.1\r\nHost: x\r\n{lines}\r\n{body}");
     let length = hidden.len();
     let chunk = format!("{length:x}\r\n{hidden}\r\n0\r\n\r\n");
     let chunked = "Transfer-Encoding: chunked\r\n";
     let both = format!("0\r\n\r\n{hidden}");
     let (all, some) = (format!("Content-Length: {}\r\n", both.len()), "Content-Length: 4\r\n");
-    let bodies = [
-        ("within its length", post(&format!("Content-Length: {length}\r\n"), &hidden), 2),
+    vec![
+        ("within its length", post(&format!("Content-Length: {length}\r\n"), hidden), 2),
         ("within a chunk", post(chunked, &chunk), 2),
         (
             "in a chunk's extension",
@@ -193,8 +169,36 @@ async fn no_request_is_smuggled_in_another() {
             format!("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n{hidden}"),
             1,
         ),
-    ];
-    for (how, bytes, answers) in bodies {
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_request_is_smuggled_in_another() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    world.buy(&alice, 500).await;
+    let hidden = debit(&alice);
+    let spent = async || world.count("ledger_entries where entry_type = 'usage'").await;
+    // It is what it seems to be: sent openly it is done, and the connection goes on.
+    assert_eq!(statuses(&exchange(&world, format!("{hidden}{LAST}").as_bytes()).await), [200, 200]);
+    assert_eq!(spent().await, 1);
+
+    for (head, fate) in heads() {
+        let is_refused = fate == Fate::Refused;
+        // What is refused is followed by nothing; what is one request is followed by the next.
+        let rest = if is_refused { hidden.as_str() } else { LAST };
+        let found = statuses(&exchange(&world, format!("{head}{rest}").as_bytes()).await);
+        match fate {
+            // Sometimes closed without a word.
+            Fate::Refused => assert!(
+                found.iter().all(|status| (400..=505).contains(status)) && found.len() <= 1,
+                "{head:?}: {found:?}"
+            ),
+            Fate::One => assert_eq!(found, [404, 200], "{head:?}"),
+        }
+    }
+
+    for (how, bytes, answers) in bodies(&hidden) {
         let found = statuses(&exchange(&world, format!("{bytes}{LAST}").as_bytes()).await);
         assert!(found.len() <= answers, "{how}: {found:?}");
         if answers == 2 {
