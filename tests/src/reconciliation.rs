@@ -22,9 +22,8 @@ pub struct Reconciliation {
 }
 
 impl Reconciliation {
-    /// Reads what the command printed. The findings are JSON. Of the counts, which the command prints only as a sentence
-    /// at the end of standard error, the numbers are read in their order: agreeing, differing, in flight, foreign. How
-    /// they are worded does not matter.
+    /// Reads what the command printed. The findings are JSON on standard output. The counts are printed only as a line of
+    /// words, among log lines on standard error: see [`counts`].
     ///
     /// # Errors
     /// When the comparison did not come to its end, or the output makes no sense.
@@ -34,22 +33,24 @@ impl Reconciliation {
             .lines()
             .map(|line| serde_json::from_str(line).with_context(|| format!("not JSON: {line}")))
             .collect::<Result<_>>()?;
-        let sentence = stderr.lines().last().unwrap_or_default();
-        let counts: Vec<u64> = sentence
-            .split(|character: char| !character.is_ascii_digit())
-            .filter_map(|number| number.parse().ok())
-            .collect();
-        let [agreeing, differing, in_flight, foreign] = counts.as_slice() else {
-            anyhow::bail!("not four counts: {sentence:?}");
-        };
-        ensure!(*differing == findings.len() as u64, "{differing} differ, but findings are {findings:?}");
-        Ok(Self { exit_code, findings, agreeing: *agreeing, in_flight: *in_flight, foreign: *foreign })
+        let counts = stderr.lines().rev().find_map(counts);
+        let [agreeing, differing, in_flight, foreign] =
+            counts.with_context(|| format!("no counts in: {stderr}"))?;
+        ensure!(differing == findings.len() as u64, "{differing} differ, but findings are {findings:?}");
+        Ok(Self { exit_code, findings, agreeing, in_flight, foreign })
     }
 
     /// The kinds of the differences, in the order in which they were found.
     pub fn differences(&self) -> Vec<&str> {
         self.findings.iter().map(|finding| finding["difference"].as_str().unwrap_or("no kind")).collect()
     }
+}
+
+/// The numbers that begin the four clauses of the line of counts, in their order: agreeing, differing, in flight, foreign.
+/// How the clauses are worded does not matter.
+fn counts(line: &str) -> Option<[u64; 4]> {
+    let numbers = line.split(", ").map(|clause| clause.split_once(' ')?.0.parse().ok());
+    numbers.collect::<Option<Vec<u64>>>()?.try_into().ok()
 }
 
 impl fmt::Display for Reconciliation {
@@ -68,7 +69,8 @@ mod tests {
 
     #[test]
     fn findings_and_counts_are_read() {
-        let stderr = "2026-11-21 to 2026-11-22\n3 agree, 1 differ, 2 are new, 105 are of others";
+        let stderr = "2026-11-21 to 2026-11-22\n3 agree, 1 differ, 2 are new, 105 are of others\n\
+                      2026-11-28T02:02:17.6Z ERROR lapin::channels: channel 2, 3";
         let read = Reconciliation::read(1, FINDING, stderr).unwrap();
         assert_eq!((read.agreeing, read.in_flight, read.foreign), (3, 2, 105));
         assert_eq!(read.differences(), ["paid_not_credited"]);
