@@ -1,4 +1,4 @@
-//! Purchases in app stores, as RevenueCat tells of them: who is believed, what is credited, and to whom.
+//! Purchases in app stores, as RevenueCat reports them: which events are accepted, what is credited, and to whom.
 
 use std::time::Duration;
 
@@ -87,7 +87,7 @@ async fn parked(world: &World) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_purchase_is_credited_and_everyone_learns_of_it() {
+async fn a_purchase_is_credited_and_pushed_to_its_buyer() {
     let world = World::builder().live().start().await;
     let alice = world.create_user("alice").await;
     let mut socket = world.api().open_websocket("/ws", &alice.api_key).await.unwrap();
@@ -106,7 +106,7 @@ async fn a_purchase_is_credited_and_everyone_learns_of_it() {
 
 /// The same purchase told in every way at once, while the worker is killed again and again.
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_told_again_and_whoever_dies_it_is_credited_once() {
+async fn a_purchase_is_credited_once_despite_duplicates_and_dying_workers() {
     let world = World::builder().worker_process(DEV).start().await;
     let alice = world.create_user("alice").await;
     let first = purchase("alice", "1");
@@ -137,7 +137,7 @@ async fn whatever_is_told_again_and_whoever_dies_it_is_credited_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_does_not_present_the_agreed_text_is_not_believed() {
+async fn an_event_without_the_configured_authorization_is_refused() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let event = purchase("alice", "1");
     let right = world.settings().secrets.revenuecat_webhook_auth.clone();
@@ -166,7 +166,7 @@ async fn who_does_not_present_the_agreed_text_is_not_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_signing_is_agreed_on_nothing_unsigned_counts() {
+async fn an_unsigned_event_is_refused_when_a_signing_secret_is_set() {
     let world = World::builder().revenuecat_signs(&["whsec_old", "whsec_new"]).start().await;
     let alice = world.create_user("alice").await;
     let event = purchase("alice", "1");
@@ -283,7 +283,7 @@ async fn each_type_of_event_is_recorded_and_only_paid_packs_are_credited() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_about_money_that_cannot_be_read_is_a_dead_letter() {
+async fn an_unreadable_event_about_money_becomes_a_dead_letter() {
     let mut world = World::start().await;
     world.allow_dead_letters();
     let alice = world.create_user("alice").await;
@@ -299,12 +299,12 @@ async fn an_event_about_money_that_cannot_be_read_is_a_dead_letter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_unknown_buyer_bought_waits_for_the_buyer() {
+async fn a_purchase_by_an_unknown_buyer_is_parked_until_the_buyer_registers() {
     let world = World::start().await;
     let first = purchase("alice", "1");
     tell(&world, &[first.clone(), first.clone(), purchase("alice", "1"), purchase("alice", "2")]).await;
     assert_eq!(outcome(&world, &first).await, ("applied".to_owned(), Some("parked".to_owned())));
-    assert_eq!(world.count("users").await, 0, "nobody is registered for it");
+    assert_eq!(world.count("users").await, 0, "no user is registered for it");
     let waiting = parked(&world).await;
     assert_eq!(waiting.len(), 2);
     let [oldest, _] = waiting.as_slice() else { panic!("{waiting:?}") };
@@ -326,7 +326,7 @@ async fn what_an_unknown_buyer_bought_waits_for_the_buyer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_buyer_is_found_under_each_name() {
+async fn a_buyer_is_found_under_each_alias() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let named = |transaction: &str, original: &str, aliases: Value| {
@@ -346,7 +346,7 @@ async fn a_buyer_is_found_under_each_name() {
 async fn an_anonymous_purchase_is_credited_once_its_buyer_has_a_name() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
-    // Somebody who calls himself like an anonymous buyer is not one.
+    // A user named like an anonymous buyer is not one.
     world.create_user(ANONYMOUS).await;
     tell(&world, &[purchase(ANONYMOUS, "1"), purchase(ANONYMOUS, "2"), purchase("$RCAnonymousID:x", "3")])
         .await;
@@ -362,12 +362,12 @@ async fn an_anonymous_purchase_is_credited_once_its_buyer_has_a_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transfer_moves_what_is_parked_and_nothing_that_is_credited() {
+async fn a_transfer_moves_parked_purchases_and_no_granted_credits() {
     let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     tell(&world, &[purchase("alice", "1"), purchase(ANONYMOUS, "2"), transfer("alice", "bob")]).await;
     assert_eq!((world.balance(&alice.wallet_id).await, world.balance(&bob.wallet_id).await), (100, 0));
-    // In two steps, of which the first leads to somebody who is not known either.
+    // In two steps, of which the first leads to another unknown buyer.
     tell(&world, &[transfer(ANONYMOUS, "carol"), transfer("carol", "bob"), transfer(ANONYMOUS, "alice")])
         .await;
     assert_eq!((world.balance(&alice.wallet_id).await, world.balance(&bob.wallet_id).await), (100, 100));
@@ -378,7 +378,7 @@ async fn a_transfer_moves_what_is_parked_and_nothing_that_is_credited() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_administrator_gives_a_parked_purchase_to_its_buyer() {
+async fn an_administrator_assigns_a_parked_purchase_to_a_user() {
     let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     tell(&world, &[purchase(ANONYMOUS, "1"), purchase(ANONYMOUS, "2")]).await;
@@ -433,7 +433,7 @@ async fn an_administrator_gives_a_parked_purchase_to_its_buyer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_product_that_no_pack_is_yet_waits_for_its_pack() {
+async fn a_purchase_of_an_unknown_product_waits_for_its_pack() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     tell(&world, &[with(purchase("alice", "1"), "product_id", json!("com.allmine.credits.5"))]).await;
@@ -453,7 +453,7 @@ async fn a_product_that_no_pack_is_yet_waits_for_its_pack() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_refunded_before_it_is_credited_is_never_credited() {
+async fn a_purchase_refunded_before_its_credit_is_never_credited() {
     let world = World::start().await;
     // The refund of a parked purchase, and a refund that overtakes its purchase.
     tell(&world, &[purchase("alice", "1"), refund("CANCELLATION", "1", 1_000)]).await;
@@ -472,7 +472,7 @@ async fn what_is_refunded_before_it_is_credited_is_never_credited() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_takes_the_credits_back_and_its_reversal_gives_them_back() {
+async fn a_refund_takes_the_credits_and_its_reversal_returns_them() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     tell(&world, &[purchase("alice", "1"), purchase("alice", "2")]).await;
@@ -501,7 +501,7 @@ async fn a_refund_takes_the_credits_back_and_its_reversal_gives_them_back() {
 
 /// Purchases, refunds and reversals of one transaction at once, in any order, end as the last word says.
 #[tokio::test(flavor = "multi_thread")]
-async fn in_whichever_order_it_is_told_it_ends_the_same() {
+async fn events_in_any_order_lead_to_the_same_end() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let mut events = Vec::new();

@@ -38,7 +38,7 @@ fn every_setting_is_documented() {
     assert!(undocumented.is_empty(), "not in .env.example: {undocumented:?}");
     let is_used = |name: &&String| read.contains(*name) || used_by_compose.contains(*name);
     let unused: Vec<&String> = documented.iter().filter(|name| !is_used(name)).collect();
-    assert!(unused.is_empty(), "in .env.example, but nobody reads it: {unused:?}");
+    assert!(unused.is_empty(), "in .env.example, but not read: {unused:?}");
 }
 
 fn names_after(text: &str, reader: &str) -> Vec<String> {

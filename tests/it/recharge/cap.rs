@@ -16,7 +16,7 @@ fn total(charges: &[serde_json::Value]) -> i64 {
 
 /// The last charge is what the cap leaves; after it the user is told once, and nothing is charged.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_charge_is_what_is_left_and_the_user_is_told_once() {
+async fn the_last_charge_is_the_remainder_and_the_user_is_notified_once() {
     let world = World::start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 80});
     let alice = at_the_edge(&world, GOOD_CARD, settings).await;
@@ -54,7 +54,7 @@ async fn the_last_charge_is_what_is_left_and_the_user_is_told_once() {
 
 /// Less than the provider's minimum is as good as nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn less_than_the_minimum_charge_is_not_charged() {
+async fn a_remainder_below_the_minimum_charge_is_not_charged() {
     let world = World::start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 50.49});
     let alice = at_the_edge(&world, GOOD_CARD, settings).await;
@@ -106,7 +106,7 @@ async fn a_run_in_flight_at_the_end_of_the_month_stays_in_its_month() {
     let world = World::builder().without_scheduler().start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 50});
     let alice = at_the_edge(&world, GOOD_CARD, settings).await;
-    // The run is reserved, and its job does not come: nobody sweeps the outbox.
+    // The run is reserved, and its job does not come: the outbox is not swept.
     let held = "update wallets set recharge_below = null";
     sqlx::query(held).execute(world.pool()).await.unwrap();
     spend(&world, &alice, 1).await;
@@ -161,7 +161,7 @@ async fn the_cap_can_be_lowered_and_raised() {
 
 /// A cap that is lowered while a run waits is kept: it is given up, and its reservation with it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_was_not_charged_yet_is_given_up_for_a_lower_cap() {
+async fn an_uncharged_run_is_given_up_for_a_lower_cap() {
     let world = World::builder().without_scheduler().roles(&waiting()).start().await;
     let alice = world.create_user("alice").await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 100});
@@ -196,9 +196,9 @@ async fn given(world: &World, user: &harness::world::User) {
     sqlx::query(card).bind(&user.wallet_id).execute(world.pool()).await.unwrap();
 }
 
-/// Runs away from what nobody could have meant.
+/// Limits runaway settings.
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_cap_there_is_a_limit_to_the_runs_of_a_day() {
+async fn runs_without_a_cap_are_limited_by_day() {
     let world = World::builder().without_scheduler().start().await;
     let alice = at_the_edge(&world, GOOD_CARD, super::plain()).await;
     spend(&world, &alice, 1).await;

@@ -6,14 +6,14 @@ use harness::world::{GOOD_CARD, World};
 use serde_json::json;
 
 use super::{
-    ASKING_CARD, Ear, FAILING_CARD, advance, asked, at_the_edge, charges, check, enable, faults, plain,
-    save_card, spend, standing, sweep,
+    ASKING_CARD, Ear, FAILING_CARD, advance, asked, at_the_edge, charges, check, enable, plain, save_card,
+    spend, standing, sweep,
 };
 
 /// A declined card is not charged for ever: the waits grow, and after four declines in a row the user is waited for. A
 /// new card ends the wait.
 #[tokio::test(flavor = "multi_thread")]
-async fn declines_cool_down_then_pause_until_there_is_a_new_card() {
+async fn declines_cool_down_and_then_pause_until_a_new_card() {
     let world = World::builder().without_scheduler().start().await;
     let alice = at_the_edge(&world, FAILING_CARD, plain()).await;
     let mut ear = Ear::of(&world, &alice).await;
@@ -72,7 +72,7 @@ async fn a_new_card_lifts_the_pause_and_is_charged() {
 
 /// A success in between begins the count anew.
 #[tokio::test(flavor = "multi_thread")]
-async fn only_declines_in_a_row_count() {
+async fn only_consecutive_declines_count() {
     let world = World::start().await;
     let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
     sqlx::query("update auto_recharge set declines = 3").execute(world.pool()).await.unwrap();
@@ -103,10 +103,12 @@ async fn a_lost_card_is_not_charged_again() {
 
 /// An outage of the provider is no decline of the card.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_is_no_decline() {
+async fn an_outage_does_not_count_as_a_decline() {
     let world = World::start().await;
     let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
-    faults(&world, json!({"rate_500": 1.0, "only": ["POST /v1/payment_intents"], "limit": 5})).await;
+    world
+        .set_provider_faults(json!({"rate_500": 1.0, "only": ["POST /v1/payment_intents"], "limit": 5}))
+        .await;
     spend(&world, &alice, 1).await;
     super::wait_for_runs(&world, 1).await;
     assert_eq!(world.count("auto_recharge where declines = 0 and paused_at is null").await, 1);
@@ -116,7 +118,7 @@ async fn an_outage_is_no_decline() {
 
 /// A bank that wants the holder: the charge is not taken for paid, and the holder gets a page that completes the run.
 #[tokio::test(flavor = "multi_thread")]
-async fn authentication_is_asked_for_on_a_page_that_completes_the_run() {
+async fn a_run_that_requires_authentication_completes_on_a_page() {
     let world = World::start().await;
     let alice = at_the_edge(&world, ASKING_CARD, plain()).await;
     let mut ear = Ear::of(&world, &alice).await;
@@ -147,7 +149,7 @@ async fn authentication_is_asked_for_on_a_page_that_completes_the_run() {
 
 /// Another card is as good as a yes of the bank: the page is closed, and the new card is charged.
 #[tokio::test(flavor = "multi_thread")]
-async fn another_card_is_charged_instead_of_waiting_for_the_holder() {
+async fn a_new_card_is_charged_instead_of_waiting_for_authentication() {
     let world = World::start().await;
     let alice = at_the_edge(&world, ASKING_CARD, plain()).await;
     spend(&world, &alice, 1).await;
@@ -163,7 +165,7 @@ async fn another_card_is_charged_instead_of_waiting_for_the_holder() {
 
 /// A holder who does not come is waited for: no link a day, for ever.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_does_not_authenticate_is_waited_for() {
+async fn a_holder_who_does_not_authenticate_pauses_auto_recharge() {
     let world = World::builder().without_scheduler().start().await;
     let alice = at_the_edge(&world, ASKING_CARD, plain()).await;
     spend(&world, &alice, 1).await;

@@ -1,19 +1,19 @@
-//! Saving a card: on the provider's page, told of in any order, as often as it pleases.
+//! Saving a card on the provider's page, reported in any order and any number of times.
 
 use harness::world::{GOOD_CARD, World};
 use serde_json::json;
 
 use super::{ASKING_CARD, Ear, enable, plain, save_card, spend, standing};
 
-/// The page's session and the saving itself are told of in any order, twice, and late: the card is recorded once.
+/// The page's session and the saving itself are reported in any order, twice, and late: the card is recorded once.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_card_is_recorded_whatever_comes_first() {
+async fn a_saved_card_is_recorded_in_any_order_of_events() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     world.buy(&alice, 500).await;
     let knobs = json!({"reorder": 0.5, "duplicate": 0.5, "duplicate_event": 0.5, "delay": 0.5, "delay_ms": 100,
                        "seed": 3});
-    super::faults(&world, knobs).await;
+    world.set_provider_faults(knobs).await;
     let mut ear = Ear::of(&world, &alice).await;
     let asked = enable(&world, &alice, plain()).await;
     assert_eq!((&asked["autoRechargeEnabled"], &asked["hasPaymentMethod"]), (&json!(false), &json!(false)));
@@ -39,7 +39,7 @@ async fn lost_events_only_delay() {
     let alice = world.create_user("alice").await;
     let asked = enable(&world, &alice, plain()).await;
     let session = asked["setupSessionId"].as_str().unwrap();
-    super::faults(&world, json!({"drop": 1.0})).await;
+    world.lose_events().await;
     world.pay(session, GOOD_CARD).await;
     world.clock().advance(std::time::Duration::from_secs(10));
     let path = format!("/v1/payment_status?setupSessionId={session}");
@@ -94,7 +94,7 @@ async fn a_page_that_expires_saves_nothing() {
 
 /// Who switches it off while the page is open has said no: the card is saved, and nothing is charged.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_card_that_is_saved_after_a_no_is_not_charged() {
+async fn a_card_saved_after_disabling_is_not_charged() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let asked = enable(&world, &alice, plain()).await;
@@ -110,7 +110,7 @@ async fn a_card_that_is_saved_after_a_no_is_not_charged() {
 
 /// Another card takes the place of the first for what is charged from then on.
 #[tokio::test(flavor = "multi_thread")]
-async fn another_card_takes_the_place_of_the_first() {
+async fn a_second_card_replaces_the_first() {
     let world = World::start().await;
     let alice = super::at_the_edge(&world, GOOD_CARD, plain()).await;
     save_card(&world, &alice, "5555555555554444").await;

@@ -75,7 +75,7 @@ async fn subscribe(world: &World, name: &str, choice: Choice) -> Subscriber {
         paid["subscription"]["id"].clone()
     } else {
         world.pay(session, GOOD_CARD).await;
-        stripe_get(world, &format!("checkout/sessions/{session}")).await["subscription"].clone()
+        world.stripe_get(&format!("checkout/sessions/{session}")).expect(200).await["subscription"].clone()
     };
     Subscriber {
         user,
@@ -102,21 +102,10 @@ async fn sell_over_creem(world: &World) {
 async fn sell_by_price(world: &World, id: &str, interval: &str, amount: i64) -> String {
     let form =
         format!("currency=usd&unit_amount={amount}&recurring[interval]={interval}&product_data[name]={id}");
-    let price = stripe_post(world, "prices", &form).await["id"].as_str().unwrap().to_owned();
+    let price = world.stripe_post("prices", &form).expect(200).await["id"].as_str().unwrap().to_owned();
     let field = if interval == "year" { "stripe_price_id_yearly" } else { "stripe_price_id_monthly" };
     plan(world, id, json!({field: price})).await;
     price
-}
-
-async fn stripe_get(world: &World, path: &str) -> Value {
-    let request = world.emulator().get(&format!("/v1/{path}"));
-    request.bearer(&world.settings().secrets.stripe_secret_key).expect(200).await
-}
-
-async fn stripe_post(world: &World, path: &str, form: &str) -> Value {
-    let request = world.emulator().post(&format!("/v1/{path}"));
-    let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
-    request.bearer(&world.settings().secrets.stripe_secret_key).expect(200).await
 }
 
 async fn creem_post(world: &World, path: &str, body: Value) -> Value {
@@ -127,11 +116,6 @@ async fn creem_post(world: &World, path: &str, body: Value) -> Value {
 /// Lets time pass for the providers; their events are still signed with real time.
 async fn pass(world: &World, seconds: i64) {
     world.emulator().put("/_emulator/clock").json(json!({"advance_seconds": seconds})).expect(200).await;
-}
-
-/// From now on no event arrives unless it is sent again.
-async fn lose_events(world: &World) {
-    world.emulator().put("/_emulator/faults").json(json!({"drop": 1.0})).expect(200).await;
 }
 
 /// An event that happened: its id and its type.
@@ -149,10 +133,6 @@ async fn told(world: &World) -> Vec<Told> {
 async fn last(world: &World, kind: &str) -> Value {
     let events = world.emulator().get(&format!("/_emulator/events?type={kind}")).expect(200).await;
     events["events"].as_array().unwrap().last().unwrap().clone()
-}
-
-async fn send(world: &World, event: &str) {
-    world.emulator().post(&format!("/_emulator/events/{event}/resend")).expect(200).await;
 }
 
 /// What a person has to look at.

@@ -69,7 +69,7 @@ impl WorldBuilder {
         self
     }
 
-    /// Runs no scheduler: nothing happens by the clock, and nobody sweeps the outbox.
+    /// Runs no scheduler: nothing happens by the clock, and the outbox is not swept.
     pub fn without_scheduler(mut self) -> Self {
         self.scheduler = Placement::Absent;
         self

@@ -2,18 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use sqlx::PgPool;
 
 use crate::client::Client;
+use crate::eventually::{Look, eventually};
 use crate::queues::Queues;
 
-const INTERVAL: Duration = Duration::from_millis(25);
-/// A job that a worker holds is in no queue that can be asked. So nothing may be seen to move for this long,
-/// which is many times what a job takes.
+/// A job that a worker holds is in no queue that can be asked. So nothing may change for this long, which is many times
+/// what a job takes.
 const QUIET: Duration = Duration::from_millis(250);
 
-/// Numbers that change with every piece of work, and sessions that are at work right now.
+/// Numbers that change with every piece of work.
 const MOVEMENT: &str = "
     select concat_ws(' ',
         (select count(*) from ledger_entries), (select count(*) from provider_events),
@@ -24,51 +24,51 @@ const MOVEMENT: &str = "
         (select count(*) from dead_letters),
          (select string_agg(state || total, ',' order by state)
           from (select state, count(*) as total from recharge_runs group by state) as runs))";
-const AT_WORK: &str = "
+/// Sessions that execute something right now.
+const ACTIVE_SESSIONS: &str = "
     select count(*) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
       and state <> 'idle'";
 const OUTBOX: &str = "select count(*) from outbox";
 
 /// The places where work can wait.
-pub struct Places<'a> {
-    /// The database.
+pub struct Quiescence<'a> {
     pub pool: &'a PgPool,
-    /// The broker's queues.
     pub queues: &'a Queues,
-    /// The payment emulator.
     pub emulator: &'a Client,
 }
 
-impl Places<'_> {
+impl Quiescence<'_> {
     /// Waits until the queues, the delays and the outbox are empty, the provider has delivered its events, and
-    /// nothing moves any more.
+    /// nothing changes any more.
     ///
     /// # Errors
     /// When that takes longer than `patience`: what is still busy. When the database does not answer.
-    pub async fn come_to_rest(&self, patience: Duration) -> Result<()> {
-        let started = Instant::now();
+    pub async fn wait_until_idle(&self, patience: Duration) -> Result<()> {
         let mut quiet_since = Instant::now();
         let mut movement = String::new();
-        loop {
-            let busy = self.busy().await?;
-            let now = sqlx::query_scalar(MOVEMENT).fetch_one(self.pool).await;
-            let now = now.context("looking for movement")?;
-            if !busy.is_empty() || movement != now {
-                quiet_since = Instant::now();
-                movement = now;
+        eventually("the system is idle", patience, async || match self.look().await {
+            Ok((busy, now)) => {
+                if !busy.is_empty() || movement != now {
+                    quiet_since = Instant::now();
+                    movement = now;
+                }
+                let state = if busy.is_empty() { "the database changes".to_owned() } else { busy.join(", ") };
+                Look::when(quiet_since.elapsed() >= QUIET, state)
             }
-            if quiet_since.elapsed() >= QUIET {
-                return Ok(());
-            }
-            if started.elapsed() > patience {
-                bail!("still busy after {} s: {}", patience.as_secs(), busy.join(", "));
-            }
-            tokio::time::sleep(INTERVAL).await;
-        }
+            Err(error) => Look::Never(error),
+        })
+        .await
     }
 
-    /// What is under way, in words.
+    /// What is under way, and the numbers that change with every piece of work.
+    async fn look(&self) -> Result<(Vec<String>, String)> {
+        let busy = self.busy().await?;
+        let movement = sqlx::query_scalar(MOVEMENT).fetch_one(self.pool).await;
+        Ok((busy, movement.context("reading the numbers that show work")?))
+    }
+
+    /// Descriptions of what is under way.
     async fn busy(&self) -> Result<Vec<String>> {
         let mut busy = Vec::new();
         for state in self.queues.waiting_messages().await {
@@ -78,7 +78,7 @@ impl Places<'_> {
         let uncollected = self.queues.uncollected_messages().await;
         let collected = uncollected.iter().filter(|state| state.consumers > 0);
         busy.extend(collected.map(ToString::to_string));
-        for (query, what) in [(OUTBOX, "rows in the outbox"), (AT_WORK, "database sessions at work")] {
+        for (query, what) in [(OUTBOX, "rows in the outbox"), (ACTIVE_SESSIONS, "active database sessions")] {
             let count: i64 = sqlx::query_scalar(query).fetch_one(self.pool).await.context(what)?;
             if count > 0 {
                 busy.push(format!("{count} {what}"));
