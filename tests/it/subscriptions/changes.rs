@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Moves a subscriber at Stripe to another price.
-async fn move_to(world: &World, subscriber: &Subscriber, price: &str, behavior: &str) {
+pub(super) async fn move_to(world: &World, subscriber: &Subscriber, price: &str, behavior: &str) {
     let path = format!("subscriptions/{}", subscriber.id);
     let item =
         world.stripe_get(&path).expect(200).await["items"]["data"][0]["id"].as_str().unwrap().to_owned();

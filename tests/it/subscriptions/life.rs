@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use harness::world::{GOOD_CARD, World};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{DAY, MONTH, STRIPE, Subscriber, pass, quarantined, sell_by_price, subscribe};
@@ -72,7 +73,7 @@ async fn a_first_invoice_that_the_balance_pays_in_part_is_credited() {
     world.drain().await;
     let first = world.stripe_get(&format!("subscriptions/{}", alice.id)).expect(200).await;
     let customer = first["customer"].as_str().unwrap();
-    world.stripe_delete(&format!("subscriptions/{}", alice.id)).expect(200).await;
+    world.stripe(Method::DELETE, &format!("subscriptions/{}", alice.id)).expect(200).await;
     world.stripe_post(&format!("customers/{customer}"), "balance=-500").expect(200).await;
     world.drain().await;
     let order = json!({"channel": "stripe", "type": "subscription", "plan_id": "pro", "interval": "month"});
@@ -83,7 +84,7 @@ async fn a_first_invoice_that_the_balance_pays_in_part_is_credited() {
     let invoices = world.stripe_get(&format!("invoices?customer={customer}")).expect(200).await;
     assert_eq!(invoices["data"][0]["amount_paid"], json!(499), "the balance has paid a part");
     assert_eq!(quarantined(&world).await, Vec::<String>::new());
-    assert_eq!(alice.status(&world).await.0, "active");
+    assert_eq!(alice.standing(&world).await.0, "active");
     assert_eq!(alice.grants(&world).await, 2);
     world.finish().await;
 }

@@ -4,6 +4,7 @@
 mod changes;
 mod endings;
 mod hostile;
+mod life;
 mod order;
 mod renewals;
 
@@ -12,8 +13,8 @@ use harness::world::{GOOD_CARD, User, World};
 use serde_json::{Value, json};
 
 const DAY: i64 = 86_400;
-/// Longer than every month, shorter than two.
-const MONTH: i64 = 31 * DAY + 3_600;
+/// Longer than every month and the hour after which its renewal is collected, shorter than two months.
+const MONTH: i64 = 31 * DAY + 2 * 3_600;
 
 /// A user with a plan.
 struct Subscriber {
