@@ -128,7 +128,7 @@ fn reversal(event: &Value) -> Option<(&str, Reversal)> {
     let payment = if is_stripe { &object["payment_intent"] } else { &object["checkout"]["id"] };
     let kind = event["type"].as_str()?;
     let (is_dispute, minor) = if kind.starts_with("refund.") {
-        // What is on its way back is as good as back.
+        // A pending refund counts as paid back.
         let is_back = matches!(object["status"].as_str()?, "pending" | "requires_action" | "succeeded");
         let amount = if is_stripe { &object["amount"] } else { &object["refund_amount"] };
         (false, if is_back { amount.as_i64()? } else { 0 })

@@ -1,4 +1,4 @@
-//! A host application that receives webhooks: it keeps what comes and answers as it is told.
+//! A host application that receives webhooks: it keeps what it receives and answers as configured.
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 use std::collections::{HashMap, VecDeque};

@@ -6,8 +6,8 @@ use harness::world::{GOOD_CARD, World};
 use serde_json::json;
 
 use super::{
-    Ear, advance, advance_to_next_month, at_the_edge, begin_month, charges, check, enable, spend, standing,
-    sweep,
+    Listener, advance, advance_to_next_month, at_threshold, begin_month, charges, check, enable, spend,
+    status_of, sweep,
 };
 
 fn total(charges: &[serde_json::Value]) -> i64 {
@@ -19,8 +19,8 @@ fn total(charges: &[serde_json::Value]) -> i64 {
 async fn the_last_charge_is_the_remainder_and_the_user_is_notified_once() {
     let world = World::start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 80});
-    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
-    let mut ear = Ear::of(&world, &alice).await;
+    let alice = at_threshold(&world, GOOD_CARD, settings).await;
+    let mut listener = Listener::connect(&world, &alice).await;
     spend(&world, &alice, 1).await;
     world.drain().await;
     spend(&world, &alice, 5_000).await;
@@ -30,12 +30,12 @@ async fn the_last_charge_is_the_remainder_and_the_user_is_notified_once() {
     assert_eq!(world.balance(&alice.wallet_id).await, 3_999);
     spend(&world, &alice, 3_000).await;
     world.drain().await;
-    let heard = ear.heard().await;
-    let mut told: Vec<&str> = heard.iter().map(|told| told["type"].as_str().unwrap()).collect();
+    let received = listener.received().await;
+    let mut told: Vec<&str> = received.iter().map(|told| told["type"].as_str().unwrap()).collect();
     told.sort_unstable();
     let expected = ["cap_warning", "skipped", "succeeded", "succeeded"];
     assert_eq!(told, expected.map(|what| format!("auto_recharge.{what}")));
-    let skipped = heard.iter().find(|told| told["type"] == "auto_recharge.skipped").unwrap();
+    let skipped = received.iter().find(|told| told["type"] == "auto_recharge.skipped").unwrap();
     assert_eq!(skipped["reason"], "monthly_cap_reached");
     let resets = skipped["resetsAt"].as_str().unwrap();
     assert!(resets.ends_with("-01T00:00:00Z"), "{resets}");
@@ -45,9 +45,9 @@ async fn the_last_charge_is_the_remainder_and_the_user_is_notified_once() {
         spend(&world, &alice, 1).await;
     }
     world.drain().await;
-    assert!(ear.heard().await.is_empty());
+    assert!(listener.received().await.is_empty());
     assert_eq!(total(&charges(&world).await), 8_000);
-    let stands = standing(&world, &alice).await;
+    let stands = status_of(&world, &alice).await;
     assert_eq!((&stands["state"], &stands["leftThisMonthCents"]), (&json!("monthly_cap_reached"), &json!(0)));
     world.finish().await;
 }
@@ -57,7 +57,7 @@ async fn the_last_charge_is_the_remainder_and_the_user_is_notified_once() {
 async fn a_remainder_below_the_minimum_charge_is_not_charged() {
     let world = World::start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 50.49});
-    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
+    let alice = at_threshold(&world, GOOD_CARD, settings).await;
     spend(&world, &alice, 1).await;
     world.drain().await;
     spend(&world, &alice, 5_500).await;
@@ -76,7 +76,7 @@ async fn a_remainder_below_the_minimum_charge_is_not_charged() {
 async fn a_new_month_begins_with_the_whole_cap() {
     let world = World::builder().without_scheduler().start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 60});
-    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
+    let alice = at_threshold(&world, GOOD_CARD, settings).await;
     spend(&world, &alice, 1).await;
     world.drain().await;
     // With the month's rest a second one is made, and a third is not.
@@ -88,12 +88,12 @@ async fn a_new_month_begins_with_the_whole_cap() {
     begin_month(&world).await;
     assert_eq!(world.count("recharge_runs").await, 2);
     advance_to_next_month(&world).await;
-    let mut ear = Ear::of(&world, &alice).await;
+    let mut listener = Listener::connect(&world, &alice).await;
     // Nothing is spent in the new month: the clock alone has the wallet looked at.
     begin_month(&world).await;
-    assert_eq!(ear.types().await, ["cap_warning", "succeeded"]);
+    assert_eq!(listener.types().await, ["cap_warning", "succeeded"]);
     assert_eq!((total(&charges(&world).await), world.count("recharge_runs").await), (11_000, 3));
-    let stands = standing(&world, &alice).await;
+    let stands = status_of(&world, &alice).await;
     assert_eq!(stands["spentThisMonthCents"], 5_000);
     let months = "select count(distinct month) from recharge_runs";
     assert_eq!(sqlx::query_scalar::<_, i64>(months).fetch_one(world.pool()).await.unwrap(), 2);
@@ -105,7 +105,7 @@ async fn a_new_month_begins_with_the_whole_cap() {
 async fn a_run_in_flight_at_the_end_of_the_month_stays_in_its_month() {
     let world = World::builder().without_scheduler().start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 50});
-    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
+    let alice = at_threshold(&world, GOOD_CARD, settings).await;
     // The run is reserved, and its job does not come: the outbox is not swept.
     let held = "update wallets set recharge_below = null";
     sqlx::query(held).execute(world.pool()).await.unwrap();
@@ -120,11 +120,11 @@ async fn a_run_in_flight_at_the_end_of_the_month_stays_in_its_month() {
     advance_to_next_month(&world).await;
     check(&world, &alice).await;
     assert_eq!(world.count("recharge_runs").await, 1);
-    assert_eq!(standing(&world, &alice).await["spentThisMonthCents"], 0);
+    assert_eq!(status_of(&world, &alice).await["spentThisMonthCents"], 0);
     // The sweep finds it, and it is charged: it was within its month's cap.
     sweep(&world).await;
     assert_eq!(world.count("recharge_runs where state = 'succeeded'").await, 1);
-    assert_eq!(standing(&world, &alice).await["spentThisMonthCents"], 0);
+    assert_eq!(status_of(&world, &alice).await["spentThisMonthCents"], 0);
     assert_eq!(total(&charges(&world).await), 5_000);
     world.finish().await;
 }
@@ -134,7 +134,7 @@ async fn a_run_in_flight_at_the_end_of_the_month_stays_in_its_month() {
 async fn the_cap_can_be_lowered_and_raised() {
     let world = World::start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 200});
-    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
+    let alice = at_threshold(&world, GOOD_CARD, settings).await;
     spend(&world, &alice, 1).await;
     world.drain().await;
     let lowered = enable(&world, &alice, json!({"maxMonthlyUsd": 20})).await;
@@ -200,7 +200,7 @@ async fn given(world: &World, user: &harness::world::User) {
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_without_a_cap_are_limited_by_day() {
     let world = World::builder().without_scheduler().start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, super::plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, super::plain()).await;
     spend(&world, &alice, 1).await;
     world.drain().await;
     let more = "insert into payments (id, user_id, wallet_id, dialect, kind, provider, mode, livemode, state, credits,

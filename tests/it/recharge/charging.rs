@@ -3,24 +3,24 @@
 use harness::world::{GOOD_CARD, World};
 use serde_json::json;
 
-use super::{at_the_edge, charges, check, enable, plain, recharged, spend, standing, sweep};
+use super::{at_threshold, charges, check, enable, plain, recharged, spend, status_of, sweep};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fall_below_the_threshold_charges_the_card_once_and_credits_it() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
-    let mut ear = super::Ear::of(&world, &alice).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
+    let mut listener = super::Listener::connect(&world, &alice).await;
     assert_eq!(spend(&world, &alice, 1).await, 200);
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 5_999);
     let charges = charges(&world).await;
     assert_eq!(charges.len(), 1);
     assert_eq!((&charges[0]["amount"], &charges[0]["currency"]), (&json!(5_000), &json!("usd")));
-    let told = ear.heard().await;
+    let told = listener.received().await;
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0]["type"], "auto_recharge.succeeded");
     assert_eq!((&told[0]["credits"], &told[0]["amountCents"]), (&json!(5_000), &json!(5_000)));
-    let stands = standing(&world, &alice).await;
+    let stands = status_of(&world, &alice).await;
     assert_eq!((&stands["state"], &stands["spentThisMonthCents"]), (&json!("active"), &json!(5_000)));
     assert_eq!(stands["lastRun"]["state"], "succeeded");
     // It shows among the top-ups as what it is.
@@ -53,7 +53,7 @@ async fn a_balance_at_the_threshold_is_not_below_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_debits_at_once_make_one_charge() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     let debits = (0..50).map(|_| spend(&world, &alice, 2));
     let statuses = futures::future::join_all(debits).await;
     assert!(statuses.iter().all(|status| *status == 200));
@@ -70,7 +70,7 @@ async fn fifty_debits_at_once_make_one_charge() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_charge_reported_twice_is_credited_once() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     world.set_provider_faults(json!({"duplicate": 1.0, "duplicate_event": 1.0})).await;
     spend(&world, &alice, 1).await;
     world.drain().await;
@@ -88,7 +88,7 @@ async fn a_charge_reported_twice_is_credited_once() {
 async fn an_insufficient_recharge_is_followed_by_the_next_once_credited() {
     let world = World::start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 4});
-    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
+    let alice = at_threshold(&world, GOOD_CARD, settings).await;
     spend(&world, &alice, 900).await;
     world.drain().await;
     // 100 + 400 + 400 + 400.
@@ -103,7 +103,7 @@ async fn an_insufficient_recharge_is_followed_by_the_next_once_credited() {
 async fn a_threshold_of_zero_never_charges() {
     let world = World::start().await;
     let settings = json!({"thresholdCredits": 0, "amountUsd": 50});
-    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
+    let alice = at_threshold(&world, GOOD_CARD, settings).await;
     spend(&world, &alice, 1_000).await;
     world.drain().await;
     sweep(&world).await;
@@ -119,8 +119,8 @@ async fn auto_recharge_is_off_until_enabled_and_off_again_when_disabled() {
     let bob = world.create_user("bob").await;
     world.buy(&bob, 1_000).await;
     spend(&world, &bob, 999).await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
-    let stands = standing(&world, &alice).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
+    let stands = status_of(&world, &alice).await;
     assert!(stands["consentedAt"].is_string(), "{stands}");
     let off = enable(&world, &alice, json!({"enabled": false})).await;
     assert_eq!((&off["autoRechargeEnabled"], &off["hasPaymentMethod"]), (&json!(false), &json!(true)));
@@ -142,7 +142,7 @@ async fn auto_recharge_is_off_until_enabled_and_off_again_when_disabled() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_trigger_only_delays() {
     let world = World::builder().without_scheduler().start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     sqlx::query("update wallets set recharge_below = null").execute(world.pool()).await.unwrap();
     spend(&world, &alice, 1).await;
     sqlx::query("update wallets set recharge_below = 1000000000").execute(world.pool()).await.unwrap();
@@ -159,7 +159,7 @@ async fn a_lost_trigger_only_delays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_who_just_bought_by_hand_is_not_charged_as_well() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     // Her bank decides about this one later; the page is completed.
     let checkout = world.start_checkout(&alice, 2_500).await;
     let path = format!("/_emulator/checkout/{}/pay", checkout.session_id);
@@ -180,7 +180,7 @@ async fn a_user_who_just_bought_by_hand_is_not_charged_as_well() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreported_purchase_is_found_before_charging() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     let checkout = world.start_checkout(&alice, 2_500).await;
     world.lose_events().await;
     world.pay(&checkout.session_id, GOOD_CARD).await;
@@ -199,7 +199,7 @@ async fn an_unreported_purchase_is_found_before_charging() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_wallet_is_charged_on_its_own_card() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     let bob = recharged(&world, "bob", 1_000, "5555555555554444", plain()).await;
     tokio::join!(spend(&world, &alice, 1), spend(&world, &bob, 2));
     world.drain().await;

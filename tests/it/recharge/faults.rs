@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{
-    advance, asked, at_the_edge, charges, check, enable, plain, spend, standing, sweep, wait_for_runs,
+    advance, asked, at_threshold, charges, check, enable, plain, spend, status_of, sweep, wait_for_runs,
 };
 use crate::crash_points::worker_dies;
 use crate::events::publish;
@@ -24,7 +24,7 @@ const CHARGE: &str = "POST /v1/payment_intents";
 #[tokio::test(flavor = "multi_thread")]
 async fn a_timeout_after_success_charges_once() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     let knobs =
         json!({"timeout_after_success": 1.0, "timeout_ms": 50, "only": [CHARGE], "limit": 3, "drop": 1.0});
     world.set_provider_faults(knobs).await;
@@ -39,14 +39,14 @@ async fn a_timeout_after_success_charges_once() {
 async fn an_unknown_charge_keeps_its_reservation_until_it_is_known() {
     let world = World::builder().without_scheduler().start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 60});
-    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
+    let alice = at_threshold(&world, GOOD_CARD, settings).await;
     world.set_provider_faults(json!({"rate_500": 1.0, "only": [CHARGE, "GET /v1/payment_intents"]})).await;
     spend(&world, &alice, 1).await;
     let unknown = "recharge_runs where state = 'unknown'";
     world.wait_for_rows(1, unknown).await;
     spend(&world, &alice, 500).await;
     publish(&world, &SweepRecharges {}).await;
-    let stands = standing(&world, &alice).await;
+    let stands = status_of(&world, &alice).await;
     assert_eq!((&stands["state"], &stands["spentThisMonthCents"]), (&json!("recharging"), &json!(5_000)));
     let answer = enable(&world, &alice, json!({})).await;
     assert_eq!(answer["autoRechargeRun"]["reason"], "auto_recharge_in_progress");
@@ -61,7 +61,7 @@ async fn an_unknown_charge_keeps_its_reservation_until_it_is_known() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_charge_is_looked_up_once_its_key_may_have_expired() {
     let world = World::builder().without_scheduler().start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     world.lose_events().await;
     spend(&world, &alice, 1).await;
     world.drain().await;
@@ -84,7 +84,7 @@ async fn a_charge_that_was_never_made_is_given_up_after_a_day() {
     let world = World::builder().without_scheduler().roles(&without_recharge()).start().await;
     let alice = at_the_edge_without_recharge(&world).await;
     spend(&world, &alice, 1).await;
-    // Decided, and then nothing was heard of it.
+    // Decided, and then nothing was received of it.
     let mut connection = world.pool().acquire().await.unwrap();
     let now = world.clock().now();
     let wallet = alice.wallet_id.parse().unwrap();
@@ -98,7 +98,7 @@ async fn a_charge_that_was_never_made_is_given_up_after_a_day() {
         assert_eq!(world.count(&format!("recharge_runs where state = '{state}'")).await, 1, "{hours}");
     }
     assert_eq!(world.count("recharge_runs where failure = 'never_charged'").await, 1);
-    let stands = standing(&world, &alice).await;
+    let stands = status_of(&world, &alice).await;
     assert_eq!((&stands["spentThisMonthCents"], &stands["pause"]), (&json!(0), &json!(null)));
     drop(connection);
     world.abandon().await;
@@ -108,7 +108,7 @@ async fn a_charge_that_was_never_made_is_given_up_after_a_day() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_killed_while_charging_charges_once() {
     let world = World::builder().worker_process(DEV).start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     world.set_provider_faults(json!({"latency_ms": 300})).await;
     for round in 0..4_u64 {
         let before = world.balance(&alice.wallet_id).await;
@@ -128,7 +128,7 @@ async fn a_worker_killed_while_charging_charges_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_may_die_at_every_step_of_a_recharge() {
     let world = World::builder().worker_process(DEV).start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     let points = [
         (Step::Received, "recharge.check"),
         (Step::Written, "reservation"),
@@ -159,7 +159,7 @@ async fn a_worker_may_die_at_every_step_of_a_recharge() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_may_die_at_every_step_of_a_decline() {
     let world = World::builder().worker_process(DEV).start().await;
-    let alice = at_the_edge(&world, super::FAILING_CARD, plain()).await;
+    let alice = at_threshold(&world, super::FAILING_CARD, plain()).await;
     for (round, step) in [Step::Written, Step::Committed].into_iter().enumerate() {
         world.worker().kill9().unwrap();
         let again = "update auto_recharge set next_attempt_at = null";
@@ -183,7 +183,7 @@ async fn scheduled_jobs_continue_when_the_leading_scheduler_is_killed() {
     let world = World::builder().scheduler_process(DEV).start().await;
     let second = world.additional_process(Service::Scheduler, DEV.as_ref(), &[]);
     second.start().unwrap();
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     sqlx::query("update wallets set recharge_below = null").execute(world.pool()).await.unwrap();
     spend(&world, &alice, 1).await;
     sqlx::query("update wallets set recharge_below = 1000000000").execute(world.pool()).await.unwrap();
@@ -200,7 +200,7 @@ async fn scheduled_jobs_continue_when_the_leading_scheduler_is_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_charge_under_way_when_auto_recharge_is_disabled_is_credited() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     world.set_provider_faults(json!({"latency_ms": 500})).await;
     spend(&world, &alice, 1).await;
     world.wait_for_rows(1, "recharge_runs where state = 'charging'").await;
@@ -219,7 +219,7 @@ async fn a_charge_under_way_when_auto_recharge_is_disabled_is_credited() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeated_charge_is_the_same_charge() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     spend(&world, &alice, 1).await;
     world.drain().await;
     let run = "select id from recharge_runs";
@@ -244,12 +244,12 @@ async fn a_repeated_charge_is_the_same_charge() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_that_was_removed_at_the_provider_is_not_charged() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     let method: String =
         sqlx::query_scalar("select payment_method from auto_recharge").fetch_one(world.pool()).await.unwrap();
     world.stripe(Method::POST, &format!("payment_methods/{method}/detach")).expect(200).await;
     world.drain().await;
-    let stands = standing(&world, &alice).await;
+    let stands = status_of(&world, &alice).await;
     assert_eq!((&stands["card"], &stands["pause"]["reason"]), (&json!(null), &json!("card_removed")));
     spend(&world, &alice, 1).await;
     world.drain().await;

@@ -106,35 +106,35 @@ pub async fn advance_to_next_month(world: &World) {
     advance(world, left.unsigned_abs()).await;
 }
 
-/// How a wallet stands, over the native API.
-pub async fn standing(world: &World, user: &User) -> Value {
+/// The auto-recharge status of a wallet, over the native API.
+pub async fn status_of(world: &World, user: &User) -> Value {
     world.api().get("/auto-recharge").bearer(&user.api_key).expect(200).await
 }
 
-/// What a user is told.
-pub struct Ear(Socket);
+/// Receives a user's messages over the WebSocket.
+pub struct Listener(Socket);
 
-impl Ear {
-    pub async fn of(world: &World, user: &User) -> Self {
+impl Listener {
+    pub async fn connect(world: &World, user: &User) -> Self {
         Self(world.api().open_websocket("/ws", &user.api_key).await.unwrap())
     }
 
-    /// The messages about auto-recharge since the last time. Whatever was to be said has been said when the world has
-    /// been drained.
-    pub async fn heard(&mut self) -> Vec<Value> {
-        let mut heard = Vec::new();
+    /// The messages about auto-recharge since the last time. All have been sent once the world is
+    /// drained.
+    pub async fn received(&mut self) -> Vec<Value> {
+        let mut received = Vec::new();
         while let Ok(message) = self.0.receive_within(Duration::from_millis(300)).await {
             if message["type"].as_str().unwrap_or_default().starts_with("auto_recharge.") {
-                heard.push(message);
+                received.push(message);
             }
         }
-        heard
+        received
     }
 
-    /// Their types, sorted: what is told at the same time comes in any order.
+    /// Their types, sorted: messages of the same moment come in any order.
     pub async fn types(&mut self) -> Vec<String> {
-        let heard = self.heard().await;
-        let mut types: Vec<String> = heard
+        let received = self.received().await;
+        let mut types: Vec<String> = received
             .iter()
             .map(|message| message["type"].as_str().unwrap().trim_start_matches("auto_recharge.").to_owned())
             .collect();
@@ -144,7 +144,7 @@ impl Ear {
 }
 
 /// A user whose next spending of a credit leads to a charge of this card.
-pub async fn at_the_edge(world: &World, card: &str, settings: Value) -> User {
+pub async fn at_threshold(world: &World, card: &str, settings: Value) -> User {
     recharged(world, "alice", 1_000, card, settings).await
 }
 

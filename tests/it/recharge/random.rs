@@ -9,7 +9,7 @@ use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
 use super::{
-    FAILING_CARD, advance, advance_to_next_month, at_the_edge, begin_month, charges, enable, save_card,
+    FAILING_CARD, advance, advance_to_next_month, at_threshold, begin_month, charges, enable, save_card,
     spend, sweep,
 };
 
@@ -32,7 +32,7 @@ async fn holds(world: &World, step: &str) {
 async fn live(seed: u64) {
     let world = World::builder().without_scheduler().start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 7, "maxMonthlyUsd": 20});
-    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
+    let alice = at_threshold(&world, GOOD_CARD, settings).await;
     let mut random = StdRng::seed_from_u64(seed);
     let mut months = 0;
     for number in 0..STEPS {

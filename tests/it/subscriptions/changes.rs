@@ -26,7 +26,7 @@ async fn an_upgrade_grants_its_prorated_part_at_once_and_the_new_plan_afterwards
     pass(&world, 10 * DAY).await;
     move_to(&world, &alice, &team, "always_invoice").await;
     world.drain().await;
-    assert_eq!(alice.standing(&world).await, ("active".to_owned(), "team".to_owned(), false));
+    assert_eq!(alice.status(&world).await, ("active".to_owned(), "team".to_owned(), false));
     let upgraded = alice.balance(&world).await;
     // Two thirds of a month of both plans: about 26 700 more, and 6 700 less.
     assert!((29_000..31_500).contains(&upgraded), "{upgraded}");
@@ -55,7 +55,7 @@ async fn repeated_upgrades_and_downgrades_gain_no_credits() {
     // At most once what the dearer plan grants, however often it was left again.
     let balance = alice.balance(&world).await;
     assert!(balance <= 40_000, "{balance}");
-    assert_eq!(alice.standing(&world).await.1, "pro");
+    assert_eq!(alice.status(&world).await.1, "pro");
     // What was given back is taken off what comes next, until it is made up for.
     let mut granted = balance;
     for _ in 0..6 {
@@ -91,7 +91,7 @@ async fn a_creem_downgrade_takes_nothing_and_an_upgrade_grants_what_is_paid() {
     world.drain().await;
     let upgraded = alice.balance(&world).await;
     assert!((10_500..15_500).contains(&upgraded), "{upgraded}");
-    assert_eq!(alice.standing(&world).await.1, "team");
+    assert_eq!(alice.status(&world).await.1, "team");
     pass(&world, 6 * DAY).await;
     world.drain().await;
     assert_eq!(alice.balance(&world).await, upgraded + 40_000);
@@ -100,7 +100,7 @@ async fn a_creem_downgrade_takes_nothing_and_an_upgrade_grants_what_is_paid() {
     pass(&world, MONTH).await;
     world.drain().await;
     assert_eq!(alice.balance(&world).await, upgraded + 50_000);
-    assert_eq!(alice.standing(&world).await.1, "pro");
+    assert_eq!(alice.status(&world).await.1, "pro");
     assert_eq!(quarantined(&world).await, Vec::<String>::new());
     world.finish().await;
 }
@@ -132,6 +132,6 @@ async fn a_trial_grants_nothing_until_it_is_paid() {
     pass(&world, 8 * DAY).await;
     world.drain().await;
     assert_eq!((alice.grants(&world).await, alice.balance(&world).await), (1, 10_000));
-    assert_eq!(alice.standing(&world).await.0, "active");
+    assert_eq!(alice.status(&world).await.0, "active");
     world.finish().await;
 }

@@ -4,7 +4,7 @@ use harness::world::World;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{CREEM, MONTH, STRIPE, creem_post, pass, sell_over_creem, subscribe, told};
+use super::{CREEM, MONTH, STRIPE, creem_post, pass, provider_events, sell_over_creem, subscribe};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_canceled_at_period_end_continues_until_then() {
@@ -16,16 +16,16 @@ async fn a_subscription_canceled_at_period_end_continues_until_then() {
     creem_post(&world, &format!("subscriptions/{}/cancel", creem.id), json!({"mode": "scheduled"})).await;
     world.drain().await;
     for subscriber in [&stripe, &creem] {
-        assert_eq!(subscriber.standing(&world).await, ("active".to_owned(), "pro".to_owned(), true));
+        assert_eq!(subscriber.status(&world).await, ("active".to_owned(), "pro".to_owned(), true));
     }
     // One of them stays after all.
     creem_post(&world, &format!("subscriptions/{}/resume", creem.id), json!({})).await;
     world.drain().await;
-    assert_eq!(creem.standing(&world).await, ("active".to_owned(), "pro".to_owned(), false));
+    assert_eq!(creem.status(&world).await, ("active".to_owned(), "pro".to_owned(), false));
     pass(&world, MONTH).await;
     world.drain().await;
-    assert_eq!((stripe.standing(&world).await.0, stripe.grants(&world).await), ("canceled".to_owned(), 1));
-    assert_eq!((creem.standing(&world).await.0, creem.grants(&world).await), ("active".to_owned(), 2));
+    assert_eq!((stripe.status(&world).await.0, stripe.grants(&world).await), ("canceled".to_owned(), 1));
+    assert_eq!((creem.status(&world).await.0, creem.grants(&world).await), ("active".to_owned(), 2));
     assert!(stripe.get(&world, "/subscription").await["canceled_at"].is_string());
     world.finish().await;
 }
@@ -43,7 +43,7 @@ async fn an_ended_subscription_keeps_paid_credits_and_can_be_started_anew() {
     pass(&world, MONTH).await;
     world.drain().await;
     for subscriber in [&stripe, &creem] {
-        assert_eq!(subscriber.standing(&world).await.0, "canceled");
+        assert_eq!(subscriber.status(&world).await.0, "canceled");
         assert_eq!((subscriber.balance(&world).await, subscriber.grants(&world).await), (10_000, 1));
     }
     let order = json!({"channel": "stripe", "type": "subscription", "plan_id": "team"});
@@ -51,7 +51,7 @@ async fn an_ended_subscription_keeps_paid_credits_and_can_be_started_anew() {
     let opened = request.expect(201).await["data"].clone();
     world.pay(opened["session_id"].as_str().unwrap(), harness::world::GOOD_CARD).await;
     world.drain().await;
-    assert_eq!(stripe.standing(&world).await, ("active".to_owned(), "team".to_owned(), false));
+    assert_eq!(stripe.status(&world).await, ("active".to_owned(), "team".to_owned(), false));
     assert_eq!(stripe.balance(&world).await, 50_000);
     world.finish().await;
 }
@@ -76,7 +76,7 @@ async fn contradicting_events_of_one_second_are_settled_by_the_provider() {
     for event in [&said[1], &said[0], &said[1], &said[0]] {
         world.resend_event(event["id"].as_str().unwrap()).await;
         world.drain().await;
-        assert_eq!(alice.standing(&world).await, ("active".to_owned(), "pro".to_owned(), false));
+        assert_eq!(alice.status(&world).await, ("active".to_owned(), "pro".to_owned(), false));
     }
     world.finish().await;
 }
@@ -91,12 +91,12 @@ async fn late_older_events_do_not_revive_an_ended_subscription() {
     let creem = subscribe(&world, "creem", CREEM).await;
     world.stripe(Method::DELETE, &format!("subscriptions/{}", stripe.id)).expect(200).await;
     creem_post(&world, &format!("subscriptions/{}/cancel", creem.id), json!({"mode": "immediate"})).await;
-    for (event, _) in told(&world).await.iter().rev() {
+    for (event, _) in provider_events(&world).await.iter().rev() {
         world.resend_event(event).await;
         world.drain().await;
     }
     for subscriber in [&stripe, &creem] {
-        assert_eq!(subscriber.standing(&world).await.0, "canceled");
+        assert_eq!(subscriber.status(&world).await.0, "canceled");
         // Its period was paid before it ended.
         assert_eq!(subscriber.grants(&world).await, 1);
     }

@@ -31,7 +31,7 @@ impl Subscriber {
     }
 
     /// The fields of the subscription that matter most.
-    async fn standing(&self, world: &World) -> (String, String, bool) {
+    async fn status(&self, world: &World) -> (String, String, bool) {
         let shown = self.get(world, "/subscription").await;
         let text = |field: &str| shown[field].as_str().unwrap().to_owned();
         (text("status"), text("plan_id"), shown["cancel_at_period_end"].as_bool().unwrap())
@@ -120,10 +120,10 @@ async fn pass(world: &World, seconds: i64) {
 }
 
 /// An event that happened: its id and its type.
-type Told = (String, String);
+type EventIdAndType = (String, String);
 
 /// Everything that happened at the providers, in order.
-async fn told(world: &World) -> Vec<Told> {
+async fn provider_events(world: &World) -> Vec<EventIdAndType> {
     let events = world.emulator().get("/_emulator/events").expect(200).await;
     let text = |event: &Value, field: &str| event[field].as_str().unwrap().to_owned();
     let events = events["events"].as_array().unwrap();

@@ -5,7 +5,9 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
 
-use super::{CREEM, Choice, MONTH, STRIPE, Subscriber, pass, quarantined, sell_over_creem, subscribe, told};
+use super::{
+    CREEM, Choice, MONTH, STRIPE, Subscriber, pass, provider_events, quarantined, sell_over_creem, subscribe,
+};
 
 /// All orders of so many things.
 fn permutations(count: usize) -> Vec<Vec<usize>> {
@@ -39,11 +41,12 @@ async fn first_payment(world: &World, choice: Choice, kinds: &[&str]) {
     let mut subscribers = Vec::new();
     let mut orders = Vec::new();
     for (number, order) in permutations(kinds.len()).into_iter().enumerate() {
-        let before = told(world).await.len();
+        let before = provider_events(world).await.len();
         subscribers.push(subscribe(world, &format!("{}-{number}", choice.channel), choice).await);
-        let happened = told(world).await.split_off(before);
-        let of_kind =
-            |kind: &str| happened.iter().find(|(_, told)| told == kind).unwrap_or_else(|| panic!("{kind}"));
+        let happened = provider_events(world).await.split_off(before);
+        let of_kind = |kind: &str| {
+            happened.iter().find(|(_, type_of)| type_of == kind).unwrap_or_else(|| panic!("{kind}"))
+        };
         orders.push(order.into_iter().map(|place| of_kind(kinds[place]).0.clone()).collect());
     }
     tell(world, &orders).await;
@@ -53,7 +56,7 @@ async fn first_payment(world: &World, choice: Choice, kinds: &[&str]) {
             (10_000, 1),
             "{order:?}"
         );
-        assert_eq!(subscriber.standing(world).await, ("active".to_owned(), "pro".to_owned(), false));
+        assert_eq!(subscriber.status(world).await, ("active".to_owned(), "pro".to_owned(), false));
         let orders = subscriber.get(world, "/orders").await;
         assert_eq!((orders.as_array().unwrap().len(), &orders[0]["status"]), (1, &json!("paid")));
         assert_eq!(orders[0]["id"], json!(subscriber.order));
@@ -107,7 +110,7 @@ async fn assert_three_periods(world: &World, subscribers: &[Subscriber]) {
         let name = &subscriber.user.id;
         assert_eq!(subscriber.grants(world).await, 3, "{name}");
         assert_eq!(subscriber.balance(world).await, 30_000, "{name}");
-        assert_eq!(subscriber.standing(world).await.0, "active", "{name}");
+        assert_eq!(subscriber.status(world).await.0, "active", "{name}");
         let orders = subscriber.get(world, "/orders").await;
         let paid = orders.as_array().unwrap().iter().filter(|order| order["status"] == "paid").count();
         assert_eq!(paid, 3, "{name}: {orders}");
@@ -122,7 +125,7 @@ async fn in_any_order(world: World) {
     let seed = rand::rng().random();
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    let happened = told(&world).await;
+    let happened = provider_events(&world).await;
     for _ in 0..2 {
         let mut events: Vec<&str> = happened.iter().chain(&happened).map(|(id, _)| id.as_str()).collect();
         events.shuffle(&mut random);
@@ -157,7 +160,7 @@ async fn three_periods_reported_in_reverse_make_three_grants() {
     pass(&world, MONTH).await;
     pass(&world, MONTH).await;
     let kinds = ["invoice.paid", "subscription.paid", "customer.subscription.created", "subscription.active"];
-    let mut happened = told(&world).await;
+    let mut happened = provider_events(&world).await;
     happened.retain(|(_, kind)| kinds.contains(&kind.as_str()));
     for (event, _) in happened.iter().rev() {
         world.resend_event(event).await;

@@ -6,8 +6,8 @@ use harness::world::World;
 use serde_json::json;
 
 use super::{
-    CREEM, Choice, DAY, MONTH, STRIPE, pass, plan, quarantined, sell_by_price, sell_over_creem, subscribe,
-    told,
+    CREEM, Choice, DAY, MONTH, STRIPE, pass, plan, provider_events, quarantined, sell_by_price,
+    sell_over_creem, subscribe,
 };
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
@@ -67,7 +67,7 @@ async fn a_catalog_change_affects_later_subscribers_only() {
     let new = sell_by_price(&world, "pro", "month", 1_999).await;
     assert_ne!(old, new);
     pass(&world, MONTH).await;
-    for (event, _) in told(&world).await {
+    for (event, _) in provider_events(&world).await {
         world.resend_event(&event).await;
         world.drain().await;
     }
@@ -102,7 +102,7 @@ async fn a_failed_renewal_grants_only_when_it_is_paid_after_all() {
     world.drain().await;
     for subscriber in [&recovers, &ends, &creem] {
         let name = &subscriber.user.id;
-        assert_eq!(subscriber.standing(&world).await.0, "past_due", "{name}");
+        assert_eq!(subscriber.status(&world).await.0, "past_due", "{name}");
         assert_eq!(subscriber.grants(&world).await, 1, "{name}");
     }
     // One gets a card that works, and pays with it when it is tried again.
@@ -119,10 +119,10 @@ async fn a_failed_renewal_grants_only_when_it_is_paid_after_all() {
     }
     for subscriber in [&recovers, &creem] {
         let name = &subscriber.user.id;
-        assert_eq!(subscriber.standing(&world).await.0, "active", "{name}");
+        assert_eq!(subscriber.status(&world).await.0, "active", "{name}");
         assert_eq!(subscriber.grants(&world).await, 2, "{name}");
     }
-    assert_eq!(ends.standing(&world).await.0, "canceled");
+    assert_eq!(ends.status(&world).await.0, "canceled");
     assert_eq!((ends.grants(&world).await, ends.balance(&world).await), (1, 10_000));
     assert_eq!(quarantined(&world).await, Vec::<String>::new());
     world.finish().await;
@@ -175,6 +175,6 @@ async fn events_of_another_api_version_are_verified_with_the_provider() {
     }
     world.drain().await;
     assert_eq!((alice.grants(&world).await, alice.balance(&world).await), (2, 20_000));
-    assert_eq!(alice.standing(&world).await.0, "active");
+    assert_eq!(alice.status(&world).await.0, "active");
     world.finish().await;
 }

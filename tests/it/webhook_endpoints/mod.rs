@@ -46,7 +46,7 @@ fn notice(world: &World, user: &User, body: Value) -> Notice {
     Notice::new(world.clock().now(), user.wallet_id.parse().unwrap(), body)
 }
 
-async fn tell(world: &World, notices: Vec<Notice>) {
+async fn send_notices(world: &World, notices: Vec<Notice>) {
     publish(world, &SendNotices { notices }).await;
 }
 
@@ -105,7 +105,7 @@ async fn a_redelivered_job_sends_once_and_equal_notices_send_twice() {
     let unknown = User { wallet_id: uuid::Uuid::new_v4().to_string(), ..alice.clone() };
     let notices = vec![low(&alice), low(&alice), low(&shared), low(&unknown)];
     for _ in 0..3 {
-        tell(&world, notices.clone()).await;
+        send_notices(&world, notices.clone()).await;
     }
     world.drain().await;
     let received = receiver.wait_for(3).await;
@@ -127,7 +127,7 @@ async fn a_failed_delivery_is_retried_with_backoff_under_one_id() {
     let failing = [Answer::Status(500), Answer::Status(404), Answer::Redirect];
     let receiver = Receiver::answering(&failing, Answer::Status(204)).await;
     let (endpoint, secret) = add(&world, &receiver, json!([])).await;
-    tell(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
+    send_notices(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
     world.drain().await;
     for (attempts, wait) in [(1, 5), (2, 300), (3, 1_800)] {
         assert_eq!(receiver.received().len(), attempts);
@@ -159,7 +159,7 @@ async fn a_delivery_that_failed_for_a_day_is_given_up_and_can_be_replayed() {
     let alice = world.create_user("alice").await;
     let receiver = Receiver::answering(&[], Answer::Status(503)).await;
     let (endpoint, _) = add(&world, &receiver, json!([])).await;
-    tell(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
+    send_notices(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
     world.drain().await;
     for attempts in 2..=8 {
         later(&world, HOUR * 11).await;
@@ -195,7 +195,7 @@ async fn an_endpoint_that_always_fails_is_disabled_and_can_be_enabled_again() {
     let (endpoint, _) = add(&world, &failing, json!([])).await;
     let (left, _) = add(&world, &gone, json!([])).await;
     let tell_alice = async || {
-        tell(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
+        send_notices(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
         world.drain().await;
     };
     tell_alice().await;
@@ -244,12 +244,12 @@ async fn an_endpoint_that_does_not_answer_delays_no_other() {
     let mut socket = world.api().open_websocket("/ws", &alice.api_key).await.unwrap();
     let started = std::time::Instant::now();
     let low = |number: usize| notice(&world, &alice, json!({"type": "balance.low", "number": number}));
-    tell(&world, (0..MESSAGES).map(low).collect()).await;
+    send_notices(&world, (0..MESSAGES).map(low).collect()).await;
     quick.wait_for(MESSAGES).await;
     for _ in 0..MESSAGES {
         socket.receive_within(Duration::from_secs(10)).await.unwrap();
     }
-    tell(&world, vec![low(MESSAGES)]).await;
+    send_notices(&world, vec![low(MESSAGES)]).await;
     socket.receive_within(Duration::from_secs(10)).await.unwrap();
     // Less than the slow one is given.
     assert!(
@@ -271,7 +271,7 @@ async fn a_worker_that_dies_during_a_delivery_delivers_again() {
     let alice = world.create_user("alice").await;
     let receiver = Receiver::answering(&[Answer::Nothing], Answer::Status(200)).await;
     let (endpoint, _) = add(&world, &receiver, json!([])).await;
-    tell(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
+    send_notices(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
     receiver.wait_for(1).await;
     world.worker().kill9().unwrap();
     world.worker().start().unwrap();
@@ -364,7 +364,7 @@ async fn a_deleted_endpoint_receives_nothing_more() {
     let alice = world.create_user("alice").await;
     let receiver = Receiver::answering(&[], Answer::Status(500)).await;
     let (endpoint, _) = add(&world, &receiver, json!([])).await;
-    tell(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
+    send_notices(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
     world.drain().await;
     let path = format!("/admin/webhook-endpoints/{endpoint}");
     let deleted = admin(&world, world.api().delete(&path)).send().await.unwrap();

@@ -1,5 +1,5 @@
 //! One purchase along the real path, shown step by step: a user asks for credits, pays on the emulator's
-//! page, hears of it over the WebSocket, and spends some of them.
+//! page, is notified over the WebSocket, and spends some of them.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const CARD: &str = "4242424242424242";
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What goes on after the demonstration.
+/// What stays open after the demonstration.
 pub struct Demonstration {
     socket: Socket,
 }

@@ -87,7 +87,7 @@ impl System {
         self.credentials.as_ref().context("the system has not been seeded")
     }
 
-    /// The file that tells others where everything is.
+    /// The file in which other programs find where everything is.
     pub fn environment_file(&self) -> Option<&EnvironmentFile> {
         self.environment_file.as_ref()
     }

@@ -111,7 +111,7 @@ impl WorldBuilder {
         self
     }
 
-    /// Refuses webhook endpoints at private addresses, as an installation does unless it is told otherwise.
+    /// Refuses webhook endpoints at private addresses, as an installation does by default.
     pub fn guarded_webhooks(mut self) -> Self {
         self.guards_webhooks = true;
         self
