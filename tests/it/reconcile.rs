@@ -149,7 +149,7 @@ async fn long_lists_are_read_to_their_end_through_trouble_and_payments_of_others
     let looked = reconcile(&world, &[]).await;
     assert_eq!(differences(&looked), ["paid_not_credited"], "{looked:?}");
     assert_eq!(findings(&looked)[0]["object"], paid["id"]);
-    assert!(looked.aside.contains("105 are not for orders of ours"), "{looked:?}");
+    assert!(looked.aside.contains("105 for no order of this installation"), "{looked:?}");
     let asked = world.emulator().get("/_emulator/requests").expect(200).await;
     assert!(asked["requests"]["GET /v1/payment_intents"]["faulted"].as_i64().unwrap() > 0, "{asked}");
     faults(&world, json!({})).await;

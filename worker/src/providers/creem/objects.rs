@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use crate::providers::stripe::objects::{PAYMENT_ID, USER_ID};
+use crate::providers::{PAYMENT_ID, Reference, USER_ID};
 use billing::payments::{Fact, Mode, Provider, Stage};
-use billing::reconciliation::Theirs;
+use billing::reconciliation::Theirs as ProviderPayment;
 use billing::subscriptions::{Line, News, Paid, Standing, SubscriptionFact, SubscriptionState};
 use kernel::clock;
 use kernel::clock::Timestamp;
@@ -25,28 +25,6 @@ impl Metadata {
 
     fn payment_id(&self) -> Option<PaymentId> {
         self.text(PAYMENT_ID).and_then(|id| id.parse().ok())
-    }
-}
-
-/// An object's id, alone or within the whole object.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum Reference {
-    /// The id.
-    Id(String),
-    /// The object.
-    Object {
-        /// Its id.
-        id: String,
-    },
-}
-
-impl Reference {
-    /// The id.
-    pub fn id(&self) -> &str {
-        match self {
-            Self::Id(id) | Self::Object { id } => id,
-        }
     }
 }
 
@@ -252,11 +230,11 @@ pub struct ListedTransaction {
 
 impl ListedTransaction {
     /// As it is compared with ours; none if it is not paid. It names no order of ours.
-    pub fn theirs(&self) -> Option<Theirs> {
+    pub fn payment(&self) -> Option<ProviderPayment> {
         let Transaction { id, amounts, subscription, refunded_amount, .. } = &self.transaction;
         let money = amounts.money().filter(|_| amounts.is_paid())?;
         let subscription = subscription.as_ref().map(|subscription| subscription.id().to_owned());
-        Some(Theirs {
+        Some(ProviderPayment {
             provider: Provider::Creem,
             id: id.clone(),
             session: None,

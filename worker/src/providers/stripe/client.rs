@@ -1,4 +1,4 @@
-//! Asks Stripe, with a deadline on every request and our own idempotency key on every one that changes something.
+//! Asks Stripe, with a deadline on every request and an idempotency key on every one that changes something.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -25,13 +25,14 @@ use stripe_core::refund::{ListRefund, RetrieveRefund};
 use stripe_product::coupon::{CreateCoupon, RetrieveCoupon};
 use stripe_shared::{CheckoutSession, CheckoutSessionMode, CouponDuration, PaymentIntent};
 
-use super::objects::{Intent, Metadata, PAYMENT_ID, PaymentError, Reference, Session, USER_ID};
+use super::objects::{Intent, Metadata, PaymentError, Session};
 use super::reversals::{Dispute, Refund};
 use super::subscriptions::{Invoice, Subscription};
-use crate::providers::ProviderError;
+use crate::providers::{PAYMENT_ID, ProviderError, Reference, USER_ID};
 use billing::payments::operations::Opened;
 use billing::payments::{Item, Mode, Payment, ReturnUrls};
 use billing::plans::Interval;
+use kernel::clock::from_unix_seconds;
 use kernel::config::Secret;
 use kernel::ids::{UserId, WalletId};
 
@@ -99,8 +100,8 @@ impl StripeClient {
             .metadata(metadata.clone())
             .success_url(urls.success.clone())
             .cancel_url(urls.cancel.clone());
-        // The events of what the session makes carry their own copy of the metadata: without it they could not be
-        // matched to the order.
+        // The objects that the session creates get a copy of the metadata: without it their events could not be matched
+        // to the order.
         let lines = lines(payment, items, price, &currency);
         request = match payment.mode {
             Mode::Payment => request
@@ -139,16 +140,15 @@ impl StripeClient {
         let session =
             self.send(&request, Some(format!("checkout:{}:{}", payment.id, payment.attempt))).await?;
         if session.amount_total.is_some_and(|total| total != payment.amount.minor) {
-            // A price at the provider that is not ours would be paid and then not credited.
+            // A page with another price than the order's would be paid and then not credited.
             let message = "The price at the payment provider differs from the plan's.".to_owned();
             self.expire_checkout(session.id.as_str()).await?;
             return Err(ProviderError::Refused { status: 409, message });
         }
-        let expires_at =
-            time::OffsetDateTime::from_unix_timestamp(session.expires_at).unwrap_or(payment.expires_at);
+        let expires_at = from_unix_seconds(session.expires_at).unwrap_or(payment.expires_at);
         Ok(Opened {
             session: session.id.to_string(),
-            url: session.url.ok_or(ProviderError::Unavailable("the session is not open any more"))?,
+            url: session.url.ok_or(ProviderError::Unavailable("the session is no longer open"))?,
             provider_payment: session
                 .payment_intent
                 .map(|intent| intent.id().to_string())
@@ -158,7 +158,7 @@ impl StripeClient {
         })
     }
 
-    /// Makes the discount of one order, exact to the cent; once made it is found again.
+    /// Creates the discount of one order, exact to the cent, unless it exists already.
     async fn discount(
         &self,
         payment: &Payment,
@@ -174,7 +174,7 @@ impl StripeClient {
             .max_redemptions(1);
         match self.send(&request, Some(format!("coupon:{}", payment.id))).await {
             Ok(coupon) => Ok(coupon.id.to_string()),
-            // A key is forgotten after a day; the coupon is still there.
+            // Stripe forgets a key after a day, but not the coupon.
             Err(ProviderError::Refused { .. }) if self.has_coupon(&id).await? => Ok(id),
             Err(error) => Err(error),
         }
@@ -196,7 +196,7 @@ impl StripeClient {
         self.send(&RetrieveInvoice::new(id), None).await.map(Invoice::from)
     }
 
-    /// How a subscription stands.
+    /// A subscription as it is now.
     ///
     /// # Errors
     /// See [`ProviderError`].
@@ -213,7 +213,7 @@ impl StripeClient {
         Ok(self.send(&request, None).await?.url)
     }
 
-    /// Closes a payment page, so that an order whose time is up cannot be paid any more.
+    /// Closes a payment page, so that an order whose time is up can no longer be paid.
     ///
     /// # Errors
     /// See [`ProviderError`].
@@ -222,7 +222,7 @@ impl StripeClient {
         self.send(&request, Some(format!("expire:{id}"))).await.map(Session::from)
     }
 
-    /// How a session stands.
+    /// A session as it is now.
     ///
     /// # Errors
     /// See [`ProviderError`].
@@ -230,7 +230,7 @@ impl StripeClient {
         self.send(&RetrieveCheckoutSession::new(id), None).await.map(Session::from)
     }
 
-    /// How a payment stands, with its receipt.
+    /// A payment as it is now, with its receipt.
     ///
     /// # Errors
     /// See [`ProviderError`].
@@ -264,7 +264,7 @@ impl StripeClient {
         self.send(&RetrieveDispute::new(id), None).await.map(Dispute::from)
     }
 
-    /// The invoice that a payment paid, if it paid one.
+    /// The invoice that a payment was for, if there is one.
     ///
     /// # Errors
     /// See [`ProviderError`].
@@ -297,7 +297,7 @@ impl StripeClient {
         self.ask(request, key).await.map_err(ProviderError::from)
     }
 
-    /// Sends a request whose refusals say more than other ones do.
+    /// Sends a request whose refusals the caller reads itself.
     pub(super) async fn ask<R>(&self, request: &R, key: Option<String>) -> Result<R::Output, StripeError>
     where
         R: StripeRequest,
@@ -353,7 +353,7 @@ pub(super) fn currency_of(payment: &Payment) -> Result<stripe_types::Currency, P
     })
 }
 
-/// What leads from the provider's objects back to the order.
+/// The metadata by which Stripe's objects lead back to the order.
 pub(super) fn metadata(payment: &Payment) -> Metadata {
     HashMap::from([
         (PAYMENT_ID.to_owned(), payment.id.to_string()),
@@ -366,7 +366,7 @@ impl From<StripeError> for ProviderError {
         match error {
             StripeError::Stripe(error, 400 | 404) if is_customer_gone(&error) => Self::NoCustomer,
             StripeError::Stripe(_, 404) => Self::NotFound,
-            // The key or the account is wrong for now: an operator mends that, and the order is still good.
+            // The key or the account is wrong for now: an operator will mend that, and the order is still good.
             StripeError::Stripe(_, 401 | 403) => Self::Unavailable("the API key is refused"),
             StripeError::Stripe(_, 409) => Self::Unavailable("the same request is under way"),
             StripeError::Stripe(_, 429) => Self::Unavailable("too many requests"),
@@ -377,7 +377,7 @@ impl From<StripeError> for ProviderError {
                     .message
                     .unwrap_or_else(|| "The payment provider refused the request.".to_owned()),
             },
-            // The answer may be that of a request that was carried out.
+            // The request may have been carried out.
             StripeError::JSONDeserialize(_) => Self::Unavailable("unreadable answer"),
             StripeError::ClientError(_) => Self::Unavailable("connection failed"),
             StripeError::ConfigError(_) => Self::Unavailable("configuration"),

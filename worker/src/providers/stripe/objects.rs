@@ -9,12 +9,9 @@ use billing::payments::{Fact, Mode, Provider, Stage};
 use kernel::ids::PaymentId;
 use kernel::money::Money;
 
-/// The key of our order's id in the metadata that we give to sessions and payments.
-pub const PAYMENT_ID: &str = "payment_id";
-/// The key of the buyer's id.
-pub const USER_ID: &str = "user_id";
+use crate::providers::{PAYMENT_ID, Reference, USER_ID};
 
-/// Our metadata, as it comes back.
+/// The metadata of an object: what this installation gave to it.
 pub type Metadata = HashMap<String, String>;
 
 /// A Checkout Session.
@@ -112,28 +109,6 @@ pub struct Charge {
     pub receipt_url: Option<String>,
 }
 
-/// An object's id, alone or within the whole object.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum Reference {
-    /// The id.
-    Id(String),
-    /// The object.
-    Object {
-        /// Its id.
-        id: String,
-    },
-}
-
-impl Reference {
-    /// The id.
-    pub fn id(&self) -> &str {
-        match self {
-            Self::Id(id) | Self::Object { id } => id,
-        }
-    }
-}
-
 pub(super) fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
@@ -147,13 +122,13 @@ impl Session {
     pub fn fact(self, async_failed: bool) -> Fact {
         let stage = match (self.status.as_deref(), self.payment_status.as_deref()) {
             _ if async_failed => Stage::Failed,
-            // A subscription's money is its invoice's to tell.
+            // The invoice says whether a subscription is paid.
             _ if self.mode.as_deref() == Some("subscription")
                 && self.status.as_deref() == Some("complete") =>
             {
                 Stage::Open
             }
-            // Where there is nothing to pay, "nothing to be paid" is no word of its having been completed.
+            // A page on which nothing has to be paid says `no_payment_required` from the start.
             (Some("expired"), _) => Stage::Expired,
             (_, Some("paid" | "no_payment_required")) if self.status.as_deref() != Some("open") => {
                 Stage::Paid

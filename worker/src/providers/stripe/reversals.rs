@@ -6,7 +6,8 @@
 
 use serde::Deserialize;
 
-use super::objects::{Reference, money};
+use super::objects::money;
+use crate::providers::Reference;
 use billing::payments::Provider;
 use billing::reversals::rules::refund_standing;
 use billing::reversals::{Extent, ReversalFact, ReversalKind, Standing};

@@ -6,7 +6,8 @@
 
 use serde::Deserialize;
 
-use super::objects::{Metadata, Reference, USER_ID, money, null_is_default, payment_id};
+use super::objects::{Metadata, money, null_is_default, payment_id};
+use crate::providers::{Reference, USER_ID};
 use billing::payments::Provider;
 use billing::subscriptions::{Line, News, Paid, Standing, SubscriptionFact, SubscriptionState};
 use kernel::clock::{Timestamp, from_unix_seconds};
