@@ -80,7 +80,7 @@ async fn record(context: &Context, run: &Run, charged: Charged) -> Result<(), Jo
         }
         Charged::Declined(decline) => Box::pin(record_decline(context, run, &decline)).await,
         Charged::NoCard => {
-            refuse(context, run, PauseReason::CardRemoved, "the card is not the customer's any more").await
+            refuse(context, run, PauseReason::CardRemoved, "the card no longer belongs to the customer").await
         }
     }
 }

@@ -36,17 +36,11 @@ pub enum ProviderError {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Reference {
-    /// The id.
     Id(String),
-    /// The object.
-    Object {
-        /// Its id.
-        id: String,
-    },
+    Object { id: String },
 }
 
 impl Reference {
-    /// The id.
     pub fn id(&self) -> &str {
         match self {
             Self::Id(id) | Self::Object { id } => id,

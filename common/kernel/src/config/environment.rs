@@ -176,8 +176,7 @@ impl Environment {
         Some(text)
     }
 
-    /// The address of something that nobody between here and there may change, if it is set: over TLS, or on this
-    /// machine.
+    /// The address of something that no third party may change on its way, if it is set: over TLS, or on this machine.
     pub fn safe_address(&mut self, name: &'static str, remedy: &str) -> Option<Url> {
         let is_safe = |url: &Url| match url.host() {
             Some(Host::Domain(host)) => url.scheme() == "https" || host == "localhost",
@@ -306,8 +305,8 @@ impl Environment {
     }
 }
 
-/// Whether a text was copied from the documentation: its addresses are at hosts that nobody can have, and an ellipsis
-/// stands for what is to be filled in.
+/// Whether a text was copied from the documentation: its addresses are at hosts that are reserved for examples, and an
+/// ellipsis stands for what is to be filled in.
 fn is_example(text: &str) -> bool {
     let is_part_of_host = |character: char| character.is_ascii_alphanumeric() || "-.".contains(character);
     let mut hosts = text.split(|character: char| !is_part_of_host(character));

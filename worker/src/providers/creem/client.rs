@@ -71,9 +71,6 @@ impl CreemClient {
     }
 
     /// Opens the payment page of an order. Creem knows no address to return to without paying.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn open_checkout(
         &self,
         payment: &Payment,
@@ -129,17 +126,11 @@ impl CreemClient {
     }
 
     /// A checkout as it is now.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn checkout(&self, id: &str) -> Result<Checkout, ProviderError> {
         self.get("v1/checkouts", ("checkout_id", id)).await
     }
 
     /// A subscription as it is now, with its last payment.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn subscription(&self, id: &str) -> Result<Subscription, ProviderError> {
         #[derive(Deserialize)]
         struct Last {
@@ -158,9 +149,6 @@ impl CreemClient {
     }
 
     /// A page of all payments of the store, the newest first; the first page is 1.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn transactions(&self, page: u32) -> Result<Transactions, ProviderError> {
         let mut url = self.url("v1/transactions/search")?;
         url.query_pairs_mut()
@@ -170,25 +158,16 @@ impl CreemClient {
     }
 
     /// A payment as it is listed.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn listed_transaction(&self, id: &str) -> Result<ListedTransaction, ProviderError> {
         self.get("v1/transactions", ("transaction_id", id)).await
     }
 
     /// A payment as it is now.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn transaction(&self, id: &str) -> Result<Transaction, ProviderError> {
         self.get("v1/transactions", ("transaction_id", id)).await
     }
 
     /// Opens the page on which a customer manages subscriptions, and returns its address.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn open_portal(&self, customer: &str) -> Result<String, ProviderError> {
         let portal: Portal = self.post("v1/customers/billing", &json!({ "customer_id": customer })).await?;
         Ok(portal.customer_portal_link)

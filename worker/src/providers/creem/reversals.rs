@@ -14,7 +14,6 @@ use billing::reversals::{Extent, ReversalFact, ReversalKind, Standing};
 use kernel::ids::PaymentId;
 use kernel::money::Money;
 
-/// A refund.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Refund {
     /// `ref_…`
@@ -49,7 +48,6 @@ pub struct Dispute {
 pub struct PaidWith {
     /// `test`, `sandbox` or `prod`.
     pub mode: String,
-    /// The payment.
     pub transaction: Transaction,
     /// Where it was made.
     #[serde(default)]

@@ -1,5 +1,5 @@
-//! Reads a proven event of RevenueCat. Fields come and go without a version, so a field of another type than expected
-//! is as good as a missing one.
+//! Reads a proven event of RevenueCat. Fields come and go without a version, so a field of an unexpected type counts as
+//! missing.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};

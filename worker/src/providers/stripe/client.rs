@@ -61,9 +61,6 @@ impl StripeClient {
 
     /// Creates the customer of a wallet, in place of one that is gone, if there was one. Asked again for the same it
     /// answers the same customer.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn create_customer(
         &self,
         wallet: WalletId,
@@ -81,9 +78,6 @@ impl StripeClient {
 
     /// Opens the payment page of an order; `price` is the plan's own at Stripe, if it has one. Asked again for the same
     /// order and attempt it answers the same page.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn open_checkout(
         &self,
         payment: &Payment,
@@ -188,86 +182,53 @@ impl StripeClient {
         }
     }
 
-    /// An invoice.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn invoice(&self, id: &str) -> Result<Invoice, ProviderError> {
         self.send(&RetrieveInvoice::new(id), None).await.map(Invoice::from)
     }
 
     /// A subscription as it is now.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn subscription(&self, id: &str) -> Result<Subscription, ProviderError> {
         self.send(&RetrieveSubscription::new(id), None).await.map(Subscription::from)
     }
 
     /// Opens the page on which a customer manages subscriptions, and returns its address.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn open_portal(&self, customer: &str, return_url: &str) -> Result<String, ProviderError> {
         let request = CreateBillingPortalSession::new().customer(customer).return_url(return_url);
         Ok(self.send(&request, None).await?.url)
     }
 
     /// Closes a payment page, so that an order whose time is up can no longer be paid.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn expire_checkout(&self, id: &str) -> Result<Session, ProviderError> {
         let request = ExpireCheckoutSession::new(id);
         self.send(&request, Some(format!("expire:{id}"))).await.map(Session::from)
     }
 
     /// A session as it is now.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn session(&self, id: &str) -> Result<Session, ProviderError> {
         self.send(&RetrieveCheckoutSession::new(id), None).await.map(Session::from)
     }
 
     /// A payment as it is now, with its receipt.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn intent(&self, id: &str) -> Result<Intent, ProviderError> {
         let request = RetrievePaymentIntent::new(id).expand(vec!["latest_charge".to_owned()]);
         self.send(&request, None).await.map(Intent::from)
     }
 
-    /// A refund.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn refund(&self, id: &str) -> Result<Refund, ProviderError> {
         self.send(&RetrieveRefund::new(id), None).await.map(Refund::from)
     }
 
     /// The refunds of a charge: the newest hundred, more than anyone makes of one.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn refunds_of(&self, charge: &str) -> Result<Vec<Refund>, ProviderError> {
         let found = self.send(&ListRefund::new().charge(charge).limit(100), None).await?;
         Ok(found.data.into_iter().map(Refund::from).collect())
     }
 
-    /// A dispute.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn dispute(&self, id: &str) -> Result<Dispute, ProviderError> {
         self.send(&RetrieveDispute::new(id), None).await.map(Dispute::from)
     }
 
     /// The invoice that a payment was for, if there is one.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn invoice_of(&self, intent: &str) -> Result<Option<Invoice>, ProviderError> {
         let by = ListInvoicePaymentPayment {
             payment_intent: Some(intent.to_owned()),
@@ -281,9 +242,6 @@ impl StripeClient {
     }
 
     /// The session in which a payment was made, if it was made in one.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn session_of(&self, intent: &str) -> Result<Option<Session>, ProviderError> {
         let found = self.send(&ListCheckoutSession::new().payment_intent(intent).limit(1), None).await?;
         Ok(found.data.into_iter().next().map(Session::from))

@@ -30,11 +30,9 @@ pub enum Listed {
 }
 
 impl Listed {
-    /// All of them.
     pub const ALL: [Self; 3] = [Self::Sessions, Self::Intents, Self::Invoices];
 }
 
-/// A page of a list.
 #[derive(Clone, Debug)]
 pub struct Page {
     /// The payments on it that are paid.
@@ -45,9 +43,6 @@ pub struct Page {
 
 impl StripeClient {
     /// A page of what was created from `from` until before `to`, the newest first.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn payments_page(
         &self,
         listed: Listed,

@@ -14,12 +14,10 @@ use crate::providers::{PAYMENT_ID, Reference, USER_ID};
 /// The metadata of an object: what this installation gave to it.
 pub type Metadata = HashMap<String, String>;
 
-/// A Checkout Session.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Session {
     /// `cs_…`
     pub id: String,
-    /// Real money?
     pub livemode: bool,
     /// `payment`, `setup` or `subscription`.
     pub mode: Option<String>,
@@ -33,7 +31,6 @@ pub struct Session {
     pub currency: Option<String>,
     /// What we, or a Payment Link's address, gave.
     pub client_reference_id: Option<String>,
-    /// What we gave.
     #[serde(default, deserialize_with = "null_is_default")]
     pub metadata: Metadata,
     /// Null until the buyer pays.
@@ -42,7 +39,6 @@ pub struct Session {
     /// The saving of a card, in setup mode.
     #[serde(default)]
     pub setup_intent: Option<Reference>,
-    /// The customer.
     #[serde(default)]
     pub customer: Option<Reference>,
     /// The first invoice, in subscription mode.
@@ -50,25 +46,20 @@ pub struct Session {
     pub invoice: Option<Reference>,
 }
 
-/// A PaymentIntent.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Intent {
     /// `pi_…`
     pub id: String,
-    /// Real money?
     pub livemode: bool,
     /// `succeeded`, `requires_payment_method`, `processing`, `canceled`, …
     pub status: String,
     /// What was asked for, in smallest units.
     pub amount: i64,
-    /// What was paid.
     pub amount_received: i64,
     /// Lower case.
     pub currency: String,
-    /// What we gave.
     #[serde(default, deserialize_with = "null_is_default")]
     pub metadata: Metadata,
-    /// The customer.
     #[serde(default)]
     pub customer: Option<Reference>,
     /// Why the last attempt failed.
@@ -94,10 +85,8 @@ pub struct PaymentError {
     pub network_advice_code: Option<String>,
 }
 
-/// A Charge.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Charge {
-    /// Real money?
     pub livemode: bool,
     /// The payment it belongs to.
     #[serde(default)]

@@ -21,16 +21,13 @@ const RUN_ID: &str = "run_id";
 /// which a charge may be looked for.
 const CHARGES: i64 = 100;
 
-/// A SetupIntent.
 #[derive(Clone, Debug, Deserialize)]
 pub struct SetupIntent {
     /// `seti_…`
     pub id: String,
-    /// Real money?
     pub livemode: bool,
     /// `succeeded`, `requires_payment_method`, `canceled`, …
     pub status: String,
-    /// What we gave.
     #[serde(default, deserialize_with = "null_is_default")]
     pub metadata: Metadata,
     /// The customer that the card will belong to.
@@ -99,7 +96,7 @@ impl StripeClient {
     /// long as the provider remembers its key.
     ///
     /// # Errors
-    /// See [`ProviderError`]. When it is unavailable the card may have been charged.
+    /// When it is unavailable the card may have been charged.
     pub async fn charge(&self, payment: &Payment, run: &Run) -> Result<Charged, ProviderError> {
         let mut metadata = metadata(payment);
         metadata.insert(RUN_ID.to_owned(), run.id.to_string());
@@ -122,9 +119,6 @@ impl StripeClient {
     }
 
     /// The charge of a run, if the provider knows it.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn find_charge(&self, run: &Run) -> Result<Option<Intent>, ProviderError> {
         let request = ListPaymentIntent::new().customer(run.customer.clone()).limit(CHARGES);
         let found = self.ask(&request, None).await?.data;
@@ -133,9 +127,6 @@ impl StripeClient {
     }
 
     /// A SetupIntent as it is now.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn setup_intent(&self, id: &str) -> Result<SetupIntent, ProviderError> {
         let found = self.ask(&RetrieveSetupIntent::new(id), None).await?;
         Ok(SetupIntent {
@@ -149,9 +140,6 @@ impl StripeClient {
     }
 
     /// The card that a SetupIntent has saved; none if it has not, or not for a customer.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn saved_card(&self, setup_intent: &str) -> Result<Option<Card>, ProviderError> {
         let request = RetrieveSetupIntent::new(setup_intent).expand(vec!["payment_method".to_owned()]);
         let found = self.ask(&request, None).await?;
@@ -161,9 +149,6 @@ impl StripeClient {
     }
 
     /// A customer's card; none if it no longer belongs to the customer.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn card(&self, customer: &str, payment_method: &str) -> Result<Option<Card>, ProviderError> {
         let request = RetrievePaymentMethodCustomer::new(customer, payment_method);
         match self.ask(&request, None).await {

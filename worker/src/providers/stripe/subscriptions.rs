@@ -12,12 +12,10 @@ use billing::payments::Provider;
 use billing::subscriptions::{Line, News, Paid, Standing, SubscriptionFact, SubscriptionState};
 use kernel::clock::{Timestamp, from_unix_seconds};
 
-/// An invoice.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Invoice {
     /// `in_…`
     pub id: String,
-    /// Real money?
     pub livemode: bool,
     /// `paid`, `open`, …
     pub status: Option<String>,
@@ -30,7 +28,6 @@ pub struct Invoice {
     /// Smallest units.
     #[serde(default)]
     pub amount_due: Option<i64>,
-    /// The customer.
     #[serde(default)]
     pub customer: Option<Reference>,
     /// Where the payer can read it.
@@ -47,7 +44,6 @@ pub struct Invoice {
 /// What an invoice belongs to.
 #[derive(Clone, Debug, Deserialize)]
 pub struct InvoiceParent {
-    /// The subscription, if it is one.
     #[serde(default)]
     pub subscription_details: Option<SubscriptionDetails>,
 }
@@ -57,20 +53,16 @@ pub struct InvoiceParent {
 pub struct SubscriptionDetails {
     /// `sub_…`
     pub subscription: Reference,
-    /// What we gave.
     #[serde(default, deserialize_with = "null_is_default")]
     pub metadata: Metadata,
 }
 
-/// A list of lines.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Lines {
-    /// The lines.
     #[serde(default)]
     pub data: Vec<InvoiceLine>,
 }
 
-/// A line of an invoice.
 #[derive(Clone, Debug, Deserialize)]
 pub struct InvoiceLine {
     /// Smallest units, before discounts.
@@ -78,7 +70,6 @@ pub struct InvoiceLine {
     /// What is paid for.
     #[serde(default)]
     pub pricing: Option<Pricing>,
-    /// For when.
     #[serde(default)]
     pub period: Option<Period>,
 }
@@ -86,12 +77,10 @@ pub struct InvoiceLine {
 /// What a line is for.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Pricing {
-    /// The price.
     #[serde(default)]
     pub price_details: Option<PriceDetails>,
 }
 
-/// A line's price.
 #[derive(Clone, Debug, Deserialize)]
 pub struct PriceDetails {
     /// `price_…`
@@ -144,12 +133,10 @@ impl InvoiceLine {
     }
 }
 
-/// A subscription.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Subscription {
     /// `sub_…`
     pub id: String,
-    /// Real money?
     pub livemode: bool,
     /// `active`, `past_due`, `canceled`, …
     pub status: String,
@@ -159,21 +146,16 @@ pub struct Subscription {
     /// When it is to end; how flexible billing says that it ends with the period.
     #[serde(default)]
     pub cancel_at: Option<i64>,
-    /// The customer.
     #[serde(default)]
     pub customer: Option<Reference>,
-    /// What we gave.
     #[serde(default, deserialize_with = "null_is_default")]
     pub metadata: Metadata,
-    /// What it bills.
     #[serde(default)]
     pub items: Items,
 }
 
-/// A list of items.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Items {
-    /// The items.
     #[serde(default)]
     pub data: Vec<Item>,
 }
@@ -184,7 +166,6 @@ pub struct Item {
     /// Unix seconds.
     #[serde(default)]
     pub current_period_end: Option<i64>,
-    /// Its price.
     #[serde(default)]
     pub price: Option<Reference>,
 }
