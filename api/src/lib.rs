@@ -30,7 +30,7 @@ use anyhow::Context;
 use billing::provider_events::ProviderEvent;
 use clap::Parser;
 use kernel::clock::Clock;
-use kernel::group_commit::Group;
+use kernel::group_commit::GroupCommit;
 use kernel::service::{self, ServiceArguments};
 use messaging::Publisher;
 use messaging::inbox::Inbox;
@@ -62,7 +62,7 @@ pub struct Api {
     hub: Hub,
     spending: Spending,
     confirmations: Confirmations,
-    intake: Group<ProviderEvent, webhooks::Kept>,
+    intake: GroupCommit<ProviderEvent, webhooks::Kept>,
 }
 
 /// [`Api`], shared by all requests.
