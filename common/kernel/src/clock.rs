@@ -11,8 +11,8 @@ use time::{OffsetDateTime, UtcOffset};
 /// A moment, in UTC, to the microsecond (what the database keeps).
 pub type Timestamp = OffsetDateTime;
 
-/// A time that a provider states, in seconds since 1970. None before that or after the year 9999: it is a mistake, and a
-/// time that cannot be stored or written as RFC 3339 would stop the event that it came with.
+/// A time that a provider states, in seconds since 1970. None before that or after the year 9999: it is a mistake, and
+/// a time that cannot be stored or written as RFC 3339 would stop the event that it came with.
 pub fn from_unix_seconds(seconds: i64) -> Option<Timestamp> {
     plausible(Timestamp::from_unix_timestamp(seconds).ok()?)
 }

@@ -1,6 +1,6 @@
-//! Group commit: concurrent requests share one round trip. Requests that arrive while a group is worked on form the next
-//! one; a lone request does not wait. Databases do the same with their log. Crates that batch wait for a time or a count
-//! instead.
+//! Group commit: concurrent requests share one round trip. Requests that arrive while a group is worked on form the
+//! next one; a lone request does not wait. Databases do the same with their log. Crates that batch wait for a time or a
+//! count instead.
 
 use std::future::Future;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
-//! Charges the card of a recharge that is decided. Killed at any step, it goes on from where the run is: it asks for the
-//! same charge under the same key, or looks it up. What the provider says about a charge is applied as every fact is.
+//! Charges the card of a recharge that is decided. Killed at any step, it goes on from where the run is: it asks for
+//! the same charge under the same key, or looks it up. What the provider says about a charge is applied as every fact
+//! is.
 
 use billing::auto_recharge::charging::Next;
 use billing::auto_recharge::rules::{Class, classify};

@@ -1,5 +1,5 @@
-//! Notifies users: pushes to every API instance, which passes it on to the connections that may see the wallet. Notifies
-//! the host application: records what each of its webhook endpoints is to get.
+//! Notifies users: pushes to every API instance, which passes it on to the connections that may see the wallet.
+//! Notifies the host application: records what each of its webhook endpoints is to get.
 
 use kernel::ids::MessageId;
 use notices::{Live, Notice, SendNotices};

@@ -1,4 +1,5 @@
-//! Asks the provider about an order of which no event has come. The answer goes to the role *apply*, as every fact does.
+//! Asks the provider about an order of which no event has come. The answer goes to the role *apply*, as every fact
+//! does.
 
 use billing::payments::{Kind, Mode, Payment, Provider, VerifyPayment, operations};
 

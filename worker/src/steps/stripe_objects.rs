@@ -34,8 +34,8 @@ pub(crate) async fn facts(context: &Context, id: &str) -> Result<Vec<EncodedJob>
     })
 }
 
-/// What Stripe says about an order that has a page; of a plan's order, also what it says about its first invoice. A page
-/// that is overdue is closed first: from then on it cannot be paid.
+/// What Stripe says about an order that has a page; of a plan's order, also what it says about its first invoice. A
+/// page that is overdue is closed first: from then on it cannot be paid.
 pub(crate) async fn order_facts(
     context: &Context,
     payment: &Payment,

@@ -29,8 +29,8 @@ pub(super) async fn facts(context: &Context, id: &str) -> Result<Option<Vec<Reve
     Ok(Some(with_order))
 }
 
-/// The fact with the order, or the invoice of the order's subscription, that it is about; none if the money was paid for
-/// something else that is sold on the same account.
+/// The fact with the order, or the invoice of the order's subscription, that it is about; none if the money was paid
+/// for something else that is sold on the same account.
 async fn find_order(context: &Context, mut fact: ReversalFact) -> Result<Option<ReversalFact>, JobError> {
     let stripe = &context.stripe;
     let Some(intent) = fact.provider_payments.iter().find(|id| id.starts_with("pi_")).cloned() else {

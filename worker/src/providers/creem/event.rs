@@ -34,8 +34,8 @@ struct AnyObject {
 }
 
 impl AnyObject {
-    /// The object to ask Creem about. For a paid period that is its payment: the subscription would only lead to the last
-    /// one.
+    /// The object to ask Creem about. For a paid period that is its payment: the subscription would only lead to the
+    /// last one.
     fn id(self, kind: &str) -> Option<String> {
         match self.last_transaction_id {
             Some(payment) if kind == "subscription.paid" => Some(payment),

@@ -1,8 +1,8 @@
 //! What Creem says about money that goes back, read tolerantly, and the facts that it becomes. Creem's amounts include
 //! the tax that it has added: a part is one of what was paid, not of the price.
 //!
-//! Creem sends an event when a refund or a dispute begins, never a later one, and has no address to ask for either: only
-//! the payment says how much of it has gone back in all.
+//! Creem sends an event when a refund or a dispute begins, never a later one, and has no address to ask for either:
+//! only the payment says how much of it has gone back in all.
 
 use serde::Deserialize;
 
