@@ -28,8 +28,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use billing::provider_events::ProviderEvent;
+use clap::Parser;
 use kernel::clock::Clock;
-use kernel::group_commit::Group;
+use kernel::group_commit::GroupCommit;
+use kernel::service::{self, ServiceArguments};
 use messaging::Publisher;
 use messaging::inbox::Inbox;
 use sqlx::PgPool;
@@ -60,7 +62,7 @@ pub struct Api {
     hub: Hub,
     spending: Spending,
     confirmations: Confirmations,
-    intake: Group<ProviderEvent, webhooks::Kept>,
+    intake: GroupCommit<ProviderEvent, webhooks::Kept>,
 }
 
 /// [`Api`], shared by all requests.
@@ -71,15 +73,25 @@ pub fn description() -> String {
     openapi::text()
 }
 
-/// Runs the process as its environment says. With `--openapi` among the arguments it prints the description of the API
-/// and ends.
+/// Purser's API. Settings come from the environment, see .env.example
+#[derive(Debug, Parser)]
+#[command(name = "api", version)]
+struct Arguments {
+    #[command(flatten)]
+    service: ServiceArguments,
+    /// Print the OpenAPI description and exit
+    #[arg(long)]
+    openapi: bool,
+}
+
+/// Runs the process.
 pub fn main() -> ExitCode {
-    if std::env::args().any(|argument| argument == "--openapi") {
+    let arguments = Arguments::parse();
+    if arguments.openapi {
         print!("{}", description());
         return ExitCode::SUCCESS;
     }
-    kernel::service::main("api", |shutdown| async move {
-        let config = Config::from_env()?;
+    service::main("api", arguments.service, Config::read, |config, shutdown| async move {
         let listener = TcpListener::bind(config.address)
             .await
             .with_context(|| format!("cannot listen on {} (API_ADDR)", config.address))?;

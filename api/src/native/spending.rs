@@ -4,7 +4,7 @@
 use kernel::clock::Clock;
 use kernel::crash;
 use kernel::crash::Step;
-use kernel::group_commit::{Group, GroupLimits};
+use kernel::group_commit::{GroupCommit, GroupLimits};
 use ledger::operations::post;
 use ledger::{Movement, Posted};
 use messaging::{Publisher, outbox};
@@ -20,12 +20,12 @@ const LIMITS: GroupLimits = GroupLimits { size: 128, concurrency: 1 };
 pub(crate) type Debited = Result<Posted, ApiError>;
 
 /// Takes debits.
-pub(crate) type Spending = Group<Movement, Debited>;
+pub(crate) type Spending = GroupCommit<Movement, Debited>;
 
 /// Starts the grouping task.
 pub(crate) fn start(pool: PgPool, publisher: Publisher, clock: Clock) -> Spending {
     let purse = Purse { pool, publisher, clock };
-    Group::start(LIMITS, move |movements: Vec<Movement>| {
+    GroupCommit::start(LIMITS, move |movements: Vec<Movement>| {
         let purse = purse.clone();
         async move {
             match purse.together(&movements).await {

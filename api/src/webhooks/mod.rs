@@ -10,7 +10,7 @@ use billing::payments::Provider;
 use billing::provider_events::{ApplyProviderEvents, ProviderEvent};
 use kernel::crash;
 use kernel::crash::Step;
-use kernel::group_commit::{Group, GroupLimits};
+use kernel::group_commit::{GroupCommit, GroupLimits};
 use messaging::{PublishError, Publisher};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -153,9 +153,9 @@ fn acknowledge(provider: Provider, kept: &Result<(), Refusal>, words: Words) -> 
 type Words = fn(StatusCode, &str) -> Response;
 
 /// Starts the task through which events are published in groups.
-pub(crate) fn intake(publisher: Publisher) -> Group<ProviderEvent, Kept> {
+pub(crate) fn intake(publisher: Publisher) -> GroupCommit<ProviderEvent, Kept> {
     let limits = GroupLimits { size: SHARE, concurrency: CONCURRENCY };
-    Group::start(limits, move |events: Vec<ProviderEvent>| {
+    GroupCommit::start(limits, move |events: Vec<ProviderEvent>| {
         let publisher = publisher.clone();
         async move {
             let messages = into_messages(events);

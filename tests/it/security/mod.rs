@@ -27,7 +27,7 @@ fn refuse_to_start(given: &[(&str, &str)]) -> String {
         ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none"),
         ("AMQP_URL", "amqp://nobody@127.0.0.1:1/none"),
         ("API_ADDR", "127.0.0.1:0"),
-        ("ADMIN_API_KEY", "admin_0"),
+        ("ADMIN_API_KEY", "admin_0123456789"),
         ("STRIPE_WEBHOOK_SECRET", "whsec_0"),
         ("STRIPE_SECRET_KEY", "sk_test_0"),
         ("CREEM_API_KEY", "creem_test_0"),

@@ -84,7 +84,7 @@ async fn a_first_invoice_that_the_balance_pays_in_part_is_credited() {
     let invoices = world.stripe_get(&format!("invoices?customer={customer}")).expect(200).await;
     assert_eq!(invoices["data"][0]["amount_paid"], json!(499), "the balance has paid a part");
     assert_eq!(quarantined(&world).await, Vec::<String>::new());
-    assert_eq!(alice.standing(&world).await.0, "active");
+    assert_eq!(alice.status(&world).await.0, "active");
     assert_eq!(alice.grants(&world).await, 2);
     world.finish().await;
 }

@@ -9,20 +9,15 @@ use billing::payments::{Fact, Mode, Provider, Stage};
 use kernel::ids::PaymentId;
 use kernel::money::Money;
 
-/// The key of our order's id in the metadata that we give to sessions and payments.
-pub const PAYMENT_ID: &str = "payment_id";
-/// The key of the buyer's id.
-pub const USER_ID: &str = "user_id";
+use crate::providers::{PAYMENT_ID, Reference, USER_ID};
 
-/// Our metadata, as it comes back.
+/// The metadata of an object: what this installation gave to it.
 pub type Metadata = HashMap<String, String>;
 
-/// A Checkout Session.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Session {
     /// `cs_…`
     pub id: String,
-    /// Real money?
     pub livemode: bool,
     /// `payment`, `setup` or `subscription`.
     pub mode: Option<String>,
@@ -41,7 +36,6 @@ pub struct Session {
     pub currency: Option<String>,
     /// What we, or a Payment Link's address, gave.
     pub client_reference_id: Option<String>,
-    /// What we gave.
     #[serde(default, deserialize_with = "null_is_default")]
     pub metadata: Metadata,
     /// Null until the buyer pays.
@@ -50,7 +44,6 @@ pub struct Session {
     /// The saving of a card, in setup mode.
     #[serde(default)]
     pub setup_intent: Option<Reference>,
-    /// The customer.
     #[serde(default)]
     pub customer: Option<Reference>,
     /// The first invoice, in subscription mode.
@@ -58,25 +51,20 @@ pub struct Session {
     pub invoice: Option<Reference>,
 }
 
-/// A PaymentIntent.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Intent {
     /// `pi_…`
     pub id: String,
-    /// Real money?
     pub livemode: bool,
     /// `succeeded`, `requires_payment_method`, `processing`, `canceled`, …
     pub status: String,
     /// What was asked for, in smallest units.
     pub amount: i64,
-    /// What was paid.
     pub amount_received: i64,
     /// Lower case.
     pub currency: String,
-    /// What we gave.
     #[serde(default, deserialize_with = "null_is_default")]
     pub metadata: Metadata,
-    /// The customer.
     #[serde(default)]
     pub customer: Option<Reference>,
     /// Why the last attempt failed.
@@ -102,10 +90,8 @@ pub struct PaymentError {
     pub network_advice_code: Option<String>,
 }
 
-/// A Charge.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Charge {
-    /// Real money?
     pub livemode: bool,
     /// The payment it belongs to.
     #[serde(default)]
@@ -115,28 +101,6 @@ pub struct Charge {
     pub metadata: Metadata,
     /// Where the buyer's receipt is.
     pub receipt_url: Option<String>,
-}
-
-/// An object's id, alone or within the whole object.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum Reference {
-    /// The id.
-    Id(String),
-    /// The object.
-    Object {
-        /// Its id.
-        id: String,
-    },
-}
-
-impl Reference {
-    /// The id.
-    pub fn id(&self) -> &str {
-        match self {
-            Self::Id(id) | Self::Object { id } => id,
-        }
-    }
 }
 
 pub(super) fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -171,13 +135,13 @@ impl Session {
         let net = self.net();
         let stage = match (self.status.as_deref(), self.payment_status.as_deref()) {
             _ if async_failed => Stage::Failed,
-            // A subscription's money is its invoice's to tell.
+            // The invoice says whether a subscription is paid.
             _ if self.mode.as_deref() == Some("subscription")
                 && self.status.as_deref() == Some("complete") =>
             {
                 Stage::Open
             }
-            // Where there is nothing to pay, "nothing to be paid" is no word of its having been completed.
+            // A page on which nothing has to be paid says `no_payment_required` from the start.
             (Some("expired"), _) => Stage::Expired,
             (_, Some("paid" | "no_payment_required")) if self.status.as_deref() != Some("open") => {
                 Stage::Paid

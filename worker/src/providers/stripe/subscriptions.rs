@@ -6,17 +6,16 @@
 
 use serde::Deserialize;
 
-use super::objects::{Metadata, Reference, USER_ID, money, null_is_default, payment_id};
+use super::objects::{Metadata, money, null_is_default, payment_id};
+use crate::providers::{Reference, USER_ID};
 use billing::payments::Provider;
 use billing::subscriptions::{Line, News, Paid, Standing, SubscriptionFact, SubscriptionState};
 use kernel::clock::{Timestamp, from_unix_seconds};
 
-/// An invoice.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Invoice {
     /// `in_…`
     pub id: String,
-    /// Real money?
     pub livemode: bool,
     /// `paid`, `open`, …
     pub status: Option<String>,
@@ -52,7 +51,6 @@ pub struct Invoice {
 /// What an invoice belongs to.
 #[derive(Clone, Debug, Deserialize)]
 pub struct InvoiceParent {
-    /// The subscription, if it is one.
     #[serde(default)]
     pub subscription_details: Option<SubscriptionDetails>,
 }
@@ -62,15 +60,12 @@ pub struct InvoiceParent {
 pub struct SubscriptionDetails {
     /// `sub_…`
     pub subscription: Reference,
-    /// What we gave.
     #[serde(default, deserialize_with = "null_is_default")]
     pub metadata: Metadata,
 }
 
-/// A list of lines.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Lines {
-    /// The lines.
     #[serde(default)]
     pub data: Vec<InvoiceLine>,
     /// Whether there are more than these: an event or answer holds the first ten.
@@ -78,7 +73,6 @@ pub struct Lines {
     pub has_more: bool,
 }
 
-/// A line of an invoice.
 #[derive(Clone, Debug, Deserialize)]
 pub struct InvoiceLine {
     /// Smallest units, before discounts.
@@ -86,7 +80,6 @@ pub struct InvoiceLine {
     /// What is paid for.
     #[serde(default)]
     pub pricing: Option<Pricing>,
-    /// For when.
     #[serde(default)]
     pub period: Option<Period>,
     /// What it comes from.
@@ -113,12 +106,10 @@ pub struct ItemDetails {
 /// What a line is for.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Pricing {
-    /// The price.
     #[serde(default)]
     pub price_details: Option<PriceDetails>,
 }
 
-/// A line's price.
 #[derive(Clone, Debug, Deserialize)]
 pub struct PriceDetails {
     /// `price_…`
@@ -192,12 +183,10 @@ impl InvoiceLine {
     }
 }
 
-/// A subscription.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Subscription {
     /// `sub_…`
     pub id: String,
-    /// Real money?
     pub livemode: bool,
     /// `active`, `past_due`, `canceled`, …
     pub status: String,
@@ -207,21 +196,16 @@ pub struct Subscription {
     /// When it is to end; how flexible billing says that it ends with the period.
     #[serde(default)]
     pub cancel_at: Option<i64>,
-    /// The customer.
     #[serde(default)]
     pub customer: Option<Reference>,
-    /// What we gave.
     #[serde(default, deserialize_with = "null_is_default")]
     pub metadata: Metadata,
-    /// What it bills.
     #[serde(default)]
     pub items: Items,
 }
 
-/// A list of items.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Items {
-    /// The items.
     #[serde(default)]
     pub data: Vec<Item>,
 }
@@ -232,7 +216,6 @@ pub struct Item {
     /// Unix seconds.
     #[serde(default)]
     pub current_period_end: Option<i64>,
-    /// Its price.
     #[serde(default)]
     pub price: Option<Reference>,
 }
