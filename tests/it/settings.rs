@@ -65,7 +65,7 @@ fn started_with_the_example(service: Service, with_comments: bool) -> String {
     });
     let output = commands::run(service, &[], variables);
     assert_eq!(output.code, 1, "{output:?}");
-    output.aside
+    output.stderr
 }
 
 #[test]
@@ -120,9 +120,9 @@ fn mistakes_come_all_at_once_with_what_to_do_and_without_what_was_set() {
         let wrong = cases.iter().map(|(name, value, _)| (*name, *value));
         let output = commands::run(service, &[], servers.into_iter().chain(wrong));
         assert_eq!(output.code, 1, "{output:?}");
-        assert!(!output.aside.contains("hunter2"), "{output:?}");
+        assert!(!output.stderr.contains("hunter2"), "{output:?}");
         for (name, _, remedy) in cases {
-            let mut lines = output.aside.lines().map(str::trim_start);
+            let mut lines = output.stderr.lines().map(str::trim_start);
             let line = lines.find(|line| line.starts_with(&format!("{name} "))).unwrap_or_default();
             assert!(line.contains(remedy), "{name}: {output:?}");
         }
