@@ -7,16 +7,14 @@ use billing::auto_recharge::Defaults;
 use billing::auto_recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR};
 use ipnet::IpNet;
 use kernel::clock::Clock;
-use kernel::config;
-use kernel::config::{ConfigError, Connections, Mode, Secret};
+use kernel::config::{self, ConfigError, Connections, Mode, Secret};
 use kernel::money::{Credits, Currency, Money};
 use outgoing_webhooks::standard_webhooks::address::Reach;
 use signatures::revenuecat::Agreed;
 use url::{Host, Url};
 
-use crate::dialects::Dialects;
-use crate::http::cors::origin_of;
-use crate::http::rate_limit::RateLimitConfig;
+use crate::enabled_dialects::Dialects;
+use crate::origins::origin_of;
 
 /// The settings of the api process.
 #[derive(Clone, Debug)]
@@ -75,6 +73,19 @@ pub struct JwtConfig {
     pub issuer: Option<String>,
     /// Whom they must be meant for.
     pub audience: Option<String>,
+}
+
+/// How many requests one caller may make.
+#[derive(Clone, Debug, Default)]
+pub struct RateLimitConfig {
+    /// `RATE_LIMIT_PER_CREDENTIAL`: requests a second with one credential; 200 unless set, 0 for no limit.
+    pub per_credential: u32,
+    /// `RATE_LIMIT_PER_ADDRESS`: requests a second from one address (of IPv6: one /64); 1000 unless set, 0 for no
+    /// limit.
+    pub per_address: u32,
+    /// `TRUSTED_PROXIES`: networks of the proxies in front of this API, such as `10.0.0.0/8`: what they say in
+    /// `X-Forwarded-For` is believed. None unless set.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Config {

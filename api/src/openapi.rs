@@ -1,4 +1,4 @@
-//! The description of the whole API, as OpenAPI 3.1: assembled from the endpoints of all surfaces, with what the
+//! The description of the whole API, as OpenAPI 3.1: assembled from the endpoints of all groups, with what the
 //! server itself can answer in the words of each.
 
 use utoipa::openapi::path::{HttpMethod, Operation, Paths};
@@ -10,10 +10,11 @@ use utoipa::openapi::{
 };
 use warp::http::{Method, StatusCode};
 
-use crate::dialects::Dialects;
+use crate::enabled_dialects::Dialects;
+use crate::groups::{self, groups};
 use crate::http::description::{Access, Description, Schemas};
 use crate::http::endpoint::Endpoint;
-use crate::routes::{self, Surface, surfaces};
+use crate::http::group::ApiGroup;
 
 const ABOUT: &str = "Prepaid credits: paid once, credited once. Purser's own API is `native`; the others speak the \
                      APIs of existing credit systems over the same ledger.";
@@ -34,18 +35,18 @@ pub fn document(dialects: &Dialects) -> OpenApi {
     let mut paths = Paths::new();
     let mut schemas = Schemas::new();
     let mut tags: Vec<Tag> = Vec::new();
-    for surface in surfaces() {
-        let endpoints = routes::endpoints(surface, dialects);
+    for group in groups() {
+        let endpoints = groups::endpoints(group, dialects);
         if endpoints.is_empty() {
             continue;
         }
-        if tags.iter().all(|tag| tag.name != surface.name) {
-            tags.push(TagBuilder::new().name(surface.name).description(Some(surface.about)).build());
+        if tags.iter().all(|tag| tag.name != group.name) {
+            tags.push(TagBuilder::new().name(group.name).description(Some(group.about)).build());
         }
-        let error = (surface.error)(&mut schemas);
+        let error = (group.error)(&mut schemas);
         for endpoint in endpoints {
             if let Some(method) = method_of(&endpoint) {
-                let operation = operation(surface, &endpoint, &error);
+                let operation = operation(group, &endpoint, &error);
                 paths.add_path_operation(endpoint.path, vec![method], operation);
             }
             schemas.extend(endpoint.description.schemas);
@@ -88,9 +89,9 @@ pub fn text() -> String {
     text
 }
 
-fn operation(surface: &Surface, endpoint: &Endpoint, error: &RefOr<Schema>) -> Operation {
+fn operation(group: &ApiGroup, endpoint: &Endpoint, error: &RefOr<Schema>) -> Operation {
     let mut operation = endpoint.description.operation.clone();
-    operation.tags = Some(vec![surface.name.to_owned()]);
+    operation.tags = Some(vec![group.name.to_owned()]);
     operation.operation_id = Some(operation_id(endpoint));
     for status in refusals(&endpoint.method, &endpoint.description) {
         let content = ContentBuilder::new().schema(Some(error.clone())).build();
@@ -157,7 +158,7 @@ mod tests {
     use super::*;
 
     fn endpoints() -> Vec<Endpoint> {
-        surfaces().flat_map(|surface| (surface.endpoints)()).collect()
+        groups().flat_map(|group| (group.endpoints)()).collect()
     }
 
     #[test]
@@ -202,9 +203,9 @@ mod tests {
     fn no_two_schemas_share_a_name_and_none_is_missing() {
         let mut by_name = BTreeMap::new();
         let mut all = Schemas::new();
-        for surface in surfaces() {
-            let _reference = (surface.error)(&mut all);
-            all.extend((surface.endpoints)().into_iter().flat_map(|endpoint| endpoint.description.schemas));
+        for group in groups() {
+            let _reference = (group.error)(&mut all);
+            all.extend((group.endpoints)().into_iter().flat_map(|endpoint| endpoint.description.schemas));
         }
         for (name, schema) in all {
             let text = serde_json::to_string(&schema).unwrap();

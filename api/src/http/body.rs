@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 
-use super::Failure;
+use crate::problem::Failure;
 
 /// Far above any request or webhook.
 const LIMIT: usize = 1024 * 1024;
@@ -16,7 +16,7 @@ const DISCARD_LIMIT: usize = 8 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Reads the whole body.
-pub(super) async fn read(body: Incoming) -> Result<Bytes, Failure> {
+pub(crate) async fn read(body: Incoming) -> Result<Bytes, Failure> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }

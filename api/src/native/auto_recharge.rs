@@ -12,15 +12,17 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
-use super::{ApiError, caller, user_scope};
-use crate::Shared;
 use crate::auth::Principal;
-use crate::checkout::{NotOrdered, Ordered};
+use crate::auto_recharge::{Owner, SettingsChange, change, initial_settings, save_card};
+use crate::checkout::Ordered;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::{Amount, GivenAmount, Moment, one_of};
-use crate::http::{Call, Response, answer, json as body};
-use crate::recharge::{Owner, Wishes, change, nothing, save_card};
+use crate::http::{Response, answer};
+use crate::problem::{Problem, ProblemKind};
+use crate::state::SharedState;
 
 const PATH: &str = "/auto-recharge";
 
@@ -192,17 +194,17 @@ fn run_schema() -> Object {
     one_of(RunState::NAMES)
 }
 
-async fn find(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
+async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let owner = owner(&api, &principal, organization(&call)?, Wants::ToSee).await?;
     Ok(answer(StatusCode::OK, &standing(&api, &owner, None).await?))
 }
 
-async fn put(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
-    let request: Put = body::read(&call)?;
+async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let request: Put = read_json(&call)?;
     let owner = owner(&api, &principal, request.org_id, Wants::ToChange).await?;
-    let wishes = Wishes {
+    let wanted = SettingsChange {
         enabled: Some(request.enabled.unwrap_or(true)),
         threshold: request.threshold_credits.as_ref().map(threshold).transpose()?,
         amount: request.amount_cents.map(|cents| amount("amountCents", cents)).transpose()?,
@@ -211,17 +213,16 @@ async fn put(api: Shared, call: Call) -> Result<Response, ApiError> {
             other => other,
         },
     };
-    let (settings, _) = change(&api, &owner, wishes).await?;
+    let (settings, _) = change(&api, &owner, wanted).await?;
     let wants_page = request.request_setup || (settings.enabled && settings.card.is_none());
     if !wants_page {
         return Ok(answer(StatusCode::OK, &standing(&api, &owner, None).await?));
     }
-    let (status, page) = match save_card(&api, &call, user_scope(&principal), &owner, Dialect::Native).await?
-    {
+    let (status, page) = match save_card(&api, &call, principal.actor(), &owner, Dialect::Native).await? {
         Ordered::Open(page) => (StatusCode::OK, page),
         Ordered::Accepted { payment, .. } => (StatusCode::ACCEPTED, payment),
         Ordered::Refused { message, .. } => {
-            return Err(ApiError::new(StatusCode::BAD_GATEWAY, "provider_refused", message));
+            return Err(Problem::new(ProblemKind::ProviderRefused(StatusCode::BAD_GATEWAY), message));
         }
     };
     let setup = SetupBody {
@@ -232,12 +233,12 @@ async fn put(api: Shared, call: Call) -> Result<Response, ApiError> {
     Ok(answer(status, &standing(&api, &owner, Some(setup)).await?))
 }
 
-async fn switch_off(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
+async fn switch_off(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let owner = owner(&api, &principal, organization(&call)?, Wants::ToChange).await?;
     let known = operations::settings(&mut *api.pool.acquire().await?, owner.wallet_id).await?;
     if known.is_some() {
-        change(&api, &owner, Wishes { enabled: Some(false), ..Wishes::default() }).await?;
+        change(&api, &owner, SettingsChange { enabled: Some(false), ..SettingsChange::default() }).await?;
     }
     Ok(answer(StatusCode::OK, &standing(&api, &owner, None).await?))
 }
@@ -250,51 +251,51 @@ enum Wants {
 }
 
 async fn owner(
-    api: &Shared,
+    api: &SharedState,
     principal: &Principal,
     organization: Option<OrganizationId>,
     wants: Wants,
-) -> Result<Owner, ApiError> {
+) -> Result<Owner, Problem> {
     let user_id = principal.user_id.clone();
     let Some(organization) = organization else {
         return Ok(Owner { user_id, wallet_id: principal.wallet_id, organization_id: None });
     };
     let membership = identity::operations::membership(&api.pool, &user_id, organization)
         .await?
-        .ok_or_else(|| ApiError::not_found("There is no such organization."))?;
+        .ok_or_else(|| Problem::not_found("There is no such organization."))?;
     if wants == Wants::ToChange && !roles::may_buy(membership.role) {
         let message = "Your role in this organization may not buy credits.";
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message));
+        return Err(Problem::forbidden(message));
     }
     Ok(Owner { user_id, wallet_id: membership.wallet_id, organization_id: Some(organization) })
 }
 
-fn organization(call: &Call) -> Result<Option<OrganizationId>, ApiError> {
+fn organization(call: &Call) -> Result<Option<OrganizationId>, Problem> {
     let Some(text) = call.parameter("orgId") else { return Ok(None) };
-    let unknown = |_| ApiError::not_found("There is no such organization.");
+    let unknown = |_| Problem::not_found("There is no such organization.");
     text.parse().map(OrganizationId).map(Some).map_err(unknown)
 }
 
-fn threshold(given: &GivenAmount) -> Result<Credits, ApiError> {
+fn threshold(given: &GivenAmount) -> Result<Credits, Problem> {
     let credits = given.credits()?;
     if credits.is_negative() {
-        return Err(ApiError::bad_request("invalid_request", "thresholdCredits must not be negative"));
+        return Err(Problem::invalid("thresholdCredits must not be negative"));
     }
     Ok(credits)
 }
 
-fn amount(field: &str, cents: i64) -> Result<Money, ApiError> {
+fn amount(field: &str, cents: i64) -> Result<Money, Problem> {
     if (CHARGE_MIN_MINOR..=CHARGE_MAX_MINOR).contains(&cents) {
         return Ok(Money::new(cents, Currency::USD));
     }
     let message = format!("{field} must be between {CHARGE_MIN_MINOR} and {CHARGE_MAX_MINOR}");
-    Err(ApiError::bad_request("invalid_request", message))
+    Err(Problem::invalid(message))
 }
 
-async fn standing(api: &Shared, owner: &Owner, setup: Option<SetupBody>) -> Result<Body, ApiError> {
+async fn standing(api: &SharedState, owner: &Owner, setup: Option<SetupBody>) -> Result<Body, Problem> {
     let now = api.clock.now();
     let mut connection = api.pool.acquire().await?;
-    let standing = operations::standing(&mut connection, now, nothing(api, owner)).await?;
+    let standing = operations::standing(&mut connection, now, initial_settings(api, owner)).await?;
     Ok(shown(now, standing, setup))
 }
 
@@ -352,19 +353,5 @@ fn state(now: Timestamp, standing: &Standing) -> &'static str {
         "monthly_cap_reached"
     } else {
         "active"
-    }
-}
-
-impl From<NotOrdered> for ApiError {
-    fn from(error: NotOrdered) -> Self {
-        let message = error.to_string();
-        match error {
-            NotOrdered::BadKey => Self::bad_request("invalid_idempotency_key", message),
-            NotOrdered::Coupon(_) => Self::bad_request("invalid_coupon", message),
-            NotOrdered::InProgress => Self::conflict("idempotency_key_in_use", message),
-            NotOrdered::OtherRequest => super::idempotent::reused(),
-            NotOrdered::Internal(cause) => Self::internal(cause),
-            NotOrdered::Database(error) => error.into(),
-        }
     }
 }

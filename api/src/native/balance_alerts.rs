@@ -11,13 +11,15 @@ use utoipa::ToSchema;
 use warp::http::StatusCode;
 
 use super::consume::positive;
-use super::{ApiError, caller};
-use crate::Shared;
 use crate::auth::Principal;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::{Amount, GivenAmount};
-use crate::http::{Call, Response, answer, json as body};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 /// More would tell more than anybody reads.
 const LEVELS_MAX: usize = 10;
@@ -65,23 +67,23 @@ struct Alerts {
     levels: Vec<Amount>,
 }
 
-async fn show(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
+async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let (wallet, _) = wallet(&api, &principal, &call).await?;
     let levels = operations::alerts(&mut *api.pool.acquire().await?, wallet).await?;
     Ok(shown(levels))
 }
 
-async fn replace(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
+async fn replace(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let (wallet, may_choose) = wallet(&api, &principal, &call).await?;
     if !may_choose {
         let message = "Your role in this organization may not choose its alerts.";
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message));
+        return Err(Problem::forbidden(message));
     }
-    let written: Written = body::read(&call)?;
+    let written: Written = read_json(&call)?;
     if written.levels.len() > LEVELS_MAX {
-        return Err(ApiError::bad_request("invalid_request", "levels must be at most 10"));
+        return Err(Problem::invalid("levels must be at most 10"));
     }
     let levels: BTreeSet<Credits> = written.levels.iter().map(positive).collect::<Result<_, _>>()?;
     let levels = operations::alerts_put(&mut *api.pool.acquire().await?, wallet, levels).await?;
@@ -93,9 +95,9 @@ fn shown(levels: Vec<Credits>) -> Response {
 }
 
 /// The wallet that the call is about, and whether the caller may choose its alerts.
-async fn wallet(api: &Shared, principal: &Principal, call: &Call) -> Result<(WalletId, bool), ApiError> {
+async fn wallet(api: &SharedState, principal: &Principal, call: &Call) -> Result<(WalletId, bool), Problem> {
     let Some(text) = call.parameter("orgId") else { return Ok((principal.wallet_id, true)) };
-    let unknown = || ApiError::not_found("There is no such organization.");
+    let unknown = || Problem::not_found("There is no such organization.");
     let organization = text.parse().map(OrganizationId).map_err(|_| unknown())?;
     let membership = identity::operations::membership(&api.pool, &principal.user_id, organization).await?;
     let membership = membership.ok_or_else(unknown)?;

@@ -8,12 +8,14 @@ use warp::http::StatusCode;
 
 use super::consume::positive;
 use super::idempotent::{Keep, once};
-use super::{ApiError, admin};
-use crate::Shared;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::{Amount, GivenAmount};
-use crate::http::{Call, Response, answer, json as body};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -117,7 +119,7 @@ fn yes() -> bool {
 }
 
 impl Written {
-    fn into_pack(self, id: String) -> Result<Pack, ApiError> {
+    fn into_pack(self, id: String) -> Result<Pack, Problem> {
         Ok(Pack {
             id,
             name: self.name,
@@ -134,36 +136,33 @@ impl Written {
     }
 }
 
-async fn list(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
     let packs = operations::packs(&api.pool).await?.iter().map(shown).collect();
     Ok(answer(StatusCode::OK, &Packs { packs }))
 }
 
-async fn create(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let mut written: Written = body::read(&call)?;
-    let id = written
-        .pack_id
-        .take()
-        .ok_or_else(|| ApiError::bad_request("invalid_request", "packId is missing"))?;
+async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let mut written: Written = read_json(&call)?;
+    let id = written.pack_id.take().ok_or_else(|| Problem::invalid("packId is missing"))?;
     let pack = written.into_pack(id)?;
     let work = {
-        let api = Shared::clone(&api);
+        let api = SharedState::clone(&api);
         async move {
             operations::pack_create(&api.pool, api.clock.now(), &pack).await?;
             Ok((StatusCode::CREATED, shown(&pack)))
         }
     };
-    once(&api, &call, admin.scope, Keep::Answer, work).await
+    once(&api, &call, admin.actor, Keep::Answer, work).await
 }
 
-async fn replace(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
+async fn replace(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
     let id = call.path_parameter("packId").to_owned();
-    let written: Written = body::read(&call)?;
+    let written: Written = read_json(&call)?;
     if written.pack_id.as_ref().is_some_and(|named| *named != id) {
-        return Err(ApiError::bad_request("invalid_request", "packId differs from the path"));
+        return Err(Problem::invalid("packId differs from the path"));
     }
     let pack = written.into_pack(id)?;
     operations::pack_replace(&api.pool, api.clock.now(), &pack).await?;

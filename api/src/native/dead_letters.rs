@@ -1,7 +1,7 @@
 //! Administration of dead letters: jobs that nobody could do.
 
 use kernel::ids::DeadLetterId;
-use messaging::dead_letters::{DeadLetter, Filter, LetterError, LetterState, Waiting, operations};
+use messaging::dead_letters::{DeadLetter, Filter, LetterState, Waiting, operations};
 use messaging::outbox;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,12 +10,14 @@ use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
-use super::{ApiError, admin};
-use crate::Shared;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::{Id, Moment, one_of};
-use crate::http::{Call, Response, answer, json as body};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let settles = |summary: &str| {
@@ -146,32 +148,17 @@ impl From<Waiting> for Count {
     }
 }
 
-impl From<LetterError> for ApiError {
-    fn from(error: LetterError) -> Self {
-        let message = error.to_string();
-        match error {
-            LetterError::NotFound => not_found(),
-            LetterError::Settled(_) => Self::conflict("already_settled", message),
-            LetterError::NotText | LetterError::NoRole(_) => Self::conflict("cannot_be_replayed", message),
-            LetterError::Database(error) => error.into(),
-        }
-    }
+fn not_found() -> Problem {
+    Problem::not_found("There is no such dead letter.")
 }
 
-fn not_found() -> ApiError {
-    ApiError::not_found("There is no such dead letter.")
-}
-
-fn id(call: &Call) -> Result<DeadLetterId, ApiError> {
+fn id(call: &Call) -> Result<DeadLetterId, Problem> {
     call.path_parameter("id").parse().map_err(|_| not_found())
 }
 
-async fn list(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
-    let limit = match call.parameter("limit").unwrap_or("50").parse() {
-        Ok(limit @ 1..=500_i64) => limit,
-        _ => return Err(ApiError::bad_request("invalid_request", "limit must be between 1 and 500")),
-    };
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
+    let limit = call.limit(500)?;
     let role = call.parameter("role").map(str::to_owned);
     let mut connection = api.pool.acquire().await?;
     let filter = Filter { state: LetterState::Waiting, role, limit };
@@ -184,36 +171,36 @@ async fn list(api: Shared, call: Call) -> Result<Response, ApiError> {
     Ok(answer(StatusCode::OK, &letters))
 }
 
-async fn show(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
+async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
     let found = operations::letter(&mut *api.pool.acquire().await?, id(&call)?).await?;
     let (letter, message) = found.ok_or_else(not_found)?;
     Ok(answer(StatusCode::OK, &Detail { letter: letter.into(), message }))
 }
 
-async fn replay(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let (id, actor) = (id(&call)?, admin.scope.clone());
+async fn replay(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let (id, actor) = (id(&call)?, admin.actor.clone());
     let work = {
-        let api = Shared::clone(&api);
+        let api = SharedState::clone(&api);
         async move {
             let (letter, written) = operations::replay(&api.pool, api.clock.now(), id, &actor).await?;
             outbox::publish(&api.pool, &api.publisher, &[written]).await;
             Ok((StatusCode::OK, Letter::from(letter)))
         }
     };
-    once(&api, &call, admin.scope, Keep::Answer, work).await
+    once(&api, &call, admin.actor, Keep::Answer, work).await
 }
 
-async fn discard(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let Discard { reason } = body::read(&call)?;
-    let (id, actor) = (id(&call)?, admin.scope.clone());
+async fn discard(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let Discard { reason } = read_json(&call)?;
+    let (id, actor) = (id(&call)?, admin.actor.clone());
     if reason.trim().is_empty() || reason.chars().count() > 500 {
-        return Err(ApiError::bad_request("invalid_request", "reason must have 1 to 500 characters"));
+        return Err(Problem::invalid("reason must have 1 to 500 characters"));
     }
     let work = {
-        let api = Shared::clone(&api);
+        let api = SharedState::clone(&api);
         async move {
             let mut transaction = api.pool.begin().await?;
             let now = api.clock.now();
@@ -222,5 +209,5 @@ async fn discard(api: Shared, call: Call) -> Result<Response, ApiError> {
             Ok((StatusCode::OK, Letter::from(letter)))
         }
     };
-    once(&api, &call, admin.scope, Keep::Answer, work).await
+    once(&api, &call, admin.actor, Keep::Answer, work).await
 }

@@ -2,26 +2,26 @@
 
 use std::time::Duration;
 
-use kernel::crash;
-use kernel::crash::Step;
+use kernel::crash::{self, Step};
 use kernel::ids::{EntryId, HoldId, OrganizationId};
 use kernel::money::Credits;
-use ledger::holds;
-use ledger::holds::{Ending, Hold, HoldState, NewHold};
+use ledger::holds::{self, Ending, Hold, HoldState, NewHold};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
 use super::consume::{checked_description, positive, wallet_to_spend};
-use super::idempotent::{Answer, Keep, key, once};
-use super::{ApiError, caller, user_scope};
-use crate::Shared;
+use super::idempotent::{Answer, Keep, once};
 use crate::auth::Principal;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::{read_json, read_json_or_default};
 use crate::http::values::{Amount, GivenAmount, Id, Moment, one_of};
-use crate::http::{Call, Response, answer, json as body};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 const TTL: Duration = Duration::from_mins(15);
 const TTL_MAX: Duration = Duration::from_hours(7 * 24);
@@ -131,17 +131,17 @@ fn state_schema() -> Object {
     one_of(HoldState::NAMES)
 }
 
-async fn place(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
-    let request: Place = body::read(&call)?;
+async fn place(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let request: Place = read_json(&call)?;
     let amount = positive(&request.credits)?;
     let description = checked_description(request.description)?;
     let ttl = request.ttl_seconds.map_or(TTL, Duration::from_secs);
     if ttl.is_zero() || ttl > TTL_MAX {
-        return Err(ApiError::bad_request("invalid_request", "ttlSeconds must be between 1 and 604800"));
+        return Err(Problem::invalid("ttlSeconds must be between 1 and 604800"));
     }
     let wallet_id = wallet_to_spend(&api, &principal, request.org_id).await?;
-    let id = match key(&call)? {
+    let id = match call.idempotency_key()? {
         Some(key) => HoldId::of_request(&principal.user_id, key),
         None => HoldId::new(),
     };
@@ -149,7 +149,7 @@ async fn place(api: Shared, call: Call) -> Result<Response, ApiError> {
     let user_id = principal.user_id.clone();
     let new = NewHold { id, wallet_id, user_id, amount, description, expires_at: now + ttl };
     let work = {
-        let api = Shared::clone(&api);
+        let api = SharedState::clone(&api);
         async move {
             let mut transaction = api.pool.begin().await?;
             let hold = holds::place(&mut transaction, now, &new).await?;
@@ -159,36 +159,36 @@ async fn place(api: Shared, call: Call) -> Result<Response, ApiError> {
             Ok((StatusCode::CREATED, shown(&hold)))
         }
     };
-    once(&api, &call, user_scope(&principal), Keep::Answer, work).await
+    once(&api, &call, principal.actor(), Keep::Answer, work).await
 }
 
-async fn capture(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
-    let request: Capture = body::read_or_default(&call)?;
+async fn capture(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let request: Capture = read_json_or_default(&call)?;
     let spend = request.credits.as_ref().map(positive).transpose()?;
     let hold = own(&api, &principal, call.path_parameter("holdId")).await?;
     let spend = spend.unwrap_or(hold.amount);
     if spend > hold.amount {
         let message = format!("credits must be at most what is held, {}", hold.amount);
-        return Err(ApiError::bad_request("invalid_credits", message));
+        return Err(Problem::invalid(message).coded("invalid_credits"));
     }
-    let work = end(Shared::clone(&api), principal.clone(), hold.id, Ending::Capture(spend));
-    once(&api, &call, user_scope(&principal), Keep::Answer, work).await
+    let work = end(SharedState::clone(&api), principal.clone(), hold.id, Ending::Capture(spend));
+    once(&api, &call, principal.actor(), Keep::Answer, work).await
 }
 
-async fn release(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
+async fn release(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let hold = own(&api, &principal, call.path_parameter("holdId")).await?;
-    let work = end(Shared::clone(&api), principal.clone(), hold.id, Ending::Release);
-    once(&api, &call, user_scope(&principal), Keep::Answer, work).await
+    let work = end(SharedState::clone(&api), principal.clone(), hold.id, Ending::Release);
+    once(&api, &call, principal.actor(), Keep::Answer, work).await
 }
 
 async fn end(
-    api: Shared,
+    api: SharedState,
     principal: Principal,
     id: HoldId,
     ending: Ending,
-) -> Result<Answer<Ended>, ApiError> {
+) -> Result<Answer<Ended>, Problem> {
     let mut transaction = api.pool.begin().await?;
     let (hold, entry, balance) =
         holds::end(&mut transaction, api.clock.now(), &principal.user_id, id, ending).await?;
@@ -198,15 +198,15 @@ async fn end(
     Ok((StatusCode::OK, ended(&hold, entry, balance)))
 }
 
-async fn find(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
+async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let hold = own(&api, &principal, call.path_parameter("holdId")).await?;
     Ok(answer(StatusCode::OK, &shown(&hold)))
 }
 
 /// The caller's hold of this id; a foreign one is as if it were not there.
-async fn own(api: &Shared, principal: &Principal, id: &str) -> Result<Hold, ApiError> {
-    let none = || ApiError::not_found("There is no such hold.");
+async fn own(api: &SharedState, principal: &Principal, id: &str) -> Result<Hold, Problem> {
+    let none = || Problem::not_found("There is no such hold.");
     let id: HoldId = id.parse().map_err(|_| none())?;
     let mut connection = api.pool.acquire().await?;
     holds::find(&mut connection, &principal.user_id, id).await?.ok_or_else(none)

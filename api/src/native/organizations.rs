@@ -10,12 +10,14 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use warp::http::{Method, StatusCode};
 
-use super::{ApiError, admin, caller};
-use crate::Shared;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::{Amount, one_of};
-use crate::http::{Call, Response, answer, empty, json as body};
+use crate::http::{Response, answer, empty};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let organization =
@@ -127,8 +129,8 @@ fn role_schema() -> Object {
     one_of(Role::NAMES)
 }
 
-async fn list(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let now = api.clock.now();
     let mine = operations::organizations(&api.pool, &principal.user_id).await?;
     let mut connection = api.pool.acquire().await?;
@@ -141,8 +143,8 @@ async fn list(api: Shared, call: Call) -> Result<Response, ApiError> {
 }
 
 /// One that the caller is not in is as one that does not exist.
-async fn find(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
+async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let id = organization_id(&call)?;
     let mine = operations::organizations(&api.pool, &principal.user_id).await?;
     let own = mine.into_iter().find(|organization| organization.id == id).ok_or_else(unknown)?;
@@ -155,17 +157,17 @@ async fn find(api: Shared, call: Call) -> Result<Response, ApiError> {
     Ok(answer(StatusCode::OK, &details))
 }
 
-async fn put_member(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
-    let RoleBody { role } = body::read(&call)?;
+async fn put_member(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
+    let RoleBody { role } = read_json(&call)?;
     let (organization, user) = (organization_id(&call)?, user_id(&call)?);
     operations::member_put(&api.pool, api.clock.now(), organization, &user, role).await?;
     announce(&api, &user).await;
     Ok(answer(StatusCode::OK, &MemberBody { user_id: user, role: role.as_str() }))
 }
 
-async fn remove_member(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
+async fn remove_member(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
     let user = user_id(&call)?;
     operations::member_remove(&api.pool, organization_id(&call)?, &user).await?;
     announce(&api, &user).await;
@@ -173,22 +175,22 @@ async fn remove_member(api: Shared, call: Call) -> Result<Response, ApiError> {
 }
 
 /// Has the user's live connections opened again, with the wallets that the user may see now.
-async fn announce(api: &Shared, user: &UserId) {
+async fn announce(api: &SharedState, user: &UserId) {
     let announcement = Live::MembershipChanged { user_id: user.clone() };
     if let Err(error) = api.publisher.announce(&announcement).await {
         tracing::warn!(%error, %user, "open connections go on with the wallets that this user saw before");
     }
 }
 
-fn unknown() -> ApiError {
-    ApiError::not_found("There is no such organization.")
+fn unknown() -> Problem {
+    Problem::not_found("There is no such organization.")
 }
 
-fn organization_id(call: &Call) -> Result<OrganizationId, ApiError> {
+fn organization_id(call: &Call) -> Result<OrganizationId, Problem> {
     call.path_parameter("orgId").parse().map(OrganizationId).map_err(|_| unknown())
 }
 
-fn user_id(call: &Call) -> Result<UserId, ApiError> {
+fn user_id(call: &Call) -> Result<UserId, Problem> {
     let text = call.path_parameter("userId").to_owned();
-    UserId::try_from(text).map_err(|_| ApiError::not_found("There is no such user."))
+    UserId::try_from(text).map_err(|_| Problem::not_found("There is no such user."))
 }

@@ -3,11 +3,12 @@
 
 use warp::http::{HeaderValue, StatusCode, header};
 
-use super::ApiError;
-use crate::Shared;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response, empty};
+use crate::http::{Response, empty};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let described = |summary: &str| {
@@ -21,12 +22,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn success(_api: Shared, _call: Call) -> Result<Response, ApiError> {
+async fn success(_api: SharedState, _call: Call) -> Result<Response, Problem> {
     let text = "Thank you. Your credits are on their way and usually arrive within seconds.";
     Ok(page("Payment received", text))
 }
 
-async fn cancel(_api: Shared, _call: Call) -> Result<Response, ApiError> {
+async fn cancel(_api: SharedState, _call: Call) -> Result<Response, Problem> {
     Ok(page("Payment cancelled", "Nothing was charged. You can close this page."))
 }
 

@@ -1,8 +1,7 @@
 //! Purchases in app stores that wait for their buyers, and giving one to a user by hand.
 
-use billing::app_stores::ClaimPurchases;
 use billing::app_stores::operations::{assign, is_awaited, parked, purchase};
-use billing::app_stores::{ClaimError, StorePurchase};
+use billing::app_stores::{ClaimError, ClaimPurchases, StorePurchase};
 use jobs::outbox;
 use kernel::ids::{PaymentId, StorePurchaseId, UserId};
 use serde::de::IgnoredAny;
@@ -11,13 +10,15 @@ use utoipa::ToSchema;
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
-use super::{ApiError, admin};
-use crate::Shared;
 use crate::commands::carry_out;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::{Id, Moment};
-use crate::http::{Call, Response, answer, json as body};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -113,23 +114,20 @@ struct Claimed {
     payment_id: Option<PaymentId>,
 }
 
-async fn list(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
-    let limit = match call.parameter("limit").unwrap_or("50").parse() {
-        Ok(limit @ 1..=500_i64) => limit,
-        _ => return Err(ApiError::bad_request("invalid_request", "limit must be between 1 and 500")),
-    };
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
+    let limit = call.limit(500)?;
     let purchases = parked(&mut *api.pool.acquire().await?, limit).await?;
     Ok(answer(StatusCode::OK, &Parked { purchases: purchases.into_iter().map(Purchase::from).collect() }))
 }
 
-async fn claim(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let Claim { user_id } = body::read(&call)?;
+async fn claim(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let Claim { user_id } = read_json(&call)?;
     let id: StorePurchaseId =
-        call.path_parameter("purchaseId").parse().map_err(|_| ApiError::from(ClaimError::NoPurchase))?;
+        call.path_parameter("purchaseId").parse().map_err(|_| Problem::from(ClaimError::NoPurchase))?;
     let work = {
-        let (api, actor) = (Shared::clone(&api), admin.scope.clone());
+        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
             let now = api.clock.now();
             let mut transaction = api.pool.begin().await?;
@@ -144,13 +142,13 @@ async fn claim(api: Shared, call: Call) -> Result<Response, ApiError> {
             Ok((status, Claimed { purchase_id: id, user_id, payment_id }))
         }
     };
-    once(&api, &call, admin.scope, Keep::Answer, work).await
+    once(&api, &call, admin.actor, Keep::Answer, work).await
 }
 
 /// Has what is parked for a new user credited, in the background. Should that not come about, the scheduler asks for it
 /// within a minute.
-pub(super) fn claim_for(api: &Shared, user: UserId) {
-    let api = Shared::clone(api);
+pub(super) fn claim_for(api: &SharedState, user: UserId) {
+    let api = SharedState::clone(api);
     tokio::spawn(async move {
         let awaited = match api.pool.acquire().await {
             Ok(mut connection) => is_awaited(&mut connection, &user).await,

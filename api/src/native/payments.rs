@@ -8,12 +8,13 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
-use super::{ApiError, admin};
-use crate::Shared;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::values::{Amount, Id, Moment, one_of};
-use crate::http::{Call, Response, answer};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::get(
@@ -116,9 +117,9 @@ impl From<Reversal> for ReversalBody {
     }
 }
 
-async fn payment(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
-    let unknown = || ApiError::not_found("There is no such payment.");
+async fn payment(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
+    let unknown = || Problem::not_found("There is no such payment.");
     let id: PaymentId = call.path_parameter("paymentId").parse().map_err(|_| unknown())?;
     let mut connection = api.pool.acquire().await?;
     let payment = payments::payment_by_id(&mut connection, id).await?.ok_or_else(unknown)?;

@@ -3,9 +3,9 @@
 use kernel::config::Secret;
 use kernel::ids::{MessageId, OutboxId, WebhookDeliveryId, WebhookEndpointId};
 use messaging::outbox;
-use outgoing_webhooks::DeliverWebhook;
 use outgoing_webhooks::{
-    Attempt as TriedOnce, Delivery as Told, DeliveryState, Endpoint as Stored, EndpointSettings, operations,
+    Attempt as TriedOnce, DeliverWebhook, Delivery as Told, DeliveryState, Endpoint as Stored,
+    EndpointSettings, operations,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -14,12 +14,14 @@ use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
-use super::{ApiError, admin};
-use crate::Shared;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::{Id, Moment, one_of};
-use crate::http::{Call, Response, answer, empty, json as body};
+use crate::http::{Response, answer, empty};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 const SIGNING: &str = "Messages are signed as Standard Webhooks has it, with the headers `webhook-id`, \
                        `webhook-timestamp` and `webhook-signature`. A message may come more than once, always under \
@@ -269,69 +271,69 @@ impl From<Told> for Delivery {
     }
 }
 
-fn settings(api: &Shared, written: Written) -> Result<EndpointSettings, ApiError> {
+fn settings(api: &SharedState, written: Written) -> Result<EndpointSettings, Problem> {
     let url = api.config.webhook_reach.check(&written.url);
-    let url = url.map_err(|complaint| ApiError::bad_request("invalid_request", complaint))?;
+    let url = url.map_err(|complaint| Problem::invalid(complaint))?;
     Ok(EndpointSettings { url: url.into(), event_types: written.event_types, is_enabled: written.enabled })
 }
 
-async fn create(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let settings = settings(&api, body::read(&call)?)?;
+async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let settings = settings(&api, read_json(&call)?)?;
     let work = {
-        let (api, actor) = (Shared::clone(&api), admin.scope.clone());
+        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
             let made = operations::endpoint_create(&api.pool, api.clock.now(), &actor, &settings).await?;
             Ok((StatusCode::CREATED, WithSecret::new(made)))
         }
     };
-    once(&api, &call, admin.scope, Keep::Nothing, work).await
+    once(&api, &call, admin.actor, Keep::Nothing, work).await
 }
 
-async fn list(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
     let endpoints = operations::endpoints(&api.pool).await?.into_iter().map(Shown::from).collect();
     Ok(answer(StatusCode::OK, &Endpoints { endpoints }))
 }
 
-async fn find(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
+async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
     let endpoint = operations::endpoint(&api.pool, endpoint_id(&call)?).await?;
     Ok(answer(StatusCode::OK, &Shown::from(endpoint)))
 }
 
-async fn replace(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let settings = settings(&api, body::read(&call)?)?;
+async fn replace(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let settings = settings(&api, read_json(&call)?)?;
     let (id, now) = (endpoint_id(&call)?, api.clock.now());
-    let endpoint = operations::endpoint_replace(&api.pool, now, &admin.scope, id, &settings).await?;
+    let endpoint = operations::endpoint_replace(&api.pool, now, &admin.actor, id, &settings).await?;
     Ok(answer(StatusCode::OK, &Shown::from(endpoint)))
 }
 
-async fn remove(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    operations::endpoint_delete(&api.pool, api.clock.now(), &admin.scope, endpoint_id(&call)?).await?;
+async fn remove(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    operations::endpoint_delete(&api.pool, api.clock.now(), &admin.actor, endpoint_id(&call)?).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
-async fn rotate(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
+async fn rotate(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
     let id = endpoint_id(&call)?;
     let work = {
-        let (api, actor) = (Shared::clone(&api), admin.scope.clone());
+        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
             let rotated = operations::secret_rotate(&api.pool, api.clock.now(), &actor, id).await?;
             Ok((StatusCode::OK, WithSecret::new(rotated)))
         }
     };
-    once(&api, &call, admin.scope, Keep::Nothing, work).await
+    once(&api, &call, admin.actor, Keep::Nothing, work).await
 }
 
-async fn test(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
+async fn test(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
     let id = endpoint_id(&call)?;
     let work = {
-        let (api, actor) = (Shared::clone(&api), admin.scope.clone());
+        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
             let now = api.clock.now();
             let mut transaction = api.pool.begin().await?;
@@ -342,15 +344,15 @@ async fn test(api: Shared, call: Call) -> Result<Response, ApiError> {
             Ok((StatusCode::ACCEPTED, Accepted { delivery_id }))
         }
     };
-    once(&api, &call, admin.scope, Keep::Answer, work).await
+    once(&api, &call, admin.actor, Keep::Answer, work).await
 }
 
-async fn replay(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let unknown = || ApiError::not_found("There is no such delivery.");
+async fn replay(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let unknown = || Problem::not_found("There is no such delivery.");
     let delivery_id: WebhookDeliveryId = call.path_parameter("deliveryId").parse().map_err(|_| unknown())?;
     let work = {
-        let (api, actor) = (Shared::clone(&api), admin.scope.clone());
+        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
             let now = api.clock.now();
             let mut transaction = api.pool.begin().await?;
@@ -361,12 +363,12 @@ async fn replay(api: Shared, call: Call) -> Result<Response, ApiError> {
             Ok((StatusCode::ACCEPTED, Accepted { delivery_id }))
         }
     };
-    once(&api, &call, admin.scope, Keep::Answer, work).await
+    once(&api, &call, admin.actor, Keep::Answer, work).await
 }
 
 /// Writes the job that sends it.
 async fn send(
-    api: &Shared,
+    api: &SharedState,
     connection: &mut PgConnection,
     delivery_id: WebhookDeliveryId,
     attempts: i32,
@@ -374,14 +376,11 @@ async fn send(
     jobs::outbox::insert(connection, api.clock.now(), &DeliverWebhook { delivery_id, attempts }).await
 }
 
-async fn deliveries(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
+async fn deliveries(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
     let id = endpoint_id(&call)?;
-    let wrong = |message: &str| ApiError::bad_request("invalid_request", message);
-    let limit = match call.parameter("limit").unwrap_or("50").parse() {
-        Ok(limit @ 1..=200_i64) => limit,
-        _ => return Err(wrong("limit must be between 1 and 200")),
-    };
+    let wrong = |message: &'static str| Problem::invalid(message);
+    let limit = call.limit(200)?;
     let state = match call.parameter("state") {
         None => None,
         Some("pending") => Some(DeliveryState::Pending),
@@ -396,7 +395,7 @@ async fn deliveries(api: Shared, call: Call) -> Result<Response, ApiError> {
     Ok(answer(StatusCode::OK, &Deliveries { deliveries }))
 }
 
-fn endpoint_id(call: &Call) -> Result<WebhookEndpointId, ApiError> {
+fn endpoint_id(call: &Call) -> Result<WebhookEndpointId, Problem> {
     let id = call.path_parameter("endpointId").parse();
-    id.map_err(|_| ApiError::not_found("There is no such webhook endpoint."))
+    id.map_err(|_| Problem::not_found("There is no such webhook endpoint."))
 }

@@ -8,18 +8,23 @@
 mod envelope;
 mod packages;
 mod transactions;
+mod words;
+
+use billing::payments::Dialect;
 
 use crate::http::description::named_schema;
-use crate::routes::{Surface, is_under};
+use crate::http::group::{ApiGroup, is_under};
+use words::{Failed, word};
 
 /// Everything under `/api/v1`.
-pub(super) const SURFACE: Surface = Surface {
+pub(super) const GROUP: ApiGroup = ApiGroup {
     name: "allmine",
     about: "Allmine's credit packages, and what moved. Every answer is `{isSuccess, statusCode, data, errors, \
             timestamp}`; with an error, `data` is null. The purchase is for tests and development: in production it \
             is refused.",
+    dialect: Some(Dialect::Allmine),
     owns: |path| is_under(path, "/api/v1"),
     endpoints: || [packages::endpoints(), transactions::endpoints()].into_iter().flatten().collect(),
-    render: envelope::render,
-    error: named_schema::<envelope::Failed>,
+    word,
+    error: named_schema::<Failed>,
 };

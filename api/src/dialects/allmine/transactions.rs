@@ -10,12 +10,14 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use warp::http::StatusCode;
 
-use super::envelope::{AllmineError, enveloped, moment, success};
-use crate::Shared;
+use super::envelope::{enveloped, moment, success};
+use crate::http::Response;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::values::Amount;
-use crate::http::{Call, Response};
+use crate::problem::{Problem, ProblemKind};
+use crate::state::SharedState;
 
 const LIMIT: i64 = 20;
 const LIMIT_MAX: i64 = 100;
@@ -87,16 +89,16 @@ enveloped! {
 }
 
 impl TryFrom<Line> for Transaction {
-    type Error = AllmineError;
+    type Error = Problem;
 
-    fn try_from(line: Line) -> Result<Self, AllmineError> {
+    fn try_from(line: Line) -> Result<Self, Problem> {
         let is_debit = line.amount.is_negative();
         let amount = if is_debit { line.amount.checked_neg() } else { Ok(line.amount) };
         Ok(Self {
             id: line.id,
             r#type: if line.entry_type == PURCHASE.1 { PURCHASE.0.to_owned() } else { line.entry_type },
             direction: if is_debit { "debit" } else { "credit" },
-            amount: Amount(amount.map_err(AllmineError::internal)?),
+            amount: Amount(amount.map_err(Problem::internal)?),
             status: line.status.as_str(),
             source: SOURCE,
             description: line.description,
@@ -106,9 +108,9 @@ impl TryFrom<Line> for Transaction {
     }
 }
 
-async fn list(api: Shared, call: Call) -> Result<Response, AllmineError> {
-    let principal = api.auth.caller(&call.method, &call.headers, &api.origins).await?;
-    let (filter, number, page) = asked(&call).ok_or_else(AllmineError::invalid)?;
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let (filter, number, page) = asked(&call).ok_or(ProblemKind::Invalid)?;
     let mut connection = api.pool.acquire().await?;
     let (user, wallet) = (&principal.user_id, principal.wallet_id);
     let total = count(&mut connection, user, wallet, &filter).await?;

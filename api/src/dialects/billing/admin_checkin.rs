@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::{Method, StatusCode};
 
-use super::admin;
 use super::envelope::{Success, success};
-use super::error::BillingError;
-use crate::Shared;
+use crate::http::Response;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response, json as body};
+use crate::http::json::read_json;
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -73,17 +74,17 @@ struct Change {
     time_zone: Option<String>,
 }
 
-async fn show(api: Shared, call: Call) -> Result<Response, BillingError> {
-    admin(&api, &call).await?;
+async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
     let mut connection = api.pool.acquire().await?;
     let config = operations::config(&mut connection).await?;
     Ok(success(StatusCode::OK, Config::from(config)))
 }
 
-async fn change(api: Shared, call: Call) -> Result<Response, BillingError> {
-    let admin = admin(&api, &call).await?;
-    let change = ConfigChange::try_from(body::read::<Change>(&call)?)?;
-    let config = operations::config_change(&api.pool, api.clock.now(), &admin.actor(), change).await?;
+async fn change(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let change = ConfigChange::try_from(read_json::<Change>(&call)?)?;
+    let config = operations::config_change(&api.pool, api.clock.now(), &admin.actor, change).await?;
     Ok(success(StatusCode::OK, Config::from(config)))
 }
 
@@ -101,7 +102,7 @@ impl From<CheckinConfig> for Config {
 }
 
 impl TryFrom<Change> for ConfigChange {
-    type Error = BillingError;
+    type Error = Problem;
 
     fn try_from(change: Change) -> Result<Self, Self::Error> {
         let bonuses = change.streak_bonuses.map(|bonuses| {
@@ -109,7 +110,7 @@ impl TryFrom<Change> for ConfigChange {
                 let bonus_credits = whole("bonus_credits", bonus.bonus_credits)?;
                 Ok(StreakBonus { days: bonus.days, bonus_credits })
             });
-            checked.collect::<Result<Vec<_>, BillingError>>()
+            checked.collect::<Result<Vec<_>, Problem>>()
         });
         let credits_per_day = change.credits_per_day.map(|credits| whole("credits_per_day", credits));
         Ok(Self {
@@ -121,6 +122,6 @@ impl TryFrom<Change> for ConfigChange {
     }
 }
 
-fn whole(field: &str, credits: i64) -> Result<Credits, BillingError> {
-    Credits::from_whole(credits).map_err(|_| BillingError::invalid(format!("{field} is out of range")))
+fn whole(field: &str, credits: i64) -> Result<Credits, Problem> {
+    Credits::from_whole(credits).map_err(|_| Problem::invalid(format!("{field} is out of range")))
 }

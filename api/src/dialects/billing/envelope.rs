@@ -65,14 +65,13 @@ impl<T: ToSchema> ToSchema for List<T> {
 
 /// An answer that says why not.
 #[derive(Debug, Serialize)]
-pub(crate) struct Failed {
+pub(super) struct Failed {
     success: bool,
     error: Reason,
 }
 
 impl Failed {
-    /// With this reason.
-    pub(super) fn new(code: &'static str, message: &str) -> Self {
+    pub(super) fn new(code: String, message: &str) -> Self {
         Self { success: false, error: Reason { code, message: message.to_owned() } }
     }
 }
@@ -103,7 +102,7 @@ impl ToSchema for Failed {
 #[schema(as = billing::Reason)]
 struct Reason {
     /// For programs, such as `NOT_FOUND`.
-    code: &'static str,
+    code: String,
     /// For people.
     message: String,
 }

@@ -1,21 +1,20 @@
 //! What the caller ordered, through whichever API.
 
-use billing::payments::orders;
-use billing::payments::orders::Order as Found;
+use billing::payments::orders::{self, Order as Found};
 use billing::payments::{Kind, State};
 use kernel::ids::PaymentId;
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
-use super::caller;
 use super::envelope::{List, Moment, Success, success};
-use super::error::BillingError;
 use super::page::{Page, paged};
-use crate::Shared;
+use crate::http::Response;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -106,8 +105,8 @@ fn status(state: State) -> &'static str {
     }
 }
 
-async fn list(api: Shared, call: Call) -> Result<Response, BillingError> {
-    let principal = caller(&api, &call).await?;
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let page = Page::of(&call)?;
     let mut connection = api.pool.acquire().await?;
     let found = orders::of_user(&mut connection, &principal.user_id, page.limit, page.offset).await?;
@@ -115,9 +114,9 @@ async fn list(api: Shared, call: Call) -> Result<Response, BillingError> {
     Ok(success(StatusCode::OK, List(orders)))
 }
 
-async fn one(api: Shared, call: Call) -> Result<Response, BillingError> {
-    let principal = caller(&api, &call).await?;
-    let unknown = || BillingError::not_found("There is no such order.");
+async fn one(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let unknown = || Problem::not_found("There is no such order.");
     let id: PaymentId = call.path_parameter("orderId").parse().map_err(|_| unknown())?;
     let mut connection = api.pool.acquire().await?;
     let found = orders::one_of_user(&mut connection, &principal.user_id, id).await?;

@@ -11,15 +11,17 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::{HeaderValue, StatusCode, header};
 
-use super::caller;
+use super::check_return_url;
 use super::envelope::{Success, success};
-use super::error::BillingError;
-use crate::Shared;
 use crate::auth::Principal;
 use crate::checkout::{self, Ordered, PAYABLE};
+use crate::http::Response;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response, json as body};
+use crate::http::json::read_json;
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::post(
@@ -123,9 +125,9 @@ struct Goods {
     plan: Option<PlanPeriod>,
 }
 
-async fn create_session(api: Shared, call: Call) -> Result<Response, BillingError> {
-    let principal = caller(&api, &call).await?;
-    let request: Request = body::read(&call)?;
+async fn create_session(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let request: Request = read_json(&call)?;
     let return_urls = return_urls(&api, &request)?;
     let provider = provider(&api, request.channel)?;
     let goods = match request.r#type {
@@ -144,14 +146,14 @@ async fn create_session(api: Shared, call: Call) -> Result<Response, BillingErro
             }
             Ok(response)
         }
-        Ordered::Refused { status, message } => Err(refused(status, message)),
+        Ordered::Refused { status, message } => Err(checkout::refused(status, message)),
     }
 }
 
-fn return_urls(api: &Shared, request: &Request) -> Result<Option<ReturnUrls>, BillingError> {
+fn return_urls(api: &SharedState, request: &Request) -> Result<Option<ReturnUrls>, Problem> {
     for (field, url) in [("success_url", &request.success_url), ("cancel_url", &request.cancel_url)] {
-        if url.as_ref().is_some_and(|url| !api.return_origins.allow(url)) {
-            return Err(BillingError::url_not_allowed(field));
+        if let Some(url) = url {
+            check_return_url(api, field, url)?;
         }
     }
     Ok(match (&request.success_url, &request.cancel_url) {
@@ -164,29 +166,29 @@ fn return_urls(api: &Shared, request: &Request) -> Result<Option<ReturnUrls>, Bi
     })
 }
 
-fn provider(api: &Shared, channel: Channel) -> Result<Provider, BillingError> {
+fn provider(api: &SharedState, channel: Channel) -> Result<Provider, Problem> {
     match channel {
         Channel::Stripe => Ok(Provider::Stripe),
         // What is sold there could not be credited.
         Channel::Creem if api.config.creem_webhook_secrets.is_empty() => {
-            Err(BillingError::invalid("The channel creem is not configured."))
+            Err(Problem::invalid("The channel creem is not configured."))
         }
         Channel::Creem => Ok(Provider::Creem),
     }
 }
 
-async fn plan_wanted(api: &Shared, request: &Request, provider: Provider) -> Result<Goods, BillingError> {
-    let id = request.plan_id.as_deref().ok_or_else(|| BillingError::invalid("plan_id is missing"))?;
+async fn plan_wanted(api: &SharedState, request: &Request, provider: Provider) -> Result<Goods, Problem> {
+    let id = request.plan_id.as_deref().ok_or_else(|| Problem::invalid("plan_id is missing"))?;
     let stored = plan(&mut *api.pool.acquire().await?, id).await?;
     let plan = stored.map(|stored| stored.plan).filter(|plan| plan.is_active);
-    let plan = plan.ok_or_else(|| BillingError::not_found("There is no such plan."))?;
+    let plan = plan.ok_or_else(|| Problem::not_found("There is no such plan."))?;
     let (interval, word) = match request.interval.unwrap_or(Period::Month) {
         Period::Month => (Interval::Month, "monthly"),
         Period::Year => (Interval::Year, "yearly"),
     };
     let terms =
         if provider == Provider::Creem { plan.creem_terms(interval) } else { plan.stripe_terms(interval) };
-    let terms = terms.ok_or_else(|| BillingError::invalid("This plan is not sold for this interval."))?;
+    let terms = terms.ok_or_else(|| Problem::invalid("This plan is not sold for this interval."))?;
     if provider == Provider::Creem && terms.provider_price.is_none() {
         return Err(not_at_creem("plan"));
     }
@@ -200,11 +202,11 @@ async fn plan_wanted(api: &Shared, request: &Request, provider: Provider) -> Res
     })
 }
 
-async fn pack_wanted(api: &Shared, request: &Request, provider: Provider) -> Result<Goods, BillingError> {
-    let id = request.pack_id.as_ref().ok_or_else(|| BillingError::invalid("pack_id is missing"))?;
+async fn pack_wanted(api: &SharedState, request: &Request, provider: Provider) -> Result<Goods, Problem> {
+    let id = request.pack_id.as_ref().ok_or_else(|| Problem::invalid("pack_id is missing"))?;
     let found = packs_by_id(&mut *api.pool.acquire().await?, std::slice::from_ref(id)).await?;
     let pack = found.into_iter().find(|pack| pack.is_sold_by(Dialect::Billing.as_str()));
-    let pack = pack.ok_or_else(|| BillingError::not_found("There is no such pack."))?;
+    let pack = pack.ok_or_else(|| Problem::not_found("There is no such pack."))?;
     if provider == Provider::Creem && pack.creem_product_id.is_none() {
         return Err(not_at_creem("pack"));
     }
@@ -217,9 +219,9 @@ async fn pack_wanted(api: &Shared, request: &Request, provider: Provider) -> Res
     })
 }
 
-fn not_at_creem(what: &str) -> BillingError {
+fn not_at_creem(what: &str) -> Problem {
     let message = format!("This {what} has no creem_product_id: it is not sold over Creem.");
-    BillingError::new(StatusCode::BAD_REQUEST, "CREEM_PRODUCT_MISSING", message)
+    Problem::invalid(message).coded("creem_product_missing")
 }
 
 fn item(pack_id: Option<String>, name: String, credits: Credits, amount_minor: i64) -> Item {
@@ -227,10 +229,10 @@ fn item(pack_id: Option<String>, name: String, credits: Credits, amount_minor: i
 }
 
 async fn redeemed(
-    api: &Shared,
+    api: &SharedState,
     request: &Request,
     goods: &Goods,
-) -> Result<Option<Redemption>, BillingError> {
+) -> Result<Option<Redemption>, Problem> {
     let Some(code) = request.coupon_code.as_deref().filter(|code| !code.trim().is_empty()) else {
         return Ok(None);
     };
@@ -240,11 +242,11 @@ async fn redeemed(
     };
     let mut connection = api.pool.acquire().await?;
     let worth = worth(&mut connection, api.clock.now(), code, target, goods.price).await?;
-    worth.map(Some).map_err(BillingError::unacceptable)
+    Ok(Some(worth?))
 }
 
 fn order(
-    api: &Shared,
+    api: &SharedState,
     principal: &Principal,
     provider: Provider,
     goods: Goods,
@@ -271,15 +273,5 @@ fn order(
         expires_at: api.clock.now() + PAYABLE,
         plan: goods.plan,
         redemption,
-    }
-}
-
-/// The provider's refusal in its own words, where it concerns the order; our credentials there are our business.
-fn refused(status: u16, message: String) -> BillingError {
-    match status {
-        400 | 404 | 422 => BillingError::new(StatusCode::BAD_REQUEST, "PROVIDER_REFUSED", message),
-        402 => BillingError::new(StatusCode::PAYMENT_REQUIRED, "PROVIDER_REFUSED", message),
-        409 => BillingError::conflict("PROVIDER_REFUSED", message),
-        status => BillingError::internal(format!("the provider refused an order with {status}")),
     }
 }

@@ -3,19 +3,20 @@
 use billing::payments::Provider;
 use billing::payments::store::customer;
 use billing::subscriptions::operations::newest_of_user;
-use billing::subscriptions::{OpenPortal, PortalReply};
-use billing::subscriptions::{Subscription, SubscriptionState};
+use billing::subscriptions::{OpenPortal, PortalReply, Subscription, SubscriptionState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
-use super::caller;
+use super::check_return_url;
 use super::envelope::{Moment, Success, success};
-use super::error::BillingError;
-use crate::Shared;
+use crate::http::Response;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response, json as body};
+use crate::http::json::read_json;
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -89,19 +90,17 @@ struct Portal {
     url: String,
 }
 
-async fn current(api: Shared, call: Call) -> Result<Response, BillingError> {
-    let principal = caller(&api, &call).await?;
+async fn current(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let mut connection = api.pool.acquire().await?;
     let found = newest_of_user(&mut connection, &principal.user_id).await?;
     Ok(success(StatusCode::OK, Shown::from(found.ok_or_else(none)?)))
 }
 
-async fn portal(api: Shared, call: Call) -> Result<Response, BillingError> {
-    let principal = caller(&api, &call).await?;
-    let request: Request = body::read(&call)?;
-    if !api.return_origins.allow(&request.return_url) {
-        return Err(BillingError::url_not_allowed("return_url"));
-    }
+async fn portal(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let request: Request = read_json(&call)?;
+    check_return_url(&api, "return_url", &request.return_url)?;
     let mut connection = api.pool.acquire().await?;
     let subscription = newest_of_user(&mut connection, &principal.user_id).await?;
     let subscription =
@@ -118,16 +117,15 @@ async fn portal(api: Shared, call: Call) -> Result<Response, BillingError> {
         customer: known.ok_or_else(none)?,
         return_url: request.return_url,
     };
-    let reply =
-        api.inbox.call(&job, api.config.checkout_deadline).await.map_err(BillingError::unavailable)?;
+    let reply = api.inbox.call(&job, api.config.checkout_deadline).await.map_err(Problem::unavailable)?;
     match reply {
         PortalReply::Opened { url } => Ok(success(StatusCode::CREATED, Portal { url })),
         PortalReply::NoCustomer => Err(none()),
-        PortalReply::Refused { message } => Err(BillingError::internal(message)),
-        PortalReply::Unavailable { reason } => Err(BillingError::unavailable(reason)),
+        PortalReply::Refused { message } => Err(Problem::internal(message)),
+        PortalReply::Unavailable { reason } => Err(Problem::unavailable(reason)),
     }
 }
 
-fn none() -> BillingError {
-    BillingError::new(StatusCode::NOT_FOUND, "NO_SUBSCRIPTION", "You have no subscription.")
+fn none() -> Problem {
+    Problem::not_found("You have no subscription.").coded("no_subscription")
 }

@@ -6,12 +6,12 @@ use billing::payments::{Mode, Payment, Provider};
 use sqlx::PgConnection;
 use warp::http::StatusCode;
 
-use super::error::SamsarError;
-use super::routes::caller;
 use super::types::{self, Fields, PaymentStatus};
-use crate::Shared;
 use crate::checkout::refresh;
-use crate::http::{Call, Response, answer};
+use crate::http::call::Call;
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 const SESSION: &[&str] = &[
     "checkoutSessionId",
@@ -36,18 +36,18 @@ enum Asked {
     Payment(String),
 }
 
-pub(super) async fn payment_status(api: Shared, call: Call) -> Result<Response, SamsarError> {
-    let principal = caller(&api, &call).await?;
+pub(super) async fn payment_status(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let fields = if call.method.is_safe() { Fields::default() } else { Fields::read(&call)? };
     let asked = asked(&fields, &call).ok_or_else(|| {
-        SamsarError::bad_request("checkoutSessionId (or paymentIntentId/setupIntentId) is required.")
+        Problem::invalid("checkoutSessionId (or paymentIntentId/setupIntentId) is required.")
     })?;
     let mut connection = api.pool.acquire().await?;
     let found = find(&mut connection, &asked).await?;
     let own = found.as_ref().filter(|payment| payment.user_id == principal.user_id);
     let Some(payment) = own else {
         if customer(&mut connection, Provider::Stripe, principal.wallet_id).await?.is_none() {
-            return Err(SamsarError::new(StatusCode::NOT_FOUND, "Stripe customer not found for user."));
+            return Err(Problem::not_found("Stripe customer not found for user."));
         }
         return Err(if found.is_some() { asked.foreign() } else { asked.unknown() });
     };
@@ -87,25 +87,25 @@ async fn find(connection: &mut PgConnection, asked: &Asked) -> Result<Option<Pay
 }
 
 impl Asked {
-    fn foreign(&self) -> SamsarError {
+    fn foreign(&self) -> Problem {
         let message = match self {
             Self::Session(_) => "Checkout session does not belong to this user.",
             Self::PaymentIntent(_) => "Payment intent does not belong to this user.",
             Self::SetupIntent(_) => "Setup intent does not belong to this user.",
             Self::Payment(_) => "Payment does not belong to this user.",
         };
-        SamsarError::new(StatusCode::FORBIDDEN, message)
+        Problem::forbidden(message)
     }
 
     /// As Stripe words it.
-    fn unknown(&self) -> SamsarError {
+    fn unknown(&self) -> Problem {
         let message = match self {
             Self::Session(id) => format!("No such checkout.session: {id}"),
             Self::PaymentIntent(id) => format!("No such payment_intent: '{id}'"),
             Self::SetupIntent(id) => format!("No such setupintent: '{id}'"),
             Self::Payment(id) => format!("No such payment: '{id}'"),
         };
-        SamsarError::new(StatusCode::NOT_FOUND, message)
+        Problem::not_found(message)
     }
 
     fn describe<'a>(&self, payment: &'a Payment) -> PaymentStatus<'a> {

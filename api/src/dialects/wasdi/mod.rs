@@ -5,31 +5,29 @@
 //! and where WASDI's clients look for it.
 
 mod confirmation;
-mod error;
 mod packages;
 mod payment_url;
 mod types;
+mod words;
 
-pub(crate) use confirmation::Confirmations;
-
-use crate::Shared;
-use crate::auth::Principal;
-use crate::http::Call;
-use crate::http::description::named_schema;
-use crate::http::endpoint::Endpoint;
-use crate::routes::{Surface, is_under};
-use error::WasdiError;
+use billing::payments::Dialect;
 use warp::http::StatusCode;
 
+use crate::http::description::named_schema;
+use crate::http::endpoint::Endpoint;
+use crate::http::group::{ApiGroup, is_under};
+use words::word;
+
 /// WASDI's paths under `/credits`, which it shares with others, and everything under `/wasdiwebserver`.
-pub(super) const SURFACE: Surface = Surface {
+pub(super) const GROUP: ApiGroup = ApiGroup {
     name: "wasdi",
     about: "WASDI's credits API: packages of credits that are named, paid by a link, and listed; each path also under \
             `/wasdiwebserver/rest`. Dates are milliseconds since 1970, fields without a value are left out. Errors \
             are `{\"message\"}`; failures of the server have no body.",
+    dialect: Some(Dialect::Wasdi),
     owns,
     endpoints,
-    render: error::render,
+    word,
     error: named_schema::<types::Message>,
 };
 
@@ -63,11 +61,6 @@ macro_rules! both {
     };
 }
 use both;
-
-/// The user who calls.
-async fn caller(api: &Shared, call: &Call) -> Result<Principal, WasdiError> {
-    Ok(api.auth.caller(&call.method, &call.headers, &api.origins).await?)
-}
 
 #[cfg(test)]
 mod tests {

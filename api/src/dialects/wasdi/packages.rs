@@ -7,16 +7,18 @@ use kernel::money::Money;
 use ledger::operations::balance;
 use warp::http::StatusCode;
 
-use super::error::WasdiError;
+use super::both;
 use super::types::{Message, NewPackage, PackageBody, PackageType, sorted};
-use super::{both, caller};
-use crate::Shared;
 use crate::auth::Principal;
 use crate::checkout::give_stored;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::Amount;
-use crate::http::{Call, Response, answer, json as body};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 /// A package waits for its payment, not the other way round.
 const PAYABLE: time::Duration = time::Duration::days(3_650);
@@ -46,7 +48,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     [get_types, get_total, get_list, post_add].into_iter().flatten().collect()
 }
 
-async fn types_(api: Shared, _call: Call) -> Result<Response, WasdiError> {
+async fn types_(api: SharedState, _call: Call) -> Result<Response, Problem> {
     let sold = catalog::packs(&api.pool).await?.into_iter().filter(is_sold);
     let types: Vec<PackageType> = sold.map(PackageType::from).collect();
     Ok(answer(StatusCode::OK, &types))
@@ -57,30 +59,30 @@ pub(super) fn is_sold(pack: &Pack) -> bool {
     pack.is_sold_by(Dialect::Wasdi.as_str())
 }
 
-async fn total_(api: Shared, call: Call) -> Result<Response, WasdiError> {
-    let principal = caller(&api, &call).await?;
+async fn total_(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let mut connection = api.pool.acquire().await?;
     let total = balance(&mut connection, api.clock.now(), principal.wallet_id).await?;
     Ok(answer(StatusCode::OK, &Amount(total)))
 }
 
-async fn list_(api: Shared, call: Call) -> Result<Response, WasdiError> {
-    let principal = caller(&api, &call).await?;
+async fn list_(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let ascending = call.parameter("ascendingOrder").is_some_and(|text| text.eq_ignore_ascii_case("true"));
     let mut connection = api.pool.acquire().await?;
     let packages = packages::packages(&mut connection, &principal.user_id, principal.wallet_id).await?;
     Ok(answer(StatusCode::OK, &sorted(packages, &principal.user_id, ascending)))
 }
 
-async fn add_(api: Shared, call: Call) -> Result<Response, WasdiError> {
-    let principal = caller(&api, &call).await?;
-    let fields: NewPackage = body::read(&call)?;
-    let id = fields.pack_id.ok_or_else(|| WasdiError::bad_request(BAD_TYPE))?;
+async fn add_(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let fields: NewPackage = read_json(&call)?;
+    let id = fields.pack_id.ok_or_else(|| Problem::invalid(BAD_TYPE))?;
     let given = fields.buy_success == Some(true) && principal.is_admin;
     let label = Label { name: fields.name, description: fields.description };
     let mut transaction = api.pool.begin().await?;
     let pack = catalog::packs_by_id(&mut transaction, &[id]).await?.into_iter().find(is_sold);
-    let pack = pack.ok_or_else(|| WasdiError::bad_request(BAD_TYPE))?;
+    let pack = pack.ok_or_else(|| Problem::invalid(BAD_TYPE))?;
     let order = order(&api, &principal, &pack, given);
     let payment = packages::package_create(&mut transaction, api.clock.now(), &order, &label).await?;
     if given {
@@ -92,7 +94,7 @@ async fn add_(api: Shared, call: Call) -> Result<Response, WasdiError> {
     Ok(answer(StatusCode::OK, &Message::new(payment.id.to_string())))
 }
 
-fn order(api: &Shared, principal: &Principal, pack: &Pack, given: bool) -> NewOrder {
+fn order(api: &SharedState, principal: &Principal, pack: &Pack, given: bool) -> NewOrder {
     let price = if given { Money::new(0, pack.price.currency) } else { pack.price };
     NewOrder {
         user_id: principal.user_id.clone(),

@@ -1,12 +1,9 @@
-//! Administration: users, organizations, credentials, and the events that a person has to look at.
+//! Administration of users, sessions, API keys and organizations.
 
 use std::time::Duration;
 
-use billing::payments::Provider;
-use billing::payments::events as recorded;
-use billing::payments::events::RecordedEvent;
 use identity::{NewUser, Role, operations, rules};
-use kernel::ids::{ApiKeyId, OrganizationId, PaymentId, UserId, WalletId};
+use kernel::ids::{ApiKeyId, OrganizationId, UserId, WalletId};
 use notices::Live;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -15,12 +12,14 @@ use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
 use super::parked_purchases::claim_for;
-use super::{ApiError, admin};
-use crate::Shared;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::{Id, Moment, one_of};
-use crate::http::{Call, Response, answer, empty, json as body};
+use crate::http::{Response, empty};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let shown_once =
@@ -77,16 +76,6 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .answers::<Organization>(StatusCode::CREATED, "The organization is registered.")
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
-        Endpoint::get(
-            "/admin/provider-events",
-            events,
-            Description::new(Access::Admin, "Events of providers, as they were handled")
-                .says("Newest first, without their bodies.")
-                .query::<String>("outcome", "Only those with this outcome, such as `quarantined`.")
-                .query::<i64>("limit", "How many, between 1 and 500; 50 unless given.")
-                .answers::<Events>(StatusCode::OK, "The events.")
-                .refuses(&[StatusCode::BAD_REQUEST]),
-        ),
     ]
 }
 
@@ -114,19 +103,19 @@ struct UserBody {
     wallet_id: WalletId,
 }
 
-async fn user(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let request: NewUserBody = body::read(&call)?;
+async fn user(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let request: NewUserBody = read_json(&call)?;
     let user = NewUser { id: request.user_id, email: request.email, is_admin: request.admin };
     let work = {
-        let api = Shared::clone(&api);
+        let api = SharedState::clone(&api);
         async move {
             let user = operations::user_create(&api.pool, api.clock.now(), user).await?;
             claim_for(&api, user.id.clone());
             Ok((StatusCode::CREATED, UserBody { user_id: user.id, wallet_id: user.wallet_id }))
         }
     };
-    once(&api, &call, admin.scope, Keep::Answer, work).await
+    once(&api, &call, admin.actor, Keep::Answer, work).await
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -161,13 +150,13 @@ struct Organization {
     wallet_id: WalletId,
 }
 
-async fn organization(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let request: NewOrganization = body::read(&call)?;
+async fn organization(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let request: NewOrganization = read_json(&call)?;
     let members: Vec<(UserId, Role)> =
         request.members.into_iter().map(|member| (member.user_id, member.role)).collect();
     let work = {
-        let api = Shared::clone(&api);
+        let api = SharedState::clone(&api);
         async move {
             let now = api.clock.now();
             let organization =
@@ -176,7 +165,7 @@ async fn organization(api: Shared, call: Call) -> Result<Response, ApiError> {
             Ok((StatusCode::CREATED, shown))
         }
     };
-    once(&api, &call, admin.scope, Keep::Answer, work).await
+    once(&api, &call, admin.actor, Keep::Answer, work).await
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -197,25 +186,25 @@ struct ApiKey {
     api_key: String,
 }
 
-async fn api_key(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let request: NewApiKey = body::read(&call)?;
+async fn api_key(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let request: NewApiKey = read_json(&call)?;
     let work = {
-        let api = Shared::clone(&api);
+        let api = SharedState::clone(&api);
         async move {
             let (id, key) = operations::api_key_create(&api.pool, api.clock.now(), &request.user_id).await?;
             Ok((StatusCode::CREATED, ApiKey { api_key_id: id, api_key: key.text }))
         }
     };
-    once(&api, &call, admin.scope, Keep::Nothing, work).await
+    once(&api, &call, admin.actor, Keep::Nothing, work).await
 }
 
-async fn revoke(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
+async fn revoke(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
     let id: ApiKeyId = call
         .path_parameter("apiKeyId")
         .parse()
-        .map_err(|_| ApiError::not_found("There is no such API key."))?;
+        .map_err(|_| Problem::not_found("There is no such API key."))?;
     let hash = operations::api_key_revoke(&api.pool, api.clock.now(), id).await?;
     api.auth.forget(hash).await;
     let announcement = Live::CredentialRevoked { key_hash: hash.to_hex() };
@@ -245,12 +234,12 @@ struct Session {
     expires_at: Moment,
 }
 
-async fn session(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let request: NewSession = body::read(&call)?;
+async fn session(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let request: NewSession = read_json(&call)?;
     let ttl = request.ttl_seconds.map_or(rules::SESSION_TTL, Duration::from_secs);
     let work = {
-        let api = Shared::clone(&api);
+        let api = SharedState::clone(&api);
         async move {
             let now = api.clock.now();
             let (token, expires_at) =
@@ -259,65 +248,5 @@ async fn session(api: Shared, call: Call) -> Result<Response, ApiError> {
             Ok((StatusCode::CREATED, shown))
         }
     };
-    once(&api, &call, admin.scope, Keep::Nothing, work).await
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = native::ProviderEvents)]
-struct Events {
-    events: Vec<Event>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = native::ProviderEvent)]
-struct Event {
-    #[schema(schema_with = provider_schema)]
-    provider: &'static str,
-    event_id: String,
-    #[serde(rename = "type")]
-    event_type: String,
-    /// The object at the provider that it is about.
-    #[schema(required)]
-    object_id: Option<String>,
-    /// The order that it is about.
-    #[schema(value_type = Option<Uuid>, required)]
-    payment_id: Option<PaymentId>,
-    /// What became of it, such as `applied` or `quarantined`.
-    outcome: String,
-    /// Why.
-    #[schema(required)]
-    reason: Option<String>,
-    received_at: Moment,
-    handled_at: Moment,
-}
-
-fn provider_schema() -> Object {
-    one_of(Provider::NAMES)
-}
-
-async fn events(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
-    let limit = match call.parameter("limit").unwrap_or("50").parse() {
-        Ok(limit @ 1..=500_i64) => limit,
-        _ => return Err(ApiError::bad_request("invalid_request", "limit must be between 1 and 500")),
-    };
-    let mut connection = api.pool.acquire().await?;
-    let events = recorded::list(&mut connection, call.parameter("outcome"), limit).await?;
-    let events = events.into_iter().map(shown).collect();
-    Ok(answer(StatusCode::OK, &Events { events }))
-}
-
-fn shown(event: RecordedEvent) -> Event {
-    Event {
-        provider: event.provider.as_str(),
-        event_id: event.event_id,
-        event_type: event.event_type,
-        object_id: event.object_id,
-        payment_id: event.payment_id,
-        outcome: event.outcome,
-        reason: event.reason,
-        received_at: Moment(event.received_at),
-        handled_at: Moment(event.handled_at),
-    }
+    once(&api, &call, admin.actor, Keep::Nothing, work).await
 }
