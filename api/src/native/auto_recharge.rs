@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
+use super::organizations::{asked_organization, membership};
 use crate::auth::Principal;
 use crate::auto_recharge::{Owner, SettingsChange, change, initial_settings, save_card};
 use crate::checkout::Ordered;
@@ -37,7 +38,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             PATH,
             find,
             organization(Description::new(Access::User, "How a wallet is recharged by itself"))
-                .answers::<Body>(StatusCode::OK, "What it asks for, and where it stands."),
+                .answers::<SettingsView>(StatusCode::OK, "What it asks for, and where it stands."),
         ),
         Endpoint::put(
             PATH,
@@ -50,9 +51,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                      they are. Without a saved card the answer has a page on which to save one; when that takes long \
                      it is 202, and the page is in a later answer.",
                 )
-                .takes::<Put>()
-                .answers::<Body>(StatusCode::OK, "What it asks for now, with the page if there is one.")
-                .answers::<Body>(StatusCode::ACCEPTED, "What it asks for now; the page will be open soon.")
+                .takes::<SettingsInput>()
+                .answers::<SettingsView>(StatusCode::OK, "What it asks for now, with the page if there is one.")
+                .answers::<SettingsView>(StatusCode::ACCEPTED, "What it asks for now; the page will be open soon.")
                 .refuses(&[StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::BAD_GATEWAY]),
         ),
         Endpoint::delete(
@@ -60,7 +61,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             switch_off,
             organization(Description::new(Access::User, "Stop recharging a wallet"))
                 .says("What is being charged already is not unmade. The card stays saved.")
-                .answers::<Body>(StatusCode::OK, "It is off."),
+                .answers::<SettingsView>(StatusCode::OK, "It is off."),
         ),
     ]
 }
@@ -68,7 +69,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::PutAutoRecharge)]
-struct Put {
+struct SettingsInput {
     /// On, unless given; switching it on is the consent to be charged.
     enabled: Option<bool>,
     /// Charges when the balance is strictly below it; 0: never.
@@ -96,7 +97,7 @@ fn null_is_given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Op
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::AutoRecharge)]
-struct Body {
+struct SettingsView {
     enabled: bool,
     #[schema(schema_with = state_schema)]
     state: &'static str,
@@ -116,26 +117,26 @@ struct Body {
     resets_at: Moment,
     /// Why it waits for the user.
     #[schema(required)]
-    pause: Option<PauseBody>,
+    pause: Option<PauseView>,
     /// After a decline: not before this.
     #[schema(required)]
     next_attempt_at: Option<Moment>,
     #[schema(required)]
-    card: Option<CardBody>,
+    card: Option<CardView>,
     /// When it was last switched on.
     #[schema(required)]
     consented_at: Option<Moment>,
     #[schema(required)]
-    last_run: Option<RunBody>,
+    last_run: Option<RunView>,
     /// Where a card can be saved, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    setup: Option<SetupBody>,
+    setup: Option<SetupView>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::AutoRechargePause)]
-struct PauseBody {
+struct PauseView {
     at: Moment,
     #[schema(schema_with = reason_schema)]
     reason: &'static str,
@@ -144,7 +145,7 @@ struct PauseBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::SavedCard)]
-struct CardBody {
+struct CardView {
     brand: String,
     last4: String,
     exp_month: i64,
@@ -154,7 +155,7 @@ struct CardBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::RechargeRun)]
-struct RunBody {
+struct RunView {
     #[schema(value_type = Uuid)]
     run_id: RechargeRunId,
     #[schema(schema_with = run_schema)]
@@ -169,7 +170,7 @@ struct RunBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::CardSetup)]
-struct SetupBody {
+struct SetupView {
     #[schema(value_type = Uuid)]
     payment_id: PaymentId,
     /// The page; null until it is open.
@@ -196,14 +197,14 @@ fn run_schema() -> Object {
 
 async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
     let principal = call.caller(&api).await?;
-    let owner = owner(&api, &principal, organization(&call)?, Wants::ToSee).await?;
+    let owner = owner(&api, &principal, asked_organization(&call)?, Intent::View).await?;
     Ok(answer(StatusCode::OK, &standing(&api, &owner, None).await?))
 }
 
 async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
     let principal = call.caller(&api).await?;
-    let request: Put = read_json(&call)?;
-    let owner = owner(&api, &principal, request.org_id, Wants::ToChange).await?;
+    let request: SettingsInput = read_json(&call)?;
+    let owner = owner(&api, &principal, request.org_id, Intent::Change).await?;
     let wanted = SettingsChange {
         enabled: Some(request.enabled.unwrap_or(true)),
         threshold: request.threshold_credits.as_ref().map(threshold).transpose()?,
@@ -225,7 +226,7 @@ async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
             return Err(Problem::new(ProblemKind::ProviderRefused(StatusCode::BAD_GATEWAY), message));
         }
     };
-    let setup = SetupBody {
+    let setup = SetupView {
         payment_id: page.id,
         url: page.checkout_url.clone(),
         session_id: page.provider_session.clone(),
@@ -235,7 +236,7 @@ async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn switch_off(api: SharedState, call: Call) -> Result<Response, Problem> {
     let principal = call.caller(&api).await?;
-    let owner = owner(&api, &principal, organization(&call)?, Wants::ToChange).await?;
+    let owner = owner(&api, &principal, asked_organization(&call)?, Intent::Change).await?;
     let known = operations::settings(&mut *api.pool.acquire().await?, owner.wallet_id).await?;
     if known.is_some() {
         change(&api, &owner, SettingsChange { enabled: Some(false), ..SettingsChange::default() }).await?;
@@ -243,37 +244,28 @@ async fn switch_off(api: SharedState, call: Call) -> Result<Response, Problem> {
     Ok(answer(StatusCode::OK, &standing(&api, &owner, None).await?))
 }
 
-/// What somebody wants with a wallet's settings.
+/// What a caller wants with a wallet's settings.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Wants {
-    ToSee,
-    ToChange,
+enum Intent {
+    View,
+    Change,
 }
 
 async fn owner(
     api: &SharedState,
     principal: &Principal,
     organization: Option<OrganizationId>,
-    wants: Wants,
+    intent: Intent,
 ) -> Result<Owner, Problem> {
     let user_id = principal.user_id.clone();
     let Some(organization) = organization else {
         return Ok(Owner { user_id, wallet_id: principal.wallet_id, organization_id: None });
     };
-    let membership = identity::operations::membership(&api.pool, &user_id, organization)
-        .await?
-        .ok_or_else(|| Problem::not_found("There is no such organization."))?;
-    if wants == Wants::ToChange && !roles::may_buy(membership.role) {
-        let message = "Your role in this organization may not buy credits.";
-        return Err(Problem::forbidden(message));
+    let membership = membership(api, principal, organization).await?;
+    if intent == Intent::Change && !roles::may_buy(membership.role) {
+        return Err(Problem::forbidden("Your role in this organization may not buy credits."));
     }
     Ok(Owner { user_id, wallet_id: membership.wallet_id, organization_id: Some(organization) })
-}
-
-fn organization(call: &Call) -> Result<Option<OrganizationId>, Problem> {
-    let Some(text) = call.parameter("orgId") else { return Ok(None) };
-    let unknown = |_| Problem::not_found("There is no such organization.");
-    text.parse().map(OrganizationId).map(Some).map_err(unknown)
 }
 
 fn threshold(given: &GivenAmount) -> Result<Credits, Problem> {
@@ -292,17 +284,21 @@ fn amount(field: &str, cents: i64) -> Result<Money, Problem> {
     Err(Problem::invalid(message))
 }
 
-async fn standing(api: &SharedState, owner: &Owner, setup: Option<SetupBody>) -> Result<Body, Problem> {
+async fn standing(
+    api: &SharedState,
+    owner: &Owner,
+    setup: Option<SetupView>,
+) -> Result<SettingsView, Problem> {
     let now = api.clock.now();
     let mut connection = api.pool.acquire().await?;
     let standing = operations::standing(&mut connection, now, initial_settings(api, owner)).await?;
-    Ok(shown(now, standing, setup))
+    Ok(view(now, standing, setup))
 }
 
-fn shown(now: Timestamp, standing: Standing, setup: Option<SetupBody>) -> Body {
+fn view(now: Timestamp, standing: Standing, setup: Option<SetupView>) -> SettingsView {
     let state = state(now, &standing);
     let Standing { settings, spent_minor, resets_at, last_run } = standing;
-    Body {
+    SettingsView {
         enabled: settings.enabled,
         state,
         threshold_credits: Amount(settings.threshold),
@@ -314,16 +310,16 @@ fn shown(now: Timestamp, standing: Standing, setup: Option<SetupBody>) -> Body {
         resets_at: Moment(resets_at),
         pause: settings
             .pause
-            .map(|Pause { at, reason }| PauseBody { at: Moment(at), reason: reason.as_str() }),
+            .map(|Pause { at, reason }| PauseView { at: Moment(at), reason: reason.as_str() }),
         next_attempt_at: settings.next_attempt_at.filter(|at| *at > now).map(Moment),
-        card: settings.card.map(|Card { brand, last4, exp_month, exp_year, .. }| CardBody {
+        card: settings.card.map(|Card { brand, last4, exp_month, exp_year, .. }| CardView {
             brand,
             last4,
             exp_month,
             exp_year,
         }),
         consented_at: settings.consented_at.map(Moment),
-        last_run: last_run.map(|run| RunBody {
+        last_run: last_run.map(|run| RunView {
             run_id: run.id,
             state: run.state.as_str(),
             amount_cents: run.amount_minor,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use identity::rules;
-use kernel::ids::{OrganizationId, WalletId};
+use kernel::ids::WalletId;
 use kernel::money::Credits;
 use ledger::operations;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use warp::http::StatusCode;
 
 use super::consume::positive;
+use super::organizations::{asked_organization, membership};
 use crate::auth::Principal;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
@@ -28,7 +29,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     let described = |summary: &str| {
         Description::new(Access::User, summary)
             .query::<i64>("orgId", "The organization whose wallet it is about, rather than the caller's own.")
-            .answers::<Alerts>(StatusCode::OK, "The levels, ascending.")
+            .answers::<AlertsView>(StatusCode::OK, "The levels, ascending.")
             .refuses(&[StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND])
     };
     vec![
@@ -46,7 +47,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                      once, and again after it has risen to the level and fallen below it anew. Of several levels that \
                      are passed at once the lowest is told. For an organization owners and admins choose.",
                 )
-                .takes::<Written>()
+                .takes::<AlertsInput>()
                 .refuses(&[StatusCode::FORBIDDEN]),
         ),
     ]
@@ -54,7 +55,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = native::NewBalanceAlerts)]
-struct Written {
+struct AlertsInput {
     /// In credits, each more than none; an empty list ends the alerts.
     #[schema(max_items = 10)]
     levels: Vec<GivenAmount>,
@@ -62,7 +63,7 @@ struct Written {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::BalanceAlerts)]
-struct Alerts {
+struct AlertsView {
     /// In credits.
     levels: Vec<Amount>,
 }
@@ -71,7 +72,7 @@ async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
     let principal = call.caller(&api).await?;
     let (wallet, _) = wallet(&api, &principal, &call).await?;
     let levels = operations::alerts(&mut *api.pool.acquire().await?, wallet).await?;
-    Ok(shown(levels))
+    Ok(view(levels))
 }
 
 async fn replace(api: SharedState, call: Call) -> Result<Response, Problem> {
@@ -81,25 +82,22 @@ async fn replace(api: SharedState, call: Call) -> Result<Response, Problem> {
         let message = "Your role in this organization may not choose its alerts.";
         return Err(Problem::forbidden(message));
     }
-    let written: Written = read_json(&call)?;
-    if written.levels.len() > LEVELS_MAX {
+    let input: AlertsInput = read_json(&call)?;
+    if input.levels.len() > LEVELS_MAX {
         return Err(Problem::invalid("levels must be at most 10"));
     }
-    let levels: BTreeSet<Credits> = written.levels.iter().map(positive).collect::<Result<_, _>>()?;
+    let levels: BTreeSet<Credits> = input.levels.iter().map(positive).collect::<Result<_, _>>()?;
     let levels = operations::alerts_put(&mut *api.pool.acquire().await?, wallet, levels).await?;
-    Ok(shown(levels))
+    Ok(view(levels))
 }
 
-fn shown(levels: Vec<Credits>) -> Response {
-    answer(StatusCode::OK, &Alerts { levels: levels.into_iter().map(Amount).collect() })
+fn view(levels: Vec<Credits>) -> Response {
+    answer(StatusCode::OK, &AlertsView { levels: levels.into_iter().map(Amount).collect() })
 }
 
 /// The wallet that the call is about, and whether the caller may choose its alerts.
 async fn wallet(api: &SharedState, principal: &Principal, call: &Call) -> Result<(WalletId, bool), Problem> {
-    let Some(text) = call.parameter("orgId") else { return Ok((principal.wallet_id, true)) };
-    let unknown = || Problem::not_found("There is no such organization.");
-    let organization = text.parse().map(OrganizationId).map_err(|_| unknown())?;
-    let membership = identity::operations::membership(&api.pool, &principal.user_id, organization).await?;
-    let membership = membership.ok_or_else(unknown)?;
+    let Some(organization) = asked_organization(call)? else { return Ok((principal.wallet_id, true)) };
+    let membership = membership(api, principal, organization).await?;
     Ok((membership.wallet_id, rules::may_buy(membership.role)))
 }

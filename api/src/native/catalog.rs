@@ -30,8 +30,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             create,
             Description::new(Access::Admin, "Add a pack")
                 .idempotency_key()
-                .takes::<Written>()
-                .answers::<Shown>(StatusCode::CREATED, "The pack."),
+                .takes::<PackInput>()
+                .answers::<PackView>(StatusCode::CREATED, "The pack."),
         ),
         Endpoint::put(
             "/admin/catalog/packs/{packId}",
@@ -39,8 +39,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             Description::new(Access::Admin, "Replace a pack")
                 .says("Orders that were placed keep what was ordered.")
                 .path_parameter::<String>("packId", "The pack's id.")
-                .takes::<Written>()
-                .answers::<Shown>(StatusCode::OK, "The pack as it is now.")
+                .takes::<PackInput>()
+                .answers::<PackView>(StatusCode::OK, "The pack as it is now.")
                 .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT]),
         ),
     ]
@@ -49,7 +49,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::NewPack)]
-struct Written {
+struct PackInput {
     /// Needed when a pack is added; the path has it when one is replaced.
     pack_id: Option<String>,
     name: String,
@@ -72,7 +72,7 @@ struct Written {
     /// The product at Creem that sells it.
     creem_product_id: Option<String>,
     /// Whether it is for sale.
-    #[serde(default = "yes")]
+    #[serde(default = "active_by_default")]
     active: bool,
     /// Lower ones are listed first.
     #[serde(default)]
@@ -82,13 +82,13 @@ struct Written {
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::Packs)]
 struct Packs {
-    packs: Vec<Shown>,
+    packs: Vec<PackView>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Pack)]
-struct Shown {
+struct PackView {
     pack_id: String,
     name: String,
     description: String,
@@ -114,11 +114,11 @@ struct Shown {
     sort_order: i32,
 }
 
-fn yes() -> bool {
+fn active_by_default() -> bool {
     true
 }
 
-impl Written {
+impl PackInput {
     fn into_pack(self, id: String) -> Result<Pack, Problem> {
         Ok(Pack {
             id,
@@ -138,20 +138,20 @@ impl Written {
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
-    let packs = operations::packs(&api.pool).await?.iter().map(shown).collect();
+    let packs = operations::packs(&api.pool).await?.iter().map(view).collect();
     Ok(answer(StatusCode::OK, &Packs { packs }))
 }
 
 async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
-    let mut written: Written = read_json(&call)?;
+    let mut written: PackInput = read_json(&call)?;
     let id = written.pack_id.take().ok_or_else(|| Problem::invalid("packId is missing"))?;
     let pack = written.into_pack(id)?;
     let work = {
         let api = SharedState::clone(&api);
         async move {
             operations::pack_create(&api.pool, api.clock.now(), &pack).await?;
-            Ok((StatusCode::CREATED, shown(&pack)))
+            Ok((StatusCode::CREATED, view(&pack)))
         }
     };
     once(&api, &call, admin.actor, Keep::Answer, work).await
@@ -160,17 +160,17 @@ async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
 async fn replace(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
     let id = call.path_parameter("packId").to_owned();
-    let written: Written = read_json(&call)?;
+    let written: PackInput = read_json(&call)?;
     if written.pack_id.as_ref().is_some_and(|named| *named != id) {
         return Err(Problem::invalid("packId differs from the path"));
     }
     let pack = written.into_pack(id)?;
     operations::pack_replace(&api.pool, api.clock.now(), &pack).await?;
-    Ok(answer(StatusCode::OK, &shown(&pack)))
+    Ok(answer(StatusCode::OK, &view(&pack)))
 }
 
-fn shown(pack: &Pack) -> Shown {
-    Shown {
+fn view(pack: &Pack) -> PackView {
+    PackView {
         pack_id: pack.id.clone(),
         name: pack.name.clone(),
         description: pack.description.clone(),

@@ -1,7 +1,7 @@
 //! Spending credits. The ledger is the record of what was done: a debit's cause is the caller's key, and the ledger
 //! never applies a cause twice.
 
-use identity::{operations, rules};
+use identity::rules;
 use kernel::ids::{EntryId, OrganizationId, UserId, WalletId};
 use kernel::money::Credits;
 use ledger::{Cause, Change, CounterAccount, Movement, Posted};
@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use warp::http::StatusCode;
 
+use super::organizations::membership;
 use crate::auth::Principal;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
@@ -121,9 +122,7 @@ pub(super) async fn wallet_to_spend(
     organization: Option<OrganizationId>,
 ) -> Result<WalletId, Problem> {
     let Some(organization) = organization else { return Ok(principal.wallet_id) };
-    let membership = operations::membership(&api.pool, &principal.user_id, organization)
-        .await?
-        .ok_or_else(|| Problem::not_found("There is no such organization."))?;
+    let membership = membership(api, principal, organization).await?;
     if !rules::may_spend(membership.role) {
         let message = "Your role in this organization may not spend its credits.";
         return Err(Problem::forbidden(message));

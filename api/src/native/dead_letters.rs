@@ -24,7 +24,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Description::new(Access::Admin, summary)
             .path_parameter::<Id>("id", "The letter's id.")
             .idempotency_key()
-            .answers::<Letter>(StatusCode::OK, "The letter as it is now.")
+            .answers::<LetterView>(StatusCode::OK, "The letter as it is now.")
             .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT])
     };
     vec![
@@ -35,7 +35,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .says("Newest first, without their messages; and how many there are, by role and reason.")
                 .query::<String>("role", "Only those for this role of the workers, such as `verify`.")
                 .query::<i64>("limit", "How many, between 1 and 500; 50 unless given.")
-                .answers::<Letters>(StatusCode::OK, "The letters.")
+                .answers::<LettersView>(StatusCode::OK, "The letters.")
                 .refuses(&[StatusCode::BAD_REQUEST]),
         ),
         Endpoint::get(
@@ -47,7 +47,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             )
             .says("Ids, types and states only: never texts, addresses or links.")
             .path_parameter::<Id>("id", "The letter's id.")
-            .answers::<Detail>(StatusCode::OK, "The letter.")
+            .answers::<LetterDetail>(StatusCode::OK, "The letter.")
             .refuses(&[StatusCode::NOT_FOUND]),
         ),
         Endpoint::post(
@@ -61,7 +61,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             discard,
             settles("Give a dead letter up")
                 .says("Its message is forgotten. That it was, by whom and why stays on record.")
-                .takes::<Discard>(),
+                .takes::<DiscardInput>(),
         ),
     ]
 }
@@ -69,15 +69,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::DeadLetters)]
-struct Letters {
-    dead_letters: Vec<Letter>,
-    counts: Vec<Count>,
+struct LettersView {
+    dead_letters: Vec<LetterView>,
+    counts: Vec<CountView>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::DeadLetter)]
-struct Letter {
+struct LetterView {
     #[schema(value_type = Uuid)]
     id: DeadLetterId,
     /// Which role of the workers was to do it.
@@ -99,9 +99,9 @@ struct Letter {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::DeadLetterDetail)]
-struct Detail {
+struct LetterDetail {
     #[serde(flatten)]
-    letter: Letter,
+    letter: LetterView,
     /// What may be seen of its message; null if that is nothing, or it is settled and its message forgotten.
     #[schema(value_type = Option<Object>, required)]
     message: Option<Value>,
@@ -109,7 +109,7 @@ struct Detail {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::DeadLetterCount)]
-struct Count {
+struct CountView {
     role: String,
     reason: String,
     count: i64,
@@ -117,7 +117,7 @@ struct Count {
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = native::DiscardDeadLetter)]
-struct Discard {
+struct DiscardInput {
     /// Why, for the record.
     #[schema(min_length = 1, max_length = 500)]
     reason: String,
@@ -127,7 +127,7 @@ fn state_schema() -> Object {
     one_of(LetterState::NAMES)
 }
 
-impl From<DeadLetter> for Letter {
+impl From<DeadLetter> for LetterView {
     fn from(letter: DeadLetter) -> Self {
         Self {
             id: letter.id,
@@ -142,7 +142,7 @@ impl From<DeadLetter> for Letter {
     }
 }
 
-impl From<Waiting> for Count {
+impl From<Waiting> for CountView {
     fn from(waiting: Waiting) -> Self {
         Self { role: waiting.role, reason: waiting.reason, count: waiting.count }
     }
@@ -164,9 +164,9 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     let filter = Filter { state: LetterState::Waiting, role, limit };
     let dead_letters = operations::letters(&mut connection, &filter).await?;
     let counts = operations::waiting(&mut connection).await?;
-    let letters = Letters {
-        dead_letters: dead_letters.into_iter().map(Letter::from).collect(),
-        counts: counts.into_iter().map(Count::from).collect(),
+    let letters = LettersView {
+        dead_letters: dead_letters.into_iter().map(LetterView::from).collect(),
+        counts: counts.into_iter().map(CountView::from).collect(),
     };
     Ok(answer(StatusCode::OK, &letters))
 }
@@ -175,7 +175,7 @@ async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
     let found = operations::letter(&mut *api.pool.acquire().await?, id(&call)?).await?;
     let (letter, message) = found.ok_or_else(not_found)?;
-    Ok(answer(StatusCode::OK, &Detail { letter: letter.into(), message }))
+    Ok(answer(StatusCode::OK, &LetterDetail { letter: letter.into(), message }))
 }
 
 async fn replay(api: SharedState, call: Call) -> Result<Response, Problem> {
@@ -186,7 +186,7 @@ async fn replay(api: SharedState, call: Call) -> Result<Response, Problem> {
         async move {
             let (letter, written) = operations::replay(&api.pool, api.clock.now(), id, &actor).await?;
             outbox::publish(&api.pool, &api.publisher, &[written]).await;
-            Ok((StatusCode::OK, Letter::from(letter)))
+            Ok((StatusCode::OK, LetterView::from(letter)))
         }
     };
     once(&api, &call, admin.actor, Keep::Answer, work).await
@@ -194,7 +194,7 @@ async fn replay(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn discard(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
-    let Discard { reason } = read_json(&call)?;
+    let DiscardInput { reason } = read_json(&call)?;
     let (id, actor) = (id(&call)?, admin.actor.clone());
     if reason.trim().is_empty() || reason.chars().count() > 500 {
         return Err(Problem::invalid("reason must have 1 to 500 characters"));
@@ -206,7 +206,7 @@ async fn discard(api: SharedState, call: Call) -> Result<Response, Problem> {
             let now = api.clock.now();
             let letter = operations::discard(&mut transaction, now, id, &actor, &reason).await?;
             transaction.commit().await?;
-            Ok((StatusCode::OK, Letter::from(letter)))
+            Ok((StatusCode::OK, LetterView::from(letter)))
         }
     };
     once(&api, &call, admin.actor, Keep::Answer, work).await

@@ -23,7 +23,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Description::new(Access::Admin, "A payment, with its refunds and disputes")
             .says("Money is in the currency's smallest unit.")
             .path_parameter::<Id>("paymentId", "The payment's id.")
-            .answers::<PaymentBody>(StatusCode::OK, "The payment.")
+            .answers::<PaymentView>(StatusCode::OK, "The payment.")
             .refuses(&[StatusCode::NOT_FOUND]),
     )]
 }
@@ -31,7 +31,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Payment)]
-struct PaymentBody {
+struct PaymentView {
     #[schema(value_type = Uuid)]
     payment_id: PaymentId,
     /// Its number, which some APIs show as its id.
@@ -66,7 +66,7 @@ struct PaymentBody {
     credits_reversed: Amount,
     /// Credits that had been spent before their money went back, and are forgiven.
     credits_shortfall: Amount,
-    reversals: Vec<ReversalBody>,
+    reversals: Vec<ReversalView>,
 }
 
 fn provider_schema() -> Object {
@@ -79,7 +79,7 @@ fn state_schema() -> Object {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::Reversal)]
-struct ReversalBody {
+struct ReversalView {
     /// The provider's id of it.
     id: String,
     #[schema(schema_with = kind_schema)]
@@ -102,7 +102,7 @@ fn standing_schema() -> Object {
     one_of(Standing::NAMES)
 }
 
-impl From<Reversal> for ReversalBody {
+impl From<Reversal> for ReversalView {
     fn from(reversal: Reversal) -> Self {
         Self {
             id: reversal.object_id,
@@ -125,7 +125,7 @@ async fn payment(api: SharedState, call: Call) -> Result<Response, Problem> {
     let payment = payments::payment_by_id(&mut connection, id).await?.ok_or_else(unknown)?;
     let account = reversals::account(&mut connection, id).await?;
     let reversals = reversals::of_payment(&mut connection, id).await?;
-    let shown = PaymentBody {
+    let shown = PaymentView {
         payment_id: payment.id,
         number: payment.number,
         user_id: payment.user_id,
@@ -143,7 +143,7 @@ async fn payment(api: SharedState, call: Call) -> Result<Response, Problem> {
         withdrawn: account.withdrawn_minor,
         credits_reversed: Amount(account.reversed),
         credits_shortfall: Amount(account.shortfall),
-        reversals: reversals.into_iter().map(ReversalBody::from).collect(),
+        reversals: reversals.into_iter().map(ReversalView::from).collect(),
     };
     Ok(answer(StatusCode::OK, &shown))
 }

@@ -24,21 +24,21 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .says("Newest first, without their bodies.")
             .query::<String>("outcome", "Only those with this outcome, such as `quarantined`.")
             .query::<i64>("limit", "How many, between 1 and 500; 50 unless given.")
-            .answers::<Events>(StatusCode::OK, "The events.")
+            .answers::<EventsView>(StatusCode::OK, "The events.")
             .refuses(&[StatusCode::BAD_REQUEST]),
     )]
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::ProviderEvents)]
-struct Events {
-    events: Vec<Event>,
+struct EventsView {
+    events: Vec<EventView>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::ProviderEvent)]
-struct Event {
+struct EventView {
     #[schema(schema_with = provider_schema)]
     provider: &'static str,
     event_id: String,
@@ -68,12 +68,12 @@ async fn events(api: SharedState, call: Call) -> Result<Response, Problem> {
     let limit = call.limit(500)?;
     let mut connection = api.pool.acquire().await?;
     let events = recorded::list(&mut connection, call.parameter("outcome"), limit).await?;
-    let events = events.into_iter().map(shown).collect();
-    Ok(answer(StatusCode::OK, &Events { events }))
+    let events = events.into_iter().map(view).collect();
+    Ok(answer(StatusCode::OK, &EventsView { events }))
 }
 
-fn shown(event: RecordedEvent) -> Event {
-    Event {
+fn view(event: RecordedEvent) -> EventView {
+    EventView {
         provider: event.provider.as_str(),
         event_id: event.event_id,
         event_type: event.event_type,

@@ -11,7 +11,7 @@ use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
-use super::parked_purchases::claim_for;
+use super::parked_purchases::claim_for_new_user;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
@@ -27,39 +27,39 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::post(
             "/admin/users",
-            user,
+            register_user,
             Description::new(Access::Admin, "Register a user")
                 .says(
                     "With a wallet. Registering the same user again answers the same. What the user bought in app \
                      stores before is credited.",
                 )
                 .idempotency_key()
-                .takes::<NewUserBody>()
-                .answers::<UserBody>(StatusCode::CREATED, "The user is registered."),
+                .takes::<UserInput>()
+                .answers::<UserView>(StatusCode::CREATED, "The user is registered."),
         ),
         Endpoint::post(
             "/admin/sessions",
-            session,
+            open_session,
             Description::new(Access::Admin, "Open a login session for a user")
                 .says(shown_once)
                 .idempotency_key()
-                .takes::<NewSession>()
-                .answers::<Session>(StatusCode::CREATED, "The session.")
+                .takes::<SessionInput>()
+                .answers::<SessionView>(StatusCode::CREATED, "The session.")
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
         Endpoint::post(
             "/admin/api-keys",
-            api_key,
+            create_api_key,
             Description::new(Access::Admin, "Make an API key for a user")
                 .says(shown_once)
                 .idempotency_key()
-                .takes::<NewApiKey>()
-                .answers::<ApiKey>(StatusCode::CREATED, "The key.")
+                .takes::<ApiKeyInput>()
+                .answers::<ApiKeyView>(StatusCode::CREATED, "The key.")
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
         Endpoint::delete(
             "/admin/api-keys/{apiKeyId}",
-            revoke,
+            revoke_api_key,
             Description::new(Access::Admin, "Withdraw an API key")
                 .says("It ends at once, and so do live connections that were opened with it.")
                 .path_parameter::<Id>("apiKeyId", "The key's id, which is not the key.")
@@ -68,12 +68,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         ),
         Endpoint::post(
             "/admin/organizations",
-            organization,
+            register_organization,
             Description::new(Access::Admin, "Register an organization")
                 .says("With a wallet that its members share.")
                 .idempotency_key()
-                .takes::<NewOrganization>()
-                .answers::<Organization>(StatusCode::CREATED, "The organization is registered.")
+                .takes::<OrganizationInput>()
+                .answers::<OrganizationView>(StatusCode::CREATED, "The organization is registered.")
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
     ]
@@ -82,7 +82,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::NewUser)]
-struct NewUserBody {
+struct UserInput {
     /// Your own name for the user.
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     user_id: UserId,
@@ -96,23 +96,23 @@ struct NewUserBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::User)]
-struct UserBody {
+struct UserView {
     #[schema(value_type = String)]
     user_id: UserId,
     #[schema(value_type = Uuid)]
     wallet_id: WalletId,
 }
 
-async fn user(api: SharedState, call: Call) -> Result<Response, Problem> {
+async fn register_user(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
-    let request: NewUserBody = read_json(&call)?;
+    let request: UserInput = read_json(&call)?;
     let user = NewUser { id: request.user_id, email: request.email, is_admin: request.admin };
     let work = {
         let api = SharedState::clone(&api);
         async move {
             let user = operations::user_create(&api.pool, api.clock.now(), user).await?;
-            claim_for(&api, user.id.clone());
-            Ok((StatusCode::CREATED, UserBody { user_id: user.id, wallet_id: user.wallet_id }))
+            claim_for_new_user(&api, user.id.clone());
+            Ok((StatusCode::CREATED, UserView { user_id: user.id, wallet_id: user.wallet_id }))
         }
     };
     once(&api, &call, admin.actor, Keep::Answer, work).await
@@ -120,16 +120,16 @@ async fn user(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = native::NewOrganization)]
-struct NewOrganization {
+struct OrganizationInput {
     #[schema(min_length = 1, max_length = 200)]
     name: String,
-    members: Vec<Member>,
+    members: Vec<MemberInput>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Member)]
-struct Member {
+struct MemberInput {
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     user_id: UserId,
     #[schema(schema_with = role_schema)]
@@ -143,16 +143,16 @@ fn role_schema() -> Object {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Organization)]
-struct Organization {
+struct OrganizationView {
     #[schema(value_type = i64)]
     org_id: OrganizationId,
     #[schema(value_type = Uuid)]
     wallet_id: WalletId,
 }
 
-async fn organization(api: SharedState, call: Call) -> Result<Response, Problem> {
+async fn register_organization(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
-    let request: NewOrganization = read_json(&call)?;
+    let request: OrganizationInput = read_json(&call)?;
     let members: Vec<(UserId, Role)> =
         request.members.into_iter().map(|member| (member.user_id, member.role)).collect();
     let work = {
@@ -161,8 +161,8 @@ async fn organization(api: SharedState, call: Call) -> Result<Response, Problem>
             let now = api.clock.now();
             let organization =
                 operations::organization_create(&api.pool, now, &request.name, &members).await?;
-            let shown = Organization { org_id: organization.id, wallet_id: organization.wallet_id };
-            Ok((StatusCode::CREATED, shown))
+            let view = OrganizationView { org_id: organization.id, wallet_id: organization.wallet_id };
+            Ok((StatusCode::CREATED, view))
         }
     };
     once(&api, &call, admin.actor, Keep::Answer, work).await
@@ -171,7 +171,7 @@ async fn organization(api: SharedState, call: Call) -> Result<Response, Problem>
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::NewApiKey)]
-struct NewApiKey {
+struct ApiKeyInput {
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     user_id: UserId,
 }
@@ -179,27 +179,27 @@ struct NewApiKey {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::ApiKey)]
-struct ApiKey {
+struct ApiKeyView {
     #[schema(value_type = Uuid)]
     api_key_id: ApiKeyId,
     /// The key itself.
     api_key: String,
 }
 
-async fn api_key(api: SharedState, call: Call) -> Result<Response, Problem> {
+async fn create_api_key(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
-    let request: NewApiKey = read_json(&call)?;
+    let request: ApiKeyInput = read_json(&call)?;
     let work = {
         let api = SharedState::clone(&api);
         async move {
             let (id, key) = operations::api_key_create(&api.pool, api.clock.now(), &request.user_id).await?;
-            Ok((StatusCode::CREATED, ApiKey { api_key_id: id, api_key: key.text }))
+            Ok((StatusCode::CREATED, ApiKeyView { api_key_id: id, api_key: key.text }))
         }
     };
     once(&api, &call, admin.actor, Keep::Nothing, work).await
 }
 
-async fn revoke(api: SharedState, call: Call) -> Result<Response, Problem> {
+async fn revoke_api_key(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
     let id: ApiKeyId = call
         .path_parameter("apiKeyId")
@@ -217,7 +217,7 @@ async fn revoke(api: SharedState, call: Call) -> Result<Response, Problem> {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::NewSession)]
-struct NewSession {
+struct SessionInput {
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     user_id: UserId,
     /// How long it lasts; a day unless given.
@@ -228,15 +228,15 @@ struct NewSession {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Session)]
-struct Session {
+struct SessionView {
     /// The token itself.
     session_token: String,
     expires_at: Moment,
 }
 
-async fn session(api: SharedState, call: Call) -> Result<Response, Problem> {
+async fn open_session(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
-    let request: NewSession = read_json(&call)?;
+    let request: SessionInput = read_json(&call)?;
     let ttl = request.ttl_seconds.map_or(rules::SESSION_TTL, Duration::from_secs);
     let work = {
         let api = SharedState::clone(&api);
@@ -244,8 +244,8 @@ async fn session(api: SharedState, call: Call) -> Result<Response, Problem> {
             let now = api.clock.now();
             let (token, expires_at) =
                 operations::session_create(&api.pool, now, &request.user_id, ttl).await?;
-            let shown = Session { session_token: token.text, expires_at: Moment(expires_at) };
-            Ok((StatusCode::CREATED, shown))
+            let view = SessionView { session_token: token.text, expires_at: Moment(expires_at) };
+            Ok((StatusCode::CREATED, view))
         }
     };
     once(&api, &call, admin.actor, Keep::Nothing, work).await

@@ -4,8 +4,8 @@ use kernel::config::Secret;
 use kernel::ids::{MessageId, OutboxId, WebhookDeliveryId, WebhookEndpointId};
 use messaging::outbox;
 use outgoing_webhooks::{
-    Attempt as TriedOnce, DeliverWebhook, Delivery as Told, DeliveryState, Endpoint as Stored,
-    EndpointSettings, operations,
+    Attempt, DeliverWebhook, Delivery, DeliveryState, Endpoint as WebhookEndpoint, EndpointSettings,
+    operations,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -41,8 +41,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             Description::new(Access::Admin, "Add an address that is told what happens to wallets")
                 .says(&format!("{SIGNING} {SECRET_ONCE}"))
                 .idempotency_key()
-                .takes::<Written>()
-                .answers::<WithSecret>(StatusCode::CREATED, "The endpoint, with its secret."),
+                .takes::<EndpointInput>()
+                .answers::<EndpointWithSecret>(StatusCode::CREATED, "The endpoint, with its secret."),
         ),
         Endpoint::get(
             "/admin/webhook-endpoints",
@@ -53,15 +53,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/admin/webhook-endpoints/{endpointId}",
             find,
-            of("Look at a webhook endpoint").answers::<Shown>(StatusCode::OK, "The endpoint."),
+            of("Look at a webhook endpoint").answers::<EndpointView>(StatusCode::OK, "The endpoint."),
         ),
         Endpoint::put(
             "/admin/webhook-endpoints/{endpointId}",
             replace,
             of("Replace a webhook endpoint")
                 .says("One that was disabled, also by itself, is told again once `enabled` is true.")
-                .takes::<Written>()
-                .answers::<Shown>(StatusCode::OK, "The endpoint as it is now.")
+                .takes::<EndpointInput>()
+                .answers::<EndpointView>(StatusCode::OK, "The endpoint as it is now.")
                 .refuses(&[StatusCode::BAD_REQUEST]),
         ),
         Endpoint::delete(
@@ -76,11 +76,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             of("Give a webhook endpoint another secret")
                 .says(&format!("For a day messages are signed with both. {SECRET_ONCE}"))
                 .idempotency_key()
-                .answers::<WithSecret>(StatusCode::OK, "The endpoint, with its new secret."),
+                .answers::<EndpointWithSecret>(StatusCode::OK, "The endpoint, with its new secret."),
         ),
         Endpoint::post(
             "/admin/webhook-endpoints/{endpointId}/test",
-            test,
+            send_test,
             of("Send a message to try a webhook endpoint")
                 .says("Its type is `endpoint.test`. How it went is among the endpoint's deliveries.")
                 .idempotency_key()
@@ -113,7 +113,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::NewWebhookEndpoint)]
-struct Written {
+struct EndpointInput {
     /// An HTTPS address that is reached over the internet.
     #[schema(max_length = 2_000)]
     url: String,
@@ -122,24 +122,24 @@ struct Written {
     #[schema(max_items = 50)]
     event_types: Vec<String>,
     /// Whether it is sent any.
-    #[serde(default = "yes")]
+    #[serde(default = "enabled_by_default")]
     enabled: bool,
 }
 
-fn yes() -> bool {
+fn enabled_by_default() -> bool {
     true
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::WebhookEndpoints)]
 struct Endpoints {
-    endpoints: Vec<Shown>,
+    endpoints: Vec<EndpointView>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::WebhookEndpoint)]
-struct Shown {
+struct EndpointView {
     #[schema(value_type = Uuid)]
     endpoint_id: WebhookEndpointId,
     url: String,
@@ -161,8 +161,8 @@ struct Shown {
     updated_at: Moment,
 }
 
-impl From<Stored> for Shown {
-    fn from(endpoint: Stored) -> Self {
+impl From<WebhookEndpoint> for EndpointView {
+    fn from(endpoint: WebhookEndpoint) -> Self {
         Self {
             endpoint_id: endpoint.id,
             url: endpoint.url,
@@ -180,15 +180,15 @@ impl From<Stored> for Shown {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::WebhookEndpointWithSecret)]
-struct WithSecret {
+struct EndpointWithSecret {
     #[serde(flatten)]
-    endpoint: Shown,
+    endpoint: EndpointView,
     /// What signs the messages: `whsec_` and the key in base64.
     secret: String,
 }
 
-impl WithSecret {
-    fn new((endpoint, secret): (Stored, Secret)) -> Self {
+impl EndpointWithSecret {
+    fn new((endpoint, secret): (WebhookEndpoint, Secret)) -> Self {
         Self { endpoint: endpoint.into(), secret: secret.expose().to_owned() }
     }
 }
@@ -204,13 +204,13 @@ struct Accepted {
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::WebhookDeliveries)]
 struct Deliveries {
-    deliveries: Vec<Delivery>,
+    deliveries: Vec<DeliveryView>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::WebhookDelivery)]
-struct Delivery {
+struct DeliveryView {
     #[schema(value_type = Uuid)]
     delivery_id: WebhookDeliveryId,
     /// The `webhook-id`.
@@ -227,13 +227,13 @@ struct Delivery {
     #[schema(required)]
     delivered_at: Option<Moment>,
     /// Oldest first.
-    attempts: Vec<Attempt>,
+    attempts: Vec<AttemptView>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::WebhookAttempt)]
-struct Attempt {
+struct AttemptView {
     number: i32,
     /// What the endpoint answered, if it did.
     #[schema(required)]
@@ -249,9 +249,9 @@ fn state_schema() -> Object {
     one_of(DeliveryState::NAMES)
 }
 
-impl From<Told> for Delivery {
-    fn from(delivery: Told) -> Self {
-        let attempt = |attempt: TriedOnce| Attempt {
+impl From<Delivery> for DeliveryView {
+    fn from(delivery: Delivery) -> Self {
+        let attempt = |attempt: Attempt| AttemptView {
             number: attempt.number,
             response_status: attempt.response_status,
             failure: attempt.failure,
@@ -271,7 +271,7 @@ impl From<Told> for Delivery {
     }
 }
 
-fn settings(api: &SharedState, written: Written) -> Result<EndpointSettings, Problem> {
+fn settings(api: &SharedState, written: EndpointInput) -> Result<EndpointSettings, Problem> {
     let url = api.config.webhook_reach.check(&written.url);
     let url = url.map_err(|complaint| Problem::invalid(complaint))?;
     Ok(EndpointSettings { url: url.into(), event_types: written.event_types, is_enabled: written.enabled })
@@ -284,7 +284,7 @@ async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
         let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
             let made = operations::endpoint_create(&api.pool, api.clock.now(), &actor, &settings).await?;
-            Ok((StatusCode::CREATED, WithSecret::new(made)))
+            Ok((StatusCode::CREATED, EndpointWithSecret::new(made)))
         }
     };
     once(&api, &call, admin.actor, Keep::Nothing, work).await
@@ -292,14 +292,14 @@ async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
-    let endpoints = operations::endpoints(&api.pool).await?.into_iter().map(Shown::from).collect();
+    let endpoints = operations::endpoints(&api.pool).await?.into_iter().map(EndpointView::from).collect();
     Ok(answer(StatusCode::OK, &Endpoints { endpoints }))
 }
 
 async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
     let endpoint = operations::endpoint(&api.pool, endpoint_id(&call)?).await?;
-    Ok(answer(StatusCode::OK, &Shown::from(endpoint)))
+    Ok(answer(StatusCode::OK, &EndpointView::from(endpoint)))
 }
 
 async fn replace(api: SharedState, call: Call) -> Result<Response, Problem> {
@@ -307,7 +307,7 @@ async fn replace(api: SharedState, call: Call) -> Result<Response, Problem> {
     let settings = settings(&api, read_json(&call)?)?;
     let (id, now) = (endpoint_id(&call)?, api.clock.now());
     let endpoint = operations::endpoint_replace(&api.pool, now, &admin.actor, id, &settings).await?;
-    Ok(answer(StatusCode::OK, &Shown::from(endpoint)))
+    Ok(answer(StatusCode::OK, &EndpointView::from(endpoint)))
 }
 
 async fn remove(api: SharedState, call: Call) -> Result<Response, Problem> {
@@ -323,13 +323,13 @@ async fn rotate(api: SharedState, call: Call) -> Result<Response, Problem> {
         let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
             let rotated = operations::secret_rotate(&api.pool, api.clock.now(), &actor, id).await?;
-            Ok((StatusCode::OK, WithSecret::new(rotated)))
+            Ok((StatusCode::OK, EndpointWithSecret::new(rotated)))
         }
     };
     once(&api, &call, admin.actor, Keep::Nothing, work).await
 }
 
-async fn test(api: SharedState, call: Call) -> Result<Response, Problem> {
+async fn send_test(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
     let id = endpoint_id(&call)?;
     let work = {
@@ -391,7 +391,7 @@ async fn deliveries(api: SharedState, call: Call) -> Result<Response, Problem> {
     let before = call.parameter("before").map(str::parse).transpose();
     let before = before.map_err(|_| wrong("before must be the id of a delivery"))?;
     let deliveries = operations::deliveries(&api.pool, id, state, before, limit).await?;
-    let deliveries = deliveries.into_iter().map(Delivery::from).collect();
+    let deliveries = deliveries.into_iter().map(DeliveryView::from).collect();
     Ok(answer(StatusCode::OK, &Deliveries { deliveries }))
 }
 

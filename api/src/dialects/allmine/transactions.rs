@@ -49,7 +49,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = allmine::TransactionPage)]
-struct Transactions {
+struct TransactionPage {
     items: Vec<Transaction>,
     page: i64,
     limit: i64,
@@ -85,7 +85,7 @@ struct Transaction {
 
 enveloped! {
     /// A page of transactions.
-    Listed as allmine::Transactions, Transactions
+    Listed as allmine::TransactionPage, TransactionPage
 }
 
 impl TryFrom<Line> for Transaction {
@@ -110,12 +110,12 @@ impl TryFrom<Line> for Transaction {
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     let principal = call.caller(&api).await?;
-    let (filter, number, page) = asked(&call).ok_or(ProblemKind::Invalid)?;
+    let (filter, number, page) = query(&call).ok_or(ProblemKind::Invalid)?;
     let mut connection = api.pool.acquire().await?;
     let (user, wallet) = (&principal.user_id, principal.wallet_id);
     let total = count(&mut connection, user, wallet, &filter).await?;
     let lines = lines(&mut connection, user, wallet, &filter, page).await?;
-    let shown = Transactions {
+    let shown = TransactionPage {
         items: lines.into_iter().map(Transaction::try_from).collect::<Result<_, _>>()?,
         page: number,
         limit: page.limit,
@@ -126,7 +126,7 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
 }
 
 /// What the query asks for; none if it cannot be read.
-fn asked(call: &Call) -> Option<(Filter, i64, Page)> {
+fn query(call: &Call) -> Option<(Filter, i64, Page)> {
     let number: i64 = call.parameter("page").unwrap_or("1").parse().ok().filter(|number| *number >= 1)?;
     let limit: i64 = match call.parameter("limit") {
         None => LIMIT,

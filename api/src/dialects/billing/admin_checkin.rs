@@ -21,7 +21,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/admin/checkin/config",
             show,
             Description::new(Access::Admin, "How check-ins work")
-                .answers::<Success<Config>>(StatusCode::OK, "The settings."),
+                .answers::<Success<ConfigView>>(StatusCode::OK, "The settings."),
         ),
         Endpoint::new(
             Method::PUT,
@@ -29,8 +29,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             change,
             Description::new(Access::Admin, "Change how check-ins work")
                 .says("Settings that are left out stay as they are. Who changed what is recorded.")
-                .takes::<Change>()
-                .answers::<Success<Config>>(StatusCode::OK, "The settings from now on.")
+                .takes::<ConfigInput>()
+                .answers::<Success<ConfigView>>(StatusCode::OK, "The settings from now on.")
                 .refuses(&[StatusCode::BAD_REQUEST]),
         ),
     ]
@@ -38,7 +38,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = billing::CheckinConfig)]
-struct Config {
+struct ConfigView {
     /// Whether there are check-ins.
     enabled: bool,
     /// What a day gives.
@@ -61,7 +61,7 @@ struct Bonus {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = billing::CheckinConfigChange)]
-struct Change {
+struct ConfigInput {
     /// Whether there are check-ins.
     enabled: Option<bool>,
     /// What a day gives.
@@ -78,17 +78,17 @@ async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
     let mut connection = api.pool.acquire().await?;
     let config = operations::config(&mut connection).await?;
-    Ok(success(StatusCode::OK, Config::from(config)))
+    Ok(success(StatusCode::OK, ConfigView::from(config)))
 }
 
 async fn change(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
-    let change = ConfigChange::try_from(read_json::<Change>(&call)?)?;
+    let change = ConfigChange::try_from(read_json::<ConfigInput>(&call)?)?;
     let config = operations::config_change(&api.pool, api.clock.now(), &admin.actor, change).await?;
-    Ok(success(StatusCode::OK, Config::from(config)))
+    Ok(success(StatusCode::OK, ConfigView::from(config)))
 }
 
-impl From<CheckinConfig> for Config {
+impl From<CheckinConfig> for ConfigView {
     fn from(config: CheckinConfig) -> Self {
         let bonus =
             |bonus: StreakBonus| Bonus { days: bonus.days, bonus_credits: bonus.bonus_credits.floor_whole() };
@@ -101,10 +101,10 @@ impl From<CheckinConfig> for Config {
     }
 }
 
-impl TryFrom<Change> for ConfigChange {
+impl TryFrom<ConfigInput> for ConfigChange {
     type Error = Problem;
 
-    fn try_from(change: Change) -> Result<Self, Self::Error> {
+    fn try_from(change: ConfigInput) -> Result<Self, Self::Error> {
         let bonuses = change.streak_bonuses.map(|bonuses| {
             let checked = bonuses.into_iter().map(|bonus| {
                 let bonus_credits = whole("bonus_credits", bonus.bonus_credits)?;

@@ -48,9 +48,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                      is the same change.",
                 )
                 .header::<String>("Idempotency-Key", "1 to 255 printable ASCII characters.")
-                .takes::<Manual>()
-                .answers::<Success<ManualDone>>(StatusCode::CREATED, "The balance is changed.")
-                .answers::<Success<ManualPending>>(StatusCode::ACCEPTED, "The balance will be changed soon.")
+                .takes::<AdjustmentInput>()
+                .answers::<Success<AdjustmentDone>>(StatusCode::CREATED, "The balance is changed.")
+                .answers::<Success<AdjustmentPending>>(StatusCode::ACCEPTED, "The balance will be changed soon.")
                 .refuses(&[
                     StatusCode::BAD_REQUEST,
                     StatusCode::NOT_FOUND,
@@ -106,7 +106,7 @@ async fn transactions(api: SharedState, call: Call) -> Result<Response, Problem>
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = billing::ManualAdjustment)]
-struct Manual {
+struct AdjustmentInput {
     /// Whose wallet.
     user_id: String,
     /// Credits to add, or, if negative, to take; at most six decimals, not zero.
@@ -121,7 +121,7 @@ struct Manual {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = billing::ManualAdjustmentDone)]
-struct ManualDone {
+struct AdjustmentDone {
     #[schema(value_type = uuid::Uuid)]
     transaction_id: EntryId,
     #[schema(value_type = String)]
@@ -135,7 +135,7 @@ struct ManualDone {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = billing::ManualAdjustmentPending)]
-struct ManualPending {
+struct AdjustmentPending {
     /// Always `pending`.
     status: &'static str,
     #[schema(value_type = String)]
@@ -148,7 +148,7 @@ struct ManualPending {
 async fn adjust(api: SharedState, call: Call) -> Result<Response, Problem> {
     let by = call.require_admin(&api).await?.actor;
     let key = call.idempotency_key()?;
-    let request: Manual = read_json(&call)?;
+    let request: AdjustmentInput = read_json(&call)?;
     let credits = amount(&request.amount)?;
     let description = description(&request.description)?;
     let (user_id, wallet_id) = wallet(&api, &request).await?;
@@ -161,12 +161,12 @@ async fn adjust(api: SharedState, call: Call) -> Result<Response, Problem> {
     drop(connection);
     let amount = credits.to_json();
     let Some(reply) = carry_out(&api, &job, outbox_id).await else {
-        return Ok(success(StatusCode::ACCEPTED, ManualPending { status: "pending", user_id, amount }));
+        return Ok(success(StatusCode::ACCEPTED, AdjustmentPending { status: "pending", user_id, amount }));
     };
     match reply {
         Adjusted::Done { entry_id: transaction_id, balance } => {
             let balance = balance.floor_whole();
-            Ok(success(StatusCode::CREATED, ManualDone { transaction_id, user_id, amount, balance }))
+            Ok(success(StatusCode::CREATED, AdjustmentDone { transaction_id, user_id, amount, balance }))
         }
         Adjusted::Insufficient { available } => {
             let message = format!("{available} credits are available.");
@@ -184,7 +184,7 @@ async fn adjust(api: SharedState, call: Call) -> Result<Response, Problem> {
 }
 
 /// The user and the wallet that a request is about.
-async fn wallet(api: &SharedState, request: &Manual) -> Result<(UserId, WalletId), Problem> {
+async fn wallet(api: &SharedState, request: &AdjustmentInput) -> Result<(UserId, WalletId), Problem> {
     let found = wallet_of(api, &request.user_id).await?;
     let (user, own) = found.ok_or_else(|| Problem::not_found("There is no such user."))?;
     let Some(organization) = &request.org_id else { return Ok((user, own)) };

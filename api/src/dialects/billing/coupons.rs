@@ -27,14 +27,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/admin/billing/coupons",
             list,
             paged(Description::new(Access::Admin, "All coupons, newest first"))
-                .answers::<Success<List<Shown>>>(StatusCode::OK, "The coupons."),
+                .answers::<Success<List<CouponView>>>(StatusCode::OK, "The coupons."),
         ),
         Endpoint::post(
             "/admin/billing/coupons",
             create,
             Description::new(Access::Admin, "Add a coupon")
-                .takes::<Written>()
-                .answers::<Success<Shown>>(StatusCode::CREATED, "The coupon.")
+                .takes::<CouponInput>()
+                .answers::<Success<CouponView>>(StatusCode::CREATED, "The coupon.")
                 .refuses(&[StatusCode::CONFLICT]),
         ),
     ]
@@ -55,7 +55,7 @@ enum Kind {
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = billing::NewCoupon)]
-struct Written {
+struct CouponInput {
     /// What the buyer types; small letters count as capital ones.
     code: String,
     kind: Kind,
@@ -84,7 +84,7 @@ struct Written {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = billing::Coupon)]
-struct Shown {
+struct CouponView {
     id: String,
     code: String,
     kind: Kind,
@@ -107,7 +107,7 @@ struct Shown {
     created_at: Moment,
 }
 
-impl TryFrom<Coupon> for Shown {
+impl TryFrom<Coupon> for CouponView {
     type Error = Problem;
 
     fn try_from(coupon: Coupon) -> Result<Self, Self::Error> {
@@ -135,7 +135,7 @@ impl TryFrom<Coupon> for Shown {
     }
 }
 
-impl Written {
+impl CouponInput {
     fn coupon(self, now: OffsetDateTime) -> Result<Coupon, Problem> {
         let whole = || {
             parse_scaled(self.value.get(), 0).map_err(|_| Problem::invalid("value must be a whole number"))
@@ -176,13 +176,13 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
     let page = Page::of(&call)?;
     let coupons = operations::coupons(&api.pool, page.limit, page.offset).await?;
-    let shown = coupons.into_iter().map(Shown::try_from).collect::<Result<Vec<_>, _>>()?;
+    let shown = coupons.into_iter().map(CouponView::try_from).collect::<Result<Vec<_>, _>>()?;
     Ok(success(StatusCode::OK, List(shown)))
 }
 
 async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
-    let coupon = read_json::<Written>(&call)?.coupon(api.clock.now())?;
+    let coupon = read_json::<CouponInput>(&call)?.coupon(api.clock.now())?;
     operations::coupon_create(&api.pool, &coupon).await?;
-    Ok(success(StatusCode::CREATED, Shown::try_from(coupon)?))
+    Ok(success(StatusCode::CREATED, CouponView::try_from(coupon)?))
 }

@@ -34,9 +34,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                  `success_url` and `cancel_url` must be on an allowed site.",
             )
             .idempotency_key()
-            .takes::<Request>()
-            .answers::<Success<Session>>(StatusCode::CREATED, "The page is open.")
-            .answers::<Success<Session>>(StatusCode::ACCEPTED, "The order is taken; its page opens soon.")
+            .takes::<SessionInput>()
+            .answers::<Success<SessionView>>(StatusCode::CREATED, "The page is open.")
+            .answers::<Success<SessionView>>(StatusCode::ACCEPTED, "The order is taken; its page opens soon.")
             .refuses(&[
                 StatusCode::PAYMENT_REQUIRED,
                 StatusCode::NOT_FOUND,
@@ -77,7 +77,7 @@ enum Period {
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = billing::NewSession)]
-struct Request {
+struct SessionInput {
     channel: Channel,
     r#type: Type,
     /// For `subscription`.
@@ -96,7 +96,7 @@ struct Request {
 /// An order and its page.
 #[derive(Serialize, ToSchema)]
 #[schema(as = billing::Session)]
-struct Session {
+struct SessionView {
     /// Where the buyer pays; null until the page is open, and when it cannot be paid on any more.
     #[schema(required)]
     url: Option<String>,
@@ -106,7 +106,7 @@ struct Session {
     order_id: String,
 }
 
-impl Session {
+impl SessionView {
     fn of(payment: &Payment) -> Self {
         Self {
             url: payment.checkout_url.clone(),
@@ -127,20 +127,20 @@ struct Goods {
 
 async fn create_session(api: SharedState, call: Call) -> Result<Response, Problem> {
     let principal = call.caller(&api).await?;
-    let request: Request = read_json(&call)?;
+    let request: SessionInput = read_json(&call)?;
     let return_urls = return_urls(&api, &request)?;
     let provider = provider(&api, request.channel)?;
     let goods = match request.r#type {
-        Type::Subscription => plan_wanted(&api, &request, provider).await?,
-        Type::Credits => pack_wanted(&api, &request, provider).await?,
+        Type::Subscription => plan_goods(&api, &request).await?,
+        Type::Credits => pack_goods(&api, &request).await?,
     };
-    let redemption = redeemed(&api, &request, &goods).await?;
+    let redemption = redemption_of(&api, &request, &goods).await?;
     let order = order(&api, &principal, provider, goods, redemption, return_urls);
     let scope = format!("billing:{}", principal.user_id);
     match checkout::order(&api, &call, scope, "/payment/create-session", &order).await? {
-        Ordered::Open(payment) => Ok(success(StatusCode::CREATED, Session::of(&payment))),
+        Ordered::Open(payment) => Ok(success(StatusCode::CREATED, SessionView::of(&payment))),
         Ordered::Accepted { payment, .. } => {
-            let mut response = success(StatusCode::ACCEPTED, Session::of(&payment));
+            let mut response = success(StatusCode::ACCEPTED, SessionView::of(&payment));
             if let Ok(location) = HeaderValue::from_str(&format!("/orders/{}", payment.id)) {
                 response.headers_mut().insert(header::LOCATION, location);
             }
@@ -150,7 +150,7 @@ async fn create_session(api: SharedState, call: Call) -> Result<Response, Proble
     }
 }
 
-fn return_urls(api: &SharedState, request: &Request) -> Result<Option<ReturnUrls>, Problem> {
+fn return_urls(api: &SharedState, request: &SessionInput) -> Result<Option<ReturnUrls>, Problem> {
     for (field, url) in [("success_url", &request.success_url), ("cancel_url", &request.cancel_url)] {
         if let Some(url) = url {
             check_return_url(api, field, url)?;
@@ -169,7 +169,7 @@ fn return_urls(api: &SharedState, request: &Request) -> Result<Option<ReturnUrls
 fn provider(api: &SharedState, channel: Channel) -> Result<Provider, Problem> {
     match channel {
         Channel::Stripe => Ok(Provider::Stripe),
-        // What is sold there could not be credited.
+        // Without its webhooks, what is sold over Creem could not be credited.
         Channel::Creem if api.config.creem_webhook_secrets.is_empty() => {
             Err(Problem::invalid("The channel creem is not configured."))
         }
@@ -177,7 +177,7 @@ fn provider(api: &SharedState, channel: Channel) -> Result<Provider, Problem> {
     }
 }
 
-async fn plan_wanted(api: &SharedState, request: &Request, provider: Provider) -> Result<Goods, Problem> {
+async fn plan_goods(api: &SharedState, request: &SessionInput) -> Result<Goods, Problem> {
     let id = request.plan_id.as_deref().ok_or_else(|| Problem::invalid("plan_id is missing"))?;
     let stored = plan(&mut *api.pool.acquire().await?, id).await?;
     let plan = stored.map(|stored| stored.plan).filter(|plan| plan.is_active);
@@ -186,11 +186,16 @@ async fn plan_wanted(api: &SharedState, request: &Request, provider: Provider) -
         Period::Month => (Interval::Month, "monthly"),
         Period::Year => (Interval::Year, "yearly"),
     };
-    let terms =
-        if provider == Provider::Creem { plan.creem_terms(interval) } else { plan.stripe_terms(interval) };
+    let terms = match request.channel {
+        Channel::Stripe => plan.stripe_terms(interval),
+        Channel::Creem => plan.creem_terms(interval),
+    };
     let terms = terms.ok_or_else(|| Problem::invalid("This plan is not sold for this interval."))?;
-    if provider == Provider::Creem && terms.provider_price.is_none() {
-        return Err(not_at_creem("plan"));
+    match request.channel {
+        // Stripe takes the price with the order where it has none of its own.
+        Channel::Stripe => {}
+        Channel::Creem if terms.provider_price.is_none() => return Err(not_at_creem("plan")),
+        Channel::Creem => {}
     }
     let name = format!("{} ({word})", plan.name);
     Ok(Goods {
@@ -202,13 +207,15 @@ async fn plan_wanted(api: &SharedState, request: &Request, provider: Provider) -
     })
 }
 
-async fn pack_wanted(api: &SharedState, request: &Request, provider: Provider) -> Result<Goods, Problem> {
+async fn pack_goods(api: &SharedState, request: &SessionInput) -> Result<Goods, Problem> {
     let id = request.pack_id.as_ref().ok_or_else(|| Problem::invalid("pack_id is missing"))?;
     let found = packs_by_id(&mut *api.pool.acquire().await?, std::slice::from_ref(id)).await?;
     let pack = found.into_iter().find(|pack| pack.is_sold_by(Dialect::Billing.as_str()));
     let pack = pack.ok_or_else(|| Problem::not_found("There is no such pack."))?;
-    if provider == Provider::Creem && pack.creem_product_id.is_none() {
-        return Err(not_at_creem("pack"));
+    match request.channel {
+        Channel::Stripe => {}
+        Channel::Creem if pack.creem_product_id.is_none() => return Err(not_at_creem("pack")),
+        Channel::Creem => {}
     }
     Ok(Goods {
         kind: Kind::OneTime,
@@ -228,9 +235,9 @@ fn item(pack_id: Option<String>, name: String, credits: Credits, amount_minor: i
     Item { pack_id, name, quantity: 1, credits, amount_minor }
 }
 
-async fn redeemed(
+async fn redemption_of(
     api: &SharedState,
-    request: &Request,
+    request: &SessionInput,
     goods: &Goods,
 ) -> Result<Option<Redemption>, Problem> {
     let Some(code) = request.coupon_code.as_deref().filter(|code| !code.trim().is_empty()) else {

@@ -29,14 +29,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/admin/billing/plans",
             list_all,
             Description::new(Access::Admin, "All plans, for sale or not")
-                .answers::<Success<List<Shown>>>(StatusCode::OK, "The plans."),
+                .answers::<Success<List<PlanView>>>(StatusCode::OK, "The plans."),
         ),
         Endpoint::post(
             "/admin/billing/plans",
             create,
             Description::new(Access::Admin, "Add a plan")
-                .takes::<Written>()
-                .answers::<Success<Shown>>(StatusCode::CREATED, "The plan.")
+                .takes::<PlanInput>()
+                .answers::<Success<PlanView>>(StatusCode::CREATED, "The plan.")
                 .refuses(&[StatusCode::CONFLICT]),
         ),
         Endpoint::put(
@@ -45,8 +45,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             Description::new(Access::Admin, "Change a plan")
                 .says("What is left out stays as it is. Subscriptions keep the terms they were made with.")
                 .path_parameter::<String>("planId", "The plan's id.")
-                .takes::<Written>()
-                .answers::<Success<Shown>>(StatusCode::OK, "The plan as it is now.")
+                .takes::<PlanInput>()
+                .answers::<Success<PlanView>>(StatusCode::OK, "The plan as it is now.")
                 .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT]),
         ),
     ]
@@ -92,7 +92,7 @@ impl From<Plan> for Offer {
 /// A plan, as administrators see it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = billing::StoredPlan)]
-struct Shown {
+struct PlanView {
     #[serde(flatten)]
     offer: Offer,
     /// Whether what is left at the end of a period stays.
@@ -112,7 +112,7 @@ struct Shown {
     updated_at: Moment,
 }
 
-impl From<StoredPlan> for Shown {
+impl From<StoredPlan> for PlanView {
     fn from(stored: StoredPlan) -> Self {
         let mut plan = stored.plan;
         Self {
@@ -133,7 +133,7 @@ impl From<StoredPlan> for Shown {
 /// A plan as written: what is left out has its default, or stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = billing::NewPlan)]
-struct Written {
+struct PlanInput {
     /// One is made up if it is left out.
     id: Option<String>,
     /// Needed for a new plan.
@@ -176,7 +176,7 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(source: D) -> Result<Op
     Option::deserialize(source).map(Some)
 }
 
-impl Written {
+impl PlanInput {
     fn new_plan(self) -> Result<Plan, Problem> {
         let needed = |field: &str| Problem::invalid(format!("{field} is missing"));
         let credits = amount("credits_included", self.credits_included.as_ref())?
@@ -249,21 +249,21 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn list_all(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
-    let plans: Vec<Shown> = operations::plans(&api.pool).await?.into_iter().map(Shown::from).collect();
+    let plans: Vec<PlanView> = operations::plans(&api.pool).await?.into_iter().map(PlanView::from).collect();
     Ok(success(StatusCode::OK, List(plans)))
 }
 
 async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
-    let plan = read_json::<Written>(&call)?.new_plan()?;
+    let plan = read_json::<PlanInput>(&call)?.new_plan()?;
     let stored = operations::plan_create(&api.pool, api.clock.now(), plan).await?;
-    Ok(success(StatusCode::CREATED, Shown::from(stored)))
+    Ok(success(StatusCode::CREATED, PlanView::from(stored)))
 }
 
 async fn update(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
     let id = call.path_parameter("planId");
-    let written: Written = read_json(&call)?;
+    let written: PlanInput = read_json(&call)?;
     if written.id.as_deref().is_some_and(|named| named != id) {
         return Err(Problem::invalid("id differs from the path"));
     }
@@ -271,5 +271,5 @@ async fn update(api: SharedState, call: Call) -> Result<Response, Problem> {
     let mut plan = stored.ok_or_else(|| Problem::not_found("There is no such plan."))?.plan;
     written.change(&mut plan)?;
     let stored = operations::plan_replace(&api.pool, api.clock.now(), plan).await?;
-    Ok(success(StatusCode::OK, Shown::from(stored)))
+    Ok(success(StatusCode::OK, PlanView::from(stored)))
 }
