@@ -50,17 +50,17 @@ pub(crate) fn initial_settings(api: &SharedState, owner: &Owner) -> Settings {
 pub(crate) async fn change(
     api: &SharedState,
     owner: &Owner,
-    wanted: SettingsChange,
+    requested: SettingsChange,
 ) -> Result<(Settings, Option<Check>), sqlx::Error> {
     let change = Change {
         wallet_id: owner.wallet_id,
         user_id: owner.user_id.clone(),
         organization_id: owner.organization_id,
         livemode: api.config.mode.is_live(),
-        enabled: wanted.enabled,
-        threshold: wanted.threshold,
-        amount: wanted.amount,
-        max_monthly_minor: wanted.max_monthly_minor,
+        enabled: requested.enabled,
+        threshold: requested.threshold,
+        amount: requested.amount,
+        max_monthly_minor: requested.max_monthly_minor,
     };
     let now = api.clock.now();
     let mut transaction = api.pool.begin().await?;

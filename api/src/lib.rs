@@ -1,7 +1,7 @@
 //! The api process: it authenticates, validates, verifies webhook signatures, publishes and reads. It holds no
 //! provider's secret key, calls no provider, and never adds credits.
 
-// Amounts are whole numbers, and none is ever cut to size silently.
+// Amounts are whole numbers, and no cast may change one silently.
 #![deny(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,

@@ -1,5 +1,5 @@
-//! The description of the whole API, as OpenAPI 3.1: assembled from the endpoints of all groups, with what the
-//! server itself can answer in the words of each.
+//! The description of the whole API, as OpenAPI 3.1: assembled from the endpoints of all groups, with the errors that
+//! the server can answer at each.
 
 use utoipa::openapi::path::{HttpMethod, Operation, Paths};
 use utoipa::openapi::schema::{ComponentsBuilder, Schema};
@@ -19,7 +19,7 @@ use crate::http::group::ApiGroup;
 const ABOUT: &str = "Prepaid credits: paid once, credited once. Purser's own API is `native`; the others speak the \
                      APIs of existing credit systems over the same ledger.";
 
-/// What any endpoint can answer.
+/// Errors that any endpoint can answer.
 const ALWAYS: [StatusCode; 6] = [
     // A path or query that cannot be read.
     StatusCode::BAD_REQUEST,
@@ -52,7 +52,7 @@ pub fn document(dialects: &Dialects) -> OpenApi {
             schemas.extend(endpoint.description.schemas);
         }
     }
-    // Purser's own API is read first.
+    // Purser's own API comes first.
     tags.sort_by_key(|tag| tag.name != "native");
     let bearer = Http::builder().scheme(HttpAuthScheme::Bearer).description(Some(
         "An API key, a session token, or a JWT of your own. The admin API takes the configured key, or the \
@@ -107,11 +107,11 @@ fn operation(group: &ApiGroup, endpoint: &Endpoint, error: &RefOr<Schema>) -> Op
 fn refusals(method: &Method, description: &Description) -> Vec<StatusCode> {
     let mut refusals = description.refusals.clone();
     refusals.extend(ALWAYS);
-    // Providers' events are taken for what they are, whatever they are called.
+    // Provider events are read as JSON, whatever their content type.
     if description.operation.request_body.is_some() && description.access != Access::Provider {
         refusals.push(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
-    // A cookie that comes from a foreign page.
+    // The cookie may come from a foreign page.
     if matches!(description.access, Access::User | Access::Admin) && !method.is_safe() {
         refusals.push(StatusCode::FORBIDDEN);
     }
@@ -134,7 +134,7 @@ fn operation_id(endpoint: &Endpoint) -> String {
     id
 }
 
-/// As OpenAPI has it; none for a method that it has no place for.
+/// None for a method without a place in OpenAPI.
 fn method_of(endpoint: &Endpoint) -> Option<HttpMethod> {
     match endpoint.method {
         Method::GET => Some(HttpMethod::Get),

@@ -15,7 +15,7 @@ impl Origins {
         Self { allowed: others.iter().cloned().chain([own]).collect() }
     }
 
-    /// Whether the request says that it comes from an allowed site.
+    /// Whether the request names an allowed site as its origin.
     pub fn allow(&self, headers: &HeaderMap) -> bool {
         self.allowed_origin(headers).is_some()
     }

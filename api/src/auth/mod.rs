@@ -30,10 +30,9 @@ use credential::{Kind, Presented};
 use jwt::{JwtError, Verifier};
 
 const REMEMBERED: Duration = Duration::from_secs(30);
-/// Logins remembered at once.
 const CAPACITY: u64 = 100_000;
 
-/// The text of the credential that a request carries, genuine or not.
+/// The text of the credential in a request, genuine or not.
 pub(crate) fn credential_text(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     credential::presented(headers).map(|presented| presented.text)
 }
@@ -62,9 +61,9 @@ impl Principal {
 /// How a credential came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Via {
-    /// In a header that only the caller's own program sets.
+    /// A header, which only the caller's own program sets.
     Header,
-    /// In a cookie, which browsers send along whoever asks them to.
+    /// A cookie, which a browser sends along with requests of any page.
     Cookie,
 }
 
@@ -80,7 +79,7 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// An authenticator with the configured secrets and keys; the latter are kept up to date until `shutdown`.
+    /// Keeps the published keys up to date until `shutdown`.
     pub fn new(config: &Config, pool: PgPool, shutdown: &CancellationToken) -> Self {
         Self {
             clock: config.clock.clone(),
@@ -180,7 +179,7 @@ impl Authenticator {
     }
 }
 
-/// Whatever the database complains of, the credential cannot be checked now.
+/// Any error of the database means that the credential cannot be checked now.
 fn unless_away(found: Result<Option<Login>, sqlx::Error>) -> Result<Option<Login>, Problem> {
     found.map_err(Problem::unavailable)
 }

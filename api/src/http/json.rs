@@ -1,4 +1,4 @@
-//! Reading JSON bodies.
+//! Reads JSON bodies.
 
 use kernel::database::has_nul;
 use kernel::money::{AmountError, Credits};
@@ -15,7 +15,7 @@ const SHOWN_MAX: usize = 150;
 /// Reads the body as JSON. A missing content type is taken for JSON.
 ///
 /// # Errors
-/// A body that says it is something else, is no JSON, or is not what is expected.
+/// When the content type is another, or the body is no JSON or not of the expected shape.
 pub fn read_json<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
     if !says_json(&call.headers) {
         return Err(ProblemKind::UnsupportedMediaType.into());
@@ -43,7 +43,7 @@ pub fn read_json_or_default<T: DeserializeOwned + Default>(call: &Call) -> Resul
 /// The exact amount that a JSON number stands for.
 ///
 /// # Errors
-/// [`AmountError`] when it is no number, also when it is a number in quotes, or has more than six decimals.
+/// [`AmountError`] when it is no number (a number in quotes is none) or has more than six decimals.
 pub fn credits(raw: &RawValue) -> Result<Credits, AmountError> {
     raw.get().parse()
 }

@@ -18,10 +18,10 @@ use crate::problem::Problem;
 
 pub type Response = warp::reply::Response;
 
-/// A route, or several: what can answer a request, or leaves it to others.
+/// One or more routes: each answers a request or leaves it to the next.
 pub type Route = BoxedFilter<(Response,)>;
 
-/// The name of a route, for metrics; travels with the answer.
+/// The name of a route, for metrics; travels with the response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RouteName(pub(crate) &'static str);
 
@@ -33,7 +33,7 @@ pub fn answer(status: StatusCode, body: &impl Serialize) -> Response {
     json_text(status, text)
 }
 
-/// An answer whose JSON is written already.
+/// A response with JSON that is written already.
 pub fn json_text(status: StatusCode, text: String) -> Response {
     let mut response = Response::new(text.into());
     *response.status_mut() = status;
@@ -41,7 +41,7 @@ pub fn json_text(status: StatusCode, text: String) -> Response {
     response
 }
 
-/// An answer without a body.
+/// A response without a body.
 pub fn empty(status: StatusCode) -> Response {
     let mut response = Response::default();
     *response.status_mut() = status;

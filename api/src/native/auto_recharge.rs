@@ -1,4 +1,4 @@
-//! Auto-recharge: what a wallet asks for, where it stands, and the page on which its card is saved.
+//! Auto-recharge: a wallet's settings, its state, and the page on which a card is saved.
 
 use billing::auto_recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR, allowance};
 use billing::auto_recharge::{Card, Pause, PauseReason, Run, RunState, Settings, Standing, operations};
@@ -89,7 +89,7 @@ struct SettingsInput {
     org_id: Option<OrganizationId>,
 }
 
-/// Tells null from nothing.
+/// Tells a null from a field that is left out.
 fn null_is_given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
@@ -330,7 +330,7 @@ fn view(now: Timestamp, standing: Standing, setup: Option<SetupView>) -> Setting
     }
 }
 
-/// Where a wallet stands, in one word: one of [`STATES`].
+/// The state of a wallet's auto-recharge: one of [`STATES`].
 fn state(now: Timestamp, standing: &Standing) -> &'static str {
     let settings: &Settings = &standing.settings;
     let is_open = |run: &Run| !matches!(run.state, RunState::Succeeded | RunState::Failed);

@@ -1,4 +1,4 @@
-//! Being told when a balance falls below levels of one's choice.
+//! Alerts: the levels below which a balance is reported as low.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,6 @@ use crate::http::{Response, answer};
 use crate::problem::Problem;
 use crate::state::SharedState;
 
-/// More would tell more than anybody reads.
 const LEVELS_MAX: usize = 10;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {

@@ -1,4 +1,4 @@
-//! Administration of what is for sale.
+//! Administration of packs.
 
 use billing::catalog::{Pack, operations};
 use kernel::money::{Currency, Money};

@@ -1,5 +1,5 @@
-//! Spending credits. The ledger is the record of what was done: a debit's cause is the caller's key, and the ledger
-//! never applies a cause twice.
+//! Spends credits. The ledger is the record: a debit's cause is the caller's key, and the ledger never applies a cause
+//! twice.
 
 use identity::rules;
 use kernel::ids::{EntryId, OrganizationId, UserId, WalletId};
@@ -106,7 +106,7 @@ fn done(entry: EntryId, balance: Credits) -> Response {
     answer(StatusCode::OK, &Consumed { transaction_id: entry, balance: Amount(balance) })
 }
 
-/// The caller's key, or one that is never used again.
+/// The cause's id for the caller's key, or one that is never used again.
 fn cause(user: &UserId, key: Option<&str>) -> String {
     match key {
         // The length keeps apart a user `a` with the key `b:c` and a user `a:b` with the key `c`.
@@ -115,7 +115,7 @@ fn cause(user: &UserId, key: Option<&str>) -> String {
     }
 }
 
-/// The wallet that the caller wants to spend from, and may.
+/// The wallet to spend from, if the caller may spend from it.
 pub(super) async fn wallet_to_spend(
     api: &SharedState,
     principal: &Principal,
@@ -130,7 +130,6 @@ pub(super) async fn wallet_to_spend(
     Ok(membership.wallet_id)
 }
 
-/// A positive amount.
 pub(super) fn positive(given: &GivenAmount) -> Result<Credits, Problem> {
     let amount = given.credits()?;
     if amount.is_positive() {
@@ -140,7 +139,7 @@ pub(super) fn positive(given: &GivenAmount) -> Result<Credits, Problem> {
     }
 }
 
-/// A description that can be stored and shown.
+/// Accepts a description that can be stored and shown.
 pub(super) fn checked_description(text: Option<String>) -> Result<Option<String>, Problem> {
     let fits = |text: &String| {
         text.chars().count() <= 500 && !text.chars().any(|letter| letter.is_control() && letter != '\n')

@@ -1,4 +1,4 @@
-//! Administration of dead letters: jobs that nobody could do.
+//! Administration of dead letters: jobs that no worker could do.
 
 use kernel::ids::DeadLetterId;
 use messaging::dead_letters::{DeadLetter, Filter, LetterState, Waiting, operations};

@@ -1,5 +1,5 @@
-//! The description of the API, as far as it is switched on, for programs and for people. The page for people is
-//! Swagger UI, which is part of this program: it needs nothing from elsewhere, and may fetch nothing from there.
+//! The description of the API, without dialects that are switched off, for programs and for people. The page for people
+//! is Swagger UI, which is built into this program: it needs nothing from other sites and may fetch nothing from them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ async fn description(api: SharedState, _call: Call) -> Result<Response, Problem>
 
 async fn page(_api: SharedState, _call: Call) -> Result<Response, Problem> {
     let file = file("index.html")?;
-    // Its parts are named relative to its folder, whatever a proxy puts before the path.
+    // Relative to its folder, its parts are found whatever prefix a proxy adds to the path.
     let page = String::from_utf8_lossy(&file.bytes)
         .replace("<head>", "<head>\n    <base href=\"docs/\">")
         .replace("<title>Swagger UI</title>", "<title>Purser's API</title>");
@@ -74,10 +74,10 @@ async fn part(_api: SharedState, call: Call) -> Result<Response, Problem> {
     Ok(shown(bytes, &file.content_type))
 }
 
-/// A file of Swagger UI. The one that says what it shows is made from the configuration.
+/// A file of Swagger UI; its settings are made from the configuration.
 fn file(name: &str) -> Result<utoipa_swagger_ui::SwaggerFile<'static>, Problem> {
     let config = Config::from("../openapi.json")
-        // Otherwise it has the description checked elsewhere.
+        // Otherwise it sends the description to another site for validation.
         .validator_url("none")
         .doc_expansion("none")
         .default_models_expand_depth(-1)

@@ -13,7 +13,7 @@ use crate::http::{Response, answer};
 use crate::problem::Problem;
 use crate::state::SharedState;
 
-/// For each check.
+/// The limit of each check.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(super) fn endpoints() -> Vec<Endpoint> {

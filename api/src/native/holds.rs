@@ -204,7 +204,7 @@ async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
     Ok(answer(StatusCode::OK, &hold_view(&hold)))
 }
 
-/// The caller's hold of this id; a foreign one is as if it were not there.
+/// The caller's hold of this id; another user's hold is treated as unknown.
 async fn own_hold(api: &SharedState, principal: &Principal, id: &str) -> Result<Hold, Problem> {
     let none = || Problem::not_found("There is no such hold.");
     let id: HoldId = id.parse().map_err(|_| none())?;

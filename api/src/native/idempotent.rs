@@ -1,4 +1,4 @@
-//! Doing a POST once, however often it is sent with the same `Idempotency-Key`.
+//! Does a POST once, however often it is sent with the same `Idempotency-Key`.
 
 use std::future::Future;
 
@@ -43,7 +43,7 @@ where
     match operations::claim(&api.pool, api.clock.now(), Caller(scope), key, fingerprint).await? {
         Claim::First(claimed) => {
             let api = SharedState::clone(api);
-            tokio::spawn(async move { settle(&api, &claimed, keep, work.await).await })
+            tokio::spawn(async move { finish(&api, &claimed, keep, work.await).await })
                 .await
                 .map_err(Problem::internal)?
         }
@@ -65,7 +65,7 @@ where
     }
 }
 
-async fn settle(
+async fn finish(
     api: &SharedState,
     claimed: &Claimed,
     keep: Keep,

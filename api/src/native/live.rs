@@ -25,7 +25,7 @@ use crate::state::SharedState;
 const HEARTBEAT: Duration = Duration::from_secs(25);
 /// A client that does not take a message for this long is gone.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
-/// Clients have nothing to say but pings and closing.
+/// Clients send nothing but pings and the end of the connection.
 const INCOMING_BYTES: usize = 4 * 1024;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -78,7 +78,7 @@ async fn events(api: SharedState, call: Call) -> Result<Response, Problem> {
 async fn subscribe(api: &SharedState, principal: &Principal) -> Result<Subscription, Problem> {
     let wallets = operations::wallets_visible(&api.pool, &principal.user_id).await?;
     let left = principal.expires_at.map(|at| at - api.clock.now());
-    // What is negative has just expired.
+    // A negative duration means that the credential has just expired.
     let left = left.map(|left| Duration::try_from(left).unwrap_or(Duration::ZERO));
     Ok(api.hub.subscribe(principal.user_id.clone(), wallets, principal.credential, left))
 }
@@ -100,7 +100,7 @@ fn as_events(
     first.chain(notices)
 }
 
-/// Sends what the wallets' watchers are told until the client leaves or its time is up.
+/// Sends the notices of the wallets until the client leaves or the subscription ends.
 async fn push(socket: WebSocket, mut subscription: Subscription) {
     let (mut outgoing, mut incoming) = socket.split();
     let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);

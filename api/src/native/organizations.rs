@@ -1,4 +1,4 @@
-//! Organizations: their members see them, administrators say who is one.
+//! Organizations: members see them, administrators manage their members.
 
 use identity::{Member, Membership, OwnOrganization, Role, operations};
 use kernel::ids::{OrganizationId, UserId};
@@ -143,7 +143,7 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     Ok(answer(StatusCode::OK, &Organizations { organizations }))
 }
 
-/// One that the caller is not in is as one that does not exist.
+/// An organization without the caller is treated as unknown.
 async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
     let principal = call.caller(&api).await?;
     let id = organization_id(&call)?;
@@ -175,15 +175,15 @@ async fn remove_member(api: SharedState, call: Call) -> Result<Response, Problem
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
-/// Has the user's live connections opened again, with the wallets that the user may see now.
+/// Ends the user's live connections, so that they are opened again with the wallets that the user may see now.
 async fn announce_membership_change(api: &SharedState, user: &UserId) {
     let announcement = Live::MembershipChanged { user_id: user.clone() };
     if let Err(error) = api.publisher.announce(&announcement).await {
-        tracing::warn!(%error, %user, "open connections go on with the wallets that this user saw before");
+        tracing::warn!(%error, %user, "open connections keep the wallets that this user saw before");
     }
 }
 
-/// The caller's place in an organization. One that the caller is not in is as one that does not exist.
+/// The caller's membership in an organization. An organization without the caller is treated as unknown.
 pub(super) async fn membership(
     api: &SharedState,
     principal: &Principal,

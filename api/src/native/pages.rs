@@ -1,5 +1,5 @@
 //! The two pages to which a buyer returns from paying, for installations that have none of their own. They state
-//! nothing about the payment: that is for the webhook to say.
+//! nothing about the payment: only the provider's webhook does.
 
 use warp::http::{HeaderValue, StatusCode, header};
 
@@ -31,7 +31,7 @@ async fn cancel(_api: SharedState, _call: Call) -> Result<Response, Problem> {
     Ok(page("Payment cancelled", "Nothing was charged. You can close this page."))
 }
 
-/// A page of fixed text: nothing of the request is shown on it.
+/// A page of fixed text: it shows nothing of the request.
 fn page(title: &str, text: &str) -> Response {
     let html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\
@@ -43,7 +43,7 @@ fn page(title: &str, text: &str) -> Response {
     *response.body_mut() = html.into();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    // The session's id in the address is nobody else's business.
+    // The address holds the session's id, which other sites must not learn.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);

@@ -1,4 +1,4 @@
-//! Purchases in app stores that wait for their buyers, and giving one to a user by hand.
+//! Purchases in app stores by unknown buyers, and assigning one to a user by hand.
 
 use billing::app_stores::operations::{assign, is_awaited, parked, purchase};
 use billing::app_stores::{ClaimError, ClaimPurchases, StorePurchase};
@@ -148,8 +148,8 @@ async fn claim(api: SharedState, call: Call) -> Result<Response, Problem> {
     once(&api, &call, admin.actor, Keep::Answer, work).await
 }
 
-/// Has what is parked for a new user credited, in the background. Should that not come about, the scheduler asks for it
-/// within a minute.
+/// Starts crediting the purchases that are parked for a new user, in the background. If that fails, the scheduler does
+/// it within a minute.
 pub(super) fn claim_for_new_user(api: &SharedState, user: UserId) {
     let api = SharedState::clone(api);
     tokio::spawn(async move {

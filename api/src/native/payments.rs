@@ -1,4 +1,4 @@
-//! A payment as those who look after the installation see it: where it stands, and what went back of it.
+//! A payment as administrators see it: its state, refunds and disputes.
 
 use billing::payments::{Provider, State, store as payments};
 use billing::reversals::{Extent, Reversal, ReversalKind, Standing, store as reversals};

@@ -1,4 +1,4 @@
-//! Administration of provider events: how each was handled, and those that a person has to look at.
+//! Administration of provider events: how each was handled, and those that need a person.
 
 use billing::payments::Provider;
 use billing::payments::events::{self as recorded, RecordedEvent};

@@ -1,4 +1,4 @@
-//! Administration of the host application's webhook endpoints, and of what was delivered to them.
+//! Administration of the host application's webhook endpoints and of the deliveries to them.
 
 use kernel::config::Secret;
 use kernel::ids::{MessageId, OutboxId, WebhookDeliveryId, WebhookEndpointId};
@@ -366,7 +366,6 @@ async fn replay(api: SharedState, call: Call) -> Result<Response, Problem> {
     once(&api, &call, admin.actor, Keep::Answer, work).await
 }
 
-/// Writes the job that sends it.
 async fn send(
     api: &SharedState,
     connection: &mut PgConnection,

@@ -1,4 +1,4 @@
-//! Problems in the words of the native API, which are also the usual ones.
+//! Problems in the words of the native API, which are the usual ones.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,6 +8,7 @@ use crate::http::values::Amount;
 use crate::http::{Response, answer};
 use crate::problem::Problem;
 
+/// What callers get.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = native::Error)]
 pub(super) struct ErrorBody {

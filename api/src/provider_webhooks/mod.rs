@@ -20,7 +20,7 @@ use crate::http::{Response, answer};
 use crate::problem::{Failure, Problem, ProblemKind};
 use crate::state::SharedState;
 
-/// What the documentation says of every group of these endpoints.
+/// The documentation of every group of these endpoints.
 pub(crate) const NAME: &str = "webhooks";
 pub(crate) const ABOUT: &str = "Where payment providers send their events. An event is acknowledged once it is kept; without an \
      acknowledgement the provider sends it again. Sending one twice changes nothing.";
@@ -71,7 +71,7 @@ impl From<Refusal> for Problem {
     }
 }
 
-/// Has the broker keep a verified event.
+/// Publishes a verified event and returns once the broker has it.
 async fn publish(api: &SharedState, provider: Provider, body: &[u8]) -> Result<(), Refusal> {
     let body: Box<RawValue> = serde_json::from_slice(body).map_err(|_| Refusal::NotJson)?;
     if !body.get().starts_with('{') {

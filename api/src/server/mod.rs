@@ -1,5 +1,5 @@
-//! Accepting connections, with the bounds that keep slow or many clients from harming others: a cap on connections,
-//! a time limit for headers, and a limit for finishing when the process stops.
+//! Accepts connections, with bounds that keep slow or many clients from harming others: a cap on connections, a time
+//! limit for headers, and one for finishing when the process stops.
 
 mod rate_limit;
 mod router;
@@ -35,7 +35,7 @@ pub(crate) async fn serve(api: SharedState, listener: TcpListener, shutdown: Can
     let connections = TaskTracker::new();
     let forgetting = tokio::spawn(tidy(Arc::clone(&service)));
     loop {
-        // Without a free place further connections wait in the kernel's queue.
+        // Without a free place, further connections wait in the kernel's queue.
         let place = tokio::select! {
             place = Arc::clone(&places).acquire_owned() => place,
             () = shutdown.cancelled() => break,
@@ -44,7 +44,7 @@ pub(crate) async fn serve(api: SharedState, listener: TcpListener, shutdown: Can
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Out of file descriptors, most likely: some connection has to end first.
+                    // The process is most likely out of file descriptors: a connection has to end first.
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;

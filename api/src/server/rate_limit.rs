@@ -68,7 +68,6 @@ impl RateLimits {
         true
     }
 
-    /// Forgets those whose limit has recovered.
     pub(super) fn forget_the_quiet(&self) {
         if let Some(limiter) = &self.credentials {
             limiter.retain_recent();

@@ -43,7 +43,7 @@ impl Service {
             groups::groups().flat_map(|group| groups::endpoints(group, &api.config.dialects)).collect();
         let routes = router::route(&api, &endpoints).recover(failed).unify().boxed();
         let routes = TowerToHyperService::new(warp::service(routes));
-        // The type of warp's service has no name that could be written here.
+        // The type of warp's service cannot be named.
         let routes = move |request| {
             routes
                 .call(request)

@@ -7,7 +7,6 @@ use warp::http::StatusCode;
 
 use crate::http::{Response, answer};
 
-/// An answer that says what was asked for.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Success<T> {
@@ -18,13 +17,12 @@ struct Success<T> {
     timestamp: String,
 }
 
-/// The answer with this data.
 pub(super) fn success<T: Serialize>(now: Timestamp, status: StatusCode, data: T) -> Response {
     let (status_code, timestamp) = (status.as_u16(), moment(now));
     answer(status, &Success { is_success: true, status_code, data, errors: [], timestamp })
 }
 
-/// What an envelope is like, for the documentation.
+/// Declares the schema of an envelope with the given data.
 macro_rules! enveloped {
     ($(#[doc = $doc:literal])+ $name:ident as $schema:path, $data:ty) => {
         $(#[doc = $doc])+

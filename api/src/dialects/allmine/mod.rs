@@ -1,9 +1,9 @@
-//! Allmine's credit packages: the public list, and a purchase that nobody pays for, for tests and development only. In
-//! production (`PURSER_MODE=live`) that purchase is refused, whoever asks: there packages are bought in app stores
-//! (`/webhooks/revenuecat`). What moved in a wallet is listed with what is still to be paid.
+//! Allmine's credit packages: the public list, and a free purchase for tests and development. In production
+//! (`PURSER_MODE=live`) the free purchase is refused to everyone: there packages are bought in app stores
+//! (`/webhooks/revenuecat`). The list of transactions includes purchases that are not paid yet.
 //!
 //! A package is a pack of the catalog whose id has 24 hexadecimal digits. The same product is sold in every store:
-//! `storeType` is the one that was asked for, `apple` unless given.
+//! `storeType` repeats the requested store, `apple` unless given.
 
 mod envelope;
 mod packages;

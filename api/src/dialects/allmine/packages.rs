@@ -1,4 +1,4 @@
-//! The packages, and buying one for nothing where that is allowed.
+//! The packages, and a free purchase where that is allowed.
 
 use billing::catalog::StoredPack;
 use billing::catalog::operations::packs_with_times;
@@ -121,7 +121,7 @@ impl Package {
     }
 }
 
-/// The packs that are packages here, sold now or not.
+/// The packs that are packages in this dialect, for sale or not.
 async fn packages(api: &SharedState) -> Result<Vec<StoredPack>, Problem> {
     let mut packs = packs_with_times(&api.pool).await?;
     packs.retain(|stored| is_id(&stored.pack.id) && stored.pack.is_for(Dialect::Allmine.as_str()));
@@ -191,7 +191,7 @@ async fn purchase(api: SharedState, call: Call) -> Result<Response, Problem> {
             amount_minor: 0,
         }],
         credits: pack.credits,
-        // Nobody pays.
+        // The purchase is free.
         amount: Money::new(0, Currency::USD),
         summary: pack.name,
         return_urls: None,

@@ -1,4 +1,4 @@
-//! What moved in the caller's wallet, and purchases that have not been paid.
+//! The entries of the caller's wallet, and purchases that have not been paid.
 
 use kernel::clock::Timestamp;
 use ledger::statement::{Filter, Line, Page, Status, count, lines};
@@ -21,9 +21,9 @@ use crate::state::SharedState;
 
 const LIMIT: i64 = 20;
 const LIMIT_MAX: i64 = 100;
-/// What Allmine calls a purchase, and what the ledger calls it.
+/// A purchase in Allmine's words, and in the ledger's.
 const PURCHASE: (&str, &str) = ("credit_purchase", "purchase");
-/// Where Allmine keeps what concerns credits.
+/// The only source that Allmine has for entries.
 const SOURCE: &str = "credit_transaction";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -85,7 +85,7 @@ struct Transaction {
 
 enveloped! {
     /// A page of transactions.
-    Listed as allmine::TransactionPage, TransactionPage
+    Listed as allmine::Transactions, TransactionPage
 }
 
 impl TryFrom<Line> for Transaction {
@@ -125,7 +125,7 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     Ok(success(api.clock.now(), StatusCode::OK, shown))
 }
 
-/// What the query asks for; none if it cannot be read.
+/// The filter and page of the query; none if it cannot be read.
 fn query(call: &Call) -> Option<(Filter, i64, Page)> {
     let number: i64 = call.parameter("page").unwrap_or("1").parse().ok().filter(|number| *number >= 1)?;
     let limit: i64 = match call.parameter("limit") {
@@ -164,7 +164,7 @@ fn query(call: &Call) -> Option<(Filter, i64, Page)> {
     Some((filter, number, Page { limit, offset, oldest_first }))
 }
 
-/// The values of a parameter that may be given several times, or as a list.
+/// The values of a parameter that may be repeated, or have a list.
 fn listed<'a>(call: &'a Call, name: &str) -> Option<Vec<&'a str>> {
     let given = call.query.iter().filter(|(key, _)| key.strip_suffix("[]").unwrap_or(key) == name);
     let values: Vec<&str> = given
@@ -179,7 +179,7 @@ fn status(name: &str) -> Option<Status> {
     Status::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(name)).ok()
 }
 
-/// A time of the query, if there is one; none if there is one that cannot be read.
+/// A time in the query, if it has one; none if the time cannot be read.
 fn moments(call: &Call, name: &str, read: fn(&str) -> Option<Timestamp>) -> Option<Option<Timestamp>> {
     match call.parameter(name) {
         None => Some(None),
@@ -191,7 +191,7 @@ fn from(text: &str) -> Option<Timestamp> {
     day(text).map(midnight).or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok())
 }
 
-/// The first moment that is left out.
+/// The first moment after the range.
 fn until(text: &str) -> Option<Timestamp> {
     match day(text) {
         Some(day) => day.next_day().map(midnight),

@@ -1,4 +1,4 @@
-//! How check-ins work, for administrators.
+//! The settings of check-ins, for administrators.
 
 use billing::checkins::{CheckinConfig, ConfigChange, StreakBonus, operations};
 use kernel::money::Credits;

@@ -1,4 +1,4 @@
-//! All transactions, and changing a balance by hand. A worker makes the change, with the record of who asked for it.
+//! All transactions, and adjusting a balance by hand. A worker makes the adjustment and records who asked for it.
 
 use identity::operations::{login_by_user, membership};
 use jobs::outbox;
@@ -23,8 +23,7 @@ use crate::http::json::{self, read_json};
 use crate::problem::{Problem, ProblemKind};
 use crate::state::SharedState;
 
-/// The most that one adjustment moves, in whole credits: a typing error must not fill a wallet up to where purchases
-/// no longer fit.
+/// The largest adjustment, in whole credits: a typing error must not fill a wallet so far that purchases no longer fit.
 const ADJUSTMENT_MAX: i64 = 1_000_000_000;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -183,7 +182,7 @@ async fn adjust(api: SharedState, call: Call) -> Result<Response, Problem> {
     }
 }
 
-/// The user and the wallet that a request is about.
+/// The user and the wallet to adjust.
 async fn wallet(api: &SharedState, request: &AdjustmentInput) -> Result<(UserId, WalletId), Problem> {
     let found = wallet_of(api, &request.user_id).await?;
     let (user, own) = found.ok_or_else(|| Problem::not_found("There is no such user."))?;
@@ -194,7 +193,7 @@ async fn wallet(api: &SharedState, request: &AdjustmentInput) -> Result<(UserId,
     Ok((user, membership.wallet_id))
 }
 
-/// A user's own wallet, if there is such a user.
+/// The user and the user's own wallet; none if there is no such user.
 async fn wallet_of(api: &SharedState, user: &str) -> Result<Option<(UserId, WalletId)>, Problem> {
     let Ok(user) = UserId::try_from(user.to_owned()) else { return Ok(None) };
     let login = login_by_user(&api.pool, &user).await?;
@@ -216,7 +215,7 @@ fn amount(raw: &RawValue) -> Result<Credits, Problem> {
     if is_within { Ok(amount) } else { Err(out_of_range()) }
 }
 
-/// A text that can be stored and shown, and says something.
+/// The text without surrounding space, if it can be stored and shown and is not empty.
 fn description(text: &str) -> Result<String, Problem> {
     let text = text.trim();
     let fits = (1..=500).contains(&text.chars().count())

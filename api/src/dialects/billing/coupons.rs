@@ -1,4 +1,4 @@
-//! The administration of coupons. They are used when a payment session is created.
+//! Administration of coupons. Buyers use them when they create a payment session.
 
 use billing::coupons::{Benefit, Coupon, operations, rules};
 use kernel::ids::CouponId;

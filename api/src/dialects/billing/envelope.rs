@@ -14,14 +14,12 @@ use warp::http::StatusCode;
 use crate::http::description::{Schemas, named_schema};
 use crate::http::{Response, answer};
 
-/// An answer that says what was asked for.
 #[derive(Debug, Serialize)]
 pub(super) struct Success<T> {
     success: bool,
     data: T,
 }
 
-/// The answer with this data.
 pub(super) fn success<T: Serialize>(status: StatusCode, data: T) -> Response {
     answer(status, &Success { success: true, data })
 }
@@ -42,7 +40,6 @@ impl<T: ToSchema> ToSchema for Success<T> {
     }
 }
 
-/// Several of them.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 pub(super) struct List<T>(pub Vec<T>);
@@ -63,7 +60,6 @@ impl<T: ToSchema> ToSchema for List<T> {
     }
 }
 
-/// An answer that says why not.
 #[derive(Debug, Serialize)]
 pub(super) struct Failed {
     success: bool,

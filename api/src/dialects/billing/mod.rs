@@ -1,7 +1,7 @@
 //! The Billing API: balance and history, orders, daily check-in, payment sessions, plans and their administration.
 //!
-//! Any credential is accepted where it has its session cookie; what its gateway would have told the services behind
-//! it (`X-User-Id`, `X-User-Role`, `X-App-Key`) is ignored. Balances are whole credits, rounded down.
+//! Any credential is accepted in place of its session cookie; the headers of its gateway (`X-User-Id`, `X-User-Role`,
+//! `X-App-Key`) are ignored. Balances are whole credits, rounded down.
 
 mod admin_checkin;
 mod admin_credits;

@@ -1,4 +1,4 @@
-//! What the caller ordered, through whichever API.
+//! The caller's orders, through any API.
 
 use billing::payments::orders::{self, Order};
 use billing::payments::{Kind, State};

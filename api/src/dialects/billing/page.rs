@@ -1,4 +1,4 @@
-//! Which part of a list is asked for: `?limit=20&offset=0`.
+//! The page of a list that a query asks for: `?limit=20&offset=0`.
 
 use crate::http::call::Call;
 use crate::http::description::Description;
@@ -7,17 +7,13 @@ use crate::problem::Problem;
 const LIMIT: i64 = 20;
 const LIMIT_MAX: i64 = 100;
 
-/// A part of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Page {
-    /// How many entries.
     pub(super) limit: i64,
-    /// After how many others.
     pub(super) offset: i64,
 }
 
 impl Page {
-    /// The part that the request asks for.
     pub(super) fn of(call: &Call) -> Result<Self, Problem> {
         let limit = number(call.parameter("limit"), LIMIT).filter(|limit| (1..=LIMIT_MAX).contains(limit));
         let limit = limit
@@ -28,7 +24,6 @@ impl Page {
     }
 }
 
-/// Describes the two parameters.
 pub(super) fn paged(description: Description) -> Description {
     description
         .query::<i64>("limit", "How many: 1 to 100, 20 unless given.")

@@ -1,4 +1,4 @@
-//! Payment sessions: a plan or a pack, over Stripe or Creem, perhaps with a coupon.
+//! Payment sessions: a plan or a pack, through Stripe or Creem, perhaps with a coupon.
 
 use billing::catalog::operations::packs_by_id;
 use billing::coupons::operations::worth;
@@ -116,7 +116,7 @@ impl SessionView {
     }
 }
 
-/// What is bought, at its price before a coupon.
+/// The plan or pack to buy, at its price before a coupon.
 struct Goods {
     kind: Kind,
     mode: Mode,
@@ -158,7 +158,7 @@ fn return_urls(api: &SharedState, request: &SessionInput) -> Result<Option<Retur
     }
     Ok(match (&request.success_url, &request.cancel_url) {
         (None, None) => None,
-        // A buyer who gives up goes back to where the other address is.
+        // A buyer who gives up returns to the other address.
         (Some(success), cancel) => {
             Some(ReturnUrls { success: success.clone(), cancel: cancel.as_ref().unwrap_or(success).clone() })
         }

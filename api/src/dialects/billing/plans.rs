@@ -1,4 +1,4 @@
-//! Plans: what is sold, and its administration. What buyers see of a plan has no ids of providers in it.
+//! Plans for sale, and their administration. Buyers see a plan without the ids that it has at providers.
 
 use billing::plans::{Plan, StoredPlan, operations};
 use kernel::money::Currency;
@@ -171,7 +171,7 @@ struct PlanInput {
     sort_order: Option<i32>,
 }
 
-/// Tells null from what is left out.
+/// Tells a null from a field that is left out.
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(source: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(source).map(Some)
 }

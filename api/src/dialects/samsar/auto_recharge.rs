@@ -1,6 +1,6 @@
-//! Auto-recharge: what the account asks for, and the page on which its card is saved.
+//! Auto-recharge: its settings, and the page on which a card is saved.
 //!
-//! Other than Samsar's, fields that are left out stay as they are, values that are no numbers are refused, and a
+//! Unlike Samsar's own API, fields that are left out keep their values, values that are no numbers are refused, and a
 //! threshold of zero never charges.
 
 use billing::auto_recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR};
@@ -187,7 +187,7 @@ pub(super) struct ThresholdBody {
 pub(super) async fn enable(api: SharedState, call: Call) -> Result<Response, Problem> {
     let principal = call.caller(&api).await?;
     let fields = Fields::read(&call)?;
-    let wanted = wanted(&fields)?;
+    let requested = settings_change(&fields)?;
     let wants_page = fields.flag(SETUP)?.unwrap_or(false);
     let scope = format!("samsar:{}", principal.user_id);
     let owner = Owner { user_id: principal.user_id, wallet_id: principal.wallet_id, organization_id: None };
@@ -200,7 +200,7 @@ pub(super) async fn enable(api: SharedState, call: Call) -> Result<Response, Pro
             return Err(Problem::invalid(message));
         }
     }
-    let (settings, check) = change(&api, &owner, wanted).await?;
+    let (settings, check) = change(&api, &owner, requested).await?;
     let ordered = if wants_page || (settings.enabled && settings.card.is_none()) {
         Some(save_card(&api, &call, scope, &owner, Dialect::Samsar).await?)
     } else {
@@ -217,7 +217,7 @@ pub(super) async fn enable(api: SharedState, call: Call) -> Result<Response, Pro
     let standing = operations::standing(&mut connection, api.clock.now(), settings.clone()).await?;
     let run = check.map(|check| run(&settings, check, standing.spent_minor));
     let endpoint = endpoint(page.as_deref().filter(|_| !is_open));
-    let body = shown(&settings, customer.as_deref(), page.as_deref(), run, &endpoint, is_open);
+    let body = settings_body(&settings, customer.as_deref(), page.as_deref(), run, &endpoint, is_open);
     let mut response = answer(if is_open { StatusCode::OK } else { StatusCode::ACCEPTED }, &body);
     if !is_open && let Ok(location) = HeaderValue::from_str(&endpoint) {
         response.headers_mut().insert(header::LOCATION, location);
@@ -240,8 +240,8 @@ pub(super) async fn threshold(api: SharedState, call: Call) -> Result<Response, 
         Some(Number::Is(_) | Number::Wrong) | None => return Err(required()),
     };
     let owner = Owner { user_id: principal.user_id, wallet_id: principal.wallet_id, organization_id: None };
-    let wanted = SettingsChange { threshold: Some(threshold), ..SettingsChange::default() };
-    let (settings, _) = change(&api, &owner, wanted).await?;
+    let requested = SettingsChange { threshold: Some(threshold), ..SettingsChange::default() };
+    let (settings, _) = change(&api, &owner, requested).await?;
     Ok(answer(
         StatusCode::OK,
         &ThresholdBody {
@@ -253,7 +253,7 @@ pub(super) async fn threshold(api: SharedState, call: Call) -> Result<Response, 
     ))
 }
 
-fn wanted(fields: &Fields) -> Result<SettingsChange, Problem> {
+fn settings_change(fields: &Fields) -> Result<SettingsChange, Problem> {
     let threshold = match fields.number(THRESHOLD, 6) {
         None => None,
         Some(Number::Is(millionths)) if millionths >= 0 => Some(Credits::from_millionths(millionths)),
@@ -291,7 +291,7 @@ fn wanted(fields: &Fields) -> Result<SettingsChange, Problem> {
     })
 }
 
-/// Where the saving of a card is polled.
+/// The address at which to poll whether the card is saved.
 fn endpoint(unopened: Option<&Payment>) -> String {
     match unopened {
         Some(order) => format!("/v1/payment_status?paymentId={}", order.id),
@@ -299,7 +299,7 @@ fn endpoint(unopened: Option<&Payment>) -> String {
     }
 }
 
-fn shown<'a>(
+fn settings_body<'a>(
     settings: &Settings,
     customer: Option<&'a str>,
     page: Option<&'a Payment>,
@@ -328,7 +328,7 @@ fn shown<'a>(
     }
 }
 
-/// What a look at the account led to, in Samsar's words.
+/// The result of a check of the balance, in Samsar's words.
 fn run(settings: &Settings, check: Check, spent_minor: i64) -> RechargeRun {
     match check {
         Check::Charging { amount_minor, credits, .. } => RechargeRun {

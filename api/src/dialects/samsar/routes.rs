@@ -6,7 +6,7 @@ use warp::http::{HeaderValue, StatusCode};
 
 use super::auto_recharge::{AutoRechargeBody, AutoRechargeFields, ThresholdBody, ThresholdFields};
 use super::types::{
-    CreditsBody, PaymentStatus, RechargeBody, RechargeFields, StatusFields, last_top_up as shown,
+    CreditsBody, PaymentStatus, RechargeBody, RechargeFields, StatusFields, last_top_up as top_up_view,
 };
 use super::{auto_recharge, buy_credits, status};
 use crate::http::call::Call;
@@ -88,7 +88,8 @@ async fn credits(api: SharedState, call: Call) -> Result<Response, Problem> {
     let mut connection = api.pool.acquire().await?;
     let remaining = balance(&mut connection, api.clock.now(), principal.wallet_id).await?;
     let last = last_top_up(&mut connection, principal.wallet_id).await?;
-    let body = CreditsBody { remaining_credits: Amount(remaining), last_top_up: last.as_ref().map(shown) };
+    let body =
+        CreditsBody { remaining_credits: Amount(remaining), last_top_up: last.as_ref().map(top_up_view) };
     let mut response = answer(StatusCode::OK, &body);
     if let Ok(value) = HeaderValue::from_str(&remaining.to_string()) {
         response.headers_mut().insert("x-credits-remaining", value);

@@ -1,4 +1,4 @@
-//! What travels: bodies as Samsar's clients send them, and its answers.
+//! Bodies as Samsar's clients send them, and its answers.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -20,12 +20,12 @@ use crate::http::json::read_json;
 use crate::http::values::{Amount, Moment, one_of};
 use crate::problem::Problem;
 
-/// The fields of a request body, perhaps wrapped in `input`. What is no object has no fields.
+/// The fields of a request body, perhaps wrapped in `input`. A body that is no object has no fields.
 #[derive(Debug, Default)]
 pub(super) struct Fields(HashMap<String, Box<RawValue>>);
 
 impl Fields {
-    /// Reads a request's body; none at all has no fields.
+    /// Reads a request's body; an empty one has no fields.
     pub(super) fn read(call: &Call) -> Result<Self, Problem> {
         if call.body.is_empty() {
             return Ok(Self::default());
@@ -88,12 +88,11 @@ impl Fields {
     }
 }
 
-/// A field that is to be a number.
+/// A field that should be a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Number {
-    /// It is this one.
     Is(i64),
-    /// It is none, has too many decimals, or is too large.
+    /// No number, too many decimals, or too large.
     Wrong,
 }
 
@@ -305,7 +304,7 @@ pub(super) fn recharge<'a>(
     }
 }
 
-/// How a payment stands, in Samsar's words.
+/// The status of a payment, in Samsar's words.
 fn status(payment: &Payment) -> &'static str {
     let says = |field: &Option<String>, word: &str| field.as_deref() == Some(word);
     let paid = payment.state.is_paid()

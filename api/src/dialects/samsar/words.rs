@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use crate::http::{Response, answer};
 use crate::problem::{Problem, ProblemKind};
 
+/// What callers get.
 #[derive(Serialize, ToSchema)]
 #[schema(as = samsar::Error)]
 pub(super) struct ErrorBody<'a> {

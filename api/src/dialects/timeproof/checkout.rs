@@ -1,4 +1,4 @@
-//! Buying packs, for oneself or for an organization.
+//! Buying packs, for the caller or for an organization.
 
 use billing::catalog::Pack;
 use billing::catalog::operations::packs_by_id;
@@ -52,7 +52,7 @@ async fn start(api: SharedState, call: Call) -> Result<Response, Problem> {
     let principal = call.caller(&api).await?;
     let fields: CheckoutFields = read_json(&call)?;
     let organization = fields.org_id;
-    let wanted = wanted(fields)?;
+    let requested = requested_packs(fields)?;
     let wallet_id = match organization {
         Some(organization) => {
             let membership = membership(&api, &principal, organization).await?;
@@ -64,7 +64,7 @@ async fn start(api: SharedState, call: Call) -> Result<Response, Problem> {
         }
         None => principal.wallet_id,
     };
-    let lines = lines(&api, &wanted).await?;
+    let lines = lines(&api, &requested).await?;
     let order = NewOrder { wallet_id, ..order(&api, &principal, organization, &lines)? };
     let count = lines.iter().map(|(_, quantity)| quantity).sum();
     let scope = format!("timeproof:{}", principal.user_id);
@@ -76,7 +76,7 @@ async fn start(api: SharedState, call: Call) -> Result<Response, Problem> {
 }
 
 /// The packs that are named, and how many of each.
-fn wanted(fields: CheckoutFields) -> Result<Vec<(String, i64)>, Problem> {
+fn requested_packs(fields: CheckoutFields) -> Result<Vec<(String, i64)>, Problem> {
     let items = match (fields.items, fields.pack_id) {
         (Some(items), None) => items,
         (None, Some(pack_id)) => return Ok(vec![(pack_id, 1)]),
@@ -101,10 +101,10 @@ fn wanted(fields: CheckoutFields) -> Result<Vec<(String, i64)>, Problem> {
 }
 
 /// The packs themselves, in the order in which they were named.
-async fn lines(api: &SharedState, wanted: &[(String, i64)]) -> Result<Vec<(Pack, i64)>, Problem> {
-    let ids: Vec<String> = wanted.iter().map(|(id, _)| id.clone()).collect();
+async fn lines(api: &SharedState, requested: &[(String, i64)]) -> Result<Vec<(Pack, i64)>, Problem> {
+    let ids: Vec<String> = requested.iter().map(|(id, _)| id.clone()).collect();
     let packs = packs_by_id(&mut *api.pool.acquire().await?, &ids).await?;
-    wanted
+    requested
         .iter()
         .map(|(id, quantity)| {
             let pack =
@@ -115,7 +115,7 @@ async fn lines(api: &SharedState, wanted: &[(String, i64)]) -> Result<Vec<(Pack,
         .collect()
 }
 
-/// So much of a text as fits an error.
+/// As much of a text as fits an error.
 fn shortened(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control()).take(64).collect()
 }

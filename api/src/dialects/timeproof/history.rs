@@ -1,4 +1,4 @@
-//! How a checkout stands, and what was bought before, through whichever API.
+//! The status of a checkout, and past payments through any API.
 
 use billing::payments::store::{items, payment_by_id, payment_by_provider_id};
 use billing::payments::{Payment, history};
@@ -17,7 +17,7 @@ use crate::http::{Response, answer};
 use crate::problem::Problem;
 use crate::state::SharedState;
 
-/// Payments in one answer, unless asked otherwise, and at the most.
+/// How many payments an answer has, unless the query says otherwise, and at the most.
 const SHOWN: i64 = 100;
 const SHOWN_MAX: i64 = 500;
 
@@ -70,7 +70,7 @@ async fn find(connection: &mut PgConnection, id: &str) -> Result<Option<Payment>
     }
 }
 
-/// The buyer sees a payment; one for an organization, all of its members do.
+/// A payment is visible to its buyer; one for an organization, to all members.
 async fn may_see(api: &SharedState, principal: &Principal, payment: &Payment) -> Result<bool, sqlx::Error> {
     if payment.user_id == principal.user_id {
         return Ok(true);

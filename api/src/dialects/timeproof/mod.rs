@@ -1,8 +1,8 @@
-//! TimeProof's payments API: packs, checkout, how a checkout stands, history and balances, also of organizations.
+//! TimeProof's payments API: packs, checkout and its status, history and balances, also of organizations.
 //!
-//! Any credential is accepted where TimeProof has its session cookie. Balances are whole credits, rounded down.
-//! Beyond TimeProof: a payment page that takes long is answered with 202 and an address to poll, an
-//! `Idempotency-Key` makes a repeated checkout the same order, and `orgId` asks for what is an organization's.
+//! Any credential is accepted in place of TimeProof's session cookie. Balances are whole credits, rounded down. Beyond
+//! TimeProof: a payment page that takes long is answered with 202 and an address to poll, an `Idempotency-Key` makes a
+//! repeated checkout the same order, and `orgId` selects an organization.
 
 mod checkout;
 mod history;
@@ -61,7 +61,7 @@ fn asked_organization(call: &Call) -> Result<Option<OrganizationId>, Problem> {
     Ok(Some(OrganizationId(id)))
 }
 
-/// The caller's place in an organization. One that does not exist is as one that the caller is not in.
+/// The caller's membership in an organization. One that does not exist is treated as one without the caller.
 async fn membership(
     api: &SharedState,
     principal: &Principal,

@@ -1,4 +1,4 @@
-//! What is for sale, and what the caller has.
+//! The packs for sale, and the caller's balance.
 
 use billing::catalog::Pack;
 use billing::catalog::operations::packs;

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use crate::http::{Response, answer};
 use crate::problem::{Failure, Problem, ProblemKind};
 
+/// What callers get.
 #[derive(Serialize, ToSchema)]
 #[schema(as = timeproof::Error)]
 pub(super) struct ErrorBody<'a> {
@@ -13,7 +14,7 @@ pub(super) struct ErrorBody<'a> {
     error: &'a str,
 }
 
-/// What a provider gets whose event is not taken.
+/// An error as the TimeProof API words it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = webhooks::TimeproofError)]
 pub(super) struct WebhookErrorBody<'a> {
@@ -66,7 +67,7 @@ pub(super) fn word(problem: &Problem) -> Response {
     answer(problem.status(), &ErrorBody { error })
 }
 
-/// Providers have no session and know nothing of TimeProof's rate limits.
+/// Providers do not read TimeProof's own texts about sessions and rate limits.
 pub(super) fn word_for_provider(problem: &Problem) -> Response {
     answer(problem.status(), &WebhookErrorBody { error: &problem.message })
 }

@@ -1,5 +1,5 @@
-//! Confirming a payment after the provider's page has sent the buyer back. Anyone may ask, so our own record answers
-//! where it can; the provider is asked seldom, and what it does not confirm is not asked about again for a while.
+//! Confirms a payment after the provider's page has sent the buyer back. Anyone may ask, so Purser's own record answers
+//! where it can; the provider is asked seldom, and not again for a while about a session that it does not confirm.
 //! Confirming changes nothing that the provider's event would not: it only comes earlier.
 
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::http::{Response, empty};
 use crate::problem::{Problem, ProblemKind};
 use crate::state::SharedState;
 
-/// Between two looks at our own record.
+/// Between two looks at the record.
 const LOOK: Duration = Duration::from_millis(25);
 /// Longer than any session's id.
 const ID_MAX: usize = 200;
@@ -80,7 +80,7 @@ async fn confirm(api: &SharedState, session: &str) -> Result<(), Problem> {
     }
 }
 
-/// Credited by the worker; our own record says when.
+/// Waits until the worker has credited the payment, which the record shows.
 async fn wait_until_paid(api: &SharedState, session: &str, deadline: Instant) -> Result<(), Problem> {
     while Instant::now() < deadline {
         if is_paid(api, session).await? {
@@ -91,7 +91,7 @@ async fn wait_until_paid(api: &SharedState, session: &str, deadline: Instant) ->
     Err(Problem::internal("a confirmed payment was not credited in time"))
 }
 
-/// Whether our own record has this session as that of an order that was paid.
+/// Whether the record has this session as that of a paid order.
 async fn is_paid(api: &SharedState, session: &str) -> Result<bool, sqlx::Error> {
     let mut connection = api.pool.acquire().await?;
     let found = payment_by_provider_id(&mut connection, session).await?;

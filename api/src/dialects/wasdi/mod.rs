@@ -1,8 +1,8 @@
 //! WASDI's credits API: packages of credits that are named, paid by a link, and listed.
 //!
-//! A package is an order for one pack. It is listed from the moment it is added, and its credits count once it is
-//! paid. Any credential is accepted where WASDI has its session token. Each path is served where the document has it
-//! and where WASDI's clients look for it.
+//! A package is an order for one pack. It is listed from the moment it is added, and its credits count once it is paid.
+//! Any credential is accepted in place of WASDI's session token. Each path is served where WASDI's document has it and
+//! where its clients look for it.
 
 mod confirmation;
 mod packages;
@@ -54,7 +54,7 @@ fn failing_without_words(mut endpoint: Endpoint) -> Endpoint {
     endpoint
 }
 
-/// A path as the document has it, and where WASDI's clients look for it.
+/// A path as WASDI's document has it, and as its clients use it.
 macro_rules! both {
     ($path:literal) => {
         [$path, concat!("/wasdiwebserver/rest", $path)]

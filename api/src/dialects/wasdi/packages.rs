@@ -1,4 +1,4 @@
-//! The types of packages, the caller's packages and what is left of them, and adding one.
+//! The types of packages, the caller's packages and their remaining credits, and adding a package.
 
 use billing::catalog::{Pack, operations as catalog};
 use billing::packages::{Label, operations as packages};
@@ -20,10 +20,10 @@ use crate::http::{Response, answer};
 use crate::problem::Problem;
 use crate::state::SharedState;
 
-/// A package waits for its payment, not the other way round.
+/// A package stays payable for years: it waits for its payment.
 const PAYABLE: time::Duration = time::Duration::days(3_650);
 
-/// What is said of a type that cannot be bought, or not any more.
+/// The answer to a type that is not, or no longer, for sale.
 pub(super) const BAD_TYPE: &str = "The credit package does not have a valid type.";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -86,7 +86,7 @@ async fn add_package(api: SharedState, call: Call) -> Result<Response, Problem> 
     let order = order(&api, &principal, &pack, is_gift);
     let payment = packages::package_create(&mut transaction, api.clock.now(), &order, &label).await?;
     if is_gift {
-        // Done or not, it is given: the job is kept until it is done.
+        // Credited already or not, the package is given: its job stays in the outbox until it is done.
         give_stored(&api, transaction, &payment).await?;
     } else {
         transaction.commit().await?;

@@ -1,5 +1,5 @@
-//! Where a package is paid: at the Payment Link of its type, or else on a page that is opened for it. Asking again
-//! answers the same page while it can be paid on, and then the next.
+//! The address at which a package is paid: the Payment Link of its type, or else a page that is opened for it. A
+//! repeated request gets the same page while it can be paid on, and then the next.
 
 use billing::catalog::Pack;
 use billing::catalog::operations::packs_by_id;
@@ -62,7 +62,7 @@ async fn payment_url(api: SharedState, call: Call) -> Result<Response, Problem> 
     page(&api, &call, id).await
 }
 
-/// The line and the pack of a package, if it is one and its pack is still sold.
+/// The line and the pack of a package, if the payment is one and its pack is still sold.
 async fn pack(connection: &mut PgConnection, payment: &Payment) -> Result<Option<(Item, Pack)>, sqlx::Error> {
     if !is_package(connection, payment.id).await? {
         return Ok(None);
@@ -73,8 +73,8 @@ async fn pack(connection: &mut PgConnection, payment: &Payment) -> Result<Option
     Ok(pack.map(|pack| (item, pack)))
 }
 
-/// The Payment Link of the pack, naming the package; none where there is none, or where it asks for another price
-/// than the package was ordered at: money that does not match its order would be credited to nobody.
+/// The Payment Link of the pack, with the package as its reference. None if the pack has no link, or if its price is no
+/// longer that of the order: money that does not match its order is not credited.
 fn link(payment: &Payment, item: &Item, pack: &Pack) -> Option<String> {
     let link = pack.stripe_payment_link.as_deref()?;
     let is_same_sale = pack.price == payment.amount && pack.credits == item.credits;
@@ -119,7 +119,7 @@ fn opened(payment: &Payment) -> Result<Response, Problem> {
     }
 }
 
-/// The page will be open soon: to be asked for again.
+/// The answer while the page is not open yet.
 fn accepted(call: &Call, id: PaymentId) -> Response {
     let mut response = empty(StatusCode::ACCEPTED);
     let headers = response.headers_mut();
