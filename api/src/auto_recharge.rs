@@ -45,8 +45,8 @@ pub(crate) fn initial_settings(api: &SharedState, owner: &Owner) -> Settings {
     Settings::none(owner.wallet_id, user, owner.organization_id, livemode, &api.config.auto_recharge)
 }
 
-/// Changes a wallet's settings. If its card can be charged, a worker checks the balance; the check is none if it cannot, or
-/// if the answer takes long.
+/// Changes a wallet's settings. If its card can be charged, a worker checks the balance; the check is none if it
+/// cannot, or if the answer takes long.
 pub(crate) async fn change(
     api: &SharedState,
     owner: &Owner,

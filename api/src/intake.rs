@@ -42,7 +42,8 @@ impl Intake {
         Self { publisher, group }
     }
 
-    /// Whether the broker can be reached. Asked before an event waits in a group, so that an outage is answered at once.
+    /// Whether the broker can be reached. Asked before an event waits in a group, so that an outage is answered at
+    /// once.
     pub(crate) fn is_open(&self) -> bool {
         self.publisher.is_connected()
     }

@@ -11,8 +11,8 @@ use sqlx::PgPool;
 
 use crate::problem::Problem;
 
-/// How many debits share a transaction, and how many transactions run at once: one, so that debits that arrive meanwhile
-/// share the next. Two at once are half as large each, and cost the database a third more for each debit.
+/// How many debits share a transaction, and how many transactions run at once: one, so that debits that arrive
+/// meanwhile share the next. Two at once are half as large each, and cost the database a third more for each debit.
 const LIMITS: GroupLimits = GroupLimits { size: 128, concurrency: 1 };
 
 type DebitResult = Result<Posted, Problem>;

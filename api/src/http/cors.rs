@@ -1,8 +1,8 @@
 //! Cross-origin requests of browsers. The allowed origin is named in the answer, never `*`, because requests may carry
 //! cookies.
 //!
-//! Not the layer of `tower-http`: it takes every OPTIONS request for a preflight, answers it with 200 instead of 204, and
-//! the server is hyper with warp inside, without a stack of layers to put it in.
+//! Not the layer of `tower-http`: it takes every OPTIONS request for a preflight, answers it with 200 instead of 204,
+//! and the server is hyper with warp inside, without a stack of layers to put it in.
 
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 

@@ -48,7 +48,8 @@ pub fn credits(raw: &RawValue) -> Result<Credits, AmountError> {
     raw.get().parse()
 }
 
-/// Leaves the middle of a long complaint out: its start repeats what was sent, its end says what was expected, and where.
+/// Leaves the middle of a long complaint out: its start repeats what was sent, its end says what was expected, and
+/// where.
 fn shortened(text: &str) -> String {
     let letters = text.chars().count();
     if letters <= 2 * SHOWN_MAX {

@@ -29,11 +29,16 @@ const SIGNING: &str = "Messages are signed as Standard Webhooks has it, with the
 const SECRET_ONCE: &str = "The secret is shown in this answer only.";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let of = |summary: &str| {
-        Description::new(Access::Admin, summary)
-            .path_parameter::<Id>("endpointId", "The endpoint's id.")
-            .refuses(&[StatusCode::NOT_FOUND])
-    };
+    [settings_endpoints(), delivery_endpoints()].into_iter().flatten().collect()
+}
+
+fn of(summary: &str) -> Description {
+    Description::new(Access::Admin, summary)
+        .path_parameter::<Id>("endpointId", "The endpoint's id.")
+        .refuses(&[StatusCode::NOT_FOUND])
+}
+
+fn settings_endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::post(
             "/admin/webhook-endpoints",
@@ -86,6 +91,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .idempotency_key()
                 .answers::<Accepted>(StatusCode::ACCEPTED, "It will be sent."),
         ),
+    ]
+}
+
+fn delivery_endpoints() -> Vec<Endpoint> {
+    vec![
         Endpoint::get(
             "/admin/webhook-endpoints/{endpointId}/deliveries",
             deliveries,
@@ -273,7 +283,7 @@ impl From<Delivery> for DeliveryView {
 
 fn settings(api: &SharedState, written: EndpointInput) -> Result<EndpointSettings, Problem> {
     let url = api.config.webhook_reach.check(&written.url);
-    let url = url.map_err(|complaint| Problem::invalid(complaint))?;
+    let url = url.map_err(Problem::invalid)?;
     Ok(EndpointSettings { url: url.into(), event_types: written.event_types, is_enabled: written.enabled })
 }
 

@@ -22,8 +22,9 @@ use crate::state::SharedState;
 
 /// The documentation of every group of these endpoints.
 pub(crate) const NAME: &str = "webhooks";
-pub(crate) const ABOUT: &str = "Where payment providers send their events. An event is acknowledged once it is kept; without an \
-     acknowledgement the provider sends it again. Sending one twice changes nothing.";
+pub(crate) const ABOUT: &str = "Where payment providers send their events. An event is acknowledged once it is kept; \
+                                without an acknowledgement the provider sends it again. Sending one twice changes \
+                                nothing.";
 
 /// The answer to a provider whose event is kept.
 #[derive(Serialize, ToSchema)]

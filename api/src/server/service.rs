@@ -166,8 +166,8 @@ async fn failed(rejection: Rejection) -> Result<Response, Infallible> {
     Ok(refused(failure))
 }
 
-/// The caller's id for this request, if it has one that can be repeated, or a new one. `tower-http` would repeat any id,
-/// however long.
+/// The caller's id for this request, if it has one that can be repeated, or a new one. `tower-http` would repeat any
+/// id, however long.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
     let given = headers.get(REQUEST_ID).filter(|value| {
         (1..=128).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
