@@ -13,8 +13,7 @@ use outgoing_webhooks::standard_webhooks::address::Reach;
 use signatures::revenuecat::Agreed;
 use url::Url;
 
-use crate::dialects::Dialects;
-use crate::http::rate_limit::RateLimitConfig;
+use crate::enabled_dialects::Dialects;
 
 /// The settings of the api process.
 #[derive(Clone, Debug)]
@@ -79,6 +78,19 @@ pub struct JwtConfig {
 const HS256_SECRET_MIN: usize = 32;
 /// A shorter key can be guessed.
 const ADMIN_API_KEY_MIN: usize = 16;
+
+/// How many requests one caller may make.
+#[derive(Clone, Debug, Default)]
+pub struct RateLimitConfig {
+    /// `RATE_LIMIT_PER_CREDENTIAL`: requests a second with one credential; 200 unless set, 0 for no limit.
+    pub per_credential: u32,
+    /// `RATE_LIMIT_PER_ADDRESS`: requests a second from one address (of IPv6: one /64); 1000 unless set, 0 for no
+    /// limit.
+    pub per_address: u32,
+    /// `TRUSTED_PROXIES`: networks of the proxies in front of this API, such as `10.0.0.0/8`: what they say in
+    /// `X-Forwarded-For` is believed. None unless set.
+    pub trusted_proxies: Vec<IpNet>,
+}
 
 impl Config {
     /// Reads the variables named at the fields.

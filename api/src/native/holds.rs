@@ -2,26 +2,26 @@
 
 use std::time::Duration;
 
-use kernel::crash;
-use kernel::crash::Step;
+use kernel::crash::{self, Step};
 use kernel::ids::{EntryId, HoldId, OrganizationId};
 use kernel::money::Credits;
-use ledger::holds;
-use ledger::holds::{Ending, Hold, HoldState, NewHold};
+use ledger::holds::{self, Ending, Hold, HoldState, NewHold};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
 use super::consume::{checked_description, positive, wallet_to_spend};
-use super::idempotent::{Answer, Keep, key, once};
-use super::{ApiError, caller, user_scope};
-use crate::Shared;
+use super::idempotent::{Answer, Keep, once};
 use crate::auth::Principal;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::{read_json, read_json_or_default};
 use crate::http::values::{Amount, GivenAmount, Id, Moment, one_of};
-use crate::http::{Call, Response, answer, json as body};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 const TTL: Duration = Duration::from_mins(15);
 const TTL_MAX: Duration = Duration::from_hours(7 * 24);
@@ -38,8 +38,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                      released, or ends by itself.",
                 )
                 .idempotency_key()
-                .takes::<Place>()
-                .answers::<Held>(StatusCode::CREATED, "The credits are reserved.")
+                .takes::<HoldInput>()
+                .answers::<HoldView>(StatusCode::CREATED, "The credits are reserved.")
                 .refuses(&[StatusCode::PAYMENT_REQUIRED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND]),
         ),
         Endpoint::post(
@@ -48,8 +48,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             id(Description::new(Access::User, "Spend what is held"))
                 .says("Spends all that is held, or less with `credits`; the rest is free again.")
                 .idempotency_key()
-                .may_take::<Capture>()
-                .answers::<Ended>(StatusCode::OK, "The credits are spent.")
+                .may_take::<CaptureInput>()
+                .answers::<EndedHoldView>(StatusCode::OK, "The credits are spent.")
                 .refuses(&[StatusCode::PAYMENT_REQUIRED, StatusCode::NOT_FOUND]),
         ),
         Endpoint::post(
@@ -57,14 +57,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             release,
             id(Description::new(Access::User, "Give back what is held"))
                 .idempotency_key()
-                .answers::<Ended>(StatusCode::OK, "The credits are free again.")
+                .answers::<EndedHoldView>(StatusCode::OK, "The credits are free again.")
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
         Endpoint::get(
             "/credits/holds/{holdId}",
             find,
             id(Description::new(Access::User, "Look at a hold"))
-                .answers::<Held>(StatusCode::OK, "The hold.")
+                .answers::<HoldView>(StatusCode::OK, "The hold.")
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
     ]
@@ -73,7 +73,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Place)]
-struct Place {
+struct HoldInput {
     /// How many; more than none.
     credits: GivenAmount,
     /// How long the hold lasts at the most; 900 unless given.
@@ -89,7 +89,7 @@ struct Place {
 
 #[derive(Default, Deserialize, ToSchema)]
 #[schema(as = native::Capture)]
-struct Capture {
+struct CaptureInput {
     /// How many to spend; all that is held unless given.
     credits: Option<GivenAmount>,
 }
@@ -97,7 +97,7 @@ struct Capture {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Hold)]
-struct Held {
+struct HoldView {
     #[schema(value_type = Uuid)]
     hold_id: HoldId,
     /// How many are, or were, reserved.
@@ -113,7 +113,7 @@ struct Held {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::EndedHold)]
-struct Ended {
+struct EndedHoldView {
     #[schema(value_type = Uuid)]
     hold_id: HoldId,
     #[schema(schema_with = state_schema)]
@@ -131,17 +131,17 @@ fn state_schema() -> Object {
     one_of(HoldState::NAMES)
 }
 
-async fn place(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
-    let request: Place = body::read(&call)?;
+async fn place(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let request: HoldInput = read_json(&call)?;
     let amount = positive(&request.credits)?;
     let description = checked_description(request.description)?;
     let ttl = request.ttl_seconds.map_or(TTL, Duration::from_secs);
     if ttl.is_zero() || ttl > TTL_MAX {
-        return Err(ApiError::bad_request("invalid_request", "ttlSeconds must be between 1 and 604800"));
+        return Err(Problem::invalid("ttlSeconds must be between 1 and 604800"));
     }
     let wallet_id = wallet_to_spend(&api, &principal, request.org_id).await?;
-    let id = match key(&call)? {
+    let id = match call.idempotency_key()? {
         Some(key) => HoldId::of_request(&principal.user_id, key),
         None => HoldId::new(),
     };
@@ -149,71 +149,71 @@ async fn place(api: Shared, call: Call) -> Result<Response, ApiError> {
     let user_id = principal.user_id.clone();
     let new = NewHold { id, wallet_id, user_id, amount, description, expires_at: now + ttl };
     let work = {
-        let api = Shared::clone(&api);
+        let api = SharedState::clone(&api);
         async move {
             let mut transaction = api.pool.begin().await?;
             let hold = holds::place(&mut transaction, now, &new).await?;
             crash::point(Step::Written, "hold");
             transaction.commit().await?;
             crash::point(Step::Committed, "hold");
-            Ok((StatusCode::CREATED, shown(&hold)))
+            Ok((StatusCode::CREATED, hold_view(&hold)))
         }
     };
-    once(&api, &call, user_scope(&principal), Keep::Answer, work).await
+    once(&api, &call, principal.actor(), Keep::Answer, work).await
 }
 
-async fn capture(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
-    let request: Capture = body::read_or_default(&call)?;
+async fn capture(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let request: CaptureInput = read_json_or_default(&call)?;
     let spend = request.credits.as_ref().map(positive).transpose()?;
-    let hold = own(&api, &principal, call.path_parameter("holdId")).await?;
+    let hold = own_hold(&api, &principal, call.path_parameter("holdId")).await?;
     let spend = spend.unwrap_or(hold.amount);
     if spend > hold.amount {
         let message = format!("credits must be at most what is held, {}", hold.amount);
-        return Err(ApiError::bad_request("invalid_credits", message));
+        return Err(Problem::invalid(message).coded("invalid_credits"));
     }
-    let work = end(Shared::clone(&api), principal.clone(), hold.id, Ending::Capture(spend));
-    once(&api, &call, user_scope(&principal), Keep::Answer, work).await
+    let work = end(SharedState::clone(&api), principal.clone(), hold.id, Ending::Capture(spend));
+    once(&api, &call, principal.actor(), Keep::Answer, work).await
 }
 
-async fn release(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
-    let hold = own(&api, &principal, call.path_parameter("holdId")).await?;
-    let work = end(Shared::clone(&api), principal.clone(), hold.id, Ending::Release);
-    once(&api, &call, user_scope(&principal), Keep::Answer, work).await
+async fn release(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let hold = own_hold(&api, &principal, call.path_parameter("holdId")).await?;
+    let work = end(SharedState::clone(&api), principal.clone(), hold.id, Ending::Release);
+    once(&api, &call, principal.actor(), Keep::Answer, work).await
 }
 
 async fn end(
-    api: Shared,
+    api: SharedState,
     principal: Principal,
     id: HoldId,
     ending: Ending,
-) -> Result<Answer<Ended>, ApiError> {
+) -> Result<Answer<EndedHoldView>, Problem> {
     let mut transaction = api.pool.begin().await?;
     let (hold, entry, balance) =
         holds::end(&mut transaction, api.clock.now(), &principal.user_id, id, ending).await?;
     crash::point(Step::Written, "end of a hold");
     transaction.commit().await?;
     crash::point(Step::Committed, "end of a hold");
-    Ok((StatusCode::OK, ended(&hold, entry, balance)))
+    Ok((StatusCode::OK, ended_view(&hold, entry, balance)))
 }
 
-async fn find(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
-    let hold = own(&api, &principal, call.path_parameter("holdId")).await?;
-    Ok(answer(StatusCode::OK, &shown(&hold)))
+async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let hold = own_hold(&api, &principal, call.path_parameter("holdId")).await?;
+    Ok(answer(StatusCode::OK, &hold_view(&hold)))
 }
 
-/// The caller's hold of this id; a foreign one is as if it were not there.
-async fn own(api: &Shared, principal: &Principal, id: &str) -> Result<Hold, ApiError> {
-    let none = || ApiError::not_found("There is no such hold.");
+/// The caller's hold of this id; another user's hold is treated as unknown.
+async fn own_hold(api: &SharedState, principal: &Principal, id: &str) -> Result<Hold, Problem> {
+    let none = || Problem::not_found("There is no such hold.");
     let id: HoldId = id.parse().map_err(|_| none())?;
     let mut connection = api.pool.acquire().await?;
     holds::find(&mut connection, &principal.user_id, id).await?.ok_or_else(none)
 }
 
-fn shown(hold: &Hold) -> Held {
-    Held {
+fn hold_view(hold: &Hold) -> HoldView {
+    HoldView {
         hold_id: hold.id,
         credits: Amount(hold.amount),
         captured: Amount(hold.captured),
@@ -222,8 +222,8 @@ fn shown(hold: &Hold) -> Held {
     }
 }
 
-fn ended(hold: &Hold, entry: Option<EntryId>, balance: Credits) -> Ended {
-    Ended {
+fn ended_view(hold: &Hold, entry: Option<EntryId>, balance: Credits) -> EndedHoldView {
+    EndedHoldView {
         hold_id: hold.id,
         state: hold.state.as_str(),
         captured: Amount(hold.captured),

@@ -1,5 +1,9 @@
-//! Accepting connections, with the bounds that keep slow or many clients from harming others: a cap on connections,
-//! a time limit for headers, and a limit for finishing when the process stops.
+//! Accepts connections, with bounds that keep slow or many clients from harming others: a cap on connections, a time
+//! limit for headers, and one for finishing when the process stops.
+
+mod rate_limit;
+mod router;
+mod service;
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -15,9 +19,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::rate_limit::FORGET_EVERY;
-use super::service::Service;
-use crate::Shared;
+use crate::state::SharedState;
+use rate_limit::FORGET_EVERY;
+use service::Service;
 
 /// For the header of a request, and for waiting for the next request on an open connection.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -25,13 +29,13 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Serves until `shutdown`, then lets requests under way finish, within limits.
-pub(crate) async fn serve(api: Shared, listener: TcpListener, shutdown: CancellationToken) {
+pub(crate) async fn serve(api: SharedState, listener: TcpListener, shutdown: CancellationToken) {
     let places = Arc::new(Semaphore::new(api.config.max_connections));
     let service = Arc::new(Service::new(api));
     let connections = TaskTracker::new();
-    let tidying = tokio::spawn(tidy(Arc::clone(&service)));
+    let forgetting = tokio::spawn(tidy(Arc::clone(&service)));
     loop {
-        // Without a free place further connections wait in the kernel's queue.
+        // Without a free place, further connections wait in the kernel's queue.
         let place = tokio::select! {
             place = Arc::clone(&places).acquire_owned() => place,
             () = shutdown.cancelled() => break,
@@ -40,7 +44,7 @@ pub(crate) async fn serve(api: Shared, listener: TcpListener, shutdown: Cancella
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Out of file descriptors, most likely: some connection has to end first.
+                    // The process is most likely out of file descriptors: a connection has to end first.
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
@@ -55,7 +59,7 @@ pub(crate) async fn serve(api: Shared, listener: TcpListener, shutdown: Cancella
         });
     }
     drop(listener);
-    tidying.abort();
+    forgetting.abort();
     connections.close();
     if tokio::time::timeout(DRAIN_TIMEOUT, connections.wait()).await.is_err() {
         tracing::warn!(connections = connections.len(), "stopping with requests under way");

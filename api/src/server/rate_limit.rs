@@ -1,39 +1,24 @@
-//! How many requests one credential, and one address, may make in a second. Above that a request is answered with 429
-//! before anything else is done for it, so that one caller cannot crowd out the others. Events of providers count
-//! only by address, and ten times as many of them are taken: a refused event is sent again, which helps nobody.
+//! How many requests one credential, and one address, may make in a second. A request above that is answered with 429
+//! before anything else is done for it, so that one caller cannot crowd out the others. Provider events count only by
+//! address, and ten times as many are taken: a refused event would only be sent again.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use warp::http::HeaderMap;
 
 use crate::auth::credential_text;
+use crate::config::RateLimitConfig;
 
-/// How many times as many events of providers are taken from an address as requests.
-const EVENTS: u32 = 10;
-/// How often callers that have been quiet are forgotten: what is remembered is bounded by what comes in this time.
+/// One address may send this many times as many provider events as requests.
+const EVENTS_FACTOR: u32 = 10;
+/// How often quiet callers are forgotten: this bounds what is remembered by what arrives in this time.
 pub(super) const FORGET_EVERY: Duration = Duration::from_secs(10);
-/// What a refused caller is told to wait, in seconds: by then a place is free again, whatever the limit.
-pub const RETRY_AFTER_SECONDS: u16 = 1;
 
-/// The limits as configured.
-#[derive(Clone, Debug, Default)]
-pub struct RateLimitConfig {
-    /// `RATE_LIMIT_PER_CREDENTIAL`: requests a second with one credential; 200 unless set, 0 for no limit.
-    pub per_credential: u32,
-    /// `RATE_LIMIT_PER_ADDRESS`: requests a second from one address (of IPv6: one /64); 1000 unless set, 0 for no
-    /// limit.
-    pub per_address: u32,
-    /// `TRUSTED_PROXIES`: networks of the proxies in front of this API, such as `10.0.0.0/8`: what they say in
-    /// `X-Forwarded-For` is believed. None unless set.
-    pub trusted_proxies: Vec<IpNet>,
-}
-
-/// Counts requests.
 pub(super) struct RateLimits {
     credentials: Option<DefaultKeyedRateLimiter<u64>>,
     addresses: Option<DefaultKeyedRateLimiter<IpAddr>>,
@@ -48,14 +33,14 @@ impl RateLimits {
         Self {
             credentials: quota(config.per_credential).map(RateLimiter::keyed),
             addresses: quota(config.per_address).map(RateLimiter::keyed),
-            providers: quota(config.per_address.saturating_mul(EVENTS)).map(RateLimiter::keyed),
+            providers: quota(config.per_address.saturating_mul(EVENTS_FACTOR)).map(RateLimiter::keyed),
             trusted: config.trusted_proxies.clone(),
             hasher: RandomState::new(),
         }
     }
 
-    /// Whether a request may go on; `is_event` if it is at a path of providers. The operator's own key, which
-    /// `is_operator` knows, has no limit but its address's.
+    /// Whether a request may go on; `is_event` if it is at a path for provider events. The operator's own key, which
+    /// `is_operator` recognizes, is limited by its address only.
     pub(super) fn admit(
         &self,
         peer: IpAddr,
@@ -70,7 +55,7 @@ impl RateLimits {
             metrics::counter!("purser_rate_limited_total", "by" => "address").increment(1);
             return false;
         }
-        // Not the credential itself is remembered, but a number that says nothing outside this process.
+        // Remembers a number that says nothing outside this process, never the credential itself.
         if let Some(limiter) = &self.credentials
             && !is_event
             && let Some(text) = credential_text(headers)
@@ -83,7 +68,6 @@ impl RateLimits {
         true
     }
 
-    /// Forgets those whose limit has recovered.
     pub(super) fn forget_the_quiet(&self) {
         if let Some(limiter) = &self.credentials {
             limiter.retain_recent();
@@ -96,7 +80,7 @@ impl RateLimits {
     }
 }
 
-/// The address that a request came from: the last one that no proxy of ours has. Those before it are only claimed.
+/// The address that a request came from: the last one that is not a trusted proxy. Those before it are only claimed.
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut client = peer.to_canonical();
@@ -115,14 +99,11 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     client
 }
 
-/// What one caller can choose from is one caller: of IPv6 a whole /64.
+/// All addresses that one caller can choose from count as one: with IPv6 a whole /64.
 fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
+        IpAddr::V6(address) => Ipv6Net::new_assert(address, 64).trunc().addr().into(),
     }
 }
 
@@ -140,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_our_own_proxies_say_is_believed() {
+    fn only_trusted_proxies_are_believed() {
         let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
         for (peer, forwarded, expected) in [
             ("203.0.113.9", &["198.51.100.1"][..], "203.0.113.9"),
@@ -158,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn callers_do_not_use_up_each_others_limits() {
+    fn callers_do_not_use_up_the_limits_of_others() {
         let config = RateLimitConfig { per_credential: 2, per_address: 3, trusted_proxies: Vec::new() };
         let limits = RateLimits::new(&config);
         let with = |credential: &str| {

@@ -8,7 +8,6 @@ use url::{Origin, Url};
 /// Longer ones are refused by Stripe.
 const LENGTH_MAX: usize = 5_000;
 
-/// The origins to which buyers may return.
 #[derive(Clone, Debug)]
 pub struct ReturnOrigins(HashSet<Origin>);
 
@@ -19,16 +18,15 @@ impl ReturnOrigins {
         Self(all.filter_map(|text| Url::parse(text).ok()).map(|url| url.origin()).collect())
     }
 
-    /// Whether buyers may return to this address.
     pub fn allow(&self, text: &str) -> bool {
-        // Parsers disagree about backslashes, spaces and control characters: none of them belongs into an address.
+        // Parsers disagree about backslashes, spaces and control characters: an address must have none.
         let odd = |letter: char| letter == '\\' || letter.is_whitespace() || letter.is_control();
         if text.len() > LENGTH_MAX || text.contains(odd) {
             return false;
         }
         let Ok(url) = Url::parse(text) else { return false };
         let Some(rest) = text.strip_prefix(&format!("{}://", url.scheme())) else { return false };
-        // So do they about a host in other letters than its own, `%2E` or a full-width dot, and about who is named
+        // They also disagree about hosts with encoded or look-alike letters, `%2E` or a full-width dot, and about text
         // before an `@`.
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);

@@ -1,21 +1,25 @@
-//! Finds the endpoint that a request is for. Looked up, not tried one after the other: what a request costs does not
-//! depend on how many endpoints there are.
+//! Finds the endpoint that a request is for. Paths without parameters are looked up in a table, so that the cost of a
+//! request does not depend on how many there are.
+//!
+//! Not `matchit`: it answers only the best path, so a method that a less specific path takes would be refused, and the
+//! methods for `Allow` would have to be collected beside it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::future;
-use percent_encoding::percent_decode_str;
+use warp::http::Method;
 use warp::path::FullPath;
-use warp::reject::{Reject, Rejection};
-use warp::{Filter, http::Method};
+use warp::{Filter, Rejection};
 
-use super::endpoint::{Endpoint, Handler, Parameters};
-use super::{Call, Route, call, first_of};
-use crate::Shared;
+use crate::http::call::{Call, call};
+use crate::http::endpoint::{Endpoint, Handler};
+use crate::http::path::{Parameters, WrongMethod, parameters};
+use crate::http::{Response, Route};
+use crate::state::SharedState;
 
 /// The route that leads to all these endpoints.
-pub(crate) fn route(api: &Shared, endpoints: &[Endpoint]) -> Route {
+pub(super) fn route(api: &SharedState, endpoints: &[Endpoint]) -> Route {
     let table = Arc::new(Table::new(endpoints));
     let answered = warp::method()
         .and(warp::path::full())
@@ -26,20 +30,17 @@ pub(crate) fn route(api: &Shared, endpoints: &[Endpoint]) -> Route {
     first_of([answered.boxed()].into_iter().chain(specials))
 }
 
-/// Something is at the path, but not for the method.
-#[derive(Debug)]
-pub(super) struct WrongMethod {
-    /// The methods that the path takes.
-    pub(super) taken: Vec<Method>,
+/// The first of the routes that answers.
+fn first_of(routes: impl IntoIterator<Item = Route, IntoIter: DoubleEndedIterator>) -> Route {
+    let nothing = warp::any().and_then(|| async { Err::<Response, _>(warp::reject::not_found()) }).boxed();
+    // Folded from the right: the first route is reached without going through the others.
+    routes.into_iter().rfold(nothing, |others, route| route.or(others).unify().boxed())
 }
-
-impl Reject for WrongMethod {}
 
 /// The endpoints with handlers.
 struct Table {
-    /// By paths without parameters.
+    /// Without parameters, by their paths.
     fixed: HashMap<&'static str, Vec<Place>>,
-    /// With parameters.
     templates: Vec<(&'static str, Place)>,
 }
 
@@ -49,13 +50,12 @@ struct Place {
 }
 
 impl Place {
-    /// What can be got can also be asked for by HEAD: the server leaves the body out (RFC 9110, section 9.3.2).
+    /// Where GET is taken, HEAD is too: the server leaves the body out (RFC 9110, section 9.3.2).
     fn takes(&self, method: &Method) -> bool {
         self.method == *method || (method == Method::HEAD && self.method == Method::GET)
     }
 }
 
-/// What answers a request, and the parameters of its path.
 struct Found {
     handler: Handler,
     parameters: Parameters,
@@ -99,51 +99,18 @@ impl Table {
     }
 }
 
-/// The values of a template's parameters in a path, if the path has its form. A trailing slash is another path.
-pub(super) fn parameters(template: &'static str, path: &str) -> Option<Parameters> {
-    let mut found = Parameters::new();
-    let mut segments = path.split('/');
-    for expected in template.split('/') {
-        let segment = segments.next()?;
-        match expected.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
-            Some(_) if segment.is_empty() => return None,
-            Some(name) => found.push((name, percent_decode_str(segment).decode_utf8().ok()?.into_owned())),
-            None if expected != segment => return None,
-            None => {}
-        }
-    }
-    segments.next().is_none().then_some(found)
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::http::description::{Access, Description};
-    use crate::http::{Response, empty};
     use warp::http::StatusCode;
 
-    #[test]
-    fn templates_match_whole_paths() {
-        assert_eq!(parameters("/orders", "/orders"), Some(vec![]));
-        assert_eq!(parameters("/orders/{id}", "/orders/a%20b"), Some(vec![("id", "a b".to_owned())]));
-        for (template, path) in [
-            ("/orders", "/orders/"),
-            ("/orders", "/orders/1"),
-            ("/orders/{id}", "/orders"),
-            ("/orders/{id}", "/orders/"),
-            ("/orders/{id}", "/orders/1/2"),
-            ("/orders/{id}", "/other/1"),
-            ("/orders/{id}", "/orders/%ff"),
-        ] {
-            assert_eq!(parameters(template, path), None, "{template} {path}");
-        }
-    }
+    use super::*;
+    use crate::http::description::{Access, Description};
+    use crate::http::empty;
 
     #[test]
     fn a_path_in_full_is_preferred_and_a_wrong_method_is_told_apart() {
         let at = |method: Method, path| {
-            let handler = |_, _| async { Ok::<_, Response>(empty(StatusCode::OK)) };
+            let handler = |_, _| async { Ok(empty(StatusCode::OK)) };
             Endpoint::new(method, path, handler, Description::new(Access::Public, "For this test."))
         };
         let table = Table::new(&[

@@ -1,4 +1,4 @@
-//! Auto-recharge, for every dialect: changing what a wallet asks for, and the page on which a card is saved.
+//! Auto-recharge, for every dialect: changing a wallet's settings, and the page on which a card is saved.
 
 use billing::auto_recharge::{Change, Check, Settings, operations};
 use billing::payments::store::open_page_for_card;
@@ -9,60 +9,58 @@ use kernel::money::{Credits, Money};
 use ledger::levels::CheckRecharge;
 use time::Duration;
 
-use crate::Shared;
-use crate::checkout::{self, NotOrdered, Ordered, PAYABLE};
+use crate::checkout::{self, Ordered, PAYABLE};
 use crate::commands::carry_out;
-use crate::http::Call;
+use crate::http::call::Call;
+use crate::problem::Problem;
+use crate::state::SharedState;
 
-/// A page that closes sooner is not offered again.
+/// A page that closes sooner than this is not offered again.
 const STILL_OPEN: Duration = Duration::minutes(10);
 
-/// Whose wallet is recharged, and at whose wish.
+/// The wallet to recharge, and the user who asks for it.
 #[derive(Clone, Debug)]
 pub(crate) struct Owner {
-    /// Who asks.
     pub(crate) user_id: UserId,
-    /// The wallet.
     pub(crate) wallet_id: WalletId,
-    /// The organization whose wallet it is.
+    /// The organization that owns the wallet; none if the user does.
     pub(crate) organization_id: Option<OrganizationId>,
 }
 
-/// What is to change; what is none stays.
+/// Settings to change; those that are none stay.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wishes {
-    /// On or off.
+pub(crate) struct SettingsChange {
     pub(crate) enabled: Option<bool>,
-    /// Strictly below this balance.
+    /// A charge needs a balance strictly below it.
     pub(crate) threshold: Option<Credits>,
-    /// How much each time.
+    /// The price of one charge.
     pub(crate) amount: Option<Money>,
-    /// The cap; `Some(None)` takes it away.
+    /// The cap on a calendar month's charges; `Some(None)` removes it.
     pub(crate) max_monthly_minor: Option<Option<i64>>,
 }
 
-/// The settings of a wallet that never asked for anything.
-pub(crate) fn nothing(api: &Shared, owner: &Owner) -> Settings {
+/// The settings of a wallet without any of its own.
+pub(crate) fn initial_settings(api: &SharedState, owner: &Owner) -> Settings {
     let (user, livemode) = (owner.user_id.clone(), api.config.mode.is_live());
     Settings::none(owner.wallet_id, user, owner.organization_id, livemode, &api.config.auto_recharge)
 }
 
-/// Changes what a wallet asks for. Where it can be charged, a look is taken at it; none says what came of it when that
-/// takes long.
+/// Changes a wallet's settings. If its card can be charged, a worker checks the balance; the check is none if it
+/// cannot, or if the answer takes long.
 pub(crate) async fn change(
-    api: &Shared,
+    api: &SharedState,
     owner: &Owner,
-    wishes: Wishes,
+    requested: SettingsChange,
 ) -> Result<(Settings, Option<Check>), sqlx::Error> {
     let change = Change {
         wallet_id: owner.wallet_id,
         user_id: owner.user_id.clone(),
         organization_id: owner.organization_id,
         livemode: api.config.mode.is_live(),
-        enabled: wishes.enabled,
-        threshold: wishes.threshold,
-        amount: wishes.amount,
-        max_monthly_minor: wishes.max_monthly_minor,
+        enabled: requested.enabled,
+        threshold: requested.threshold,
+        amount: requested.amount,
+        max_monthly_minor: requested.max_monthly_minor,
     };
     let now = api.clock.now();
     let mut transaction = api.pool.begin().await?;
@@ -78,14 +76,14 @@ pub(crate) async fn change(
     Ok((settings, check))
 }
 
-/// Has the page opened on which a card is saved, or answers the one that is open.
+/// Opens the page on which a card is saved, or answers the one that is open.
 pub(crate) async fn save_card(
-    api: &Shared,
+    api: &SharedState,
     call: &Call,
     scope: String,
     owner: &Owner,
     dialect: Dialect,
-) -> Result<Ordered, NotOrdered> {
+) -> Result<Ordered, Problem> {
     let now = api.clock.now();
     let mut connection = api.pool.acquire().await?;
     let open = open_page_for_card(&mut connection, owner.wallet_id, now.saturating_add(STILL_OPEN)).await?;

@@ -1,4 +1,4 @@
-//! RevenueCat's webhooks: what is bought in app stores. Anything but exactly 200 makes RevenueCat send an event again,
+//! RevenueCat's webhooks: purchases in app stores. Anything but exactly 200 makes RevenueCat send an event again,
 //! a few times within hours.
 
 use billing::payments::Provider;
@@ -7,16 +7,15 @@ use signatures::revenuecat::{Headers, verify};
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
-use super::{Received, Refusal, acknowledge, keep};
-use crate::Shared;
+use super::{Received, Refusal, acknowledge, publish};
+use crate::http::Response;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response};
-use crate::native::ApiError;
+use crate::problem::Problem;
+use crate::state::SharedState;
 
-pub(super) const PATH: &str = "/webhooks/revenuecat";
-
-pub(super) fn endpoints() -> Vec<Endpoint> {
+pub(crate) fn endpoint(path: &'static str) -> Endpoint {
     let description = Description::new(Access::Provider, "Take an event of RevenueCat's")
         .says("Any event: those that are about no product of ours are recorded and change nothing.")
         .required_header::<String>("Authorization", "The text that is agreed on with RevenueCat, as a whole.")
@@ -27,7 +26,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         .takes::<Event>()
         .answers::<Received>(StatusCode::OK, "The event is kept.")
         .refuses(&[StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED]);
-    vec![Endpoint::post(PATH, receive, description)]
+    Endpoint::post(path, receive, description)
 }
 
 /// A RevenueCat event.
@@ -40,13 +39,11 @@ struct Event {
     event: Value,
 }
 
-async fn receive(api: Shared, call: Call) -> Result<Response, Response> {
-    let kept = take(&api, &call).await;
-    Ok(acknowledge(Provider::Revenuecat, &kept, error))
+async fn receive(api: SharedState, call: Call) -> Result<Response, Problem> {
+    acknowledge(Provider::Revenuecat, take(&api, &call).await)
 }
 
-/// Verifies an event and has the broker keep it.
-async fn take(api: &Shared, call: &Call) -> Result<(), Refusal> {
+async fn take(api: &SharedState, call: &Call) -> Result<(), Refusal> {
     let headers = Headers {
         authorization: call.header("authorization"),
         signature: call
@@ -54,15 +51,5 @@ async fn take(api: &Shared, call: &Call) -> Result<(), Refusal> {
             .or_else(|| call.header("x-revenuecat-signature")),
     };
     verify(headers, &call.body, &api.config.revenuecat, api.clock.now())?;
-    keep(api, Provider::Revenuecat, &call.body).await
-}
-
-/// An error in the words of the native API.
-fn error(status: StatusCode, message: &str) -> Response {
-    let code = match status {
-        StatusCode::UNAUTHORIZED => "unauthorized",
-        StatusCode::SERVICE_UNAVAILABLE => "unavailable",
-        _ => "bad_request",
-    };
-    ApiError::new(status, code, message).into()
+    publish(api, Provider::Revenuecat, &call.body).await
 }

@@ -1,5 +1,5 @@
-//! What happens around every request: its id, its body, cross-origin headers, failures in the words of the API that
-//! the path belongs to, metrics, and the log of what failed inside.
+//! What happens around every request: its id, its body, cross-origin headers, problems in the words of the group that
+//! the path belongs to, metrics, and the log of failures.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -17,29 +17,33 @@ use hyper_util::service::TowerToHyperService;
 use uuid::Uuid;
 use warp::filters::ws::MissingConnectionUpgrade;
 use warp::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
-use warp::reject::Rejection;
-use warp::{Filter, reject};
+use warp::{Filter, Rejection, reject};
 
-use super::rate_limit::{RETRY_AFTER_SECONDS, RateLimits};
-use super::router::WrongMethod;
-use super::{Cause, Failure, Response, RouteName, body, cors, empty};
-use crate::{Shared, routes};
+use super::rate_limit::RateLimits;
+use super::router;
+use crate::groups;
+use crate::http::endpoint::Endpoint;
+use crate::http::path::WrongMethod;
+use crate::http::{Response, RouteName, body, cors};
+use crate::problem::{Failure, Problem};
+use crate::state::SharedState;
 
 const REQUEST_ID: &str = "x-request-id";
 
-/// Answers requests.
 pub(super) struct Service {
-    api: Shared,
+    api: SharedState,
     limits: RateLimits,
     outages: OncePerSecond,
     routes: Box<dyn Fn(Request<Full<Bytes>>) -> BoxFuture<'static, Response> + Send + Sync>,
 }
 
 impl Service {
-    pub(super) fn new(api: Shared) -> Self {
-        let routes = routes::all(&api).recover(failed).unify().boxed();
+    pub(super) fn new(api: SharedState) -> Self {
+        let endpoints: Vec<Endpoint> =
+            groups::groups().flat_map(|group| groups::endpoints(group, &api.config.dialects)).collect();
+        let routes = router::route(&api, &endpoints).recover(failed).unify().boxed();
         let routes = TowerToHyperService::new(warp::service(routes));
-        // The type of warp's service has no name that could be written here.
+        // The type of warp's service cannot be named.
         let routes = move |request| {
             routes
                 .call(request)
@@ -50,7 +54,6 @@ impl Service {
         Self { api, limits, outages: OncePerSecond::default(), routes: Box::new(routes) }
     }
 
-    /// Forgets what is only remembered for a while.
     pub(super) fn tidy(&self) {
         self.limits.forget_the_quiet();
     }
@@ -61,42 +64,37 @@ impl Service {
         let id = request_id(&parts.headers);
         let origin = self.api.origins.allowed_origin(&parts.headers).cloned();
         let (uri, method) = (parts.uri.clone(), parts.method.clone());
-        let is_event = routes::is_of_providers(uri.path());
+        let is_event = groups::takes_provider_events(uri.path());
         let mut response = match cors::preflight(&method, &parts.headers, origin.as_ref()) {
             Some(response) => response,
             None if !self
                 .limits
                 .admit(peer, &parts.headers, is_event, || self.api.auth.is_admin_key(&parts.headers)) =>
             {
-                failure_response(Failure::TooManyRequests)
+                refused(Failure::TooManyRequests)
             }
-            // The character that the database cannot store.
+            // The database cannot store this character.
             None if uri.path_and_query().is_some_and(|text| text.as_str().contains("%00")) => {
-                failure_response(Failure::BadRequest)
+                refused(Failure::BadRequest)
             }
             None => match body::read(incoming).await {
                 Ok(bytes) => self.dispatch(Request::from_parts(parts, Full::new(bytes))).await,
-                Err(failure) => failure_response(failure),
+                Err(failure) => refused(failure),
             },
         };
-        if let Some(failure) = response.extensions_mut().remove::<Failure>() {
-            let (plain, _) = response.into_parts();
-            response = (routes::surface_of(uri.path()).render)(failure);
-            response.extensions_mut().extend(plain.extensions);
-            response.headers_mut().extend(plain.headers);
-            if failure == Failure::TooManyRequests {
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
-            }
+        let problem = response.extensions_mut().remove::<Problem>();
+        if let Some(problem) = &problem {
+            response = worded(uri.path(), problem, response);
         }
         let route = response.extensions_mut().remove::<RouteName>().map_or("none", |name| name.0);
         let status = response.status();
-        if let Some(Cause(cause)) = response.extensions_mut().remove::<Cause>()
+        if let Some(cause) = problem.and_then(|problem| problem.cause)
             && (status == StatusCode::INTERNAL_SERVER_ERROR || self.outages.may_log())
         {
             tracing::warn!(%method, route, status = status.as_u16(), request_id = ?id, cause, "a request failed");
         }
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
-        // No browser is to take for a page or a script what is none.
+        // Keeps browsers from guessing that an answer is a page or a script.
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         cors::mark(origin, &mut response);
         let status = status.as_str().to_owned();
@@ -108,7 +106,7 @@ impl Service {
     async fn dispatch(&self, request: Request<Full<Bytes>>) -> Response {
         match AssertUnwindSafe((self.routes)(request)).catch_unwind().await {
             Ok(response) => response,
-            Err(_) => super::with_cause(failure_response(Failure::Internal), "the handler panicked"),
+            Err(_) => Problem::from(Failure::Internal).caused_by("the handler panicked").into(),
         }
     }
 }
@@ -132,18 +130,27 @@ impl OncePerSecond {
     }
 }
 
-/// A failure on its way to the words of the path's API.
-fn failure_response(failure: Failure) -> Response {
-    let mut response = empty(failure.status());
-    response.extensions_mut().insert(failure);
+/// The problem as the group that owns the path words it, with the headers that the response has already.
+fn worded(path: &str, problem: &Problem, response: Response) -> Response {
+    let (parts, _) = response.into_parts();
+    let mut response = (groups::group_of(path).word)(problem);
+    response.extensions_mut().extend(parts.extensions);
+    response.headers_mut().extend(parts.headers);
+    if let Some(seconds) = problem.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
     response
+}
+
+fn refused(failure: Failure) -> Response {
+    Problem::from(failure).into()
 }
 
 async fn failed(rejection: Rejection) -> Result<Response, Infallible> {
     let failure = if rejection.is_not_found() {
         Failure::NotFound
     } else if let Some(WrongMethod { taken }) = rejection.find() {
-        let mut response = failure_response(Failure::MethodNotAllowed);
+        let mut response = refused(Failure::MethodNotAllowed);
         let taken = taken.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
         response.headers_mut().extend(HeaderValue::from_str(&taken).ok().map(|taken| (header::ALLOW, taken)));
         return Ok(response);
@@ -154,12 +161,13 @@ async fn failed(rejection: Rejection) -> Result<Response, Infallible> {
     {
         Failure::BadRequest
     } else {
-        return Ok(super::with_cause(failure_response(Failure::Internal), format!("{rejection:?}")));
+        return Ok(Problem::from(Failure::Internal).caused_by(format!("{rejection:?}")).into());
     };
-    Ok(failure_response(failure))
+    Ok(refused(failure))
 }
 
-/// The caller's id for this request, if it has one that can be repeated, or a new one.
+/// The caller's id for this request, if it has one that can be repeated, or a new one. `tower-http` would repeat any
+/// id, however long.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
     let given = headers.get(REQUEST_ID).filter(|value| {
         (1..=128).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)

@@ -6,23 +6,22 @@ use signatures::creem::{Headers, verify};
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
-use super::{Received, Refusal, acknowledge, billing_error, keep};
-use crate::Shared;
+use super::{Received, Refusal, acknowledge, publish};
+use crate::http::Response;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
-/// Where the Billing API has it.
-pub(super) const PATH: &str = "/payment/webhook/creem";
-
-pub(super) fn endpoints() -> Vec<Endpoint> {
+pub(crate) fn endpoint(path: &'static str) -> Endpoint {
     let description = Description::new(Access::Provider, "Take an event of Creem's")
         .says("Any event: those that are about no order of ours are recorded and change nothing.")
         .required_header::<String>("creem-signature", "The HMAC-SHA256 of the body, in hexadecimal digits.")
         .takes::<Event>()
         .answers::<Received>(StatusCode::OK, "The event is kept.")
         .refuses(&[StatusCode::BAD_REQUEST]);
-    vec![Endpoint::post(PATH, receive, description)]
+    Endpoint::post(path, receive, description)
 }
 
 /// A Creem event, of which only what every event has is named here.
@@ -36,13 +35,11 @@ struct Event {
     object: Value,
 }
 
-async fn receive(api: Shared, call: Call) -> Result<Response, Response> {
-    let kept = take(&api, &call).await;
-    Ok(acknowledge(Provider::Creem, &kept, billing_error))
+async fn receive(api: SharedState, call: Call) -> Result<Response, Problem> {
+    acknowledge(Provider::Creem, take(&api, &call).await)
 }
 
-/// Verifies an event and has the broker keep it.
-async fn take(api: &Shared, call: &Call) -> Result<(), Refusal> {
+async fn take(api: &SharedState, call: &Call) -> Result<(), Refusal> {
     let headers = Headers {
         plain: call.header("creem-signature").or_else(|| call.header("x-creem-signature")),
         id: call.header("webhook-id"),
@@ -50,5 +47,5 @@ async fn take(api: &Shared, call: &Call) -> Result<(), Refusal> {
         standard: call.header("webhook-signature"),
     };
     verify(headers, &call.body, &api.config.creem_webhook_secrets, api.clock.now())?;
-    keep(api, Provider::Creem, &call.body).await
+    publish(api, Provider::Creem, &call.body).await
 }

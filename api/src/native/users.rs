@@ -1,12 +1,9 @@
-//! Administration: users, organizations, credentials, and the events that a person has to look at.
+//! Administration of users, sessions, API keys and organizations.
 
 use std::time::Duration;
 
-use billing::payments::Provider;
-use billing::provider_events::record as recorded;
-use billing::provider_events::record::RecordedEvent;
 use identity::{NewUser, Role, operations, rules};
-use kernel::ids::{ApiKeyId, OrganizationId, PaymentId, UserId, WalletId};
+use kernel::ids::{ApiKeyId, OrganizationId, UserId, WalletId};
 use notices::Live;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,13 +11,15 @@ use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
-use super::parked_purchases::claim_for;
-use super::{ApiError, admin};
-use crate::Shared;
+use super::parked_purchases::claim_for_new_user;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::{Id, Moment, one_of};
-use crate::http::{Call, Response, answer, empty, json as body};
+use crate::http::{Response, empty};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let shown_once =
@@ -28,39 +27,39 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::post(
             "/admin/users",
-            user,
+            register_user,
             Description::new(Access::Admin, "Register a user")
                 .says(
                     "With a wallet. Registering the same user again answers the same. What the user bought in app \
                      stores before is credited.",
                 )
                 .idempotency_key()
-                .takes::<NewUserBody>()
-                .answers::<UserBody>(StatusCode::CREATED, "The user is registered."),
+                .takes::<UserInput>()
+                .answers::<UserView>(StatusCode::CREATED, "The user is registered."),
         ),
         Endpoint::post(
             "/admin/sessions",
-            session,
+            open_session,
             Description::new(Access::Admin, "Open a login session for a user")
                 .says(shown_once)
                 .idempotency_key()
-                .takes::<NewSession>()
-                .answers::<Session>(StatusCode::CREATED, "The session.")
+                .takes::<SessionInput>()
+                .answers::<SessionView>(StatusCode::CREATED, "The session.")
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
         Endpoint::post(
             "/admin/api-keys",
-            api_key,
+            create_api_key,
             Description::new(Access::Admin, "Make an API key for a user")
                 .says(shown_once)
                 .idempotency_key()
-                .takes::<NewApiKey>()
-                .answers::<ApiKey>(StatusCode::CREATED, "The key.")
+                .takes::<ApiKeyInput>()
+                .answers::<ApiKeyView>(StatusCode::CREATED, "The key.")
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
         Endpoint::delete(
             "/admin/api-keys/{apiKeyId}",
-            revoke,
+            revoke_api_key,
             Description::new(Access::Admin, "Withdraw an API key")
                 .says("It ends at once, and so do live connections that were opened with it.")
                 .path_parameter::<Id>("apiKeyId", "The key's id, which is not the key.")
@@ -69,23 +68,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         ),
         Endpoint::post(
             "/admin/organizations",
-            organization,
+            register_organization,
             Description::new(Access::Admin, "Register an organization")
                 .says("With a wallet that its members share.")
                 .idempotency_key()
-                .takes::<NewOrganization>()
-                .answers::<Organization>(StatusCode::CREATED, "The organization is registered.")
+                .takes::<OrganizationInput>()
+                .answers::<OrganizationView>(StatusCode::CREATED, "The organization is registered.")
                 .refuses(&[StatusCode::NOT_FOUND]),
-        ),
-        Endpoint::get(
-            "/admin/provider-events",
-            events,
-            Description::new(Access::Admin, "Events of providers, as they were handled")
-                .says("Newest first, without their bodies.")
-                .query::<String>("outcome", "Only those with this outcome, such as `quarantined`.")
-                .query::<i64>("limit", "How many, between 1 and 500; 50 unless given.")
-                .answers::<Events>(StatusCode::OK, "The events.")
-                .refuses(&[StatusCode::BAD_REQUEST]),
         ),
     ]
 }
@@ -93,7 +82,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::NewUser)]
-struct NewUserBody {
+struct UserInput {
     /// Your own name for the user.
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     user_id: UserId,
@@ -107,40 +96,40 @@ struct NewUserBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::User)]
-struct UserBody {
+struct UserView {
     #[schema(value_type = String)]
     user_id: UserId,
     #[schema(value_type = Uuid)]
     wallet_id: WalletId,
 }
 
-async fn user(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let request: NewUserBody = body::read(&call)?;
+async fn register_user(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let request: UserInput = read_json(&call)?;
     let user = NewUser { id: request.user_id, email: request.email, is_admin: request.admin };
     let work = {
-        let api = Shared::clone(&api);
+        let api = SharedState::clone(&api);
         async move {
             let user = operations::user_create(&api.pool, api.clock.now(), user).await?;
-            claim_for(&api, user.id.clone());
-            Ok((StatusCode::CREATED, UserBody { user_id: user.id, wallet_id: user.wallet_id }))
+            claim_for_new_user(&api, user.id.clone());
+            Ok((StatusCode::CREATED, UserView { user_id: user.id, wallet_id: user.wallet_id }))
         }
     };
-    once(&api, &call, admin.scope, Keep::Answer, work).await
+    once(&api, &call, admin.actor, Keep::Answer, work).await
 }
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = native::NewOrganization)]
-struct NewOrganization {
+struct OrganizationInput {
     #[schema(min_length = 1, max_length = 200)]
     name: String,
-    members: Vec<Member>,
+    members: Vec<MemberInput>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Member)]
-struct Member {
+struct MemberInput {
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     user_id: UserId,
     #[schema(schema_with = role_schema)]
@@ -154,35 +143,35 @@ fn role_schema() -> Object {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Organization)]
-struct Organization {
+struct OrganizationView {
     #[schema(value_type = i64)]
     org_id: OrganizationId,
     #[schema(value_type = Uuid)]
     wallet_id: WalletId,
 }
 
-async fn organization(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let request: NewOrganization = body::read(&call)?;
+async fn register_organization(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let request: OrganizationInput = read_json(&call)?;
     let members: Vec<(UserId, Role)> =
         request.members.into_iter().map(|member| (member.user_id, member.role)).collect();
     let work = {
-        let api = Shared::clone(&api);
+        let api = SharedState::clone(&api);
         async move {
             let now = api.clock.now();
             let organization =
                 operations::organization_create(&api.pool, now, &request.name, &members).await?;
-            let shown = Organization { org_id: organization.id, wallet_id: organization.wallet_id };
-            Ok((StatusCode::CREATED, shown))
+            let view = OrganizationView { org_id: organization.id, wallet_id: organization.wallet_id };
+            Ok((StatusCode::CREATED, view))
         }
     };
-    once(&api, &call, admin.scope, Keep::Answer, work).await
+    once(&api, &call, admin.actor, Keep::Answer, work).await
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::NewApiKey)]
-struct NewApiKey {
+struct ApiKeyInput {
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     user_id: UserId,
 }
@@ -190,32 +179,32 @@ struct NewApiKey {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::ApiKey)]
-struct ApiKey {
+struct ApiKeyView {
     #[schema(value_type = Uuid)]
     api_key_id: ApiKeyId,
     /// The key itself.
     api_key: String,
 }
 
-async fn api_key(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let request: NewApiKey = body::read(&call)?;
+async fn create_api_key(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let request: ApiKeyInput = read_json(&call)?;
     let work = {
-        let api = Shared::clone(&api);
+        let api = SharedState::clone(&api);
         async move {
             let (id, key) = operations::api_key_create(&api.pool, api.clock.now(), &request.user_id).await?;
-            Ok((StatusCode::CREATED, ApiKey { api_key_id: id, api_key: key.text }))
+            Ok((StatusCode::CREATED, ApiKeyView { api_key_id: id, api_key: key.text }))
         }
     };
-    once(&api, &call, admin.scope, Keep::Nothing, work).await
+    once(&api, &call, admin.actor, Keep::Nothing, work).await
 }
 
-async fn revoke(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
+async fn revoke_api_key(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
     let id: ApiKeyId = call
         .path_parameter("apiKeyId")
         .parse()
-        .map_err(|_| ApiError::not_found("There is no such API key."))?;
+        .map_err(|_| Problem::not_found("There is no such API key."))?;
     let hash = operations::api_key_revoke(&api.pool, api.clock.now(), id).await?;
     api.auth.forget(hash).await;
     let announcement = Live::CredentialRevoked { key_hash: hash.to_hex() };
@@ -228,7 +217,7 @@ async fn revoke(api: Shared, call: Call) -> Result<Response, ApiError> {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::NewSession)]
-struct NewSession {
+struct SessionInput {
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     user_id: UserId,
     /// How long it lasts; a day unless given.
@@ -239,85 +228,25 @@ struct NewSession {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Session)]
-struct Session {
+struct SessionView {
     /// The token itself.
     session_token: String,
     expires_at: Moment,
 }
 
-async fn session(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let request: NewSession = body::read(&call)?;
+async fn open_session(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let request: SessionInput = read_json(&call)?;
     let ttl = request.ttl_seconds.map_or(rules::SESSION_TTL, Duration::from_secs);
     let work = {
-        let api = Shared::clone(&api);
+        let api = SharedState::clone(&api);
         async move {
             let now = api.clock.now();
             let (token, expires_at) =
                 operations::session_create(&api.pool, now, &request.user_id, ttl).await?;
-            let shown = Session { session_token: token.text, expires_at: Moment(expires_at) };
-            Ok((StatusCode::CREATED, shown))
+            let view = SessionView { session_token: token.text, expires_at: Moment(expires_at) };
+            Ok((StatusCode::CREATED, view))
         }
     };
-    once(&api, &call, admin.scope, Keep::Nothing, work).await
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = native::ProviderEvents)]
-struct Events {
-    events: Vec<Event>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = native::ProviderEvent)]
-struct Event {
-    #[schema(schema_with = provider_schema)]
-    provider: &'static str,
-    event_id: String,
-    #[serde(rename = "type")]
-    event_type: String,
-    /// The object at the provider that it is about.
-    #[schema(required)]
-    object_id: Option<String>,
-    /// The order that it is about.
-    #[schema(value_type = Option<Uuid>, required)]
-    payment_id: Option<PaymentId>,
-    /// What became of it, such as `applied` or `quarantined`.
-    outcome: String,
-    /// Why.
-    #[schema(required)]
-    reason: Option<String>,
-    received_at: Moment,
-    handled_at: Moment,
-}
-
-fn provider_schema() -> Object {
-    one_of(Provider::NAMES)
-}
-
-async fn events(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
-    let limit = match call.parameter("limit").unwrap_or("50").parse() {
-        Ok(limit @ 1..=500_i64) => limit,
-        _ => return Err(ApiError::bad_request("invalid_request", "limit must be between 1 and 500")),
-    };
-    let mut connection = api.pool.acquire().await?;
-    let events = recorded::list(&mut connection, call.parameter("outcome"), limit).await?;
-    let events = events.into_iter().map(shown).collect();
-    Ok(answer(StatusCode::OK, &Events { events }))
-}
-
-fn shown(event: RecordedEvent) -> Event {
-    Event {
-        provider: event.provider.as_str(),
-        event_id: event.event_id,
-        event_type: event.event_type,
-        object_id: event.object_id,
-        payment_id: event.payment_id,
-        outcome: event.outcome,
-        reason: event.reason,
-        received_at: Moment(event.received_at),
-        handled_at: Moment(event.handled_at),
-    }
+    once(&api, &call, admin.actor, Keep::Nothing, work).await
 }

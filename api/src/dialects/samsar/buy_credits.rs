@@ -4,25 +4,25 @@ use billing::payments::{Dialect, Item, Kind, Mode, NewOrder, Payment, Provider};
 use kernel::money::{Credits, Currency, Money};
 use warp::http::{HeaderValue, StatusCode, header};
 
-use super::error::SamsarError;
-use super::routes::caller;
 use super::types::{self, Fields, RechargeBody};
-use crate::Shared;
 use crate::auth::Principal;
 use crate::checkout::{self, Ordered, PAYABLE};
-use crate::http::{Call, Response, answer};
+use crate::http::call::Call;
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 /// Stripe charges no less than 50 US cents…
 const CREDITS_MIN: i64 = 50;
 /// …and no more than eight digits.
 const CREDITS_MAX: i64 = 99_999_999;
 
-pub(super) async fn recharge(api: Shared, call: Call) -> Result<Response, SamsarError> {
-    let principal = caller(&api, &call).await?;
+pub(super) async fn buy_credits(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let credits = Fields::read(&call)?.credits()?;
     if credits < CREDITS_MIN {
         let message = format!("credits must be at least {CREDITS_MIN}: Stripe's minimum charge is $0.50.");
-        return Err(SamsarError::bad_request(message));
+        return Err(Problem::invalid(message));
     }
     if credits > CREDITS_MAX {
         return Err(types::too_many());
@@ -42,11 +42,11 @@ pub(super) async fn recharge(api: Shared, call: Call) -> Result<Response, Samsar
             }
             Ok(response)
         }
-        Ordered::Refused { status, message } => Err(refused(status, message)),
+        Ordered::Refused { status, message } => Err(checkout::refused(status, message)),
     }
 }
 
-fn order(api: &Shared, principal: &Principal, credits: i64) -> Result<NewOrder, SamsarError> {
+fn order(api: &SharedState, principal: &Principal, credits: i64) -> Result<NewOrder, Problem> {
     let summary = format!("Purchase {credits} credits");
     let amount = Money::new(credits, Currency::USD);
     let credits = Credits::from_whole(credits).map_err(|_| types::too_many())?;
@@ -74,14 +74,6 @@ fn order(api: &Shared, principal: &Principal, credits: i64) -> Result<NewOrder, 
         plan: None,
         redemption: None,
     })
-}
-
-/// The provider's refusal in its own words, where it concerns the order; our credentials there are our business.
-pub(super) fn refused(status: u16, message: String) -> SamsarError {
-    match checkout::refusal(status) {
-        Some(status) => SamsarError::new(status, message),
-        None => SamsarError::internal(format!("the provider refused an order with {status}")),
-    }
 }
 
 /// The order is taken; its page is not open yet.
