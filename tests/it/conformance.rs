@@ -1,5 +1,6 @@
-//! The API against its description, by an independent tool: Schemathesis makes requests of every kind that the description
-//! allows, and of many that it does not, and reads every answer by it. The books must balance after all of that.
+//! The API against its description, by an independent tool: Schemathesis makes requests of every kind that the
+//! description allows, and of many that it does not, and reads every answer by it. The books must balance after all
+//! of that.
 
 use std::path::Path;
 use std::process::Command;

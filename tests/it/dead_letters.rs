@@ -20,7 +20,7 @@ use crate::events::{event, paid_session, publish};
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
 
-/// Puts a message where it says, as a foreign program would; with a reason it looks as if a worker had dead-lettered it.
+/// Puts a message where it says, as a foreign program would; with a reason it looks like a worker's dead letter.
 async fn put(world: &World, exchange: &str, key: &str, body: &[u8], reason: Option<&str>) {
     let addresses = &world.settings().addresses;
     let connection = Connection::connect(&addresses.amqp_url, ConnectionProperties::default()).await.unwrap();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::commands::{self, Output};
 use crate::events::{deliver, event, paid_session, publish};
 
-/// Compares the last day, up to an hour from now, so that the emulator's clock and Purser's need not agree to the second.
+/// Compares the last day, up to an hour from now, so that the two clocks need not agree to the second.
 async fn reconcile(world: &World, more: &[&str]) -> Reconciliation {
     let now = world.clock().now();
     let text = |at: time::OffsetDateTime| at.format(&time::format_description::well_known::Rfc3339).unwrap();

@@ -16,8 +16,8 @@ pub fn format_of(error: &Value) -> &'static str {
     }
 }
 
-/// The format that errors must have at a path of an API. A provider webhook answers in the format of the API whose paths
-/// surround it.
+/// The format that errors must have at a path of an API. A provider webhook answers in the format of the API whose
+/// paths surround it.
 pub fn format_at<'a>(api: &'a str, path: &str) -> &'a str {
     match (api, path) {
         ("samsar" | "wasdi", _) => "samsar or wasdi",

@@ -45,7 +45,8 @@ impl<T, E: Into<Error>> From<Result<T, E>> for Look<T> {
 /// Looks again and again until `check` is done; returns what it found.
 ///
 /// # Errors
-/// When that takes longer than `patience`: what was waited for, for how long, and the last state. When it never will be.
+/// When that takes longer than `patience`: what was waited for, for how long, and the last state. When it never will
+/// be so.
 pub async fn eventually<T, Found: Into<Look<T>>>(
     what: &str,
     patience: Duration,

@@ -22,8 +22,8 @@ pub struct Reconciliation {
 }
 
 impl Reconciliation {
-    /// Reads what the command printed. The findings are JSON on standard output. The counts are printed only as a line of
-    /// words, among log lines on standard error: see [`counts`].
+    /// Reads what the command printed. The findings are JSON on standard output. The counts are printed only as a line
+    /// of words, among log lines on standard error: see [`counts`].
     ///
     /// # Errors
     /// When the comparison did not come to its end, or the output makes no sense.
@@ -46,8 +46,8 @@ impl Reconciliation {
     }
 }
 
-/// The numbers that begin the four clauses of the line of counts, in their order: agreeing, differing, in flight, foreign.
-/// How the clauses are worded does not matter.
+/// The numbers that begin the four clauses of the line of counts, in their order: agreeing, differing, in flight,
+/// foreign. How the clauses are worded does not matter.
 fn counts(line: &str) -> Option<[u64; 4]> {
     let numbers = line.split(", ").map(|clause| clause.split_once(' ')?.0.parse().ok());
     numbers.collect::<Option<Vec<u64>>>()?.try_into().ok()

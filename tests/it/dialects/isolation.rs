@@ -1,5 +1,5 @@
-//! What every API answers to requests that it cannot serve, in its own format: each operation of the description, with each bad
-//! credential, each bad body, each wrong method. Nothing of this is ever a failure of the server.
+//! What every API answers to requests that it cannot serve, in its own format: each operation of the description, with
+//! each bad credential, each bad body, each wrong method. Nothing of this is ever a failure of the server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -123,8 +123,8 @@ fn heads() -> Vec<(String, Fate)> {
     heads
 }
 
-/// A body, in each way in which its end can be stated, and within it or after it a request that must not be read as one;
-/// and how many answers there may be.
+/// A body, in each way in which its end can be stated, and within it or after it a request that must not be read as
+/// one; and how many answers there may be.
 fn bodies(hidden: &str) -> Vec<(&'static str, String, usize)> {
     let post = |lines: &str, body: &str| format!("POST /nothing HTTP/1.1\r\nHost: x\r\n{lines}\r\n{body}");
     let length = hidden.len();

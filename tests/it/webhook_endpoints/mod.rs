@@ -1,4 +1,4 @@
-//! Webhooks to the host application: signed, at least once, to public addresses only, and one endpoint apart from another.
+//! Webhooks to the host application: signed, at least once, to public addresses only, each endpoint by itself.
 
 use std::time::Duration;
 
