@@ -28,22 +28,6 @@ impl Origins {
     }
 }
 
-/// The origin of a URL, as browsers write it; none if the URL has more than an origin and perhaps a final slash.
-pub fn origin_of(url: &str) -> Option<String> {
-    let uri: Uri = url.parse().ok()?;
-    let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
-    let plain = matches!(scheme, "http" | "https")
-        && !authority.as_str().contains('@')
-        && uri.path() == "/"
-        && uri.query().is_none();
-    let default_port = if scheme == "https" { 443 } else { 80 };
-    let host = authority.host().to_ascii_lowercase();
-    plain.then(|| match authority.port_u16() {
-        Some(port) if port != default_port => format!("{scheme}://{host}:{port}"),
-        Some(_) | None => format!("{scheme}://{host}"),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
