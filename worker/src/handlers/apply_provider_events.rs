@@ -1,8 +1,7 @@
 //! Applies events that providers sent. Their signatures have been verified.
 
 use billing::payments::Provider;
-use billing::provider_events::Incoming;
-use billing::provider_events::{ApplyProviderEvents, ProviderEvent};
+use billing::provider_events::{ApplyProviderEvents, Incoming, ProviderEvent};
 use kernel::database;
 
 use crate::config::Verify;

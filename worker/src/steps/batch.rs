@@ -2,8 +2,7 @@
 //! granted, and what follows from that is written to the outbox.
 
 use billing::app_stores::operations as app_stores;
-use billing::provider_events::{ApplyError, ApplyProviderEvents, ProviderEvent};
-use billing::provider_events::{Content, Effect, Incoming};
+use billing::provider_events::{ApplyError, ApplyProviderEvents, Content, Effect, Incoming, ProviderEvent};
 use billing::reversals::operations as reversals;
 use billing::settlement::{self, SettlementItem};
 use billing::subscriptions::operations as subscriptions;

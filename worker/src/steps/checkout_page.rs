@@ -1,9 +1,8 @@
-//! The provider's payment page for an order. OpenedCheckout twice it is the same page.
+//! The provider's payment page for an order. Opened twice it is the same page.
 
 use billing::catalog::operations::packs_by_id;
-use billing::payments::OpenedCheckout;
 use billing::payments::ordering::{checkout_opened, checkout_refused};
-use billing::payments::{CheckoutReply, Item, Payment, Provider, ReturnUrls, store};
+use billing::payments::{CheckoutReply, Item, OpenedCheckout, Payment, Provider, ReturnUrls, store};
 use billing::plans::operations::plan;
 use identity::operations::user;
 use kernel::crash;
