@@ -1,8 +1,8 @@
 //! Payments: orders, what providers say about them, and what follows.
 //!
 //! An order is stored before anything is asked of a provider. A provider's word arrives as a [`Fact`], from a signed
-//! event or from asking; [`rules::decide`] compares it with the order and says what follows; [`settlement::apply`](crate::settlement::apply)
-//! does it, for a whole batch, in one transaction with the ledger.
+//! event or from asking; [`rules::decide`] compares it with the order and says what follows;
+//! [`settlement::apply`](crate::settlement::apply) does it, for a whole batch, in one transaction with the ledger.
 
 pub mod facts;
 pub mod history;

@@ -93,7 +93,7 @@ pub fn worth(lines: &[Line], terms: &[Terms]) -> Option<Credits> {
         let known = |terms: &&Terms| terms.provider_price.is_some() && terms.provider_price == line.price;
         let Some(terms) = terms.iter().find(known) else { continue };
         let part = match terms.price.minor {
-            // A proration of nothing is worth nothing; a whole period of a plan that costs nothing is worth its credits.
+            // A proration of nothing is worth nothing; a whole period of a free plan is worth its credits.
             0 if line.is_proration => 0,
             0 => i128::from(terms.credits.millionths()),
             // Truncated towards zero: the seller keeps fractions, and gives none back.

@@ -1,4 +1,4 @@
-//! What invoices and reports are worth in the cases of life: balances, prorations of nothing, changes of period, clocks.
+//! What invoices and reports are worth in life: balances, prorations of nothing, changes of period, clocks.
 #![allow(clippy::unwrap_used)]
 
 use kernel::clock::Timestamp;
