@@ -110,7 +110,9 @@ async fn a_renewal_that_contradicts_the_terms_grants_nothing() {
     );
     // A line that costs a fraction of the price grants that fraction; a price that is not ours grants nothing.
     let mut changes = vec![("/id", json!("in_6"))];
-    changes.extend(["/amount_due", "/amount_paid", "/lines/data/0/amount"].map(|field| (field, json!(1))));
+    let amounts =
+        ["/amount_due", "/amount_paid", "/subtotal", "/total_excluding_tax", "/lines/data/0/amount"];
+    changes.extend(amounts.map(|field| (field, json!(1))));
     emit(&world, "stripe", &invoice, &changes).await;
     assert_eq!(stripe.balance(&world).await, 20_010);
     let changes =

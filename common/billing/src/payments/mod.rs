@@ -9,6 +9,7 @@ pub mod history;
 pub(crate) mod movements;
 pub mod ordering;
 pub mod orders;
+pub(crate) mod periods;
 pub mod rules;
 pub mod store;
 #[cfg(test)]

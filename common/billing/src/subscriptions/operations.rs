@@ -6,7 +6,9 @@ use sqlx::PgConnection;
 use super::rules::{self, stand};
 use super::{News, Paid, Subscription, SubscriptionFact, SubscriptionState, store};
 use crate::payments::ordering::order_create;
-use crate::payments::{Fact, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Stage, store as payments};
+use crate::payments::{
+    Fact, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Stage, periods, store as payments,
+};
 use crate::plans::operations::{plan, plan_by_provider_price};
 use crate::plans::{Interval, Terms};
 use crate::provider_events::record::{quarantine, record};
@@ -164,7 +166,7 @@ async fn take_payment(
         if !order.state.is_paid() {
             let (credits, carried) = rules::granted(order.credits, subscription.carried);
             subscription.carried = carried;
-            payments::payment_grants(connection, order.id, credits).await?;
+            periods::payment_grants(connection, order.id, credits).await?;
         }
         order.id
     } else {
@@ -179,7 +181,7 @@ async fn take_payment(
     // Judged by the plan that was paid for, which may not be the one of the period before.
     let terms = rules::terms_paid_for(paid, &known).filter(|_| !is_first).unwrap_or(&subscription.terms);
     let lapses = if terms.rollover { None } else { paid.period_end.map(rules::lapses_after) };
-    payments::payment_lapses_at(connection, payment_id, lapses).await?;
+    periods::payment_lapses_at(connection, payment_id, lapses).await?;
     adopt(connection, fact.provider, &paid.payment, payment_id).await?;
     let money = if is_first { rules::charged(paid) } else { paid.money };
     let news = PaymentNews::Fact(Box::new(payment_fact(fact, paid, payment_id, money)));

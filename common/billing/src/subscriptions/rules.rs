@@ -52,7 +52,12 @@ pub fn is_settled(paid: &Paid) -> bool {
 /// What the first payment is compared with the order by: what was charged for. The customer's balance may have paid a
 /// part of it, and tax may have been added.
 pub fn charged(paid: &Paid) -> Money {
-    paid.net.map_or(paid.money, |net| Money::new(net, paid.money.currency))
+    let is_as_due = paid.money.minor == 0 || paid.due.is_none_or(|due| paid.money.minor == due);
+    match paid.net {
+        Some(net) if is_as_due => Money::new(net, paid.money.currency),
+        // More than was due is no payment of this invoice alone.
+        Some(_) | None => paid.money,
+    }
 }
 
 /// The terms of the newest plan that was paid for.

@@ -114,8 +114,11 @@ fn what_was_due_may_come_from_the_balance_or_out_of_band() {
         let fact = fact(NOW, News::Paid(paid));
         assert_eq!(contradiction(&subscription(month(), end), &fact), None);
     }
-    let short = fact(NOW, News::Paid(paid(1, 999, 999, lines, end)));
-    assert_eq!(contradiction(&subscription(month(), end), &short), Some(Contradiction::Amount));
+    assert_eq!(charged(&paid(1_000, 999, 999, lines.clone(), end)), Money::new(1_000, Currency::USD));
+    for minor in [1, 998] {
+        let other = fact(NOW, News::Paid(paid(minor, 999, 999, lines.clone(), end)));
+        assert_eq!(contradiction(&subscription(month(), end), &other), Some(Contradiction::Amount));
+    }
 }
 
 #[test]
