@@ -158,6 +158,7 @@ fn movement(
             priority: PURCHASE_PRIORITY,
             expires_at: payment.credits_expire_at.filter(|at| *at > now),
             payment_id: None,
+            origin_payment_id: Some(payment.id),
         }),
     };
     let cause = match by {
