@@ -1,7 +1,8 @@
 //! Posting movements: lock, decide, write, in the caller's transaction.
 
 #[cfg(test)]
-mod tests;
+#[path = "lapse_tests.rs"]
+mod lapse_tests;
 
 use jobs::job;
 use serde::{Deserialize, Serialize};
