@@ -118,15 +118,29 @@ pub(super) async fn wallet_to_spend(
     principal: &Principal,
     organization: Option<OrganizationId>,
 ) -> Result<WalletId, ApiError> {
+    check_may_spend(principal)?;
     let Some(organization) = organization else { return Ok(principal.wallet_id) };
     let membership = operations::membership(&api.pool, &principal.user_id, organization)
         .await?
         .ok_or_else(|| ApiError::not_found("There is no such organization."))?;
-    if !rules::may_spend(membership.role) {
-        let message = "Your role in this organization may not spend its credits.";
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message));
+    if rules::may_spend(membership.role) { Ok(membership.wallet_id) } else { Err(may_not()) }
+}
+
+/// The caller's role does not let it spend.
+pub(super) fn may_not() -> ApiError {
+    let message = "Your role in this organization may not spend its credits.";
+    ApiError::new(StatusCode::FORBIDDEN, "forbidden", message)
+}
+
+/// Whether credits may be spent with the caller's credential: debits, and holds from beginning to end. API keys spend;
+/// sessions and tokens are what browsers hold, and spend where they were given that right.
+pub(super) fn check_may_spend(principal: &Principal) -> Result<(), ApiError> {
+    if principal.may_spend {
+        return Ok(());
     }
-    Ok(membership.wallet_id)
+    let message =
+        "This credential may not spend: use an API key, or a session or token with the scope `spend`.";
+    Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message))
 }
 
 /// A positive amount.
@@ -152,7 +166,7 @@ pub(super) fn checked_description(text: Option<String>) -> Result<Option<String>
     }
 }
 
-fn checked_type(text: Option<String>) -> Result<String, ApiError> {
+pub(super) fn checked_type(text: Option<String>) -> Result<String, ApiError> {
     let Some(text) = text else { return Ok("usage".to_owned()) };
     let fits = (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));

@@ -198,6 +198,7 @@ impl From<HoldError> for ApiError {
                 Self::conflict(code, format!("The hold is already {}.", state.as_str()))
             }
             HoldError::Reused => super::idempotent::reused(),
+            HoldError::InUse => super::idempotent::in_use(),
             HoldError::Database(error) => error.into(),
         }
     }

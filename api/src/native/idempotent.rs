@@ -65,12 +65,15 @@ where
                            make another one with another key, and withdraw the first if it was lost.";
             Err(ApiError::conflict("secret_already_shown", message))
         }
-        Claim::InProgress => {
-            let message = "A request with this Idempotency-Key is being worked on.";
-            Err(ApiError::conflict("idempotency_key_in_use", message))
-        }
+        Claim::InProgress => Err(in_use()),
         Claim::OtherRequest => Err(reused()),
     }
+}
+
+/// The first request with the key has not been answered yet.
+pub(super) fn in_use() -> ApiError {
+    let message = "A request with this Idempotency-Key is being worked on.";
+    ApiError::conflict("idempotency_key_in_use", message)
 }
 
 /// The key was used for another request.

@@ -35,6 +35,7 @@ impl Jobs {
                         HoldError::Refused(_)
                         | HoldError::NotFound
                         | HoldError::Reused
+                        | HoldError::InUse
                         | HoldError::Ended(_) => JobError::Dead(format!("a hold cannot be ended: {error}")),
                     },
                 )?;
