@@ -107,3 +107,20 @@ async fn what_was_given_back_and_lapsed_is_not_taken_again() {
     }
     world.finish().await;
 }
+
+/// Where an API has a word for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_top_up_says_that_its_money_went_back() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let intent = buy_with(&world, &alice, 1_000, GOOD_CARD).await;
+    for (amount, word) in [(None, "paid"), (Some(400), "partially_refunded"), (Some(600), "refunded")] {
+        if amount.is_some() {
+            refund(&world, &intent, amount).await;
+            world.drain().await;
+        }
+        let shown = world.api().get("/v1/credits").bearer(&alice.api_key).expect(200).await;
+        assert_eq!(shown["lastTopUp"]["paymentStatus"], word);
+    }
+    world.finish().await;
+}
