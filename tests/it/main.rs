@@ -12,6 +12,7 @@ mod dialects;
 mod events;
 mod every_job;
 mod fuzz;
+mod holds;
 mod ledger;
 mod live;
 mod messaging;

@@ -103,7 +103,9 @@ async fn credentials_end_when_revoked_or_expired() {
 async fn a_cookie_changes_nothing_from_a_foreign_page() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let ada = world.create_user("ada").await;
-    let token = world.create_session(&ada).await;
+    let session = json!({"userId": ada.id, "scopes": ["spend"]});
+    let session = post(&world, "/admin/sessions", session).await.json().unwrap();
+    let token = session["sessionToken"].as_str().unwrap();
     let consume = |origin: Option<&str>| {
         let request = world.api().post("/credits/consume").json(json!({"credits": 1}));
         let request = request.header("cookie", &format!("purser_session={token}"));

@@ -6,6 +6,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use kernel::clock::Timestamp;
 use kernel::ids::UserId;
 use serde::Deserialize;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::key_set::{Key, KeySet, NoKey, Pace};
@@ -26,6 +27,8 @@ pub(super) struct Verifier {
 pub(super) struct Token {
     pub(super) user_id: UserId,
     pub(super) expires_at: Timestamp,
+    /// Whether its scope says that it may spend.
+    pub(super) may_spend: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,8 @@ struct Claims {
     sub: UserId,
     exp: serde_json::Number,
     nbf: Option<serde_json::Number>,
+    /// Words with spaces between them (RFC 8693).
+    scope: Option<Value>,
 }
 
 impl Verifier {
@@ -87,7 +92,8 @@ impl Verifier {
         {
             return Err(JwtError::Invalid);
         }
-        Ok(Token { user_id: claims.sub, expires_at })
+        let may_spend = has_spend(claims.scope.as_ref());
+        Ok(Token { user_id: claims.sub, expires_at, may_spend })
     }
 
     /// The key with which a token must be signed. Keys and addresses inside the token are ignored.
@@ -114,6 +120,15 @@ impl Verifier {
     }
 }
 
+/// Whether a scope, in the form of the standard or as a list, has the word `spend`.
+fn has_spend(scope: Option<&Value>) -> bool {
+    match scope {
+        Some(Value::String(words)) => words.split(' ').any(|word| word == "spend"),
+        Some(Value::Array(words)) => words.iter().any(|word| word == "spend"),
+        _ => false,
+    }
+}
+
 /// A `NumericDate`: seconds since 1970; a fraction is cut off.
 fn moment(number: &serde_json::Number) -> Result<Timestamp, JwtError> {
     let text = number.to_string();
@@ -129,7 +144,7 @@ mod tests {
     use futures::FutureExt as _;
     use jsonwebtoken::{EncodingKey, Header};
     use kernel::config::Secret;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 

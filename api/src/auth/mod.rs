@@ -47,6 +47,8 @@ pub struct Principal {
     pub is_admin: bool,
     /// When the credential ends by itself, if ever.
     pub expires_at: Option<Timestamp>,
+    /// Whether credits may be spent with the credential.
+    pub may_spend: bool,
     pub credential: CredentialHash,
     pub via: Via,
 }
@@ -132,6 +134,7 @@ impl Authenticator {
             wallet_id: login.wallet_id,
             is_admin: login.is_admin,
             expires_at: login.expires_at,
+            may_spend: login.may_spend,
             credential: hash,
             via,
         })
@@ -163,7 +166,8 @@ impl Authenticator {
             }
         })?;
         let login = unless_away(operations::login_by_user(&self.pool, &token.user_id).await)?;
-        Ok(login.map(|login| Login { expires_at: Some(token.expires_at), ..login }))
+        let (expires_at, may_spend) = (Some(token.expires_at), token.may_spend);
+        Ok(login.map(|login| Login { expires_at, may_spend, ..login }))
     }
 
     /// Forgets the login of a withdrawn credential.

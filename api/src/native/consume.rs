@@ -121,13 +121,26 @@ pub(super) async fn wallet_to_spend(
     principal: &Principal,
     organization: Option<OrganizationId>,
 ) -> Result<WalletId, Problem> {
+    check_may_spend(principal)?;
     let Some(organization) = organization else { return Ok(principal.wallet_id) };
     let membership = membership(api, principal, organization).await?;
-    if !rules::may_spend(membership.role) {
-        let message = "Your role in this organization may not spend its credits.";
-        return Err(Problem::forbidden(message));
+    if rules::may_spend(membership.role) { Ok(membership.wallet_id) } else { Err(may_not()) }
+}
+
+/// The caller's role does not let it spend.
+pub(super) fn may_not() -> Problem {
+    Problem::forbidden("Your role in this organization may not spend its credits.")
+}
+
+/// Whether credits may be spent with the caller's credential: debits, and holds from beginning to end. API keys spend;
+/// sessions and tokens are what browsers hold, and spend where they were given that right.
+pub(super) fn check_may_spend(principal: &Principal) -> Result<(), Problem> {
+    if principal.may_spend {
+        return Ok(());
     }
-    Ok(membership.wallet_id)
+    let message =
+        "This credential may not spend: use an API key, or a session or token with the scope `spend`.";
+    Err(Problem::forbidden(message))
 }
 
 pub(super) fn positive(given: &GivenAmount) -> Result<Credits, Problem> {
@@ -152,7 +165,7 @@ pub(super) fn checked_description(text: Option<String>) -> Result<Option<String>
     }
 }
 
-fn checked_type(text: Option<String>) -> Result<String, Problem> {
+pub(super) fn checked_type(text: Option<String>) -> Result<String, Problem> {
     let Some(text) = text else { return Ok("usage".to_owned()) };
     let fits = (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));

@@ -1,11 +1,13 @@
 //! Organizations: members see them, administrators manage their members.
 
-use identity::{Member, Membership, OwnOrganization, Role, operations};
+use identity::{Member, Membership, OwnOrganization, Role, operations, rules};
 use kernel::ids::{OrganizationId, UserId};
 use kernel::money::Credits;
+use ledger::holds;
 use ledger::operations::balance;
 use notices::Live;
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use warp::http::{Method, StatusCode};
@@ -47,7 +49,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             member(Description::new(Access::Admin, "Give a user a role in an organization"))
                 .says(
                     "As a new member, or instead of another role. Owners and admins buy and spend, members spend, \
-                     viewers see. An organization that has an owner keeps one.",
+                     viewers see. An organization that has an owner keeps one. What a viewer to be holds of its \
+                     credits is released.",
                 )
                 .takes::<RoleInput>()
                 .answers::<MemberView>(StatusCode::OK, "The user has the role.")
@@ -58,7 +61,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/admin/organizations/{orgId}/members/{userId}",
             remove_member,
             member(Description::new(Access::Admin, "Take a user out of an organization"))
-                .says("An organization that has an owner keeps one.")
+                .says("An organization that has an owner keeps one. What the user holds of its credits is released.")
                 .answers_plainly(StatusCode::NO_CONTENT, "The user is not a member any more.")
                 .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT]),
         ),
@@ -162,7 +165,12 @@ async fn put_member(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
     let RoleInput { role } = read_json(&call)?;
     let (organization, user) = (organization_id(&call)?, user_id(&call)?);
-    operations::member_put(&api.pool, api.clock.now(), organization, &user, role).await?;
+    let mut transaction = api.pool.begin().await?;
+    operations::member_put(&mut transaction, api.clock.now(), organization, &user, role).await?;
+    if !rules::may_spend(role) {
+        release_holds(&api, &mut transaction, organization, &user).await?;
+    }
+    transaction.commit().await?;
     announce_membership_change(&api, &user).await;
     Ok(answer(StatusCode::OK, &MemberView { user_id: user, role: role.as_str() }))
 }
@@ -170,9 +178,26 @@ async fn put_member(api: SharedState, call: Call) -> Result<Response, Problem> {
 async fn remove_member(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
     let user = user_id(&call)?;
-    operations::member_remove(&api.pool, organization_id(&call)?, &user).await?;
+    let organization = organization_id(&call)?;
+    let mut transaction = api.pool.begin().await?;
+    operations::member_remove(&mut transaction, organization, &user).await?;
+    release_holds(&api, &mut transaction, organization, &user).await?;
+    transaction.commit().await?;
     announce_membership_change(&api, &user).await;
     Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// Gives up what a user holds of an organization's credits, who may not spend them any more.
+async fn release_holds(
+    api: &SharedState,
+    connection: &mut PgConnection,
+    organization: OrganizationId,
+    user: &UserId,
+) -> Result<(), Problem> {
+    if let Some(wallet) = operations::organization_wallet(connection, organization).await? {
+        holds::release_all_of(connection, api.clock.now(), wallet, user).await?;
+    }
+    Ok(())
 }
 
 /// Ends the user's live connections, so that they are opened again with the wallets that the user may see now.

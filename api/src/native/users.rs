@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use identity::{NewUser, Role, operations, rules};
 use kernel::ids::{ApiKeyId, OrganizationId, UserId, WalletId};
+use kernel::text_enum;
 use notices::Live;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa::openapi::schema::Object;
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object};
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
@@ -223,6 +224,22 @@ struct SessionInput {
     /// How long it lasts; a day unless given.
     #[schema(minimum = 1, maximum = 31_536_000)]
     ttl_seconds: Option<u64>,
+    /// What may be done with it besides buying and looking: with `spend`, debits and holds. A browser needs none.
+    #[serde(default)]
+    #[schema(schema_with = scopes_schema)]
+    scopes: Vec<Scope>,
+}
+
+text_enum! {
+    /// A right that a session has only where it was given.
+    Scope {
+        /// Debits, and holds from beginning to end.
+        Spend => "spend",
+    }
+}
+
+fn scopes_schema() -> Array {
+    ArrayBuilder::new().items(one_of(Scope::NAMES)).build()
 }
 
 #[derive(Serialize, ToSchema)]
@@ -238,12 +255,13 @@ async fn open_session(api: SharedState, call: Call) -> Result<Response, Problem>
     let admin = call.require_admin(&api).await?;
     let request: SessionInput = read_json(&call)?;
     let ttl = request.ttl_seconds.map_or(rules::SESSION_TTL, Duration::from_secs);
+    let may_spend = request.scopes.contains(&Scope::Spend);
     let work = {
         let api = SharedState::clone(&api);
         async move {
             let now = api.clock.now();
             let (token, expires_at) =
-                operations::session_create(&api.pool, now, &request.user_id, ttl).await?;
+                operations::session_create(&api.pool, now, &request.user_id, ttl, may_spend).await?;
             let view = SessionView { session_token: token.text, expires_at: Moment(expires_at) };
             Ok((StatusCode::CREATED, view))
         }

@@ -62,6 +62,7 @@ impl From<HoldError> for Problem {
                 Self::conflict(code, format!("The hold is already {}.", state.as_str()))
             }
             HoldError::Reused => ProblemKind::IdempotencyKeyReused.into(),
+            HoldError::InUse => ProblemKind::IdempotencyKeyInUse.into(),
             HoldError::Database(error) => error.into(),
         }
     }

@@ -108,6 +108,8 @@ pub struct Login {
     pub is_admin: bool,
     /// When the credential ends by itself, if ever.
     pub expires_at: Option<Timestamp>,
+    /// Whether credits may be spent with the credential.
+    pub may_spend: bool,
 }
 
 /// Why something about users or organizations cannot be done.

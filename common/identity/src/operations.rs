@@ -96,7 +96,7 @@ pub async fn api_key_revoke(
     store::api_key_revoke(&mut connection, now, id).await?.ok_or(IdentityError::NoApiKey)
 }
 
-/// Opens a session for a user.
+/// Opens a session for a user, with which credits can be spent if it `may_spend`.
 ///
 /// # Errors
 /// [`IdentityError::NoUser`], [`IdentityError::Invalid`] for a lifetime that cannot be accepted.
@@ -105,12 +105,13 @@ pub async fn session_create(
     now: Timestamp,
     user: &UserId,
     ttl: Duration,
+    may_spend: bool,
 ) -> Result<(NewCredential, Timestamp), IdentityError> {
     rules::check_session_ttl(ttl)?;
     let token = NewCredential::generate(SESSION_PREFIX);
     let expires_at = now + ttl;
     let mut connection = pool.acquire().await?;
-    store::session_insert(&mut connection, now, SessionId::new(), user, token.hash, expires_at)
+    store::session_insert(&mut connection, now, SessionId::new(), user, token.hash, expires_at, may_spend)
         .await
         .map_err(|error| no_user(error, user))?;
     Ok((token, expires_at))
@@ -152,6 +153,18 @@ pub async fn membership(
     store::membership(&mut *pool.acquire().await?, user, organization).await
 }
 
+/// The user's role in the organization that the wallet is of, if any; it stays as it is until the transaction ends.
+///
+/// # Errors
+/// Database errors only.
+pub async fn role_lock(
+    connection: &mut PgConnection,
+    user: &UserId,
+    wallet: WalletId,
+) -> Result<Option<Role>, sqlx::Error> {
+    store::role_lock(connection, user, wallet).await
+}
+
 /// The organizations that the user belongs to, in the order of their ids.
 ///
 /// # Errors
@@ -168,52 +181,59 @@ pub async fn members(pool: &PgPool, organization: OrganizationId) -> Result<Vec<
     store::members(&mut *pool.acquire().await?, organization).await
 }
 
-/// Gives a user a role in an organization, as a new member or instead of another role.
+/// Gives a user a role in an organization, as a new member or instead of another role. What must follow in the ledger
+/// is the caller's to do, in the same transaction.
 ///
 /// # Errors
 /// [`IdentityError::NoMember`] without such an organization, [`IdentityError::NoUser`],
 /// [`IdentityError::LastOwner`].
 pub async fn member_put(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     now: Timestamp,
     organization: OrganizationId,
     user: &UserId,
     role: Role,
 ) -> Result<(), IdentityError> {
-    let mut transaction = pool.begin().await?;
-    let members = members_locked(&mut transaction, organization).await?;
+    let members = members_locked(connection, organization).await?;
     if rules::leaves_no_owner(&members, user, Some(role)) {
         return Err(IdentityError::LastOwner);
     }
-    store::member_put(&mut transaction, now, organization, user, role).await.map_err(|error| {
-        match broken_constraint(&error) {
+    store::member_put(connection, now, organization, user, role).await.map_err(
+        |error| match broken_constraint(&error) {
             Some("organization_members_user_fkey") => IdentityError::NoUser(user.to_string()),
             _ => IdentityError::Database(error),
-        }
-    })?;
-    transaction.commit().await?;
-    Ok(())
+        },
+    )
 }
 
-/// Takes a user out of an organization.
+/// Takes a user out of an organization. What must follow in the ledger is the caller's to do, in the same transaction.
 ///
 /// # Errors
 /// [`IdentityError::NoMember`], [`IdentityError::LastOwner`].
 pub async fn member_remove(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     organization: OrganizationId,
     user: &UserId,
 ) -> Result<(), IdentityError> {
-    let mut transaction = pool.begin().await?;
-    let members = members_locked(&mut transaction, organization).await?;
+    let members = members_locked(connection, organization).await?;
     if rules::leaves_no_owner(&members, user, None) {
         return Err(IdentityError::LastOwner);
     }
-    if !store::member_delete(&mut transaction, organization, user).await? {
+    if !store::member_delete(connection, organization, user).await? {
         return Err(IdentityError::NoMember);
     }
-    transaction.commit().await?;
     Ok(())
+}
+
+/// The wallet of an organization.
+///
+/// # Errors
+/// Database errors only.
+pub async fn organization_wallet(
+    connection: &mut PgConnection,
+    organization: OrganizationId,
+) -> Result<Option<WalletId>, sqlx::Error> {
+    store::organization_wallet(connection, organization).await
 }
 
 /// The members of an organization that nobody else changes until the transaction ends.

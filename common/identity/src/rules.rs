@@ -61,6 +61,11 @@ pub fn may_spend(role: Role) -> bool {
     matches!(role, Role::Owner | Role::Admin | Role::Member)
 }
 
+/// Whether this role sees and gives up what others hold of the organization's credits.
+pub fn may_manage_holds(role: Role) -> bool {
+    matches!(role, Role::Owner | Role::Admin)
+}
+
 /// Whether this role may buy credits for the organization.
 pub fn may_buy(role: Role) -> bool {
     matches!(role, Role::Owner | Role::Admin)
@@ -104,6 +109,7 @@ mod tests {
     fn viewers_only_look_and_members_do_not_buy() {
         assert!(!may_spend(Role::Viewer) && may_spend(Role::Member));
         assert!(!may_buy(Role::Member) && may_buy(Role::Admin));
+        assert!(!may_manage_holds(Role::Member) && may_manage_holds(Role::Admin));
     }
 
     #[test]

@@ -86,6 +86,15 @@ pub(super) async fn organization_insert(
     .await
 }
 
+pub(super) async fn organization_wallet(
+    connection: &mut PgConnection,
+    id: OrganizationId,
+) -> Result<Option<WalletId>, sqlx::Error> {
+    sqlx::query_scalar!(r#"select id as "id: WalletId" from wallets where organization_id = $1"#, id.0)
+        .fetch_optional(connection)
+        .await
+}
+
 pub(super) async fn members_insert(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -119,6 +128,23 @@ pub(super) async fn membership(
            where m.organization_id = $2 and m.user_id = $1"#,
         user.as_str(),
         organization.0
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// The user's role in the organization that the wallet is of; it stays as it is until the transaction ends.
+pub(super) async fn role_lock(
+    connection: &mut PgConnection,
+    user: &UserId,
+    wallet: WalletId,
+) -> Result<Option<Role>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select m.role as "role: Role"
+           from wallets w join organization_members m on m.organization_id = w.organization_id
+           where w.id = $2 and m.user_id = $1 for share of m"#,
+        user.as_str(),
+        wallet.0
     )
     .fetch_optional(connection)
     .await
@@ -259,14 +285,17 @@ pub(super) async fn session_insert(
     user: &UserId,
     hash: CredentialHash,
     expires_at: Timestamp,
+    may_spend: bool,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "insert into sessions (id, user_id, token_hash, created_at, expires_at) values ($1, $2, $3, $4, $5)",
+        "insert into sessions (id, user_id, token_hash, created_at, expires_at, may_spend)
+         values ($1, $2, $3, $4, $5, $6)",
         id.0,
         user.as_str(),
         hash.0.as_slice(),
         now,
-        expires_at
+        expires_at,
+        may_spend
     )
     .execute(connection)
     .await?;
@@ -295,7 +324,7 @@ pub(super) async fn login_by_api_key(
     sqlx::query_as!(
         Login,
         r#"select u.id as "user_id: UserId", w.id as "wallet_id: WalletId", u.is_admin,
-                  null::timestamptz as expires_at
+                  null::timestamptz as expires_at, true as "may_spend!"
            from api_keys k join users u on u.id = k.user_id join wallets w on w.user_id = u.id
            where k.key_hash = $1 and k.revoked_at is null"#,
         key.0.as_slice()
@@ -311,7 +340,7 @@ pub(super) async fn login_by_session(
     sqlx::query_as!(
         Login,
         r#"select u.id as "user_id: UserId", w.id as "wallet_id: WalletId", u.is_admin,
-                  s.expires_at as "expires_at?"
+                  s.expires_at as "expires_at?", s.may_spend
            from sessions s join users u on u.id = s.user_id join wallets w on w.user_id = u.id
            where s.token_hash = $1"#,
         token.0.as_slice()
@@ -327,7 +356,7 @@ pub(super) async fn login_by_user(
     sqlx::query_as!(
         Login,
         r#"select u.id as "user_id: UserId", w.id as "wallet_id: WalletId", u.is_admin,
-                  null::timestamptz as expires_at
+                  null::timestamptz as expires_at, false as "may_spend!"
            from users u join wallets w on w.user_id = u.id where u.id = $1"#,
         user.as_str()
     )

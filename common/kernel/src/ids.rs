@@ -90,14 +90,6 @@ impl PaymentId {
     }
 }
 
-impl HoldId {
-    /// The id of the hold that a request asks for: the same for the same user and idempotency key, so that a request
-    /// sent again after a crash finds the hold that it made.
-    pub fn of_request(user: &UserId, key: &str) -> Self {
-        Self(of_request("hold", user.as_str(), key))
-    }
-}
-
 impl AdjustmentId {
     /// The id of the adjustment that a request asks for: the same for the same administrator and idempotency key, so
     /// that a request sent again is the same adjustment.

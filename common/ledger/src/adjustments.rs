@@ -95,6 +95,7 @@ fn movement(adjustment: &Adjustment) -> Movement {
             priority: PRIORITY,
             expires_at: None,
             payment_id: None,
+            origin_payment_id: None,
         })
     } else {
         // What has no opposite is refused by the rules as too large.

@@ -92,6 +92,8 @@ pub struct NewGrant {
     pub expires_at: Option<Timestamp>,
     /// The purchase that paid for it.
     pub payment_id: Option<PaymentId>,
+    /// The purchase that it belongs to besides: it was added to it, or is given back after a dispute of it.
+    pub origin_payment_id: Option<PaymentId>,
 }
 
 /// A change of a wallet.

@@ -1,5 +1,9 @@
 //! Posting movements: lock, decide, write, in the caller's transaction.
 
+#[cfg(test)]
+#[path = "lapse_tests.rs"]
+mod lapse_tests;
+
 use jobs::job;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -8,10 +12,10 @@ use sqlx::PgConnection;
 
 use super::levels::{Crossing, Levels, announce};
 use super::rules::WalletState;
-use super::store::{self, EntryRow};
+use super::store::{self, EntryRow, GrantLeft};
 use super::{Cause, Change, CounterAccount, Movement, Posted, Postings, Refusal};
 use kernel::clock::Timestamp;
-use kernel::ids::{EntryId, GrantId, WalletId};
+use kernel::ids::{EntryId, GrantId, OutboxId, WalletId};
 use kernel::money::Credits;
 
 /// Makes the movements in their order and says what each led to. Wallets are locked in the order of their ids, so
@@ -75,6 +79,22 @@ pub async fn available(connection: &mut PgConnection, wallet: WalletId) -> Resul
     Ok(WalletState::new(row.id, row.balance, row.held, row.debt, Vec::new()).available())
 }
 
+/// Takes off a wallet what has lapsed, and locks it until the end of the transaction.
+///
+/// # Errors
+/// Database errors only.
+pub async fn lapse(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    wallet: WalletId,
+) -> Result<Vec<OutboxId>, sqlx::Error> {
+    store::wallets_lock(connection, &[wallet]).await?;
+    let due = store::grants_due_of(connection, now, wallet).await?;
+    let movements: Vec<Movement> =
+        due.iter().map(|due| expiry(due.wallet_id, due.grant_id, due.remaining)).collect();
+    Ok(post(connection, now, &movements).await?.jobs)
+}
+
 /// Lapses the grants whose time has come, oldest first, up to `limit`; returns how many were looked at.
 ///
 /// # Errors
@@ -109,6 +129,8 @@ struct Book {
     levels: HashMap<WalletId, (Credits, Levels)>,
     /// The grants as they were read, to know which changed.
     read: HashMap<GrantId, Credits>,
+    /// What has lapsed of grants by these movements.
+    lapsed: HashMap<GrantId, Credits>,
     before: HashMap<(String, String), EntryRow>,
     new_grants: Vec<(WalletId, super::NewGrant)>,
     entries: Vec<EntryRow>,
@@ -151,6 +173,7 @@ impl Book {
             wallets,
             levels,
             read,
+            lapsed: HashMap::new(),
             before: before
                 .into_iter()
                 .map(|row| ((row.cause_kind.clone(), row.cause_id.clone()), row))
@@ -172,13 +195,26 @@ impl Book {
                 balance: row.balance_after,
             };
         }
-        if matches!(movement.change, Change::Debit(_) | Change::Hold(_)) {
+        if matches!(
+            movement.change,
+            Change::Debit(_) | Change::Hold(_) | Change::Capture { .. } | Change::Reverse { .. }
+        ) {
             self.lapse(movement.wallet_id);
         }
-        self.apply(movement)
+        let posted = self.apply(movement);
+        if matches!(movement.change, Change::Capture { .. } | Change::Release(_)) {
+            // What was kept for this hold only has lapsed long ago.
+            self.lapse(movement.wallet_id);
+        }
+        match (posted, self.wallets.get(&movement.wallet_id)) {
+            (Posted::Done { entry_id, .. }, Some(wallet)) => {
+                Posted::Done { entry_id, balance: wallet.balance }
+            }
+            (posted, _) => posted,
+        }
     }
 
-    /// Takes off what has lapsed before it could be spent.
+    /// Takes off what has lapsed and no hold needs.
     fn lapse(&mut self, wallet_id: WalletId) {
         let Some(wallet) = self.wallets.get(&wallet_id) else { return };
         let due: Vec<(GrantId, Credits)> = wallet
@@ -203,6 +239,10 @@ impl Book {
         self.changed.insert(wallet.id);
         if let Change::Grant(grant) = &movement.change {
             self.new_grants.push((wallet.id, grant.clone()));
+        }
+        if let (Change::Expire(grant), Some(amount)) = (&movement.change, moved.0) {
+            let sum = self.lapsed.entry(*grant).or_default();
+            *sum = sum.checked_sub(amount).unwrap_or(*sum);
         }
         let balance = wallet.balance;
         let Some(amount) = moved.0 else { return Posted::Done { entry_id: None, balance } };
@@ -243,21 +283,24 @@ impl Book {
             return Ok(());
         }
         store::wallets_write(connection, &wallets).await?;
-        let remaining: HashMap<GrantId, Credits> = wallets
+        let left: HashMap<GrantId, GrantLeft> = wallets
             .iter()
             .flat_map(|wallet| wallet.grants())
-            .map(|grant| (grant.id, grant.remaining))
+            .map(|grant| {
+                let lapsed = self.lapsed.get(&grant.id).copied().unwrap_or_default();
+                (grant.id, GrantLeft { id: grant.id, remaining: grant.remaining, lapsed })
+            })
             .collect();
-        let burnt: Vec<(GrantId, Credits)> = self
+        let burnt: Vec<GrantLeft> = self
             .read
             .iter()
-            .filter_map(|(id, was)| remaining.get(id).filter(|is| *is != was).map(|is| (*id, *is)))
+            .filter_map(|(id, was)| left.get(id).filter(|is| is.remaining != *was).copied())
             .collect();
         if !burnt.is_empty() {
             store::grants_write(connection, &burnt).await?;
         }
         if !self.new_grants.is_empty() {
-            store::grants_insert(connection, self.now, &self.new_grants, &remaining).await?;
+            store::grants_insert(connection, self.now, &self.new_grants, &left).await?;
         }
         if !self.entries.is_empty() {
             store::entries_insert(connection, &self.entries).await?;
@@ -273,7 +316,9 @@ fn needs(movements: &[Movement]) -> BTreeMap<WalletId, Credits> {
         let need = match movement.change {
             Change::Debit(amount) | Change::Hold(amount) | Change::Reverse { amount, .. } => amount,
             Change::Capture { spend, .. } => spend,
-            Change::Grant(_) | Change::Release(_) | Change::Expire(_) => continue,
+            // Enough to read all that has lapsed, and one that has not.
+            Change::Release(_) | Change::Expire(_) => Credits::from_millionths(1),
+            Change::Grant(_) => continue,
         };
         let sum: &mut Credits = needs.entry(movement.wallet_id).or_default();
         *sum = sum.checked_add(need.max(Credits::ZERO)).unwrap_or(Credits::from_millionths(i64::MAX));

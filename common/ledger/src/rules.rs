@@ -2,7 +2,8 @@
 //!
 //! Invariants, after every movement, refused ones too:
 //! balance = what remains of all grants − debt · debt > 0 only while no grant has anything left · held ≥ 0 ·
-//! a debit or hold never takes more than balance − held.
+//! a debit or hold never takes more than balance − held · what is held is covered by the grants that burn first, so of what
+//! has lapsed only max(0, lapsed − held) leaves the balance, and what stays is for the holds.
 
 use super::{Change, NewGrant, Refusal};
 use kernel::clock::Timestamp;
@@ -28,6 +29,10 @@ impl GrantState {
     /// Sorts grants into the order in which they burn: soonest expiry, lowest priority number, oldest.
     fn burn_order(&self) -> (bool, Option<Timestamp>, i16, Timestamp, GrantId) {
         (self.expires_at.is_none(), self.expires_at, self.priority, self.created_at, self.id)
+    }
+
+    fn has_lapsed(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
     }
 }
 
@@ -74,14 +79,22 @@ impl WalletState {
         self.balance.checked_sub(self.held).unwrap_or(Credits::ZERO).max(Credits::ZERO)
     }
 
-    /// The grants that have lapsed but not been taken off the balance.
+    /// The grants that have lapsed but not been taken off the balance, except those that holds need whole.
     pub fn lapsed(&self, now: Timestamp) -> Vec<GrantId> {
-        self.grants
-            .iter()
-            .take_while(|grant| grant.expires_at.is_some_and(|at| at <= now))
-            .filter(|grant| grant.remaining.is_positive())
-            .map(|grant| grant.id)
+        self.free_of_holds()
+            .take_while(|(grant, _)| grant.has_lapsed(now))
+            .filter(|(_, free)| free.is_positive())
+            .map(|(grant, _)| grant.id)
             .collect()
+    }
+
+    /// Each grant with what no hold needs of it: holds are covered by the grants that burn first.
+    fn free_of_holds(&self) -> impl Iterator<Item = (&GrantState, Credits)> {
+        self.grants.iter().scan(self.held, |held, grant| {
+            let covered = grant.remaining.min(*held);
+            *held = held.checked_sub(covered).ok()?;
+            Some((grant, grant.remaining.checked_sub(covered).ok()?))
+        })
     }
 
     /// Makes a movement, or refuses it and changes nothing.
@@ -92,12 +105,12 @@ impl WalletState {
         let before = self.clone();
         let result = match change {
             Change::Grant(grant) => self.grant(grant, now),
-            Change::Debit(amount) => self.debit(*amount),
+            Change::Debit(amount) => self.debit(*amount, now),
             Change::Hold(amount) => self.hold(*amount),
             Change::Capture { held, spend } => self.capture(*held, *spend),
             Change::Release(amount) => self.release(*amount),
             Change::Expire(grant) => self.expire(*grant),
-            Change::Reverse { grant, amount } => self.reverse(*grant, *amount),
+            Change::Reverse { grant, amount } => self.reverse(*grant, *amount, now),
         };
         if result.is_err() {
             *self = before;
@@ -121,9 +134,13 @@ impl WalletState {
         self.move_balance(grant.amount)
     }
 
-    fn debit(&mut self, amount: Credits) -> Result<Moved, Refusal> {
+    fn debit(&mut self, amount: Credits, now: Timestamp) -> Result<Moved, Refusal> {
         self.need(amount)?;
-        self.burn(amount)?;
+        // What has lapsed and is there still is kept for a hold, and for nothing else.
+        if self.burn(amount, |grant| !grant.has_lapsed(now))?.is_positive() {
+            // Fewer grants were loaded than the balance promises.
+            return Err(Refusal::Insufficient { available: self.available(), needed: amount });
+        }
         self.move_balance(negative(amount)?)
     }
 
@@ -140,7 +157,8 @@ impl WalletState {
         }
         self.release(held)?;
         // A reversal may have taken what was held: the promise is kept, and the shortfall is owed.
-        self.burn_or_owe(spend)?;
+        let owed = self.burn(spend, |_| true)?;
+        self.owe(owed)?;
         self.move_balance(negative(spend)?)
     }
 
@@ -154,9 +172,9 @@ impl WalletState {
     }
 
     fn expire(&mut self, id: GrantId) -> Result<Moved, Refusal> {
-        let available = self.available();
+        let lapsing = self.free_of_holds().find(|(grant, _)| grant.id == id).map(|(_, free)| free);
+        let lapsing = lapsing.ok_or(Refusal::NoGrant)?;
         let grant = self.grants.iter_mut().find(|grant| grant.id == id).ok_or(Refusal::NoGrant)?;
-        let lapsing = grant.remaining.min(available);
         if !lapsing.is_positive() {
             return Ok(Moved(None));
         }
@@ -164,13 +182,15 @@ impl WalletState {
         self.move_balance(negative(lapsing)?)
     }
 
-    fn reverse(&mut self, id: GrantId, amount: Credits) -> Result<Moved, Refusal> {
+    fn reverse(&mut self, id: GrantId, amount: Credits, now: Timestamp) -> Result<Moved, Refusal> {
         positive(amount)?;
         let grant = self.grants.iter_mut().find(|grant| grant.id == id).ok_or(Refusal::NoGrant)?;
         let from_grant = grant.remaining.min(amount);
         grant.remaining = grant.remaining.checked_sub(from_grant).map_err(|_| OVERFLOW)?;
         let rest = amount.checked_sub(from_grant).map_err(|_| OVERFLOW)?;
-        self.burn_or_owe(rest)?;
+        let rest = self.burn(rest, |grant| !grant.has_lapsed(now))?;
+        let owed = self.burn(rest, |_| true)?;
+        self.owe(owed)?;
         self.move_balance(negative(amount)?)
     }
 
@@ -183,25 +203,10 @@ impl WalletState {
         Ok(())
     }
 
-    /// Takes `amount` from the grants in burn order; the caller has checked that it is there.
-    fn burn(&mut self, amount: Credits) -> Result<(), Refusal> {
-        let rest = self.burn_what_is_there(amount)?;
-        if rest.is_positive() {
-            // Fewer grants were loaded than the balance promises.
-            return Err(Refusal::Insufficient { available: self.available(), needed: amount });
-        }
-        Ok(())
-    }
-
-    fn burn_or_owe(&mut self, amount: Credits) -> Result<(), Refusal> {
-        let rest = self.burn_what_is_there(amount)?;
-        self.debt = self.debt.checked_add(rest).map_err(|_| OVERFLOW)?;
-        Ok(())
-    }
-
-    fn burn_what_is_there(&mut self, amount: Credits) -> Result<Credits, Refusal> {
+    /// Takes `amount` from these grants in burn order; returns what they did not have.
+    fn burn(&mut self, amount: Credits, from: impl Fn(&GrantState) -> bool) -> Result<Credits, Refusal> {
         let mut rest = amount;
-        for grant in &mut self.grants {
+        for grant in self.grants.iter_mut().filter(|grant| from(grant)) {
             let part = grant.remaining.min(rest);
             grant.remaining = grant.remaining.checked_sub(part).map_err(|_| OVERFLOW)?;
             rest = rest.checked_sub(part).map_err(|_| OVERFLOW)?;
@@ -210,6 +215,11 @@ impl WalletState {
             }
         }
         Ok(rest)
+    }
+
+    fn owe(&mut self, amount: Credits) -> Result<(), Refusal> {
+        self.debt = self.debt.checked_add(amount).map_err(|_| OVERFLOW)?;
+        Ok(())
     }
 
     fn move_balance(&mut self, by: Credits) -> Result<Moved, Refusal> {

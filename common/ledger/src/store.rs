@@ -73,6 +73,17 @@ pub struct DueGrant {
     pub remaining: Credits,
 }
 
+/// What movements left of a grant.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GrantLeft {
+    /// Which.
+    pub id: GrantId,
+    /// What is left.
+    pub remaining: Credits,
+    /// What lapsed of it by these movements.
+    pub lapsed: Credits,
+}
+
 /// Locks wallets, in the order of their ids.
 pub(super) async fn wallets_lock(
     connection: &mut PgConnection,
@@ -144,11 +155,11 @@ pub(super) async fn balance(
     now: Timestamp,
     wallet: WalletId,
 ) -> Result<Credits, sqlx::Error> {
-    // What a hold keeps alive does not lapse, hence the bound.
+    // Holds are covered by what burns first, which is what has lapsed.
     sqlx::query_scalar!(
-        r#"select balance - least(greatest(balance - held, 0), coalesce((
+        r#"select balance - greatest(coalesce((
                select sum(remaining) from grants
-               where wallet_id = wallets.id and is_open and expires_at <= $2), 0)::bigint)
+               where wallet_id = wallets.id and is_open and expires_at <= $2), 0)::bigint - held, 0)
                as "balance!: Credits"
            from wallets where id = $1"#,
         wallet.0,
@@ -250,7 +261,7 @@ pub(super) async fn grants_by_id(
         .collect())
 }
 
-/// The open grants whose time has come and that no hold needs whole.
+/// The open grants whose time has come and that no hold needs whole, in the order in which they burn.
 pub(super) async fn grants_due(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -261,7 +272,12 @@ pub(super) async fn grants_due(
         r#"select g.wallet_id as "wallet_id: WalletId", g.id as "grant_id: GrantId",
                   g.remaining as "remaining: Credits"
            from grants g join wallets w on w.id = g.wallet_id
-           where g.is_open and g.expires_at <= $1 and w.balance > w.held
+           where g.is_open and g.expires_at <= $1
+             and (w.held = 0 or w.held < (
+                 select sum(e.remaining) from grants e
+                 where e.wallet_id = g.wallet_id and e.is_open
+                   and (e.expires_at, e.priority, e.created_at, e.id)
+                       <= (g.expires_at, g.priority, g.created_at, g.id)))
            order by g.expires_at limit $2"#,
         now,
         limit
@@ -270,30 +286,51 @@ pub(super) async fn grants_due(
     .await
 }
 
+/// The open grants of a wallet whose time has come.
+pub(super) async fn grants_due_of(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    wallet: WalletId,
+) -> Result<Vec<DueGrant>, sqlx::Error> {
+    sqlx::query_as!(
+        DueGrant,
+        r#"select wallet_id as "wallet_id: WalletId", id as "grant_id: GrantId", remaining as "remaining: Credits"
+           from grants where wallet_id = $1 and is_open and expires_at <= $2
+           order by expires_at, priority, created_at, id"#,
+        wallet.0,
+        now
+    )
+    .fetch_all(connection)
+    .await
+}
+
 /// Writes what is left of grants.
 pub(super) async fn grants_write(
     connection: &mut PgConnection,
-    remaining: &[(GrantId, Credits)],
+    left: &[GrantLeft],
 ) -> Result<(), sqlx::Error> {
-    let ids: Vec<Uuid> = remaining.iter().map(|(id, _)| id.0).collect();
-    let amounts: Vec<i64> = remaining.iter().map(|(_, amount)| amount.millionths()).collect();
+    let ids: Vec<Uuid> = left.iter().map(|grant| grant.id.0).collect();
+    let amounts: Vec<i64> = left.iter().map(|grant| grant.remaining.millionths()).collect();
+    let lapsed: Vec<i64> = left.iter().map(|grant| grant.lapsed.millionths()).collect();
     sqlx::query!(
-        "update grants set remaining = new.remaining, is_open = new.remaining > 0
-         from unnest($1::uuid[], $2::bigint[]) as new (id, remaining) where grants.id = new.id",
+        "update grants set remaining = new.remaining, is_open = new.remaining > 0, lapsed = grants.lapsed + new.lapsed
+         from unnest($1::uuid[], $2::bigint[], $3::bigint[]) as new (id, remaining, lapsed)
+         where grants.id = new.id",
         &ids,
-        &amounts
+        &amounts,
+        &lapsed
     )
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Adds grants; `remaining` says what later movements of the same transaction left of them.
+/// Adds grants; `left` says what later movements of the same transaction left of them.
 pub(super) async fn grants_insert(
     connection: &mut PgConnection,
     now: Timestamp,
     grants: &[(WalletId, NewGrant)],
-    remaining: &HashMap<GrantId, Credits>,
+    left: &HashMap<GrantId, GrantLeft>,
 ) -> Result<(), sqlx::Error> {
     let ids: Vec<Uuid> = grants.iter().map(|(_, grant)| grant.id.0).collect();
     let wallets: Vec<Uuid> = grants.iter().map(|(wallet, _)| wallet.0).collect();
@@ -301,28 +338,38 @@ pub(super) async fn grants_insert(
         grants.iter().map(|(_, grant)| grant.payment_id.map(|id| id.0)).collect();
     let sources: Vec<&str> = grants.iter().map(|(_, grant)| grant.source.as_str()).collect();
     let amounts: Vec<i64> = grants.iter().map(|(_, grant)| grant.amount.millionths()).collect();
-    let left: Vec<i64> = grants
+    let origins: Vec<Option<Uuid>> =
+        grants.iter().map(|(_, grant)| grant.origin_payment_id.map(|id| id.0)).collect();
+    let remaining: Vec<i64> = grants
         .iter()
-        .map(|(_, grant)| remaining.get(&grant.id).unwrap_or(&grant.amount).millionths())
+        .map(|(_, grant)| left.get(&grant.id).map_or(grant.amount, |left| left.remaining).millionths())
+        .collect();
+    let lapsed: Vec<i64> = grants
+        .iter()
+        .map(|(_, grant)| left.get(&grant.id).map_or(Credits::ZERO, |left| left.lapsed).millionths())
         .collect();
     let priorities: Vec<i16> = grants.iter().map(|(_, grant)| grant.priority).collect();
     let expiries: Vec<Option<Timestamp>> = grants.iter().map(|(_, grant)| grant.expires_at).collect();
     sqlx::query!(
         "insert into grants (id, wallet_id, payment_id, source, amount, remaining, priority, expires_at, created_at,
-                             is_open)
-         select id, wallet_id, payment_id, source, amount, remaining, priority, expires_at, $9, remaining > 0
+                             is_open, origin_payment_id, lapsed)
+         select id, wallet_id, payment_id, source, amount, remaining, priority, expires_at, $9, remaining > 0,
+                origin_payment_id, lapsed
          from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::smallint[],
-                     $8::timestamptz[])
-              as new (id, wallet_id, payment_id, source, amount, remaining, priority, expires_at)",
+                     $8::timestamptz[], $10::uuid[], $11::bigint[])
+              as new (id, wallet_id, payment_id, source, amount, remaining, priority, expires_at, origin_payment_id,
+                      lapsed)",
         &ids,
         &wallets,
         &payments as &[Option<Uuid>],
         &sources as &[&str],
         &amounts,
-        &left,
+        &remaining,
         &priorities,
         &expiries as &[Option<Timestamp>],
-        now
+        now,
+        &origins as &[Option<Uuid>],
+        &lapsed
     )
     .execute(connection)
     .await?;

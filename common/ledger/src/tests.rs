@@ -90,10 +90,12 @@ impl Book {
                     priority,
                     expires_at,
                     payment_id: None,
+                    origin_payment_id: None,
                 }))
                 .unwrap();
             }
             Step::Debit(amount) => {
+                self.lapse();
                 let available = self.wallet.available();
                 let amount = Credits::from_millionths(amount);
                 let done = self.apply(&Change::Debit(amount)).is_ok();
@@ -120,11 +122,7 @@ impl Book {
                     self.apply(&Change::Release(held)).unwrap();
                 }
             }
-            Step::ExpireLapsed => {
-                for id in self.wallet.lapsed(self.now) {
-                    self.apply(&Change::Expire(id)).unwrap();
-                }
-            }
+            Step::ExpireLapsed => self.lapse(),
             Step::Reverse { nth, amount } => {
                 if let Some(grant) = self.grants.get(nth).copied() {
                     self.reversed = true;
@@ -133,6 +131,12 @@ impl Book {
                 }
             }
             Step::Wait { hours } => self.now += Duration::hours(hours),
+        }
+    }
+
+    fn lapse(&mut self) {
+        for id in self.wallet.lapsed(self.now) {
+            self.apply(&Change::Expire(id)).unwrap();
         }
     }
 

@@ -1,6 +1,7 @@
 //! Refunds and disputes: the credits follow their money, once, whatever is told how often and in which order.
 
 mod creem;
+mod lapsed;
 mod spent;
 mod stripe;
 mod subscriptions;

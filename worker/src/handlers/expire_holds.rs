@@ -22,8 +22,10 @@ pub(super) async fn handle(context: &Context) -> JobResult {
 fn job_error(error: HoldError) -> JobError {
     match error {
         HoldError::Database(error) => JobError::Database(error),
-        HoldError::Refused(_) | HoldError::NotFound | HoldError::Reused | HoldError::Ended(_) => {
-            JobError::Dead(format!("a hold cannot be ended: {error}"))
-        }
+        HoldError::Refused(_)
+        | HoldError::NotFound
+        | HoldError::Reused
+        | HoldError::InUse
+        | HoldError::Ended(_) => JobError::Dead(format!("a hold cannot be ended: {error}")),
     }
 }

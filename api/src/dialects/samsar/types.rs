@@ -170,6 +170,7 @@ pub(super) struct TopUp<'a> {
     /// An ISO 4217 code in upper case.
     currency: String,
     payment_type: &'static str,
+    /// `paid`; once money went back `refunded`, `partially_refunded` or `disputed`.
     payment_status: &'a str,
     billing_reason: &'static str,
     credits_applied: Amount,
@@ -274,13 +275,21 @@ pub(super) fn last_top_up(payment: &Payment) -> TopUp<'_> {
         amount_paid_cents: payment.amount.minor,
         currency: payment.amount.currency.upper(),
         payment_type: payment.kind.as_str(),
-        payment_status: payment.payment_status.as_deref().unwrap_or("paid"),
+        payment_status: top_up_status(payment),
         billing_reason: payment.kind.as_str(),
         credits_applied: Amount(payment.credits),
         payment_date: moment(payment.completed_at.unwrap_or(payment.created_at)),
         receipt_url: payment.receipt_url.as_deref(),
         receipt_available: payment.receipt_url.is_some(),
         product_summary: &payment.summary,
+    }
+}
+
+/// How a top-up was paid, in the provider's word, and whether its money went back.
+fn top_up_status(payment: &Payment) -> &str {
+    match payment.state {
+        State::Refunded | State::PartiallyRefunded | State::Disputed => payment.state.as_str(),
+        _ => payment.payment_status.as_deref().unwrap_or("paid"),
     }
 }
 

@@ -66,6 +66,7 @@ pub async fn apply(
         priority: PRIORITY,
         expires_at: None,
         payment_id: None,
+        origin_payment_id: None,
     };
     let movement = Movement {
         wallet_id,

@@ -4,6 +4,9 @@
 //! a payment has gone back is always counted anew from all of them, and what is posted is the difference to what was
 //! posted before ([`rules`]). So facts may come twice, in any order, and before their payment.
 
+pub mod disputes;
+#[cfg(test)]
+mod lapse_tests;
 pub mod operations;
 pub mod rules;
 pub mod store;
@@ -134,6 +137,8 @@ pub struct Account {
     pub reversed: Credits,
     /// Credits that should have been taken back, but had been spent and are forgiven.
     pub shortfall: Credits,
+    /// What had lapsed when credits were last taken back, so that less was to be taken.
+    pub lapsed: Credits,
 }
 
 /// What taking credits back, or giving them back, led to.

@@ -12,7 +12,7 @@ use crate::provider_events::{ApplyError, Contradiction, Effect, Event, EventOutc
 use kernel::clock::Timestamp;
 use kernel::ids::{GrantId, PaymentId};
 use kernel::money::Credits;
-use ledger::operations::{available, post};
+use ledger::operations::{available, lapse, post};
 use ledger::{Cause, Change, CounterAccount, Movement, NewGrant, Posted};
 
 /// Applies a fact in the caller's transaction, in which nothing else is done: it locks the object, then the payment,
@@ -93,23 +93,23 @@ pub async fn follow_money(
     let reversals = store::of_payment(connection, payment.id).await?;
     let mut account = store::account(connection, payment.id).await?;
     let gone = rules::gone(payment, &reversals);
-    let grant = store::grant(connection, payment.id).await?;
-    let lapsed = grant.map_or(Credits::ZERO, |(_, lapsed)| lapsed);
-    let granted = rules::granted(payment)?;
-    let target = rules::target(granted, lapsed, &gone);
+    let share = rules::share(rules::granted(payment)?, &gone);
     if payment.kind == Kind::AutoRecharge {
         // Its settings may be paused below: they are locked before the wallet.
         settings_hold(connection, payment.wallet_id).await?;
     }
+    // Whether what has lapsed is taken off before or after does not matter then.
+    let mut jobs = lapse(connection, now, payment.wallet_id).await?;
+    let grant = store::grant(connection, payment.id).await?;
+    let lapsed = grant.map_or(Credits::ZERO, |(_, lapsed)| lapsed);
     let available = match policy {
         Policy::Debt => Credits::ZERO,
         Policy::Clamp => available(connection, payment.wallet_id).await?,
     };
-    let step = rules::settle(&mut account, target, policy, available)?;
+    let step = rules::settle(&mut account, share, lapsed, policy, available)?;
     (account.refunded_minor, account.withdrawn_minor) = (gone.refunded_minor, gone.withdrawn_minor);
     payment.state = rules::state(&gone);
     store::payment_write(connection, payment.id, payment.state, &account).await?;
-    let mut jobs = Vec::new();
     let is_new_dispute =
         by.is_some_and(|by| by.kind == ReversalKind::Dispute && by.standing == Standing::Announced);
     // Charging the same card for what is missing now would take back what was given back.
@@ -158,6 +158,7 @@ fn movement(
             priority: PURCHASE_PRIORITY,
             expires_at: payment.credits_expire_at.filter(|at| *at > now),
             payment_id: None,
+            origin_payment_id: Some(payment.id),
         }),
     };
     let cause = match by {

@@ -1,6 +1,6 @@
 //! How much has gone back, and what follows for the credits. Pure.
 //!
-//! Invariants: taken back + shortfall = the share of the grant whose money is gone, at most the grant · the same facts
+//! Invariants: taken back + shortfall = the share of the grant whose money is gone, less what had lapsed · the same facts
 //! in any order, once or more often, end in the same sums.
 
 use super::{Account, Extent, Policy, Reversal, ReversalFact, ReversalKind, Standing};
@@ -120,19 +120,29 @@ pub fn granted(payment: &Payment) -> Result<Credits, AmountError> {
     if payment.credits.is_positive() { payment.credits.checked_add(payment.bonus) } else { Ok(Credits::ZERO) }
 }
 
-/// The part of the grant whose money is gone: all of it once all money is. What has `lapsed` of the grant is gone
-/// already, and is not taken a second time. Fractions of a millionth are rounded down: the buyer keeps them.
-pub fn target(granted: Credits, lapsed: Credits, gone: &Gone) -> Credits {
-    let share = if gone.is_whole {
-        granted
-    } else {
-        let product = i128::from(granted.millionths()).saturating_mul(i128::from(gone.minor));
-        let share = product.checked_div(i128::from(gone.paid_minor)).unwrap_or(0);
-        // It is less than what was granted, so it fits.
-        Credits::from_millionths(i64::try_from(share).unwrap_or(granted.millionths()))
-    };
-    let left = granted.checked_sub(lapsed.max(Credits::ZERO)).unwrap_or(Credits::ZERO);
-    share.min(left).max(Credits::ZERO)
+/// The part of the grant whose money is gone: all of it once all money is. Fractions of a millionth are rounded down: the
+/// buyer keeps them.
+pub fn share(granted: Credits, gone: &Gone) -> Credits {
+    if gone.is_whole {
+        return granted;
+    }
+    let product = i128::from(granted.millionths()).saturating_mul(i128::from(gone.minor));
+    let share = product.checked_div(i128::from(gone.paid_minor)).unwrap_or(0);
+    // It is less than what was granted, so it fits.
+    Credits::from_millionths(i64::try_from(share).unwrap_or(granted.millionths())).min(granted)
+}
+
+/// How much is to be taken in all, once money for this `share` is gone and this much has `lapsed`: what had lapsed before
+/// more was to be taken counts towards it, for it is gone already; what lapses after that changes nothing. When money
+/// comes back, what was taken last is given back first.
+fn target(account: &Account, share: Credits, lapsed: Credits) -> Result<(Credits, Credits), AmountError> {
+    let claimed = account.reversed.checked_add(account.shortfall)?;
+    let due = share.checked_sub(lapsed)?;
+    if due > claimed {
+        return Ok((due, lapsed));
+    }
+    let kept = share.checked_sub(account.lapsed)?.max(Credits::ZERO);
+    Ok((claimed.min(kept), account.lapsed))
 }
 
 /// What is to be moved so that the target is met.
@@ -146,18 +156,22 @@ pub enum Step {
     Restore(Credits),
 }
 
-/// Meets the target: says what to move, and keeps the account of it. `available` is what could be spent now, which is
-/// all that [`Policy::Clamp`] takes. What was forgiven is forgotten before anything is given back.
+/// Has the credits follow their money: says what to move, and keeps the account of it. `share` is what the money that is
+/// gone bought, and `lapsed` what has lapsed of all that was bought. `available` is what could be spent now, which is all
+/// that [`Policy::Clamp`] takes. What was forgiven is forgotten before anything is given back.
 ///
 /// # Errors
 /// When an amount does not fit, which none of a stored payment does.
 pub fn settle(
     account: &mut Account,
-    target: Credits,
+    share: Credits,
+    lapsed: Credits,
     policy: Policy,
     available: Credits,
 ) -> Result<Step, AmountError> {
     let before = account.reversed;
+    let (target, counted) = target(account, share, lapsed.max(Credits::ZERO))?;
+    account.lapsed = counted;
     let claimed = account.reversed.checked_add(account.shortfall)?;
     if target > claimed {
         let more = target.checked_sub(claimed)?;

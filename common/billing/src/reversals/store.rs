@@ -80,7 +80,7 @@ pub async fn account(connection: &mut PgConnection, payment: PaymentId) -> Resul
     sqlx::query_as!(
         Account,
         r#"select refunded_minor, withdrawn_minor, credits_reversed as "reversed: Credits",
-                  credits_shortfall as "shortfall: Credits"
+                  credits_shortfall as "shortfall: Credits", credits_lapsed as "lapsed: Credits"
            from payments where id = $1"#,
         payment.0
     )
@@ -199,31 +199,32 @@ pub(super) async fn payment_write(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "update payments set state = $2, refunded_minor = $3, withdrawn_minor = $4, credits_reversed = $5,
-                             credits_shortfall = $6
+                             credits_shortfall = $6, credits_lapsed = $7
          where id = $1",
         payment.0,
         state.as_str(),
         account.refunded_minor,
         account.withdrawn_minor,
         account.reversed.millionths(),
-        account.shortfall.millionths()
+        account.shortfall.millionths(),
+        account.lapsed.millionths()
     )
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// The grant that a payment made, and how much of it has lapsed.
+/// The grant that a payment made, and how much has lapsed of it and of what belongs to it: a bonus, and what was given
+/// back after a dispute.
 pub(super) async fn grant(
     connection: &mut PgConnection,
     payment: PaymentId,
 ) -> Result<Option<(GrantId, Credits)>, sqlx::Error> {
     let row = sqlx::query!(
-        r#"select g.id as "id: GrantId",
-                  (select coalesce(-sum(amount), 0)::bigint from ledger_entries e
-                   where e.wallet_id = g.wallet_id and e.source_kind = 'expiry'
-                     and e.source_id like g.id::text || ':%') as "lapsed!: Credits"
-           from grants g where g.payment_id = $1"#,
+        r#"select id as "id: GrantId",
+                  (lapsed + (select coalesce(sum(other.lapsed), 0) from grants other
+                             where other.origin_payment_id = $1))::bigint as "lapsed!: Credits"
+           from grants where payment_id = $1"#,
         payment.0
     )
     .fetch_optional(connection)

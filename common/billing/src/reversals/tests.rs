@@ -65,9 +65,9 @@ impl Books {
                 None => self.known.push(next),
             }
         }
-        let target = self.target(payment);
+        let share = self.share(payment);
         let available = Credits::from_millionths(available);
-        match settle(&mut self.account, target, policy, available).unwrap() {
+        match settle(&mut self.account, share, Credits::ZERO, policy, available).unwrap() {
             Step::Stay => {}
             Step::Take(amount) => {
                 assert!(amount.is_positive());
@@ -81,9 +81,9 @@ impl Books {
         rules::state(&rules::gone(payment, &self.known))
     }
 
-    fn target(&self, payment: &Payment) -> Credits {
+    fn share(&self, payment: &Payment) -> Credits {
         let granted = rules::granted(payment).unwrap();
-        rules::target(granted, Credits::ZERO, &rules::gone(payment, &self.known))
+        rules::share(granted, &rules::gone(payment, &self.known))
     }
 
     fn take_all(payment: &Payment, facts: &[ReversalFact]) -> Self {
@@ -151,16 +151,6 @@ fn money_of_another_payment_takes_nothing() {
     let other =
         ReversalFact { provider_payments: vec!["pi_2".to_owned()], ..refund("re_1", 1_000, "succeeded") };
     assert_eq!(Books::take_all(&payment(), &[other]).account, Account::default());
-}
-
-#[test]
-fn what_has_lapsed_is_not_taken_a_second_time() {
-    let known = [rules::advance(None, &refund("re_1", 1_000, "succeeded")).unwrap()];
-    let gone = rules::gone(&payment(), &known);
-    let target = |lapsed| {
-        rules::target(Credits::from_millionths(GRANT), Credits::from_millionths(lapsed), &gone).millionths()
-    };
-    assert_eq!((target(0), target(3_000), target(GRANT), target(GRANT + 1)), (GRANT, 333, 0, 0));
 }
 
 #[test]
@@ -236,7 +226,7 @@ proptest! {
         let first = Books::take_all(&payment, &told);
         let second = Books::take_all(&payment, &shuffled);
         prop_assert_eq!(&first, &second);
-        prop_assert_eq!(first.account.reversed, first.target(&payment));
+        prop_assert_eq!(first.account.reversed, first.share(&payment));
         prop_assert_eq!(first.moved, -first.account.reversed.millionths());
     }
 
@@ -255,7 +245,7 @@ proptest! {
             let Account { reversed, shortfall, .. } = books.account;
             prop_assert!((0..=GRANT).contains(&reversed.millionths()));
             prop_assert!(!shortfall.is_negative());
-            prop_assert_eq!(reversed.checked_add(shortfall).unwrap(), books.target(&payment));
+            prop_assert_eq!(reversed.checked_add(shortfall).unwrap(), books.share(&payment));
             prop_assert_eq!(books.moved, -reversed.millionths());
             if clamps {
                 prop_assert!(before - books.moved <= available.max(0));

@@ -9,8 +9,9 @@ use serde::Deserialize;
 use super::objects::money;
 use crate::providers::Reference;
 use billing::payments::Provider;
+use billing::reversals::disputes::{self, Moved, Unit, rate_billionths};
 use billing::reversals::rules::refund_standing;
-use billing::reversals::{Extent, ReversalFact, ReversalKind, Standing};
+use billing::reversals::{Extent, ReversalFact, ReversalKind};
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Refund {
@@ -53,6 +54,24 @@ pub struct Dispute {
 pub struct BalanceTransaction {
     /// Negative when it is taken.
     pub amount: i64,
+    /// Lower case.
+    #[serde(default)]
+    pub currency: Option<String>,
+    /// What a unit of the dispute's currency was worth, if that is another one.
+    #[serde(default)]
+    pub exchange_rate: Option<serde_json::Number>,
+}
+
+impl BalanceTransaction {
+    fn moved(&self, dispute: &Dispute) -> Moved {
+        let is_other = match &self.currency {
+            Some(currency) => !currency.eq_ignore_ascii_case(&dispute.currency),
+            None => self.amount.saturating_abs() > dispute.amount,
+        };
+        let rate = || self.exchange_rate.as_ref().and_then(|rate| rate_billionths(&rate.to_string()));
+        let unit = if is_other { Unit::Other { rate_billionths: rate() } } else { Unit::Disputed };
+        Moved { minor: self.amount, unit }
+    }
 }
 
 impl Refund {
@@ -76,22 +95,14 @@ impl Refund {
 
 impl Dispute {
     /// Where its money is; none if its currency cannot be read. The movements of the balance tell that, and how far it
-    /// has come: a dispute that has begun, and every inquiry, has moved nothing; one that is lost has only taken.
+    /// has come: a dispute that has begun, and every inquiry, has moved nothing; one that is lost may have given a part
+    /// back.
     pub fn fact(self) -> Option<ReversalFact> {
-        let moves = |taking: bool| {
-            self.balance_transactions
-                .iter()
-                .filter(|moved| moved.amount != 0 && (moved.amount < 0) == taking)
-                .count()
-        };
-        let (taken, returned) = (moves(true), moves(false));
-        let standing = match taken.cmp(&returned) {
-            std::cmp::Ordering::Greater => Standing::Taken,
-            std::cmp::Ordering::Equal if taken == 0 => Standing::Announced,
-            std::cmp::Ordering::Equal | std::cmp::Ordering::Less => Standing::Restored,
-        };
+        let moved: Vec<Moved> = self.balance_transactions.iter().map(|one| one.moved(&self)).collect();
+        let (standing, minor) = disputes::standing(self.amount, &moved);
+        let steps = moved.iter().filter(|one| one.minor != 0).count();
         let is_over = matches!(self.status.as_str(), "won" | "lost" | "warning_closed" | "prevented");
-        let moved = i64::try_from(taken.saturating_add(returned)).unwrap_or(i64::MAX);
+        let steps = i64::try_from(steps).unwrap_or(i64::MAX);
         Some(ReversalFact {
             provider: Provider::Stripe,
             livemode: self.livemode,
@@ -99,8 +110,8 @@ impl Dispute {
             kind: ReversalKind::Dispute,
             standing,
             status: self.status,
-            step: moved.saturating_mul(2).saturating_add(i64::from(is_over)),
-            extent: part(self.amount, &self.currency)?,
+            step: steps.saturating_mul(2).saturating_add(i64::from(is_over)),
+            extent: part(minor, &self.currency)?,
             payment_id: None,
             provider_payments: ids(self.payment_intent, self.charge),
         })
@@ -139,7 +150,11 @@ impl From<stripe_shared::Dispute> for Dispute {
             balance_transactions: dispute
                 .balance_transactions
                 .iter()
-                .map(|moved| BalanceTransaction { amount: moved.amount })
+                .map(|moved| BalanceTransaction {
+                    amount: moved.amount,
+                    currency: Some(moved.currency.to_string()),
+                    exchange_rate: moved.exchange_rate.and_then(serde_json::Number::from_f64),
+                })
                 .collect(),
             charge: Some(Reference::Id(dispute.charge.id().to_string())),
             payment_intent: dispute.payment_intent.map(|intent| Reference::Id(intent.id().to_string())),
@@ -151,10 +166,19 @@ impl From<stripe_shared::Dispute> for Dispute {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use billing::reversals::Standing;
     use serde_json::json;
 
+    /// In dollars, at a rate for which all that is disputed is what moved.
     fn dispute(status: &str, moved: &[i64]) -> ReversalFact {
-        let moved: Vec<_> = moved.iter().map(|amount| json!({"amount": amount})).collect();
+        let moved: Vec<_> = moved
+            .iter()
+            .map(|amount| {
+                let rate =
+                    serde_json::Number::from_f64(f64::from(i32::try_from(amount.abs()).unwrap()) / 1_000.0);
+                json!({"amount": amount, "currency": "usd", "exchange_rate": rate})
+            })
+            .collect();
         let object = json!({"id": "dp_1", "amount": 1000, "currency": "eur", "livemode": false, "status": status,
                             "charge": "ch_1", "payment_intent": {"id": "pi_1"}, "balance_transactions": moved});
         serde_json::from_value::<Dispute>(object).unwrap().fact().unwrap()
@@ -177,6 +201,24 @@ mod tests {
         }
         assert!(facts.windows(2).all(|pair| pair[0].step < pair[1].step), "{facts:?}");
         assert_eq!(facts[0].provider_payments, ["pi_1", "ch_1"]);
+    }
+
+    #[test]
+    fn what_came_back_is_added_not_counted() {
+        let of = |moved: serde_json::Value| {
+            let object = json!({"id": "dp_1", "amount": 10_000, "currency": "usd", "livemode": false, "status": "lost",
+                                "charge": "ch_1", "payment_intent": "pi_1", "balance_transactions": moved});
+            let fact = serde_json::from_value::<Dispute>(object).unwrap().fact().unwrap();
+            let Extent::Part { money, .. } = fact.extent else { panic!("{fact:?}") };
+            (fact.standing, money.minor)
+        };
+        let usd = |amount: i64| json!({"amount": amount, "currency": "usd", "exchange_rate": null});
+        assert_eq!(of(json!([usd(-10_000), usd(1)])), (Standing::Taken, 9_999));
+        assert_eq!(of(json!([{"amount": -10_000}, {"amount": 1}])), (Standing::Taken, 9_999));
+        let eur =
+            |amount: i64, rate: f64| json!({"amount": amount, "currency": "eur", "exchange_rate": rate});
+        assert_eq!(of(json!([eur(-9_000, 0.9), eur(2_300, 0.92)])), (Standing::Taken, 7_500));
+        assert_eq!(of(json!([eur(-9_000, 0.9), eur(9_200, 0.92)])), (Standing::Restored, 10_000));
     }
 
     #[test]

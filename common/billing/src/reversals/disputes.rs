@@ -1,0 +1,170 @@
+//! How much of a dispute's money is gone, by the movements of the seller's balance. Pure.
+
+use super::Standing;
+
+/// A movement of the balance because of a dispute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// In smallest units; negative when it was taken.
+    pub minor: i64,
+    /// In which currency these are.
+    pub unit: Unit,
+}
+
+/// The currency of a movement, as far as it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// That of the dispute.
+    Disputed,
+    /// Another one. The rate is what one unit of the dispute's currency was worth, in billionths, if it was told.
+    Other { rate_billionths: Option<i64> },
+}
+
+/// A rate of exchange as it is written, in billionths; none if it is none.
+pub fn rate_billionths(text: &str) -> Option<i64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    let fraction: String = fraction.chars().chain("000000000".chars()).take(9).collect();
+    format!("{whole}{fraction}").parse().ok().filter(|rate| *rate > 0)
+}
+
+/// Where the money of a dispute over `disputed` is, and how much that is: what was taken and has not come back; all of
+/// it where nothing has moved, or all is back. Movements are added, not counted: a dispute may end partly won.
+pub fn standing(disputed: i64, moved: &[Moved]) -> (Standing, i64) {
+    let Some(first) = moved.iter().find(|one| one.minor < 0) else {
+        return (Standing::Announced, disputed);
+    };
+    let gone: i128 = moved.iter().map(|one| -in_disputed_currency(i128::from(disputed), first, one)).sum();
+    match i64::try_from(gone.clamp(0, i128::from(disputed.max(0)))) {
+        Ok(0) => (Standing::Restored, disputed),
+        Ok(gone) => (Standing::Taken, gone),
+        Err(_) => (Standing::Taken, disputed),
+    }
+}
+
+/// A movement in the dispute's currency. In another one the first withdrawal stands for all that is disputed, and the
+/// others for their share of it: what came back at another rate of exchange came back whole.
+fn in_disputed_currency(disputed: i128, first: &Moved, one: &Moved) -> i128 {
+    let minor = i128::from(one.minor);
+    if one.unit == Unit::Disputed {
+        return minor;
+    }
+    let (reference, value) = (worth(first).abs(), worth(one).abs());
+    if reference == 0 {
+        return minor.signum() * disputed;
+    }
+    // Amounts are rounded to smallest units, rates to six digits or so.
+    let smallest = reference / i128::from(first.minor).abs().max(1);
+    let share = if (value - reference).abs() <= smallest + reference / 100_000 {
+        disputed
+    } else {
+        (disputed.saturating_mul(value) + reference / 2) / reference
+    };
+    minor.signum() * share
+}
+
+/// The value of a movement on a scale that is the same for all movements of a dispute.
+fn worth(one: &Moved) -> i128 {
+    let rate = match one.unit {
+        Unit::Other { rate_billionths: Some(rate) } => i128::from(rate),
+        Unit::Other { rate_billionths: None } | Unit::Disputed => BILLION,
+    };
+    i128::from(one.minor) * BILLION * SCALE / rate
+}
+
+const BILLION: i128 = 1_000_000_000;
+const SCALE: i128 = 1_000;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn same(minor: i64) -> Moved {
+        Moved { minor, unit: Unit::Disputed }
+    }
+
+    fn other(minor: i64, rate: &str) -> Moved {
+        Moved { minor, unit: Unit::Other { rate_billionths: rate_billionths(rate) } }
+    }
+
+    #[test]
+    fn what_is_gone_is_what_was_taken_less_what_came_back() {
+        let gone = |moved: &[i64]| {
+            let moved: Vec<Moved> = moved.iter().map(|minor| same(*minor)).collect();
+            standing(10_000, &moved)
+        };
+        for (moved, expected) in [
+            (&[][..], (Standing::Announced, 10_000)),
+            (&[0], (Standing::Announced, 10_000)),
+            (&[-10_000], (Standing::Taken, 10_000)),
+            (&[-10_000, 1], (Standing::Taken, 9_999)),
+            (&[-10_000, 1, 4_999], (Standing::Taken, 5_000)),
+            (&[1, -10_000], (Standing::Taken, 9_999)),
+            (&[-10_000, 10_000], (Standing::Restored, 10_000)),
+            (&[-10_000, 10_000, -10_000], (Standing::Taken, 10_000)),
+            (&[-10_000, 10_000, -10_000, 2_500], (Standing::Taken, 7_500)),
+            (&[-10_000, 10_001], (Standing::Restored, 10_000)),
+            // 3000 of the payment had been given back before.
+            (&[-7_000], (Standing::Taken, 7_000)),
+            (&[-7_000, 1], (Standing::Taken, 6_999)),
+            (&[-7_000, 7_000], (Standing::Restored, 10_000)),
+            (&[-4_000, -6_000, 500], (Standing::Taken, 9_500)),
+        ] {
+            assert_eq!(gone(moved), expected, "{moved:?}");
+        }
+    }
+
+    #[test]
+    fn what_came_back_at_another_rate_came_back_whole_and_a_part_is_its_share() {
+        let rated = |moved: &[(i64, &str)]| {
+            let moved: Vec<Moved> = moved.iter().map(|(minor, rate)| other(*minor, rate)).collect();
+            standing(1_000, &moved)
+        };
+        assert_eq!(rated(&[(-1_100, "1.1"), (1_090, "1.09")]), (Standing::Restored, 1_000));
+        assert_eq!(rated(&[(-1_099, "1.0987"), (1_080, "1.0803")]), (Standing::Restored, 1_000));
+        assert_eq!(rated(&[(-1_100, "1.1"), (1_090, "1.09"), (-1_120, "1.12")]), (Standing::Taken, 1_000));
+        assert_eq!(rated(&[(-1_100, "1.1"), (545, "1.09")]), (Standing::Taken, 500));
+        // Yen in cents: the scale of the rate does not matter.
+        assert_eq!(rated(&[(-650, "0.0065"), (65, "0.0065")]), (Standing::Taken, 900));
+        let untold = |minor| Moved { minor, unit: Unit::Other { rate_billionths: None } };
+        assert_eq!(standing(1_000, &[untold(-1_100), untold(110)]), (Standing::Taken, 900));
+    }
+
+    #[test]
+    fn rates_are_read_as_they_are_written() {
+        assert_eq!(rate_billionths("1.23456"), Some(1_234_560_000));
+        assert_eq!(rate_billionths("2"), Some(2_000_000_000));
+        assert_eq!(rate_billionths("0.00651234567891"), Some(6_512_345));
+        for none in ["", "0", "0.0", "-1.1", "1e-5", "1.1.1", ".5", "x"] {
+            assert_eq!(rate_billionths(none), None, "{none:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_return_of_any_part_leaves_the_rest_gone(disputed in 1..100_000_000_i64, part in 0..100_000_000_i64) {
+            let part = part % disputed;
+            let (now, gone) = standing(disputed, &[same(-disputed), same(part)]);
+            prop_assert_eq!((now, gone), (Standing::Taken, disputed - part));
+            let (now, _) = standing(disputed, &[same(-disputed), same(part), same(disputed - part)]);
+            prop_assert_eq!(now, Standing::Restored);
+        }
+
+        #[test]
+        fn any_two_rates_give_all_back(disputed in 1..10_000_000_i64, rates in (100_000..3_000_000_i64, 100_000..3_000_000_i64)) {
+            let at = |rate: i64| {
+                let minor = i64::try_from((i128::from(disputed) * i128::from(rate) + 500_000) / 1_000_000).unwrap();
+                (minor, Unit::Other { rate_billionths: Some(rate * 1_000) })
+            };
+            let ((taken, first), (back, second)) = (at(rates.0), at(rates.1));
+            prop_assume!(taken > 0 && back > 0 && taken.min(back) > 20);
+            let moved = [Moved { minor: -taken, unit: first }, Moved { minor: back, unit: second }];
+            prop_assert_eq!(standing(disputed, &moved).0, Standing::Restored);
+        }
+    }
+}
