@@ -7,7 +7,7 @@ use kernel::crash::Step;
 use kernel::ids::{EntryId, HoldId, OrganizationId};
 use kernel::money::Credits;
 use ledger::holds;
-use ledger::holds::{Ending, Hold, HoldState, NewHold};
+use ledger::holds::{Ending, Hold, HoldError, HoldState, NewHold};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
@@ -152,7 +152,14 @@ async fn place(api: Shared, call: Call) -> Result<Response, ApiError> {
         let api = Shared::clone(&api);
         async move {
             let mut transaction = api.pool.begin().await?;
-            let hold = holds::place(&mut transaction, now, &new).await?;
+            let hold = match holds::place(&mut transaction, now, &new).await {
+                Err(error @ HoldError::Refused(_)) => {
+                    // Nothing is held, but that credits were short is noted: it may make a recharge due.
+                    transaction.commit().await?;
+                    return Err(error.into());
+                }
+                placed => placed?,
+            };
             crash::point(Step::Written, "hold");
             transaction.commit().await?;
             crash::point(Step::Committed, "hold");

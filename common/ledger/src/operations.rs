@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::PgConnection;
 
-use super::levels::{Crossing, Levels, announce};
+use super::levels::{Crossing, Level, Levels, Use, announce};
 use super::rules::WalletState;
-use super::store::{self, EntryRow};
+use super::store::{self, EntryRow, Spendable};
 use super::{Cause, Change, CounterAccount, Movement, Posted, Postings, Refusal};
 use kernel::clock::Timestamp;
 use kernel::ids::{EntryId, GrantId, WalletId};
@@ -41,6 +41,18 @@ pub async fn balance(
     wallet: WalletId,
 ) -> Result<Credits, sqlx::Error> {
     store::balance(connection, now, wallet).await
+}
+
+/// What can be spent of a wallet, without what has lapsed but is not yet taken off, and whether a recharge is due.
+///
+/// # Errors
+/// Database errors only.
+pub async fn spendable(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    wallet: WalletId,
+) -> Result<Spendable, sqlx::Error> {
+    store::spendable(connection, now, wallet).await
 }
 
 /// The levels below which those who see a wallet are told, ascending.
@@ -101,12 +113,19 @@ fn expiry(wallet_id: WalletId, grant: GrantId, remaining: Credits) -> Movement {
     }
 }
 
+/// The levels of a wallet, and where it stood when it was read.
+struct Watched {
+    balance: Credits,
+    due_below: Option<Credits>,
+    levels: Levels,
+}
+
 /// The wallets at hand, what was posted before, and what is to be written.
 struct Book {
     now: Timestamp,
     wallets: BTreeMap<WalletId, WalletState>,
-    /// The balances as they were read, and the levels that they may fall below.
-    levels: HashMap<WalletId, (Credits, Levels)>,
+    /// What each wallet may fall below.
+    levels: HashMap<WalletId, Watched>,
     /// The grants as they were read, to know which changed.
     read: HashMap<GrantId, Credits>,
     before: HashMap<(String, String), EntryRow>,
@@ -138,7 +157,11 @@ impl Book {
             }
         }
         let read = grants.values().flatten().map(|grant| (grant.id, grant.remaining)).collect();
-        let levels = rows.iter().map(|row| (row.id, (row.balance, row.levels()))).collect();
+        let levels = rows.iter().map(|row| {
+            let (balance, due_below) = (row.balance, row.recharge_due_below);
+            (row.id, Watched { balance, due_below, levels: row.levels() })
+        });
+        let levels = levels.collect();
         let wallets = rows
             .into_iter()
             .map(|row| {
@@ -175,7 +198,19 @@ impl Book {
         if matches!(movement.change, Change::Debit(_) | Change::Hold(_)) {
             self.lapse(movement.wallet_id);
         }
-        self.apply(movement)
+        let posted = self.apply(movement);
+        self.note(movement, &posted);
+        posted
+    }
+
+    /// Notes what the movement means for recharging the wallet; one that was refused may mean something too.
+    fn note(&mut self, movement: &Movement, posted: &Posted) {
+        let wallet = self.wallets.get(&movement.wallet_id);
+        let Some((wallet, watched)) = wallet.zip(self.levels.get_mut(&movement.wallet_id)) else { return };
+        watched.levels.note(Use::of(movement, posted), wallet.available());
+        if watched.levels.recharge_due_below != watched.due_below {
+            self.changed.insert(wallet.id);
+        }
     }
 
     /// Takes off what has lapsed before it could be spent.
@@ -224,13 +259,15 @@ impl Book {
         Posted::Done { entry_id, balance }
     }
 
-    /// The levels that the movements have taken wallets below.
+    /// The levels that the movements have taken wallets below, and the recharges that they have made due.
     fn crossings(&self) -> Vec<Crossing> {
         let changed =
             self.changed.iter().filter_map(|id| Some((self.wallets.get(id)?, self.levels.get(id)?)));
         changed
-            .flat_map(|(wallet, (was, levels))| {
-                let crossed = levels.crossed(*was, wallet.balance);
+            .flat_map(|(wallet, watched)| {
+                let due = watched.levels.recharge_due_below.filter(|due| watched.due_below != Some(*due));
+                let alert = watched.levels.crossed(watched.balance, wallet.balance);
+                let crossed = due.map(|_| Level::Recharge).into_iter().chain(alert);
                 crossed.map(|level| Crossing { wallet_id: wallet.id, level, balance: wallet.balance })
             })
             .collect()
@@ -242,7 +279,10 @@ impl Book {
         if wallets.is_empty() {
             return Ok(());
         }
-        store::wallets_write(connection, &wallets).await?;
+        let due = |id: &WalletId| self.levels.get(id).and_then(|watched| watched.levels.recharge_due_below);
+        let sums: Vec<(&WalletState, Option<Credits>)> =
+            wallets.iter().map(|wallet| (*wallet, due(&wallet.id))).collect();
+        store::wallets_write(connection, &sums).await?;
         let remaining: HashMap<GrantId, Credits> = wallets
             .iter()
             .flat_map(|wallet| wallet.grants())

@@ -4,6 +4,7 @@ mod cap;
 mod charging;
 mod declines;
 mod faults;
+mod money_back;
 mod random;
 mod setup;
 mod surface;

@@ -3,7 +3,8 @@
 //! Link by its session.
 
 use crate::providers::stripe::reversals::{Dispute, Refund};
-use billing::reversals::ReversalFact;
+use billing::payments::Provider;
+use billing::reversals::{Reversal, ReversalFact, operations};
 
 use super::{JobError, Jobs};
 
@@ -17,6 +18,13 @@ impl Jobs {
         } else if id.starts_with("dp_") || id.starts_with("du_") {
             let dispute: Dispute = self.ask(|| self.stripe.dispute(id)).await?;
             dispute.fact().into_iter().collect()
+        } else if id.starts_with("issfr_") {
+            // What it is about is known since it was told, and it says no more.
+            let told = {
+                let mut connection = self.pool.acquire().await?;
+                operations::told(&mut connection, Provider::Stripe, id).await?
+            };
+            told.map(warning).into_iter().collect()
         } else if id.starts_with("ch_") || id.starts_with("py_") {
             self.ask(|| self.stripe.refunds_of(id)).await?.into_iter().filter_map(fact).collect()
         } else {
@@ -52,5 +60,21 @@ impl Jobs {
                 .and_then(|session| session.fact(false).payment_id),
         };
         Ok(fact.payment_id.is_some().then_some(fact))
+    }
+}
+
+/// A warning that waits for its payment, as a later word about it.
+fn warning(told: Reversal) -> ReversalFact {
+    ReversalFact {
+        provider: Provider::Stripe,
+        livemode: false,
+        object_id: told.object_id,
+        kind: told.kind,
+        standing: told.standing,
+        status: told.status,
+        step: told.step.saturating_add(1),
+        extent: told.extent,
+        payment_id: None,
+        provider_payments: told.provider_payments,
     }
 }

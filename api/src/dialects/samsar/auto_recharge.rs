@@ -356,6 +356,7 @@ fn message(reason: Skip) -> &'static str {
         Skip::CardExpired => "The saved card has expired: save another one to continue.",
         Skip::InProgress => "An auto-recharge is in progress.",
         Skip::ThresholdNotMet => "The balance is not below the threshold.",
+        Skip::NothingUsed => "Nothing was used since the last recharge.",
         Skip::CoolingDown => "The card was declined; it will be tried again later.",
         Skip::PurchaseUnderWay => "A purchase is being completed.",
         Skip::DailyLimitReached => "Too many auto-recharges in 24 hours.",

@@ -31,7 +31,7 @@ pub async fn saved(
     settings.declines = 0;
     settings.next_attempt_at = None;
     settings.pause = None;
-    write(connection, now, &settings).await?;
+    write(connection, now, &settings, true).await?;
     if !settings.enabled {
         return Ok(Vec::new());
     }
@@ -83,7 +83,7 @@ pub async fn seen(
     let Some(card) = found else {
         settings.card = None;
         let told = pause(connection, now, &mut settings, PauseReason::CardRemoved).await?;
-        write(connection, now, &settings).await?;
+        write(connection, now, &settings, false).await?;
         return Ok(told.into_iter().collect());
     };
     let is_good = !rules::has_expired(&card, now);
@@ -91,6 +91,6 @@ pub async fn seen(
         settings.pause = None;
     }
     settings.card = Some(card);
-    write(connection, now, &settings).await?;
+    write(connection, now, &settings, false).await?;
     Ok(Vec::new())
 }

@@ -29,10 +29,12 @@ pub async fn conclude_runs(
         written.push(outbox::insert(connection, now, &job).await?);
     }
     let charges: Vec<&Payment> = own().filter(|payment| payment.mode == Mode::Payment).collect();
-    if charges.is_empty() {
+    // Their money is known to have gone back, which pauses below: settings are locked before wallets.
+    let reversed: Vec<&Payment> = payments.iter().copied().filter(|payment| payment.has_reversals).collect();
+    if charges.is_empty() && reversed.is_empty() {
         return Ok(written);
     }
-    let wallets: Vec<WalletId> = charges.iter().map(|payment| payment.wallet_id).collect();
+    let wallets: Vec<WalletId> = charges.iter().chain(&reversed).map(|payment| payment.wallet_id).collect();
     let mut settings = store::settings_lock_all(connection, &wallets).await?;
     let ids: Vec<PaymentId> = charges.iter().map(|payment| payment.id).collect();
     for mut run in store::runs_lock(connection, &ids).await? {

@@ -6,6 +6,10 @@
 //! outcome is not known is asked about again under the same key, never under a new one. Credits come the way of every
 //! payment: the run's order is paid ([`conclusion`]). There is one open run for a wallet, which the database enforces.
 //!
+//! The reason for a recharge is use: a debit, a capture, or a refusal for lack of credits, which the ledger notes in the
+//! wallet's row ([`ledger::levels`]). What falls otherwise charges no card. Whatever takes money back stops recharging
+//! until the owner acts ([`operations::money_taken_back`]).
+//!
 //! Locks are taken in this order: payments, settings, runs, wallets.
 
 pub mod announcements;
@@ -62,8 +66,10 @@ text_enum! {
         NotAuthenticated => "not_authenticated",
         /// The provider refused the charge for another reason, which operators have to look at.
         ChargeRefused => "charge_refused",
-        /// The money of a recharge was taken back: nothing is charged again without a new card.
+        /// Money that was paid for the wallet's credits was given back.
         MoneyTakenBack => "money_taken_back",
+        /// A payment for the wallet's credits is disputed, or its card's bank warns that it may be fraud.
+        Disputed => "disputed",
     }
 }
 
@@ -80,8 +86,10 @@ text_enum! {
         CardExpired => "card_expired",
         /// One is under way.
         InProgress => "auto_recharge_in_progress",
-        /// The balance is not below the threshold.
+        /// What can be spent is not below the threshold, and enough for what was last asked for.
         ThresholdNotMet => "threshold_not_met",
+        /// It is below the threshold, but not by use since the last recharge: credits have lapsed, or were taken back.
+        NothingUsed => "nothing_used",
         /// The card was declined a short while ago.
         CoolingDown => "cooling_down",
         /// The user has just paid for credits that will be here in a moment.
@@ -90,6 +98,22 @@ text_enum! {
         DailyLimitReached => "daily_limit_reached",
         /// What the monthly cap leaves cannot be charged.
         MonthlyCapReached => "monthly_cap_reached",
+    }
+}
+
+impl PauseReason {
+    /// How much it takes to go on. A graver reason takes the place of a lesser one.
+    pub(crate) fn gravity(self) -> u8 {
+        match self {
+            Self::Declined
+            | Self::CardRefused
+            | Self::CardExpired
+            | Self::CardRemoved
+            | Self::NotAuthenticated
+            | Self::ChargeRefused
+            | Self::MoneyTakenBack => 0,
+            Self::Disputed => 1,
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use kernel::clock::Timestamp;
 use kernel::ids::{OutboxId, RechargeRunId, WalletId};
 use kernel::money::{AmountError, Money};
 use ledger::levels::CheckRecharge;
-use ledger::operations::balance;
+use ledger::operations::spendable;
 
 /// How long the order of a run can be paid on a page, where the card's holder has to.
 const PAYABLE: Duration = Duration::hours(24);
@@ -75,7 +75,7 @@ pub async fn put(
     if change.max_monthly_minor.is_some() {
         settings.capped_month = None;
     }
-    write(connection, now, &settings).await?;
+    write(connection, now, &settings, change.enabled == Some(true)).await?;
     Ok(settings)
 }
 
@@ -135,6 +135,7 @@ pub async fn reserve(
     let month = rules::month_of(now);
     // Runs before the balance: a run that has succeeded by then has its credits in the balance that is read next.
     let totals = store::totals(connection, wallet, month, now.saturating_sub(Duration::DAY)).await?;
+    let spendable = spendable(connection, now, wallet).await?;
     let since = now.saturating_sub(PURCHASE_COMES_WITHIN);
     let situation = Situation {
         now,
@@ -142,7 +143,8 @@ pub async fn reserve(
         spent_minor: totals.spent_minor,
         runs_today: totals.recent,
         purchase_under_way: store::purchase_under_way(connection, wallet, since).await?,
-        balance: balance(connection, now, wallet).await?,
+        available: spendable.available,
+        due_below: spendable.recharge_due_below,
     };
     match rules::decide(&settings, &situation) {
         Ok((amount_minor, card)) => open(connection, now, &settings, card, amount_minor).await,
@@ -218,8 +220,8 @@ fn order(now: Timestamp, settings: &Settings, amount_minor: i64) -> Result<NewOr
     })
 }
 
-/// Has everything looked at that nothing has asked about: wallets below their threshold, and runs of which nothing was
-/// heard. The jobs are written in the caller's transaction.
+/// Has everything looked at that nothing has asked about: wallets for which a recharge is due, and runs of which nothing
+/// was heard. The jobs are written in the caller's transaction.
 ///
 /// # Errors
 /// Database errors only.
@@ -266,16 +268,9 @@ async fn check_all(
     Ok(written)
 }
 
-/// Locks a wallet's settings, for a transaction that locks the wallet before it knows whether it will pause them.
-///
-/// # Errors
-/// Database errors only.
-pub async fn settings_hold(connection: &mut PgConnection, wallet: WalletId) -> Result<(), sqlx::Error> {
-    store::settings_lock(connection, wallet).await.map(drop)
-}
-
-/// The money of a recharge went back. That lowers the balance, and charging the same card for it would take the money
-/// again: the user is waited for. Comes after the payments are locked, and before the ledger takes the credits.
+/// Money that was paid for a wallet's credits goes back, or may: whatever it was paid for, charging a card for what is
+/// missing then would take it again. Recharging waits for the wallet's owner, and what was used before is no reason for
+/// a charge any more. Comes after the payments are locked, and before the ledger takes the credits.
 ///
 /// # Errors
 /// Database errors only.
@@ -283,19 +278,22 @@ pub async fn money_taken_back(
     connection: &mut PgConnection,
     now: Timestamp,
     wallet: WalletId,
+    reason: PauseReason,
 ) -> Result<Vec<OutboxId>, sqlx::Error> {
     let Some(mut settings) = store::settings_lock(connection, wallet).await? else { return Ok(Vec::new()) };
-    Ok(pause(connection, now, &mut settings, PauseReason::MoneyTakenBack).await?.into_iter().collect())
+    store::wallets_forget_due(connection, &[wallet]).await?;
+    Ok(pause(connection, now, &mut settings, reason).await?.into_iter().collect())
 }
 
-/// Has settings that this transaction has locked wait for the user, who is told; the first reason stays.
+/// Has settings that this transaction has locked wait for the user, who is told. The first reason stays, unless the new
+/// one is graver.
 pub(super) async fn pause(
     connection: &mut PgConnection,
     now: Timestamp,
     settings: &mut Settings,
     reason: PauseReason,
 ) -> Result<Option<OutboxId>, sqlx::Error> {
-    if settings.pause.is_some() {
+    if settings.pause.is_some_and(|pause| pause.reason.gravity() >= reason.gravity()) {
         return Ok(None);
     }
     settings.pause = Some(Pause { at: now, reason });
@@ -304,14 +302,16 @@ pub(super) async fn pause(
     tell(connection, now, settings.wallet_id, announcements::paused(reason)).await.map(Some)
 }
 
-/// Writes settings that this transaction has locked, and the level at which the ledger notices a fall.
+/// Writes settings that this transaction has locked, and the level at which the ledger notices a fall. `asked_for` is
+/// whether the owner asks for credits now, as by switching recharging on: then a balance that is low already is a reason.
 pub(super) async fn write(
     connection: &mut PgConnection,
     now: Timestamp,
     settings: &Settings,
+    asked_for: bool,
 ) -> Result<(), sqlx::Error> {
     store::settings_write(connection, now, settings).await?;
     let watched = settings.is_active() && settings.threshold.is_positive();
     let level = watched.then_some(settings.threshold);
-    store::wallet_watch(connection, settings.wallet_id, level).await
+    store::wallet_watch(connection, settings.wallet_id, level, asked_for).await
 }

@@ -72,8 +72,10 @@ pub fn allowance(max_monthly_minor: Option<i64>, spent_minor: i64) -> Option<i64
 pub struct Situation {
     /// The time.
     pub now: Timestamp,
-    /// What it has.
-    pub balance: Credits,
+    /// What can be spent: its balance less what is held.
+    pub available: Credits,
+    /// A recharge is due while less than this can be spent; none: nothing was used that would be a reason for one.
+    pub due_below: Option<Credits>,
     /// Whether a run is open.
     pub is_open: bool,
     /// What this month's runs that have not failed come to, in the smallest unit.
@@ -99,8 +101,13 @@ pub fn decide<'a>(settings: &'a Settings, situation: &Situation) -> Result<(i64,
     if situation.is_open {
         return Err(Skip::InProgress);
     }
-    if !settings.threshold.is_positive() || situation.balance >= settings.threshold {
+    let is_low = situation.available < settings.threshold;
+    let is_due = situation.due_below.is_some_and(|level| situation.available < level);
+    if !settings.threshold.is_positive() || !(is_low || is_due) {
         return Err(Skip::ThresholdNotMet);
+    }
+    if !is_due {
+        return Err(Skip::NothingUsed);
     }
     if settings.next_attempt_at.is_some_and(|at| at > situation.now) {
         return Err(Skip::CoolingDown);

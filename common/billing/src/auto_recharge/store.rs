@@ -193,16 +193,46 @@ pub(super) async fn settings_write(
     Ok(())
 }
 
-/// Writes the level at which the ledger notices a fall. After the settings: they are locked first.
+/// Writes the level at which the ledger notices a fall. After the settings: they are locked first. A recharge that is due
+/// by a level stays so by the new one; one is due as well where the owner asks for it, and the new level is the first, or
+/// the first above what can be spent.
 pub(super) async fn wallet_watch(
     connection: &mut PgConnection,
     wallet: WalletId,
     recharge_below: Option<Credits>,
+    asked_for: bool,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update wallets set recharge_below = $2 where id = $1 and recharge_below is distinct from $2",
+        "update wallets
+         set recharge_below = $2,
+             recharge_due_below = case
+                 when $2::bigint is null then null
+                 when balance - held < $2
+                      and (recharge_due_below is not null
+                           or $3 and (recharge_below is null or balance - held >= recharge_below))
+                     then $2
+                 when recharge_due_below > recharge_below and balance - held < recharge_due_below
+                     then recharge_due_below
+             end
+         where id = $1",
         wallet.0,
-        recharge_below.map(Credits::millionths)
+        recharge_below.map(Credits::millionths),
+        asked_for
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Forgets that recharges are due, for wallets that this transaction has locked, or whose settings it has.
+pub(super) async fn wallets_forget_due(
+    connection: &mut PgConnection,
+    wallets: &[WalletId],
+) -> Result<(), sqlx::Error> {
+    let wallets: Vec<Uuid> = wallets.iter().map(|id| id.0).collect();
+    sqlx::query!(
+        "update wallets set recharge_due_below = null where id = any($1) and recharge_due_below is not null",
+        &wallets
     )
     .execute(connection)
     .await?;
@@ -375,7 +405,7 @@ pub(super) async fn pages_open(
     sqlx::query_scalar!(
         r#"select p.provider_session as "session!"
            from payments p join wallets w on w.id = p.wallet_id
-           where p.wallet_id = $1 and w.balance < w.recharge_below and p.state in ('created', 'pending')
+           where p.wallet_id = $1 and w.balance - w.held < w.recharge_due_below and p.state in ('created', 'pending')
              and p.provider = 'stripe' and p.kind = 'one_time' and p.mode = 'payment'
              and p.provider_session is not null and p.session_status = 'open' and p.created_at > $2
            order by p.created_at desc limit $3"#,
@@ -403,7 +433,7 @@ pub(super) async fn page_of_run(
     .await
 }
 
-/// Wallets below their threshold that could be charged and have no open run; the lowest ids above `after` first.
+/// Wallets for which a recharge is due that could be charged and have no open run; the lowest ids above `after` first.
 pub(super) async fn wallets_due(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -415,7 +445,7 @@ pub(super) async fn wallets_due(
         r#"select a.wallet_id as "wallet_id: WalletId"
            from auto_recharge a join wallets w on w.id = a.wallet_id
            where a.enabled and a.wallet_id > $3 and a.payment_method is not null and a.paused_at is null
-             and w.balance < w.recharge_below and (a.next_attempt_at is null or a.next_attempt_at <= $1)
+             and w.balance - w.held < w.recharge_due_below and (a.next_attempt_at is null or a.next_attempt_at <= $1)
              and (a.capped_month is null or a.capped_month < $2)
              and not exists (
                  select from recharge_runs

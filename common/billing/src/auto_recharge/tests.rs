@@ -35,7 +35,8 @@ fn settings() -> Settings {
 fn situation(balance: i64) -> Situation {
     Situation {
         now: NOW,
-        balance: credits(balance),
+        available: credits(balance),
+        due_below: Some(credits(1_000)),
         is_open: false,
         spent_minor: 0,
         runs_today: 0,
@@ -54,6 +55,24 @@ fn it_charges_strictly_below_the_threshold() {
     assert_eq!(amount(&settings(), &situation(-5)), Ok(5_000));
     let never = Settings { threshold: Credits::ZERO, ..settings() };
     assert_eq!(amount(&never, &situation(-5)), Err(Skip::ThresholdNotMet));
+}
+
+#[test]
+fn what_was_not_used_is_not_charged_for() {
+    let unused = Situation { due_below: None, ..situation(1) };
+    assert_eq!(amount(&settings(), &unused), Err(Skip::NothingUsed));
+    assert_eq!(
+        amount(&settings(), &Situation { due_below: None, ..situation(1_000) }),
+        Err(Skip::ThresholdNotMet)
+    );
+}
+
+/// Credits that are held cannot be spent, and a use that is refused above the threshold is a reason too.
+#[test]
+fn a_refused_use_is_charged_for_until_there_is_enough_for_it() {
+    let refused = |balance, needed| Situation { due_below: Some(credits(needed)), ..situation(balance) };
+    assert_eq!(amount(&settings(), &refused(1_500, 1_501)), Ok(5_000));
+    assert_eq!(amount(&settings(), &refused(1_500, 1_500)), Err(Skip::ThresholdNotMet));
 }
 
 #[test]

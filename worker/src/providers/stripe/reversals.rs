@@ -54,6 +54,19 @@ pub struct Dispute {
     pub payment_intent: Option<Reference>,
 }
 
+/// A warning of a card's bank that a payment may be fraud. Nothing has moved, and a dispute is likely to follow.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FraudWarning {
+    /// `issfr_…`
+    pub id: String,
+    /// The charge it is about.
+    #[serde(default)]
+    pub charge: Option<Reference>,
+    /// The payment it is about.
+    #[serde(default)]
+    pub payment_intent: Option<Reference>,
+}
+
 /// A movement of the account's balance.
 #[derive(Clone, Debug, Deserialize)]
 pub struct BalanceTransaction {
@@ -110,6 +123,24 @@ impl Dispute {
             payment_id: None,
             provider_payments: ids(self.payment_intent, self.charge),
         })
+    }
+}
+
+impl FraudWarning {
+    /// That it was given. It says of no amount, and is never taken back.
+    pub fn fact(self, livemode: bool) -> ReversalFact {
+        ReversalFact {
+            provider: Provider::Stripe,
+            livemode,
+            object_id: self.id,
+            kind: ReversalKind::Warning,
+            standing: Standing::Announced,
+            status: "early_fraud_warning".to_owned(),
+            step: 0,
+            extent: Extent::All,
+            payment_id: None,
+            provider_payments: ids(self.payment_intent, self.charge),
+        }
     }
 }
 
