@@ -1,6 +1,9 @@
 //! The worker's settings.
 
+use std::time::Duration;
+
 use billing::app_stores::rules::PRODUCTION;
+use billing::auto_recharge::Limits;
 use billing::payments::ReturnUrls;
 use billing::reversals::Policy;
 use clap::Parser;
@@ -37,6 +40,9 @@ pub struct Config {
     /// `REVERSALS`: what becomes of credits that were spent before their money went back. `debt`: they are owed;
     /// `clamp`: they are forgiven, and noted on the payment. `debt` unless set.
     pub reversals: Policy,
+    /// `AUTO_RECHARGE_PAUSE_SECONDS` and `AUTO_RECHARGES_PER_DAY`: how long the next recharge of a wallet waits after one,
+    /// at least, and how many there are in 24 hours; 60, which is the least, and 10 unless set.
+    pub recharge_limits: Limits,
     /// `CHECKOUT_SUCCESS_URL` and `CHECKOUT_CANCEL_URL`: where buyers return to unless the order says; pages of
     /// `PUBLIC_URL` unless set.
     pub return_urls: ReturnUrls,
@@ -106,6 +112,7 @@ impl Config {
             verify: config::parsed("VERIFY", Verify::Auto)?,
             revenuecat_environments: environments(config::list("REVENUECAT_ENVIRONMENTS")?),
             reversals: config::parsed("REVERSALS", Policy::Debt)?,
+            recharge_limits: recharge_limits()?,
             return_urls: ReturnUrls {
                 success: config::parsed("CHECKOUT_SUCCESS_URL", success)?,
                 cancel: config::parsed("CHECKOUT_CANCEL_URL", format!("{public_url}/payment_cancel"))?,
@@ -113,6 +120,21 @@ impl Config {
             webhook_reach: config::parsed("WEBHOOK_ALLOW_PRIVATE", Reach::Public)?,
         })
     }
+}
+
+fn recharge_limits() -> Result<Limits, ConfigError> {
+    let default = Limits::default();
+    let seconds: u64 = config::parsed("AUTO_RECHARGE_PAUSE_SECONDS", default.pause.as_secs())?;
+    let per_day: i64 = config::parsed("AUTO_RECHARGES_PER_DAY", default.per_day)?;
+    let wrong = |name, reason: String| Err(ConfigError::Invalid { name, reason });
+    let (least, most) = (Limits::PAUSE_MIN.as_secs(), 86_400);
+    if !(least..=most).contains(&seconds) {
+        return wrong("AUTO_RECHARGE_PAUSE_SECONDS", format!("give seconds between {least} and {most}"));
+    }
+    if !(1..=100).contains(&per_day) {
+        return wrong("AUTO_RECHARGES_PER_DAY", "give a number between 1 and 100".to_owned());
+    }
+    Ok(Limits { pause: Duration::from_secs(seconds), per_day })
 }
 
 fn environments(given: Vec<String>) -> Vec<String> {

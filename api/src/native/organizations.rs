@@ -1,6 +1,7 @@
 //! Organizations: their members see them, administrators say who is one.
 
-use identity::{Member, OwnOrganization, Role, operations};
+use billing::auto_recharge::custody;
+use identity::{Member, OwnOrganization, Role, operations, rules};
 use kernel::ids::{OrganizationId, UserId};
 use kernel::money::Credits;
 use ledger::operations::balance;
@@ -159,7 +160,13 @@ async fn put_member(api: Shared, call: Call) -> Result<Response, ApiError> {
     admin(&api, &call).await?;
     let RoleBody { role } = body::read(&call)?;
     let (organization, user) = (organization_id(&call)?, user_id(&call)?);
-    operations::member_put(&api.pool, api.clock.now(), organization, &user, role).await?;
+    let now = api.clock.now();
+    let mut transaction = api.pool.begin().await?;
+    operations::member_put(&mut transaction, now, organization, &user, role).await?;
+    if !rules::may_buy(role) {
+        custody::let_go(&mut transaction, now, &user, Some(organization)).await?;
+    }
+    transaction.commit().await?;
     announce(&api, &user).await;
     Ok(answer(StatusCode::OK, &MemberBody { user_id: user, role: role.as_str() }))
 }
@@ -167,7 +174,11 @@ async fn put_member(api: Shared, call: Call) -> Result<Response, ApiError> {
 async fn remove_member(api: Shared, call: Call) -> Result<Response, ApiError> {
     admin(&api, &call).await?;
     let user = user_id(&call)?;
-    operations::member_remove(&api.pool, organization_id(&call)?, &user).await?;
+    let organization = organization_id(&call)?;
+    let mut transaction = api.pool.begin().await?;
+    operations::member_remove(&mut transaction, organization, &user).await?;
+    custody::let_go(&mut transaction, api.clock.now(), &user, Some(organization)).await?;
+    transaction.commit().await?;
     announce(&api, &user).await;
     Ok(empty(StatusCode::NO_CONTENT))
 }

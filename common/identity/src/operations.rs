@@ -152,6 +152,18 @@ pub async fn membership(
     store::membership(&mut *pool.acquire().await?, user, organization).await
 }
 
+/// The same within the caller's transaction.
+///
+/// # Errors
+/// Database errors only.
+pub async fn membership_now(
+    connection: &mut PgConnection,
+    user: &UserId,
+    organization: OrganizationId,
+) -> Result<Option<Membership>, sqlx::Error> {
+    store::membership(connection, user, organization).await
+}
+
 /// The organizations that the user belongs to, in the order of their ids.
 ///
 /// # Errors
@@ -168,51 +180,47 @@ pub async fn members(pool: &PgPool, organization: OrganizationId) -> Result<Vec<
     store::members(&mut *pool.acquire().await?, organization).await
 }
 
-/// Gives a user a role in an organization, as a new member or instead of another role.
+/// Gives a user a role in an organization, as a new member or instead of another role, in the caller's transaction: what
+/// the user may not do any more ends in it too.
 ///
 /// # Errors
 /// [`IdentityError::NoMember`] without such an organization, [`IdentityError::NoUser`],
 /// [`IdentityError::LastOwner`].
 pub async fn member_put(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     now: Timestamp,
     organization: OrganizationId,
     user: &UserId,
     role: Role,
 ) -> Result<(), IdentityError> {
-    let mut transaction = pool.begin().await?;
-    let members = members_locked(&mut transaction, organization).await?;
+    let members = members_locked(connection, organization).await?;
     if rules::leaves_no_owner(&members, user, Some(role)) {
         return Err(IdentityError::LastOwner);
     }
-    store::member_put(&mut transaction, now, organization, user, role).await.map_err(|error| {
-        match broken_constraint(&error) {
+    store::member_put(connection, now, organization, user, role).await.map_err(
+        |error| match broken_constraint(&error) {
             Some("organization_members_user_fkey") => IdentityError::NoUser(user.to_string()),
             _ => IdentityError::Database(error),
-        }
-    })?;
-    transaction.commit().await?;
-    Ok(())
+        },
+    )
 }
 
-/// Takes a user out of an organization.
+/// Takes a user out of an organization, in the caller's transaction.
 ///
 /// # Errors
 /// [`IdentityError::NoMember`], [`IdentityError::LastOwner`].
 pub async fn member_remove(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     organization: OrganizationId,
     user: &UserId,
 ) -> Result<(), IdentityError> {
-    let mut transaction = pool.begin().await?;
-    let members = members_locked(&mut transaction, organization).await?;
+    let members = members_locked(connection, organization).await?;
     if rules::leaves_no_owner(&members, user, None) {
         return Err(IdentityError::LastOwner);
     }
-    if !store::member_delete(&mut transaction, organization, user).await? {
+    if !store::member_delete(connection, organization, user).await? {
         return Err(IdentityError::NoMember);
     }
-    transaction.commit().await?;
     Ok(())
 }
 

@@ -197,7 +197,8 @@ async fn the_refund_of_an_app_store_stops_it() {
 async fn only_use_is_a_reason_to_charge() {
     let world = World::builder().without_scheduler().start().await;
     let alice = recharged(&world, "alice", 1_500, GOOD_CARD, plain()).await;
-    let lapsing = "insert into grants (id, wallet_id, source, amount, remaining, priority, expires_at, created_at,
+    let lapsing =
+        "insert into grants (id, wallet_id, source, amount, remaining, priority, expires_at, created_at,
                                        is_open)
                    select gen_random_uuid(), id, 'manual', 400000000, 400000000, 1, $1, $1, true from wallets
                    where id = $2::text::uuid";

@@ -22,7 +22,8 @@ impl Jobs {
         }
         let mut transaction = self.pool.begin().await?;
         let Decided { check, jobs } =
-            operations::reserve(&mut transaction, self.clock.now(), job.wallet_id).await?;
+            operations::reserve(&mut transaction, self.clock.now(), job.wallet_id, &self.recharge_limits)
+                .await?;
         crash::point(Step::Written, "reservation");
         transaction.commit().await?;
         crash::point(Step::Committed, "reservation");

@@ -27,7 +27,7 @@ use crate::providers::ProviderError;
 use crate::providers::creem::client::CreemClient;
 use crate::providers::stripe::client::StripeClient;
 use anyhow::Context;
-use billing::auto_recharge::RechargeError;
+use billing::auto_recharge::{Limits, RechargeError};
 use billing::payments::ReturnUrls;
 use billing::provider_events::ApplyError;
 use billing::reversals::Policy;
@@ -65,6 +65,7 @@ pub struct Jobs {
     /// In which environments purchases in app stores count.
     revenuecat_environments: Vec<String>,
     reversals: Policy,
+    recharge_limits: Limits,
     return_urls: ReturnUrls,
     /// Set when a job met an outage: the database is asked before the next.
     database_doubted: AtomicBool,
@@ -95,6 +96,7 @@ impl Jobs {
             verify: config.verify,
             revenuecat_environments: config.revenuecat_environments.clone(),
             reversals: config.reversals,
+            recharge_limits: config.recharge_limits,
             return_urls: config.return_urls.clone(),
             database_doubted: AtomicBool::new(false),
             publishing: TaskTracker::new(),

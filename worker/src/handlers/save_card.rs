@@ -19,9 +19,10 @@ impl Jobs {
         let setup = order.provider_payment.as_deref();
         let setup = setup.ok_or_else(|| JobError::Dead("the order has saved no card".to_owned()))?;
         let card = self.ask(|| self.stripe.saved_card(setup)).await?;
-        let card = card.ok_or_else(|| JobError::Dead("what was saved is no customer's card".to_owned()))?;
+        let (card, given_at) =
+            card.ok_or_else(|| JobError::Dead("what was saved is no customer's card".to_owned()))?;
         let mut transaction = self.pool.begin().await?;
-        let written = cards::saved(&mut transaction, self.clock.now(), &order, card).await?;
+        let written = cards::saved(&mut transaction, self.clock.now(), &order, card, given_at).await?;
         transaction.commit().await?;
         self.publish_soon(written);
         self.close_page_of_last(order.wallet_id).await?;

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::announcements::{self, tell};
 use super::rules::{self, Situation};
 use super::{
-    Card, Change, Check, Defaults, Pause, PauseReason, RechargeError, Run, RunState, Settings, Skip,
-    Standing, store,
+    Card, Change, Check, Defaults, Limits, Pause, PauseReason, RechargeError, Remedy, Run, RunState,
+    Settings, Skip, Standing, custody, store, wallet_store,
 };
 use crate::auto_recharge::ChargeRecharge;
 use crate::payments::ordering::order_create;
@@ -61,8 +61,17 @@ pub async fn put(
     let locked = store::settings_lock(connection, *wallet_id).await?;
     let mut settings = locked.ok_or(sqlx::Error::RowNotFound)?;
     settings.livemode = *livemode;
+    if change.amount.is_some_and(|amount| amount != settings.amount) {
+        settings.too_small_told_at = None;
+    }
+    let was_enabled = settings.enabled;
     if let Some(enabled) = change.enabled {
         settings.enabled = enabled;
+        // To switch it on again is to say that it may go on.
+        let is_new = enabled && !was_enabled;
+        if is_new && settings.pause.is_some_and(|pause| pause.reason.remedy() == Remedy::Owner) {
+            settings.pause = None;
+        }
         if enabled {
             settings.user_id = user_id.clone();
             settings.consented_at = Some(now);
@@ -107,7 +116,7 @@ pub async fn pages_to_ask(
     now: Timestamp,
     wallet: WalletId,
 ) -> Result<Vec<String>, sqlx::Error> {
-    store::pages_open(connection, wallet, now.saturating_sub(PAGE_IS_FRESH), PAGES).await
+    wallet_store::pages_open(connection, wallet, now.saturating_sub(PAGE_IS_FRESH), PAGES).await
 }
 
 /// What was decided about a wallet, with the jobs that follow.
@@ -128,10 +137,16 @@ pub async fn reserve(
     connection: &mut PgConnection,
     now: Timestamp,
     wallet: WalletId,
+    limits: &Limits,
 ) -> Result<Decided, RechargeError> {
     let Some(mut settings) = store::settings_lock(connection, wallet).await? else {
         return Ok(skipped(Skip::Disabled, Vec::new()));
     };
+    if !custody::may_be_charged(connection, &settings).await? {
+        let told =
+            custody::let_go_of_card(connection, now, &mut settings, PauseReason::CardOwnerLeft).await?;
+        return Ok(skipped(Skip::Paused, told.into_iter().collect()));
+    }
     let month = rules::month_of(now);
     // Runs before the balance: a run that has succeeded by then has its credits in the balance that is read next.
     let totals = store::totals(connection, wallet, month, now.saturating_sub(Duration::DAY)).await?;
@@ -142,24 +157,66 @@ pub async fn reserve(
         is_open: totals.is_open,
         spent_minor: totals.spent_minor,
         runs_today: totals.recent,
-        purchase_under_way: store::purchase_under_way(connection, wallet, since).await?,
+        runs_per_day: limits.per_day,
+        purchase_under_way: wallet_store::purchase_under_way(connection, wallet, since).await?,
         available: spendable.available,
         due_below: spendable.recharge_due_below,
     };
     match rules::decide(&settings, &situation) {
-        Ok((amount_minor, card)) => open(connection, now, &settings, card, amount_minor).await,
-        Err(Skip::MonthlyCapReached) if settings.capped_month != Some(month) => {
-            settings.capped_month = Some(month);
+        Ok((amount_minor, card)) => {
+            let pause = rules::pause_after(limits.pause, totals.recent_charges.saturating_add(1));
+            let card = card.clone();
+            settings.next_attempt_at = Some(now.saturating_add(pause));
             store::settings_write(connection, now, &settings).await?;
-            let told = tell(connection, now, wallet, announcements::capped(&settings, now)).await?;
-            Ok(skipped(Skip::MonthlyCapReached, vec![told]))
+            open(connection, now, &settings, &card, amount_minor).await
         }
-        Err(Skip::CardExpired) => {
-            let told = pause(connection, now, &mut settings, PauseReason::CardExpired).await?;
-            Ok(skipped(Skip::CardExpired, told.into_iter().collect()))
+        Err(reason) => {
+            let told = say(connection, now, &mut settings, reason, totals.recent_since).await?;
+            Ok(skipped(reason, told.into_iter().collect()))
         }
-        Err(reason) => Ok(skipped(reason, Vec::new())),
     }
+}
+
+/// Has the user told why nothing is charged, where that is news.
+async fn say(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    settings: &mut Settings,
+    reason: Skip,
+    recent_since: Option<Timestamp>,
+) -> Result<Option<OutboxId>, sqlx::Error> {
+    let month = rules::month_of(now);
+    let body = match reason {
+        Skip::CardExpired => return pause(connection, now, settings, PauseReason::CardExpired).await,
+        Skip::AmountTooSmall => return tell_too_small(connection, now, settings).await,
+        Skip::MonthlyCapReached if settings.capped_month != Some(month) => {
+            settings.capped_month = Some(month);
+            announcements::capped(settings, now)
+        }
+        Skip::DailyLimitReached => {
+            // When the first of them is a day old, there may be another.
+            let until = recent_since.unwrap_or(now).saturating_add(Duration::DAY);
+            settings.next_attempt_at = Some(until);
+            announcements::limited(until)
+        }
+        _ => return Ok(None),
+    };
+    store::settings_write(connection, now, settings).await?;
+    tell(connection, now, settings.wallet_id, body).await.map(Some)
+}
+
+/// Has the user told that the amount is too small for what is used, once in a while.
+pub(super) async fn tell_too_small(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    settings: &mut Settings,
+) -> Result<Option<OutboxId>, sqlx::Error> {
+    if !rules::tells_too_small(settings.too_small_told_at, now) {
+        return Ok(None);
+    }
+    settings.too_small_told_at = Some(now);
+    store::settings_write(connection, now, settings).await?;
+    tell(connection, now, settings.wallet_id, announcements::amount_too_small(settings)).await.map(Some)
 }
 
 fn skipped(reason: Skip, jobs: Vec<OutboxId>) -> Decided {
@@ -201,7 +258,8 @@ fn order(now: Timestamp, settings: &Settings, amount_minor: i64) -> Result<NewOr
     let summary = format!("Auto-recharge {credits} credits");
     let item = Item { pack_id: None, name: summary.clone(), quantity: 1, credits, amount_minor };
     Ok(NewOrder {
-        user_id: settings.user_id.clone(),
+        // Whose card is charged has bought it.
+        user_id: settings.card_owner.clone().unwrap_or_else(|| settings.user_id.clone()),
         wallet_id: settings.wallet_id,
         organization_id: settings.organization_id,
         dialect: Dialect::Native,
@@ -281,7 +339,7 @@ pub async fn money_taken_back(
     reason: PauseReason,
 ) -> Result<Vec<OutboxId>, sqlx::Error> {
     let Some(mut settings) = store::settings_lock(connection, wallet).await? else { return Ok(Vec::new()) };
-    store::wallets_forget_due(connection, &[wallet]).await?;
+    wallet_store::wallets_forget_due(connection, &[wallet]).await?;
     Ok(pause(connection, now, &mut settings, reason).await?.into_iter().collect())
 }
 
@@ -293,7 +351,7 @@ pub(super) async fn pause(
     settings: &mut Settings,
     reason: PauseReason,
 ) -> Result<Option<OutboxId>, sqlx::Error> {
-    if settings.pause.is_some_and(|pause| pause.reason.gravity() >= reason.gravity()) {
+    if settings.pause.is_some_and(|pause| pause.reason.remedy() >= reason.remedy()) {
         return Ok(None);
     }
     settings.pause = Some(Pause { at: now, reason });
@@ -313,5 +371,5 @@ pub(super) async fn write(
     store::settings_write(connection, now, settings).await?;
     let watched = settings.is_active() && settings.threshold.is_positive();
     let level = watched.then_some(settings.threshold);
-    store::wallet_watch(connection, settings.wallet_id, level, asked_for).await
+    wallet_store::wallet_watch(connection, settings.wallet_id, level, asked_for).await
 }

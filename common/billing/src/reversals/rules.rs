@@ -93,7 +93,7 @@ pub fn stops_charging(known: Option<&Reversal>, reversal: &Reversal) -> Option<P
 /// The gravest reason to stop that the reversals of a payment are, when the payment becomes known only after them.
 pub fn stop_charging_at_once(reversals: &[Reversal]) -> Option<PauseReason> {
     let reasons = reversals.iter().filter_map(|reversal| stops_charging(None, reversal));
-    reasons.max_by_key(|reason| reason.gravity())
+    reasons.max_by_key(|reason| reason.remedy())
 }
 
 /// How much of a payment's money has gone back.
