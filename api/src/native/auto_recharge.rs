@@ -63,7 +63,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             PATH,
             switch_off,
             organization(Description::new(Access::User, "Stop recharging a wallet"))
-                .says("What is being charged already is not unmade. The card stays saved, unless it is removed as well.")
+                .says("What is being charged already is not unmade. The card stays saved unless it is removed as well.")
                 .query::<bool>("removeCard", "`true` removes the saved card.")
                 .answers::<Body>(StatusCode::OK, "It is off."),
         ),

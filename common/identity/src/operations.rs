@@ -180,8 +180,8 @@ pub async fn members(pool: &PgPool, organization: OrganizationId) -> Result<Vec<
     store::members(&mut *pool.acquire().await?, organization).await
 }
 
-/// Gives a user a role in an organization, as a new member or instead of another role, in the caller's transaction: what
-/// the user may not do any more ends in it too.
+/// Gives a user a role in an organization, as a new member or instead of another role, in the caller's transaction:
+/// what the user may not do any more ends in it too.
 ///
 /// # Errors
 /// [`IdentityError::NoMember`] without such an organization, [`IdentityError::NoUser`],

@@ -1,9 +1,10 @@
 //! Levels that something waits for: of the balance, below which people are told, and of what can be spent, below which
-//! the wallet is recharged. The movement that takes a wallet below one writes the job for it, in its own transaction, so
-//! that no fall goes unnoticed; and only that movement, so that many debits make one job.
+//! the wallet is recharged. The movement that takes a wallet below one writes the job for it, in its own transaction,
+//! so that no fall goes unnoticed; and only that movement, so that many debits make one job.
 //!
-//! Only a use is a reason to recharge ([`Use`]): credits that lapse, are taken back or are corrected by hand are not. That
-//! a recharge is due is kept in the wallet's row, so that whoever looks at the wallet later decides by the same fact.
+//! Only a use is a reason to recharge ([`Use`]): credits that lapse, are taken back or are corrected by hand are not.
+//! That a recharge is due is kept in the wallet's row, so that whoever looks at the wallet later decides by the same
+//! fact.
 
 use jobs::job;
 use serde::{Deserialize, Serialize};
@@ -40,8 +41,8 @@ pub enum Use {
 }
 
 impl Use {
-    /// The use that a movement was; none if it was not one. To hold credits is none yet, they may come back: it is one to
-    /// be refused them, or to spend them in the end.
+    /// The use that a movement was; none if it was not one. To hold credits is none yet, they may come back: it is one
+    /// to be refused them, or to spend them in the end.
     pub fn of(movement: &Movement, posted: &Posted) -> Option<Self> {
         if !movement.counter_account.is_spending() {
             return None;
@@ -245,8 +246,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens to a wallet, a recharge is due only if there was a use since there was enough last, and only
-        /// while there is less than what is needed.
+        /// Whatever happens to a wallet, a recharge is due only if there was a use since there was enough last, and
+        /// only while there is less than what is needed.
         #[test]
         fn none_is_due_without_a_use(
             steps in prop::collection::vec((prop::option::of(prop::option::of(1..400_i64)), 0..300_i64), 0..40),

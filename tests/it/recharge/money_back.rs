@@ -211,8 +211,8 @@ async fn only_use_is_a_reason_to_charge() {
     crate::events::publish(&world, &ledger::operations::ExpireGrants {}).await;
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 1_100);
-    let correction: Value = json!({"userId": "alice", "credits": -500, "description": "A correction"});
-    world.admin_post("/admin/credits/adjust", correction).expect(200).await;
+    let correction: Value = json!({"user_id": "alice", "amount": -500, "description": "A correction"});
+    world.admin_post("/admin/credits/manual", correction).expect(201).await;
     world.drain().await;
     check(&world, &alice).await;
     sweep(&world).await;
@@ -237,12 +237,12 @@ async fn a_fall_that_was_made_good_charges_nothing_later() {
         .execute(world.pool())
         .await
         .unwrap();
-    assert_eq!(spend(&world, &alice, 500).await, 200);
+    assert_eq!(super::spend_at_once(&world, &alice, 500).await, 200);
     world.drain().await;
     world.buy(&alice, 900).await;
     assert_eq!(world.count("wallets where recharge_due_below is not null").await, 0);
-    let correction: Value = json!({"userId": "alice", "credits": -1_300, "description": "A correction"});
-    world.admin_post("/admin/credits/adjust", correction).expect(200).await;
+    let correction: Value = json!({"user_id": "alice", "amount": -1_300, "description": "A correction"});
+    world.admin_post("/admin/credits/manual", correction).expect(201).await;
     world.clock().advance(std::time::Duration::from_secs(130));
     sweep(&world).await;
     check(&world, &alice).await;

@@ -11,9 +11,9 @@ use kernel::clock::Timestamp;
 use kernel::ids::{OutboxId, WalletId};
 use ledger::levels::CheckRecharge;
 
-/// Records the card that was given on the page of an order for saving one, unless a newer page has been completed, or who
-/// gave it may not buy for the wallet any more. A new card begins without declines, and lifts the pauses that are the
-/// owner's to lift. It charges only if the user still wants that.
+/// Records the card that was given on the page of an order for saving one, unless a newer page has been completed, or
+/// who gave it may not buy for the wallet any more. A new card begins without declines, and lifts the pauses that are
+/// the owner's to lift. It charges only if the user still wants that.
 ///
 /// # Errors
 /// Database errors only.

@@ -55,6 +55,9 @@ pub async fn conclude_runs(
             run.state = RunState::Failed;
             run.failure = Some(payment.state.as_str().to_owned());
             store::run_write(connection, now, &run).await?;
+            // Nothing was charged that the next would have to wait after.
+            settings.next_attempt_at = None;
+            store::settings_write(connection, now, settings).await?;
             if was == RunState::RequiresAction {
                 written.extend(not_authenticated(connection, now, settings, &run).await?);
             }
@@ -108,8 +111,8 @@ async fn forgive(
     store::settings_write(connection, now, settings).await
 }
 
-/// What follows once the credits of these recharges are there: what was used until then is charged for, and who has less
-/// than the threshold all the same is told that the amount is too small. The next use may charge again.
+/// What follows once the credits of these recharges are there: what was used until then is charged for, and who has
+/// less than the threshold all the same is told that the amount is too small. The next use may charge again.
 ///
 /// # Errors
 /// Database errors only.
@@ -118,7 +121,9 @@ pub async fn credits_came(
     now: Timestamp,
     payments: &[&Payment],
 ) -> Result<Vec<OutboxId>, sqlx::Error> {
-    let recharges = payments.iter().filter(|payment| payment.kind == Kind::AutoRecharge);
+    let is_recharge =
+        |payment: &&&Payment| payment.kind == Kind::AutoRecharge && payment.mode == Mode::Payment;
+    let recharges = payments.iter().filter(is_recharge);
     let wallets: Vec<WalletId> = recharges.map(|payment| payment.wallet_id).collect();
     if wallets.is_empty() {
         return Ok(Vec::new());

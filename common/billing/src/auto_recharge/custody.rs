@@ -1,5 +1,6 @@
-//! Whose card it is, and who stops and resumes recharging: a card belongs to who saved it, and is let go when they may not
-//! buy for the wallet any more. A pause is lifted by those whose [`Remedy`] it is, and by an administrator always.
+//! Whose card it is, and who stops and resumes recharging: a card belongs to who saved it, and is let go when they
+//! may not buy for the wallet any more. A pause is lifted by those whose [`Remedy`] it is, and by an administrator
+//! always.
 
 use serde_json::json;
 use sqlx::PgConnection;

@@ -6,9 +6,9 @@
 //! outcome is not known is asked about again under the same key, never under a new one. Credits come the way of every
 //! payment: the run's order is paid ([`conclusion`]). There is one open run for a wallet, which the database enforces.
 //!
-//! The reason for a recharge is use: a debit, a capture, or a refusal for lack of credits, which the ledger notes in the
-//! wallet's row ([`ledger::levels`]). What falls otherwise charges no card. Whatever takes money back stops recharging
-//! until the owner acts ([`operations::money_taken_back`]).
+//! The reason for a recharge is use: a debit, a capture, or a refusal for lack of credits, which the ledger notes in
+//! the wallet's row ([`ledger::levels`]). What falls otherwise charges no card. Whatever takes money back stops
+//! recharging until the owner acts ([`operations::money_taken_back`]).
 //!
 //! Locks are taken in this order: payments, settings, runs, wallets.
 
@@ -160,8 +160,8 @@ pub struct Card {
     pub exp_year: i64,
 }
 
-/// A page that a card was saved on. The newest is the one on which the card was given last, as the provider says; of two
-/// in the same second the one that was ordered last.
+/// A page that a card was saved on. The newest is the one on which the card was given last, as the provider says; of
+/// two in the same second the one that was ordered last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CardPage {
     /// When.

@@ -278,8 +278,8 @@ fn order(now: Timestamp, settings: &Settings, amount_minor: i64) -> Result<NewOr
     })
 }
 
-/// Has everything looked at that nothing has asked about: wallets for which a recharge is due, and runs of which nothing
-/// was heard. The jobs are written in the caller's transaction.
+/// Has everything looked at that nothing has asked about: wallets for which a recharge is due, and runs of which
+/// nothing was heard. The jobs are written in the caller's transaction.
 ///
 /// # Errors
 /// Database errors only.
@@ -361,7 +361,8 @@ pub(super) async fn pause(
 }
 
 /// Writes settings that this transaction has locked, and the level at which the ledger notices a fall. `asked_for` is
-/// whether the owner asks for credits now, as by switching recharging on: then a balance that is low already is a reason.
+/// whether the owner asks for credits now, as by switching recharging on: then a balance that is low already is a
+/// reason.
 pub(super) async fn write(
     connection: &mut PgConnection,
     now: Timestamp,

@@ -8,9 +8,9 @@ use kernel::clock::Timestamp;
 use kernel::ids::WalletId;
 use kernel::money::Credits;
 
-/// Writes the level at which the ledger notices a fall. After the settings: they are locked first. A recharge that is due
-/// by a level stays so by the new one; one is due as well where the owner asks for it, and the new level is the first, or
-/// the first above what can be spent.
+/// Writes the level at which the ledger notices a fall. After the settings: they are locked first. A recharge that is
+/// due by a level stays so by the new one; one is due as well where the owner asks for it, and the new level is the
+/// first, or the first above what can be spent.
 pub(super) async fn wallet_watch(
     connection: &mut PgConnection,
     wallet: WalletId,

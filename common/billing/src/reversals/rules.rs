@@ -65,7 +65,7 @@ pub fn advance(known: Option<&Reversal>, fact: &ReversalFact) -> Option<Reversal
 }
 
 /// Why news of a refund or dispute stops the wallet's card from being charged, if it does: money went back, more of it
-/// than before, or a dispute or a warning of fraud is heard of for the first time. What is known of it comes again later,
+/// than before, or a dispute or a warning of fraud is heard of for the first time. What is known comes again later,
 /// when the owner may have decided to go on.
 pub fn stops_charging(known: Option<&Reversal>, reversal: &Reversal) -> Option<PauseReason> {
     let is_gone = |one: &Reversal| one.standing == Standing::Taken;
