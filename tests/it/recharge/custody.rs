@@ -190,7 +190,8 @@ async fn a_pause_is_lifted_by_those_whose_it_is() {
     assert_eq!(listed.iter().map(|settings| settings.wallet_id).collect::<Vec<_>>(), [wallet]);
     custody::resume(&mut connection, now, wallet, By::Admin("user:root")).await.unwrap();
     assert_eq!(standing(&world, &alice).await["state"], "active");
-    let noted = "admin_actions where actor = 'user:root' and action in ('auto_recharge.pause', 'auto_recharge.resume')";
+    let noted = "admin_actions where actor = 'user:root'
+                 and action in ('auto_recharge.pause', 'auto_recharge.resume')";
     assert_eq!(world.count(noted).await, 2);
     // A card that was declined is tried once, and not before a day has passed.
     sqlx::query("update auto_recharge set declines = 4, paused_at = $1, pause_reason = 'declined'")
