@@ -132,8 +132,8 @@ async fn a_capture_is_a_use_and_what_is_held_does_not_count() {
     world.finish().await;
 }
 
-/// A use that the amount is too small for, where the balance is not low: she is told, once, and nothing is charged until
-/// the amount is enough.
+/// A use that the amount is too small for, where the balance is not low: she is told, once, and nothing is charged
+/// until the amount is enough.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_use_that_no_charge_makes_possible_is_told_and_not_charged_for() {
     let world = World::builder().without_scheduler().start().await;

@@ -1,4 +1,5 @@
-//! Whose card it is: who saved it, as long as they may buy; which page was the newest; who consents, pauses and resumes.
+//! Whose card it is: who saved it, as long as they may buy; which page was the newest; who consents, pauses and
+//! resumes.
 
 use billing::auto_recharge::SaveRechargeCard;
 use billing::auto_recharge::custody::{self, By, ResumeError};
