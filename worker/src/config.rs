@@ -1,8 +1,10 @@
 //! The worker's settings.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use billing::app_stores::rules::PRODUCTION;
+use billing::auto_recharge::Limits;
 use billing::payments::ReturnUrls;
 use billing::reversals::Policy;
 use jobs::Role;
@@ -37,6 +39,9 @@ pub struct Config {
     /// `REVERSALS`: what happens when credits were spent before their payment is refunded. `debt`: the wallet owes
     /// them; `clamp`: they are forgiven, and noted on the payment. `debt` unless set.
     pub reversals: Policy,
+    /// `AUTO_RECHARGE_PAUSE_SECONDS` and `AUTO_RECHARGES_PER_DAY`: how long the next recharge of a wallet waits after one,
+    /// at least, and how many there are in 24 hours; 60, which is the least, and 10 unless set.
+    pub recharge_limits: Limits,
     /// `CHECKOUT_SUCCESS_URL` and `CHECKOUT_CANCEL_URL`: where buyers return to unless the order says; pages of
     /// `PUBLIC_URL` unless set.
     pub return_urls: ReturnUrls,
@@ -96,6 +101,7 @@ impl Config {
                 given => given,
             },
             reversals: environment.parsed("REVERSALS", Policy::Debt, "give `debt` or `clamp`"),
+            recharge_limits: recharge_limits(environment),
             return_urls: return_urls(environment),
             webhook_reach: environment.parsed(
                 "WEBHOOK_ALLOW_PRIVATE",
@@ -112,6 +118,23 @@ fn all_unless_given(environment: &mut Environment, given: Vec<Role>) -> Vec<Role
     let names = Role::ALL.map(Role::as_str).join(", ");
     let set = environment.parsed_list("WORKER_ROLES", &format!("give some of {names}, separated by commas"));
     [given, set].into_iter().find(|roles| !roles.is_empty()).unwrap_or_else(|| Role::ALL.to_vec())
+}
+
+fn recharge_limits(environment: &mut Environment) -> Limits {
+    let default = Limits::default();
+    let seconds = environment.at_least(
+        "AUTO_RECHARGE_PAUSE_SECONDS",
+        Limits::PAUSE_MIN.as_secs(),
+        default.pause.as_secs(),
+    );
+    let per_day = environment.at_least("AUTO_RECHARGES_PER_DAY", 1, default.per_day);
+    if seconds > 86_400 {
+        environment.problem("AUTO_RECHARGE_PAUSE_SECONDS", "is more than a day", "give at most 86400");
+    }
+    if per_day > 100 {
+        environment.problem("AUTO_RECHARGES_PER_DAY", "is too many", "give at most 100");
+    }
+    Limits { pause: Duration::from_secs(seconds), per_day }
 }
 
 fn stripe_secret_key(environment: &mut Environment, mode: Mode) -> Result<Secret, Reported> {

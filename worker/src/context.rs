@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use billing::auto_recharge::Limits;
 use billing::payments::ReturnUrls;
 use billing::reversals::Policy;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -43,6 +44,7 @@ pub(crate) struct Context {
     /// In which environments purchases in app stores count.
     pub revenuecat_environments: Vec<String>,
     pub reversals: Policy,
+    pub recharge_limits: Limits,
     pub return_urls: ReturnUrls,
     /// Set when a job met an outage: the next job first waits until the database answers.
     database_doubted: AtomicBool,
@@ -72,6 +74,7 @@ impl Context {
             verify: config.verify,
             revenuecat_environments: config.revenuecat_environments.clone(),
             reversals: config.reversals,
+            recharge_limits: config.recharge_limits,
             return_urls: config.return_urls.clone(),
             database_doubted: AtomicBool::new(false),
             publishing: TaskTracker::new(),

@@ -1,5 +1,6 @@
 //! Auto-recharge: a wallet's settings, its state, and the page on which a card is saved.
 
+use billing::auto_recharge::custody::{self, By, ResumeError};
 use billing::auto_recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR, allowance};
 use billing::auto_recharge::{Card, Pause, PauseReason, Run, RunState, Settings, Standing, operations};
 use billing::payments::Dialect;
@@ -54,13 +55,19 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .takes::<SettingsInput>()
                 .answers::<SettingsView>(StatusCode::OK, "What it asks for now, with the page if there is one.")
                 .answers::<SettingsView>(StatusCode::ACCEPTED, "What it asks for now; the page will be open soon.")
-                .refuses(&[StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::BAD_GATEWAY]),
+                .refuses(&[
+                    StatusCode::FORBIDDEN,
+                    StatusCode::NOT_FOUND,
+                    StatusCode::CONFLICT,
+                    StatusCode::BAD_GATEWAY,
+                ]),
         ),
         Endpoint::delete(
             PATH,
             switch_off,
             organization(Description::new(Access::User, "Stop recharging a wallet"))
-                .says("What is being charged already is not unmade. The card stays saved.")
+                .says("What is being charged already is not unmade. The card stays saved unless it is removed as well.")
+                .query::<bool>("removeCard", "`true` removes the saved card.")
                 .answers::<SettingsView>(StatusCode::OK, "It is off."),
         ),
     ]
@@ -70,7 +77,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::PutAutoRecharge)]
 struct SettingsInput {
-    /// On, unless given; switching it on is the consent to be charged.
+    /// To switch it on is the consent to be charged. Left out, it is as it was: off, until it is switched on.
     enabled: Option<bool>,
     /// Charges when the balance is strictly below it; 0: never.
     threshold_credits: Option<GivenAmount>,
@@ -84,6 +91,9 @@ struct SettingsInput {
     /// Asks for a page to save another card.
     #[serde(default)]
     request_setup: bool,
+    /// Ends a pause, where that is the user's to decide: see its reason. 409 where it takes another card, or an admin.
+    #[serde(default)]
+    resume: bool,
     /// The organization whose wallet it is, rather than the caller's own.
     #[schema(value_type = Option<i64>)]
     org_id: Option<OrganizationId>,
@@ -118,7 +128,7 @@ struct SettingsView {
     /// Why it waits for the user.
     #[schema(required)]
     pause: Option<PauseView>,
-    /// After a decline: not before this.
+    /// After a decline, or a charge: not before this.
     #[schema(required)]
     next_attempt_at: Option<Moment>,
     #[schema(required)]
@@ -206,7 +216,7 @@ async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
     let request: SettingsInput = read_json(&call)?;
     let owner = owner(&api, &principal, request.org_id, Intent::Change).await?;
     let wanted = SettingsChange {
-        enabled: Some(request.enabled.unwrap_or(true)),
+        enabled: request.enabled,
         threshold: request.threshold_credits.as_ref().map(threshold).transpose()?,
         amount: request.amount_cents.map(|cents| amount("amountCents", cents)).transpose()?,
         max_monthly_minor: match request.max_monthly_cents {
@@ -214,6 +224,9 @@ async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
             other => other,
         },
     };
+    if request.resume {
+        resume(&api, &owner).await?;
+    }
     let (settings, _) = change(&api, &owner, wanted).await?;
     let wants_page = request.request_setup || (settings.enabled && settings.card.is_none());
     if !wants_page {
@@ -234,11 +247,28 @@ async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
     Ok(answer(status, &standing(&api, &owner, Some(setup)).await?))
 }
 
+async fn resume(api: &SharedState, owner: &Owner) -> Result<(), Problem> {
+    let mut transaction = api.pool.begin().await?;
+    match custody::resume(&mut transaction, api.clock.now(), owner.wallet_id, By::Owner).await {
+        Ok(_) | Err(ResumeError::NoSettings) => {}
+        Err(error @ ResumeError::NotYours(_)) => {
+            return Err(Problem::conflict("auto_recharge_paused", error.to_string()));
+        }
+        Err(ResumeError::Database(error)) => return Err(error.into()),
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
 async fn switch_off(api: SharedState, call: Call) -> Result<Response, Problem> {
     let principal = call.caller(&api).await?;
     let owner = owner(&api, &principal, asked_organization(&call)?, Intent::Change).await?;
     let known = operations::settings(&mut *api.pool.acquire().await?, owner.wallet_id).await?;
-    if known.is_some() {
+    if call.parameter("removeCard") == Some("true") {
+        let mut transaction = api.pool.begin().await?;
+        custody::remove_card(&mut transaction, api.clock.now(), owner.wallet_id).await?;
+        transaction.commit().await?;
+    } else if known.is_some() {
         change(&api, &owner, SettingsChange { enabled: Some(false), ..SettingsChange::default() }).await?;
     }
     Ok(answer(StatusCode::OK, &standing(&api, &owner, None).await?))
@@ -343,7 +373,7 @@ fn state(now: Timestamp, standing: &Standing) -> &'static str {
         "needs_card"
     } else if standing.last_run.as_ref().is_some_and(is_open) {
         "recharging"
-    } else if settings.next_attempt_at.is_some_and(|at| at > now) {
+    } else if settings.declines > 0 && settings.next_attempt_at.is_some_and(|at| at > now) {
         "cooling_down"
     } else if left.is_some_and(|left| left < CHARGE_MIN_MINOR) {
         "monthly_cap_reached"

@@ -1,5 +1,6 @@
 //! Organizations: members see them, administrators manage their members.
 
+use billing::auto_recharge::custody;
 use identity::{Member, Membership, OwnOrganization, Role, operations, rules};
 use kernel::ids::{OrganizationId, UserId};
 use kernel::money::Credits;
@@ -165,10 +166,14 @@ async fn put_member(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
     let RoleInput { role } = read_json(&call)?;
     let (organization, user) = (organization_id(&call)?, user_id(&call)?);
+    let now = api.clock.now();
     let mut transaction = api.pool.begin().await?;
-    operations::member_put(&mut transaction, api.clock.now(), organization, &user, role).await?;
+    operations::member_put(&mut transaction, now, organization, &user, role).await?;
     if !rules::may_spend(role) {
         release_holds(&api, &mut transaction, organization, &user).await?;
+    }
+    if !rules::may_buy(role) {
+        custody::let_go(&mut transaction, now, &user, Some(organization)).await?;
     }
     transaction.commit().await?;
     announce_membership_change(&api, &user).await;
@@ -182,6 +187,7 @@ async fn remove_member(api: SharedState, call: Call) -> Result<Response, Problem
     let mut transaction = api.pool.begin().await?;
     operations::member_remove(&mut transaction, organization, &user).await?;
     release_holds(&api, &mut transaction, organization, &user).await?;
+    custody::let_go(&mut transaction, api.clock.now(), &user, Some(organization)).await?;
     transaction.commit().await?;
     announce_membership_change(&api, &user).await;
     Ok(empty(StatusCode::NO_CONTENT))

@@ -16,13 +16,20 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .says("For installations that have no page of their own. It states nothing about the payment.")
             .answers_with(StatusCode::OK, "text/html; charset=utf-8", "The page.")
     };
+    let after_paying = described("Where buyers return to after paying")
+        .query::<String>("saved", "`card` where a card was saved and nothing was paid.");
     vec![
-        Endpoint::get("/payment_success", success, described("Where buyers return to after paying")),
+        Endpoint::get("/payment_success", success, after_paying),
         Endpoint::get("/payment_cancel", cancel, described("Where buyers return to without paying")),
     ]
 }
 
-async fn success(_api: SharedState, _call: Call) -> Result<Response, Problem> {
+async fn success(_api: SharedState, call: Call) -> Result<Response, Problem> {
+    if call.parameter("saved") == Some("card") {
+        let text =
+            "Nothing was paid on this page. The card is charged as you have set up. You can close this page.";
+        return Ok(page("Your card is saved", text));
+    }
     let text = "Thank you. Your credits are on their way and usually arrive within seconds.";
     Ok(page("Payment received", text))
 }

@@ -9,7 +9,7 @@ use ledger::operations::post;
 use ledger::{Change, Movement, NewGrant, Posted};
 use sqlx::PgConnection;
 
-use crate::auto_recharge::conclusion::conclude_runs;
+use crate::auto_recharge::conclusion::{conclude_runs, credits_came};
 use crate::coupons::operations as coupons;
 use crate::payments::movements::{bonus, purchase};
 use crate::payments::rules::{self, Decision};
@@ -169,6 +169,8 @@ impl<'a> Batch<'a> {
             for (movement, posted) in movements.iter().zip(posted.each) {
                 self.effects.extend(credit_effect(&self.payments, movement, posted)?);
             }
+            let told = credits_came(connection, self.now, &credited).await?;
+            self.effects.extend(told.into_iter().map(Effect::Job));
         }
         let changed: Vec<&Payment> = self.changed.iter().filter_map(|id| self.payments.get(id)).collect();
         if !changed.is_empty() {

@@ -165,6 +165,18 @@ pub async fn role_lock(
     store::role_lock(connection, user, wallet).await
 }
 
+/// The same within the caller's transaction.
+///
+/// # Errors
+/// Database errors only.
+pub async fn membership_now(
+    connection: &mut PgConnection,
+    user: &UserId,
+    organization: OrganizationId,
+) -> Result<Option<Membership>, sqlx::Error> {
+    store::membership(connection, user, organization).await
+}
+
 /// The organizations that the user belongs to, in the order of their ids.
 ///
 /// # Errors
@@ -181,8 +193,8 @@ pub async fn members(pool: &PgPool, organization: OrganizationId) -> Result<Vec<
     store::members(&mut *pool.acquire().await?, organization).await
 }
 
-/// Gives a user a role in an organization, as a new member or instead of another role. What must follow in the ledger
-/// is the caller's to do, in the same transaction.
+/// Gives a user a role in an organization, as a new member or instead of another role, in the caller's transaction. What
+/// must follow from it, for the user's holds and cards, the caller does in the same transaction.
 ///
 /// # Errors
 /// [`IdentityError::NoMember`] without such an organization, [`IdentityError::NoUser`],
@@ -206,7 +218,7 @@ pub async fn member_put(
     )
 }
 
-/// Takes a user out of an organization. What must follow in the ledger is the caller's to do, in the same transaction.
+/// Takes a user out of an organization, in the caller's transaction, in which the caller also does what must follow.
 ///
 /// # Errors
 /// [`IdentityError::NoMember`], [`IdentityError::LastOwner`].

@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::PgConnection;
 
-use super::levels::{Crossing, Levels, announce};
+use super::levels::{Crossing, Level, Levels, Use, announce};
 use super::rules::WalletState;
-use super::store::{self, EntryRow, GrantLeft};
+use super::store::{self, EntryRow, GrantLeft, Spendable};
 use super::{Cause, Change, CounterAccount, Movement, Posted, Postings, Refusal};
 use kernel::clock::Timestamp;
 use kernel::ids::{EntryId, GrantId, OutboxId, WalletId};
@@ -45,6 +45,18 @@ pub async fn balance(
     wallet: WalletId,
 ) -> Result<Credits, sqlx::Error> {
     store::balance(connection, now, wallet).await
+}
+
+/// What can be spent of a wallet, without what has lapsed but is not yet taken off, and whether a recharge is due.
+///
+/// # Errors
+/// Database errors only.
+pub async fn spendable(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    wallet: WalletId,
+) -> Result<Spendable, sqlx::Error> {
+    store::spendable(connection, now, wallet).await
 }
 
 /// The levels below which those who see a wallet are told, ascending.
@@ -121,12 +133,19 @@ fn expiry(wallet_id: WalletId, grant: GrantId, remaining: Credits) -> Movement {
     }
 }
 
+/// The levels of a wallet, and where it stood when it was read.
+struct Watched {
+    balance: Credits,
+    due_below: Option<Credits>,
+    levels: Levels,
+}
+
 /// The wallets at hand, what was posted before, and what is to be written.
 struct Book {
     now: Timestamp,
     wallets: BTreeMap<WalletId, WalletState>,
-    /// The balances as they were read, and the levels that they may fall below.
-    levels: HashMap<WalletId, (Credits, Levels)>,
+    /// What each wallet may fall below.
+    levels: HashMap<WalletId, Watched>,
     /// The grants as they were read, to know which changed.
     read: HashMap<GrantId, Credits>,
     /// What has lapsed of grants by these movements.
@@ -160,7 +179,11 @@ impl Book {
             }
         }
         let read = grants.values().flatten().map(|grant| (grant.id, grant.remaining)).collect();
-        let levels = rows.iter().map(|row| (row.id, (row.balance, row.levels()))).collect();
+        let levels = rows.iter().map(|row| {
+            let (balance, due_below) = (row.balance, row.recharge_due_below);
+            (row.id, Watched { balance, due_below, levels: row.levels() })
+        });
+        let levels = levels.collect();
         let wallets = rows
             .into_iter()
             .map(|row| {
@@ -202,6 +225,7 @@ impl Book {
             self.lapse(movement.wallet_id);
         }
         let posted = self.apply(movement);
+        self.note(movement, &posted);
         if matches!(movement.change, Change::Capture { .. } | Change::Release(_)) {
             // What was kept for this hold only has lapsed long ago.
             self.lapse(movement.wallet_id);
@@ -211,6 +235,16 @@ impl Book {
                 Posted::Done { entry_id, balance: wallet.balance }
             }
             (posted, _) => posted,
+        }
+    }
+
+    /// Notes what the movement means for recharging the wallet; one that was refused may mean something too.
+    fn note(&mut self, movement: &Movement, posted: &Posted) {
+        let wallet = self.wallets.get(&movement.wallet_id);
+        let Some((wallet, watched)) = wallet.zip(self.levels.get_mut(&movement.wallet_id)) else { return };
+        watched.levels.note(Use::of(movement, posted), wallet.available());
+        if watched.levels.recharge_due_below != watched.due_below {
+            self.changed.insert(wallet.id);
         }
     }
 
@@ -264,13 +298,15 @@ impl Book {
         Posted::Done { entry_id, balance }
     }
 
-    /// The levels that the movements have taken wallets below.
+    /// The levels that the movements have taken wallets below, and the recharges that they have made due.
     fn crossings(&self) -> Vec<Crossing> {
         let changed =
             self.changed.iter().filter_map(|id| Some((self.wallets.get(id)?, self.levels.get(id)?)));
         changed
-            .flat_map(|(wallet, (was, levels))| {
-                let crossed = levels.crossed(*was, wallet.balance);
+            .flat_map(|(wallet, watched)| {
+                let due = watched.levels.recharge_due_below.filter(|due| watched.due_below != Some(*due));
+                let alert = watched.levels.crossed(watched.balance, wallet.balance);
+                let crossed = due.map(|_| Level::Recharge).into_iter().chain(alert);
                 crossed.map(|level| Crossing { wallet_id: wallet.id, level, balance: wallet.balance })
             })
             .collect()
@@ -282,7 +318,10 @@ impl Book {
         if wallets.is_empty() {
             return Ok(());
         }
-        store::wallets_write(connection, &wallets).await?;
+        let due = |id: &WalletId| self.levels.get(id).and_then(|watched| watched.levels.recharge_due_below);
+        let sums: Vec<(&WalletState, Option<Credits>)> =
+            wallets.iter().map(|wallet| (*wallet, due(&wallet.id))).collect();
+        store::wallets_write(connection, &sums).await?;
         let left: HashMap<GrantId, GrantLeft> = wallets
             .iter()
             .flat_map(|wallet| wallet.grants())

@@ -24,16 +24,22 @@ pub struct WalletRow {
     pub held: Credits,
     /// Owed.
     pub debt: Credits,
-    /// Below it the wallet is recharged.
+    /// A use that leaves less than this to spend makes a recharge due.
     pub recharge_below: Option<Credits>,
+    /// A recharge is due while less than this can be spent.
+    pub recharge_due_below: Option<Credits>,
     /// Below each of them those who see the wallet are told.
     pub alert_below: Vec<Credits>,
 }
 
 impl WalletRow {
-    /// The levels that its balance may fall below.
+    /// Its levels.
     pub fn levels(&self) -> Levels {
-        Levels { recharge_below: self.recharge_below, alert_below: self.alert_below.clone() }
+        Levels {
+            recharge_below: self.recharge_below,
+            recharge_due_below: self.recharge_due_below,
+            alert_below: self.alert_below.clone(),
+        }
     }
 }
 
@@ -84,6 +90,15 @@ pub(super) struct GrantLeft {
     pub lapsed: Credits,
 }
 
+/// What can be spent of a wallet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spendable {
+    /// The balance less what is held.
+    pub available: Credits,
+    /// A recharge is due while less than this can be spent; none: there is no reason for one.
+    pub recharge_due_below: Option<Credits>,
+}
+
 /// Locks wallets, in the order of their ids.
 pub(super) async fn wallets_lock(
     connection: &mut PgConnection,
@@ -94,7 +109,7 @@ pub(super) async fn wallets_lock(
         WalletRow,
         r#"select id as "id: WalletId", balance as "balance: Credits", held as "held: Credits",
                   debt as "debt: Credits", recharge_below as "recharge_below: Credits",
-                  alert_below as "alert_below: Vec<Credits>"
+                  recharge_due_below as "recharge_due_below: Credits", alert_below as "alert_below: Vec<Credits>"
            from wallets where id = any($1) order by id for no key update"#,
         &ids
     )
@@ -126,23 +141,27 @@ pub(super) async fn alerts_write(
     Ok(())
 }
 
-/// Writes the sums of wallets that this transaction has locked.
+/// Writes the sums of wallets that this transaction has locked, each with the level below which a recharge is due.
 pub(super) async fn wallets_write(
     connection: &mut PgConnection,
-    wallets: &[&WalletState],
+    wallets: &[(&WalletState, Option<Credits>)],
 ) -> Result<(), sqlx::Error> {
-    let ids: Vec<Uuid> = wallets.iter().map(|wallet| wallet.id.0).collect();
-    let balances: Vec<i64> = wallets.iter().map(|wallet| wallet.balance.millionths()).collect();
-    let held: Vec<i64> = wallets.iter().map(|wallet| wallet.held.millionths()).collect();
-    let debts: Vec<i64> = wallets.iter().map(|wallet| wallet.debt.millionths()).collect();
+    let ids: Vec<Uuid> = wallets.iter().map(|(wallet, _)| wallet.id.0).collect();
+    let balances: Vec<i64> = wallets.iter().map(|(wallet, _)| wallet.balance.millionths()).collect();
+    let held: Vec<i64> = wallets.iter().map(|(wallet, _)| wallet.held.millionths()).collect();
+    let debts: Vec<i64> = wallets.iter().map(|(wallet, _)| wallet.debt.millionths()).collect();
+    let due: Vec<Option<i64>> = wallets.iter().map(|(_, due)| due.map(Credits::millionths)).collect();
     sqlx::query!(
-        "update wallets set balance = new.balance, held = new.held, debt = new.debt
-         from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) as new (id, balance, held, debt)
+        "update wallets set balance = new.balance, held = new.held, debt = new.debt,
+                            recharge_due_below = new.due
+         from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
+              as new (id, balance, held, debt, due)
          where wallets.id = new.id",
         &ids,
         &balances,
         &held,
-        &debts
+        &debts,
+        &due as &[Option<i64>]
     )
     .execute(connection)
     .await?;
@@ -161,6 +180,26 @@ pub(super) async fn balance(
                select sum(remaining) from grants
                where wallet_id = wallets.id and is_open and expires_at <= $2), 0)::bigint - held, 0)
                as "balance!: Credits"
+           from wallets where id = $1"#,
+        wallet.0,
+        now
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// What can be spent of a wallet, without what has lapsed but is not yet taken off, and whether a recharge is due.
+pub(super) async fn spendable(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    wallet: WalletId,
+) -> Result<Spendable, sqlx::Error> {
+    sqlx::query_as!(
+        Spendable,
+        r#"select balance - held - least(greatest(balance - held, 0), coalesce((
+               select sum(remaining) from grants
+               where wallet_id = wallets.id and is_open and expires_at <= $2), 0)::bigint)
+               as "available!: Credits", recharge_due_below as "recharge_due_below: Credits"
            from wallets where id = $1"#,
         wallet.0,
         now

@@ -20,7 +20,7 @@ pub async fn act(load: &Load, user: &User, random: &mut StdRng) -> Result<()> {
     let amount = random.random_range(50..200);
     let switch_on = || {
         let request = load.api.put("/auto-recharge").bearer(&user.api_key).idempotency_key(&key);
-        request.json(json!({"thresholdCredits": THRESHOLD, "amountCents": amount,
+        request.json(json!({"enabled": true, "thresholdCredits": THRESHOLD, "amountCents": amount,
                             "maxMonthlyCents": MONTHLY_CAP_CENTS}))
     };
     let enabled = load.require("auto-recharge: on", &[200], switch_on).await?;

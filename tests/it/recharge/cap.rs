@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use billing::auto_recharge::Limits;
 use harness::world::{GOOD_CARD, World};
 use serde_json::json;
 
@@ -110,10 +111,15 @@ async fn a_run_in_flight_at_the_end_of_the_month_stays_in_its_month() {
     let held = "update wallets set recharge_below = null";
     sqlx::query(held).execute(world.pool()).await.unwrap();
     spend(&world, &alice, 1).await;
+    let due = "update wallets set recharge_below = 1000000000, recharge_due_below = 1000000000";
+    sqlx::query(due).execute(world.pool()).await.unwrap();
     let mut connection = world.pool().acquire().await.unwrap();
     let now = world.clock().now();
     let wallet = alice.wallet_id.parse().unwrap();
-    let decided = billing::auto_recharge::operations::reserve(&mut connection, now, wallet).await.unwrap();
+    let decided =
+        billing::auto_recharge::operations::reserve(&mut connection, now, wallet, &Limits::default())
+            .await
+            .unwrap();
     assert_eq!(decided.jobs.len(), 1);
     sqlx::query("delete from outbox").execute(&mut *connection).await.unwrap();
     drop(connection);
@@ -170,7 +176,10 @@ async fn an_uncharged_run_is_given_up_for_a_lower_cap() {
     let mut connection = world.pool().acquire().await.unwrap();
     let wallet = alice.wallet_id.parse().unwrap();
     let now = world.clock().now();
-    let decided = billing::auto_recharge::operations::reserve(&mut connection, now, wallet).await.unwrap();
+    let decided =
+        billing::auto_recharge::operations::reserve(&mut connection, now, wallet, &Limits::default())
+            .await
+            .unwrap();
     let billing::auto_recharge::Check::Charging { run_id, .. } = decided.check else { panic!("{decided:?}") };
     sqlx::query("update auto_recharge set max_monthly_minor = 2000").execute(&mut *connection).await.unwrap();
     let step = billing::auto_recharge::charging::begin(&mut connection, now, run_id).await.unwrap();
@@ -194,6 +203,9 @@ async fn given(world: &World, user: &harness::world::User) {
     let card = "update auto_recharge set customer = 'cus_1', payment_method = 'pm_1', card_brand = 'visa',
                 card_last4 = '4242', card_exp_month = 12, card_exp_year = 2099 where wallet_id = $1::text::uuid";
     sqlx::query(card).bind(&user.wallet_id).execute(world.pool()).await.unwrap();
+    let due = "update wallets set recharge_below = 1000000000, recharge_due_below = 1000000000
+               where id = $1::text::uuid";
+    sqlx::query(due).bind(&user.wallet_id).execute(world.pool()).await.unwrap();
 }
 
 /// Limits runaway settings.
@@ -207,7 +219,7 @@ async fn runs_without_a_cap_are_limited_by_day() {
                                       amount_minor, currency, summary, created_at, expires_at, completed_at)
                 select gen_random_uuid(), user_id, wallet_id, 'native', kind, provider, mode, livemode, state, 0,
                        amount_minor, currency, 'more', created_at, expires_at, completed_at
-                from payments, generate_series(2, 100) where kind = 'auto_recharge' and mode = 'payment'";
+                from payments, generate_series(2, 10) where kind = 'auto_recharge' and mode = 'payment'";
     sqlx::query(more).execute(world.pool()).await.unwrap();
     let runs = "insert into recharge_runs (id, wallet_id, payment_id, month, amount_minor, customer, payment_method,
                                            state, reserved_at, asked_at, updated_at)
@@ -217,9 +229,9 @@ async fn runs_without_a_cap_are_limited_by_day() {
     sqlx::query(runs).execute(world.pool()).await.unwrap();
     spend(&world, &alice, 5_000).await;
     world.drain().await;
-    assert_eq!(world.count("recharge_runs").await, 100);
+    assert_eq!(world.count("recharge_runs").await, 10);
     advance(&world, Duration::from_hours(25)).await;
     sweep(&world).await;
-    assert_eq!(world.count("recharge_runs").await, 101);
+    assert_eq!(world.count("recharge_runs").await, 11);
     world.finish().await;
 }

@@ -83,16 +83,19 @@ async fn a_charge_reported_twice_is_credited_once() {
     world.finish().await;
 }
 
-/// A recharge smaller than what is missing does not loop: the next one begins when the last one is credited.
+/// A recharge smaller than what is missing does not loop: one fall, one charge, and the next use makes the next.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_insufficient_recharge_is_followed_by_the_next_once_credited() {
+async fn an_insufficient_recharge_is_followed_by_the_next_only_after_the_next_use() {
     let world = World::start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 4});
     let alice = at_threshold(&world, GOOD_CARD, settings).await;
-    spend(&world, &alice, 900).await;
-    world.drain().await;
-    // 100 + 400 + 400 + 400.
-    assert_eq!((world.balance(&alice.wallet_id).await, charges(&world).await.len()), (1_300, 3));
+    for (spent, left) in [(900, 500), (1, 899), (300, 999)] {
+        spend(&world, &alice, spent).await;
+        world.drain().await;
+        sweep(&world).await;
+        assert_eq!(world.balance(&alice.wallet_id).await, left);
+    }
+    assert_eq!(charges(&world).await.len(), 3);
     let overlaps = "recharge_runs a join recharge_runs b on a.id < b.id and b.reserved_at < a.asked_at";
     assert_eq!(world.count(overlaps).await, 0);
     world.finish().await;
@@ -145,7 +148,10 @@ async fn a_lost_trigger_only_delays() {
     let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     sqlx::query("update wallets set recharge_below = null").execute(world.pool()).await.unwrap();
     spend(&world, &alice, 1).await;
-    sqlx::query("update wallets set recharge_below = 1000000000").execute(world.pool()).await.unwrap();
+    sqlx::query("update wallets set recharge_below = 1000000000, recharge_due_below = 1000000000")
+        .execute(world.pool())
+        .await
+        .unwrap();
     world.drain().await;
     assert_eq!(world.count("recharge_runs").await, 0);
     sweep(&world).await;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use billing::auto_recharge::{ChargeRecharge, SweepRecharges};
+use billing::auto_recharge::{ChargeRecharge, Limits, SweepRecharges};
 use harness::system::Service;
 use harness::world::{GOOD_CARD, World};
 use jobs::Role;
@@ -88,7 +88,10 @@ async fn a_charge_that_was_never_made_is_given_up_after_a_day() {
     let mut connection = world.pool().acquire().await.unwrap();
     let now = world.clock().now();
     let wallet = alice.wallet_id.parse().unwrap();
-    let decided = billing::auto_recharge::operations::reserve(&mut connection, now, wallet).await.unwrap();
+    let decided =
+        billing::auto_recharge::operations::reserve(&mut connection, now, wallet, &Limits::default())
+            .await
+            .unwrap();
     let billing::auto_recharge::Check::Charging { run_id, .. } = decided.check else { panic!("{decided:?}") };
     billing::auto_recharge::charging::begin(&mut connection, now, run_id).await.unwrap();
     for (hours, state) in [(22, "unknown"), (24, "failed")] {
@@ -186,7 +189,10 @@ async fn scheduled_jobs_continue_when_the_leading_scheduler_is_killed() {
     let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     sqlx::query("update wallets set recharge_below = null").execute(world.pool()).await.unwrap();
     spend(&world, &alice, 1).await;
-    sqlx::query("update wallets set recharge_below = 1000000000").execute(world.pool()).await.unwrap();
+    sqlx::query("update wallets set recharge_below = 1000000000, recharge_due_below = 1000000000")
+        .execute(world.pool())
+        .await
+        .unwrap();
     world.scheduler().kill9().unwrap();
     // The new leader begins with a sweep.
     world.wait_for_rows(1, "recharge_runs where state = 'succeeded'").await;
@@ -280,5 +286,6 @@ async fn at_the_edge_without_recharge(world: &World) -> harness::world::User {
     let card = "update auto_recharge set customer = 'cus_1', payment_method = 'pm_1', card_brand = 'visa',
                 card_last4 = '4242', card_exp_month = 12, card_exp_year = 2099";
     sqlx::query(card).execute(world.pool()).await.unwrap();
+    sqlx::query("update wallets set recharge_below = 1000000000").execute(world.pool()).await.unwrap();
     alice
 }

@@ -1,9 +1,12 @@
 //! Auto-recharge: that it charges when it should, never twice, never more than its cap, and says what it does.
 
+mod bursts;
 mod cap;
 mod charging;
+mod custody;
 mod declines;
 mod faults;
+mod money_back;
 mod random;
 mod setup;
 mod surface;
@@ -51,8 +54,15 @@ pub async fn save_card(world: &World, user: &User, card: &str) {
     world.drain().await;
 }
 
-/// Spends; returns the status of the answer.
+/// Spends, long after the last charge that was paid; returns the status of the answer.
 pub async fn spend(world: &World, user: &User, credits: i64) -> u16 {
+    let rested = "update auto_recharge set next_attempt_at = null where declines = 0";
+    sqlx::query(rested).execute(world.pool()).await.unwrap();
+    spend_at_once(world, user, credits).await
+}
+
+/// Spends; returns the status of the answer.
+pub async fn spend_at_once(world: &World, user: &User, credits: i64) -> u16 {
     let request = world.api().post("/credits/consume").bearer(&user.api_key);
     request.json(json!({"credits": credits})).send().await.unwrap().status()
 }

@@ -31,7 +31,9 @@ async fn auto_recharge_is_shown_changed_and_disabled() {
                "maxMonthlyCents": null, "spentThisMonthCents": 0, "leftThisMonthCents": null, "resetsAt": resets,
                "pause": null, "nextAttemptAt": null, "card": null, "consentedAt": null, "lastRun": null})
     );
-    let asked = put(&world, &alice, json!({"thresholdCredits": 0.5, "maxMonthlyCents": 20_000})).await;
+    let asked =
+        put(&world, &alice, json!({"enabled": true, "thresholdCredits": 0.5, "maxMonthlyCents": 20_000}))
+            .await;
     assert_eq!(asked.status(), 200, "{asked}");
     let asked = asked.json().unwrap();
     assert_eq!((&asked["state"], &asked["thresholdCredits"]), (&json!("needs_card"), &json!(0.5)));
@@ -76,7 +78,11 @@ async fn invalid_settings_are_refused() {
     let anonymous = world.api().get("/auto-recharge").send().await.unwrap();
     assert_eq!(code(&anonymous), (401, "unauthorized".to_owned()));
     // The page takes long: the settings are kept all the same.
-    let request = world.api().put("/auto-recharge").bearer(&alice.api_key).json(json!({"amountCents": 900}));
+    let request = world
+        .api()
+        .put("/auto-recharge")
+        .bearer(&alice.api_key)
+        .json(json!({"enabled": true, "amountCents": 900}));
     let late = request.header("prefer", "respond-async").send().await.unwrap();
     assert_eq!(late.status(), 202, "{late}");
     assert_eq!(late.json().unwrap()["setup"]["url"], json!(null));
@@ -89,7 +95,7 @@ async fn invalid_settings_are_refused() {
 async fn members_who_may_buy_manage_an_organizations_auto_recharge() {
     let world = World::start().await;
     let cast = organization(&world).await;
-    let body = json!({"orgId": cast.id, "thresholdCredits": 10, "amountCents": 700});
+    let body = json!({"orgId": cast.id, "enabled": true, "thresholdCredits": 10, "amountCents": 700});
     for user in [&cast.member, &cast.viewer] {
         assert_eq!(code(&put(&world, user, body.clone()).await), (403, "forbidden".to_owned()));
     }

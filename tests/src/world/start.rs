@@ -232,6 +232,7 @@ fn start_worker(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> R
                 } else {
                     worker::config::Verify::Auto
                 },
+                recharge_limits: billing::auto_recharge::Limits::default(),
                 reversals: if builder.clamps_reversals { Policy::Clamp } else { Policy::Debt },
                 return_urls: ReturnUrls {
                     success: format!("{}/payment_success", settings.api_url()),

@@ -17,7 +17,8 @@ pub(super) async fn handle(context: &Context, job: &CheckRecharge) -> JobResult 
         return replied(&Check::Skipped { reason: Skip::PurchaseUnderWay });
     }
     let mut transaction = context.pool.begin().await?;
-    let Decided { check, jobs } = reserve(&mut transaction, context.clock.now(), job.wallet_id).await?;
+    let (now, limits) = (context.clock.now(), &context.recharge_limits);
+    let Decided { check, jobs } = reserve(&mut transaction, now, job.wallet_id, limits).await?;
     crash::point(Step::Written, "reservation");
     transaction.commit().await?;
     crash::point(Step::Committed, "reservation");

@@ -14,9 +14,10 @@ pub(super) async fn handle(context: &Context, job: &SaveRechargeCard) -> JobResu
     let setup = order.provider_payment.as_deref();
     let setup = setup.ok_or_else(|| JobError::Dead("the order has saved no card".to_owned()))?;
     let card = context.ask(|| context.stripe.saved_card(setup)).await?;
-    let card = card.ok_or_else(|| JobError::Dead("what was saved is no customer's card".to_owned()))?;
+    let (card, given_at) =
+        card.ok_or_else(|| JobError::Dead("what was saved is no customer's card".to_owned()))?;
     let mut transaction = context.pool.begin().await?;
-    let written = cards::saved(&mut transaction, context.clock.now(), &order, card).await?;
+    let written = cards::saved(&mut transaction, context.clock.now(), &order, card, given_at).await?;
     transaction.commit().await?;
     context.publish_soon(written);
     close_page_of_last(context, order.wallet_id).await?;

@@ -2,7 +2,8 @@
 //! payment, and not every payment carries the order's id: that of a subscription is known by its invoice, that of a
 //! Payment Link by its session.
 
-use billing::reversals::ReversalFact;
+use billing::payments::Provider;
+use billing::reversals::{Reversal, ReversalFact, operations};
 
 use crate::context::Context;
 use crate::error::JobError;
@@ -17,6 +18,13 @@ pub(super) async fn facts(context: &Context, id: &str) -> Result<Option<Vec<Reve
         fact(context.ask(|| stripe.refund(id)).await?).into_iter().collect()
     } else if id.starts_with("dp_") || id.starts_with("du_") {
         context.ask(|| stripe.dispute(id)).await?.fact().into_iter().collect()
+    } else if id.starts_with("issfr_") {
+        // A warning is known since its event, and Stripe says no more about it.
+        let known = {
+            let mut connection = context.pool.acquire().await?;
+            operations::told(&mut connection, Provider::Stripe, id).await?
+        };
+        known.map(warning).into_iter().collect()
     } else if id.starts_with("ch_") || id.starts_with("py_") {
         context.ask(|| stripe.refunds_of(id)).await?.into_iter().filter_map(fact).collect()
     } else {
@@ -53,4 +61,20 @@ async fn find_order(context: &Context, mut fact: ReversalFact) -> Result<Option<
         }
     };
     Ok(fact.payment_id.is_some().then_some(fact))
+}
+
+/// A warning that waits for its payment, as a later report about it.
+fn warning(known: Reversal) -> ReversalFact {
+    ReversalFact {
+        provider: Provider::Stripe,
+        livemode: false,
+        object_id: known.object_id,
+        kind: known.kind,
+        standing: known.standing,
+        status: known.status,
+        step: known.step.saturating_add(1),
+        extent: known.extent,
+        payment_id: None,
+        provider_payments: known.provider_payments,
+    }
 }

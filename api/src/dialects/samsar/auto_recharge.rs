@@ -9,6 +9,7 @@ use billing::payments::store::customer;
 use billing::payments::{Dialect, Payment, Provider};
 use kernel::ids::PaymentId;
 use kernel::money::{Credits, Currency, Money};
+use kernel::text_enum;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -140,15 +141,15 @@ pub(super) struct AutoRechargeBody<'a> {
 }
 
 /// What a look at the balance led to.
-#[derive(Default, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = samsar::AutoRechargeRun)]
 pub(super) struct RechargeRun {
     /// `pending`: the card is being charged.
     #[schema(schema_with = run_schema)]
-    status: &'static str,
+    status: RunStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, schema_with = reason_schema)]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -167,8 +168,22 @@ pub(super) struct RechargeRun {
     monthly_total_usd: Option<Value>,
 }
 
+text_enum! {
+    /// What becomes of a recharge at a look.
+    RunStatus {
+        /// The card is being charged.
+        Pending => "pending",
+        /// Nothing is charged now: see the reason.
+        Skipped => "skipped",
+    }
+}
+
 fn run_schema() -> Object {
-    one_of(&["pending", "skipped"])
+    one_of(RunStatus::NAMES)
+}
+
+fn reason_schema() -> Object {
+    one_of(Skip::NAMES)
 }
 
 /// The body of `POST /v1/auto_recharge/threshold`.
@@ -328,24 +343,36 @@ fn settings_body<'a>(
     }
 }
 
+impl RechargeRun {
+    fn of(status: RunStatus) -> Self {
+        Self {
+            status,
+            reason: None,
+            message: None,
+            amount_usd: None,
+            credits_to_add: None,
+            max_monthly_usd: None,
+            monthly_total_usd: None,
+        }
+    }
+}
+
 /// The result of a check of the balance, in Samsar's words.
 fn run(settings: &Settings, check: Check, spent_minor: i64) -> RechargeRun {
     match check {
         Check::Charging { amount_minor, credits, .. } => RechargeRun {
-            status: "pending",
             amount_usd: Some(dollars(amount_minor)),
             credits_to_add: Some(Amount(credits)),
-            ..RechargeRun::default()
+            ..RechargeRun::of(RunStatus::Pending)
         },
         Check::Skipped { reason } => {
             let is_capped = reason == Skip::MonthlyCapReached;
             RechargeRun {
-                status: "skipped",
                 reason: Some(reason.as_str()),
                 message: Some(message(reason)),
                 max_monthly_usd: settings.max_monthly_minor.filter(|_| is_capped).map(dollars),
                 monthly_total_usd: is_capped.then(|| dollars(spent_minor)),
-                ..RechargeRun::default()
+                ..RechargeRun::of(RunStatus::Skipped)
             }
         }
     }
@@ -355,11 +382,14 @@ fn message(reason: Skip) -> &'static str {
     match reason {
         Skip::Disabled => "Auto-recharge is disabled.",
         Skip::NoCard => "No payment method is saved.",
-        Skip::Paused => "Auto-recharge is paused: save another card to continue.",
+        Skip::Paused => "Auto-recharge is paused: GET /auto-recharge says why, and what resumes it.",
         Skip::CardExpired => "The saved card has expired: save another one to continue.",
         Skip::InProgress => "An auto-recharge is in progress.",
         Skip::ThresholdNotMet => "The balance is not below the threshold.",
+        Skip::NothingUsed => "Nothing was used since the last recharge.",
         Skip::CoolingDown => "The card was declined; it will be tried again later.",
+        Skip::RecentlyRecharged => "It was recharged a short while ago.",
+        Skip::AmountTooSmall => "The amount is too small for what was asked for.",
         Skip::PurchaseUnderWay => "A purchase is being completed.",
         Skip::DailyLimitReached => "Too many auto-recharges in 24 hours.",
         Skip::MonthlyCapReached => "The monthly cap is reached.",

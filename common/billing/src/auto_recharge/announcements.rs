@@ -52,6 +52,23 @@ pub fn capped(settings: &Settings, now: Timestamp) -> Value {
            "resetsAt": text(rules::resets_at(rules::month_of(now)))})
 }
 
+/// As often as a wallet is charged in a day, it was.
+pub fn limited(until: Timestamp) -> Value {
+    json!({"type": "auto_recharge.skipped", "reason": "daily_limit_reached", "resetsAt": text(until)})
+}
+
+/// What is charged each time is too small for what is used: after it there is less than the threshold, or than what was
+/// asked for.
+pub fn amount_too_small(settings: &Settings) -> Value {
+    json!({"type": "auto_recharge.amount_too_small", "amountCents": settings.amount.minor,
+           "thresholdCredits": settings.threshold.to_json()})
+}
+
+/// It goes on.
+pub fn resumed(why: PauseReason) -> Value {
+    json!({"type": "auto_recharge.resumed", "reason": why.as_str()})
+}
+
 /// The reason of a decline in a word.
 pub fn reason(decline: &Decline) -> &str {
     decline.decline_code.as_deref().or(decline.code.as_deref()).unwrap_or("declined")

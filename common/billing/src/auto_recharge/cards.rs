@@ -3,16 +3,17 @@
 use sqlx::PgConnection;
 
 use super::announcements::{self, tell};
-use super::operations::{pause, write};
-use super::{Card, PauseReason, rules, store};
+use super::pausing::write;
+use super::{Card, CardPage, PauseReason, Remedy, custody, rules, store};
 use crate::payments::Payment;
 use jobs::outbox;
 use kernel::clock::Timestamp;
 use kernel::ids::{OutboxId, WalletId};
 use ledger::levels::CheckRecharge;
 
-/// Records the card that was given on the page of an order for saving one. A new card lifts every pause and begins
-/// without declines. It charges only if the user still wants that.
+/// Records the card that was given on the page of an order for saving one, unless a newer page has been completed, or
+/// who gave it may not buy for the wallet any more. A new card begins without declines, and lifts the pauses that are
+/// the owner's to lift. It charges only if the user still wants that.
 ///
 /// # Errors
 /// Database errors only.
@@ -21,17 +22,32 @@ pub async fn saved(
     now: Timestamp,
     order: &Payment,
     card: Card,
+    given_at: Timestamp,
 ) -> Result<Vec<OutboxId>, sqlx::Error> {
     let locked = store::settings_lock(connection, order.wallet_id).await?;
     let Some(mut settings) = locked else { return Ok(Vec::new()) };
-    if settings.card.as_ref().is_some_and(|own| own.payment_method == card.payment_method) {
+    let page = CardPage { given_at, order: order.id };
+    let is_known = settings.card.as_ref().is_some_and(|own| own.payment_method == card.payment_method);
+    if is_known || settings.card_page.is_some_and(|newest| newest >= page) {
+        return Ok(Vec::new());
+    }
+    if !custody::may_buy(connection, &order.user_id, order.organization_id).await? {
         return Ok(Vec::new());
     }
     settings.card = Some(card);
-    settings.declines = 0;
-    settings.next_attempt_at = None;
-    settings.pause = None;
-    write(connection, now, &settings).await?;
+    settings.card_owner = Some(order.user_id.clone());
+    settings.card_page = Some(page);
+    if settings.declines > 0 {
+        settings.declines = 0;
+        settings.next_attempt_at = None;
+    }
+    if settings
+        .pause
+        .is_some_and(|pause| pause.reason.remedy() <= Remedy::NewCard && pause.reason != PauseReason::ByOwner)
+    {
+        settings.pause = None;
+    }
+    write(connection, now, &settings, true).await?;
     if !settings.enabled {
         return Ok(Vec::new());
     }
@@ -81,9 +97,7 @@ pub async fn seen(
         return Ok(Vec::new());
     };
     let Some(card) = found else {
-        settings.card = None;
-        let told = pause(connection, now, &mut settings, PauseReason::CardRemoved).await?;
-        write(connection, now, &settings).await?;
+        let told = custody::let_go_of_card(connection, now, &mut settings, PauseReason::CardRemoved).await?;
         return Ok(told.into_iter().collect());
     };
     let is_good = !rules::has_expired(&card, now);
@@ -91,6 +105,6 @@ pub async fn seen(
         settings.pause = None;
     }
     settings.card = Some(card);
-    write(connection, now, &settings).await?;
+    write(connection, now, &settings, false).await?;
     Ok(Vec::new())
 }

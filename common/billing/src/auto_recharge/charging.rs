@@ -6,7 +6,7 @@
 use sqlx::PgConnection;
 
 use super::announcements::{self, tell};
-use super::operations::pause;
+use super::pausing::pause;
 use super::rules::{self, Aftermath, Class};
 use super::{Decline, PauseReason, Run, RunState, Settings, store};
 use crate::payments::store::{payment_fail, payments_lock};
@@ -39,7 +39,9 @@ pub async fn begin(
     now: Timestamp,
     id: RechargeRunId,
 ) -> Result<Next, sqlx::Error> {
-    let Some((payment, settings, mut run)) = lock(connection, id).await? else { return Ok(Next::Nothing) };
+    let Some((payment, mut settings, mut run)) = lock(connection, id).await? else {
+        return Ok(Next::Nothing);
+    };
     if !payment.state.is_open() {
         return Ok(Next::Nothing);
     }
@@ -48,6 +50,9 @@ pub async fn begin(
         (RunState::RequiresAction, _) => Ok(Next::Page(run)),
         (RunState::Reserved | RunState::Charging | RunState::Unknown, None) => {
             if let Some(reason) = given_up(connection, now, &settings, &run).await? {
+                // Nothing was charged that the next would have to wait after.
+                settings.next_attempt_at = None;
+                store::settings_write(connection, now, &settings).await?;
                 end(connection, now, &mut run, reason).await?;
                 return Ok(Next::Nothing);
             }
@@ -129,6 +134,7 @@ pub async fn declined(
         return Ok(Vec::new());
     }
     settings.declines = settings.declines.saturating_add(1);
+    settings.next_attempt_at = None;
     metrics::counter!("purser_recharges_declined_total").increment(1);
     match rules::after_decline(class, settings.declines, now) {
         Aftermath::CoolDown(until) => {

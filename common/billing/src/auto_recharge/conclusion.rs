@@ -1,10 +1,12 @@
 //! What follows when an order of auto-recharge is paid or has ended unpaid, in the transaction in which it does.
 
 use sqlx::PgConnection;
+use time::Duration;
 
 use super::announcements::{self, tell};
-use super::operations::pause;
-use super::{PauseReason, Run, RunState, Settings, rules, store};
+use super::operations::tell_too_small;
+use super::pausing::pause;
+use super::{PauseReason, Run, RunState, Settings, rules, store, wallet_store};
 use crate::auto_recharge::SaveRechargeCard;
 use crate::payments::{Kind, Mode, Payment};
 use jobs::outbox;
@@ -29,10 +31,12 @@ pub async fn conclude_runs(
         written.push(outbox::insert(connection, now, &job).await?);
     }
     let charges: Vec<&Payment> = own().filter(|payment| payment.mode == Mode::Payment).collect();
-    if charges.is_empty() {
+    // Their money is known to have gone back, which pauses below: settings are locked before wallets.
+    let reversed: Vec<&Payment> = payments.iter().copied().filter(|payment| payment.has_reversals).collect();
+    if charges.is_empty() && reversed.is_empty() {
         return Ok(written);
     }
-    let wallets: Vec<WalletId> = charges.iter().map(|payment| payment.wallet_id).collect();
+    let wallets: Vec<WalletId> = charges.iter().chain(&reversed).map(|payment| payment.wallet_id).collect();
     let mut settings = store::settings_lock_all(connection, &wallets).await?;
     let ids: Vec<PaymentId> = charges.iter().map(|payment| payment.id).collect();
     for mut run in store::runs_lock(connection, &ids).await? {
@@ -44,17 +48,17 @@ pub async fn conclude_runs(
             run.state = RunState::Succeeded;
             run.failure = None;
             store::run_write(connection, now, &run).await?;
-            forgive(connection, now, settings).await?;
+            forgive(connection, now, settings, &run).await?;
             let body = announcements::succeeded(&run, payment.credits, payment.number);
             written.push(tell(connection, now, run.wallet_id, body).await?);
             written.extend(warn(connection, now, settings, &run).await?);
-            // One may not have been enough: looked at once its credits are there.
-            let job = CheckRecharge { wallet_id: run.wallet_id };
-            written.push(outbox::insert(connection, now, &job).await?);
         } else if !payment.state.is_paid() && !matches!(was, RunState::Succeeded | RunState::Failed) {
             run.state = RunState::Failed;
             run.failure = Some(payment.state.as_str().to_owned());
             store::run_write(connection, now, &run).await?;
+            // Nothing was charged that the next would have to wait after.
+            settings.next_attempt_at = None;
+            store::settings_write(connection, now, settings).await?;
             if was == RunState::RequiresAction {
                 written.extend(not_authenticated(connection, now, settings, &run).await?);
             }
@@ -93,16 +97,42 @@ async fn warn(
     tell(connection, now, run.wallet_id, body).await.map(Some)
 }
 
-/// A card that was charged has no declines in a row.
+/// A card that was charged has no declines in a row, and is left alone for as long as was decided with the charge.
 async fn forgive(
     connection: &mut PgConnection,
     now: Timestamp,
     settings: &mut Settings,
+    run: &Run,
 ) -> Result<(), sqlx::Error> {
-    if settings.declines == 0 && settings.next_attempt_at.is_none() {
-        return Ok(());
-    }
     settings.declines = 0;
-    settings.next_attempt_at = None;
+    if let Some(until) = settings.next_attempt_at {
+        let pause = (until - run.reserved_at).max(Duration::ZERO);
+        settings.next_attempt_at = Some(until.max(now.saturating_add(pause)));
+    }
     store::settings_write(connection, now, settings).await
+}
+
+/// What follows once the credits of these recharges are there: what was used until then is charged for, and who has
+/// less than the threshold all the same is told that the amount is too small. The next use may charge again.
+///
+/// # Errors
+/// Database errors only.
+pub async fn credits_came(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    payments: &[&Payment],
+) -> Result<Vec<OutboxId>, sqlx::Error> {
+    let is_recharge =
+        |payment: &&&Payment| payment.kind == Kind::AutoRecharge && payment.mode == Mode::Payment;
+    let recharges = payments.iter().filter(is_recharge);
+    let wallets: Vec<WalletId> = recharges.map(|payment| payment.wallet_id).collect();
+    if wallets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let low = wallet_store::wallets_recharged(connection, &wallets).await?;
+    let mut written = Vec::new();
+    for mut settings in store::settings_lock_all(connection, &low).await? {
+        written.extend(tell_too_small(connection, now, &mut settings).await?);
+    }
+    Ok(written)
 }

@@ -6,17 +6,24 @@
 //! outcome is not known is asked about again under the same key, never under a new one. Credits come the way of every
 //! payment: the run's order is paid ([`conclusion`]). There is one open run for a wallet, which the database enforces.
 //!
+//! The reason for a recharge is use: a debit, a capture, or a refusal for lack of credits, which the ledger notes in
+//! the wallet's row ([`ledger::levels`]). What falls otherwise charges no card. Whatever takes money back stops
+//! recharging until the owner acts ([`operations::money_taken_back`]).
+//!
 //! Locks are taken in this order: payments, settings, runs, wallets.
 
 pub mod announcements;
 pub mod cards;
 pub mod charging;
 pub mod conclusion;
+pub mod custody;
 pub mod operations;
+mod pausing;
 pub mod rules;
 mod store;
 #[cfg(test)]
 mod tests;
+mod wallet_store;
 
 use jobs::job;
 use serde::{Deserialize, Serialize};
@@ -62,8 +69,16 @@ text_enum! {
         NotAuthenticated => "not_authenticated",
         /// The provider refused the charge for another reason, which operators have to look at.
         ChargeRefused => "charge_refused",
-        /// The money of a recharge was taken back: nothing is charged again without a new card.
+        /// Money that was paid for the wallet's credits was given back.
         MoneyTakenBack => "money_taken_back",
+        /// A payment for the wallet's credits is disputed, or its card's bank warns that it may be fraud.
+        Disputed => "disputed",
+        /// Who saved the card has left the organization, or may not buy for it any more.
+        CardOwnerLeft => "card_owner_left",
+        /// The wallet's owner has stopped it for now.
+        ByOwner => "by_owner",
+        /// An administrator has stopped it.
+        ByAdmin => "by_admin",
     }
 }
 
@@ -80,16 +95,52 @@ text_enum! {
         CardExpired => "card_expired",
         /// One is under way.
         InProgress => "auto_recharge_in_progress",
-        /// The balance is not below the threshold.
+        /// What can be spent is not below the threshold, and enough for what was last asked for.
         ThresholdNotMet => "threshold_not_met",
+        /// It is below the threshold, but not by use since the last recharge: credits have lapsed, or were taken back.
+        NothingUsed => "nothing_used",
         /// The card was declined a short while ago.
         CoolingDown => "cooling_down",
+        /// It was recharged a short while ago, or as often as it may be in a day.
+        RecentlyRecharged => "recently_recharged",
+        /// A use was refused that the amount is too small for, and the balance is not low otherwise.
+        AmountTooSmall => "amount_too_small",
         /// The user has just paid for credits that will be here in a moment.
         PurchaseUnderWay => "purchase_under_way",
         /// So many in a day are no use that anybody meant.
         DailyLimitReached => "daily_limit_reached",
         /// What the monthly cap leaves cannot be charged.
         MonthlyCapReached => "monthly_cap_reached",
+    }
+}
+
+/// Who lifts a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Remedy {
+    /// The owner, by saying so, or by switching recharging off and on.
+    Owner,
+    /// The owner, by saying so; the card is tried once, and not before a day has passed.
+    OwnerLater,
+    /// The owner, by saving another card.
+    NewCard,
+    /// An administrator alone.
+    Admin,
+}
+
+impl PauseReason {
+    /// Who lifts the pause. An administrator always may, and where the owner may, another card does it as well.
+    pub fn remedy(self) -> Remedy {
+        match self {
+            Self::MoneyTakenBack | Self::NotAuthenticated | Self::ByOwner => Remedy::Owner,
+            Self::Declined => Remedy::OwnerLater,
+            Self::CardRefused
+            | Self::CardExpired
+            | Self::CardRemoved
+            | Self::CardOwnerLeft
+            | Self::ChargeRefused
+            | Self::Disputed => Remedy::NewCard,
+            Self::ByAdmin => Remedy::Admin,
+        }
     }
 }
 
@@ -108,6 +159,16 @@ pub struct Card {
     pub exp_month: i64,
     /// …of this year.
     pub exp_year: i64,
+}
+
+/// A page that a card was saved on. The newest is the one on which the card was given last, as the provider says; of
+/// two in the same second the one that was ordered last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CardPage {
+    /// When.
+    pub given_at: Timestamp,
+    /// The page's order.
+    pub order: PaymentId,
 }
 
 /// That recharging waits for the user.
@@ -150,6 +211,12 @@ pub struct Settings {
     pub pause: Option<Pause>,
     /// The month, by its first day, in which the user was told that the cap is reached.
     pub capped_month: Option<Date>,
+    /// Who saved the card.
+    pub card_owner: Option<UserId>,
+    /// The page that the newest card was saved on, also after the card is gone.
+    pub card_page: Option<CardPage>,
+    /// When the user was last told that the amount is too small.
+    pub too_small_told_at: Option<Timestamp>,
 }
 
 impl Settings {
@@ -176,6 +243,9 @@ impl Settings {
             next_attempt_at: None,
             pause: None,
             capped_month: None,
+            card_owner: None,
+            card_page: None,
+            too_small_told_at: None,
         }
     }
 
@@ -204,6 +274,26 @@ pub struct Change {
     pub amount: Option<Money>,
     /// The cap; `Some(None)` takes it away.
     pub max_monthly_minor: Option<Option<i64>>,
+}
+
+/// How often a wallet is charged at the most, whatever its cap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// At least this long after a charge comes the next; each further one of a day waits twice as long, up to an hour.
+    pub pause: std::time::Duration,
+    /// Charges in 24 hours.
+    pub per_day: i64,
+}
+
+impl Limits {
+    /// No wallet is charged twice within less.
+    pub const PAUSE_MIN: std::time::Duration = std::time::Duration::from_secs(60);
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { pause: Self::PAUSE_MIN, per_day: 10 }
+    }
 }
 
 /// What is asked for until a user says otherwise. There is no cap.

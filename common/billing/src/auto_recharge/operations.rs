@@ -5,10 +5,11 @@ use time::Duration;
 use uuid::Uuid;
 
 use super::announcements::{self, tell};
+use super::pausing::{pause, write};
 use super::rules::{self, Situation};
 use super::{
-    Card, Change, Check, Defaults, Pause, PauseReason, RechargeError, Run, RunState, Settings, Skip,
-    Standing, store,
+    Card, Change, Check, Defaults, Limits, PauseReason, RechargeError, Remedy, Run, RunState, Settings, Skip,
+    Standing, custody, store, wallet_store,
 };
 use crate::auto_recharge::ChargeRecharge;
 use crate::payments::ordering::order_create;
@@ -18,7 +19,7 @@ use kernel::clock::Timestamp;
 use kernel::ids::{OutboxId, RechargeRunId, WalletId};
 use kernel::money::{AmountError, Money};
 use ledger::levels::CheckRecharge;
-use ledger::operations::balance;
+use ledger::operations::spendable;
 
 /// How long the order of a run can be paid on a page, where the card's holder has to.
 const PAYABLE: Duration = Duration::hours(24);
@@ -61,8 +62,17 @@ pub async fn put(
     let locked = store::settings_lock(connection, *wallet_id).await?;
     let mut settings = locked.ok_or(sqlx::Error::RowNotFound)?;
     settings.livemode = *livemode;
+    if change.amount.is_some_and(|amount| amount != settings.amount) {
+        settings.too_small_told_at = None;
+    }
+    let was_enabled = settings.enabled;
     if let Some(enabled) = change.enabled {
         settings.enabled = enabled;
+        // To switch it on again is to say that it may go on.
+        let is_new = enabled && !was_enabled;
+        if is_new && settings.pause.is_some_and(|pause| pause.reason.remedy() == Remedy::Owner) {
+            settings.pause = None;
+        }
         if enabled {
             settings.user_id = user_id.clone();
             settings.consented_at = Some(now);
@@ -75,7 +85,7 @@ pub async fn put(
     if change.max_monthly_minor.is_some() {
         settings.capped_month = None;
     }
-    write(connection, now, &settings).await?;
+    write(connection, now, &settings, change.enabled == Some(true)).await?;
     Ok(settings)
 }
 
@@ -107,7 +117,7 @@ pub async fn pages_to_ask(
     now: Timestamp,
     wallet: WalletId,
 ) -> Result<Vec<String>, sqlx::Error> {
-    store::pages_open(connection, wallet, now.saturating_sub(PAGE_IS_FRESH), PAGES).await
+    wallet_store::pages_open(connection, wallet, now.saturating_sub(PAGE_IS_FRESH), PAGES).await
 }
 
 /// What was decided about a wallet, with the jobs that follow.
@@ -128,36 +138,86 @@ pub async fn reserve(
     connection: &mut PgConnection,
     now: Timestamp,
     wallet: WalletId,
+    limits: &Limits,
 ) -> Result<Decided, RechargeError> {
     let Some(mut settings) = store::settings_lock(connection, wallet).await? else {
         return Ok(skipped(Skip::Disabled, Vec::new()));
     };
+    if !custody::may_be_charged(connection, &settings).await? {
+        let told =
+            custody::let_go_of_card(connection, now, &mut settings, PauseReason::CardOwnerLeft).await?;
+        return Ok(skipped(Skip::Paused, told.into_iter().collect()));
+    }
     let month = rules::month_of(now);
     // Runs before the balance: a run that has succeeded by then has its credits in the balance that is read next.
     let totals = store::totals(connection, wallet, month, now.saturating_sub(Duration::DAY)).await?;
+    let spendable = spendable(connection, now, wallet).await?;
     let since = now.saturating_sub(PURCHASE_COMES_WITHIN);
     let situation = Situation {
         now,
         is_open: totals.is_open,
         spent_minor: totals.spent_minor,
         runs_today: totals.recent,
-        purchase_under_way: store::purchase_under_way(connection, wallet, since).await?,
-        balance: balance(connection, now, wallet).await?,
+        runs_per_day: limits.per_day,
+        purchase_under_way: wallet_store::purchase_under_way(connection, wallet, since).await?,
+        available: spendable.available,
+        due_below: spendable.recharge_due_below,
     };
     match rules::decide(&settings, &situation) {
-        Ok((amount_minor, card)) => open(connection, now, &settings, card, amount_minor).await,
-        Err(Skip::MonthlyCapReached) if settings.capped_month != Some(month) => {
-            settings.capped_month = Some(month);
+        Ok((amount_minor, card)) => {
+            let pause = rules::pause_after(limits.pause, totals.recent_charges.saturating_add(1));
+            let card = card.clone();
+            settings.next_attempt_at = Some(now.saturating_add(pause));
             store::settings_write(connection, now, &settings).await?;
-            let told = tell(connection, now, wallet, announcements::capped(&settings, now)).await?;
-            Ok(skipped(Skip::MonthlyCapReached, vec![told]))
+            open(connection, now, &settings, &card, amount_minor).await
         }
-        Err(Skip::CardExpired) => {
-            let told = pause(connection, now, &mut settings, PauseReason::CardExpired).await?;
-            Ok(skipped(Skip::CardExpired, told.into_iter().collect()))
+        Err(reason) => {
+            let told = say(connection, now, &mut settings, reason, totals.recent_since).await?;
+            Ok(skipped(reason, told.into_iter().collect()))
         }
-        Err(reason) => Ok(skipped(reason, Vec::new())),
     }
+}
+
+/// Has the user told why nothing is charged, where that is news.
+async fn say(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    settings: &mut Settings,
+    reason: Skip,
+    recent_since: Option<Timestamp>,
+) -> Result<Option<OutboxId>, sqlx::Error> {
+    let month = rules::month_of(now);
+    let body = match reason {
+        Skip::CardExpired => return pause(connection, now, settings, PauseReason::CardExpired).await,
+        Skip::AmountTooSmall => return tell_too_small(connection, now, settings).await,
+        Skip::MonthlyCapReached if settings.capped_month != Some(month) => {
+            settings.capped_month = Some(month);
+            announcements::capped(settings, now)
+        }
+        Skip::DailyLimitReached => {
+            // When the first of them is a day old, there may be another.
+            let until = recent_since.unwrap_or(now).saturating_add(Duration::DAY);
+            settings.next_attempt_at = Some(until);
+            announcements::limited(until)
+        }
+        _ => return Ok(None),
+    };
+    store::settings_write(connection, now, settings).await?;
+    tell(connection, now, settings.wallet_id, body).await.map(Some)
+}
+
+/// Has the user told that the amount is too small for what is used, once in a while.
+pub(super) async fn tell_too_small(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    settings: &mut Settings,
+) -> Result<Option<OutboxId>, sqlx::Error> {
+    if !rules::tells_too_small(settings.too_small_told_at, now) {
+        return Ok(None);
+    }
+    settings.too_small_told_at = Some(now);
+    store::settings_write(connection, now, settings).await?;
+    tell(connection, now, settings.wallet_id, announcements::amount_too_small(settings)).await.map(Some)
 }
 
 fn skipped(reason: Skip, jobs: Vec<OutboxId>) -> Decided {
@@ -199,7 +259,8 @@ fn order(now: Timestamp, settings: &Settings, amount_minor: i64) -> Result<NewOr
     let summary = format!("Auto-recharge {credits} credits");
     let item = Item { pack_id: None, name: summary.clone(), quantity: 1, credits, amount_minor };
     Ok(NewOrder {
-        user_id: settings.user_id.clone(),
+        // Whose card is charged has bought it.
+        user_id: settings.card_owner.clone().unwrap_or_else(|| settings.user_id.clone()),
         wallet_id: settings.wallet_id,
         organization_id: settings.organization_id,
         dialect: Dialect::Native,
@@ -218,8 +279,8 @@ fn order(now: Timestamp, settings: &Settings, amount_minor: i64) -> Result<NewOr
     })
 }
 
-/// Has everything looked at that nothing has asked about: wallets below their threshold, and runs of which nothing was
-/// heard. The jobs are written in the caller's transaction.
+/// Has everything looked at that nothing has asked about: wallets for which a recharge is due, and runs of which
+/// nothing was heard. The jobs are written in the caller's transaction.
 ///
 /// # Errors
 /// Database errors only.
@@ -266,16 +327,9 @@ async fn check_all(
     Ok(written)
 }
 
-/// Locks a wallet's settings, for a transaction that locks the wallet before it knows whether it will pause them.
-///
-/// # Errors
-/// Database errors only.
-pub async fn settings_hold(connection: &mut PgConnection, wallet: WalletId) -> Result<(), sqlx::Error> {
-    store::settings_lock(connection, wallet).await.map(drop)
-}
-
-/// The money of a recharge went back. That lowers the balance, and charging the same card for it would take the money
-/// again: the user is waited for. Comes after the payments are locked, and before the ledger takes the credits.
+/// Money that was paid for a wallet's credits goes back, or may: whatever it was paid for, charging a card for what is
+/// missing then would take it again. Recharging waits for the wallet's owner, and what was used before is no reason for
+/// a charge any more. Comes after the payments are locked, and before the ledger takes the credits.
 ///
 /// # Errors
 /// Database errors only.
@@ -283,35 +337,9 @@ pub async fn money_taken_back(
     connection: &mut PgConnection,
     now: Timestamp,
     wallet: WalletId,
+    reason: PauseReason,
 ) -> Result<Vec<OutboxId>, sqlx::Error> {
     let Some(mut settings) = store::settings_lock(connection, wallet).await? else { return Ok(Vec::new()) };
-    Ok(pause(connection, now, &mut settings, PauseReason::MoneyTakenBack).await?.into_iter().collect())
-}
-
-/// Has settings that this transaction has locked wait for the user, who is told; the first reason stays.
-pub(super) async fn pause(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    settings: &mut Settings,
-    reason: PauseReason,
-) -> Result<Option<OutboxId>, sqlx::Error> {
-    if settings.pause.is_some() {
-        return Ok(None);
-    }
-    settings.pause = Some(Pause { at: now, reason });
-    store::settings_write(connection, now, settings).await?;
-    metrics::counter!("purser_recharges_paused_total", "reason" => reason.as_str()).increment(1);
-    tell(connection, now, settings.wallet_id, announcements::paused(reason)).await.map(Some)
-}
-
-/// Writes settings that this transaction has locked, and the level at which the ledger notices a fall.
-pub(super) async fn write(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    settings: &Settings,
-) -> Result<(), sqlx::Error> {
-    store::settings_write(connection, now, settings).await?;
-    let watched = settings.is_active() && settings.threshold.is_positive();
-    let level = watched.then_some(settings.threshold);
-    store::wallet_watch(connection, settings.wallet_id, level).await
+    wallet_store::wallets_forget_due(connection, &[wallet]).await?;
+    Ok(pause(connection, now, &mut settings, reason).await?.into_iter().collect())
 }

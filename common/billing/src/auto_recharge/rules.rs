@@ -11,8 +11,11 @@ pub const CHARGE_MIN_MINOR: i64 = 50;
 /// …and no more than eight digits.
 pub const CHARGE_MAX_MINOR: i64 = 99_999_999;
 
-/// Runs of one wallet in 24 hours. Nobody means so many: something spends that should not.
-pub const RUNS_PER_DAY: i64 = 100;
+/// The longest that a wallet waits after a charge that was paid, unless its pause is longer from the start.
+const PAUSE_MAX: Duration = Duration::hours(1);
+
+/// People are told that their amount is too small at most once in this time.
+const TOLD_AGAIN_AFTER: Duration = Duration::DAY;
 
 /// How long the provider surely remembers an idempotency key: Stripe forgets it after 24 hours at the earliest. Later
 /// the same key may charge again, so nothing is asked under it.
@@ -67,19 +70,36 @@ pub fn allowance(max_monthly_minor: Option<i64>, spent_minor: i64) -> Option<i64
     max_monthly_minor.map(|cap| cap.saturating_sub(spent_minor).max(0))
 }
 
+/// How long a wallet waits after a charge, which is the `nth` of 24 hours, beginning with one.
+pub fn pause_after(pause: std::time::Duration, nth: i64) -> Duration {
+    let pause = Duration::try_from(pause).unwrap_or(PAUSE_MAX);
+    let doublings = u32::try_from(nth.saturating_sub(1).clamp(0, 16)).unwrap_or(0);
+    let grown = 2_i32.checked_pow(doublings).and_then(|times| pause.checked_mul(times));
+    grown.unwrap_or(PAUSE_MAX).min(PAUSE_MAX.max(pause))
+}
+
+/// Whether people are to be told now that their amount is too small.
+pub fn tells_too_small(told_at: Option<Timestamp>, now: Timestamp) -> bool {
+    told_at.is_none_or(|at| now >= at.saturating_add(TOLD_AGAIN_AFTER))
+}
+
 /// What is known of a wallet when it is decided about.
 #[derive(Clone, Debug)]
 pub struct Situation {
     /// The time.
     pub now: Timestamp,
-    /// What it has.
-    pub balance: Credits,
+    /// What can be spent: its balance less what is held.
+    pub available: Credits,
+    /// A recharge is due while less than this can be spent; none: nothing was used that would be a reason for one.
+    pub due_below: Option<Credits>,
     /// Whether a run is open.
     pub is_open: bool,
     /// What this month's runs that have not failed come to, in the smallest unit.
     pub spent_minor: i64,
-    /// Runs of the last 24 hours.
+    /// Runs of the last 24 hours…
     pub runs_today: i64,
+    /// …and how many it may be.
+    pub runs_per_day: i64,
     /// Whether the user has paid for credits that are not here yet.
     pub purchase_under_way: bool,
 }
@@ -99,16 +119,21 @@ pub fn decide<'a>(settings: &'a Settings, situation: &Situation) -> Result<(i64,
     if situation.is_open {
         return Err(Skip::InProgress);
     }
-    if !settings.threshold.is_positive() || situation.balance >= settings.threshold {
+    let is_low = situation.available < settings.threshold;
+    let is_due = situation.due_below.is_some_and(|level| situation.available < level);
+    if !settings.threshold.is_positive() || !(is_low || is_due) {
         return Err(Skip::ThresholdNotMet);
     }
+    if !is_due {
+        return Err(Skip::NothingUsed);
+    }
     if settings.next_attempt_at.is_some_and(|at| at > situation.now) {
-        return Err(Skip::CoolingDown);
+        return Err(if settings.declines > 0 { Skip::CoolingDown } else { Skip::RecentlyRecharged });
     }
     if situation.purchase_under_way {
         return Err(Skip::PurchaseUnderWay);
     }
-    if situation.runs_today >= RUNS_PER_DAY {
+    if situation.runs_today >= situation.runs_per_day {
         return Err(Skip::DailyLimitReached);
     }
     if has_expired(card, situation.now) {
@@ -118,6 +143,12 @@ pub fn decide<'a>(settings: &'a Settings, situation: &Situation) -> Result<(i64,
     let amount = left.map_or(settings.amount.minor, |left| left.min(settings.amount.minor));
     if amount < CHARGE_MIN_MINOR {
         return Err(Skip::MonthlyCapReached);
+    }
+    // Above the threshold the card is charged only for a use that can be made then.
+    let after = credits_for(amount).and_then(|bought| situation.available.checked_add(bought));
+    let is_enough = situation.due_below.zip(after.ok()).is_some_and(|(needed, after)| after >= needed);
+    if !is_low && !is_enough {
+        return Err(Skip::AmountTooSmall);
     }
     Ok((amount, card))
 }

@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 use time::Date;
 use uuid::Uuid;
 
-use super::{Card, Pause, PauseReason, Run, RunState, Settings};
+use super::{Card, CardPage, Pause, PauseReason, Run, RunState, Settings};
 use kernel::clock::Timestamp;
 use kernel::ids::{OrganizationId, PaymentId, RechargeRunId, UserId, WalletId};
 use kernel::money::{Credits, Currency, Money};
@@ -32,6 +32,10 @@ struct Row {
     paused_at: Option<Timestamp>,
     pause_reason: Option<PauseReason>,
     capped_month: Option<Date>,
+    card_user_id: Option<UserId>,
+    card_given_at: Option<Timestamp>,
+    card_order: Option<PaymentId>,
+    too_small_told_at: Option<Timestamp>,
 }
 
 impl TryFrom<Row> for Settings {
@@ -63,6 +67,12 @@ impl TryFrom<Row> for Settings {
             next_attempt_at: row.next_attempt_at,
             pause: row.paused_at.zip(row.pause_reason).map(|(at, reason)| Pause { at, reason }),
             capped_month: row.capped_month,
+            card_owner: row.card_user_id,
+            card_page: row
+                .card_given_at
+                .zip(row.card_order)
+                .map(|(given_at, order)| CardPage { given_at, order }),
+            too_small_told_at: row.too_small_told_at,
         })
     }
 }
@@ -76,7 +86,9 @@ macro_rules! select_settings {
                       organization_id as "organization_id: OrganizationId", livemode, enabled, consented_at,
                       threshold as "threshold: Credits", amount_minor, currency, max_monthly_minor, customer,
                       payment_method, card_brand, card_last4, card_exp_month, card_exp_year, declines,
-                      next_attempt_at, paused_at, pause_reason as "pause_reason: PauseReason", capped_month
+                      next_attempt_at, paused_at, pause_reason as "pause_reason: PauseReason", capped_month,
+                      card_user_id as "card_user_id: UserId", card_given_at, card_order as "card_order: PaymentId",
+                      too_small_told_at
                from auto_recharge "#
                 + $condition
             $(, $argument)*
@@ -110,6 +122,41 @@ pub(super) async fn settings_lock_all(
     let rows = select_settings!("where wallet_id = any($1) order by wallet_id for update", &wallets)
         .fetch_all(connection)
         .await?;
+    rows.into_iter().map(Settings::try_from).collect()
+}
+
+/// Locks the settings of the wallets, or the one of an organization, that charge a card of this user.
+pub(super) async fn settings_lock_of_card_owner(
+    connection: &mut PgConnection,
+    user: &UserId,
+    organization: Option<OrganizationId>,
+) -> Result<Vec<Settings>, sqlx::Error> {
+    let rows = select_settings!(
+        "where card_user_id = $1 and ($2::bigint is null or organization_id = $2) order by wallet_id for update",
+        user.as_str(),
+        organization.map(|id| id.0)
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(Settings::try_from).collect()
+}
+
+/// The settings of wallets that were ever to be recharged, those that wait alone if so wanted; the lowest ids above
+/// `after` first.
+pub(super) async fn settings_list(
+    connection: &mut PgConnection,
+    only_paused: bool,
+    after: WalletId,
+    limit: i64,
+) -> Result<Vec<Settings>, sqlx::Error> {
+    let rows = select_settings!(
+        "where wallet_id > $1 and (not $2 or paused_at is not null) order by wallet_id limit $3",
+        after.0,
+        only_paused,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
     rows.into_iter().map(Settings::try_from).collect()
 }
 
@@ -164,7 +211,8 @@ pub(super) async fn settings_write(
          set user_id = $2, livemode = $3, enabled = $4, consented_at = $5, threshold = $6, amount_minor = $7,
              currency = $8, max_monthly_minor = $9, customer = $10, payment_method = $11, card_brand = $12,
              card_last4 = $13, card_exp_month = $14, card_exp_year = $15, declines = $16, next_attempt_at = $17,
-             paused_at = $18, pause_reason = $19, capped_month = $20, updated_at = $21
+             paused_at = $18, pause_reason = $19, capped_month = $20, card_user_id = $21, card_given_at = $22,
+             card_order = $23, too_small_told_at = $24, updated_at = $25
          where wallet_id = $1",
         settings.wallet_id.0,
         settings.user_id.as_str(),
@@ -186,23 +234,11 @@ pub(super) async fn settings_write(
         settings.pause.map(|pause| pause.at),
         settings.pause.map(|pause| pause.reason.as_str()),
         settings.capped_month,
+        settings.card_owner.as_ref().map(UserId::as_str),
+        settings.card_page.map(|page| page.given_at),
+        settings.card_page.map(|page| page.order.0),
+        settings.too_small_told_at,
         now
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Writes the level at which the ledger notices a fall. After the settings: they are locked first.
-pub(super) async fn wallet_watch(
-    connection: &mut PgConnection,
-    wallet: WalletId,
-    recharge_below: Option<Credits>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "update wallets set recharge_below = $2 where id = $1 and recharge_below is distinct from $2",
-        wallet.0,
-        recharge_below.map(Credits::millionths)
     )
     .execute(connection)
     .await?;
@@ -302,6 +338,10 @@ pub(super) struct Totals {
     pub spent_minor: i64,
     /// How many were decided since a time.
     pub recent: i64,
+    /// Those of them that have not failed.
+    pub recent_charges: i64,
+    /// When the first of them was.
+    pub recent_since: Option<Timestamp>,
     /// Whether one is open.
     pub is_open: bool,
 }
@@ -317,6 +357,8 @@ pub(super) async fn totals(
         r#"select coalesce(sum(amount_minor) filter (where month = $2 and state <> 'failed'), 0)::bigint
                       as "spent_minor!",
                   count(*) filter (where reserved_at > $3) as "recent!",
+                  count(*) filter (where reserved_at > $3 and state <> 'failed') as "recent_charges!",
+                  min(reserved_at) filter (where reserved_at > $3) as recent_since,
                   coalesce(bool_or(state in ('reserved', 'charging', 'unknown', 'requires_action')), false)
                       as "is_open!"
            from recharge_runs
@@ -347,46 +389,6 @@ pub(super) async fn charged(
     .await
 }
 
-/// Whether the user has completed a page for credits of this wallet, whose money is not here yet.
-pub(super) async fn purchase_under_way(
-    connection: &mut PgConnection,
-    wallet: WalletId,
-    since: Timestamp,
-) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"select exists (
-               select from payments
-               where wallet_id = $1 and state in ('created', 'pending') and mode <> 'setup'
-                 and kind <> 'auto_recharge' and session_status = 'complete' and created_at > $2) as "exists!""#,
-        wallet.0,
-        since
-    )
-    .fetch_one(connection)
-    .await
-}
-
-/// The sessions of pages on which the user of a wallet that is low may be buying at this moment.
-pub(super) async fn pages_open(
-    connection: &mut PgConnection,
-    wallet: WalletId,
-    since: Timestamp,
-    limit: i64,
-) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"select p.provider_session as "session!"
-           from payments p join wallets w on w.id = p.wallet_id
-           where p.wallet_id = $1 and w.balance < w.recharge_below and p.state in ('created', 'pending')
-             and p.provider = 'stripe' and p.kind = 'one_time' and p.mode = 'payment'
-             and p.provider_session is not null and p.session_status = 'open' and p.created_at > $2
-           order by p.created_at desc limit $3"#,
-        wallet.0,
-        since,
-        limit
-    )
-    .fetch_all(connection)
-    .await
-}
-
 /// The session of the page on which the holder of a card that was replaced is to pay for the open run.
 pub(super) async fn page_of_run(
     connection: &mut PgConnection,
@@ -403,7 +405,7 @@ pub(super) async fn page_of_run(
     .await
 }
 
-/// Wallets below their threshold that could be charged and have no open run; the lowest ids above `after` first.
+/// Wallets for which a recharge is due that could be charged and have no open run; the lowest ids above `after` first.
 pub(super) async fn wallets_due(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -415,7 +417,7 @@ pub(super) async fn wallets_due(
         r#"select a.wallet_id as "wallet_id: WalletId"
            from auto_recharge a join wallets w on w.id = a.wallet_id
            where a.enabled and a.wallet_id > $3 and a.payment_method is not null and a.paused_at is null
-             and w.balance < w.recharge_below and (a.next_attempt_at is null or a.next_attempt_at <= $1)
+             and w.balance - w.held < w.recharge_due_below and (a.next_attempt_at is null or a.next_attempt_at <= $1)
              and (a.capped_month is null or a.capped_month < $2)
              and not exists (
                  select from recharge_runs

@@ -35,10 +35,12 @@ fn settings() -> Settings {
 fn situation(balance: i64) -> Situation {
     Situation {
         now: NOW,
-        balance: credits(balance),
+        available: credits(balance),
+        due_below: Some(credits(1_000)),
         is_open: false,
         spent_minor: 0,
         runs_today: 0,
+        runs_per_day: 10,
         purchase_under_way: false,
     }
 }
@@ -57,6 +59,28 @@ fn it_charges_strictly_below_the_threshold() {
 }
 
 #[test]
+fn what_was_not_used_is_not_charged_for() {
+    let unused = Situation { due_below: None, ..situation(1) };
+    assert_eq!(amount(&settings(), &unused), Err(Skip::NothingUsed));
+    assert_eq!(
+        amount(&settings(), &Situation { due_below: None, ..situation(1_000) }),
+        Err(Skip::ThresholdNotMet)
+    );
+}
+
+/// Credits that are held cannot be spent, and a use that is refused above the threshold is a reason too.
+#[test]
+fn a_refused_use_is_charged_for_until_there_is_enough_for_it() {
+    let refused = |balance, needed| Situation { due_below: Some(credits(needed)), ..situation(balance) };
+    assert_eq!(amount(&settings(), &refused(1_500, 1_501)), Ok(5_000));
+    assert_eq!(amount(&settings(), &refused(1_500, 1_500)), Err(Skip::ThresholdNotMet));
+    // One that could not be made after the charge either is not charged for; a low balance is.
+    assert_eq!(amount(&settings(), &refused(1_500, 6_500)), Ok(5_000));
+    assert_eq!(amount(&settings(), &refused(1_500, 6_501)), Err(Skip::AmountTooSmall));
+    assert_eq!(amount(&settings(), &refused(999, 1_000_000)), Ok(5_000));
+}
+
+#[test]
 fn each_reason_not_to_charge_is_told_apart() {
     let low = || situation(1);
     let pause = Some(Pause { at: NOW, reason: PauseReason::Declined });
@@ -68,10 +92,15 @@ fn each_reason_not_to_charge_is_told_apart() {
         (
             Settings { next_attempt_at: Some(NOW + time::Duration::SECOND), ..settings() },
             low(),
+            Skip::RecentlyRecharged,
+        ),
+        (
+            Settings { next_attempt_at: Some(NOW + time::Duration::SECOND), declines: 1, ..settings() },
+            low(),
             Skip::CoolingDown,
         ),
         (settings(), Situation { purchase_under_way: true, ..low() }, Skip::PurchaseUnderWay),
-        (settings(), Situation { runs_today: RUNS_PER_DAY, ..low() }, Skip::DailyLimitReached),
+        (settings(), Situation { runs_today: 10, ..low() }, Skip::DailyLimitReached),
         (settings(), Situation { now: datetime!(2027-01-01 0:00 UTC), ..low() }, Skip::CardExpired),
         (
             Settings { max_monthly_minor: Some(5_000), ..settings() },
@@ -132,6 +161,43 @@ fn declines_are_sorted_by_what_can_be_done_about_them() {
     assert_eq!(decline("card_declined", "do_not_honor", "", "02"), Class::Later);
     assert_eq!(decline("authentication_required", "", "", ""), Class::Authenticate);
     assert_eq!(decline("card_declined", "authentication_required", "", ""), Class::Authenticate);
+}
+
+#[test]
+fn charges_wait_a_minute_then_longer_up_to_an_hour() {
+    let minutes =
+        |least: u64, nth| pause_after(std::time::Duration::from_secs(60 * least), nth).whole_minutes();
+    assert_eq!([1, 2, 3, 6, 7, 8, i64::MAX].map(|nth| minutes(1, nth)), [1, 2, 4, 32, 60, 60, 60]);
+    // A pause that is longer from the start stays as long.
+    assert_eq!([1, 5].map(|nth| minutes(90, nth)), [90, 90]);
+    assert_eq!(minutes(1, 0), 1);
+    assert!(tells_too_small(None, NOW) && tells_too_small(Some(NOW - time::Duration::DAY), NOW));
+    assert!(!tells_too_small(Some(NOW - time::Duration::HOUR), NOW));
+}
+
+/// Who lifts which pause: what charges a card that somebody denies takes another card, never the same one's word.
+#[test]
+fn a_pause_names_who_lifts_it_and_a_graver_one_prevails() {
+    use PauseReason::*;
+    for name in PauseReason::NAMES {
+        let reason: PauseReason = serde_json::from_value(serde_json::json!(name)).unwrap();
+        let remedy = match reason {
+            MoneyTakenBack | NotAuthenticated | ByOwner => Remedy::Owner,
+            Declined => Remedy::OwnerLater,
+            ByAdmin => Remedy::Admin,
+            _ => Remedy::NewCard,
+        };
+        assert_eq!(reason.remedy(), remedy, "{reason:?}");
+    }
+    assert!(Disputed.remedy() > MoneyTakenBack.remedy() && ByAdmin.remedy() > Disputed.remedy());
+}
+
+#[test]
+fn the_newest_page_is_the_one_completed_last() {
+    let page = |seconds, order| CardPage { given_at: NOW + time::Duration::seconds(seconds), order };
+    let (first, second) = (PaymentId::new(), PaymentId::new());
+    assert!(page(1, first) > page(0, second), "completed later, though ordered before");
+    assert!(page(0, first) < page(0, second), "of one second the later order");
 }
 
 #[test]

@@ -68,7 +68,16 @@ pub async fn of_user(
     user: &UserId,
     limit: i64,
 ) -> Result<Vec<PastPayment>, sqlx::Error> {
-    let rows = select_past!("user_id = $1", user.as_str(), limit).fetch_all(&mut *connection).await?;
+    // What an organization's balance was recharged with is the organization's, once its user has left.
+    let rows = select_past!(
+        "user_id = $1 and (kind <> 'auto_recharge' or organization_id is null
+              or exists (select from organization_members m
+                         where m.organization_id = payments.organization_id and m.user_id = $1))",
+        user.as_str(),
+        limit
+    )
+    .fetch_all(&mut *connection)
+    .await?;
     with_items(connection, rows).await
 }
 

@@ -48,7 +48,11 @@ macro_rules! select_orders {
                        having count(*) = 1 and min(quantity) = 1) as pack_id,
                       amount_minor, currency, credits + bonus_credits as "credits!: Credits", created_at,
                       completed_at, checkout_url
-               from payments where user_id = $1 and mode <> 'setup' and "#
+               from payments
+               where user_id = $1 and mode <> 'setup'
+                 and (kind <> 'auto_recharge' or organization_id is null
+                      or exists (select from organization_members m
+                                 where m.organization_id = payments.organization_id and m.user_id = $1)) and "#
                 + $condition
             $(, $argument)*
         )

@@ -30,6 +30,8 @@ text_enum! {
         Dispute => "dispute",
         /// All that has gone back of a payment so far, where the provider tells no more than the sum.
         Total => "total",
+        /// Nothing has gone back yet: the card's bank warns that the payment may be fraud.
+        Warning => "warning",
     }
 }
 

@@ -4,13 +4,13 @@ use sqlx::PgConnection;
 
 use super::rules::{self, Step};
 use super::{Account, Policy, Reversal, ReversalFact, ReversalKind, Reversed, Standing, store};
-use crate::auto_recharge::operations::{money_taken_back, settings_hold};
+use crate::auto_recharge::operations::money_taken_back;
 use crate::payments::movements::{PURCHASE_PRIORITY, grant_source};
-use crate::payments::{Kind, Payment, Provider, store as payments};
+use crate::payments::{Payment, Provider, store as payments};
 use crate::provider_events::record::{quarantine, record};
 use crate::provider_events::{ApplyError, Contradiction, Effect, Event, EventOutcome, IgnoreReason};
 use kernel::clock::Timestamp;
-use kernel::ids::{GrantId, PaymentId};
+use kernel::ids::{GrantId, OutboxId, PaymentId};
 use kernel::money::Credits;
 use ledger::operations::{available, lapse, post};
 use ledger::{Cause, Change, CounterAccount, Movement, NewGrant, Posted};
@@ -35,18 +35,23 @@ pub async fn apply(
     if let Some(contradiction) = rules::contradiction(&payment, fact) {
         return Ok(quarantine(connection, now, event, id, contradiction).await?);
     }
-    if payment.state.is_paid() && !rules::is_of(&payment, &fact.provider_payments) {
-        record(connection, now, event, id, EventOutcome::Ignored(IgnoreReason::AnotherPayment)).await?;
-        return Ok(Vec::new());
-    }
     let known = store::reversal(connection, fact.provider, &fact.object_id).await?;
     let Some(reversal) = rules::advance(known.as_ref(), fact) else {
         record(connection, now, event, id, EventOutcome::NoChange(None)).await?;
         return Ok(Vec::new());
     };
     store::reversal_write(connection, now, fact.provider, id, &reversal).await?;
-    store::payment_mark(connection, payment.id).await?;
     let mut effects = Vec::new();
+    // Before the credits are taken: what is missing then is no reason to charge, whatever the payment was for.
+    if let Some(reason) = rules::stops_charging(known.as_ref(), &reversal) {
+        let jobs = money_taken_back(connection, now, payment.wallet_id, reason).await?;
+        effects.extend(jobs.into_iter().map(Effect::Job));
+    }
+    if payment.state.is_paid() && !rules::is_of(&payment, &fact.provider_payments) {
+        record(connection, now, event, id, EventOutcome::Ignored(IgnoreReason::AnotherPayment)).await?;
+        return Ok(effects);
+    }
+    store::payment_mark(connection, payment.id).await?;
     if payment.state.is_paid() {
         let step = Some(&reversal);
         effects
@@ -58,6 +63,18 @@ pub async fn apply(
     }
     record(connection, now, event, id, EventOutcome::Applied(None)).await?;
     Ok(effects)
+}
+
+/// What was told of a refund, a dispute or a warning, if anything was.
+///
+/// # Errors
+/// Database errors only.
+pub async fn told(
+    connection: &mut PgConnection,
+    provider: Provider,
+    object_id: &str,
+) -> Result<Option<Reversal>, sqlx::Error> {
+    store::reversal(connection, provider, object_id).await
 }
 
 /// Gives a payment that has just become known the reversals that wait for it, before it is credited. Whoever makes
@@ -94,12 +111,14 @@ pub async fn follow_money(
     let mut account = store::account(connection, payment.id).await?;
     let gone = rules::gone(payment, &reversals);
     let share = rules::share(rules::granted(payment)?, &gone);
-    if payment.kind == Kind::AutoRecharge {
-        // Its settings may be paused below: they are locked before the wallet.
-        settings_hold(connection, payment.wallet_id).await?;
+    let mut jobs: Vec<OutboxId> = Vec::new();
+    if by.is_none()
+        && let Some(reason) = rules::stop_charging_at_once(&reversals)
+    {
+        jobs.extend(money_taken_back(connection, now, payment.wallet_id, reason).await?);
     }
     // Whether what has lapsed is taken off before or after does not matter then.
-    let mut jobs = lapse(connection, now, payment.wallet_id).await?;
+    jobs.extend(lapse(connection, now, payment.wallet_id).await?);
     let grant = store::grant(connection, payment.id).await?;
     let lapsed = grant.map_or(Credits::ZERO, |(_, lapsed)| lapsed);
     let available = match policy {
@@ -110,12 +129,6 @@ pub async fn follow_money(
     (account.refunded_minor, account.withdrawn_minor) = (gone.refunded_minor, gone.withdrawn_minor);
     payment.state = rules::state(&gone);
     store::payment_write(connection, payment.id, payment.state, &account).await?;
-    let is_new_dispute =
-        by.is_some_and(|by| by.kind == ReversalKind::Dispute && by.standing == Standing::Announced);
-    // Charging the same card for what is missing now would take back what was given back.
-    if payment.kind == Kind::AutoRecharge && (is_new_dispute || matches!(step, Step::Take(_))) {
-        jobs.extend(money_taken_back(connection, now, payment.wallet_id).await?);
-    }
     let kind = by.or(reversals.first()).map_or(ReversalKind::Refund, |reversal| reversal.kind);
     let Some(movement) = movement(now, payment, kind, by, step, grant.map(|(id, _)| id)) else {
         return Ok(None);
@@ -168,7 +181,7 @@ fn movement(
     let entry_type = match (step, kind) {
         (Step::Restore(_), _) => "reinstatement",
         (_, ReversalKind::Dispute) => "dispute",
-        (_, ReversalKind::Refund | ReversalKind::Total) => "refund",
+        (_, ReversalKind::Refund | ReversalKind::Total | ReversalKind::Warning) => "refund",
     };
     Some(Movement {
         wallet_id: payment.wallet_id,
@@ -217,7 +230,8 @@ async fn wait(
     let mut effects = Vec::new();
     if let Some((provider, object_id)) = asked {
         record(connection, now, event, None, EventOutcome::SentToVerify).await?;
-        let tells_all = object_id == fact.object_id;
+        // Of a warning only the payment's order is asked, and the warning is read here again.
+        let tells_all = object_id == fact.object_id && fact.kind != ReversalKind::Warning;
         effects.push(Effect::Verify { provider, object_id });
         if tells_all {
             return Ok(effects);

@@ -4,6 +4,7 @@
 //! in any order, once or more often, end in the same sums.
 
 use super::{Account, Extent, Policy, Reversal, ReversalFact, ReversalKind, Standing};
+use crate::auto_recharge::PauseReason;
 use crate::payments::{Payment, State};
 use crate::provider_events::outcome::Contradiction;
 use kernel::money::{AmountError, Credits};
@@ -61,6 +62,38 @@ pub fn advance(known: Option<&Reversal>, fact: &ReversalFact) -> Option<Reversal
         extent: fact.extent,
         provider_payments: fact.provider_payments.clone(),
     })
+}
+
+/// Why news of a refund or dispute stops the wallet's card from being charged, if it does: money went back, more of it
+/// than before, or a dispute or a warning of fraud is heard of for the first time. What is known comes again later,
+/// when the owner may have decided to go on.
+pub fn stops_charging(known: Option<&Reversal>, reversal: &Reversal) -> Option<PauseReason> {
+    let is_gone = |one: &Reversal| one.standing == Standing::Taken;
+    let more = |known: &Reversal| match (known.extent, reversal.extent) {
+        (Extent::Part { money: known, .. }, Extent::Part { money, .. }) => money.minor > known.minor,
+        (Extent::Part { .. }, Extent::All) => true,
+        (Extent::All, _) => false,
+    };
+    let is_news = known.is_none_or(|known| !is_gone(known) || more(known));
+    match (reversal.kind, reversal.standing) {
+        (_, Standing::Restored) => None,
+        (ReversalKind::Dispute | ReversalKind::Warning, Standing::Taken) => {
+            is_news.then_some(PauseReason::Disputed)
+        }
+        (ReversalKind::Dispute, Standing::Announced) => known.is_none().then_some(PauseReason::Disputed),
+        // It was known before only if its payment was not.
+        (ReversalKind::Warning, Standing::Announced) => Some(PauseReason::Disputed),
+        (ReversalKind::Refund | ReversalKind::Total, Standing::Taken) => {
+            is_news.then_some(PauseReason::MoneyTakenBack)
+        }
+        (ReversalKind::Refund | ReversalKind::Total, Standing::Announced) => None,
+    }
+}
+
+/// The gravest reason to stop that the reversals of a payment are, when the payment becomes known only after them.
+pub fn stop_charging_at_once(reversals: &[Reversal]) -> Option<PauseReason> {
+    let reasons = reversals.iter().filter_map(|reversal| stops_charging(None, reversal));
+    reasons.max_by_key(|reason| reason.remedy())
 }
 
 /// How much of a payment's money has gone back.

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::rules::{self, Step, refund_standing, settle};
+use super::rules::{self, Step, refund_standing, settle, stop_charging_at_once, stops_charging};
 use super::{Account, Extent, Policy, Reversal, ReversalFact, ReversalKind, Standing};
 use crate::payments::tests::order;
 use crate::payments::{Payment, Provider, State};
@@ -254,4 +254,46 @@ proptest! {
             }
         }
     }
+}
+
+fn known(kind: ReversalKind, standing: Standing, cents: i64) -> Reversal {
+    Reversal {
+        object_id: "x".to_owned(),
+        kind,
+        standing,
+        status: "x".to_owned(),
+        step: 0,
+        extent: Extent::Part { money: Money::new(cents, Currency::USD), paid_minor: None },
+        provider_payments: Vec::new(),
+    }
+}
+
+#[test]
+fn whatever_takes_money_back_stops_charging_and_old_news_do_not() {
+    use crate::auto_recharge::PauseReason::{Disputed, MoneyTakenBack};
+    use ReversalKind::{Dispute, Refund, Total, Warning};
+    use Standing::{Announced, Restored, Taken};
+    let stops = |before: Option<(ReversalKind, Standing, i64)>, kind, standing, cents| {
+        let before = before.map(|(kind, standing, cents)| known(kind, standing, cents));
+        stops_charging(before.as_ref(), &known(kind, standing, cents))
+    };
+    for kind in [Refund, Total] {
+        assert_eq!(stops(None, kind, Taken, 1), Some(MoneyTakenBack));
+        assert_eq!(stops(Some((kind, Taken, 1)), kind, Taken, 1), None);
+        assert_eq!(stops(Some((kind, Taken, 1)), kind, Taken, 2), Some(MoneyTakenBack));
+        assert_eq!(stops(Some((kind, Restored, 1)), kind, Taken, 1), Some(MoneyTakenBack));
+        assert_eq!(stops(None, kind, Announced, 1), None);
+    }
+    assert_eq!(stops(None, Dispute, Announced, 1), Some(Disputed));
+    assert_eq!(stops(Some((Dispute, Announced, 1)), Dispute, Announced, 1), None);
+    assert_eq!(stops(Some((Dispute, Announced, 1)), Dispute, Taken, 1), Some(Disputed));
+    assert_eq!(stops(Some((Dispute, Taken, 1)), Dispute, Taken, 1), None);
+    assert_eq!(stops(None, Warning, Announced, 0), Some(Disputed));
+    for kind in [Refund, Total, Dispute] {
+        assert_eq!(stops(Some((kind, Taken, 1)), kind, Restored, 1), None);
+    }
+    // Of several that were told before their payment, the gravest.
+    let both = [known(Dispute, Announced, 1), known(Refund, Taken, 1)];
+    assert_eq!(stop_charging_at_once(&both), Some(Disputed));
+    assert_eq!(stop_charging_at_once(&[known(Refund, Restored, 1)]), None);
 }

@@ -93,7 +93,7 @@ impl StripeClient {
             .customer(customer)
             .client_reference_id(payment.id.to_string())
             .metadata(metadata.clone())
-            .success_url(urls.success.clone())
+            .success_url(success_url(payment, urls))
             .cancel_url(urls.cancel.clone());
         // The objects that the session creates get a copy of the metadata: without it their events could not be matched
         // to the order.
@@ -283,6 +283,16 @@ impl StripeClient {
             request = request.request_strategy(RequestStrategy::Idempotent(key));
         }
         request.send(&self.client).await
+    }
+}
+
+/// Where the buyer returns to. Where a card was saved nothing was paid, and the address says so.
+fn success_url(payment: &Payment, urls: &ReturnUrls) -> String {
+    let url = &urls.success;
+    match payment.mode {
+        Mode::Setup if url.contains('?') => format!("{url}&saved=card"),
+        Mode::Setup => format!("{url}?saved=card"),
+        Mode::Payment | Mode::Subscription => url.clone(),
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::API_VERSION;
 use super::objects::{Charge, Intent, Session};
 use super::off_session::SetupIntent;
-use super::reversals::{Dispute, Refund};
+use super::reversals::{Dispute, FraudWarning, Refund};
 use super::subscriptions::{Invoice, Subscription};
 use billing::payments::{Fact, Provider};
 use billing::provider_events::{Content, Event, IgnoreReason, Incoming};
@@ -142,6 +142,9 @@ fn reader(kind: &str) -> Option<Reader> {
         | "charge.dispute.updated"
         | "charge.dispute.closed"
         | "charge.dispute.funds_reinstated" => Some(|object, _| reversal(parse::<Dispute>(object)?.fact()?)),
+        "radar.early_fraud_warning.created" | "radar.early_fraud_warning.updated" => {
+            Some(|object, said| reversal(parse::<FraudWarning>(object)?.fact(said.livemode?)))
+        }
         "charge.dispute.funds_withdrawn" => Some(|object, _| {
             let fact = parse::<Dispute>(object)?.fact()?;
             // Without the movement that took the money, its return later could not be recognised.

@@ -13,6 +13,7 @@ use super::objects::{Intent, Metadata, PaymentError, null_is_default, payment_id
 use crate::providers::{ProviderError, Reference, USER_ID};
 use billing::auto_recharge::{Card, Decline, Run};
 use billing::payments::{Fact, Mode, Payment, Provider, Stage};
+use kernel::clock::{self, Timestamp};
 
 /// The key of a run's id in the metadata that we give to its charge.
 const RUN_ID: &str = "run_id";
@@ -141,12 +142,14 @@ impl StripeClient {
     }
 
     /// The card that a SetupIntent has saved; none if it has not, or not for a customer.
-    pub async fn saved_card(&self, setup_intent: &str) -> Result<Option<Card>, ProviderError> {
+    pub async fn saved_card(&self, setup_intent: &str) -> Result<Option<(Card, Timestamp)>, ProviderError> {
         let request = RetrieveSetupIntent::new(setup_intent).expand(vec!["payment_method".to_owned()]);
         let found = self.ask(&request, None).await?;
         let customer = found.customer.as_ref().map(|customer| customer.id().to_string());
         let method = found.payment_method.as_ref().and_then(|method| method.as_object());
-        Ok(customer.zip(method).and_then(|(customer, method)| card(customer, method)))
+        Ok(customer.zip(method).and_then(|(customer, method)| {
+            card(customer, method).zip(clock::from_unix_seconds(method.created))
+        }))
     }
 
     /// A customer's card; none if it no longer belongs to the customer.

@@ -11,7 +11,7 @@ use crate::providers::Reference;
 use billing::payments::Provider;
 use billing::reversals::disputes::{self, Moved, Unit, rate_billionths};
 use billing::reversals::rules::refund_standing;
-use billing::reversals::{Extent, ReversalFact, ReversalKind};
+use billing::reversals::{Extent, ReversalFact, ReversalKind, Standing};
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Refund {
@@ -45,6 +45,19 @@ pub struct Dispute {
     pub balance_transactions: Vec<BalanceTransaction>,
     #[serde(default)]
     pub charge: Option<Reference>,
+    #[serde(default)]
+    pub payment_intent: Option<Reference>,
+}
+
+/// A warning of a card's bank that a payment may be fraud. Nothing has moved, and a dispute is likely to follow.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FraudWarning {
+    /// `issfr_…`
+    pub id: String,
+    /// The charge it is about.
+    #[serde(default)]
+    pub charge: Option<Reference>,
+    /// The payment it is about.
     #[serde(default)]
     pub payment_intent: Option<Reference>,
 }
@@ -115,6 +128,24 @@ impl Dispute {
             payment_id: None,
             provider_payments: ids(self.payment_intent, self.charge),
         })
+    }
+}
+
+impl FraudWarning {
+    /// That it was given. It says of no amount, and is never taken back.
+    pub fn fact(self, livemode: bool) -> ReversalFact {
+        ReversalFact {
+            provider: Provider::Stripe,
+            livemode,
+            object_id: self.id,
+            kind: ReversalKind::Warning,
+            standing: Standing::Announced,
+            status: "early_fraud_warning".to_owned(),
+            step: 0,
+            extent: Extent::All,
+            payment_id: None,
+            provider_payments: ids(self.payment_intent, self.charge),
+        }
     }
 }
 
