@@ -1,4 +1,5 @@
-//! Whether a webhook really comes from RevenueCat: it presents a fixed text, and signs if that is switched on there.
+//! Verifies that a webhook comes from RevenueCat: it sends a fixed `Authorization` header, and a signature if signing
+//! is switched on at RevenueCat.
 
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
@@ -8,16 +9,14 @@ use crate::stripe::SignatureError;
 use kernel::clock::Timestamp;
 use kernel::config::Secret;
 
-/// What is agreed on with RevenueCat. Of what there is, each has to be right; where there is nothing, nothing is.
+/// The secrets shared with RevenueCat. Each configured kind must match; if neither is configured, nothing is accepted.
 #[derive(Clone, Debug, Default)]
 pub struct Agreed {
-    /// What its `Authorization` header may be: one text, or several while it is being changed.
+    /// The accepted `Authorization` headers: one, or several during a rotation.
     pub authorizations: Vec<Secret>,
-    /// What it may sign with.
     pub signing_secrets: Vec<Secret>,
 }
 
-/// The headers that prove an event.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Headers<'a> {
     /// `Authorization`.
@@ -29,18 +28,16 @@ pub struct Headers<'a> {
 /// Why a webhook is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unproven {
-    /// Nothing is agreed on, so nothing can be proven.
-    #[error("RevenueCat's webhooks are not set up here")]
+    /// No secret is configured.
+    #[error("RevenueCat webhooks are not configured")]
     NotSetUp,
-    /// The header is missing or another one.
-    #[error("the Authorization header is not the right one")]
+    #[error("the Authorization header is missing or wrong")]
     Authorization,
-    /// The signature is missing or not right.
     #[error(transparent)]
     Signature(#[from] SignatureError),
 }
 
-/// Checks what came against what is agreed on.
+/// Checks the headers against every configured kind of secret.
 ///
 /// # Errors
 /// [`Unproven`].
@@ -61,8 +58,7 @@ pub fn verify(headers: Headers<'_>, body: &[u8], agreed: &Agreed, now: Timestamp
     Ok(())
 }
 
-/// Hashes are compared, each of them and in constant time, so that neither length nor content shows in how long it
-/// takes.
+/// Compares hashes, all of them and in constant time, so that the time reveals neither length nor content.
 fn is_one_of(given: &str, secrets: &[Secret]) -> bool {
     let given = Sha256::digest(given);
     let matches = secrets.iter().map(|secret| Sha256::digest(secret.expose()).ct_eq(&given));
@@ -90,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_header_counts_and_any_of_the_texts() {
+    fn the_whole_header_must_equal_one_of_the_secrets() {
         let agreed = Agreed { authorizations: secrets(&["Bearer old", "Bearer new"]), ..Agreed::default() };
         assert_eq!(verdict(&agreed, Some("Bearer old"), None), Ok(()));
         assert_eq!(verdict(&agreed, Some("Bearer new"), None), Ok(()));
@@ -102,12 +98,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_agreed_on_is_nothing_proven() {
+    fn without_secrets_every_webhook_is_refused() {
         assert_eq!(verdict(&Agreed::default(), Some(""), Some("")), Err(Unproven::NotSetUp));
     }
 
     #[test]
-    fn a_signature_that_is_agreed_on_is_needed_as_well() {
+    fn a_configured_signing_secret_requires_a_signature_too() {
         let both =
             Agreed { authorizations: secrets(&["a"]), signing_secrets: secrets(&["whsec_1", "whsec_2"]) };
         let good = signature::sign(BODY, both.signing_secrets.last().unwrap(), NOW);
