@@ -11,7 +11,7 @@ use kernel::config::Secret;
 
 /// The secrets shared with RevenueCat. Each configured kind must match; if neither is configured, nothing is accepted.
 #[derive(Clone, Debug, Default)]
-pub struct Agreed {
+pub struct RevenueCatSecrets {
     /// The accepted `Authorization` headers: one, or several during a rotation.
     pub authorizations: Vec<Secret>,
     pub signing_secrets: Vec<Secret>,
@@ -27,7 +27,7 @@ pub struct Headers<'a> {
 
 /// Why a webhook is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unproven {
+pub enum ProofError {
     /// No secret is configured.
     #[error("RevenueCat webhooks are not configured")]
     NotSetUp,
@@ -40,20 +40,25 @@ pub enum Unproven {
 /// Checks the headers against every configured kind of secret.
 ///
 /// # Errors
-/// [`Unproven`].
-pub fn verify(headers: Headers<'_>, body: &[u8], agreed: &Agreed, now: Timestamp) -> Result<(), Unproven> {
-    if agreed.authorizations.is_empty() && agreed.signing_secrets.is_empty() {
-        return Err(Unproven::NotSetUp);
+/// [`ProofError`].
+pub fn verify(
+    headers: Headers<'_>,
+    body: &[u8],
+    secrets: &RevenueCatSecrets,
+    now: Timestamp,
+) -> Result<(), ProofError> {
+    if secrets.authorizations.is_empty() && secrets.signing_secrets.is_empty() {
+        return Err(ProofError::NotSetUp);
     }
-    if !agreed.authorizations.is_empty() {
-        let given = headers.authorization.ok_or(Unproven::Authorization)?;
-        if !is_one_of(given, &agreed.authorizations) {
-            return Err(Unproven::Authorization);
+    if !secrets.authorizations.is_empty() {
+        let given = headers.authorization.ok_or(ProofError::Authorization)?;
+        if !is_one_of(given, &secrets.authorizations) {
+            return Err(ProofError::Authorization);
         }
     }
-    if !agreed.signing_secrets.is_empty() {
+    if !secrets.signing_secrets.is_empty() {
         let header = headers.signature.ok_or(SignatureError::Missing)?;
-        signature::verify(header, body, &agreed.signing_secrets, now)?;
+        signature::verify(header, body, &secrets.signing_secrets, now)?;
     }
     Ok(())
 }
@@ -78,50 +83,55 @@ mod tests {
     }
 
     fn verdict(
-        agreed: &Agreed,
+        secrets: &RevenueCatSecrets,
         authorization: Option<&str>,
         signature: Option<&str>,
-    ) -> Result<(), Unproven> {
-        verify(Headers { authorization, signature }, BODY, agreed, NOW)
+    ) -> Result<(), ProofError> {
+        verify(Headers { authorization, signature }, BODY, secrets, NOW)
     }
 
     #[test]
     fn the_whole_header_must_equal_one_of_the_secrets() {
-        let agreed = Agreed { authorizations: secrets(&["Bearer old", "Bearer new"]), ..Agreed::default() };
-        assert_eq!(verdict(&agreed, Some("Bearer old"), None), Ok(()));
-        assert_eq!(verdict(&agreed, Some("Bearer new"), None), Ok(()));
+        let secrets = RevenueCatSecrets {
+            authorizations: secrets(&["Bearer old", "Bearer new"]),
+            ..RevenueCatSecrets::default()
+        };
+        assert_eq!(verdict(&secrets, Some("Bearer old"), None), Ok(()));
+        assert_eq!(verdict(&secrets, Some("Bearer new"), None), Ok(()));
         for wrong in ["", "Bearer", "Bearer ol", "Bearer old ", "bearer old", "old", "Bearer old,Bearer new"]
         {
-            assert_eq!(verdict(&agreed, Some(wrong), None), Err(Unproven::Authorization), "{wrong:?}");
+            assert_eq!(verdict(&secrets, Some(wrong), None), Err(ProofError::Authorization), "{wrong:?}");
         }
-        assert_eq!(verdict(&agreed, None, None), Err(Unproven::Authorization));
+        assert_eq!(verdict(&secrets, None, None), Err(ProofError::Authorization));
     }
 
     #[test]
     fn without_secrets_every_webhook_is_refused() {
-        assert_eq!(verdict(&Agreed::default(), Some(""), Some("")), Err(Unproven::NotSetUp));
+        assert_eq!(verdict(&RevenueCatSecrets::default(), Some(""), Some("")), Err(ProofError::NotSetUp));
     }
 
     #[test]
     fn a_configured_signing_secret_requires_a_signature_too() {
-        let both =
-            Agreed { authorizations: secrets(&["a"]), signing_secrets: secrets(&["whsec_1", "whsec_2"]) };
+        let both = RevenueCatSecrets {
+            authorizations: secrets(&["a"]),
+            signing_secrets: secrets(&["whsec_1", "whsec_2"]),
+        };
         let good = signature::sign(BODY, both.signing_secrets.last().unwrap(), NOW);
         assert_eq!(verdict(&both, Some("a"), Some(&good)), Ok(()));
-        assert_eq!(verdict(&both, Some("b"), Some(&good)), Err(Unproven::Authorization));
-        assert_eq!(verdict(&both, Some("a"), None), Err(Unproven::Signature(SignatureError::Missing)));
+        assert_eq!(verdict(&both, Some("b"), Some(&good)), Err(ProofError::Authorization));
+        assert_eq!(verdict(&both, Some("a"), None), Err(ProofError::Signature(SignatureError::Missing)));
         let other = signature::sign(BODY, &Secret::new("whsec_3").unwrap(), NOW);
         assert_eq!(
             verdict(&both, Some("a"), Some(&other)),
-            Err(Unproven::Signature(SignatureError::NoMatch))
+            Err(ProofError::Signature(SignatureError::NoMatch))
         );
         let old =
             signature::sign(BODY, both.signing_secrets.first().unwrap(), NOW - time::Duration::seconds(301));
         assert_eq!(
             verdict(&both, Some("a"), Some(&old)),
-            Err(Unproven::Signature(SignatureError::OutOfTime))
+            Err(ProofError::Signature(SignatureError::OutOfTime))
         );
-        let signed_only = Agreed { authorizations: Vec::new(), ..both };
+        let signed_only = RevenueCatSecrets { authorizations: Vec::new(), ..both };
         assert_eq!(verdict(&signed_only, None, Some(&good)), Ok(()));
     }
 }
