@@ -10,7 +10,7 @@ use kernel::clock::Clock;
 use kernel::config::{Connections, Environment, Mode, Reported, Secret};
 use kernel::money::{Credits, Currency, Money};
 use outgoing_webhooks::standard_webhooks::address::Reach;
-use signatures::revenuecat::Agreed;
+use signatures::revenuecat::RevenueCatSecrets;
 use url::Url;
 
 use crate::enabled_dialects::Dialects;
@@ -32,7 +32,7 @@ pub struct Config {
     pub creem_webhook_secrets: Vec<Secret>,
     /// `REVENUECAT_WEBHOOK_AUTH` and `REVENUECAT_SIGNING_SECRET`, one of each or several: of the two, each that is set
     /// has to be right; with neither, RevenueCat's events are refused.
-    pub revenuecat: Agreed,
+    pub revenuecat: RevenueCatSecrets,
     /// `RETURN_URL_ORIGINS`: sites that buyers may return to from a payment page, besides this API's own.
     pub return_url_origins: Vec<String>,
     /// `JWT_HS256_SECRET`, `JWT_JWKS_URL`, `JWT_ISSUER`, `JWT_AUDIENCE`: which users' tokens are accepted; none unless
@@ -147,8 +147,8 @@ fn stripe_webhook_secrets(environment: &mut Environment) -> Result<Vec<Secret>, 
     Ok(environment.given_secrets("STRIPE_WEBHOOK_SECRET", &["whsec_"], remedy))
 }
 
-fn revenuecat(environment: &mut Environment) -> Agreed {
-    Agreed {
+fn revenuecat(environment: &mut Environment) -> RevenueCatSecrets {
+    RevenueCatSecrets {
         authorizations: environment.given_secrets(
             "REVENUECAT_WEBHOOK_AUTH",
             &[],

@@ -11,7 +11,7 @@ use billing::provider_events::ProviderEvent;
 use kernel::crash::{self, Step};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use signatures::revenuecat::Unproven;
+use signatures::revenuecat::ProofError;
 use signatures::stripe::SignatureError;
 use utoipa::ToSchema;
 use warp::http::StatusCode;
@@ -40,7 +40,7 @@ enum Refusal {
     #[error(transparent)]
     Signature(#[from] SignatureError),
     #[error(transparent)]
-    Unproven(#[from] Unproven),
+    Proof(#[from] ProofError),
     #[error("the body is not a JSON object")]
     NotJson,
     #[error("the event cannot be kept now: send it again")]
@@ -51,8 +51,8 @@ impl Refusal {
     /// For the metrics.
     fn outcome(&self) -> &'static str {
         match self {
-            Self::Unproven(Unproven::NotSetUp) => "not_set_up",
-            Self::Signature(_) | Self::Unproven(_) => "bad_signature",
+            Self::Proof(ProofError::NotSetUp) => "not_set_up",
+            Self::Signature(_) | Self::Proof(_) => "bad_signature",
             Self::NotJson => "not_json",
             Self::Unavailable => "unavailable",
         }
@@ -63,8 +63,8 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let kind = match refusal {
             Refusal::Signature(_) | Refusal::NotJson => ProblemKind::Server(Failure::BadRequest),
-            Refusal::Unproven(Unproven::NotSetUp) | Refusal::Unavailable => ProblemKind::Unavailable,
-            Refusal::Unproven(Unproven::Authorization | Unproven::Signature(_)) => {
+            Refusal::Proof(ProofError::NotSetUp) | Refusal::Unavailable => ProblemKind::Unavailable,
+            Refusal::Proof(ProofError::Authorization | ProofError::Signature(_)) => {
                 ProblemKind::CredentialInvalid
             }
         };

@@ -1,5 +1,5 @@
-//! What administrators did: who, what, to what, when. Written in the transaction that does it; the database refuses
-//! changes of it.
+//! The audit log: which administrator did what, to what, when. Each record is written in the transaction of its action,
+//! and the database refuses to change it.
 
 // Amounts are whole numbers, and none is ever cut to size silently.
 #![deny(
@@ -18,30 +18,25 @@ pub use store::{list, record};
 use kernel::clock::Timestamp;
 use kernel::ids::AdminActionId;
 
-/// The actor of what is done with a worker's command line.
+/// The actor of actions from a worker's command line.
 pub const COMMAND_LINE: &str = "command line";
 
-/// Something that an administrator does.
+/// An administrator's action.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdminAction {
-    /// `admin` for the configured key, `user:<id>` for a user with the admin role, [`COMMAND_LINE`] for who can start
-    /// a worker.
+    /// `admin` for the configured key, `user:<id>` for a user with the admin role, or [`COMMAND_LINE`].
     pub actor: String,
-    /// What: `credits.adjust`, …
+    /// `credits.adjust`, …
     pub action: String,
-    /// To what: a wallet's id, the name of a setting.
+    /// A wallet's id, the name of a setting, …
     pub subject: String,
-    /// How exactly. No secrets.
+    /// Must hold no secrets.
     pub details: Value,
 }
 
-/// Something that an administrator did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecordedAction {
-    /// Which.
     pub id: AdminActionId,
-    /// What.
     pub action: AdminAction,
-    /// When.
     pub created_at: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! The SQL of the record of administration.
+//! The SQL of the audit log.
 
 use sqlx::PgConnection;
 
@@ -6,7 +6,7 @@ use super::{AdminAction, RecordedAction};
 use kernel::clock::Timestamp;
 use kernel::ids::AdminActionId;
 
-/// Writes it down, in the caller's transaction.
+/// Records an action in the caller's transaction.
 ///
 /// # Errors
 /// Database errors only.
@@ -29,7 +29,7 @@ pub async fn record(
     Ok(())
 }
 
-/// The newest records first.
+/// Newest first.
 ///
 /// # Errors
 /// Database errors only.

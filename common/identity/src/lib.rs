@@ -1,5 +1,5 @@
-//! Who may call: users, organizations with members, and their credentials, of which only hashes are kept. Every
-//! user and every organization has exactly one wallet from its first moment.
+//! Users, organizations with members, and credentials, which are stored only as hashes. Every user and every
+//! organization has exactly one wallet, created with it.
 
 // Amounts are whole numbers, and none is ever cut to size silently.
 #![deny(
@@ -33,10 +33,9 @@ text_enum! {
     }
 }
 
-/// A user to register.
 #[derive(Clone, Debug)]
 pub struct NewUser {
-    /// The host application's own name for the user.
+    /// The host application's id of the user.
     pub id: UserId,
     /// Where receipts go.
     pub email: Option<String>,
@@ -44,96 +43,73 @@ pub struct NewUser {
     pub is_admin: bool,
 }
 
-/// A registered user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// The host application's own name for the user.
+    /// The host application's id of the user.
     pub id: UserId,
     /// Where receipts go.
     pub email: Option<String>,
     /// Whether the user may call the admin API.
     pub is_admin: bool,
-    /// The user's own wallet.
     pub wallet_id: WalletId,
 }
 
-/// An organization and its wallet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Organization {
-    /// Which.
     pub id: OrganizationId,
-    /// Its wallet.
     pub wallet_id: WalletId,
 }
 
 /// An organization as one of its members sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnOrganization {
-    /// Which.
     pub id: OrganizationId,
-    /// Its name.
     pub name: String,
-    /// What the member may do there.
     pub role: Role,
-    /// Its wallet.
     pub wallet_id: WalletId,
 }
 
-/// Someone in an organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// Who.
     pub user_id: UserId,
-    /// What the user may do there.
     pub role: Role,
 }
 
-/// A user's place in an organization.
+/// What one user may do in one organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Membership {
-    /// What the user may do there.
     pub role: Role,
-    /// The organization's wallet.
     pub wallet_id: WalletId,
 }
 
-/// Who stands behind a credential.
+/// The user whom a credential belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
-    /// The user.
     pub user_id: UserId,
-    /// The user's own wallet.
     pub wallet_id: WalletId,
     /// Whether the user may call the admin API.
     pub is_admin: bool,
-    /// When the credential ends by itself, if ever.
+    /// Sessions expire; API keys do not.
     pub expires_at: Option<Timestamp>,
     /// Whether credits may be spent with the credential.
     pub may_spend: bool,
 }
 
-/// Why something about users or organizations cannot be done.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
-    /// The id is taken by a user with other fields.
-    #[error("the user {0} exists with other fields")]
+    #[error("the user {0} already exists with other fields")]
     UserExists(UserId),
-    /// A named user is not registered.
     #[error("there is no user {0}")]
     NoUser(String),
-    /// There is no such organization, or the user is not in it.
     #[error("there is no such organization or member")]
     NoMember,
-    /// Nobody would be left to own the organization.
-    #[error("an organization keeps at least one owner")]
+    #[error("an organization must keep at least one owner")]
     LastOwner,
-    /// There is no such API key.
     #[error("there is no such API key")]
     NoApiKey,
-    /// A field cannot be accepted; the text says which and why.
+    /// A field is invalid; the text says which and why.
     #[error("{0}")]
     Invalid(String),
-    /// The database failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }

@@ -1,5 +1,5 @@
-//! The verbs of identity: registering users and organizations, giving out and withdrawing credentials, and finding
-//! who stands behind one.
+//! The verbs of identity: registers users and organizations, issues and revokes credentials, and finds the user of a
+//! credential.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use kernel::clock::Timestamp;
 use kernel::database::broken_constraint;
 use kernel::ids::{ApiKeyId, OrganizationId, SessionId, UserId, WalletId};
 
-/// Registers a user with a wallet. Doing it again with the same fields changes nothing and answers the same.
+/// Registers a user with a wallet. Registering the same fields again changes nothing and returns the same user.
 ///
 /// # Errors
-/// [`IdentityError::UserExists`] when the id is taken with other fields, [`IdentityError::Invalid`].
+/// [`IdentityError::UserExists`] when the id exists with other fields, [`IdentityError::Invalid`].
 pub async fn user_create(pool: &PgPool, now: Timestamp, user: NewUser) -> Result<User, IdentityError> {
     rules::check_user(&user)?;
     let mut transaction = pool.begin().await?;
@@ -33,8 +33,6 @@ pub async fn user_create(pool: &PgPool, now: Timestamp, user: NewUser) -> Result
     }
 }
 
-/// A registered user.
-///
 /// # Errors
 /// Database errors only.
 pub async fn user(connection: &mut PgConnection, id: &UserId) -> Result<Option<User>, sqlx::Error> {
@@ -65,8 +63,6 @@ pub async fn organization_create(
     Ok(Organization { id, wallet_id })
 }
 
-/// Makes an API key for a user.
-///
 /// # Errors
 /// [`IdentityError::NoUser`].
 pub async fn api_key_create(
@@ -82,8 +78,8 @@ pub async fn api_key_create(
     Ok((id, key))
 }
 
-/// Withdraws an API key for good; withdrawing it again changes nothing. Returns its hash, for the caches that may
-/// know it.
+/// Revokes an API key for good; revoking it again changes nothing. Returns its hash, so that API instances can drop it
+/// from their caches.
 ///
 /// # Errors
 /// [`IdentityError::NoApiKey`].
@@ -96,10 +92,10 @@ pub async fn api_key_revoke(
     store::api_key_revoke(&mut connection, now, id).await?.ok_or(IdentityError::NoApiKey)
 }
 
-/// Opens a session for a user, with which credits can be spent if it `may_spend`.
+/// Opens a session, which can spend credits only if `may_spend`.
 ///
 /// # Errors
-/// [`IdentityError::NoUser`], [`IdentityError::Invalid`] for a lifetime that cannot be accepted.
+/// [`IdentityError::NoUser`], [`IdentityError::Invalid`] for a lifetime out of range.
 pub async fn session_create(
     pool: &PgPool,
     now: Timestamp,
@@ -117,7 +113,7 @@ pub async fn session_create(
     Ok((token, expires_at))
 }
 
-/// Who holds this API key, unless it is unknown or withdrawn.
+/// The user of an API key; none if the key is unknown or revoked.
 ///
 /// # Errors
 /// Database errors only.
@@ -125,7 +121,7 @@ pub async fn login_by_api_key(pool: &PgPool, key: CredentialHash) -> Result<Opti
     store::login_by_api_key(&mut *pool.acquire().await?, key).await
 }
 
-/// Who opened this session, unless it is unknown. It may be over: compare `expires_at`.
+/// The user of a session; none if it is unknown. The session may have expired: the caller compares `expires_at`.
 ///
 /// # Errors
 /// Database errors only.
@@ -133,7 +129,7 @@ pub async fn login_by_session(pool: &PgPool, token: CredentialHash) -> Result<Op
     store::login_by_session(&mut *pool.acquire().await?, token).await
 }
 
-/// The user of this id as if logged in; for identities that another party has vouched for.
+/// The user with this id, for callers whom another party has authenticated.
 ///
 /// # Errors
 /// Database errors only.
@@ -141,7 +137,7 @@ pub async fn login_by_user(pool: &PgPool, user: &UserId) -> Result<Option<Login>
     store::login_by_user(&mut *pool.acquire().await?, user).await
 }
 
-/// The user's place in the organization; none when there is no such organization or the user is not in it.
+/// None when there is no such organization or the user is not a member.
 ///
 /// # Errors
 /// Database errors only.
@@ -153,7 +149,7 @@ pub async fn membership(
     store::membership(&mut *pool.acquire().await?, user, organization).await
 }
 
-/// The user's role in the organization that the wallet is of, if any; it stays as it is until the transaction ends.
+/// The user's role in the organization that owns the wallet, if any. Locks it until the transaction ends.
 ///
 /// # Errors
 /// Database errors only.
@@ -177,7 +173,7 @@ pub async fn membership_now(
     store::membership(connection, user, organization).await
 }
 
-/// The organizations that the user belongs to, in the order of their ids.
+/// The organizations of a user, ordered by id.
 ///
 /// # Errors
 /// Database errors only.
@@ -185,7 +181,7 @@ pub async fn organizations(pool: &PgPool, user: &UserId) -> Result<Vec<OwnOrgani
     store::organizations(&mut *pool.acquire().await?, user).await
 }
 
-/// The members of an organization, in the order of their ids. The caller compares the membership.
+/// The members of an organization, ordered by id. The caller checks that it may see them.
 ///
 /// # Errors
 /// Database errors only.
@@ -197,7 +193,7 @@ pub async fn members(pool: &PgPool, organization: OrganizationId) -> Result<Vec<
 /// must follow from it, for the user's holds and cards, the caller does in the same transaction.
 ///
 /// # Errors
-/// [`IdentityError::NoMember`] without such an organization, [`IdentityError::NoUser`],
+/// [`IdentityError::NoMember`] when there is no such organization, [`IdentityError::NoUser`],
 /// [`IdentityError::LastOwner`].
 pub async fn member_put(
     connection: &mut PgConnection,
@@ -237,8 +233,6 @@ pub async fn member_remove(
     Ok(())
 }
 
-/// The wallet of an organization.
-///
 /// # Errors
 /// Database errors only.
 pub async fn organization_wallet(
@@ -248,7 +242,7 @@ pub async fn organization_wallet(
     store::organization_wallet(connection, organization).await
 }
 
-/// The members of an organization that nobody else changes until the transaction ends.
+/// Locks the organization, so that no other transaction changes its members, and returns them.
 async fn members_locked(
     connection: &mut PgConnection,
     organization: OrganizationId,
@@ -259,7 +253,7 @@ async fn members_locked(
     Ok(store::members(connection, organization).await?)
 }
 
-/// The wallets that the user may see: the own one and those of all organizations that the user belongs to.
+/// The wallets that a user may see: the user's own and those of the user's organizations.
 ///
 /// # Errors
 /// Database errors only.
@@ -267,7 +261,7 @@ pub async fn wallets_visible(pool: &PgPool, user: &UserId) -> Result<Vec<WalletI
     store::wallets_visible(&mut *pool.acquire().await?, user).await
 }
 
-/// Deletes the sessions that ended before `before`, up to `limit`; returns how many.
+/// Deletes up to `limit` sessions that expired before `before`; returns how many.
 ///
 /// # Errors
 /// Database errors only.

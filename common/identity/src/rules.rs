@@ -1,4 +1,4 @@
-//! What users, organizations and sessions must look like. Pure.
+//! Validates users, organizations and sessions, and says what each role may do. Pure.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -6,17 +6,14 @@ use std::time::Duration;
 use super::{IdentityError, Member, NewUser, Role};
 use kernel::ids::UserId;
 
-/// How long a session lasts unless asked otherwise.
+/// How long a session lasts by default.
 pub const SESSION_TTL: Duration = Duration::from_hours(24);
 
-/// How long a session may last at the most.
 const SESSION_TTL_MAX: Duration = Duration::from_hours(24 * 365);
 
-/// Members that may be named at once.
+/// The most members that one request may name.
 const MEMBERS_MAX: usize = 1_000;
 
-/// Checks a new user.
-///
 /// # Errors
 /// [`IdentityError::Invalid`].
 pub fn check_user(user: &NewUser) -> Result<(), IdentityError> {
@@ -27,8 +24,6 @@ pub fn check_user(user: &NewUser) -> Result<(), IdentityError> {
     if shaped { Ok(()) } else { Err(IdentityError::Invalid("email is not an e-mail address".to_owned())) }
 }
 
-/// Checks a new organization.
-///
 /// # Errors
 /// [`IdentityError::Invalid`].
 pub fn check_organization(name: &str, members: &[(UserId, Role)]) -> Result<(), IdentityError> {
@@ -45,8 +40,6 @@ pub fn check_organization(name: &str, members: &[(UserId, Role)]) -> Result<(), 
     }
 }
 
-/// Checks how long a session is to last.
-///
 /// # Errors
 /// [`IdentityError::Invalid`].
 pub fn check_session_ttl(ttl: Duration) -> Result<(), IdentityError> {
@@ -56,22 +49,20 @@ pub fn check_session_ttl(ttl: Duration) -> Result<(), IdentityError> {
     Ok(())
 }
 
-/// Whether this role may spend the organization's credits.
 pub fn may_spend(role: Role) -> bool {
     matches!(role, Role::Owner | Role::Admin | Role::Member)
 }
 
-/// Whether this role sees and gives up what others hold of the organization's credits.
+/// Whether this role may see and release holds of other members.
 pub fn may_manage_holds(role: Role) -> bool {
     matches!(role, Role::Owner | Role::Admin)
 }
 
-/// Whether this role may buy credits for the organization.
 pub fn may_buy(role: Role) -> bool {
     matches!(role, Role::Owner | Role::Admin)
 }
 
-/// Whether an organization that has an owner would have none once `user` has this role, or is gone.
+/// Whether an organization that has an owner would lose its last one if `user` got this role; none: if `user` left.
 pub fn leaves_no_owner(members: &[Member], user: &UserId, role: Option<Role>) -> bool {
     let mut owners = members.iter().filter(|member| member.role == Role::Owner);
     role != Some(Role::Owner)

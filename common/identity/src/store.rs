@@ -7,7 +7,7 @@ use super::{Login, Member, Membership, NewUser, OwnOrganization, Role, User};
 use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, OrganizationId, SessionId, UserId, WalletId};
 
-/// Adds a user; false when the id is taken.
+/// False when the id exists.
 pub(super) async fn user_insert(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -39,7 +39,7 @@ pub(super) async fn user_by_id(
     .await
 }
 
-/// Those of the ids that are not registered.
+/// The given ids that are not registered.
 pub(super) async fn users_missing(
     connection: &mut PgConnection,
     ids: &[&str],
@@ -133,7 +133,7 @@ pub(super) async fn membership(
     .await
 }
 
-/// The user's role in the organization that the wallet is of; it stays as it is until the transaction ends.
+/// The user's role in the organization that owns the wallet. Locks it until the transaction ends.
 pub(super) async fn role_lock(
     connection: &mut PgConnection,
     user: &UserId,
@@ -167,7 +167,7 @@ pub(super) async fn organizations(
     .await
 }
 
-/// Locks an organization; false when there is none.
+/// False when there is no such organization.
 pub(super) async fn organization_lock(
     connection: &mut PgConnection,
     id: OrganizationId,
@@ -190,7 +190,6 @@ pub(super) async fn members(
     .await
 }
 
-/// Adds a member, or changes the role of one.
 pub(super) async fn member_put(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -211,7 +210,7 @@ pub(super) async fn member_put(
     Ok(())
 }
 
-/// Takes a member out; false when the user is none.
+/// False when the user is not a member.
 pub(super) async fn member_delete(
     connection: &mut PgConnection,
     organization: OrganizationId,

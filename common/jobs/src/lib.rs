@@ -1,12 +1,12 @@
 //! Jobs: the messages that travel between processes.
 //!
-//! A job is declared with [`job!`] beside the code that emits it: its stable kind on the wire, the role that does it,
-//! and how often an unexpected failure is retried before the job becomes a dead letter. (An outage of the database,
-//! the broker or a provider never counts.) A renamed struct keeps its kind. The worker lists every job in one
+//! [`job!`] declares a job beside the code that emits it: its stable kind on the wire, the role that runs it, and how
+//! many unexpected failures make it a dead letter. (An outage of the database, the broker or a provider never
+//! counts.) A renamed struct keeps its kind. The worker lists every job in one
 //! [`job_set!`] and matches on it exhaustively, so a job without a handler does not compile.
 //!
-//! A job travels as `{"kind": …, "payload": …}`: an [`EncodedJob`]. [`outbox`] writes one in the transaction that
-//! decides it.
+//! On the wire a job is `{"kind": …, "payload": …}`: an [`EncodedJob`]. [`outbox`] writes it in the transaction that
+//! emits it.
 
 // Amounts are whole numbers, and none is ever cut to size silently.
 #![deny(
@@ -28,11 +28,10 @@ pub use wire::{EncodedJob, Envelope, UnreadableJob};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A message that one process sends and the worker acts on. Doing a job twice has the effect of doing it once.
+/// A message that a worker acts on. Running a job twice has the same effect as running it once.
 pub trait Job: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The stable name on the wire.
     const KIND: &'static str;
-    /// Who does it.
     const ROLE: Role;
     /// How many failed attempts make it a dead letter.
     const ATTEMPTS: u32;

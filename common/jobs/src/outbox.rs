@@ -1,5 +1,5 @@
-//! The outbox: a job decided in a transaction is written in that transaction. The crate `messaging` publishes it right
-//! after the commit, and again by the scheduler's sweep if that did not happen.
+//! The outbox: a transaction that emits a job also writes it here. The crate `messaging` publishes it right after the
+//! commit; if that fails, the scheduler's sweep does.
 
 use kernel::clock::Timestamp;
 use kernel::ids::OutboxId;
@@ -7,7 +7,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::{EncodedJob, Role};
 
-/// Writes a job in the caller's transaction.
+/// Runs in the caller's transaction.
 ///
 /// # Errors
 /// Database errors only.
@@ -20,7 +20,7 @@ pub async fn insert(
     insert_text(connection, now, job.role, &job.body).await
 }
 
-/// Writes the text of a job in the caller's transaction.
+/// Writes an encoded job, in the caller's transaction.
 ///
 /// # Errors
 /// Database errors only.
@@ -43,7 +43,7 @@ pub async fn insert_text(
     Ok(id)
 }
 
-/// Removes a job that has been done another way.
+/// Removes a job that has been run without the outbox.
 ///
 /// # Errors
 /// Database errors only.
@@ -52,7 +52,7 @@ pub async fn remove(pool: &PgPool, id: OutboxId) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// How many jobs wait, and when the oldest was written.
+/// The number of jobs in the outbox, and the time of the oldest.
 ///
 /// # Errors
 /// Database errors only.

@@ -5,15 +5,15 @@ use std::str::FromStr;
 /// A group of workers with a queue of its own, scaled on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Applies what events prove: credits, states, the ledger's upkeep.
+    /// Applies what events prove (credits, states) and maintains the ledger.
     Apply,
-    /// Opens checkouts at the provider.
+    /// Opens the provider's pages: checkouts and portals.
     Checkout,
     /// Notifies users and the host application.
     Notify,
-    /// Recharges wallets.
+    /// Charges saved cards for auto-recharge.
     Recharge,
-    /// Asks the provider what an event does not prove.
+    /// Asks the provider about what an event does not prove.
     Verify,
 }
 

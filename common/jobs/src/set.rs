@@ -1,13 +1,13 @@
-//! A closed set of jobs, which one process handles.
+//! A closed set of jobs that one process handles.
 
 use crate::UnreadableJob;
 
 /// Any job of a closed set. [`job_set!`](crate::job_set) makes one.
 pub trait JobSet: Clone + Send + Sync + 'static {
-    /// Reads a job as it travelled.
+    /// Decodes a job from the wire.
     ///
     /// # Errors
-    /// When the text is not a job of the set.
+    /// When the bytes are not a job of the set.
     fn read(bytes: &[u8]) -> Result<Self, UnreadableJob>;
 
     /// The stable name on the wire.

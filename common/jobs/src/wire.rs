@@ -1,4 +1,4 @@
-//! A job as it travels.
+//! The encoding of jobs on the wire.
 
 use kernel::redaction::is_plain;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,6 @@ use serde_json::value::RawValue;
 
 use crate::{Job, Role};
 
-/// A job ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodedJob {
     pub kind: &'static str,
@@ -30,7 +29,7 @@ struct Outgoing<'a, J> {
     payload: &'a J,
 }
 
-/// A job that has arrived: its kind, and a payload that is not read yet.
+/// A received job: its kind, and a payload that is not decoded yet.
 #[derive(Debug, Deserialize)]
 pub struct Envelope<'a> {
     pub kind: &'a str,
@@ -49,7 +48,7 @@ impl<'a> Envelope<'a> {
         serde_json::from_slice(bytes).map_err(UnreadableJob::Text)
     }
 
-    /// The payload, as the job that the kind names.
+    /// Decodes the payload as the job that the kind names.
     ///
     /// # Errors
     /// When the payload does not fit.
@@ -58,17 +57,16 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// A message that is no job of this version.
+/// A message that is not a job of this version.
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadableJob {
-    /// Not the expected JSON. Its text is not repeated: bodies stay out of logs.
+    /// Not the expected JSON. The error does not repeat the text, to keep bodies out of logs.
     #[error("unreadable at line {}, column {}", .0.line(), .0.column())]
     Text(serde_json::Error),
-    /// A kind that this version does not know.
     #[error("unknown kind {0:?}")]
     Kind(String),
-    /// The kind is not a name at all, so it is not repeated either.
-    #[error("no name of a kind")]
+    /// The kind does not look like a name, so the error does not repeat it either.
+    #[error("the kind is not a valid name")]
     NoName,
 }
 

@@ -4,13 +4,13 @@
 macro_rules! text_enum {
     (
         $(#[doc = $doc:literal])+
-        $name:ident { $($(#[doc = $variant_doc:literal])+ $variant:ident => $text:literal,)+ }
+        $name:ident { $($(#[doc = $variant_doc:literal])* $variant:ident => $text:literal,)+ }
     ) => {
         $(#[doc = $doc])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, sqlx::Type)]
         #[sqlx(type_name = "text")]
         pub enum $name {
-            $($(#[doc = $variant_doc])+ #[serde(rename = $text)] #[sqlx(rename = $text)] $variant,)+
+            $($(#[doc = $variant_doc])* #[serde(rename = $text)] #[sqlx(rename = $text)] $variant,)+
         }
 
         impl $name {

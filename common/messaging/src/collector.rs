@@ -1,8 +1,8 @@
-//! Takes dead letters, and what no queue took, off the broker into the database, where operators can list and search
-//! them without disturbing their order or their counts.
+//! Moves dead letters and unroutable messages from the broker to the database, where operators can list and search
+//! them without disturbing their order or their delivery counts.
 //!
-//! The queues stay the place where a message dies, because they take it while the database is away. A letter is
-//! acknowledged after it is committed; one that is delivered again is known by its id.
+//! Workers still dead-letter to a queue first, because the queue works while the database is down. The collector
+//! acknowledges a dead letter after the commit, and recognizes a redelivered one by its id.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -27,27 +27,23 @@ use crate::dead_letters::{NewLetter, operations};
 use crate::publisher::REASON;
 use crate::topology::{Names, short};
 
-/// Letters at hand while one is written.
+/// Dead letters fetched ahead while one is written.
 const PREFETCH: u16 = 32;
-/// How long to wait before writing again what the database did not take.
-const KEEP_PAUSE: Duration = Duration::from_secs(1);
+/// How long to wait before retrying a failed write.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Empties the queues of dead letters, of all roles. Several may run.
+/// Empties the dead-letter queues of all roles. Several may run at once.
 pub struct Collector {
-    /// Where the broker is.
     pub connections: Connections,
-    /// Where the letters go.
     pub pool: PgPool,
-    /// For letters that do not say when they died.
+    /// For dead letters whose id carries no time.
     pub clock: Clock,
 }
 
-/// Where a letter lay.
+/// The queue that a dead letter came from.
 #[derive(Clone, Copy)]
 pub(crate) enum Origin {
-    /// Among the dead letters of a role.
     Dead(Role),
-    /// No queue took it.
     Unrouted,
 }
 
@@ -82,7 +78,7 @@ impl Session for Collector {
 }
 
 impl Collector {
-    /// Collects until `shutdown`.
+    /// Runs until `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
         supervise(self, shutdown).await;
     }
@@ -100,20 +96,20 @@ impl Collector {
                 () = &mut lost => return,
             };
             let letter = self.read(origin, &delivery);
-            while let Err(error) = self.keep(&letter).await {
+            while let Err(error) = self.store(&letter).await {
                 if shutdown.is_cancelled() || !delivery.acker.usable() {
                     return;
                 }
-                tracing::warn!(%error, "a dead letter waits for the database");
-                tokio::time::sleep(KEEP_PAUSE).await;
+                tracing::warn!(%error, "a dead letter cannot be stored yet; retrying");
+                tokio::time::sleep(STORE_PAUSE).await;
             }
-            // If the connection is gone it comes again, and is known.
+            // If the connection is lost, the dead letter is redelivered and its id is already stored.
             let _too_late = delivery.acker.ack(BasicAckOptions::default()).await;
         }
     }
 
-    async fn keep(&self, letter: &NewLetter) -> Result<(), sqlx::Error> {
-        let is_new = operations::keep(&mut *self.pool.acquire().await?, letter).await?;
+    async fn store(&self, letter: &NewLetter) -> Result<(), sqlx::Error> {
+        let is_new = operations::insert(&mut *self.pool.acquire().await?, letter).await?;
         if is_new {
             tracing::info!(letter = %letter.id, role = letter.role, "a dead letter waits for an operator");
         }
@@ -122,34 +118,34 @@ impl Collector {
 
     fn read(&self, origin: Origin, delivery: &Delivery) -> NewLetter {
         let properties = &delivery.properties;
-        // A message of somebody else's may have no id: after a lost acknowledgement it is there twice.
+        // A message that Purser did not publish may have no id: after a lost acknowledgement it is stored twice.
         let id = properties.message_id().as_ref().and_then(|id| Uuid::parse_str(id.as_str()).ok());
         let given = properties.headers().as_ref().and_then(|headers| headers.inner().get(REASON));
-        let (role, reason, is_ours) = match (origin, given) {
+        let (role, reason, by_worker) = match (origin, given) {
             (Origin::Dead(role), Some(AMQPValue::LongString(reason))) => {
                 (role.as_str().to_owned(), reason.to_string(), true)
             }
             (Origin::Dead(role), _) => {
-                let reason = "delivered too often without being finished: its workers may have crashed";
+                let reason = "redelivered too often without being finished: its workers may have crashed";
                 (role.as_str().to_owned(), reason.to_owned(), false)
             }
             (Origin::Unrouted, _) => (delivery.routing_key.to_string(), "no queue took it".to_owned(), false),
         };
-        // A message that we bury gets its id at that moment.
-        let buried_at = id.filter(|_| is_ours).and_then(born_at);
+        // A job that a worker dead-letters gets a new id at that moment.
+        let dead_lettered_at = id.filter(|_| by_worker).and_then(time_of_id);
         NewLetter {
             id: id.map_or_else(DeadLetterId::new, DeadLetterId),
             role,
             reason,
             attempts: header(delivery, ATTEMPT),
-            died_at: buried_at.unwrap_or_else(|| self.clock.now()),
+            died_at: dead_lettered_at.unwrap_or_else(|| self.clock.now()),
             body: delivery.data.to_vec(),
         }
     }
 }
 
-/// The time that an id of ours carries.
-fn born_at(id: Uuid) -> Option<Timestamp> {
+/// The time that a UUIDv7 carries.
+fn time_of_id(id: Uuid) -> Option<Timestamp> {
     let (seconds, nanoseconds) = id.get_timestamp()?.to_unix();
     let since = i128::from(seconds).checked_mul(1_000_000_000)?.checked_add(i128::from(nanoseconds))?;
     Timestamp::from_unix_timestamp_nanos(since).ok()

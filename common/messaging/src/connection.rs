@@ -1,7 +1,7 @@
-//! Connections to the broker: how one is opened, and the one loop that opens it again when it is lost.
+//! Connections to the broker: opens them, and reconnects in one loop when one is lost.
 //!
-//! Reconnecting is done here and not by lapin: with its recovery, confirms in flight are rejected only when recovery
-//! ends, and a webhook would wait instead of getting its 503.
+//! This module reconnects instead of lapin: lapin rejects the confirms in flight only when its recovery ends, so a
+//! webhook would wait instead of getting its 503.
 
 use std::io;
 use std::sync::Arc;
@@ -16,26 +16,26 @@ use crate::topology::{self, Names, short};
 
 /// How long connecting may take before it counts as failed.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long connecting and declaring together may take: a broker may answer the one and not the other, when a queue
-/// has no leader.
+/// How long connecting and declaring together may take: when a queue has no leader, a broker accepts the connection
+/// but does not answer the declaration.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long to wait before connecting again.
+/// How long to wait before reconnecting.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
-/// How often a connection is looked at: lapin does not report a lost one to those who only wait.
+/// How often a connection is checked: lapin does not report a lost connection to a task that only waits.
 const WATCH_INTERVAL: Duration = Duration::from_millis(200);
-/// Frames are this large at the most, in bytes. Each connection keeps room for 64 of them: with the broker's usual
-/// 128 KB, most of the memory of an idle process.
+/// The largest frame, in bytes. Each connection keeps buffers for 64 of them: with the broker's default of 128 KB these
+/// are most of the memory of an idle process.
 const FRAME_MAX: u32 = 16 * 1024;
 
-/// What is done over a connection of its own: publishing, or consuming some queues.
+/// Work that has a connection of its own: publishing, or consuming some queues.
 pub(crate) trait Session: Send {
     /// What [`open`](Self::open) leaves for [`serve`](Self::serve), such as a stream of deliveries.
     type State: Send;
 
-    /// What the log calls it.
+    /// The name in the log.
     fn name(&self) -> String;
 
-    /// Connects, and subscribes where that is needed.
+    /// Connects, and subscribes if the session consumes.
     fn open(&mut self) -> impl Future<Output = Result<(Connection, Self::State), lapin::Error>> + Send;
 
     /// Works until the connection is lost or `shutdown`.
@@ -47,7 +47,7 @@ pub(crate) trait Session: Send {
     ) -> impl Future<Output = ()> + Send;
 }
 
-/// Keeps a session going until `shutdown`: opens it, serves it, and opens it again when its connection is lost.
+/// Opens and serves a session until `shutdown`, and reopens it when its connection is lost.
 pub(crate) async fn supervise(mut session: impl Session, shutdown: CancellationToken) {
     let name = session.name();
     let mut was_connected = true;
@@ -58,13 +58,13 @@ pub(crate) async fn supervise(mut session: impl Session, shutdown: CancellationT
                 was_connected = true;
                 session.serve(&connection, state, &shutdown).await;
                 if !shutdown.is_cancelled() {
-                    tracing::warn!("{name}: lost the broker; connecting again");
+                    tracing::warn!("{name}: lost the connection to the broker; reconnecting");
                 }
                 close(&connection).await;
             }
             Err(error) if was_connected => {
                 was_connected = false;
-                tracing::warn!(%error, "{name}: cannot reach the broker; trying until it can");
+                tracing::warn!(%error, "{name}: cannot reach the broker; retrying");
             }
             Err(_) => {}
         }
@@ -78,7 +78,7 @@ pub(crate) async fn supervise(mut session: impl Session, shutdown: CancellationT
 /// Opens a connection, declares the topology, and opens a channel to work on.
 pub(crate) async fn open(connections: &Connections) -> Result<(Connection, Channel), lapin::Error> {
     let connection = connect(connections).await?;
-    // A declaration that the broker refuses closes its channel: it gets a channel of its own.
+    // The broker closes the channel of a declaration that it refuses, so declarations get a channel of their own.
     let names = Names::new(&connections.amqp_prefix);
     topology::declare(&connection.create_channel().await?, &names).await?;
     let channel = connection.create_channel().await?;
@@ -93,7 +93,7 @@ pub(crate) async fn lost(connection: &Connection) {
     }
 }
 
-/// Connects. Heartbeats every 5 seconds find a frozen broker.
+/// Heartbeats every 5 seconds detect a frozen broker.
 async fn connect(connections: &Connections) -> Result<Connection, lapin::Error> {
     let mut uri: AMQPUri = connections.amqp_url.expose().parse().map_err(|error: String| {
         // The parser's text may repeat the address, password included.
@@ -105,12 +105,11 @@ async fn connect(connections: &Connections) -> Result<Connection, lapin::Error> 
     within(CONNECT_TIMEOUT, Connection::connect_uri(uri, ConnectionProperties::default())).await
 }
 
-/// Ends a connection, which may be lost already. The broker gets a limited time to confirm that it has ended.
+/// Closes a connection, which may be lost already. The broker has a limited time to confirm.
 async fn close(connection: &Connection) {
     let _gone_either_way = within(CONNECT_TIMEOUT, connection.close(200, short(""))).await;
 }
 
-/// Gives a conversation with the broker a deadline.
 async fn within<T>(
     deadline: Duration,
     conversation: impl Future<Output = Result<T, lapin::Error>>,

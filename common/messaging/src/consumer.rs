@@ -1,11 +1,11 @@
-//! The one consumer runtime: takes jobs from a role's queue in batches, runs them, and acknowledges after their
-//! effect is committed.
+//! The one consumer runtime: takes jobs from a role's queue in batches, runs them, and acknowledges them after their
+//! effects are committed.
 //!
-//! Batches form by themselves: while one is worked on, deliveries pile up and become the next; under load they wait
-//! a moment for others, a lone job never does. A batch in which the handler panics is run again one job at a time,
-//! so that one bad job does not hold up the others. On shutdown nothing new is started and what is under way is
-//! finished and acknowledged; the rest goes back to the queue. A lost connection is opened again, and what was not
-//! acknowledged is delivered again.
+//! Deliveries that arrive while a batch runs form the next batch. A batch of several jobs waits a moment for more; a
+//! lone job never waits. If the handler panics, the consumer reruns the batch one job at a time, so that one bad job
+//! does not hold up the others. On shutdown the consumer starts nothing new, finishes and acknowledges the running
+//! jobs, and leaves the rest in the queue. After a lost connection it reconnects, and the broker redelivers what was
+//! not acknowledged.
 
 use std::future::Future;
 use std::pin::pin;
@@ -27,59 +27,53 @@ use crate::connection::{self, Session, supervise};
 use crate::publisher::{Message, PublishError, Publisher};
 use crate::topology::{DELAYS_SECONDS, Names, short};
 
-/// Counts the failures that are the job's own; the limit in the catalogue applies to it.
+/// Counts the job's own failures; [`JobSet::attempts`] limits it.
 pub(super) const ATTEMPT: &str = "x-purser-attempt";
-/// Counts all waits, so that each is longer than the one before.
+/// Counts all waits, outages included: each wait is longer than the one before.
 const WAITS: &str = "x-purser-waits";
-/// How long to wait before asking the broker again to keep a copy.
+/// How long to wait before publishing a copy again.
 const SETTLE_PAUSE: Duration = Duration::from_secs(1);
-/// How long what is under way may take after the process was told to stop.
+/// How long running jobs may take after `shutdown`.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What a job led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Its effect is committed; with what the waiting caller is told, if one waits.
+    /// Its effect is committed. Carries the reply for a waiting caller, if any.
     Done(Option<serde_json::Value>),
-    /// Something outside is away: try later, as often as it takes.
+    /// A service that the job needs is down: retried without limit.
     Unavailable(String),
-    /// It failed in a way that may pass: try later, up to the job's limit.
+    /// A failure that may pass: retried up to the job's limit.
     Failed(String),
-    /// It can never succeed: to the dead letters.
+    /// It can never succeed: becomes a dead letter.
     Dead(String),
 }
 
-/// Does the jobs of a role.
+/// Runs the jobs of a role.
 pub trait Handler: Send + Sync + 'static {
-    /// The jobs that it knows.
     type Job: JobSet;
 
-    /// Does a batch and answers in its order.
+    /// Runs a batch and returns the outcomes in the same order.
     fn handle(&self, jobs: Arc<[Self::Job]>) -> impl Future<Output = Vec<Outcome>> + Send;
 }
 
-/// How much a role takes at once.
+/// How many jobs a role takes at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Messages in one batch at the most.
+    /// The most jobs in one batch.
     pub batch: usize,
-    /// Batches under way at once.
+    /// How many batches run at once.
     pub concurrency: usize,
-    /// How long a batch of more than one waits for others.
+    /// How long a batch of several jobs waits for more.
     pub linger: Duration,
 }
 
-/// A role's consumer.
 pub struct Consumer<H> {
-    /// Where the broker is.
     pub connections: Connections,
     /// For replies, retries and dead letters.
     pub publisher: Publisher,
-    /// Whose queue.
     pub role: Role,
-    /// How much at once.
     pub limits: Limits,
-    /// Does the work.
     pub handler: Arc<H>,
 }
 
@@ -95,7 +89,7 @@ impl<H: Handler> Session for Consuming<H> {
     async fn open(&mut self) -> Result<(Connection, lapin::Consumer), lapin::Error> {
         let Consumer { connections, role, limits, .. } = &*self.0;
         let (connection, channel) = connection::open(connections).await?;
-        // One batch more than is worked on, so that the next is at hand.
+        // One batch more than can run, so that the next is ready.
         let ahead = limits.batch.saturating_mul(limits.concurrency.saturating_add(1));
         let prefetch = u16::try_from(ahead).unwrap_or(u16::MAX);
         channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
@@ -116,7 +110,7 @@ impl<H: Handler> Session for Consuming<H> {
 }
 
 impl<H: Handler> Consumer<H> {
-    /// Consumes until `shutdown`, then finishes what is under way.
+    /// Consumes until `shutdown`, then finishes the running jobs.
     pub async fn run(self, shutdown: CancellationToken) {
         supervise(Consuming(Arc::new(self)), shutdown).await;
     }
@@ -131,7 +125,7 @@ impl<H: Handler> Consumer<H> {
         let free = Arc::new(Semaphore::new(concurrency));
         let mut lost = pin!(connection::lost(connection));
         loop {
-            // A free place first, then the batch: what arrives in between belongs to it.
+            // The permit first: deliveries that arrive while waiting for it belong to the batch.
             let Ok(permit) = Arc::clone(&free).acquire_owned().await else { break };
             let first = tokio::select! {
                 biased;
@@ -149,12 +143,12 @@ impl<H: Handler> Consumer<H> {
         if tokio::time::timeout(DRAIN_TIMEOUT, free.acquire_many(all)).await.is_err() {
             tracing::warn!(
                 role = self.role.as_str(),
-                "gave up waiting for jobs under way; they will be redelivered"
+                "gave up waiting for running jobs; the broker will redeliver them"
             );
         }
     }
 
-    /// What has arrived by now, and, if that is more than one, what arrives in the next moment: under load larger
+    /// Takes the deliveries that have arrived and, if there are several, waits a moment for more: under load larger
     /// batches cost less, and a lone job never waits.
     async fn gather(&self, first: Delivery, deliveries: &mut lapin::Consumer) -> Vec<Delivery> {
         let mut batch = vec![first];
@@ -199,7 +193,7 @@ impl<H: Handler> Consumer<H> {
         metrics::histogram!("purser_batch_seconds", "role" => self.role.as_str()).record(started.elapsed());
     }
 
-    /// Runs a batch; if the handler panics, each of its jobs alone.
+    /// Runs a batch; if the handler panics, reruns each job alone.
     async fn run_jobs(&self, jobs: Arc<[H::Job]>) -> Vec<Outcome> {
         if jobs.is_empty() {
             return Vec::new();
@@ -227,7 +221,7 @@ impl<H: Handler> Consumer<H> {
         running.await.ok().filter(|outcomes| outcomes.len() == count)
     }
 
-    /// Does what the outcome asks for; afterwards the delivery may be acknowledged.
+    /// Replies, retries or dead-letters as the outcome asks. After success the delivery may be acknowledged.
     async fn settle(&self, delivery: &Delivery, job: &H::Job, outcome: &Outcome) -> Result<(), PublishError> {
         match outcome {
             Outcome::Done(answer) => {
@@ -237,14 +231,14 @@ impl<H: Handler> Consumer<H> {
                 }
                 Ok(())
             }
-            Outcome::Unavailable(reason) => self.try_later(delivery, job, 0, reason).await,
+            Outcome::Unavailable(reason) => self.retry_later(delivery, job, 0, reason).await,
             Outcome::Failed(reason) => {
                 let attempt = header(delivery, ATTEMPT).saturating_add(1);
                 if attempt >= job.attempts() {
                     let reason = format!("failed {attempt} times, last: {reason}");
                     return self.dead_letter(delivery, job.kind(), attempt, &reason).await;
                 }
-                self.try_later(delivery, job, 1, reason).await
+                self.retry_later(delivery, job, 1, reason).await
             }
             Outcome::Dead(reason) => {
                 let attempt = header(delivery, ATTEMPT).saturating_add(1);
@@ -253,7 +247,7 @@ impl<H: Handler> Consumer<H> {
         }
     }
 
-    async fn try_later(
+    async fn retry_later(
         &self,
         delivery: &Delivery,
         job: &H::Job,
@@ -264,7 +258,7 @@ impl<H: Handler> Consumer<H> {
         let last = DELAYS_SECONDS.len().saturating_sub(1);
         let step = usize::try_from(waits).unwrap_or(last).min(last);
         let delay = DELAYS_SECONDS.get(step).copied().unwrap_or(900);
-        tracing::warn!(kind = job.kind(), delay_seconds = delay, reason, "a job will be tried again");
+        tracing::warn!(kind = job.kind(), delay_seconds = delay, reason, "a job failed and will be retried");
         let mut message = copy(delivery);
         let attempt = header(delivery, ATTEMPT).saturating_add(attempts);
         message.headers.push((ATTEMPT, AMQPValue::LongUInt(attempt)));
@@ -284,8 +278,8 @@ impl<H: Handler> Consumer<H> {
         self.publisher.publish_dead(self.role, kind, reason, message).await
     }
 
-    /// Acknowledges a delivery once it is settled. While the broker does not take a copy that has to be kept, the
-    /// delivery is held: given back it would come again at once, and use up its deliveries.
+    /// Acknowledges a delivery once it is settled. If settling means to publish a copy and the broker does not confirm
+    /// it, the consumer holds the delivery: a rejected one would come back at once and use up its delivery limit.
     async fn acknowledge<Settled>(&self, delivery: &Delivery, kind: &str, settle: impl Fn() -> Settled)
     where
         Settled: Future<Output = Result<(), PublishError>>,
@@ -294,13 +288,13 @@ impl<H: Handler> Consumer<H> {
             if !delivery.acker.usable() {
                 return;
             }
-            tracing::warn!(role = self.role.as_str(), "a job is held: the broker does not take its copy");
+            tracing::warn!(role = self.role.as_str(), "holding a job: the broker does not confirm its copy");
             tokio::time::sleep(SETTLE_PAUSE).await;
         }
         crash::point(Step::Settled, kind);
         match delivery.acker.ack(BasicAckOptions::default()).await {
             Ok(true) => {}
-            // The connection it came by is gone: it will be delivered again and change nothing.
+            // Its connection is lost: the broker redelivers the job, and running it again changes nothing.
             Ok(false) | Err(_) => {
                 tracing::debug!(role = self.role.as_str(), "an acknowledgement came too late")
             }

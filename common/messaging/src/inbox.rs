@@ -1,5 +1,5 @@
-//! The API's own queue: answers to the jobs it waits for, and live messages for its open connections. Exclusive to
-//! the process and kept nowhere: an answer that is missed is read from the database instead.
+//! The queue of one API process: replies to the jobs that it waits for, and live messages for its open connections.
+//! Exclusive to the process and not durable: if a reply is missed, the API reads the result from the database.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -23,7 +23,7 @@ use crate::connection::{self, Session, supervise};
 use crate::publisher::Publisher;
 use crate::topology::{Names, short};
 
-/// Live messages kept for a slow reader before it loses the oldest.
+/// How many live messages a slow reader may fall behind before it loses the oldest.
 const LIVE_BACKLOG: usize = 4096;
 
 /// Cheap to clone.
@@ -35,22 +35,21 @@ pub struct Inbox {
     live: broadcast::Sender<Arc<Live>>,
 }
 
-/// Why there is no answer. The job may be done all the same.
+/// Why there is no answer. The job may run all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// The deadline passed.
     #[error("no worker answered in time")]
     TimedOut,
-    /// The broker did not take the job.
+    /// The broker did not confirm the job.
     #[error("the broker is not available")]
     Unavailable,
-    /// The answer is not what this version expects.
+    /// Another version sent the answer.
     #[error("the answer cannot be read")]
     Unreadable,
 }
 
 impl Inbox {
-    /// Starts listening; keeps trying while the broker is away.
+    /// Starts listening; reconnects while the broker is down.
     pub fn start(connections: &Connections, publisher: &Publisher, shutdown: CancellationToken) -> Self {
         let inbox = Self {
             queue: format!("{}.api.{}", connections.amqp_prefix, Uuid::now_v7().simple()),
@@ -66,7 +65,7 @@ impl Inbox {
     /// Publishes a job and waits for its answer, up to `deadline` in all.
     ///
     /// # Errors
-    /// [`CallError`]; whatever it says, the job may have been taken.
+    /// [`CallError`]; in every case a worker may have received the job.
     pub async fn call<Answer: DeserializeOwned>(
         &self,
         job: impl Into<EncodedJob>,
@@ -88,7 +87,7 @@ impl Inbox {
         serde_json::from_value(answer).map_err(|_| CallError::Unreadable)
     }
 
-    /// Live messages from now on.
+    /// Subscribes to live messages.
     pub fn live(&self) -> broadcast::Receiver<Arc<Live>> {
         self.live.subscribe()
     }
@@ -97,15 +96,15 @@ impl Inbox {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, delivery: &Delivery) {
+    fn receive(&self, delivery: &Delivery) {
         if let Some(id) = delivery.properties.correlation_id() {
             let waiting = self.lock().remove(id.as_str());
             if let (Some(waiting), Ok(answer)) = (waiting, serde_json::from_slice(&delivery.data)) {
                 let _gone = waiting.send(answer);
             }
         } else if let Ok(live) = serde_json::from_slice::<Live>(&delivery.data) {
-            // Without open connections nobody listens.
-            let _nobody = self.live.send(Arc::new(live));
+            // Fails when no connection is open.
+            let _no_listener = self.live.send(Arc::new(live));
         }
     }
 }
@@ -145,7 +144,7 @@ impl Session for Listening {
         loop {
             tokio::select! {
                 next = deliveries.next() => match next {
-                    Some(Ok(delivery)) => self.inbox.take(&delivery),
+                    Some(Ok(delivery)) => self.inbox.receive(&delivery),
                     Some(Err(_)) | None => return,
                 },
                 () = &mut lost => return,
@@ -155,7 +154,7 @@ impl Session for Listening {
     }
 }
 
-/// Forgets a call that is over, also when its caller is dropped.
+/// Removes a finished call, also when its caller is dropped.
 struct Forget<'a> {
     inbox: &'a Inbox,
     id: &'a str,

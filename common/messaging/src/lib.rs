@@ -1,5 +1,5 @@
-//! How jobs travel: durable queues on RabbitMQ, one publisher, one consumer runtime, the dead letters, and publishing
-//! what the outbox holds. The only user of the crate `lapin`.
+//! Moves jobs between processes: durable queues on RabbitMQ, one publisher, one consumer runtime, dead letters, and
+//! the publishing of the outbox. The only user of the crate `lapin`.
 
 // Amounts are whole numbers, and none is ever cut to size silently.
 #![deny(

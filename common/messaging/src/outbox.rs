@@ -1,5 +1,5 @@
-//! Publishes what the outbox holds: right after the transaction that wrote it, and again by the scheduler's sweep if
-//! that did not happen. One function publishes, for both.
+//! Publishes the jobs in the outbox: right after the transaction that wrote them, or later by the scheduler's sweep if
+//! that did not happen. One function publishes for both.
 
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use kernel::clock::Timestamp;
 use kernel::crash::{self, Step};
 use kernel::ids::OutboxId;
 
-/// Publishes jobs that were written, and removes those that the broker has. What fails stays for the sweep.
+/// Publishes these jobs and removes those that the broker confirms. The sweep publishes the rest.
 pub async fn publish(pool: &PgPool, publisher: &Publisher, ids: &[OutboxId]) {
     if ids.is_empty() {
         return;
@@ -20,7 +20,7 @@ pub async fn publish(pool: &PgPool, publisher: &Publisher, ids: &[OutboxId]) {
     }
 }
 
-/// Publishes jobs that were written before `before`; returns how many the broker took.
+/// Publishes jobs that were written before `before`; returns how many the broker confirmed.
 ///
 /// # Errors
 /// Database errors only.
@@ -58,7 +58,7 @@ async fn try_publish(pool: &PgPool, publisher: &Publisher, which: Which<'_>) -> 
             .await?
         }
     };
-    // No transaction is open while the broker is asked: two publishers may send the same job, which is harmless.
+    // No transaction is open during the publishing: two processes may publish the same job, which is harmless.
     let sent = futures::future::join_all(rows.into_iter().map(|row| async move {
         let role: Role = row.role.parse().ok()?;
         publisher.publish_text(role, row.body.into_bytes()).await.ok().map(|()| row.id)

@@ -1,8 +1,8 @@
 //! The one publisher: a task that owns a connection of its own and publishes with confirms, many in flight.
 //!
-//! A publish is done when the broker has it on disk. Every publish has a deadline, after which its outcome is unknown
-//! and counts as failed; publishing again is harmless, because every job is. While the broker is away, publishes
-//! fail at once.
+//! A publish succeeds when the broker has the message on disk. Every publish has a deadline, after which its outcome
+//! is unknown and counts as failed; publishing again is harmless, because running a job twice is. While the broker is
+//! down, publishes fail at once.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -20,34 +20,33 @@ use notices::Live;
 use crate::connection::{self, Session, supervise};
 use crate::topology::{Names, long_string, short};
 
-/// After this a publish counts as failed.
+/// How long the broker may take to confirm.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(5);
-/// Publishes waiting for the task; more wait in their callers.
+/// How many publishes may wait for the task; further callers block.
 const QUEUE: usize = 1024;
 
-/// Why a message is a dead letter.
+/// Header: why a message is a dead letter.
 pub(super) const REASON: &str = "x-purser-reason";
 
 /// Hands messages to the publishing task. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Publisher {
-    orders: mpsc::Sender<Order>,
+    requests: mpsc::Sender<PublishRequest>,
     connected: watch::Receiver<bool>,
     names: Names,
 }
 
-/// Why a message is not known to be kept.
+/// Why the broker may not have the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
-    /// There is no connection to the broker now; nothing was sent.
+    /// Nothing was sent.
     #[error("the broker is not connected")]
     Disconnected,
-    /// Sent, but not confirmed: the connection broke, the broker is out of memory or disk, or it took too long.
+    /// Sent but not confirmed: the connection broke, the broker is out of memory or disk, or the deadline passed.
     #[error("the broker did not confirm")]
     Unconfirmed,
 }
 
-/// A message to publish.
 #[derive(Clone, Debug)]
 pub(super) struct Message {
     pub exchange: String,
@@ -59,35 +58,34 @@ pub(super) struct Message {
     pub durable: bool,
 }
 
-struct Order {
+struct PublishRequest {
     message: Message,
     done: oneshot::Sender<Result<(), PublishError>>,
 }
 
-impl std::fmt::Debug for Order {
+impl std::fmt::Debug for PublishRequest {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Order")
+        formatter.write_str("PublishRequest")
     }
 }
 
 impl Publisher {
-    /// Starts the task. It connects, and connects again when the connection is lost, until `shutdown`.
+    /// Starts the task, which connects, and reconnects when the connection is lost, until `shutdown`.
     pub fn start(connections: &Connections, shutdown: CancellationToken) -> Self {
-        let (orders, receiver) = mpsc::channel(QUEUE);
+        let (requests, receiver) = mpsc::channel(QUEUE);
         let (connected_writer, connected) = watch::channel(false);
         let names = Names::new(&connections.amqp_prefix);
         let shutdown = shutdown.child_token();
         let publishing = Publishing {
             connections: connections.clone(),
-            orders: receiver,
+            requests: receiver,
             connected: connected_writer,
             shutdown: shutdown.clone(),
         };
         tokio::spawn(supervise(publishing, shutdown));
-        Self { orders, connected, names }
+        Self { requests, connected, names }
     }
 
-    /// Whether there is a connection now.
     pub fn is_connected(&self) -> bool {
         *self.connected.borrow()
     }
@@ -98,7 +96,7 @@ impl Publisher {
         let _ended = connected.wait_for(|connected| *connected).await;
     }
 
-    /// Publishes a job; done when the broker has it on disk.
+    /// Publishes a job; returns when the broker has it on disk.
     ///
     /// # Errors
     /// See [`PublishError`]: the job may have to be published again.
@@ -115,7 +113,7 @@ impl Publisher {
         self.send(self.job_message(role, body)).await
     }
 
-    /// Tells every API instance; not kept for those that are away.
+    /// Sends a live message to every API instance that is connected; the broker does not keep it for others.
     ///
     /// # Errors
     /// As [`Publisher::publish`].
@@ -123,7 +121,7 @@ impl Publisher {
         self.send_live(serde_json::to_vec(live).unwrap_or_default()).await
     }
 
-    /// Whether the broker takes a message now: publishes one that nobody heeds.
+    /// Checks that the broker confirms messages, with one that every receiver ignores.
     ///
     /// # Errors
     /// As [`Publisher::publish`].
@@ -138,7 +136,7 @@ impl Publisher {
         self.send(message).await
     }
 
-    /// Answers a caller that waits at `reply_to`.
+    /// Replies to a caller that waits at `reply_to`.
     pub(super) async fn reply(&self, reply_to: &str, correlation_id: Option<String>, body: Vec<u8>) {
         let message = Message {
             exchange: String::new(),
@@ -151,11 +149,11 @@ impl Publisher {
         };
         if let Err(error) = self.send(message).await {
             // The caller's deadline covers this; the job itself is done.
-            tracing::warn!(%error, "a reply was not sent");
+            tracing::warn!(%error, "cannot send a reply");
         }
     }
 
-    /// Publishes a message again after a wait.
+    /// Publishes a message to its role after a delay.
     pub(super) async fn publish_later(
         &self,
         role: Role,
@@ -167,7 +165,7 @@ impl Publisher {
         self.send(message).await
     }
 
-    /// Makes a job a dead letter of its role, with the reason.
+    /// Dead-letters a job, with the reason.
     ///
     /// # Errors
     /// As [`Publisher::publish`].
@@ -177,7 +175,7 @@ impl Publisher {
         self.publish_dead(job.role, job.kind, reason, message).await
     }
 
-    /// Puts a message among the dead letters of its role, with the reason.
+    /// Dead-letters a message, with the reason.
     pub(super) async fn publish_dead(
         &self,
         role: Role,
@@ -210,21 +208,20 @@ impl Publisher {
             return Err(PublishError::Disconnected);
         }
         let (done, outcome) = oneshot::channel();
-        let order = Order { message, done };
+        let request = PublishRequest { message, done };
         let sent = async {
-            self.orders.send(order).await.map_err(|_| PublishError::Disconnected)?;
+            self.requests.send(request).await.map_err(|_| PublishError::Disconnected)?;
             outcome.await.map_err(|_| PublishError::Unconfirmed)?
         };
         tokio::time::timeout(CONFIRM_TIMEOUT, sent).await.unwrap_or(Err(PublishError::Unconfirmed))
     }
 }
 
-/// The publishing task.
 struct Publishing {
     connections: Connections,
-    orders: mpsc::Receiver<Order>,
+    requests: mpsc::Receiver<PublishRequest>,
     connected: watch::Sender<bool>,
-    /// Ends the task, also when every [`Publisher`] is gone.
+    /// Also cancelled when every [`Publisher`] is dropped.
     shutdown: CancellationToken,
 }
 
@@ -251,25 +248,25 @@ impl Session for Publishing {
 }
 
 impl Publishing {
-    /// Those who sent their messages while the connection broke learn it now.
+    /// Fails the publishes that queued up while the connection broke.
     fn refuse_waiting(&mut self) {
-        while let Ok(order) = self.orders.try_recv() {
-            let _gone = order.done.send(Err(PublishError::Disconnected));
+        while let Ok(request) = self.requests.try_recv() {
+            let _gone = request.done.send(Err(PublishError::Disconnected));
         }
     }
 
     async fn publish_all(&mut self, connection: &Connection, channel: &Channel) {
         let mut lost = pin!(connection::lost(connection));
         loop {
-            let order = tokio::select! {
+            let request = tokio::select! {
                 biased;
-                order = self.orders.recv() => order,
+                request = self.requests.recv() => request,
                 () = &mut lost => return,
                 () = self.shutdown.cancelled() => return,
             };
-            let Some(Order { message, done }) = order else { return self.shutdown.cancel() };
+            let Some(PublishRequest { message, done }) = request else { return self.shutdown.cancel() };
             let (exchange, key) = (short(&message.exchange), short(&message.routing_key));
-            // Replies and live messages may go nowhere; a job must not.
+            // Replies and live messages may be unroutable; a job must not.
             let options = BasicPublishOptions { mandatory: message.durable, immediate: false };
             let properties = properties(&message);
             match channel.basic_publish(exchange, key, options, &message.body, properties).await {
@@ -290,8 +287,8 @@ impl Publishing {
 
 fn outcome(confirmation: Result<Confirmation, lapin::Error>) -> Result<(), PublishError> {
     match confirmation {
-        // A returned message was not routed. With many in flight lapin may attach it to another's confirm, so this
-        // can accuse the wrong one; that one is published twice, and the alternate exchange keeps the right one.
+        // The broker returns unroutable messages. With many in flight lapin may attach a returned message to the
+        // confirm of another, which is then published twice; the alternate exchange keeps the returned one.
         Ok(Confirmation::Ack(None)) => Ok(()),
         Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(_) | Confirmation::NotRequested) | Err(_) => {
             Err(PublishError::Unconfirmed)

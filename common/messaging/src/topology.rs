@@ -1,11 +1,11 @@
 //! The exchanges and queues, declared by every process when it connects.
 //!
-//! `P.jobs` (direct) routes a job by role to `P.<role>`, a quorum queue. What no queue takes goes by the alternate
-//! exchange to `P.unrouted`, because a confirm alone does not prove that a message was routed. A job to be tried
-//! later is published to `P.delay.<n>s` (fan-out), whose queue returns it by its role to `P.jobs` when its time is
-//! up. Dead letters go to `P.<role>.dead`, from where workers take them, and what is unrouted, into the database (see
-//! [`dead_letters`](crate::dead_letters)). Dead-lettering is "at least once" with an explicit limit everywhere: from
-//! RabbitMQ 4 a queue without these drops what is delivered too often.
+//! `P.jobs` (direct) routes a job by role to `P.<role>`, a quorum queue. The alternate exchange takes unroutable
+//! messages to `P.unrouted`, because a confirm alone does not prove that a message was routed. To retry a job later,
+//! the consumer publishes it to `P.delay.<n>s` (fan-out), whose queue returns it by role to `P.jobs` after the delay.
+//! Dead letters go to `P.<role>.dead`. Workers move dead letters and unroutable messages into the database (see
+//! [`dead_letters`](crate::dead_letters)). Every queue dead-letters "at least once" and has an explicit delivery limit:
+//! without these, RabbitMQ 4 and later drops messages that are redelivered too often.
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
@@ -13,46 +13,42 @@ use lapin::{Channel, ExchangeKind};
 
 use jobs::Role;
 
-/// The waits, in seconds, before a failed job is tried again; the last one repeats.
+/// The waits, in seconds, before a failed job is retried; the last one repeats.
 pub const DELAYS_SECONDS: [u32; 4] = [2, 15, 120, 900];
 
-/// How often the broker redelivers a message that its consumers never finish (they crash), before it is a dead
-/// letter. Ordinary failures do not count: they leave the queue and come back through a delay.
+/// How often the broker redelivers a message that crashes its consumers, before it becomes a dead letter. Ordinary
+/// failures do not count: those messages leave the queue and come back through a delay.
 const DELIVERY_LIMIT: i32 = 60;
 
-/// The names, all starting with the configured prefix.
+/// The names of exchanges and queues, all starting with the configured prefix.
 #[derive(Clone, Debug)]
 pub struct Names {
     prefix: String,
 }
 
 impl Names {
-    /// Names under a prefix.
     pub fn new(prefix: &str) -> Self {
         Self { prefix: prefix.to_owned() }
     }
 
-    /// The exchange of jobs.
     pub fn jobs(&self) -> String {
         format!("{}.jobs", self.prefix)
     }
 
-    /// A role's queue.
     pub fn queue(&self, role: Role) -> String {
         format!("{}.{}", self.prefix, role.as_str())
     }
 
-    /// A role's dead letters.
     pub fn dead(&self, role: Role) -> String {
         format!("{}.{}.dead", self.prefix, role.as_str())
     }
 
-    /// The exchange and the queue of a delay.
+    /// Exchange and queue of a delay.
     pub fn delay(&self, seconds: u32) -> String {
         format!("{}.delay.{seconds}s", self.prefix)
     }
 
-    /// The exchange and the queue of what could not be routed.
+    /// Exchange and queue of unroutable messages.
     pub fn unrouted(&self) -> String {
         format!("{}.unrouted", self.prefix)
     }
@@ -62,7 +58,6 @@ impl Names {
         format!("{}.live", self.prefix)
     }
 
-    /// Every durable queue.
     pub fn all_queues(&self) -> Vec<String> {
         let mut all: Vec<String> =
             Role::ALL.iter().flat_map(|role| [self.queue(*role), self.dead(*role)]).collect();
@@ -72,7 +67,7 @@ impl Names {
     }
 }
 
-/// Declares everything; changes nothing that is there already.
+/// Declares all exchanges and queues; leaves existing ones unchanged.
 pub(super) async fn declare(channel: &Channel, names: &Names) -> Result<(), lapin::Error> {
     let unrouted = names.unrouted();
     exchange(channel, &unrouted, ExchangeKind::Fanout, FieldTable::default()).await?;
@@ -100,7 +95,7 @@ pub(super) async fn declare(channel: &Channel, names: &Names) -> Result<(), lapi
         let delay = names.delay(seconds);
         let ttl_ms = seconds.checked_mul(1000).and_then(|ttl| i32::try_from(ttl).ok());
         exchange(channel, &delay, ExchangeKind::Fanout, FieldTable::default()).await?;
-        // No routing key: what returns keeps the one it came with, its role.
+        // No routing key: a returning message keeps its own, which is its role.
         quorum_queue(channel, &delay, Some(DeadLetter { exchange: &jobs, routing_key: None, ttl_ms }))
             .await?;
         bind(channel, &delay, &delay, "").await?;
@@ -134,7 +129,7 @@ async fn quorum_queue(
             arguments.insert("x-message-ttl".into(), AMQPValue::LongInt(ttl));
         }
     } else {
-        // While the database is away these are delivered again and again: never too often.
+        // During an outage of the database these are redelivered again and again, which must have no limit.
         arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(i32::MAX));
     }
     channel.queue_declare(short(name), QueueDeclareOptions::durable(), arguments).await?;

@@ -1,4 +1,4 @@
-//! Notices: what the people who see a wallet are told, and the live messages that reach every API instance.
+//! Notices about wallets for the users who can see them, and the live messages that reach every API instance.
 //!
 //! The ledger and billing write notices to the outbox; the worker delivers them; the API pushes them to open
 //! connections.
@@ -16,37 +16,34 @@ use kernel::clock::Timestamp;
 use kernel::ids::{MessageId, UserId, WalletId};
 use serde::{Deserialize, Serialize};
 
-/// Something that those who see a wallet want to know.
+/// Something that happened to a wallet, for the users who can see it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
-    /// The wallet.
     pub wallet_id: WalletId,
-    /// What they are told: an object whose `type` says what happened.
+    /// An object whose `type` says what happened.
     pub body: serde_json::Value,
-    /// Which it is and when it happened. None in messages of versions that did not say.
+    /// None in messages of older versions.
     #[serde(flatten)]
     pub stamp: Option<Stamp>,
 }
 
 impl Notice {
-    /// Something that has happened now.
+    /// Stamps the notice with a new id and `now`.
     pub fn new(now: Timestamp, wallet_id: WalletId, body: serde_json::Value) -> Self {
         let stamp = Stamp { message_id: MessageId::new(), happened_at: now };
         Self { wallet_id, body, stamp: Some(stamp) }
     }
 }
 
-/// What tells a notice from another of the same words, however often its job is delivered.
+/// Identifies a notice, however often its job is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
-    /// Which.
     pub message_id: MessageId,
-    /// When it happened.
     #[serde(with = "time::serde::rfc3339")]
     pub happened_at: Timestamp,
 }
 
-/// Tells users what happened to their wallets, and has the host application told.
+/// Sends notices to users and to the host application's webhook endpoints.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SendNotices {
     /// In the order in which they happened.
@@ -54,23 +51,20 @@ pub struct SendNotices {
 }
 job!(SendNotices: "notify.send" on Notify, 8 attempts);
 
-/// A message to every API instance: pushed to live connections, kept nowhere.
+/// A message to every API instance, which pushes it to its live connections. Never stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "live", rename_all = "snake_case")]
 pub enum Live {
-    /// Things happened to wallets. Many share a message, because a message costs more than what it says.
+    /// Many notices share a message, because a message costs more than its content.
     Notices {
         /// In the order in which they happened.
         notices: Vec<Notice>,
     },
-    /// A credential is no longer valid: forget it.
+    /// API instances drop the credential from their caches.
     CredentialRevoked {
-        /// The hash under which it is remembered, in hexadecimal.
+        /// The credential's hash, in hexadecimal.
         key_hash: String,
     },
-    /// A user may see other wallets than before.
-    MembershipChanged {
-        /// Who.
-        user_id: UserId,
-    },
+    /// The set of wallets that a user may see has changed.
+    MembershipChanged { user_id: UserId },
 }

@@ -15,10 +15,10 @@ use kernel::clock::Timestamp;
 use kernel::config::Secret;
 use kernel::ids::{MessageId, WebhookDeliveryId, WebhookEndpointId};
 
-/// Each message is recorded and sent once for each of them.
+/// Limited because each message is stored and sent once for each endpoint.
 const ENDPOINTS_MAX: i64 = 50;
 
-/// Adds an endpoint. Its secret is shown this once.
+/// Adds an endpoint. This is the only time that its secret is shown.
 ///
 /// # Errors
 /// [`WebhookError::Invalid`], [`WebhookError::TooMany`].
@@ -41,7 +41,7 @@ pub async fn endpoint_create(
     Ok((endpoint, secret))
 }
 
-/// All endpoints, oldest first.
+/// Oldest first.
 ///
 /// # Errors
 /// Database errors only.
@@ -49,15 +49,13 @@ pub async fn endpoints(pool: &PgPool) -> Result<Vec<Endpoint>, WebhookError> {
     Ok(store::endpoints(&mut *pool.acquire().await?).await?)
 }
 
-/// An endpoint.
-///
 /// # Errors
 /// [`WebhookError::NoEndpoint`].
 pub async fn endpoint(pool: &PgPool, id: WebhookEndpointId) -> Result<Endpoint, WebhookError> {
     store::endpoint(&mut *pool.acquire().await?, id).await?.ok_or(WebhookError::NoEndpoint)
 }
 
-/// Replaces what an administrator says of an endpoint. One that is enabled again starts without failures.
+/// Replaces the settings of an endpoint. Re-enabling it resets its failures.
 ///
 /// # Errors
 /// [`WebhookError::Invalid`], [`WebhookError::NoEndpoint`].
@@ -78,7 +76,7 @@ pub async fn endpoint_replace(
     Ok(endpoint)
 }
 
-/// Deletes an endpoint with its deliveries: what is under way is not tried again.
+/// Deletes an endpoint with its deliveries, pending ones included.
 ///
 /// # Errors
 /// [`WebhookError::NoEndpoint`].
@@ -96,8 +94,8 @@ pub async fn endpoint_delete(
     Ok(())
 }
 
-/// Gives an endpoint a new secret, which is shown this once. The one before signs too for a day, so that receivers
-/// can change over; an older one does not any more.
+/// Gives an endpoint a new secret; this is the only time that it is shown. The previous secret signs too for a day, so
+/// that the receiver can change over; older ones stop signing.
 ///
 /// # Errors
 /// [`WebhookError::NoEndpoint`].
@@ -117,8 +115,8 @@ pub async fn secret_rotate(
     Ok((endpoint, secret))
 }
 
-/// Records a delivery for every endpoint that wants a message, in the caller's transaction, and returns those that
-/// are new; the caller has each of them sent. Messages about wallets that are not there are told to nobody.
+/// Records a delivery for every endpoint that wants a message, in the caller's transaction, and returns the new ones;
+/// the caller emits a job for each. Messages about unknown wallets go to no endpoint.
 ///
 /// # Errors
 /// Database errors only.
@@ -150,7 +148,7 @@ pub async fn record_messages(
     store::deliveries_insert(connection, now, now.saturating_add(rules::LEASE), &deliveries).await
 }
 
-/// Records a test message to an endpoint, whatever types it wants; the caller has it sent.
+/// Records a test message to an endpoint, whatever its event types; the caller emits the job.
 ///
 /// # Errors
 /// [`WebhookError::NoEndpoint`], [`WebhookError::Disabled`].
@@ -177,7 +175,7 @@ pub async fn test(
     Ok(delivery.id)
 }
 
-/// The newest deliveries to an endpoint, those before `before` if that is given.
+/// The newest deliveries to an endpoint, only those before `before` if that is given.
 ///
 /// # Errors
 /// [`WebhookError::NoEndpoint`].
@@ -202,7 +200,7 @@ pub async fn deliveries(
     Ok(deliveries)
 }
 
-/// Has a message delivered again, under its id, and returns how many attempts there were; the caller has it sent.
+/// Reopens a delivery under the same message id and returns the number of attempts so far; the caller emits the job.
 ///
 /// # Errors
 /// [`WebhookError::NoDelivery`], [`WebhookError::Disabled`].
@@ -228,7 +226,7 @@ pub async fn replay(
     Ok(attempts)
 }
 
-/// What is to be sent, if the delivery still waits for its next attempt. One whose endpoint was disabled is given up.
+/// The delivery, if it still waits for this attempt. If its endpoint was disabled, the delivery fails.
 ///
 /// # Errors
 /// Database errors only.
@@ -249,7 +247,7 @@ pub async fn due(
     Ok(None)
 }
 
-/// Puts a delivery off without an attempt.
+/// Postpones a delivery without an attempt.
 ///
 /// # Errors
 /// Database errors only.
@@ -257,7 +255,7 @@ pub async fn put_off(pool: &PgPool, due: &Due, until: Timestamp) -> Result<(), s
     store::delivery_put_off(&mut *pool.acquire().await?, due.id, due.attempts, until).await
 }
 
-/// Records how an attempt ended and decides what follows: for the message, and for an endpoint that fails.
+/// Records how an attempt ended, and decides whether to retry the delivery and whether to disable the endpoint.
 ///
 /// # Errors
 /// Database errors only.
@@ -290,7 +288,7 @@ pub async fn attempt_record(
         (Some(_), None) => DeliveryState::Failed,
     };
     if !store::delivery_settle(&mut transaction, now, due.id, due.attempts, number, state, next).await? {
-        // Rolled back: the attempt that was recorded has spoken for the endpoint as well.
+        // Rolled back: the attempt that was recorded first has updated the endpoint too.
         return Ok(Recorded::Superseded);
     }
     store::attempt_insert(&mut transaction, now, due.id, number, outcome, took).await?;
@@ -303,8 +301,8 @@ pub async fn attempt_record(
     })
 }
 
-/// The deliveries whose time has come, with how many attempts there were, up to `limit`; the caller has each of them
-/// sent. They are not taken again before their lease is over.
+/// Takes up to `limit` due deliveries and returns them with their number of attempts; the caller emits a job for each.
+/// They are not due again before their lease ends.
 ///
 /// # Errors
 /// Database errors only.
@@ -316,7 +314,7 @@ pub async fn take_due(
     store::deliveries_take_due(connection, now, now.saturating_add(rules::LEASE), limit).await
 }
 
-/// Deletes deliveries, pending ones excepted, that were decided before `before`, up to `limit`; returns how many.
+/// Deletes up to `limit` deliveries that were recorded before `before` and are not pending; returns how many.
 ///
 /// # Errors
 /// Database errors only.

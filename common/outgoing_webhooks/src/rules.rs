@@ -1,4 +1,4 @@
-//! Who is told what, when it is tried again, and when an endpoint is given up. Pure.
+//! Decides which endpoint receives which message, when to retry a delivery, and when to disable an endpoint. Pure.
 
 use serde_json::{Value, json};
 use time::Duration;
@@ -8,7 +8,7 @@ use super::{Message, Outcome, WebhookError};
 use kernel::clock::Timestamp;
 use kernel::ids::{OrganizationId, UserId};
 
-/// The waits between attempts, as Standard Webhooks suggests them: eight attempts in about 28 hours.
+/// The waits between attempts that Standard Webhooks suggests: eight attempts in about 28 hours.
 pub const RETRY_DELAYS: [Duration; 7] = [
     Duration::seconds(5),
     Duration::minutes(5),
@@ -18,32 +18,28 @@ pub const RETRY_DELAYS: [Duration; 7] = [
     Duration::hours(10),
     Duration::hours(10),
 ];
-/// A wait is longer by up to this many thousandths, so that what failed together does not come back together.
+/// A wait is longer by up to this many thousandths, so that deliveries that failed together are not retried together.
 pub const JITTER_MAX_PERMILLE: i32 = 100;
-/// An endpoint that has only failed for so long is not told any more.
+/// An endpoint that has only failed for this long is disabled.
 pub const GIVE_UP_AFTER: Duration = Duration::days(5);
-/// How long a secret signs after it was replaced.
+/// How long a secret still signs after its replacement.
 pub const ROTATION: Duration = Duration::hours(24);
-/// How long the job of a delivery may take before another is sent for it. Both may then send the message, with one id.
+/// How long the job of a delivery may take before the sweep emits another. Both may then send the message, with one id.
 pub const LEASE: Duration = Duration::minutes(10);
-/// The word for an endpoint that an administrator does not want told.
+/// The reason shown for an endpoint that an administrator disabled.
 pub const BY_ADMINISTRATOR: &str = "An administrator disabled it.";
 
 const GONE: &str = "It answered 410 Gone.";
 const FAILED_FOR_DAYS: &str = "Every attempt failed for five days.";
 const EVENT_TYPES_MAX: usize = 50;
 
-/// Whose wallet it is.
+/// The owner of a wallet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// A user's.
     User(UserId),
-    /// An organization's.
     Organization(OrganizationId),
 }
 
-/// Checks the types that an endpoint wants to be told of.
-///
 /// # Errors
 /// [`WebhookError::Invalid`].
 pub fn check_event_types(event_types: &[String]) -> Result<(), WebhookError> {
@@ -58,18 +54,16 @@ pub fn check_event_types(event_types: &[String]) -> Result<(), WebhookError> {
     Ok(())
 }
 
-/// Whether an endpoint with this filter is told of this type.
+/// Whether an endpoint with this filter receives this type.
 pub fn wants(event_types: &[String], event_type: &str) -> bool {
     event_types.is_empty() || event_types.iter().any(|wanted| wanted == event_type)
 }
 
-/// The type of what happened.
 pub fn event_type<'a>(message: &Message<'a>) -> &'a str {
     message.body.get("type").and_then(Value::as_str).unwrap_or("message")
 }
 
-/// The body that is sent: the type, when it happened, and as data whose wallet it is and all that live connections are
-/// told.
+/// The body to send: type, time, and as data the wallet, its owner and the fields that live connections receive.
 pub fn payload(message: &Message<'_>, owner: &Owner) -> String {
     let mut data = message.body.as_object().cloned().unwrap_or_default();
     data.remove("type");
@@ -81,26 +75,24 @@ pub fn payload(message: &Message<'_>, owner: &Owner) -> String {
     envelope(event_type(message), message.happened_at, &Value::Object(data))
 }
 
-/// The body of a message by which an administrator tests an endpoint.
 pub fn test_payload(now: Timestamp) -> String {
     envelope(TEST_TYPE, now, &json!({}))
 }
 
-/// The type of a test.
 pub const TEST_TYPE: &str = "endpoint.test";
 
 fn envelope(event_type: &str, at: Timestamp, data: &Value) -> String {
     json!({ "type": event_type, "timestamp": at.format(&Rfc3339).ok(), "data": data }).to_string()
 }
 
-/// When a message that has failed so many times is tried again; none if it is given up.
+/// When to retry a delivery that has failed this many times; none if it is given up.
 pub fn next_attempt(failures: i32, now: Timestamp, jitter_permille: i32) -> Option<Timestamp> {
     let delay = RETRY_DELAYS.get(usize::try_from(failures.checked_sub(1)?).ok()?)?;
     let jitter = *delay / 1_000 * jitter_permille.clamp(0, JITTER_MAX_PERMILLE);
     now.checked_add(*delay)?.checked_add(jitter)
 }
 
-/// What an answer, or none, means for the message.
+/// Judges the status of an answer; without one, `otherwise` says why.
 pub fn outcome(answered: Option<u16>, otherwise: &'static str) -> Outcome {
     let failure = match answered {
         Some(200..=299) => None,
@@ -111,7 +103,7 @@ pub fn outcome(answered: Option<u16>, otherwise: &'static str) -> Outcome {
     Outcome { response_status: answered, failure }
 }
 
-/// Why an endpoint is not told any more after this failure, if so.
+/// The reason to disable the endpoint after this failure, if there is one.
 pub fn give_up(outcome: &Outcome, failing_since: Timestamp, now: Timestamp) -> Option<&'static str> {
     if outcome.response_status == Some(410) {
         return Some(GONE);
@@ -152,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_is_given_up_for_days_of_failures_or_when_it_says_so() {
+    fn an_endpoint_is_disabled_after_days_of_failures_or_a_410() {
         let failed = outcome(Some(500), "");
         let since = |ago: Duration| give_up(&failed, NOW - ago, NOW);
         assert_eq!(since(GIVE_UP_AFTER - Duration::seconds(1)), None);
@@ -161,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn only_2xx_is_taken() {
+    fn only_2xx_is_a_success() {
         for status in [200, 201, 204, 299] {
             assert_eq!(outcome(Some(status), "").failure, None);
         }

@@ -11,7 +11,7 @@ use kernel::clock::Timestamp;
 use kernel::config::Secret;
 use kernel::ids::{MessageId, OrganizationId, UserId, WalletId, WebhookDeliveryId, WebhookEndpointId};
 
-/// A statement that yields endpoints: what comes before the columns, and what follows them.
+/// A statement that returns endpoints: the text before the columns, and the text after them.
 macro_rules! endpoints {
     ($before:literal, $after:literal $(, $argument:expr)*) => {
         sqlx::query_as!(
@@ -134,7 +134,7 @@ pub(super) async fn secret_rotate(
     .await
 }
 
-/// Forgets what an endpoint failed before.
+/// Resets the failures of an endpoint.
 pub(super) async fn endpoint_succeeded(
     connection: &mut PgConnection,
     id: WebhookEndpointId,
@@ -149,7 +149,7 @@ pub(super) async fn endpoint_succeeded(
     Ok(())
 }
 
-/// Counts a failure of an endpoint that is enabled, and returns since when it fails.
+/// Counts a failure of an enabled endpoint, and returns when it began to fail.
 pub(super) async fn endpoint_failed(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -183,7 +183,7 @@ pub(super) async fn endpoint_disable(
     Ok(())
 }
 
-/// The endpoints that are told, with the types that they want. They cannot be deleted until the transaction ends.
+/// The enabled endpoints with their event types. They cannot be deleted until the transaction ends.
 pub(super) async fn filters_enabled(
     connection: &mut PgConnection,
 ) -> Result<Vec<(WebhookEndpointId, Vec<String>)>, sqlx::Error> {
@@ -196,7 +196,6 @@ pub(super) async fn filters_enabled(
     Ok(rows.into_iter().map(|row| (row.id, row.event_types)).collect())
 }
 
-/// Whose wallets they are.
 pub(super) async fn owners(
     connection: &mut PgConnection,
     wallets: &[WalletId],
@@ -217,7 +216,6 @@ pub(super) async fn owners(
     Ok(owned.collect())
 }
 
-/// A message to an endpoint that is to be recorded.
 pub(super) struct NewDelivery {
     pub(super) id: WebhookDeliveryId,
     pub(super) endpoint_id: WebhookEndpointId,
@@ -226,7 +224,7 @@ pub(super) struct NewDelivery {
     pub(super) payload: String,
 }
 
-/// Records deliveries, and returns those that were not there.
+/// Returns the deliveries that are new.
 pub(super) async fn deliveries_insert(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -321,7 +319,7 @@ pub(super) async fn attempts(
     Ok(attempts.collect())
 }
 
-/// Makes a delivery pending again, and returns how many attempts there were.
+/// Makes a delivery pending again, and returns its number of attempts.
 pub(super) async fn delivery_reopen(
     connection: &mut PgConnection,
     id: WebhookDeliveryId,
@@ -337,7 +335,7 @@ pub(super) async fn delivery_reopen(
     .await
 }
 
-/// A pending delivery with so many attempts, and whether its endpoint is told.
+/// A pending delivery with this many attempts, and whether its endpoint is enabled.
 pub(super) async fn delivery_due(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -371,7 +369,7 @@ pub(super) async fn delivery_due(
     }))
 }
 
-/// Writes how a pending delivery stands now, unless there were other attempts meanwhile; returns whether it was.
+/// Updates a pending delivery unless another attempt was recorded meanwhile; returns whether it did.
 pub(super) async fn delivery_settle(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -439,7 +437,7 @@ pub(super) async fn attempt_insert(
     Ok(())
 }
 
-/// Takes deliveries whose time has come, and sets it to `until`; those that another takes are left to it.
+/// Takes due deliveries and makes them due again at `until`; skips those that another transaction is taking.
 pub(super) async fn deliveries_take_due(
     connection: &mut PgConnection,
     now: Timestamp,

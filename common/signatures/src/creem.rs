@@ -1,6 +1,6 @@
-//! Whether a webhook really comes from Creem. Two schemes: Standard Webhooks, where its three headers are there, else
-//! `creem-signature`, the HMAC of the raw body in hex. The latter has no time: what keeps an old event from being
-//! applied again is that applying it again changes nothing.
+//! Verifies that a webhook comes from Creem, by one of two schemes: Standard Webhooks if its three headers are present,
+//! else `creem-signature`, the HMAC of the raw body in hex. The latter has no time and permits replays, which are
+//! harmless: applying an event again changes nothing.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -11,12 +11,11 @@ use crate::stripe::SignatureError;
 use kernel::clock::Timestamp;
 use kernel::config::Secret;
 
-/// How far a signature's time may be from ours, in either direction, in seconds.
+/// How far a signature's time may be from `now`, in either direction, in seconds.
 const TOLERANCE_SECONDS: u64 = 300;
-/// A real header has one signature, or two while a secret is rolled.
+/// A genuine header has one signature, or two during the rotation of a secret.
 const SIGNATURES_MAX: usize = 16;
 
-/// The headers that may prove an event.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Headers<'a> {
     /// `creem-signature`, or `x-creem-signature`.
@@ -89,7 +88,7 @@ fn verify_standard(
     Ok(())
 }
 
-/// The `creem-signature` that Creem would send with these bytes.
+/// The `creem-signature` that Creem would send with this body.
 pub fn sign(body: &[u8], secret: &Secret) -> String {
     mac(secret.expose().as_bytes(), &[body])
         .map(|mac| hex::encode(mac.finalize().into_bytes()))

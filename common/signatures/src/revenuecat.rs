@@ -1,4 +1,5 @@
-//! Whether a webhook really comes from RevenueCat: it presents a fixed text, and signs if that is switched on there.
+//! Verifies that a webhook comes from RevenueCat: it sends a fixed `Authorization` header, and a signature if signing
+//! is switched on at RevenueCat.
 
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
@@ -8,16 +9,14 @@ use crate::stripe::SignatureError;
 use kernel::clock::Timestamp;
 use kernel::config::Secret;
 
-/// What is agreed on with RevenueCat. Of what there is, each has to be right; where there is nothing, nothing is.
+/// The secrets shared with RevenueCat. Each configured kind must match; if neither is configured, nothing is accepted.
 #[derive(Clone, Debug, Default)]
-pub struct Agreed {
-    /// What its `Authorization` header may be: one text, or several while it is being changed.
+pub struct RevenueCatSecrets {
+    /// The accepted `Authorization` headers: one, or several during a rotation.
     pub authorizations: Vec<Secret>,
-    /// What it may sign with.
     pub signing_secrets: Vec<Secret>,
 }
 
-/// The headers that prove an event.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Headers<'a> {
     /// `Authorization`.
@@ -28,41 +27,43 @@ pub struct Headers<'a> {
 
 /// Why a webhook is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unproven {
-    /// Nothing is agreed on, so nothing can be proven.
-    #[error("RevenueCat's webhooks are not set up here")]
+pub enum ProofError {
+    /// No secret is configured.
+    #[error("RevenueCat webhooks are not configured")]
     NotSetUp,
-    /// The header is missing or another one.
-    #[error("the Authorization header is not the right one")]
+    #[error("the Authorization header is missing or wrong")]
     Authorization,
-    /// The signature is missing or not right.
     #[error(transparent)]
     Signature(#[from] SignatureError),
 }
 
-/// Checks what came against what is agreed on.
+/// Checks the headers against every configured kind of secret.
 ///
 /// # Errors
-/// [`Unproven`].
-pub fn verify(headers: Headers<'_>, body: &[u8], agreed: &Agreed, now: Timestamp) -> Result<(), Unproven> {
-    if agreed.authorizations.is_empty() && agreed.signing_secrets.is_empty() {
-        return Err(Unproven::NotSetUp);
+/// [`ProofError`].
+pub fn verify(
+    headers: Headers<'_>,
+    body: &[u8],
+    secrets: &RevenueCatSecrets,
+    now: Timestamp,
+) -> Result<(), ProofError> {
+    if secrets.authorizations.is_empty() && secrets.signing_secrets.is_empty() {
+        return Err(ProofError::NotSetUp);
     }
-    if !agreed.authorizations.is_empty() {
-        let given = headers.authorization.ok_or(Unproven::Authorization)?;
-        if !is_one_of(given, &agreed.authorizations) {
-            return Err(Unproven::Authorization);
+    if !secrets.authorizations.is_empty() {
+        let given = headers.authorization.ok_or(ProofError::Authorization)?;
+        if !is_one_of(given, &secrets.authorizations) {
+            return Err(ProofError::Authorization);
         }
     }
-    if !agreed.signing_secrets.is_empty() {
+    if !secrets.signing_secrets.is_empty() {
         let header = headers.signature.ok_or(SignatureError::Missing)?;
-        signature::verify(header, body, &agreed.signing_secrets, now)?;
+        signature::verify(header, body, &secrets.signing_secrets, now)?;
     }
     Ok(())
 }
 
-/// Hashes are compared, each of them and in constant time, so that neither length nor content shows in how long it
-/// takes.
+/// Compares hashes, all of them and in constant time, so that the time reveals neither length nor content.
 fn is_one_of(given: &str, secrets: &[Secret]) -> bool {
     let given = Sha256::digest(given);
     let matches = secrets.iter().map(|secret| Sha256::digest(secret.expose()).ct_eq(&given));
@@ -82,50 +83,55 @@ mod tests {
     }
 
     fn verdict(
-        agreed: &Agreed,
+        secrets: &RevenueCatSecrets,
         authorization: Option<&str>,
         signature: Option<&str>,
-    ) -> Result<(), Unproven> {
-        verify(Headers { authorization, signature }, BODY, agreed, NOW)
+    ) -> Result<(), ProofError> {
+        verify(Headers { authorization, signature }, BODY, secrets, NOW)
     }
 
     #[test]
-    fn the_whole_header_counts_and_any_of_the_texts() {
-        let agreed = Agreed { authorizations: secrets(&["Bearer old", "Bearer new"]), ..Agreed::default() };
-        assert_eq!(verdict(&agreed, Some("Bearer old"), None), Ok(()));
-        assert_eq!(verdict(&agreed, Some("Bearer new"), None), Ok(()));
+    fn the_whole_header_must_equal_one_of_the_secrets() {
+        let secrets = RevenueCatSecrets {
+            authorizations: secrets(&["Bearer old", "Bearer new"]),
+            ..RevenueCatSecrets::default()
+        };
+        assert_eq!(verdict(&secrets, Some("Bearer old"), None), Ok(()));
+        assert_eq!(verdict(&secrets, Some("Bearer new"), None), Ok(()));
         for wrong in ["", "Bearer", "Bearer ol", "Bearer old ", "bearer old", "old", "Bearer old,Bearer new"]
         {
-            assert_eq!(verdict(&agreed, Some(wrong), None), Err(Unproven::Authorization), "{wrong:?}");
+            assert_eq!(verdict(&secrets, Some(wrong), None), Err(ProofError::Authorization), "{wrong:?}");
         }
-        assert_eq!(verdict(&agreed, None, None), Err(Unproven::Authorization));
+        assert_eq!(verdict(&secrets, None, None), Err(ProofError::Authorization));
     }
 
     #[test]
-    fn nothing_agreed_on_is_nothing_proven() {
-        assert_eq!(verdict(&Agreed::default(), Some(""), Some("")), Err(Unproven::NotSetUp));
+    fn without_secrets_every_webhook_is_refused() {
+        assert_eq!(verdict(&RevenueCatSecrets::default(), Some(""), Some("")), Err(ProofError::NotSetUp));
     }
 
     #[test]
-    fn a_signature_that_is_agreed_on_is_needed_as_well() {
-        let both =
-            Agreed { authorizations: secrets(&["a"]), signing_secrets: secrets(&["whsec_1", "whsec_2"]) };
+    fn a_configured_signing_secret_requires_a_signature_too() {
+        let both = RevenueCatSecrets {
+            authorizations: secrets(&["a"]),
+            signing_secrets: secrets(&["whsec_1", "whsec_2"]),
+        };
         let good = signature::sign(BODY, both.signing_secrets.last().unwrap(), NOW);
         assert_eq!(verdict(&both, Some("a"), Some(&good)), Ok(()));
-        assert_eq!(verdict(&both, Some("b"), Some(&good)), Err(Unproven::Authorization));
-        assert_eq!(verdict(&both, Some("a"), None), Err(Unproven::Signature(SignatureError::Missing)));
+        assert_eq!(verdict(&both, Some("b"), Some(&good)), Err(ProofError::Authorization));
+        assert_eq!(verdict(&both, Some("a"), None), Err(ProofError::Signature(SignatureError::Missing)));
         let other = signature::sign(BODY, &Secret::new("whsec_3").unwrap(), NOW);
         assert_eq!(
             verdict(&both, Some("a"), Some(&other)),
-            Err(Unproven::Signature(SignatureError::NoMatch))
+            Err(ProofError::Signature(SignatureError::NoMatch))
         );
         let old =
             signature::sign(BODY, both.signing_secrets.first().unwrap(), NOW - time::Duration::seconds(301));
         assert_eq!(
             verdict(&both, Some("a"), Some(&old)),
-            Err(Unproven::Signature(SignatureError::OutOfTime))
+            Err(ProofError::Signature(SignatureError::OutOfTime))
         );
-        let signed_only = Agreed { authorizations: Vec::new(), ..both };
+        let signed_only = RevenueCatSecrets { authorizations: Vec::new(), ..both };
         assert_eq!(verdict(&signed_only, None, Some(&good)), Ok(()));
     }
 }

@@ -1,5 +1,5 @@
-//! Whether a webhook really comes from Stripe: the HMAC over its raw bytes. Stripe's own kit verifies and parses in
-//! one step and so refuses authentic events that it cannot read; these must be kept.
+//! Verifies that a webhook comes from Stripe, by the HMAC of its raw bytes. Stripe's SDK verifies and parses in one
+//! step, so it would refuse authentic events that it cannot parse; Purser must keep these.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -7,24 +7,23 @@ use sha2::Sha256;
 use kernel::clock::Timestamp;
 use kernel::config::Secret;
 
-/// How far a signature's time may be from ours, in either direction, in seconds.
+/// How far a signature's time may be from `now`, in either direction, in seconds.
 const TOLERANCE_SECONDS: u64 = 300;
-/// A real header has one signature, or two while a secret is rolled; more would only cost time.
+/// A genuine header has one signature, or two during the rotation of a secret; more would only cost time.
 const SIGNATURES_MAX: usize = 16;
 
 /// Why a webhook is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// There is no signature header.
     #[error("the signature header is missing")]
     Missing,
     /// The header has no time or no `v1` signature, or cannot be read.
     #[error("the signature header cannot be read")]
     Malformed,
-    /// The signature's time is too far from ours.
+    /// The signature's time is more than five minutes from `now`.
     #[error("the signature is too old, or from the future")]
     OutOfTime,
-    /// No signature matches with any of the secrets.
+    /// No signature was made with any of the secrets.
     #[error("no signature matches")]
     NoMatch,
 }
@@ -44,7 +43,7 @@ pub fn verify(header: &str, body: &[u8], secrets: &[Secret], now: Timestamp) -> 
             "t" => return Err(SignatureError::Malformed),
             "v1" if signatures.len() < SIGNATURES_MAX => {
                 let mut bytes = [0; 32];
-                // One that cannot be read matches nothing; another may.
+                // A malformed signature matches nothing, but another may match.
                 if hex::decode_to_slice(value, &mut bytes).is_ok() {
                     signatures.push(bytes);
                 }
@@ -65,7 +64,7 @@ pub fn verify(header: &str, body: &[u8], secrets: &[Secret], now: Timestamp) -> 
         mac.update(text.as_bytes());
         mac.update(b".");
         mac.update(body);
-        // The comparison takes the same time wherever the bytes differ.
+        // Compares in constant time.
         signatures.iter().any(|signature| mac.clone().verify_slice(signature).is_ok())
     });
     if !matches {
@@ -77,7 +76,7 @@ pub fn verify(header: &str, body: &[u8], secrets: &[Secret], now: Timestamp) -> 
     Ok(())
 }
 
-/// The header that Stripe would send with these bytes at this time.
+/// The `Stripe-Signature` that Stripe would send with this body at this time.
 pub fn sign(body: &[u8], secret: &Secret, at: Timestamp) -> String {
     let time = at.unix_timestamp();
     let signature = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes())

@@ -9,7 +9,7 @@ use outgoing_webhooks::standard_webhooks::signature as standard;
 use signatures::creem as creem_signature;
 use signatures::creem::Headers;
 use signatures::revenuecat as proof;
-use signatures::revenuecat::Agreed;
+use signatures::revenuecat::RevenueCatSecrets;
 use signatures::stripe as stripe_signature;
 use signatures::stripe::SignatureError;
 
@@ -97,15 +97,16 @@ pub(super) fn standard_webhooks(bytes: &[u8]) {
 
 pub(super) fn revenuecat(bytes: &[u8]) {
     let Some(([authorization, signature], body)) = parts(bytes) else { return };
-    let agreed = Agreed { authorizations: vec![ours()], signing_secrets: vec![other()] };
+    let secrets = RevenueCatSecrets { authorizations: vec![ours()], signing_secrets: vec![other()] };
     let genuine = stripe_signature::sign(body, &other(), NOW);
     let signature = signature.map(|header| header.replace("{signed}", after(&genuine, "v1=")));
     let authorization = authorization.map(|header| header.replace("{agreed}", OURS));
-    let verify = |authorization: Option<&str>, signature: Option<&str>, body: &[u8], agreed: &Agreed| {
-        proof::verify(proof::Headers { authorization, signature }, body, agreed, NOW)
-    };
+    let verify =
+        |authorization: Option<&str>, signature: Option<&str>, body: &[u8], secrets: &RevenueCatSecrets| {
+            proof::verify(proof::Headers { authorization, signature }, body, secrets, NOW)
+        };
     let (authorization, signature) = (authorization.as_deref(), signature.as_deref());
-    match verify(authorization, signature, body, &agreed) {
+    match verify(authorization, signature, body, &secrets) {
         Ok(()) => {
             assert_eq!(authorization, Some(OURS));
             assert!(
@@ -115,15 +116,15 @@ pub(super) fn revenuecat(bytes: &[u8]) {
         }
         Err(error) => assert_discreet(&error, &[OURS, OTHER, after(&genuine, "v1=")]),
     }
-    assert_eq!(verify(Some(OURS), Some(&genuine), body, &agreed), Ok(()));
-    assert!(verify(Some(OURS), Some(&genuine), &altered(body), &agreed).is_err());
-    assert!(verify(Some(OURS), None, body, &agreed).is_err());
-    assert!(verify(authorization, Some(&genuine), body, &Agreed::default()).is_err());
+    assert_eq!(verify(Some(OURS), Some(&genuine), body, &secrets), Ok(()));
+    assert!(verify(Some(OURS), Some(&genuine), &altered(body), &secrets).is_err());
+    assert!(verify(Some(OURS), None, body, &secrets).is_err());
+    assert!(verify(authorization, Some(&genuine), body, &RevenueCatSecrets::default()).is_err());
     for forged in forgeries(OURS, bytes) {
-        assert!(verify(Some(&forged), Some(&genuine), body, &agreed).is_err(), "forged: {forged}");
+        assert!(verify(Some(&forged), Some(&genuine), body, &secrets).is_err(), "forged: {forged}");
     }
     for forged in forgeries(&genuine, bytes) {
-        assert!(verify(Some(OURS), Some(&forged), body, &agreed).is_err(), "forged: {forged}");
+        assert!(verify(Some(OURS), Some(&forged), body, &secrets).is_err(), "forged: {forged}");
     }
 }
 

@@ -14,7 +14,7 @@ use kernel::clock::Clock;
 use kernel::config::{Mode, Secret};
 use outgoing_webhooks::standard_webhooks::address::Reach;
 use servers::ports::free_ports;
-use signatures::revenuecat::Agreed;
+use signatures::revenuecat::RevenueCatSecrets;
 use tokio::net::TcpListener;
 
 use super::builder::{Placement, WorldBuilder};
@@ -172,7 +172,7 @@ fn api_config(
             audience: Some(audience.to_owned()),
         }),
         creem_webhook_secrets: vec![secret(&secrets.creem_webhook_secret)?],
-        revenuecat: Agreed {
+        revenuecat: RevenueCatSecrets {
             authorizations: vec![secret(&secrets.revenuecat_webhook_auth)?],
             signing_secrets: builder
                 .revenuecat_signing_secrets

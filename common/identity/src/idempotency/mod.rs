@@ -1,6 +1,6 @@
-//! Requests that a caller may repeat without doing things twice: the answer to the first is kept under the caller's
-//! key and given again. A key with another request is an error, and so is a key whose first request is still
-//! being worked on.
+//! Idempotency keys let a caller repeat a request without repeating its effects: the answer to the first request is
+//! stored under the caller's key and returned again. Using a key for a different request is an error, and so is using
+//! one while its first request is in progress.
 
 pub mod operations;
 mod store;
@@ -9,16 +9,15 @@ use sha2::{Digest, Sha256};
 
 use kernel::clock::Timestamp;
 
-/// Whose key it is: keys of different callers never meet.
+/// Scopes a key: the same key of another caller is another key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller(pub String);
 
-/// What was asked: SHA-256 of method, path and body.
+/// SHA-256 of method, path and body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// The fingerprint of a request.
     pub fn of(method: &str, path: &str, body: &[u8]) -> Self {
         let mut hash = Sha256::new();
         // A method and a path have no line breaks, so the parts cannot run into each other.
@@ -31,25 +30,25 @@ impl Fingerprint {
     }
 }
 
-/// How a request with a key is to be treated.
+/// How to treat a request with a key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Claim {
-    /// It is the first: do it, then finish or abandon this claim.
+    /// The first request: run it, then finish or abandon this claim.
     First(Claimed),
-    /// It was done: this was the answer.
+    /// The request was answered before, with this.
     Done {
         /// HTTP status.
         status: u16,
-        /// The body; none when it showed a secret, which is not kept.
+        /// None if the answer contained a secret, which is not stored.
         body: Option<serde_json::Value>,
     },
-    /// Another request with this key is being worked on.
+    /// An earlier request with this key has no answer yet.
     InProgress,
-    /// The key was used for another request.
+    /// The key was used for a different request.
     OtherRequest,
 }
 
-/// The right to do a request. It lapses when its holder takes longer than a minute (it has died, most likely).
+/// The right to run a request. It lapses after a minute without an answer, when its holder has most likely crashed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claimed {
     caller: Caller,

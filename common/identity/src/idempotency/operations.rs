@@ -1,4 +1,4 @@
-//! Claiming a key, and recording what came of it.
+//! Claims an idempotency key, and records the answer to its request.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use sqlx::{PgConnection, PgPool};
 use super::{Caller, Claim, Claimed, Fingerprint, store};
 use kernel::clock::Timestamp;
 
-/// After this long without an answer a claim may be taken over.
+/// How long a claim lasts without an answer, before another request may take it over.
 const STALE: Duration = Duration::from_mins(1);
 
-/// Claims the key for this request, or says what became of an earlier one.
+/// Claims the key for this request, or returns the state of an earlier request.
 ///
 /// # Errors
 /// Database errors only.
@@ -26,7 +26,7 @@ pub async fn claim(
         return Ok(Claim::First(Claimed { caller, key: key.to_owned(), since: now }));
     }
     let Some(record) = store::record(&mut connection, &caller, key).await? else {
-        // It was abandoned between the two statements; the caller may try again at once.
+        // The claim was abandoned between the two statements; the caller may retry at once.
         return Ok(Claim::InProgress);
     };
     Ok(match (record.fingerprint == fingerprint.0, record.status) {
@@ -38,7 +38,7 @@ pub async fn claim(
     })
 }
 
-/// Keeps the answer; `body` is none when it showed a secret. A claim that was taken over meanwhile changes nothing.
+/// Stores the answer; `body` is none if it contained a secret. Does nothing if the claim was taken over meanwhile.
 ///
 /// # Errors
 /// Database errors only.
@@ -51,7 +51,7 @@ pub async fn finish(
     finish_within(&mut *pool.acquire().await?, claimed, status, body).await
 }
 
-/// As [`finish`], in the caller's transaction: what was done and its record are kept together or not at all.
+/// As [`finish`], in the caller's transaction: its effects and the answer are committed together.
 ///
 /// # Errors
 /// Database errors only.
@@ -64,7 +64,7 @@ pub async fn finish_within(
     store::finish(connection, claimed, i16::try_from(status).unwrap_or(500), body).await
 }
 
-/// Gives the claim up, so that the request can be made again; for failures that may pass.
+/// Releases the claim so that the caller can retry; for failures that may pass.
 ///
 /// # Errors
 /// Database errors only.
@@ -72,7 +72,7 @@ pub async fn abandon(pool: &PgPool, claimed: &Claimed) -> Result<(), sqlx::Error
     store::abandon(&mut *pool.acquire().await?, claimed).await
 }
 
-/// Forgets the keys older than `before`, up to `limit`; returns how many.
+/// Deletes up to `limit` keys older than `before`; returns how many.
 ///
 /// # Errors
 /// Database errors only.

@@ -5,14 +5,13 @@ use sqlx::PgConnection;
 use super::{Caller, Claimed, Fingerprint};
 use kernel::clock::Timestamp;
 
-/// A key's record.
 pub(super) struct Record {
     pub(super) fingerprint: Vec<u8>,
     pub(super) status: Option<i16>,
     pub(super) body: Option<serde_json::Value>,
 }
 
-/// Claims a key that is free, or whose claim for the same request is older than `stale`.
+/// Claims a free key, or one whose claim for the same request is older than `stale`.
 pub(super) async fn claim(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -58,7 +57,7 @@ pub(super) async fn finish(
     status: i16,
     body: Option<&serde_json::Value>,
 ) -> Result<(), sqlx::Error> {
-    // The time of the claim tells it from one that took over.
+    // The time of the claim distinguishes it from a later one that took the key over.
     sqlx::query!(
         "update idempotency_keys set status = $4, body = $5
          where caller = $1 and key = $2 and created_at = $3 and status is null",

@@ -1,4 +1,4 @@
-//! Keeping dead letters, and settling each of them once.
+//! Stores dead letters, and settles each of them once.
 
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
@@ -9,15 +9,15 @@ use jobs::{Role, outbox};
 use kernel::clock::Timestamp;
 use kernel::ids::{DeadLetterId, OutboxId};
 
-/// Keeps a letter; says whether it was not kept before. One that was settled in the meantime stays settled.
+/// Stores a dead letter and returns whether it is new. A dead letter that was settled meanwhile stays settled.
 ///
 /// # Errors
 /// Database errors only.
-pub async fn keep(connection: &mut PgConnection, letter: &NewLetter) -> Result<bool, sqlx::Error> {
+pub async fn insert(connection: &mut PgConnection, letter: &NewLetter) -> Result<bool, sqlx::Error> {
     store::letter_insert(connection, letter).await
 }
 
-/// Letters, the newest first.
+/// Newest first.
 ///
 /// # Errors
 /// Database errors only.
@@ -25,7 +25,7 @@ pub async fn letters(connection: &mut PgConnection, filter: &Filter) -> Result<V
     store::letters(connection, filter).await
 }
 
-/// How many letters wait, by role and reason, the most frequent first.
+/// Counts the waiting dead letters by role and reason, the most frequent first.
 ///
 /// # Errors
 /// Database errors only.
@@ -33,7 +33,7 @@ pub async fn waiting(connection: &mut PgConnection) -> Result<Vec<Waiting>, sqlx
     store::waiting(connection).await
 }
 
-/// A letter and what may be shown of its message, which is nothing once it is settled.
+/// A dead letter and the part of its message that may be shown. Settling deletes the message.
 ///
 /// # Errors
 /// Database errors only.
@@ -46,12 +46,12 @@ pub async fn letter(
     Ok(Some((letter, body.as_deref().and_then(rules::redacted))))
 }
 
-/// Sends a letter back to the queue that it was for: marks it and writes its message to the outbox, in one transaction.
-/// Of two operators who replay it one sends it, and a process that is killed in between does not lose it. Publish the
-/// row right away or leave it to the sweep.
+/// Sends a dead letter back to its role's queue: marks it and writes its message to the outbox, in one transaction.
+/// If two operators replay it at once, only one sends it; if the process is killed, the message is not lost. The caller
+/// publishes the outbox row at once or leaves it to the sweep.
 ///
 /// # Errors
-/// [`LetterError`]; then nothing was changed.
+/// [`LetterError`]; nothing is changed then.
 pub async fn replay(
     pool: &PgPool,
     now: Timestamp,
@@ -69,10 +69,10 @@ pub async fn replay(
     Ok((letter, written))
 }
 
-/// Gives a letter up, for a reason that the record of administration keeps, in the caller's transaction.
+/// Discards a dead letter in the caller's transaction. The audit log keeps the reason.
 ///
 /// # Errors
-/// [`LetterError`]; then nothing was changed.
+/// [`LetterError`]; nothing is changed then.
 pub async fn discard(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -85,7 +85,7 @@ pub async fn discard(
     settle(connection, now, letter, LetterState::Discarded, actor, why).await
 }
 
-/// Locks a letter that waits: of two who settle it at once the second finds it settled.
+/// Locks a waiting dead letter: of two operators who settle it at once, the second gets [`LetterError::Settled`].
 async fn lock(connection: &mut PgConnection, id: DeadLetterId) -> Result<DeadLetter, LetterError> {
     let letter = store::letter_lock(connection, id).await?.ok_or(LetterError::NotFound)?;
     match letter.state {

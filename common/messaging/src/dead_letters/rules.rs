@@ -1,8 +1,7 @@
-//! What of a message may be shown. Pure.
+//! Decides which parts of a message may be shown. Pure.
 //!
-//! Messages carry what providers and clients wrote: addresses, receipts, links that open without a login. So nothing
-//! is shown but what is known to be harmless: the values of a few keys, and of those only what looks like an id, a
-//! name of ours, or a number.
+//! Messages carry what providers and clients wrote: addresses, receipts, links that open without a login. So only
+//! values known to be harmless are shown: those of a few keys, and only if they look like an id, a name or a number.
 
 use kernel::redaction::{DIGITS_MAX, is_plain};
 use serde::Deserialize;
@@ -41,12 +40,12 @@ const SHOWN: &[&str] = &[
     "user_id",
     "wallet_id",
 ];
-/// Elements of an array that are shown.
+/// How many elements of an array are shown.
 const ELEMENTS_MAX: usize = 20;
-/// Characters of a reason that are kept.
+/// How many characters of a reason are stored.
 const REASON_MAX: usize = 500;
 
-/// The job's name on the wire, if the message has one.
+/// The job's kind on the wire, if the message has one.
 pub fn kind(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Named {
@@ -56,18 +55,18 @@ pub fn kind(body: &[u8]) -> Option<String> {
     is_plain(&named.kind).then_some(named.kind)
 }
 
-/// What may be shown of a message; none if it is no JSON or nothing of it may.
+/// The part of a message that may be shown; none if it is not JSON or no part may be shown.
 pub fn redacted(body: &[u8]) -> Option<Value> {
     let whole: Value = serde_json::from_slice(body).ok()?;
     shown("", whole)
 }
 
-/// A reason as it is kept: of bounded length, and without the character that the database cannot store.
+/// A reason as it is stored: cut to a limit, and without NUL, which the database cannot store.
 pub fn reason(text: &str) -> String {
     text.chars().filter(|character| *character != '\0').take(REASON_MAX).collect()
 }
 
-/// The message as text that the outbox can hold.
+/// The message as text that the outbox can store: UTF-8 without NUL.
 pub fn text(body: Vec<u8>) -> Option<String> {
     String::from_utf8(body).ok().filter(|text| !text.contains('\0'))
 }

@@ -6,7 +6,7 @@ use super::{DeadLetter, Filter, LetterState, NewLetter, Waiting, rules};
 use kernel::clock::Timestamp;
 use kernel::ids::DeadLetterId;
 
-/// Keeps a letter; says whether it was not kept before.
+/// Returns whether the dead letter is new.
 pub(super) async fn letter_insert(
     connection: &mut PgConnection,
     letter: &NewLetter,
@@ -27,7 +27,7 @@ pub(super) async fn letter_insert(
     Ok(done.rows_affected() == 1)
 }
 
-/// A query for letters: all columns but the body, and the condition that follows.
+/// Selects every column but the body, where the given condition holds.
 macro_rules! select_letters {
     ($condition:literal $(, $argument:expr)*) => {
         sqlx::query_as!(
@@ -69,7 +69,7 @@ pub(super) async fn letter_lock(
     select_letters!("where id = $1 for update", id.0).fetch_optional(connection).await
 }
 
-/// The message of a letter that waits.
+/// The message; none once the dead letter is settled.
 pub(super) async fn body(
     connection: &mut PgConnection,
     id: DeadLetterId,

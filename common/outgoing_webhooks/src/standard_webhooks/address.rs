@@ -1,20 +1,19 @@
-//! Which addresses messages may go to. An administrator, or whoever has an administrator's key, names the address: it
-//! must not become a way into the network that the worker stands in.
+//! Decides which addresses messages may go to. An administrator, or a thief of an administrator's key, chooses the
+//! address: it must not open a way into the worker's private network.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use url::{Host, Url};
 
-/// A longer address is a mistake.
 const URL_BYTES: usize = 2_000;
 
 /// Where messages may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// To public addresses, over HTTPS.
+    /// Public addresses only, over HTTPS.
     Public,
-    /// To any address, also over HTTP: for development and tests.
+    /// Any address, also over HTTP: for development and tests.
     Anywhere,
 }
 
@@ -30,15 +29,14 @@ impl FromStr for Reach {
 }
 
 impl Reach {
-    /// Whether messages may go to this address.
     pub fn includes(self, address: IpAddr) -> bool {
         self == Self::Anywhere || is_public(address)
     }
 
-    /// Reads where an endpoint is. A name is resolved and looked at again whenever something is sent.
+    /// Parses and checks the URL of an endpoint. Its host name is resolved and checked again for every message.
     ///
     /// # Errors
-    /// What is wrong with it, for whoever gave it.
+    /// What is wrong with the URL, for the caller of the API.
     pub fn check(self, text: &str) -> Result<Url, &'static str> {
         if text.len() > URL_BYTES {
             return Err("url is too long");
@@ -55,7 +53,7 @@ impl Reach {
         if !url.username().is_empty() || url.password().is_some() {
             return Err("url must not have a user name or password: receivers check the signature");
         }
-        // Below are services that are not spoken to over HTTP and might misread a request.
+        // Lower ports belong to services that do not speak HTTP and might misread a request.
         if !matches!(url.port_or_known_default(), Some(80 | 443 | 1024..)) {
             return Err("url must have port 80, 443 or one from 1024");
         }
@@ -72,7 +70,7 @@ impl Reach {
     }
 }
 
-/// Not public, by the IANA's registry of special-purpose addresses (RFC 6890): base and length of each prefix.
+/// Not public by IANA's registry of special-purpose addresses (RFC 6890): base and length of each prefix.
 const NOT_PUBLIC_V4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8),       // this network
     (Ipv4Addr::new(10, 0, 0, 0), 8),      // private
@@ -91,11 +89,10 @@ const NOT_PUBLIC_V4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4),     // reserved, broadcast
 ];
 
-/// All that is global unicast; what is outside (loopback, unique local, link-local, multicast, IPv4-mapped, NAT64) is
-/// not public.
+/// Global unicast. Everything outside is not public: loopback, unique local, link-local, multicast, IPv4-mapped, NAT64.
 const UNICAST_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
-/// What is not public inside of it.
+/// The prefixes of [`UNICAST_V6`] that are not public.
 const NOT_PUBLIC_V6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23), // protocol assignments, among them Teredo
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32), // documentation
@@ -103,7 +100,7 @@ const NOT_PUBLIC_V6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20), // documentation
 ];
 
-/// Whether an address is one that anybody on the internet could reach.
+/// Whether the address is reachable from the public internet.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
@@ -203,7 +200,7 @@ mod tests {
     }
 
     proptest! {
-        /// The standard library knows some of them; it must never know better.
+        /// The standard library knows some private ranges; `is_public` must know at least these.
         #[test]
         fn nothing_private_is_public(bits: u32, bits_v6: u128) {
             let v4 = Ipv4Addr::from_bits(bits);
@@ -218,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_refused_where_they_are_given() {
+    fn check_refuses_bad_urls() {
         for url in
             ["https://hooks.example.com/purser?a=b", "https://8.8.8.8:8443/", "https://example.com:80/"]
         {

@@ -1,6 +1,6 @@
-//! Sends messages to endpoints. Names are resolved for every message, and the connection goes to an address that was
-//! looked at, not to a name that may point elsewhere a moment later. Redirects are answers like any other, and what an
-//! endpoint says beyond its status is not read.
+//! Sends messages to endpoints. It resolves the host name for every message and connects to an address that it has
+//! checked, not to a name that may point elsewhere a moment later. It does not follow redirects, and reads only the
+//! status of a response.
 
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
@@ -25,36 +25,35 @@ use super::signature;
 use kernel::clock::Timestamp;
 use kernel::config::Secret;
 
-/// How long an endpoint may take to answer, from the first look at its name.
+/// How long an endpoint may take to answer, from the start of name resolution.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Finds the addresses of a name.
+/// Resolves a host name.
 pub type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, std::io::Result<Vec<IpAddr>>> + Send + Sync>;
 
-/// What is sent.
 #[derive(Clone, Debug)]
 pub struct Message<'a> {
-    /// The same whenever it is sent again.
+    /// The same for every attempt.
     pub id: String,
-    /// When it is sent: receivers refuse what is old.
+    /// The time of this attempt: receivers refuse old messages.
     pub sent_at: Timestamp,
     /// JSON.
     pub body: &'a str,
-    /// All that the receiver may know.
+    /// Every secret that the receiver may know; each of them signs.
     pub secrets: &'a [Secret],
 }
 
-/// What became of it.
+/// How sending a message ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
-    /// An answer came, with this status.
+    /// The endpoint answered with this status.
     Answered(u16),
-    /// No answer came in time.
+    /// No answer within [`TIMEOUT`].
     TimedOut,
-    /// There was no connection, or it broke.
+    /// The connection failed or broke.
     NoConnection,
-    /// It was not sent: the endpoint has no address that messages may go to, or no secret that can sign.
+    /// Not sent: the endpoint has no permitted address, or a secret cannot sign.
     Refused,
 }
 
@@ -66,7 +65,7 @@ pub struct WebhookClient {
 }
 
 impl WebhookClient {
-    /// A client that asks the system for the addresses of names.
+    /// Resolves names with the system's resolver.
     pub fn new(reach: Reach) -> Self {
         let system = |name: String| {
             async move {
@@ -78,13 +77,12 @@ impl WebhookClient {
         Self::with_lookup(reach, Arc::new(system))
     }
 
-    /// A client that finds addresses in another way.
     pub fn with_lookup(reach: Reach, lookup: Lookup) -> Self {
         let mut http = HttpConnector::new_with_resolver(Vetted { reach, lookup });
         http.enforce_http(false);
         http.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1();
-        // Without a pool every message looks at the address anew.
+        // Without a pool every message resolves and checks the address anew.
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
             .build(connector.wrap_connector(http));
@@ -93,7 +91,7 @@ impl WebhookClient {
 
     /// Sends a message once.
     pub async fn send(&self, url: &str, message: &Message<'_>) -> Sent {
-        // Also an address without a name, for which nothing is resolved.
+        // Covers URLs with an IP address, which are not resolved.
         let Ok(url) = self.reach.check(url) else { return Sent::Refused };
         let seconds = message.sent_at.unix_timestamp();
         let signature = signature::sign(&message.id, seconds, message.body, message.secrets);
@@ -117,14 +115,13 @@ impl WebhookClient {
     }
 }
 
-/// Resolves names to those of their addresses that messages may go to.
+/// Resolves a name to those of its addresses that messages may go to.
 #[derive(Clone)]
 struct Vetted {
     reach: Reach,
     lookup: Lookup,
 }
 
-/// A name has addresses, but none that messages may go to.
 #[derive(Debug, thiserror::Error)]
 #[error("the name has no public address")]
 struct NotPublic;
@@ -142,7 +139,7 @@ impl tower_service::Service<Name> for Vetted {
         let (found, reach) = ((self.lookup)(name.as_str().to_owned()), self.reach);
         async move {
             let allowed = found.await?.into_iter().filter(|address| reach.includes(*address));
-            // The connector puts the port in.
+            // The connector sets the port.
             let allowed: Vec<SocketAddr> = allowed.map(|address| (address, 0).into()).collect();
             if allowed.is_empty() { Err(NotPublic.into()) } else { Ok(allowed.into_iter()) }
         }
@@ -207,7 +204,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_is_looked_at_again_for_every_message() {
+    async fn every_message_resolves_the_name_again() {
         let (port, connections) = server("HTTP/1.1 204 No Content\r\n\r\n").await;
         let lookups = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&lookups);
@@ -231,7 +228,7 @@ mod tests {
         assert_eq!(connections.load(Ordering::SeqCst), 1);
         let (port, _) = server("HTTP/1.1 200 OK\r\ncontent-length: 999999999999\r\n\r\nabc").await;
         assert_eq!(send(&client, &format!("http://127.0.0.1:{port}/")).await, Sent::Answered(200));
-        // An address without a name is looked at as well.
+        // An IP address in the URL is checked too.
         let guarded = WebhookClient::new(Reach::Public);
         assert_eq!(send(&guarded, &format!("https://127.0.0.1:{port}/")).await, Sent::Refused);
         let [free] = [TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()];

@@ -7,16 +7,16 @@ use sha2::Sha256;
 
 use kernel::config::Secret;
 
-/// Starts every secret; what follows is its key in base64.
+/// The key follows in base64.
 const PREFIX: &str = "whsec_";
 
-/// A new random secret, of 32 bytes: the specification asks for 24 to 64.
+/// A random secret of 32 bytes: the specification asks for 24 to 64.
 pub fn new_secret() -> Secret {
     Secret::random(PREFIX)
 }
 
-/// The header `webhook-signature`: a signature by each of the secrets, so that a receiver who knows only one of them
-/// is satisfied. None when a secret cannot be read.
+/// The header `webhook-signature`: one signature for each secret, so that a receiver needs to know only one of them.
+/// None when a secret is malformed.
 pub fn sign(id: &str, unix_seconds: i64, body: &str, secrets: &[Secret]) -> Option<String> {
     let content = format!("{id}.{unix_seconds}.{body}");
     let signatures: Option<Vec<String>> = secrets
@@ -40,7 +40,7 @@ mod tests {
         Secret::new(text).unwrap()
     }
 
-    /// The example of the libraries that go with the specification.
+    /// The example comes from the specification's own libraries.
     #[test]
     fn the_example_of_the_specification() {
         let key = secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
