@@ -1,17 +1,17 @@
-//! Jobs that a request waits for: decided in a transaction, kept in the outbox, and done whether or not the answer
-//! comes in time.
+//! Jobs that a request waits for: decided in a transaction, kept in the outbox, and done even if the answer comes too
+//! late.
 
 use jobs::{EncodedJob, outbox};
 use kernel::crash::{self, Step};
 use kernel::ids::OutboxId;
 use serde::de::DeserializeOwned;
 
-use crate::Api;
+use crate::state::AppState;
 
-/// Publishes a job that was written to the outbox and waits for its answer. None when that does not come in time or
+/// Publishes a job that was written to the outbox and waits for its answer. None if the answer does not come in time or
 /// the broker is away: the job is then sent from the outbox until the broker has it.
 pub(crate) async fn carry_out<Answer: DeserializeOwned>(
-    api: &Api,
+    api: &AppState,
     job: impl Into<EncodedJob>,
     outbox_id: OutboxId,
 ) -> Option<Answer> {
@@ -21,9 +21,9 @@ pub(crate) async fn carry_out<Answer: DeserializeOwned>(
     Some(answer)
 }
 
-/// Takes a job that is done out of the outbox.
-pub(crate) async fn forget(api: &Api, id: OutboxId) {
+/// Removes a finished job from the outbox.
+pub(crate) async fn forget(api: &AppState, id: OutboxId) {
     if let Err(error) = outbox::remove(&api.pool, id).await {
-        tracing::debug!(%error, "a job that is done stays in the outbox; doing it again changes nothing");
+        tracing::debug!(%error, "a finished job stays in the outbox; doing it again changes nothing");
     }
 }

@@ -1,7 +1,7 @@
 //! The api process: it authenticates, validates, verifies webhook signatures, publishes and reads. It holds no
 //! provider's secret key, calls no provider, and never adds credits.
 
-// Amounts are whole numbers, and none is ever cut to size silently.
+// Amounts are whole numbers, and no cast may change one silently.
 #![deny(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
@@ -9,77 +9,76 @@
     clippy::float_arithmetic
 )]
 
-pub mod auth;
+mod auth;
+mod auto_recharge;
 mod checkout;
 mod commands;
 pub mod config;
-pub mod dialects;
+mod confirmations;
+mod dialects;
+mod enabled_dialects;
+mod groups;
 pub mod http;
-pub mod native;
+mod intake;
+mod native;
 mod openapi;
+mod origins;
+mod problem;
+mod provider_webhooks;
 mod realtime;
-mod recharge;
-mod routes;
-pub mod webhooks;
+pub mod return_urls;
+mod server;
+mod spending;
+mod state;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use billing::provider_events::ProviderEvent;
-use kernel::clock::Clock;
-use kernel::group_commit::Group;
+use clap::Parser;
+use kernel::service::{self, ServiceArguments};
 use messaging::Publisher;
 use messaging::inbox::Inbox;
-use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use config::Config;
-pub use dialects::Dialects;
-pub use http::rate_limit::RateLimitConfig;
+pub use config::{Config, RateLimitConfig};
+pub use enabled_dialects::Dialects;
 
 use auth::Authenticator;
-use dialects::wasdi::Confirmations;
-use http::cors::Origins;
-use http::return_url::ReturnOrigins;
-use native::spending::Spending;
+use confirmations::Confirmations;
+use intake::Intake;
+use origins::Origins;
 use realtime::Hub;
-
-/// What handlers work with.
-pub struct Api {
-    config: Config,
-    clock: Clock,
-    pool: PgPool,
-    publisher: Publisher,
-    inbox: Inbox,
-    auth: Authenticator,
-    origins: Origins,
-    return_origins: ReturnOrigins,
-    hub: Hub,
-    spending: Spending,
-    confirmations: Confirmations,
-    intake: Group<ProviderEvent, webhooks::Kept>,
-}
-
-/// [`Api`], shared by all requests.
-pub type Shared = Arc<Api>;
+use return_urls::ReturnOrigins;
+use spending::Spending;
+use state::AppState;
 
 /// The description of the whole API as it is committed in `api/openapi.json`.
 pub fn description() -> String {
     openapi::text()
 }
 
-/// Runs the process as its environment says. With `--openapi` among the arguments it prints the description of the API
-/// and ends.
+/// Purser's API. Settings come from the environment, see .env.example
+#[derive(Debug, Parser)]
+#[command(name = "api", version)]
+struct Arguments {
+    #[command(flatten)]
+    service: ServiceArguments,
+    /// Print the OpenAPI description and exit
+    #[arg(long)]
+    openapi: bool,
+}
+
+/// Runs the process.
 pub fn main() -> ExitCode {
-    if std::env::args().any(|argument| argument == "--openapi") {
+    let arguments = Arguments::parse();
+    if arguments.openapi {
         print!("{}", description());
         return ExitCode::SUCCESS;
     }
-    kernel::service::main("api", |shutdown| async move {
-        let config = Config::from_env()?;
+    service::main("api", arguments.service, Config::read, |config, shutdown| async move {
         let listener = TcpListener::bind(config.address)
             .await
             .with_context(|| format!("cannot listen on {} (API_ADDR)", config.address))?;
@@ -102,12 +101,13 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let own_origin = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let auth = Authenticator::new(&config, pool.clone(), &messaging);
     let hub = Hub::start(inbox.live(), auth.clone(), shutdown.clone());
-    let api = Arc::new(Api {
+    let api = Arc::new(AppState {
         clock: config.clock.clone(),
         return_origins: ReturnOrigins::new(&own_origin, &config.return_url_origins),
         origins: Origins::new(own_origin, &config.allowed_origins),
-        spending: native::spending::start(pool.clone(), publisher.clone(), config.clock.clone()),
-        intake: webhooks::intake(publisher.clone()),
+        spending: Spending::start(pool.clone(), publisher.clone(), config.clock.clone()),
+        intake: Intake::start(publisher.clone()),
+        openapi: serde_json::to_string(&openapi::document(&config.dialects))?,
         pool,
         publisher,
         inbox,
@@ -117,7 +117,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         config,
     });
     tracing::info!(%address, "listening");
-    http::server::serve(Arc::clone(&api), listener, shutdown).await;
+    server::serve(Arc::clone(&api), listener, shutdown).await;
     api.hub.drained(Duration::from_secs(1)).await;
     api.pool.close().await;
     Ok(())

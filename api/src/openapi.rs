@@ -1,5 +1,5 @@
-//! The description of the whole API, as OpenAPI 3.1: assembled from the endpoints of all surfaces, with what the
-//! server itself can answer in the words of each.
+//! The description of the whole API, as OpenAPI 3.1: assembled from the endpoints of all groups, with the errors that
+//! the server can answer at each.
 
 use utoipa::openapi::path::{HttpMethod, Operation, Paths};
 use utoipa::openapi::schema::{ComponentsBuilder, Schema};
@@ -10,15 +10,16 @@ use utoipa::openapi::{
 };
 use warp::http::{Method, StatusCode};
 
-use crate::dialects::Dialects;
+use crate::enabled_dialects::Dialects;
+use crate::groups::{self, groups};
 use crate::http::description::{Access, Description, Schemas};
 use crate::http::endpoint::Endpoint;
-use crate::routes::{self, Surface, surfaces};
+use crate::http::group::ApiGroup;
 
 const ABOUT: &str = "Prepaid credits: paid once, credited once. Purser's own API is `native`; the others speak the \
                      APIs of existing credit systems over the same ledger.";
 
-/// What any endpoint can answer.
+/// Errors that any endpoint can answer.
 const ALWAYS: [StatusCode; 6] = [
     // A path or query that cannot be read.
     StatusCode::BAD_REQUEST,
@@ -34,24 +35,24 @@ pub fn document(dialects: &Dialects) -> OpenApi {
     let mut paths = Paths::new();
     let mut schemas = Schemas::new();
     let mut tags: Vec<Tag> = Vec::new();
-    for surface in surfaces() {
-        let endpoints = routes::endpoints(surface, dialects);
+    for group in groups() {
+        let endpoints = groups::endpoints(group, dialects);
         if endpoints.is_empty() {
             continue;
         }
-        if tags.iter().all(|tag| tag.name != surface.name) {
-            tags.push(TagBuilder::new().name(surface.name).description(Some(surface.about)).build());
+        if tags.iter().all(|tag| tag.name != group.name) {
+            tags.push(TagBuilder::new().name(group.name).description(Some(group.about)).build());
         }
-        let error = (surface.error)(&mut schemas);
+        let error = (group.error)(&mut schemas);
         for endpoint in endpoints {
             if let Some(method) = method_of(&endpoint) {
-                let operation = operation(surface, &endpoint, &error);
+                let operation = operation(group, &endpoint, &error);
                 paths.add_path_operation(endpoint.path, vec![method], operation);
             }
             schemas.extend(endpoint.description.schemas);
         }
     }
-    // Purser's own API is read first.
+    // Purser's own API comes first.
     tags.sort_by_key(|tag| tag.name != "native");
     let bearer = Http::builder().scheme(HttpAuthScheme::Bearer).description(Some(
         "An API key, a session token, or a JWT of your own. The admin API takes the configured key, or the \
@@ -88,9 +89,9 @@ pub fn text() -> String {
     text
 }
 
-fn operation(surface: &Surface, endpoint: &Endpoint, error: &RefOr<Schema>) -> Operation {
+fn operation(group: &ApiGroup, endpoint: &Endpoint, error: &RefOr<Schema>) -> Operation {
     let mut operation = endpoint.description.operation.clone();
-    operation.tags = Some(vec![surface.name.to_owned()]);
+    operation.tags = Some(vec![group.name.to_owned()]);
     operation.operation_id = Some(operation_id(endpoint));
     for status in refusals(&endpoint.method, &endpoint.description) {
         let content = ContentBuilder::new().schema(Some(error.clone())).build();
@@ -106,11 +107,11 @@ fn operation(surface: &Surface, endpoint: &Endpoint, error: &RefOr<Schema>) -> O
 fn refusals(method: &Method, description: &Description) -> Vec<StatusCode> {
     let mut refusals = description.refusals.clone();
     refusals.extend(ALWAYS);
-    // Providers' events are taken for what they are, whatever they are called.
+    // Provider events are read as JSON, whatever their content type.
     if description.operation.request_body.is_some() && description.access != Access::Provider {
         refusals.push(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
-    // A cookie that comes from a foreign page.
+    // The cookie may come from a foreign page.
     if matches!(description.access, Access::User | Access::Admin) && !method.is_safe() {
         refusals.push(StatusCode::FORBIDDEN);
     }
@@ -133,7 +134,7 @@ fn operation_id(endpoint: &Endpoint) -> String {
     id
 }
 
-/// As OpenAPI has it; none for a method that it has no place for.
+/// None for a method without a place in OpenAPI.
 fn method_of(endpoint: &Endpoint) -> Option<HttpMethod> {
     match endpoint.method {
         Method::GET => Some(HttpMethod::Get),
@@ -157,7 +158,7 @@ mod tests {
     use super::*;
 
     fn endpoints() -> Vec<Endpoint> {
-        surfaces().flat_map(|surface| (surface.endpoints)()).collect()
+        groups().flat_map(|group| (group.endpoints)()).collect()
     }
 
     #[test]
@@ -202,9 +203,9 @@ mod tests {
     fn no_two_schemas_share_a_name_and_none_is_missing() {
         let mut by_name = BTreeMap::new();
         let mut all = Schemas::new();
-        for surface in surfaces() {
-            let _reference = (surface.error)(&mut all);
-            all.extend((surface.endpoints)().into_iter().flat_map(|endpoint| endpoint.description.schemas));
+        for group in groups() {
+            let _reference = (group.error)(&mut all);
+            all.extend((group.endpoints)().into_iter().flat_map(|endpoint| endpoint.description.schemas));
         }
         for (name, schema) in all {
             let text = serde_json::to_string(&schema).unwrap();

@@ -1,5 +1,5 @@
-//! Brings live messages to the connections that may see them. Each connection has a bounded buffer; one that does
-//! not keep up is ended and told to connect again, rather than holding others up.
+//! Brings live messages to the connections that may see them. Each connection has a bounded buffer; a connection that
+//! does not keep up is ended and asked to connect again, so that it does not hold others up.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,27 +41,20 @@ struct Watcher {
     end: watch::Sender<Option<End>>,
 }
 
-/// Something that happened to a wallet.
+/// A message about a wallet: its type, and its JSON.
 #[derive(Debug)]
 pub(crate) struct Notice {
-    /// What.
     pub(crate) kind: String,
-    /// The JSON that is sent.
     pub(crate) text: String,
 }
 
-/// Why a subscription ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The credential's time is up.
     Expired,
-    /// The credential was withdrawn.
     Revoked,
     /// The user may see other wallets than when the connection was opened.
     WalletsChanged,
-    /// The client does not keep up.
     TooSlow,
-    /// The process stops.
     Stopping,
 }
 
@@ -83,7 +76,7 @@ impl End {
     }
 }
 
-/// What a connection receives. Dropping it ends the subscription.
+/// Receives the messages for a connection. Dropping it ends the subscription.
 pub(crate) struct Subscription {
     id: u64,
     hub: Hub,
@@ -104,7 +97,7 @@ impl Hub {
         hub
     }
 
-    /// Watches a user's wallets until the credential's time, `left` from now, is up.
+    /// Watches a user's wallets until the credential expires, `left` from now.
     pub(crate) fn subscribe(
         &self,
         user: UserId,
@@ -126,7 +119,7 @@ impl Hub {
         Subscription { id, hub: self.clone(), notices: receiver, end: ended, expires }
     }
 
-    /// Waits until every connection has said goodbye, but no longer than `patience`.
+    /// Waits until every connection has ended, but no longer than `patience`.
     pub(crate) async fn drained(&self, patience: Duration) {
         let all_left = async {
             loop {
@@ -166,7 +159,7 @@ impl Hub {
                 Ok(Live::MembershipChanged { user_id }) => {
                     self.end(End::WalletsChanged, |watcher| watcher.user == *user_id);
                 }
-                // A withdrawal may be among what was missed, and so may notices: everyone starts anew.
+                // A revocation or notices may be among the missed messages: every connection starts anew.
                 Err(RecvError::Lagged(_)) => {
                     auth.forget_all();
                     self.end(End::TooSlow, |_| true);
@@ -207,7 +200,7 @@ impl Subscription {
     /// The next notice.
     ///
     /// # Errors
-    /// The reason why there will be none.
+    /// The reason why there are no more.
     pub(crate) async fn next(&mut self) -> Result<Arc<Notice>, End> {
         let Self { notices, end, expires, .. } = self;
         let expiry = async {
@@ -245,7 +238,6 @@ impl Drop for Subscription {
     }
 }
 
-/// A count as the metrics take it.
 fn metric(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! Elects one scheduler among several: whoever holds an advisory lock of the database leads.
+//! Elects one scheduler among several: the one that holds an advisory lock of the database leads.
 
 use std::time::Duration;
 

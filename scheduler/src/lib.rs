@@ -17,9 +17,11 @@ pub mod ticker;
 
 use std::process::ExitCode;
 
+use clap::Parser;
 use kernel::clock::Clock;
-use kernel::config::{ConfigError, Connections};
-use kernel::{database, service};
+use kernel::config::{Connections, Environment, Reported};
+use kernel::database;
+use kernel::service::{self, ServiceArguments};
 use messaging::Publisher;
 use tokio_util::sync::CancellationToken;
 
@@ -34,15 +36,26 @@ impl Config {
     /// Reads the variables named at the fields.
     ///
     /// # Errors
-    /// The first one that is missing or wrong.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { connections: Connections::from_env()? })
+    /// When something that must be set is missing or wrong.
+    pub fn read(environment: &mut Environment) -> Result<Self, Reported> {
+        Ok(Self { connections: Connections::read(environment)? })
     }
+}
+
+/// Purser's scheduler: emits jobs by the clock. Settings come from the environment, see .env.example
+#[derive(Debug, Parser)]
+#[command(name = "scheduler", version)]
+struct Arguments {
+    #[command(flatten)]
+    service: ServiceArguments,
 }
 
 /// Runs the process.
 pub fn main() -> ExitCode {
-    service::main("scheduler", async |shutdown| run(Config::from_env()?, Clock::system(), shutdown).await)
+    let arguments = Arguments::parse();
+    service::main("scheduler", arguments.service, Config::read, |config, shutdown| {
+        run(config, Clock::system(), shutdown)
+    })
 }
 
 /// Leads, or waits to lead, until `shutdown`.

@@ -16,21 +16,17 @@ use outgoing_webhooks::RetryWebhooks;
 pub struct Entry {
     /// For logs and metrics.
     pub name: &'static str,
-    /// How often.
     pub every: Duration,
-    /// What.
     pub action: Action,
 }
 
-/// What the scheduler does.
 #[derive(Clone, Copy)]
 pub enum Action {
-    /// Publishes a job.
     Publish(fn() -> EncodedJob),
-    /// Publishes what transactions have written into the outbox and nobody has published since.
+    /// Publishes jobs that a transaction wrote to the outbox and its process did not publish.
     SweepOutbox,
-    /// Forgets the answers to idempotent requests that are older than a day, sessions that have ended, and webhooks
-    /// that were delivered, or given up, a month ago.
+    /// Deletes answers to idempotent requests that are older than a day, sessions that have ended, and messages to
+    /// webhook endpoints that were delivered, or given up, a month ago.
     Forget,
     /// Counts what operators watch.
     Measure,
@@ -65,13 +61,13 @@ pub const SCHEDULE: &[Entry] = &[
         every: Duration::from_secs(5),
         action: Action::Publish(|| EncodedJob::from(&RetryWebhooks {})),
     },
-    // Only for what no debit has asked about: lost jobs, cool-downs that are over, raised thresholds.
+    // For wallets that no debit has asked about: lost jobs, cool-downs that are over, raised thresholds.
     Entry {
         name: "recharge.sweep",
         every: Duration::from_secs(30),
         action: Action::Publish(|| EncodedJob::from(&SweepRecharges {})),
     },
-    // Often, so that the first one of a month comes soon after midnight: it finds nothing for the rest of it.
+    // Often, so that the first one of a month comes soon after midnight. The others find nothing.
     Entry {
         name: "recharge.month",
         every: Duration::from_secs(30),

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use billing::app_stores;
 use billing::provider_events::record;
-use identity::{self, idempotency};
+use identity::idempotency;
 use jobs::Role;
 use kernel::clock::Clock;
-use kernel::crash;
-use kernel::crash::Step;
+use kernel::crash::{self, Step};
 use messaging::dead_letters::operations as dead_letters;
 use messaging::{Publisher, outbox};
-use outgoing_webhooks::{self as webhooks};
+use outgoing_webhooks as webhooks;
 use rand::RngExt;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
@@ -25,7 +24,7 @@ const SWEEP_AFTER: time::Duration = time::Duration::seconds(2);
 const SWEEP_AT_ONCE: i64 = 500;
 /// How long an answer to an idempotent request is kept, and a session that has ended.
 const KEEP_ANSWERS: time::Duration = time::Duration::hours(24);
-/// How long what was told to webhook endpoints is kept.
+/// How long messages to webhook endpoints are kept after they were delivered or given up.
 const KEEP_WEBHOOKS: time::Duration = time::Duration::days(30);
 /// Answers, sessions, or webhooks, forgotten at once.
 const FORGET_AT_ONCE: i64 = 10_000;
@@ -33,11 +32,8 @@ const FORGET_AT_ONCE: i64 = 10_000;
 /// What the schedule's actions work with.
 #[derive(Clone)]
 pub struct Ticker {
-    /// The database.
     pub pool: PgPool,
-    /// The broker.
     pub publisher: Publisher,
-    /// The time.
     pub clock: Clock,
 }
 
@@ -57,7 +53,7 @@ impl Ticker {
     async fn repeat(&self, entry: Entry) {
         loop {
             if let Err(reason) = self.act(entry.action).await {
-                tracing::warn!(entry = entry.name, reason, "a scheduled action failed; it comes again");
+                tracing::warn!(entry = entry.name, reason, "a scheduled action failed; it will run again");
                 metrics::counter!("purser_schedule_failures_total", "entry" => entry.name).increment(1);
             }
             // Up to a tenth earlier, so that entries do not stay in step.

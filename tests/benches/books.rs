@@ -1,16 +1,20 @@
-//! Fast and wrong does not count: the books after a measurement.
+//! The books after a measurement: a fast but wrong system does not count.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use harness::eventually::{Look, eventually, eventually_every};
 use uuid::Uuid;
 
 use crate::processes::Bench;
 
 /// The credits of each payment, in millionths.
 const CREDITS: i64 = 2_500_000_000;
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Workers that do nothing for this long have nothing left to do.
+const QUIET: Duration = Duration::from_millis(500);
 
-/// Every wallet that is measured must balance, and every payment of theirs be credited once.
+/// Every wallet under measurement must balance, and each of its payments be credited once.
 pub async fn check(bench: &Bench) -> Result<()> {
     let wrong: i64 = sqlx::query_scalar(
         "select count(*) from wallets w
@@ -37,28 +41,29 @@ pub async fn check(bench: &Bench) -> Result<()> {
 /// Waits until so many payments are credited, from one that was ordered first.
 pub async fn wait_until_credited(bench: &Bench, first: Uuid, count: usize) -> Result<()> {
     let sql = "select count(*) from ledger_entries where source_kind = 'payment' and source_id >= $1";
-    let deadline = Instant::now() + Duration::from_secs(300);
-    loop {
-        let credited: i64 = sqlx::query_scalar(sql).bind(first.to_string()).fetch_one(&bench.pool).await?;
-        if credited >= i64::try_from(count)? {
-            return Ok(());
+    let wanted = i64::try_from(count)?;
+    eventually("every payment is credited", PATIENCE, async || {
+        match sqlx::query_scalar::<_, i64>(sql).bind(first.to_string()).fetch_one(&bench.pool).await {
+            Ok(credited) => {
+                Look::when(credited >= wanted, format_args!("{credited} of {wanted} are credited"))
+            }
+            Err(error) => Look::Never(error.into()),
         }
-        ensure!(Instant::now() < deadline, "only {credited} of {count} were credited");
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
+    })
+    .await
 }
 
-/// Waits until the workers have nothing left to do.
+/// Waits until no event has been handled between two looks: the workers have nothing left to do.
 pub async fn drain(bench: &Bench) -> Result<()> {
     let mut last = -1;
-    for _ in 0..600 {
-        let events: i64 =
-            sqlx::query_scalar("select count(*) from provider_events").fetch_one(&bench.pool).await?;
-        if events == last {
-            return Ok(());
+    eventually_every(QUIET, "the workers are idle", PATIENCE, async || {
+        match sqlx::query_scalar("select count(*) from provider_events").fetch_one(&bench.pool).await {
+            Ok(events) => {
+                let before = std::mem::replace(&mut last, events);
+                Look::when(events == before, format_args!("{before} events were handled, now {events}"))
+            }
+            Err(error) => Look::Never(error.into()),
         }
-        last = events;
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-    anyhow::bail!("the workers are still busy after five minutes")
+    })
+    .await
 }

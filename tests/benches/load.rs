@@ -25,12 +25,10 @@ pub enum Until {
 pub struct Plan {
     /// Connections that send at the same time.
     pub connections: usize,
-    /// When to stop.
     pub until: Until,
     /// Requests a second that are due. What is sent late, because all connections wait, counts as having waited.
     /// Without it there are as many as get answered.
     pub pace: Option<f64>,
-    /// Makes the requests.
     pub make: MakeRequest,
 }
 
@@ -48,12 +46,10 @@ pub struct Load {
 }
 
 impl Load {
-    /// Successes.
     pub fn succeeded(&self) -> u64 {
         self.statuses.iter().filter(|(status, _)| (200..300).contains(*status)).map(|(_, count)| count).sum()
     }
 
-    /// Successes a second.
     pub fn rate(&self) -> f64 {
         self.succeeded() as f64 / self.elapsed.as_secs_f64()
     }

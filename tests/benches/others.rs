@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use harness::eventually::{Look, eventually_every};
 use harness::system::Service;
 use uuid::Uuid;
 
@@ -17,6 +18,8 @@ use crate::{books, requests, seed};
 const WATCHED: usize = 20;
 /// Seconds at the start that do not count: caches are cold, and statements are prepared.
 const WARM_UP: f64 = 2.0;
+/// How exactly the moment is known at which a payment is seen.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(1);
 
 /// From sending a webhook until the balance that it changed can be read, at a given pace: a line for people.
 pub async fn visible(bench: &Bench, pace: f64, seconds: u64) -> Result<String> {
@@ -38,19 +41,19 @@ pub async fn visible(bench: &Bench, pace: f64, seconds: u64) -> Result<String> {
     let load = tokio::spawn(async move { generate(port, plan).await });
     let mut delays = Vec::new();
     let expected = count.div_ceil(WATCHED) - first.div_ceil(WATCHED);
-    let deadline = Instant::now() + Duration::from_secs(seconds + 60);
-    while delays.len() < expected {
-        ensure!(Instant::now() < deadline, "{} of {expected} were not seen", expected - delays.len());
+    let patience = Duration::from_secs(seconds + 60);
+    eventually_every(LOOK_AGAIN_AFTER, "the watched payments are seen", patience, async || {
         let waiting: Vec<Uuid> =
             sent.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
-        let seen: Vec<Uuid> =
-            sqlx::query_scalar("select id from payments where id = any($1) and state = 'completed'")
-                .bind(&waiting)
-                .fetch_all(&bench.pool)
-                .await?;
-        delays.extend(seen_now(&sent, &seen));
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+        let sql = "select id from payments where id = any($1) and state = 'completed'";
+        let seen = sqlx::query_scalar(sql).bind(&waiting).fetch_all(&bench.pool).await;
+        match seen {
+            Ok(seen) => delays.extend(seen_now(&sent, &seen)),
+            Err(error) => return Look::Never(error.into()),
+        }
+        Look::when(delays.len() >= expected, format_args!("{} of {expected}", delays.len()))
+    })
+    .await?;
     let load = load.await?;
     ensure!(load.succeeded() == u64::try_from(count)?, "not all were accepted: {:?}", load.statuses);
     delays.sort_unstable();

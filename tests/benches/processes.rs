@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use harness::system::{Addresses, Secrets, Service, ServiceProcess, Settings};
+use anyhow::{Result, anyhow};
+use harness::client::Client;
+use harness::eventually::{Look, eventually};
+use harness::system::{Service, ServiceProcess, Settings};
 use kernel::database;
 use servers::progress::{Progress, Sink};
 use servers::watchdog::Watchdog;
-use servers::{Durability, Options, Servers, Surroundings, ports, target_directory};
+use servers::{Durability, Options, Servers, Surroundings, target_directory};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
 use crate::seed::{self, Seeded};
+
+const READY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everything that runs.
 pub struct Bench {
@@ -35,26 +39,10 @@ impl Bench {
             progress: Progress::new(Sink::Error),
             cancelled: CancellationToken::new(),
         };
-        let options = Options {
-            directory: directory.clone(),
-            durability: Durability::Durable,
-            database_url: None,
-            amqp_url: None,
-        };
+        let options = Options::private(directory.clone(), Durability::Durable);
         let servers = tokio::task::block_in_place(|| Servers::start(options, &surroundings))?;
         tune(&servers).await?;
-        let [api_port, emulator_port, metrics_ports @ ..] = ports::free_ports::<5>()?;
-        let settings = Settings {
-            secrets: Secrets::random(),
-            addresses: Addresses {
-                api_port,
-                emulator_port,
-                metrics_ports,
-                database_url: servers.postgres().url().to_owned(),
-                amqp_url: servers.rabbitmq().url().to_owned(),
-                amqp_prefix: "bench".to_owned(),
-            },
-        };
+        let settings = Settings::on_free_ports(&servers, "bench")?;
         // Planned as the planner likes: here are audits of everything, which the services never make.
         let pool = PgPool::connect(servers.postgres().url()).await?;
         database::migrate(&pool).await?;
@@ -78,21 +66,19 @@ impl Bench {
     }
 
     async fn wait_until_ready(&self) -> Result<()> {
-        let url = format!("{}/readyz", self.settings.api_url());
-        for _ in 0..300 {
-            for process in &self.processes {
-                let (name, ended) = (process.service().name(), process.has_ended());
-                ensure!(ended.is_none(), "{name} ended:\n{}", process.log_tail());
+        let api = Client::new(self.settings.api_url())?;
+        eventually("the API is ready", READY_PATIENCE, async || {
+            let ended = self.processes.iter().find(|process| process.has_ended().is_some());
+            match ended {
+                Some(process) => {
+                    Look::Never(anyhow!("{} ended:\n{}", process.service().name(), process.log_tail()))
+                }
+                None => api.get("/readyz").require(200).await.map(drop).into(),
             }
-            if reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        anyhow::bail!("the API is not ready after 30 s")
+        })
+        .await
     }
 
-    /// The port of the API.
     pub fn port(&self) -> u16 {
         self.settings.addresses.api_port
     }
@@ -111,12 +97,11 @@ impl Bench {
         seed::settle(&self.pool).await
     }
 
-    /// The processes of a service.
     pub fn processes_of(&self, service: Service) -> impl Iterator<Item = &ServiceProcess> {
         self.processes.iter().filter(move |process| process.service() == service)
     }
 
-    /// The memory that each process of ours takes, in MB.
+    /// The memory of each process, in MB.
     pub fn memory(&self) -> Vec<(&'static str, f64)> {
         let pids =
             self.processes.iter().filter_map(|process| Some((process.service().name(), process.pid()?)));

@@ -31,7 +31,6 @@ pub struct Raw {
     pub debit: f64,
 }
 
-/// Measures them.
 pub async fn measure(bench: &Bench) -> Result<Raw> {
     eprintln!("bench: raw limits …");
     prepare(bench).await?;

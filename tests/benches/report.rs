@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use crate::raw::Raw;
 use crate::scenarios::{Measured, Scenario};
 
-/// Collects what was measured.
 #[derive(Default)]
 pub struct Report {
     raw: Option<Raw>,
@@ -21,12 +20,10 @@ impl Report {
         Self { peers: peers.iter().cloned().collect(), ..Self::default() }
     }
 
-    /// Notes the raw limits.
     pub fn raw(&mut self, raw: Raw) {
         self.raw = Some(raw);
     }
 
-    /// Notes a measurement.
     pub fn scenario(&mut self, scenario: &'static Scenario, measured: Measured) {
         self.measured.push((scenario, measured));
     }
@@ -46,7 +43,6 @@ impl Report {
         self.measured.iter().find(|(scenario, _)| scenario.name == name).map(|(_, measured)| measured.rate)
     }
 
-    /// Prints everything.
     pub fn print(&self) {
         if let Some(raw) = self.raw {
             println!("\n| raw limit | a second |\n|---|---|");

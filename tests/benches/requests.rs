@@ -25,7 +25,7 @@ pub fn foreign_payments(bench: &Bench) -> MakeRequest {
 
 /// Webhooks that are signed with a wrong secret: what HTTP, 2 KB of body and the signature cost without what follows.
 pub fn forged() -> MakeRequest {
-    webhooks("whsec_of_somebody_else", |number, body| event(body, "forged", number, None))
+    webhooks("whsec_of_another_account", |number, body| event(body, "forged", number, None))
 }
 
 /// The payments of orders, one after the other.

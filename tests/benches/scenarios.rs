@@ -14,11 +14,8 @@ use crate::{Arguments, books, requests};
 /// Connections of the load generator.
 pub const CONNECTIONS: usize = 64;
 
-/// A measurement.
 pub struct Scenario {
-    /// Its name.
     pub name: &'static str,
-    /// What it does.
     pub what: &'static str,
     kind: Kind,
 }
@@ -51,7 +48,6 @@ pub const ALL: &[Scenario] = &[
 pub struct Measured {
     /// Operations a second.
     pub rate: f64,
-    /// The requests.
     pub load: Load,
     /// CPU time for each operation in microseconds, by role.
     pub cpu: BTreeMap<&'static str, f64>,

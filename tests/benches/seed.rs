@@ -25,7 +25,7 @@ pub struct Order {
     pub user: String,
 }
 
-/// A UUID of version 7 for a moment so many milliseconds ago, as our ids are: the order of a history is in its ids.
+/// A UUID of version 7 for a moment so many milliseconds ago, as Purser's ids are: a history is ordered by its ids.
 const UUID_OF_THE_PAST: &str = "
     create or replace function pg_temp.uuid_of_the_past(milliseconds bigint) returns uuid language sql volatile as $$
         select (lpad(to_hex((extract(epoch from now()) * 1000)::bigint - milliseconds), 12, '0') || '7'
@@ -108,7 +108,7 @@ pub async fn accounts(pool: &PgPool, prefix: &str, count: usize, debits: usize) 
     Ok(Seeded { users, api_keys, wallets })
 }
 
-/// Gives each wallet of a prefix a purchase that is long done, with the event that told of it.
+/// Gives each wallet of a prefix a completed purchase of long ago, with its event.
 pub async fn purchases(pool: &PgPool, prefix: &str) -> Result<()> {
     let mut connection = pool.acquire().await?;
     let statements = [

@@ -96,7 +96,7 @@ async fn misbehave(system: &System, knobs: serde_json::Value) -> Result<()> {
     Ok(())
 }
 
-/// A process of ours or a server.
+/// A process of the system or a server.
 enum One<'a> {
     Process(&'a harness::system::ServiceProcess),
     Server(&'a servers::Server),

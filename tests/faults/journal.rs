@@ -1,4 +1,4 @@
-//! What clients did and were told: the view of Purser from outside, to which its books are compared.
+//! What clients did and which answers they got: the view from outside, against which the books are compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,6 @@ pub struct Spent {
     pub transaction_id: String,
 }
 
-/// What is written down.
 #[derive(Default)]
 pub struct Entries {
     /// By cause (kind, id): debits that were answered with success.
@@ -25,7 +24,7 @@ pub struct Entries {
     pub given: BTreeMap<String, Given>,
     /// Purchases in an app store, by the store's transaction.
     pub store_purchases: BTreeMap<String, StorePurchase>,
-    /// Events of RevenueCat's that were taken.
+    /// Events of RevenueCat's that were accepted.
     pub store_events: BTreeSet<String>,
     /// Answers that no client should ever see.
     pub unexpected: Vec<String>,
@@ -33,7 +32,6 @@ pub struct Entries {
     pub answers: BTreeMap<(&'static str, String), u64>,
 }
 
-/// Gifts to one user.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Given {
     pub answered: i64,
@@ -55,7 +53,6 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens it.
     pub fn open(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }

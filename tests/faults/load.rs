@@ -26,7 +26,8 @@ const USERS: usize = 6;
 const PATIENCE: Duration = Duration::from_secs(150);
 /// More messages than a run has; after these the host application fails no more.
 const MOODS: u32 = 10_000;
-const AGAIN_AFTER: Duration = Duration::from_millis(300);
+const RETRY_AFTER: Duration = Duration::from_millis(300);
+const POLL_INTERVAL: Duration = Duration::from_millis(1_000);
 
 /// A user of the system under load, with a wallet of its own.
 #[derive(Clone, Debug)]
@@ -41,7 +42,7 @@ pub struct Load {
     pub emulator: Client,
     pub secrets: Secrets,
     pub journal: Journal,
-    /// The application that is told what happens.
+    /// The host application, which receives webhooks.
     pub host: Receiver,
     pub users: Vec<User>,
 }
@@ -123,7 +124,7 @@ impl Load {
     }
 
     async fn act(&self, actor: &Actor, random: &mut StdRng) -> Result<()> {
-        let user = self.users.choose(random).context("nobody to act")?;
+        let user = self.users.choose(random).context("no users")?;
         (actor.act)(self, user, random).await
     }
 
@@ -150,7 +151,23 @@ impl Load {
                 }
                 Err(_) => self.journal.count(what, "no answer"),
             }
-            sleep(AGAIN_AFTER).await;
+            sleep(RETRY_AFTER).await;
+        }
+    }
+
+    /// Asks again and again, as a page does that waits for a payment, until an answer is the one that is waited for.
+    /// How long that may take is limited for all actors together, in [`Load::run`].
+    pub async fn poll<T>(
+        &self,
+        what: &'static str,
+        make: impl Fn() -> Request,
+        find: impl Fn(&Value) -> Result<Option<T>>,
+    ) -> Result<T> {
+        loop {
+            if let Some(found) = find(&self.require(what, &[200], &make).await?)? {
+                return Ok(found);
+            }
+            sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -178,7 +195,7 @@ fn is_final(answer: &Answer) -> bool {
     answer.status() < 500 && ![202, 429].contains(&answer.status()) && !being_worked_on
 }
 
-/// A key that nobody uses again.
+/// A key that is used for one request.
 pub fn new_key() -> String {
     Uuid::new_v4().to_string()
 }

@@ -1,5 +1,5 @@
 //! The fault suite: the whole system under load while everything around it goes wrong, and then an audit of the books
-//! against what the provider charged and what clients were told. `cargo run --release --bin faults`.
+//! against what the provider charged and the answers that clients got. `cargo run --release --bin faults`.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod actors;
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use harness::rest::Places;
+use harness::quiescence::Quiescence;
 use harness::system::Service;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -91,9 +91,9 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     };
     let (went_wrong, unfinished) = tokio::join!(misfortune, load.run(seed, &stop));
     went_wrong?;
-    let resent = settle(&system).await?;
-    tell_host(&system).await?;
-    say("at rest; auditing");
+    let resent = resend_lost_events(&system).await?;
+    replay_deliveries(&system).await?;
+    say("idle; auditing");
     let provider = Provider::ask(&system.emulator).await?;
     let clients = load.journal.close();
     let mut findings = audit::audit(&system, &provider, &clients, &load.host.received()).await?;
@@ -115,12 +115,12 @@ async fn run(arguments: &Arguments) -> Result<bool> {
 
 /// Waits until nothing is under way. Events that were lost on their way are sent again, as the provider's page offers;
 /// returns how many.
-async fn settle(system: &System) -> Result<u64> {
+async fn resend_lost_events(system: &System) -> Result<u64> {
     let queues = system.queues().await?;
-    let places = Places { pool: &system.pool, queues: &queues, emulator: &system.emulator };
+    let quiescence = Quiescence { pool: &system.pool, queues: &queues, emulator: &system.emulator };
     // Deliveries that wait for their next attempt need not wait for it any longer.
     system.emulator.post("/_emulator/deliveries/retry").json(json!({})).require(200).await?;
-    places.come_to_rest(PATIENCE).await?;
+    quiescence.wait_until_idle(PATIENCE).await?;
     let mut resent = 0;
     for event in Provider::ask(&system.emulator).await?.events {
         if event.is_lost {
@@ -129,16 +129,15 @@ async fn settle(system: &System) -> Result<u64> {
             resent += 1;
         }
     }
-    places.come_to_rest(PATIENCE).await?;
+    quiescence.wait_until_idle(PATIENCE).await?;
     queues.close().await;
     Ok(resent)
 }
 
-/// Has what the host application did not take sent again, as an administrator would who does not want to wait for the
-/// next attempt.
-async fn tell_host(system: &System) -> Result<()> {
+/// Replays the deliveries that the host application did not take, as an impatient administrator would.
+async fn replay_deliveries(system: &System) -> Result<()> {
     let queues = system.queues().await?;
-    let places = Places { pool: &system.pool, queues: &queues, emulator: &system.emulator };
+    let quiescence = Quiescence { pool: &system.pool, queues: &queues, emulator: &system.emulator };
     loop {
         let waiting = "select id::text from webhook_deliveries where state <> 'delivered'";
         let waiting: Vec<String> = sqlx::query_scalar(waiting).fetch_all(&system.pool).await?;
@@ -151,6 +150,6 @@ async fn tell_host(system: &System) -> Result<()> {
             let replay = system.api.post(&path).bearer(&system.settings.secrets.admin_api_key);
             replay.json(json!({})).require(202).await?;
         }
-        places.come_to_rest(PATIENCE).await?;
+        quiescence.wait_until_idle(PATIENCE).await?;
     }
 }

@@ -84,12 +84,10 @@ impl Relay {
         Ok(Self { port, way })
     }
 
-    /// Where it listens.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Changes what it does.
     pub fn set(&self, way: Way) {
         self.way.send_replace(way);
     }

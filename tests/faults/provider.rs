@@ -1,4 +1,4 @@
-//! The provider's own view: what it told, what it charged and what went back of it, each from its record of events.
+//! The provider's own view: its events, its charges and what it paid back, all from its record of events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +37,6 @@ pub struct Back {
     pub by_disputes: i64,
 }
 
-/// Everything that happened there.
 pub struct Provider {
     pub events: Vec<Event>,
     pub charges: Charges,
@@ -46,8 +45,6 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// Asks for it.
-    ///
     /// # Errors
     /// When the provider does not answer, or an event makes no sense.
     pub async fn ask(emulator: &Client) -> Result<Self> {
@@ -80,7 +77,7 @@ fn read(event: &Value) -> Result<Event> {
         attempts.partition(|attempt| attempt["status"] == 200);
     let is_over = |delivery: &Value| delivery["state"] == "dropped" || delivery["state"] == "failed";
     Ok(Event {
-        provider: event["provider"].as_str().context("an event of nobody")?.to_owned(),
+        provider: event["provider"].as_str().context("an event without a provider")?.to_owned(),
         id: event["id"].as_str().context("an event without an id")?.to_owned(),
         accepted: accepted.len() as u64,
         failed: failed.len() as u64,
@@ -95,7 +92,7 @@ fn invoice_payment(event: &Value) -> Option<(&str, &str)> {
     Some((paid["invoice"].as_str()?, paid["payment"]["payment_intent"].as_str()?)).filter(|_| is_about_it)
 }
 
-/// The order, the payment and the amount, if the event says that an order was paid. A payment on a page is told twice,
+/// The order, the payment and the amount, if the event says that an order was paid. A payment on a page has two events:
 /// of the page and of the payment.
 fn charge(event: &Value, invoices: &BTreeMap<&str, &str>) -> Option<(String, String, i64)> {
     let (payment, order, amount) = match event["type"].as_str()? {
@@ -131,7 +128,7 @@ fn reversal(event: &Value) -> Option<(&str, Reversal)> {
     let payment = if is_stripe { &object["payment_intent"] } else { &object["checkout"]["id"] };
     let kind = event["type"].as_str()?;
     let (is_dispute, minor) = if kind.starts_with("refund.") {
-        // What is on its way back is as good as back.
+        // A pending refund counts as paid back.
         let is_back = matches!(object["status"].as_str()?, "pending" | "requires_action" | "succeeded");
         let amount = if is_stripe { &object["amount"] } else { &object["refund_amount"] };
         (false, if is_back { amount.as_i64()? } else { 0 })

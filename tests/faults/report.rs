@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::audit::Findings;
 use crate::journal::Entries;
 
-/// What is told of a run.
+/// What the report says about a run.
 pub struct Report<'a> {
     pub seed: u64,
     pub minutes: f64,
@@ -21,14 +21,14 @@ pub struct Report<'a> {
 }
 
 const ABOUT: &str = "\
-One API, two workers, two schedulers, PostgreSQL, RabbitMQ and an emulator of Stripe and Creem, each a process, under \
-load over every API, while a schedule made from a seed kills, freezes, cuts off and misleads them. A client sends a \
-request with the same key until it is answered; sellers and banks take back what was paid, app stores sell and refund, \
-and the host application that is told of it all fails now and then. Then everything is healed and comes to rest, and \
-the books are compared with what the provider charged and gave back, what each client was told and what the host \
-application received: a violation is whatever differs by a credit, and any dead letter, event in quarantine, job left \
-over, process that ended by itself, or difference that `worker reconcile` finds. Events that the provider lost on \
-purpose are sent again by hand at the end, if no poll has found out about their payment before.
+One API, two workers, two schedulers, PostgreSQL, RabbitMQ and an emulator of Stripe and Creem, each a process, \
+under load over every API, while a schedule made from a seed kills, freezes, cuts off and misleads them. A client \
+sends a request with the same key until it is answered; sellers and banks take back what was paid, app stores sell \
+and refund, and the host application that receives the webhooks fails now and then. Then all faults end, the system \
+becomes idle, and the books are compared with what the provider charged and paid back, the answers that clients got \
+and what the host application received: a violation is whatever differs by a credit, and any dead letter, event in \
+quarantine, job left over, process that ended by itself, or difference that `worker reconcile` finds. Events that \
+the provider lost on purpose are sent again by hand at the end, if no poll has found out about their payment before.
 
 The same seed and length is the same schedule: the command replays it. What meets what within it depends on the \
 machine, so the books of two runs differ.";
@@ -37,7 +37,6 @@ machine, so the books of two runs differ.";
 const SHOWN: usize = 10;
 
 impl Report<'_> {
-    /// As Markdown.
     pub fn markdown(&self) -> String {
         let mut text = String::new();
         self.write(&mut text).unwrap_or_default();

@@ -77,7 +77,7 @@ impl Trouble {
         Self::TimeoutAfterSuccess,
     ];
 
-    /// As the emulator is told, with the seed of its own decisions.
+    /// The emulator's settings, with the seed of its own decisions.
     pub fn knobs(self, seed: u64) -> Value {
         match self {
             Self::Duplicate => json!({"seed": seed, "duplicate": 0.7}),
@@ -146,7 +146,6 @@ pub struct Step {
     pub seed: u64,
 }
 
-/// The lanes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     pub machines: Vec<Step>,
@@ -175,7 +174,6 @@ impl Schedule {
         }
     }
 
-    /// Identifies a schedule.
     pub fn hash(&self) -> String {
         hex::encode(&Sha256::digest(format!("{self:?}"))[..8])
     }
@@ -230,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_is_one_schedule_and_leaves_nothing_out() {
+    fn a_seed_gives_one_schedule_that_leaves_nothing_out() {
         let length = Duration::from_secs(60);
         let schedule = Schedule::of(7, length);
         assert_eq!(schedule, Schedule::of(7, length));

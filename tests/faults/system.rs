@@ -1,20 +1,21 @@
 //! The whole system on servers of its own: one API, two workers, two schedulers and the payment emulator, each a
 //! process, joined by relays.
 
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow};
 use harness::client::Client;
+use harness::eventually::{Look, eventually_every};
 use harness::queues::Queues;
-use harness::system::{Addresses, Secrets, Service, ServiceProcess, Settings};
+use harness::reconciliation::Reconciliation;
+use harness::system::{Service, ServiceProcess, Settings};
 use jobs::Role;
 use kernel::database;
 use servers::progress::{Progress, Sink};
 use servers::watchdog::Watchdog;
-use servers::{Durability, Options, Server, Servers, Surroundings, ports, target_directory};
+use servers::{Durability, Options, Server, Servers, Surroundings, target_directory};
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -55,7 +56,7 @@ impl System {
         let directory = target_directory().join("faults").join(format!("run-{}", std::process::id()));
         watchdog.guard_path(&directory);
         let servers = start_servers(&directory, &watchdog)?;
-        let settings = settings(&servers)?;
+        let settings = Settings::on_free_ports(&servers, PREFIX)?;
         let pool = migrated(&settings).await?;
         let mut relays = Vec::new();
         for link in Link::ALL {
@@ -89,7 +90,7 @@ impl System {
         Ok(system)
     }
 
-    /// The process of a machine that is one of ours.
+    /// The process of a machine that is none of the servers.
     pub fn process(&self, machine: Machine) -> Option<&ServiceProcess> {
         self.processes.iter().find(|(known, _)| *known == machine).map(|(_, process)| process)
     }
@@ -110,7 +111,7 @@ impl System {
         }
     }
 
-    /// Processes that have ended without having been told to, each with the end of its log.
+    /// Processes that have ended by themselves, each with the end of its log.
     pub fn crashes(&self) -> Vec<String> {
         let ended = self.processes.iter().filter_map(|(machine, process)| {
             let status = process.has_ended()?;
@@ -126,34 +127,33 @@ impl System {
 
     /// Waits until the API is ready and every queue has a consumer.
     pub async fn wait_until_ready(&self) -> Result<()> {
-        let started = Instant::now();
-        while let Err(reason) = self.is_ready().await {
+        eventually_every(READY_INTERVAL, "the system is ready", READY_PATIENCE, async || {
+            let ready = self.require_ready().await;
             let crashes = self.crashes();
-            ensure!(crashes.is_empty(), "{}", crashes.join("\n"));
-            ensure!(started.elapsed() < READY_PATIENCE, "not ready in time: {reason:#}");
-            tokio::time::sleep(READY_INTERVAL).await;
-        }
-        Ok(())
+            match ready {
+                Err(_) if !crashes.is_empty() => Look::Never(anyhow!(crashes.join("\n"))),
+                ready => ready.into(),
+            }
+        })
+        .await
     }
 
-    /// What `worker reconcile` says of the whole run: the differences, one a line, and the sum. It only looks.
-    pub async fn reconcile(&self) -> Result<(Vec<String>, String)> {
+    /// Compares the books of the whole run with the providers, as an operator would. It changes nothing.
+    pub async fn reconcile(&self) -> Result<Reconciliation> {
         let from = self.since.format(&Rfc3339)?;
-        let mut command = tokio::process::Command::new(std::env::current_exe()?);
-        command.as_std_mut().arg0(Service::Worker.name());
-        command
-            .args(["reconcile", "--from", &from])
-            .env_clear()
-            .envs(self.settings.variables(Service::Worker));
+        let variables = self.settings.variables(Service::Worker);
+        let variables = variables.iter().map(|(key, value)| (*key, value.as_str()));
+        let mut command = Service::Worker.command(&std::env::current_exe()?, variables);
+        command.args(["reconcile", "--json", "--from", &from]);
         command.env("STRIPE_REQUESTS_PER_SECOND", EMULATOR_REQUESTS_PER_SECOND);
-        let output = command.output().await.context("cannot run the comparison")?;
-        let aside = String::from_utf8_lossy(&output.stderr);
-        let sum = aside.lines().last().unwrap_or_default().to_owned();
-        ensure!(sum.contains(" agree, "), "the comparison did not come to an end: {aside}");
-        Ok((String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect(), sum))
+        let output = tokio::process::Command::from(command).output().await;
+        let output = output.context("cannot run the comparison")?;
+        let exit_code = output.status.code().context("the comparison was killed")?;
+        let text = |bytes| String::from_utf8(bytes).context("the comparison prints no text");
+        Reconciliation::read(exit_code, &text(output.stdout)?, &text(output.stderr)?)
     }
 
-    async fn is_ready(&self) -> Result<()> {
+    async fn require_ready(&self) -> Result<()> {
         self.emulator.get("/_emulator/faults").require(200).await?;
         self.api.get("/readyz").require(200).await?;
         let queues = self.queues().await?;
@@ -179,21 +179,6 @@ fn start_servers(directory: &Path, watchdog: &Arc<Watchdog>) -> Result<Servers> 
     // What is killed must find its data again.
     let options = Options::private(directory.to_path_buf(), Durability::Durable);
     tokio::task::block_in_place(|| Servers::start(options, &surroundings))
-}
-
-fn settings(servers: &Servers) -> Result<Settings> {
-    let [api_port, emulator_port, metrics_ports @ ..] = ports::free_ports::<5>()?;
-    Ok(Settings {
-        secrets: Secrets::random(),
-        addresses: Addresses {
-            api_port,
-            emulator_port,
-            metrics_ports,
-            database_url: servers.postgres().url().to_owned(),
-            amqp_url: servers.rabbitmq().url().to_owned(),
-            amqp_prefix: PREFIX.to_owned(),
-        },
-    })
 }
 
 async fn migrated(settings: &Settings) -> Result<PgPool> {
@@ -226,7 +211,7 @@ fn target(link: Link, settings: &Settings) -> Result<u16> {
     }
 }
 
-/// The relays, and what each process is told so that it goes through them.
+/// The relays, and the settings that lead each process through them.
 struct Network<'a> {
     relays: &'a [(Link, Relay)],
     settings: &'a Settings,

@@ -16,7 +16,7 @@ async fn choose(world: &World, key: &str, query: &str, levels: Value) -> (u16, V
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fall_below_a_level_is_told_once_whoever_spends() {
+async fn a_fall_below_a_level_is_reported_once_whoever_spends() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let receiver = Receiver::start().await;
@@ -59,7 +59,7 @@ async fn a_fall_below_a_level_is_told_once_whoever_spends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn alerts_are_the_wallets_own_and_roles_count() {
+async fn alerts_belong_to_their_wallet_and_depend_on_roles() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let cast = organization(&world).await;
     let query = format!("?orgId={}", cast.id);

@@ -7,8 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use anyhow::anyhow;
+use harness::eventually::{Look, eventually_blocking};
 use nix::sys::signal::Signal;
 use servers::process::signal_process;
 
@@ -44,24 +46,22 @@ impl Checkout {
         Self { path, child, lines, folders: Vec::new() }
     }
 
-    /// Everything printed so far.
     pub fn output(&self) -> String {
         self.lines.lock().unwrap().join("\n")
     }
 
     /// Waits until a line holds this text, and returns the line.
     pub fn wait_for(&mut self, text: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
+        let line = eventually_blocking(&format!("a line with {text:?}"), PATIENCE, || {
             let found = self.lines.lock().unwrap().iter().find(|line| line.contains(text)).cloned();
-            if let Some(line) = found {
-                self.folders.extend(self.temporary_folders());
-                return line;
+            match (found, self.child.try_wait().unwrap()) {
+                (Some(line), _) => Look::Done(line),
+                (None, None) => Look::NotYet(self.output()),
+                (None, Some(status)) => Look::Never(anyhow!("it ended ({status}):\n{}", self.output())),
             }
-            let has_ended = self.child.try_wait().unwrap().is_some();
-            assert!(!has_ended && Instant::now() < deadline, "no {text:?} in:\n{}", self.output());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        });
+        self.folders.extend(self.temporary_folders());
+        line.unwrap()
     }
 
     /// The value of `KEY=value` in the environment file, or else in the output.
@@ -79,35 +79,40 @@ impl Checkout {
         self.wait()
     }
 
-    /// Waits for the end.
     pub fn wait(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "does not end:\n{}", self.output());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        eventually_blocking("`dev` ends", PATIENCE, || match self.child.try_wait().unwrap() {
+            Some(status) => Look::Done(status),
+            None => Look::NotYet(self.output()),
+        })
+        .unwrap()
     }
 
     /// No process, no port, no file but the logs. The watchdog may need a moment after a kill.
     pub fn require_nothing_left(&self, ports: &[u16]) {
+        let require = |what: &str, look: &dyn Fn() -> Look<()>| {
+            eventually_blocking(what, PATIENCE, look).unwrap();
+        };
         for port in ports {
-            let is_free = || std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
-            wait_until(&format!("port {port} is still in use"), is_free);
+            let bind = || std::net::TcpListener::bind(("127.0.0.1", *port)).map(drop).into();
+            require(&format!("port {port} is free"), &bind);
         }
         for folder in self.folders.iter().chain([&self.path]) {
             let name = folder.to_string_lossy();
-            wait_until(&format!("a process of {name} is left"), || processes_that_mention(&name).is_empty());
+            let look = || {
+                let left = processes_that_mention(&name);
+                Look::when(left.is_empty(), format_args!("{left:?}"))
+            };
+            require(&format!("no process of {name} is left"), &look);
         }
         for folder in &self.folders {
-            wait_until(&format!("{} is left", folder.display()), || !folder.exists());
+            let look = || Look::when(!folder.exists(), "it exists");
+            require(&format!("{} is deleted", folder.display()), &look);
         }
         let dev = self.path.join("target/dev");
-        wait_until("a file is left", || {
-            let left = fs::read_dir(&dev).unwrap().map(|entry| entry.unwrap().file_name());
-            left.into_iter().all(|name| name == "lock" || name == "logs")
+        require("no file but the logs is left", &|| {
+            let entries = fs::read_dir(&dev).unwrap().map(|entry| entry.unwrap().file_name());
+            let left: Vec<_> = entries.filter(|name| name != "lock" && name != "logs").collect();
+            Look::when(left.is_empty(), format_args!("{left:?}"))
         });
     }
 
@@ -151,12 +156,4 @@ fn mentions(pid: u32, text: &str) -> bool {
         let bytes = fs::read(Path::new("/proc").join(pid.to_string()).join(file)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).contains(text)
     })
-}
-
-fn wait_until(complaint: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "{complaint}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }

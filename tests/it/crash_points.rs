@@ -9,23 +9,21 @@ use std::time::Duration;
 use billing::payments::{ExpirePayments, VerifyPayment};
 use futures::future::join_all;
 use harness::client::Request;
+use harness::eventually::{Look, eventually};
 use harness::system::{Service, ServiceProcess};
 use harness::world::{GOOD_CARD, User, World};
 use jobs::Role;
 use jobs::outbox;
 use kernel::crash::Step;
-use kernel::ids::AdjustmentId;
-use kernel::money::Credits;
-use ledger::adjustments::AdjustCredits;
-use ledger::adjustments::Adjustment;
 use serde_json::json;
 
 use crate::events::publish;
-use crate::every_job::{every_job, require_done_once};
+use crate::every_job::{adjustment_of, every_job, require_done_once};
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
 /// What `abort` ends a process with.
 const SIGABRT: i32 = 6;
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Starts one more process of a world, which dies when it comes to a point.
 fn doomed(world: &World, service: Service, arguments: &[&str], step: Step, work: &str) -> ServiceProcess {
@@ -36,29 +34,22 @@ fn doomed(world: &World, service: Service, arguments: &[&str], step: Step, work:
 }
 
 /// Waits until it has come to its point.
-async fn death_of(process: ServiceProcess) {
-    for _ in 0..3_000 {
-        if let Some(status) = process.has_ended() {
-            assert_eq!(status.signal(), Some(SIGABRT), "{}", process.log_tail());
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("it never came to its point:\n{}", process.log_tail());
+async fn wait_for_death(process: ServiceProcess) {
+    let check = async || match process.has_ended() {
+        Some(status) => Look::Done(status),
+        None => Look::NotYet(process.log_tail()),
+    };
+    let status = eventually("the process dies at its point", PATIENCE, check).await.unwrap();
+    assert_eq!(status.signal(), Some(SIGABRT), "{}", process.log_tail());
 }
 
 pub async fn worker_dies(world: &World, step: Step, work: &str) {
-    death_of(doomed(world, Service::Worker, &[], step, work)).await;
+    wait_for_death(doomed(world, Service::Worker, &[], step, work)).await;
 }
 
-async fn until_ready(world: &World) {
-    for _ in 0..3_000 {
-        if world.api().get("/readyz").send().await.is_ok_and(|answer| answer.status() == 200) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("the API is not ready");
+/// Waits until an API answers that has just been started.
+async fn wait_until_started(world: &World) {
+    world.eventually("the API is ready", async || world.api().get("/readyz").require(200).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,7 +68,7 @@ async fn a_worker_may_die_at_every_step_of_every_job() {
                 publish(world, job.clone()).await;
                 for step in [Step::Received, Step::Done, Step::Settled, Step::Acknowledged] {
                     let arguments = ["--roles", role.as_str()];
-                    death_of(doomed(world, Service::Worker, &arguments, step, job.kind)).await;
+                    wait_for_death(doomed(world, Service::Worker, &arguments, step, job.kind)).await;
                 }
             }
         }
@@ -131,7 +122,7 @@ async fn a_worker_may_die_between_the_provider_the_database_and_the_broker() {
     pay(&world, &third).await;
     publish(&world, &VerifyPayment { payment_id: third.parse().unwrap() }).await;
     let verifying = doomed(&world, Service::Worker, &["--roles", "verify"], Step::Published, "fact");
-    death_of(verifying).await;
+    wait_for_death(verifying).await;
     publish(&world, &ExpirePayments {}).await;
     worker_dies(&world, Step::Committed, "stale orders").await;
 
@@ -149,16 +140,16 @@ async fn a_worker_may_die_between_the_provider_the_database_and_the_broker() {
 /// A request whose API dies at a point of it, and then is sent again.
 async fn api_dies(world: &World, step: Step, work: &str, request: impl Fn() -> Request, status: u16) {
     let doomed = doomed(world, Service::Api, &[], step, work);
-    until_ready(world).await;
+    wait_until_started(world).await;
     let unanswered = request().send().await;
     assert!(unanswered.is_err(), "{} {work} is not on the way: {unanswered:?}", step.as_str());
-    death_of(doomed).await;
-    // The right to do a request lapses a minute after whoever had it died.
+    wait_for_death(doomed).await;
+    // The claim on an idempotency key lapses a minute after its process died.
     let lapse =
         "update idempotency_keys set created_at = created_at - interval '2 minutes' where status is null";
     sqlx::query(lapse).execute(world.pool()).await.unwrap();
     world.api_process().start().unwrap();
-    until_ready(world).await;
+    wait_until_started(world).await;
     request().expect(status).await;
     world.api_process().kill9().unwrap();
 }
@@ -222,11 +213,11 @@ async fn the_api_may_die_at_every_step_of_a_webhook() {
         world.drain().await;
         world.api_process().kill9().unwrap();
         let doomed = doomed(&world, Service::Api, &[], step, "webhook");
-        until_ready(&world).await;
+        wait_until_started(&world).await;
         world.pay(&checkout.session_id, GOOD_CARD).await;
-        death_of(doomed).await;
+        wait_for_death(doomed).await;
         world.api_process().start().unwrap();
-        until_ready(&world).await;
+        wait_until_started(&world).await;
     }
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 200);
@@ -238,20 +229,12 @@ async fn the_api_may_die_at_every_step_of_a_webhook() {
 async fn a_scheduler_may_die_after_it_has_published() {
     let world = World::builder().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
-    let adjustment = Adjustment {
-        adjustment_id: AdjustmentId::new(),
-        wallet_id: alice.wallet_id.parse().unwrap(),
-        credits: Credits::from_whole(5).unwrap(),
-        entry_type: "manual".to_owned(),
-        description: "an apology".to_owned(),
-        by: "admin".to_owned(),
-    };
-    let job = AdjustCredits { adjustment: Box::new(adjustment) };
+    let job = adjustment_of(&alice);
     let mut connection = world.pool().acquire().await.unwrap();
     outbox::insert(&mut connection, world.clock().now(), &job).await.unwrap();
     drop(connection);
-    death_of(doomed(&world, Service::Scheduler, &[], Step::Published, "schedule")).await;
-    death_of(doomed(&world, Service::Scheduler, &[], Step::Published, "outbox")).await;
+    wait_for_death(doomed(&world, Service::Scheduler, &[], Step::Published, "schedule")).await;
+    wait_for_death(doomed(&world, Service::Scheduler, &[], Step::Published, "outbox")).await;
     assert_eq!(world.count("outbox").await, 1);
     let healthy = world.additional_process(Service::Scheduler, Path::new(DEV), &[]);
     healthy.start().unwrap();
@@ -261,7 +244,7 @@ async fn a_scheduler_may_die_after_it_has_published() {
 }
 
 #[test]
-fn what_ships_has_no_crash_points() {
+fn shipped_builds_have_no_crash_points() {
     let features = |packages: &[&str]| {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["tree", "--offline", "--edges", "features,normal", "--invert", "kernel"]);

@@ -1,5 +1,5 @@
 //! Dead letters: each kind is collected, shown without what is personal or secret, done again, or given up; once,
-//! whoever is killed and whoever else does it at the same time.
+//! despite killed workers and concurrent operators.
 
 use std::time::Duration;
 
@@ -17,11 +17,10 @@ use serde_json::{Value, json};
 
 use crate::commands;
 use crate::events::{event, paid_session, publish};
-use crate::outages::until;
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
 
-/// Puts a message where it says, as somebody else would; with a reason it looks as if a worker had buried it.
+/// Puts a message where it says, as a foreign program would; with a reason it looks like a worker's dead letter.
 async fn put(world: &World, exchange: &str, key: &str, body: &[u8], reason: Option<&str>) {
     let addresses = &world.settings().addresses;
     let connection = Connection::connect(&addresses.amqp_url, ConnectionProperties::default()).await.unwrap();
@@ -39,7 +38,7 @@ async fn put(world: &World, exchange: &str, key: &str, body: &[u8], reason: Opti
     connection.close(200, "".into()).await.unwrap();
 }
 
-async fn bury(world: &World, role: &str, body: &[u8], reason: &str) {
+async fn dead_letter(world: &World, role: &str, body: &[u8], reason: &str) {
     let queue = format!("{}.{role}.dead", world.settings().addresses.amqp_prefix);
     put(world, "", &queue, body, Some(reason)).await;
 }
@@ -75,7 +74,7 @@ fn discard(letter: &Value) -> String {
     format!("/admin/dead-letters/{}/discard", id(letter))
 }
 
-/// A job that would succeed, of which the text has what nobody may see.
+/// A job that would succeed, with personal data in its text.
 async fn good_job(world: &World, user: &User, credits: i64) -> Vec<u8> {
     let checkout = world.start_checkout(user, credits).await;
     let mut session = paid_session(world, user, &checkout).await;
@@ -89,8 +88,31 @@ async fn good_job(world: &World, user: &User, credits: i64) -> Vec<u8> {
     EncodedJob::from(&ApplyProviderEvents { events: vec![event] }).body.into_bytes()
 }
 
+async fn replay_some_and_discard_the_rest(world: &World, alice: &User, letters: &[Value]) {
+    // Sent back: the good one is done; one that cannot be read dies again; others cannot even be sent.
+    world.admin_post(&replay(&letters[6]), Value::Null).expect(200).await;
+    world.admin_post(&replay(&letters[2]), Value::Null).expect(200).await;
+    for letter in [&letters[1], &letters[5]] {
+        let refused = world.admin_post(&replay(letter), Value::Null).expect(409).await;
+        assert_eq!(refused["error"]["code"], "cannot_be_replayed");
+    }
+    world.drain().await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 500);
+    assert_eq!(world.count("dead_letters where state = 'waiting'").await, 7);
+    assert_eq!(world.count("dead_letters where state = 'replayed' and body is null").await, 2);
+    for letter in self::letters(world).await {
+        let body = json!({"reason": "of a test"});
+        let discarded = world.admin_post(&discard(&letter), body).expect(200).await;
+        assert_eq!(discarded["state"], "discarded");
+    }
+    assert_eq!(world.count("dead_letters where state = 'waiting' or body is not null").await, 0);
+    let recorded =
+        "admin_actions where action = 'dead_letter.discard' and details ->> 'reason' = 'of a test'";
+    assert_eq!(world.count(&format!("{recorded} and actor = 'admin'")).await, 7);
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn every_kind_of_dead_letter_is_listed_and_shown_without_what_is_personal() {
+async fn every_kind_of_dead_letter_is_listed_and_shown_without_personal_data() {
     let mut world = World::start().await;
     world.allow_dead_letters();
     let alice = world.create_user("alice").await;
@@ -161,35 +183,16 @@ async fn every_kind_of_dead_letter_is_listed_and_shown_without_what_is_personal(
     assert_eq!(of_verify["deadLetters"].as_array().unwrap().len(), 1);
     assert_eq!(world.balance(&alice.wallet_id).await, 0);
 
-    // Sent back: the good one is done; one that cannot be read dies again; others cannot even be sent.
-    world.admin_post(&replay(&letters[6]), Value::Null).expect(200).await;
-    world.admin_post(&replay(&letters[2]), Value::Null).expect(200).await;
-    for letter in [&letters[1], &letters[5]] {
-        let refused = world.admin_post(&replay(letter), Value::Null).expect(409).await;
-        assert_eq!(refused["error"]["code"], "cannot_be_replayed");
-    }
-    world.drain().await;
-    assert_eq!(world.balance(&alice.wallet_id).await, 500);
-    assert_eq!(world.count("dead_letters where state = 'waiting'").await, 7);
-    assert_eq!(world.count("dead_letters where state = 'replayed' and body is null").await, 2);
-    for letter in self::letters(&world).await {
-        let body = json!({"reason": "of a test"});
-        let discarded = world.admin_post(&discard(&letter), body).expect(200).await;
-        assert_eq!(discarded["state"], "discarded");
-    }
-    assert_eq!(world.count("dead_letters where state = 'waiting' or body is not null").await, 0);
-    let recorded =
-        "admin_actions where action = 'dead_letter.discard' and details ->> 'reason' = 'of a test'";
-    assert_eq!(world.count(&format!("{recorded} and actor = 'admin'")).await, 7);
+    replay_some_and_discard_the_rest(&world, &alice, &letters).await;
     world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operators_need_the_admin_role_and_a_letter_that_is_there() {
+async fn operators_need_the_admin_role_and_an_existing_letter() {
     let mut world = World::start().await;
     world.allow_dead_letters();
     let alice = world.create_user("alice").await;
-    bury(&world, "apply", b"{}", "a bug").await;
+    dead_letter(&world, "apply", b"{}", "a bug").await;
     world.drain().await;
     let letter = letters(&world).await.remove(0);
     let api = world.api();
@@ -223,11 +226,11 @@ async fn operators_need_the_admin_role_and_a_letter_that_is_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_operators_one_settles_a_letter() {
+async fn only_one_of_concurrent_operators_settles_a_letter() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     for _ in 0..5 {
-        bury(&world, "apply", &good_job(&world, &alice, 100).await, "a bug").await;
+        dead_letter(&world, "apply", &good_job(&world, &alice, 100).await, "a bug").await;
     }
     world.drain().await;
     let mut replayed = 0;
@@ -249,11 +252,11 @@ async fn of_many_operators_one_settles_a_letter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn letters_that_are_replayed_while_workers_are_killed_are_each_done_once() {
+async fn letters_replayed_while_workers_die_are_each_done_once() {
     let world = World::builder().worker_process(DEV).start().await;
     let alice = world.create_user("alice").await;
     for _ in 0..10 {
-        bury(&world, "apply", &good_job(&world, &alice, 100).await, "a bug").await;
+        dead_letter(&world, "apply", &good_job(&world, &alice, 100).await, "a bug").await;
     }
     let killing = async {
         for _ in 0..3 {
@@ -282,46 +285,45 @@ async fn letters_that_are_replayed_while_workers_are_killed_are_each_done_once()
 
 /// The queue keeps it until the table can.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_dies_while_the_database_is_away_is_not_lost() {
+async fn a_dead_letter_is_not_lost_while_the_database_is_down() {
     let mut world = World::builder().own_servers().worker_process(DEV).start().await;
     world.allow_dead_letters();
     world.drain().await;
     tokio::task::block_in_place(|| world.servers().postgres().kill9()).unwrap();
-    bury(&world, "apply", b"{}", "first").await;
-    bury(&world, "verify", b"{}", "second").await;
+    dead_letter(&world, "apply", b"{}", "first").await;
+    dead_letter(&world, "verify", b"{}", "second").await;
     world.worker().kill9().unwrap();
     world.worker().start().unwrap();
     tokio::task::block_in_place(|| world.servers().postgres().start()).unwrap();
-    let kept = async || world.count("dead_letters where reason in ('first', 'second')").await == 2;
-    until("both are kept", kept).await;
+    world.wait_for_rows(2, "dead_letters where reason in ('first', 'second')").await;
     world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operators_can_do_it_from_a_shell() {
+async fn dead_letters_are_handled_from_the_command_line() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let nothing = commands::worker(&world, &["dead-letters", "list"]).await;
-    assert_eq!((nothing.code, nothing.text.as_str()), (0, ""), "{nothing:?}");
-    bury(&world, "apply", &good_job(&world, &alice, 500).await, "a bug").await;
-    bury(&world, "verify", b"\xff", "a worse bug").await;
+    assert_eq!((nothing.code, nothing.stdout.as_str()), (0, ""), "{nothing:?}");
+    dead_letter(&world, "apply", &good_job(&world, &alice, 500).await, "a bug").await;
+    dead_letter(&world, "verify", b"\xff", "a worse bug").await;
     world.drain().await;
 
     let listed = commands::worker(&world, &["dead-letters", "list"]).await;
     assert!(
-        listed.text.contains("provider.events  a bug") && listed.aside.contains("1 for verify"),
+        listed.stdout.contains("provider.events  a bug") && listed.stderr.contains("1 for verify"),
         "{listed:?}"
     );
     let listed = commands::worker(&world, &["dead-letters", "list", "--json", "--role", "apply"]).await;
     assert_eq!(listed.code, 1);
-    let letter: Value = serde_json::from_str(listed.text.trim()).unwrap();
+    let letter: Value = serde_json::from_str(listed.stdout.trim()).unwrap();
     let id = id(&letter);
     let shown = commands::worker(&world, &["dead-letters", "show", id]).await;
-    assert!(shown.code == 0 && shown.text.contains("cs_test_") && !shown.text.contains('@'), "{shown:?}");
+    assert!(shown.code == 0 && shown.stdout.contains("cs_test_") && !shown.stdout.contains('@'), "{shown:?}");
     let replayed = commands::worker(&world, &["dead-letters", "replay", "--role", "apply"]).await;
     assert_eq!(replayed.code, 0, "{replayed:?}");
     let again = commands::worker(&world, &["dead-letters", "replay", id]).await;
-    assert!(again.code == 1 && again.text.contains("it was replayed before"), "{again:?}");
+    assert!(again.code == 1 && again.stdout.contains("it was replayed before"), "{again:?}");
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 500);
 
@@ -329,7 +331,7 @@ async fn operators_can_do_it_from_a_shell() {
     let other = other["id"].as_str().unwrap();
     assert_eq!(commands::worker(&world, &["dead-letters", "discard", other]).await.code, 2);
     let refused = commands::worker(&world, &["dead-letters", "replay", other]).await;
-    assert!(refused.code == 1 && refused.text.contains("discarded only"), "{refused:?}");
+    assert!(refused.code == 1 && refused.stdout.contains("discarded only"), "{refused:?}");
     let discarded =
         commands::worker(&world, &["dead-letters", "discard", other, "--reason", "nonsense"]).await;
     assert_eq!(discarded.code, 0, "{discarded:?}");

@@ -38,7 +38,7 @@ const VARIABLES: [&str; 22] = [
 ];
 
 #[test]
-fn once_shows_a_purchase_and_leaves_nothing_behind() {
+fn cargo_dev_once_shows_a_purchase_and_leaves_nothing_behind() {
     // The separator that `cargo dev -- --once` brings along.
     let mut checkout = Checkout::run("purser-once", 0o755, &["--", "--once", "--ports", "auto"]);
     let status = checkout.wait();
@@ -53,7 +53,7 @@ fn once_shows_a_purchase_and_leaves_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_stays_up_for_a_purchase_by_hand_until_it_is_interrupted() {
+async fn cargo_dev_takes_purchases_by_hand_until_it_is_interrupted() {
     let mut checkout = Checkout::run("purser-stays", 0o755, &["--ports", "auto"]);
     let page = checkout.wait_for("/c/pay/");
     checkout.wait_for("Ctrl-C");
@@ -83,7 +83,7 @@ async fn it_stays_up_for_a_purchase_by_hand_until_it_is_interrupted() {
 }
 
 #[test]
-fn a_worker_that_dies_is_reported_and_ends_everything() {
+fn a_dead_worker_is_reported_and_stops_everything() {
     let mut checkout = Checkout::run("purser-dies", 0o755, &["--ports", "auto"]);
     checkout.wait_for("Ctrl-C");
     signal_process(checkout.value("WORKER_PID").parse().unwrap(), Signal::SIGKILL);
@@ -96,7 +96,7 @@ fn a_worker_that_dies_is_reported_and_ends_everything() {
 }
 
 #[test]
-fn nothing_outlives_it_when_it_is_killed() {
+fn nothing_outlives_a_killed_cargo_dev() {
     let mut checkout = Checkout::run("purser-killed", 0o755, &["--ports", "auto"]);
     checkout.wait_for("Ctrl-C");
     let servers = ["API_URL", "STRIPE_EMULATOR_URL", "DATABASE_URL", "AMQP_URL"];
@@ -106,8 +106,8 @@ fn nothing_outlives_it_when_it_is_killed() {
 }
 
 #[test]
-fn a_busy_port_is_named_together_with_the_way_out() {
-    // Whether this succeeds or somebody else has the port: it is busy.
+fn a_busy_port_is_reported_with_its_remedy() {
+    // Whether this succeeds or another program has the port: it is busy.
     let _busy = std::net::TcpListener::bind("127.0.0.1:8080");
     let mut checkout = Checkout::run("purser-busy", 0o755, &[]);
     assert_eq!(checkout.wait().code(), Some(1));

@@ -43,7 +43,7 @@ pub async fn deliver(world: &World, event: &Value) -> Answer {
     request.header("content-type", "application/json").body(body).send().await.unwrap()
 }
 
-/// Puts messages into the queue of webhooks as somebody else would: as they are, without a header or an id.
+/// Puts messages into the queue of webhooks as a foreign program would: as they are, without a header or an id.
 pub async fn publish_raw<Body: AsRef<[u8]>>(world: &World, bodies: impl IntoIterator<Item = Body>) {
     let addresses = &world.settings().addresses;
     let connection = lapin::Connection::connect(&addresses.amqp_url, Default::default()).await.unwrap();

@@ -15,6 +15,7 @@ use billing::subscriptions::{ApplySubscriptionFact, OpenPortal};
 use billing::subscriptions::{News, SubscriptionFact};
 use harness::world::{Checkout, GOOD_CARD, User, World};
 use jobs::{EncodedJob, JobSet};
+use kernel::clock::Timestamp;
 use kernel::ids::{AdjustmentId, PaymentId, RechargeRunId, WebhookDeliveryId};
 use kernel::money::{Credits, Currency, Money};
 use ledger::adjustments::AdjustCredits;
@@ -36,7 +37,7 @@ use crate::events::{event, paid_session, publish};
 const WIRE: &str = include_str!("wire.jsonl");
 
 #[test]
-fn the_wire_does_not_change() {
+fn the_wire_format_of_jobs_does_not_change() {
     let mut kinds = BTreeSet::new();
     for text in WIRE.lines() {
         let job = AnyJob::read(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"));
@@ -44,6 +45,48 @@ fn the_wire_does_not_change() {
         kinds.insert(job.kind());
     }
     assert_eq!(kinds, AnyJob::KINDS.iter().copied().collect(), "every job has a line");
+}
+
+/// Gives a user five credits.
+pub fn adjustment_of(user: &User) -> AdjustCredits {
+    let adjustment = Adjustment {
+        adjustment_id: AdjustmentId::new(),
+        wallet_id: user.wallet_id.parse().unwrap(),
+        credits: Credits::from_whole(5).unwrap(),
+        entry_type: "manual".to_owned(),
+        description: "an apology".to_owned(),
+        by: "admin".to_owned(),
+    };
+    AdjustCredits { adjustment: Box::new(adjustment) }
+}
+
+/// A failed payment of a subscription that another seller has on the same account.
+fn foreign_subscription(now: Timestamp) -> SubscriptionFact {
+    SubscriptionFact {
+        provider: Provider::Stripe,
+        livemode: false,
+        subscription: "sub_foreign".to_owned(),
+        payment_id: None,
+        user_id: None,
+        customer: None,
+        at: now,
+        news: News::PaymentFailed,
+    }
+}
+
+fn half_refund(payment_id: PaymentId) -> ReversalFact {
+    ReversalFact {
+        provider: Provider::Stripe,
+        livemode: false,
+        object_id: "re_1".to_owned(),
+        kind: ReversalKind::Refund,
+        standing: Standing::Taken,
+        status: "succeeded".to_owned(),
+        step: 2,
+        extent: Extent::Part { money: Money::new(1_250, Currency::USD), paid_minor: None },
+        payment_id: Some(payment_id),
+        provider_payments: Vec::new(),
+    }
 }
 
 /// Every job, about one order of a user's.
@@ -64,48 +107,17 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
     let claim = "insert into checkins (user_id, day, time_zone, wallet_id, streak, credits, checked_in_at)
                  select user_id, $1, 'UTC', id, 1, 10000000, now() from wallets";
     sqlx::query(claim).bind(today).execute(world.pool()).await.unwrap();
-    let adjustment = Adjustment {
-        adjustment_id: AdjustmentId::new(),
-        wallet_id: alice.wallet_id.parse().unwrap(),
-        credits: Credits::from_whole(5).unwrap(),
-        entry_type: "manual".to_owned(),
-        description: "an apology".to_owned(),
-        by: "admin".to_owned(),
-    };
-    // Somebody else's subscription on the same account.
-    let foreign = SubscriptionFact {
-        provider: Provider::Stripe,
-        livemode: false,
-        subscription: "sub_foreign".to_owned(),
-        payment_id: None,
-        user_id: None,
-        customer: None,
-        at: world.clock().now(),
-        news: News::PaymentFailed,
-    };
-    let half = ReversalFact {
-        provider: Provider::Stripe,
-        livemode: false,
-        object_id: "re_1".to_owned(),
-        kind: ReversalKind::Refund,
-        standing: Standing::Taken,
-        status: "succeeded".to_owned(),
-        step: 2,
-        extent: Extent::Part { money: Money::new(1_250, Currency::USD), paid_minor: None },
-        payment_id: Some(payment_id),
-        provider_payments: Vec::new(),
-    };
     let object_id = checkout.session_id.clone();
     let jobs = vec![
         EncodedJob::from(&ApplyProviderEvents { events: vec![told.clone(), told] }),
         EncodedJob::from(&ApplyPaymentFact { fact: Box::new(fact) }),
-        EncodedJob::from(&ApplySubscriptionFact { fact: Box::new(foreign) }),
+        EncodedJob::from(&ApplySubscriptionFact { fact: Box::new(foreign_subscription(now)) }),
         EncodedJob::from(&ClaimPurchases {}),
-        EncodedJob::from(&ApplyPaymentReversal { fact: Box::new(half) }),
+        EncodedJob::from(&ApplyPaymentReversal { fact: Box::new(half_refund(payment_id)) }),
         EncodedJob::from(&ExpireGrants {}),
         EncodedJob::from(&ExpireHolds {}),
         EncodedJob::from(&ApplyCheckin { user_id: "alice".to_owned().try_into().unwrap(), day: today }),
-        EncodedJob::from(&AdjustCredits { adjustment: Box::new(adjustment) }),
+        EncodedJob::from(&adjustment_of(alice)),
         EncodedJob::from(&OpenPortal {
             provider: Provider::Stripe,
             customer: "cus_gone".to_owned(),
@@ -143,7 +155,7 @@ pub async fn require_done_once(world: &World, alice: &User) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn doing_a_job_twice_does_it_once() {
+async fn a_job_done_twice_takes_effect_once() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let checkout = world.start_checkout(&alice, 2_500).await;
@@ -157,7 +169,7 @@ async fn doing_a_job_twice_does_it_once() {
     world.finish().await;
 }
 
-/// Somebody whose wallet was recharged: the run, and the order with which the card was saved.
+/// Recharges a wallet: the run, and the order with which the card was saved.
 async fn recharge(world: &World) -> (RechargeRunId, PaymentId) {
     let bob = world.create_user("bob").await;
     let asked =

@@ -13,7 +13,7 @@ const VARIANTS: usize = 4_000;
 const REQUESTS: usize = 1_500;
 
 #[test]
-fn nothing_that_strangers_send_is_read_wrongly() {
+fn untrusted_input_is_parsed_correctly_or_rejected() {
     let mut failures = Vec::new();
     for entry in Entry::ALL {
         let inputs = corpus(entry.name()).unwrap();
@@ -28,7 +28,7 @@ fn nothing_that_strangers_send_is_read_wrongly() {
 
 /// Of every operation that takes a body there is one in the corpus.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_body_and_no_credential_is_answered_with_a_failure() {
+async fn no_body_and_no_credential_causes_a_server_error() {
     let requests = Requests::start().await;
     let inputs = corpus("requests").unwrap();
     let tried: BTreeSet<String> = inputs.iter().filter_map(|input| requests.operation(input)).collect();
@@ -43,7 +43,7 @@ async fn no_body_and_no_credential_is_answered_with_a_failure() {
 
 /// Neither can be added without the other, nor without a corpus.
 #[test]
-fn every_entry_has_its_target() {
+fn every_fuzz_entry_has_a_target_and_a_corpus() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let names = |folder: &str| -> BTreeSet<String> {
         let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());

@@ -36,7 +36,7 @@ async fn concurrent_debits_never_overspend() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_spends_once_however_often_and_however_fast_it_is_sent() {
+async fn an_idempotency_key_debits_once_however_often_it_is_sent() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     world.buy(&alice, 100).await;
@@ -55,7 +55,7 @@ async fn a_key_spends_once_however_often_and_however_fast_it_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn amounts_that_are_no_amounts_are_refused() {
+async fn invalid_amounts_are_refused() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     world.buy(&alice, 100).await;
@@ -71,7 +71,7 @@ async fn amounts_that_are_no_amounts_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn holds_reserve_and_are_captured_released_or_expire() {
+async fn holds_reserve_credits_until_captured_released_or_expired() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     world.buy(&alice, 100).await;
@@ -108,7 +108,7 @@ async fn holds_reserve_and_are_captured_released_or_expire() {
 
 /// The process died after it had placed the hold and before it had recorded its answer; the request comes again.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hold_is_placed_once_though_its_answer_was_lost() {
+async fn a_hold_whose_answer_was_lost_is_placed_once() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     world.buy(&alice, 100).await;
@@ -147,7 +147,7 @@ async fn a_debit_burns_as_many_grants_as_it_needs() {
 
 /// Grants with different ends burn in order, and what lapses leaves the balance with an entry of its own.
 #[tokio::test(flavor = "multi_thread")]
-async fn grants_lapse_and_the_ledger_says_so() {
+async fn lapsed_grants_are_entered_in_the_ledger() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     world.buy(&alice, 100).await;

@@ -4,7 +4,7 @@ use harness::world::World;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_tells_of_credits_and_ends_with_its_credential() {
+async fn a_stream_reports_credits_and_ends_with_its_credential() {
     let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     let key = world.admin_post("/admin/api-keys", json!({"userId": "alice"})).expect(201).await;

@@ -1,5 +1,5 @@
 //! The one test binary: every integration test is a module of it, so that all share one PostgreSQL and one RabbitMQ.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::too_many_lines)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod balance_alerts;
 mod checkout;

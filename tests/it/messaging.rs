@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use billing::payments::{ExpirePayments, VerifyPayment};
+use harness::eventually::{Look, eventually};
 use harness::queues::Queues;
 use jobs::JobSet;
 use jobs::Role;
@@ -17,6 +18,8 @@ use messaging::consumer::{Consumer, Handler, Limits, Outcome};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use worker::handlers::catalogue::AnyJob;
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Does what a function says, and tells the test of each job.
 struct Scripted<F> {
@@ -92,14 +95,9 @@ impl Line {
     }
 
     /// Waits until a queue reports this many messages.
-    async fn await_count(&self, queue: &str, count: u32) {
-        for _ in 0..400 {
-            if self.count(queue).await == count {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(25)).await;
-        }
-        panic!("{queue} has {} messages, not {count}", self.count(queue).await);
+    async fn wait_for_count(&self, queue: &str, count: u32) {
+        let check = async || Look::equal(self.count(queue).await, count);
+        eventually(&format!("{count} messages in {queue}"), PATIENCE, check).await.unwrap();
     }
 
     async fn finish(self) {
@@ -111,11 +109,11 @@ impl Line {
 }
 
 async fn hear(hears: &mut mpsc::UnboundedReceiver<&'static str>) -> &'static str {
-    tokio::time::timeout(Duration::from_secs(20), hears.recv()).await.expect("no job came").unwrap()
+    tokio::time::timeout(PATIENCE, hears.recv()).await.expect("no job came").unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_read_becomes_a_dead_letter_and_blocks_nobody() {
+async fn an_unreadable_message_becomes_a_dead_letter_and_blocks_no_other() {
     let line = Line::shared().await;
     for body in
         [&b"not json"[..], br#"{"kind":"from.the.future","payload":{}}"#, br#"{"kind":"holds.expire","#]
@@ -127,7 +125,7 @@ async fn what_cannot_be_read_becomes_a_dead_letter_and_blocks_nobody() {
     assert_eq!(hear(&mut hears).await, "holds.expire");
     line.publisher.publish(&ExpireGrants {}).await.unwrap();
     assert_eq!(hear(&mut hears).await, "grants.expire");
-    line.await_count("apply.dead", 3).await;
+    line.wait_for_count("apply.dead", 3).await;
     line.finish().await;
 }
 
@@ -178,32 +176,36 @@ async fn a_job_that_can_never_succeed_is_a_dead_letter_at_once() {
     let mut hears = line.consume(Role::Verify, |_| Outcome::Dead("contradiction".to_owned()));
     line.publisher.publish(&VerifyPayment { payment_id: PaymentId::new() }).await.unwrap();
     hear(&mut hears).await;
-    line.await_count("verify.dead", 1).await;
+    line.wait_for_count("verify.dead", 1).await;
     line.finish().await;
 }
 
 /// The queue of a role is gone: the message is confirmed, and kept where operators find it.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_routed_is_kept() {
+async fn an_unroutable_message_is_kept() {
     let line = Line::shared().await;
     let url = line.connections.amqp_url.expose();
     let connection = lapin::Connection::connect(url, lapin::ConnectionProperties::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
     let queue = format!("{}.notify", line.connections.amqp_prefix);
     let deleted = channel.queue_delete(queue.as_str().into(), lapin::options::QueueDeleteOptions::default());
-    tokio::time::timeout(Duration::from_secs(20), deleted).await.expect("the queue stays").unwrap();
+    tokio::time::timeout(PATIENCE, deleted).await.expect("the queue stays").unwrap();
     let job = notices::SendNotices { notices: Vec::new() };
     line.publisher.publish(&job).await.unwrap();
-    line.await_count("unrouted", 1).await;
+    line.wait_for_count("unrouted", 1).await;
     line.finish().await;
 }
 
 /// Waits until the publisher has found the broker again.
-async fn until_published(line: &Line) {
-    while line.publisher.publish(&ExpireHolds {}).await.is_err() {
-        line.publisher.wait_until_connected().await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+async fn wait_until_published(line: &Line) {
+    let check = async || {
+        let published = line.publisher.publish(&ExpireHolds {}).await;
+        if published.is_err() {
+            line.publisher.wait_until_connected().await;
+        }
+        published
+    };
+    eventually("a job is published", PATIENCE, check).await.unwrap();
 }
 
 /// Every publish that was confirmed is there after the broker was killed.
@@ -214,27 +216,28 @@ async fn confirmed_messages_survive_a_killed_broker() {
     // A broker keeps the names of new quorum queues in memory for minutes; an orderly restart writes them down.
     tokio::task::block_in_place(|| servers.rabbitmq().stop_fast().and_then(|()| servers.rabbitmq().start()))
         .unwrap();
-    until_published(&line).await;
+    wait_until_published(&line).await;
+    let confirmed = AtomicU32::new(0);
     let publishing = async {
-        let mut confirmed = 0_u32;
         for _ in 0..3_000 {
-            if line.publisher.publish(&ExpireHolds {}).await.is_ok() {
-                confirmed += 1;
-            } else {
+            if line.publisher.publish(&ExpireHolds {}).await.is_err() {
                 break;
             }
+            confirmed.fetch_add(1, Ordering::Relaxed);
         }
-        confirmed
     };
     let killing = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        let check = async || {
+            let confirmed = confirmed.load(Ordering::Relaxed);
+            Look::when(confirmed >= 100, confirmed)
+        };
+        eventually("a hundred are confirmed", PATIENCE, check).await.unwrap();
         tokio::task::block_in_place(|| servers.rabbitmq().kill9()).unwrap();
     };
-    let (confirmed, ()) = futures::join!(publishing, killing);
-    assert!(confirmed > 0);
+    futures::join!(publishing, killing);
     tokio::task::block_in_place(|| servers.rabbitmq().start()).unwrap();
     let mut hears = line.consume(Role::Apply, |_| Outcome::Done(None));
-    for _ in 0..confirmed {
+    for _ in 0..confirmed.into_inner() {
         hear(&mut hears).await;
     }
     line.finish().await;

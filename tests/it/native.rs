@@ -19,7 +19,7 @@ async fn post(world: &World, path: &str, body: Value) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_is_registered_once_whoever_is_first() {
+async fn concurrent_registrations_create_a_user_once() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let body = json!({"userId": "ada", "email": "ada@example.com"});
     let answers = join_all((0..10).map(|_| post(&world, "/admin/users", body.clone()))).await;
@@ -47,9 +47,7 @@ async fn a_user_is_registered_once_whoever_is_first() {
 async fn only_administrators_administrate() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let ada = world.create_user("ada").await;
-    post(&world, "/admin/users", json!({"userId": "root", "admin": true})).await;
-    let root = post(&world, "/admin/api-keys", json!({"userId": "root"})).await.json().unwrap();
-    let root = root["apiKey"].as_str().unwrap();
+    let root = &world.create_admin("root").await.api_key;
     for path in
         ["/admin/users", "/admin/organizations", "/admin/api-keys", "/admin/sessions", "/admin/catalog/packs"]
     {
@@ -66,7 +64,7 @@ async fn only_administrators_administrate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn credentials_end_when_they_are_withdrawn_or_their_time_is_up() {
+async fn credentials_end_when_revoked_or_expired() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let ada = world.create_user("ada").await;
     let key = post(&world, "/admin/api-keys", json!({"userId": "ada"})).await.json().unwrap();
@@ -129,7 +127,7 @@ async fn a_cookie_changes_nothing_from_a_foreign_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_does_a_request_once_and_shows_a_secret_once() {
+async fn a_request_repeated_with_its_key_runs_once_and_shows_its_secret_once() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     world.create_user("ada").await;
     let send = async |path: &str, body: Value, key: &str| {
@@ -211,9 +209,9 @@ async fn packs_are_added_and_replaced() {
     world.finish().await;
 }
 
-/// Whoever makes the link to such a page writes nothing on it.
+/// The link to such a page can write nothing on it.
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_after_paying_show_nothing_of_the_request() {
+async fn the_return_pages_show_nothing_of_the_request() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     for path in ["/payment_success", "/payment_cancel"] {
         let query = "stripeCustomerId=%3Cscript%3Ealert(1)%3C/script%3E&session_id=cs_test_1";

@@ -63,13 +63,13 @@ pub fn operations() -> Vec<Operation> {
 }
 
 #[test]
-fn the_committed_description_is_that_of_the_code() {
+fn the_committed_description_matches_the_code() {
     let same = api::description() == COMMITTED;
     assert!(same, "renew it with: cargo run -q -p api -- --openapi > api/openapi.json");
 }
 
 #[test]
-fn every_operation_says_what_it_is_for_and_what_it_answers() {
+fn every_operation_documents_its_purpose_and_its_answers() {
     let mut ids = BTreeSet::new();
     for Operation { method, path, described, .. } in operations() {
         let of = |field: &str| described[field].as_str().unwrap_or_default().to_owned();
@@ -143,7 +143,7 @@ fn has_form(path: &str, template: &str, file: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_served() {
+async fn the_description_is_served() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let served = world.api().get("/openapi.json").expect(200).await;
     assert_eq!(served, serde_json::from_str::<Value>(COMMITTED).unwrap());
@@ -151,7 +151,7 @@ async fn it_is_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_a_page_that_needs_nothing_from_elsewhere() {
+async fn the_documentation_page_loads_nothing_from_elsewhere() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let get = async |path: &str| {
         let answer = world.api().get(path).send().await.unwrap();
@@ -175,7 +175,7 @@ async fn it_is_a_page_that_needs_nothing_from_elsewhere() {
             assert!(!answer.text().contains("@import") && !answer.text().contains("url(http"), "{part}");
         }
     }
-    // It shows the description of this server, and has it judged by nobody.
+    // It shows this server's description, and sends it to no validator.
     let settings = get("/docs/swagger-initializer.js").await.text();
     assert!(settings.contains(r#""url": "../openapi.json""#), "{settings}");
     assert!(settings.contains(r#""validatorUrl": "none""#) && !settings.contains("://"), "{settings}");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// An organization with somebody in each role, and somebody in none.
+/// An organization with a user in each role, and a user in none.
 pub struct Cast {
     pub id: i64,
     pub owner: User,
@@ -100,7 +100,7 @@ async fn members_see_their_organizations() {
 
 /// Who may spend: consume, and hold.
 #[tokio::test(flavor = "multi_thread")]
-async fn owners_admins_and_members_spend() {
+async fn owners_admins_and_members_spend_from_the_shared_wallet() {
     let world = World::start().await;
     let cast = organization(&world).await;
     let request = world.api().post("/api/payments/checkout").bearer(&cast.owner.api_key);
@@ -135,7 +135,7 @@ async fn owners_admins_and_members_spend() {
 
 /// Who may do what, over each API: buy, spend, see.
 #[tokio::test(flavor = "multi_thread")]
-async fn each_role_may_do_what_it_may_and_nothing_else() {
+async fn each_role_has_exactly_its_permissions() {
     let world = World::start().await;
     let cast = organization(&world).await;
     let buy = async |user: &User| {
@@ -185,9 +185,9 @@ async fn each_role_may_do_what_it_may_and_nothing_else() {
     world.finish().await;
 }
 
-/// Whoever is gone neither buys, spends nor sees, whatever was begun before; what was paid is the organization's.
+/// A removed member neither buys, spends nor sees, whatever was begun before; what was paid is the organization's.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_removed_member_is_out_at_once() {
+async fn a_removed_member_loses_access_at_once() {
     let world = World::start().await;
     let cast = organization(&world).await;
     let mut live = world.api().open_websocket("/ws", &cast.admin.api_key).await.unwrap();
@@ -223,7 +223,7 @@ async fn a_removed_member_is_out_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn roles_are_given_changed_and_taken() {
+async fn roles_are_granted_changed_and_revoked() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let cast = organization(&world).await;
     let consume = async |user: &User| {
@@ -246,8 +246,8 @@ async fn roles_are_given_changed_and_taken() {
     assert_eq!(code(&delete(&world, &membership(&cast, "stranger")).await), not_found);
     assert_eq!(code(&put(&world, "/admin/organizations/999/members/owner", "admin").await), not_found);
     assert_eq!(code(&delete(&world, "/admin/organizations/x/members/owner").await), not_found);
-    let nobody = put(&world, &membership(&cast, "nobody"), "member").await;
-    assert_eq!(code(&nobody), (404, "user_not_found".to_owned()));
+    let unknown = put(&world, &membership(&cast, "nobody"), "member").await;
+    assert_eq!(code(&unknown), (404, "user_not_found".to_owned()));
     assert_eq!(put(&world, &membership(&cast, "member"), "emperor").await.status(), 400);
     let path = membership(&cast, "member");
     let own = world.api().put(&path).bearer(&cast.owner.api_key).json(json!({"role": "owner"}));

@@ -15,7 +15,7 @@ const QUEUE: &str = "kept";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn servers_can_be_killed_stopped_and_paused_and_then_go_on() {
+async fn private_servers_continue_after_being_killed_stopped_or_paused() {
     let servers = harness::private_servers("restarts");
     let (postgres, rabbitmq) = (servers.postgres(), servers.rabbitmq());
     let mut connection = PgConnection::connect(postgres.url()).await.unwrap();
@@ -51,7 +51,7 @@ async fn servers_can_be_killed_stopped_and_paused_and_then_go_on() {
 }
 
 #[test]
-fn they_start_in_an_unusual_checkout_that_only_its_owner_may_enter_and_end_with_a_killed_parent() {
+fn private_servers_start_in_an_unusual_private_checkout_and_end_with_a_killed_parent() {
     let mut checkout = Checkout::run("purser it's \"é\"", 0o700, &["servers"]);
     checkout.wait_for("Ctrl-C");
     assert_eq!(checkout.folders.len(), 2, "{:?}", checkout.folders);

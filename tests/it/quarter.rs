@@ -56,7 +56,7 @@ struct Member {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_quarter_of_many_wallets_balances() {
+async fn the_books_of_a_quarter_with_many_wallets_balance() {
     let size = Size::from_env();
     let world = World::builder().without_scheduler().start().await;
     let mut random = StdRng::seed_from_u64(size.seed);
@@ -76,12 +76,12 @@ async fn a_quarter_of_many_wallets_balances() {
         settle(&world).await;
         spent_days += size.step_days;
     }
-    come_to_rest(&world).await;
+    finish_open_runs(&world).await;
     audit(&world, &members, &size).await;
     world.finish().await;
 }
 
-/// Moves both clocks. The provider signs by its own from now on, as ours has moved too.
+/// Moves both clocks. The provider signs by its own from now on, as Purser's has moved too.
 async fn pass(world: &World, time: Duration) {
     world.clock().advance(time);
     let now = world.clock().now().unix_timestamp();
@@ -92,10 +92,10 @@ async fn misbehave(world: &World, seed: u32) {
     let knobs = json!({"duplicate": 0.2, "duplicate_event": 0.2, "reorder": 0.2, "delay": 0.2, "delay_ms": 40,
                        "rate_429": 0.05, "rate_500": 0.05, "timeout_after_success": 0.1,
                        "timeout_ms": 20, "seed": seed});
-    world.emulator().put("/_emulator/faults").json(knobs).expect(200).await;
+    world.set_provider_faults(knobs).await;
 }
 
-/// Waits until nothing is under way, and asks about what nothing has told of.
+/// Waits until nothing is under way, and verifies what no event has reported.
 async fn settle(world: &World) {
     world.drain().await;
     publish(world, &SweepRecharges {}).await;
@@ -148,7 +148,7 @@ async fn change_cards(world: &World, members: &[Member], random: &mut StdRng) {
         }
         let request = world.api().post("/v1/enable_autorecharge").bearer(&member.user.api_key);
         let answer = request.json(json!({"requestSetupSession": true})).send().await.unwrap();
-        // The provider may be of no help just now; then there is no page, and the old card stays.
+        // The provider may fail just now; then there is no page, and the old card stays.
         if let Some(session) = answer.json().unwrap()["setupSessionId"].as_str() {
             world.pay(session, CARDS.choose(random).unwrap()).await;
         }
@@ -161,18 +161,15 @@ async fn give_back(world: &World, random: &mut StdRng) {
         if random.random_range(0..40) > 0 {
             continue;
         }
-        let request =
-            world.emulator().post("/v1/refunds").bearer(&world.settings().secrets.stripe_secret_key);
         let form = format!("payment_intent={}", intent["id"].as_str().unwrap());
-        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
-        // Given back already, or the provider is of no help just now.
-        let _status = request.send().await.map(|answer| answer.status());
+        // It has been refunded before, or the provider fails just now.
+        let _status = world.stripe_post("refunds", &form).send().await.map(|answer| answer.status());
     }
 }
 
 /// The provider behaves again, and what is open comes to its end.
-async fn come_to_rest(world: &World) {
-    world.emulator().put("/_emulator/faults").json(json!({})).expect(200).await;
+async fn finish_open_runs(world: &World) {
+    world.set_provider_faults(json!({})).await;
     for _ in 0..3 {
         settle(world).await;
         pass(world, DAY * 2).await;
@@ -185,13 +182,12 @@ async fn come_to_rest(world: &World) {
 
 /// The provider's successful charges of runs.
 async fn charges(world: &World) -> Vec<Value> {
-    let key = &world.settings().secrets.stripe_secret_key;
     let mut found: Vec<Value> = Vec::new();
     let mut after = String::new();
     loop {
-        let path = format!("/v1/payment_intents?limit=100{after}");
-        // The provider may be of no help just now, or say nothing at all.
-        let Ok(listed) = world.emulator().get(&path).bearer(key).send().await else { continue };
+        let path = format!("payment_intents?limit=100{after}");
+        // The provider may fail just now, or not answer at all.
+        let Ok(listed) = world.stripe_get(&path).send().await else { continue };
         if listed.status() != 200 {
             continue;
         }
@@ -207,7 +203,7 @@ async fn charges(world: &World) -> Vec<Value> {
     }
 }
 
-/// A run of ours that was paid, and what it credited.
+/// A paid run, and what it credited.
 #[derive(sqlx::FromRow)]
 struct Paid {
     user_id: String,
@@ -222,43 +218,43 @@ async fn audit(world: &World, members: &[Member], size: &Size) {
                       coalesce((select sum(amount) from ledger_entries
                                 where source_kind = 'payment' and source_id = p.id::text), 0)::bigint as credited
                from recharge_runs r join payments p on p.id = r.payment_id where r.state = 'succeeded'";
-    let ours: Vec<Paid> = sqlx::query_as(sql).fetch_all(world.pool()).await.unwrap();
-    let theirs = charges(world).await;
-    // Each charge is one order of ours, for its amount; none was made twice for the same, and none is unknown to us.
-    let charged: BTreeMap<&str, i64> = theirs
+    let recorded: Vec<Paid> = sqlx::query_as(sql).fetch_all(world.pool()).await.unwrap();
+    let charged_intents = charges(world).await;
+    // Each charge is for one recorded order and its amount; no order was charged twice, and no charge is unknown.
+    let charged: BTreeMap<&str, i64> = charged_intents
         .iter()
         .map(|intent| {
             let order = intent["metadata"]["payment_id"].as_str().unwrap();
             (order, intent["amount_received"].as_i64().unwrap())
         })
         .collect();
-    assert_eq!(charged.len(), theirs.len(), "an order was charged twice");
+    assert_eq!(charged.len(), charged_intents.len(), "an order was charged twice");
     let paid: BTreeMap<&str, i64> =
-        ours.iter().map(|run| (run.payment_id.as_str(), run.amount_minor)).collect();
-    assert_eq!(charged, paid, "the provider's charges and our paid runs differ");
-    for run in &ours {
+        recorded.iter().map(|run| (run.payment_id.as_str(), run.amount_minor)).collect();
+    assert_eq!(charged, paid, "the provider's charges and the paid runs differ");
+    for run in &recorded {
         assert_eq!(run.credited, run.amount_minor * 1_000_000, "{} was not credited once", run.payment_id);
     }
     let caps: BTreeMap<&str, i64> =
         members.iter().map(|member| (member.user.id.as_str(), member.cap_cents)).collect();
     let mut months: BTreeMap<(&str, &str), i64> = BTreeMap::new();
-    for run in &ours {
+    for run in &recorded {
         *months.entry((&run.month, &run.user_id)).or_default() += run.amount_minor;
     }
     for ((month, user), cents) in &months {
         assert!(cents <= &caps[user], "{user} was charged {cents} cents in {month}, above {}", caps[user]);
     }
-    print_table(world, &ours, &months, size).await;
-    assert!(ours.len() > members.len(), "too little happened to prove anything");
+    print_table(world, &recorded, &months, size).await;
+    assert!(recorded.len() > members.len(), "too little happened to prove anything");
 }
 
-/// What happened, for people.
-async fn print_table(world: &World, ours: &[Paid], months: &BTreeMap<(&str, &str), i64>, size: &Size) {
+/// Prints what happened.
+async fn print_table(world: &World, recorded: &[Paid], months: &BTreeMap<(&str, &str), i64>, size: &Size) {
     println!("\n{} wallets, {DAYS} days in steps of {}, seed {}\n", size.wallets, size.step_days, size.seed);
     println!("| month | charges | charged | wallets | most of one wallet |\n|---|---|---|---|---|");
-    let names: BTreeSet<&str> = ours.iter().map(|run| run.month.as_str()).collect();
+    let names: BTreeSet<&str> = recorded.iter().map(|run| run.month.as_str()).collect();
     for name in names {
-        let of_month: Vec<&Paid> = ours.iter().filter(|run| run.month == name).collect();
+        let of_month: Vec<&Paid> = recorded.iter().filter(|run| run.month == name).collect();
         let cents: i64 = of_month.iter().map(|run| run.amount_minor).sum();
         let wallets: Vec<i64> =
             months.iter().filter(|((month, _), _)| *month == name).map(|(_, cents)| *cents).collect();

@@ -1,4 +1,4 @@
-//! One caller cannot crowd out the others: above its limit it is told to wait, in the words of the API that it calls.
+//! One caller cannot crowd out the others: above its limit it is told to wait, in the format of the API that it calls.
 
 use futures::future::join_all;
 use harness::world::World;
@@ -50,7 +50,7 @@ async fn a_credential_above_its_limit_waits_and_others_do_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_above_its_limit_waits_whoever_it_says_it_is() {
+async fn an_address_above_its_limit_waits_whatever_it_claims_to_be() {
     let world = World::builder().without_worker().without_scheduler().rate_limits(0, 1).start().await;
     let asking = |number: usize| {
         let forwarded = format!("198.51.100.{number}");
@@ -59,7 +59,7 @@ async fn an_address_above_its_limit_waits_whoever_it_says_it_is() {
     };
     let answers = join_all((0..AT_ONCE).map(asking)).await;
     let refused = answers.into_iter().filter(|answer| answer.as_ref().unwrap().status() == 429).count();
-    assert!(refused > 0, "nobody had to wait");
+    assert!(refused > 0, "no request had to wait");
     // Events of providers have a limit of their own.
     let event = || world.api().post("/api/payments/webhook").json(json!({})).send();
     assert_eq!(event().await.unwrap().status(), 400);

@@ -1,33 +1,26 @@
-//! Reconciliation against the emulated providers: what was lost is found and, on demand, credited once; what is not
-//! ours to mend is told and left alone.
+//! Reconciliation against the emulated providers: lost payments are found and, on demand, credited once; what
+//! needs a person is reported and left alone.
 
 use billing::reconciliation::ReconcilePayments;
+use harness::reconciliation::Reconciliation;
 use harness::world::{Checkout, GOOD_CARD, User, World};
 use serde_json::{Value, json};
 
 use crate::commands::{self, Output};
 use crate::events::{deliver, event, paid_session, publish};
 
-/// Compares the last day, up to an hour from now, so that the emulator's clock and ours need not agree to the second.
-async fn reconcile(world: &World, more: &[&str]) -> Output {
+/// Compares the last day, up to an hour from now, so that the two clocks need not agree to the second.
+async fn reconcile(world: &World, more: &[&str]) -> Reconciliation {
     let now = world.clock().now();
     let text = |at: time::OffsetDateTime| at.format(&time::format_description::well_known::Rfc3339).unwrap();
     let (from, to) = (text(now - time::Duration::hours(23)), text(now + time::Duration::minutes(30)));
     let mut arguments = vec!["reconcile", "--json", "--from", &from, "--to", &to];
     arguments.extend(more);
-    commands::worker(world, &arguments).await
+    read(&commands::worker(world, &arguments).await)
 }
 
-fn findings(output: &Output) -> Vec<Value> {
-    output.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn differences(output: &Output) -> Vec<String> {
-    findings(output).iter().map(|finding| finding["difference"].as_str().unwrap().to_owned()).collect()
-}
-
-async fn faults(world: &World, faults: Value) {
-    world.emulator().put("/_emulator/faults").json(faults).expect(200).await;
+fn read(output: &Output) -> Reconciliation {
+    Reconciliation::read(output.code, &output.stdout, &output.stderr).unwrap()
 }
 
 /// A world in which what happens at the providers is an hour old: too old to be under way.
@@ -42,27 +35,17 @@ async fn move_providers(world: &World, seconds: i64) {
     world.emulator().put("/_emulator/clock").json(by).expect(200).await;
 }
 
-/// Pays, but nobody is told.
-async fn pay_unheard(world: &World, user: &User, credits: i64) -> Checkout {
+/// Pays, but no event arrives.
+async fn pay_unreported(world: &World, user: &User, credits: i64) -> Checkout {
     let checkout = world.start_checkout(user, credits).await;
-    faults(world, json!({"drop": 1.0})).await;
+    world.lose_events().await;
     world.pay(&checkout.session_id, GOOD_CARD).await;
-    faults(world, json!({})).await;
+    world.set_provider_faults(json!({})).await;
     checkout
 }
 
-/// A call of Stripe's API.
-async fn stripe(world: &World, path: &str, parameters: &str) -> Value {
-    let key = &world.settings().secrets.stripe_secret_key;
-    let request = world.emulator().post(path).bearer(key);
-    let request = request.header("content-type", "application/x-www-form-urlencoded");
-    request.body(parameters.to_owned()).expect(200).await
-}
-
 async fn intent_of(world: &World, checkout: &Checkout) -> String {
-    let key = &world.settings().secrets.stripe_secret_key;
-    let path = format!("/v1/checkout/sessions/{}", checkout.session_id);
-    let session = world.emulator().get(&path).bearer(key).expect(200).await;
+    let session = world.stripe_get(&format!("checkout/sessions/{}", checkout.session_id)).expect(200).await;
     session["payment_intent"].as_str().unwrap().to_owned()
 }
 
@@ -80,34 +63,29 @@ async fn sell_over_creem(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_lost_is_found_and_credited_once_on_demand() {
+async fn lost_payments_are_found_and_credited_once_on_demand() {
     let world = start().await;
     let alice = world.create_user("alice").await;
     world.buy(&alice, 1_000).await;
-    pay_unheard(&world, &alice, 2_500).await;
-    pay_unheard(&world, &alice, 500).await;
+    pay_unreported(&world, &alice, 2_500).await;
+    pay_unreported(&world, &alice, 500).await;
 
     let looked = reconcile(&world, &[]).await;
-    assert_eq!(
-        (looked.code, differences(&looked)),
-        (1, vec!["paid_not_credited".to_owned(); 2]),
-        "{looked:?}"
-    );
-    assert!(looked.aside.contains("1 agree, 2 differ"), "{looked:?}");
+    assert_eq!((looked.exit_code, looked.differences()), (1, vec!["paid_not_credited"; 2]), "{looked:?}");
+    assert_eq!(looked.agreeing, 1, "{looked:?}");
     world.drain().await;
     assert_eq!((world.balance(&alice.wallet_id).await, world.count("admin_actions").await), (1_000, 0));
     assert_eq!(world.count("payments where state = 'pending'").await, 2);
 
     // Two operators at once.
     let (one, other) = futures::join!(reconcile(&world, &["--apply"]), reconcile(&world, &["--apply"]));
-    assert_eq!(one.code, 0, "{one:?}");
-    assert!(findings(&one).iter().all(|finding| finding["askedAbout"] == true), "{one:?}");
-    assert_eq!(other.code, 0, "{other:?}");
+    assert_eq!(one.exit_code, 0, "{one:?}");
+    assert!(one.findings.iter().all(|finding| finding["askedAbout"] == true), "{one:?}");
+    assert_eq!(other.exit_code, 0, "{other:?}");
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 4_000);
     let again = reconcile(&world, &["--apply"]).await;
-    assert_eq!((again.code, again.text.as_str()), (0, ""), "{again:?}");
-    assert!(again.aside.contains("3 agree, 0 differ"), "{again:?}");
+    assert_eq!((again.exit_code, again.agreeing, again.findings.len()), (0, 3, 0), "{again:?}");
     world.drain().await;
     assert_eq!((world.balance(&alice.wallet_id).await, world.count("ledger_entries").await), (4_000, 3));
     assert!((1..=2).contains(&world.count("admin_actions where action = 'payments.reconcile'").await));
@@ -115,10 +93,10 @@ async fn what_was_lost_is_found_and_credited_once_on_demand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_scheduled_comparison_mends_by_itself() {
+async fn the_scheduled_comparison_repairs_by_itself() {
     let world = start().await;
     let alice = world.create_user("alice").await;
-    pay_unheard(&world, &alice, 2_500).await;
+    pay_unreported(&world, &alice, 2_500).await;
     for _ in 0..2 {
         publish(&world, &ReconcilePayments {}).await;
         world.drain().await;
@@ -130,41 +108,44 @@ async fn the_scheduled_comparison_mends_by_itself() {
 
 /// The newest come first, a hundred at a time: ours is on the last page, and the provider is in trouble meanwhile.
 #[tokio::test(flavor = "multi_thread")]
-async fn long_lists_are_read_to_their_end_through_trouble_and_payments_of_others_are_left_alone() {
+async fn long_lists_are_read_to_the_end_despite_errors_and_foreign_payments_ignored() {
     let world = start().await;
     let alice = world.create_user("alice").await;
     world.start_checkout(&alice, 2_500).await;
     let order: uuid::Uuid =
         sqlx::query_scalar("select id from payments").fetch_one(world.pool()).await.unwrap();
-    faults(&world, json!({"drop": 1.0})).await;
+    world.lose_events().await;
     let card = "currency=usd&payment_method=pm_card_visa&confirm=true&return_url=https://a.example";
-    // Of a page that nobody knows any more: the payment alone tells.
+    // Its page is unknown: only the payment names the order.
     let ours = format!("amount=2500&{card}&metadata[payment_id]={order}");
-    let paid = stripe(&world, "/v1/payment_intents", &ours).await;
+    let paid = world.stripe_post("payment_intents", &ours).expect(200).await;
     for amount in 1_000..1_105 {
-        stripe(&world, "/v1/payment_intents", &format!("amount={amount}&{card}&metadata[shop]=other")).await;
+        let other = format!("amount={amount}&{card}&metadata[shop]=other");
+        world.stripe_post("payment_intents", &other).expect(200).await;
     }
     let only = ["GET /v1/payment_intents", "GET /v1/checkout/sessions", "GET /v1/invoices"];
-    faults(&world, json!({"rate_429": 0.5, "rate_500": 0.5, "limit": 4, "only": only, "seed": 7})).await;
+    world
+        .set_provider_faults(json!({"rate_429": 0.5, "rate_500": 0.5, "limit": 4, "only": only, "seed": 7}))
+        .await;
     let looked = reconcile(&world, &[]).await;
-    assert_eq!(differences(&looked), ["paid_not_credited"], "{looked:?}");
-    assert_eq!(findings(&looked)[0]["object"], paid["id"]);
-    assert!(looked.aside.contains("105 are not for orders of ours"), "{looked:?}");
+    assert_eq!(looked.differences(), ["paid_not_credited"], "{looked:?}");
+    assert_eq!(looked.findings[0]["object"], paid["id"]);
+    assert_eq!(looked.foreign, 105, "{looked:?}");
     let asked = world.emulator().get("/_emulator/requests").expect(200).await;
     assert!(asked["requests"]["GET /v1/payment_intents"]["faulted"].as_i64().unwrap() > 0, "{asked}");
-    faults(&world, json!({})).await;
-    assert_eq!(reconcile(&world, &["--apply"]).await.code, 0);
+    world.set_provider_faults(json!({})).await;
+    assert_eq!(reconcile(&world, &["--apply"]).await.exit_code, 0);
     world.drain().await;
     assert_eq!((world.balance(&alice.wallet_id).await, world.count("payments").await), (2_500, 1));
     world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_for_a_person_is_told_and_left_alone() {
+async fn differences_that_need_a_person_are_reported_and_left_alone() {
     let world = start().await;
     let alice = world.create_user("alice").await;
     // Paid, and then the order says something else.
-    let tampered = pay_unheard(&world, &alice, 700).await;
+    let tampered = pay_unreported(&world, &alice, 700).await;
     let change = sqlx::query("update payments set amount_minor = 70 where provider_session = $1");
     change.bind(&tampered.session_id).execute(world.pool()).await.unwrap();
     // Credited for an event that was true to its signature, but to nothing else.
@@ -172,29 +153,29 @@ async fn what_is_for_a_person_is_told_and_left_alone() {
     let session = paid_session(&world, &alice, &unpaid).await;
     deliver(&world, &event("checkout.session.completed", &session)).await;
     // Marked as paid, without an entry.
-    let forged = pay_unheard(&world, &alice, 400).await;
+    let forged = pay_unreported(&world, &alice, 400).await;
     let forge = sqlx::query(
         "update payments set state = 'completed', completed_at = now() where provider_session = $1",
     );
     forge.bind(&forged.session_id).execute(world.pool()).await.unwrap();
-    faults(&world, json!({"drop": 1.0})).await;
+    world.lose_events().await;
     // For an order that was never ours.
     let unknown = format!(
         "amount=500&currency=usd&payment_method=pm_card_visa&confirm=true&return_url=https://a.example\
          &metadata[payment_id]={}",
         uuid::Uuid::new_v4()
     );
-    stripe(&world, "/v1/payment_intents", &unknown).await;
+    world.stripe_post("payment_intents", &unknown).expect(200).await;
     world.drain().await;
     let before = world.count("ledger_entries").await;
 
     for more in [&[][..], &["--apply"][..], &["--apply"][..]] {
         let looked = reconcile(&world, more).await;
-        let mut found = differences(&looked);
-        found.sort();
+        let mut found = looked.differences();
+        found.sort_unstable();
         let expected = ["amount_differs", "credited_not_paid", "ledger_differs", "unknown_order"];
-        assert_eq!((looked.code, found), (1, expected.map(str::to_owned).to_vec()), "{looked:?}");
-        assert!(findings(&looked).iter().all(|finding| finding["askedAbout"] == false), "{looked:?}");
+        assert_eq!((looked.exit_code, found), (1, expected.to_vec()), "{looked:?}");
+        assert!(looked.findings.iter().all(|finding| finding["askedAbout"] == false), "{looked:?}");
         world.drain().await;
     }
     assert_eq!(world.count("ledger_entries").await, before);
@@ -202,58 +183,62 @@ async fn what_is_for_a_person_is_told_and_left_alone() {
     world.finish().await;
 }
 
-/// Refunded, and nobody was told: the credits go when it is found out.
+/// A refund whose event was lost: the credits are taken once it is found.
 #[tokio::test(flavor = "multi_thread")]
-async fn refunds_of_which_nobody_told_are_found() {
+async fn unreported_refunds_are_found() {
     let world = start().await;
     let alice = world.create_user("alice").await;
     let refunded = world.buy(&alice, 500).await;
-    faults(&world, json!({"drop": 1.0})).await;
+    world.lose_events().await;
     let intent = intent_of(&world, &refunded).await;
-    stripe(&world, "/v1/refunds", &format!("payment_intent={intent}&amount=200")).await;
-    assert_eq!(differences(&reconcile(&world, &[]).await), ["refund_not_known"]);
+    world.stripe_post("refunds", &format!("payment_intent={intent}&amount=200")).expect(200).await;
+    assert_eq!(reconcile(&world, &[]).await.differences(), ["refund_not_known"]);
     assert_eq!(world.balance(&alice.wallet_id).await, 500);
     for more in ["--apply", "--apply"] {
-        assert_eq!(reconcile(&world, &[more]).await.code, 0);
+        assert_eq!(reconcile(&world, &[more]).await.exit_code, 0);
         world.drain().await;
         assert_eq!(world.balance(&alice.wallet_id).await, 300);
     }
-    assert_eq!(reconcile(&world, &[]).await.text, "");
+    assert!(reconcile(&world, &[]).await.findings.is_empty());
     world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn payments_outside_of_the_window_or_under_way_are_not_missed() {
+async fn payments_outside_the_window_or_in_flight_are_not_reported() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
-    pay_unheard(&world, &alice, 500).await;
+    pay_unreported(&world, &alice, 500).await;
     // Seconds old by the provider's clock.
     let looked = reconcile(&world, &[]).await;
-    assert!(looked.code == 0 && looked.aside.contains("1 so new"), "{looked:?}");
-    let elsewhere =
-        commands::worker(&world, &["reconcile", "--from", "2020-01-01", "--to", "2020-01-02"]).await;
-    assert!(elsewhere.code == 0 && elsewhere.aside.contains("0 agree, 0 differ, 0 so new"), "{elsewhere:?}");
+    assert_eq!((looked.exit_code, looked.in_flight), (0, 1), "{looked:?}");
+    let elsewhere = ["reconcile", "--from", "2020-01-01", "--to", "2020-01-02"];
+    let elsewhere = read(&commands::worker(&world, &elsewhere).await);
+    assert_eq!(
+        (elsewhere.exit_code, elsewhere.agreeing, elsewhere.findings.len(), elsewhere.in_flight),
+        (0, 0, 0, 0),
+        "{elsewhere:?}"
+    );
     for wrong in [["--from", "yesterday"], ["--from", "2999-01-01"], ["--to", "2026-01-01"]] {
         let refused = commands::worker(&world, &["reconcile", wrong[0], wrong[1]]).await;
-        assert_eq!((refused.code, refused.text.as_str()), (2, ""), "{refused:?}");
+        assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{refused:?}");
     }
     world.finish().await;
 }
 
-/// Money that Creem took: for packs and plans alike its list does not say for which order.
+/// Creem's list of payments does not name the order, for packs and plans alike.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_creem_told_nobody_is_found_too() {
+async fn unreported_creem_payments_are_found() {
     let world = start().await;
     let alice = world.create_user("alice").await;
     sell_over_creem(&world).await;
     let plan = json!({"channel": "creem", "type": "subscription", "plan_id": "pro",
                       "success_url": "http://localhost:3000/"});
-    faults(&world, json!({"drop": 1.0})).await;
+    world.lose_events().await;
     let page = open(&world, &alice, plan).await;
     let pay = world.emulator().post(&format!("/_emulator/creem/checkouts/{page}/pay"));
     pay.json(json!({"card": GOOD_CARD})).expect(200).await;
-    assert_eq!(differences(&reconcile(&world, &[]).await), ["paid_not_credited"]);
-    assert_eq!(reconcile(&world, &["--apply"]).await.code, 0);
+    assert_eq!(reconcile(&world, &[]).await.differences(), ["paid_not_credited"]);
+    assert_eq!(reconcile(&world, &["--apply"]).await.exit_code, 0);
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 10_000);
 
@@ -262,16 +247,16 @@ async fn what_creem_told_nobody_is_found_too() {
     let renew = format!("/_emulator/creem/subscriptions/{subscription}/renew");
     world.emulator().post(&renew).expect(200).await;
     let looked = reconcile(&world, &["--apply"]).await;
-    assert_eq!(differences(&looked), ["paid_not_credited"], "{looked:?}");
+    assert_eq!(looked.differences(), ["paid_not_credited"], "{looked:?}");
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 20_000);
     let again = reconcile(&world, &[]).await;
-    assert!(again.code == 0 && again.aside.contains("2 agree"), "{again:?}");
+    assert_eq!((again.exit_code, again.agreeing), (0, 2), "{again:?}");
     world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_period_whose_invoice_nobody_told_is_found() {
+async fn an_unreported_invoice_of_a_period_is_found() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let day = 86_400;
@@ -281,7 +266,7 @@ async fn a_period_whose_invoice_nobody_told_is_found() {
     let page = open(&world, &alice, plan).await;
     world.pay(&page, GOOD_CARD).await;
     world.drain().await;
-    faults(&world, json!({"drop": 1.0})).await;
+    world.lose_events().await;
     move_providers(&world, 32 * day).await;
     assert_eq!(world.balance(&alice.wallet_id).await, 10_000);
     let now = world.clock().now();

@@ -1,4 +1,4 @@
-//! Purchases in app stores, as RevenueCat tells of them: who is believed, what is credited, and to whom.
+//! Purchases in app stores, as RevenueCat reports them: which events are accepted, what is credited, and to whom.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const PATH: &str = "/webhooks/revenuecat";
 const ANONYMOUS: &str = "$RCAnonymousID:87c6049c58069238dce29853916d624c";
 
 /// An event with an id of its own: a purchase of 100 credits by `buyer`, as RevenueCat's documentation shows one.
-fn told(kind: &str, buyer: &str, transaction: &str) -> Value {
+fn store_event(kind: &str, buyer: &str, transaction: &str) -> Value {
     json!({"api_version": "1.0", "event": {
         "id": Uuid::new_v4(), "type": kind, "app_id": "app1234567890", "event_timestamp_ms": 1_764_000_000_000_i64,
         "app_user_id": buyer, "original_app_user_id": buyer, "aliases": [buyer],
@@ -30,7 +30,7 @@ fn told(kind: &str, buyer: &str, transaction: &str) -> Value {
 }
 
 fn purchase(buyer: &str, transaction: &str) -> Value {
-    told("NON_RENEWING_PURCHASE", buyer, transaction)
+    store_event("NON_RENEWING_PURCHASE", buyer, transaction)
 }
 
 fn with(mut event: Value, field: &str, value: Value) -> Value {
@@ -40,7 +40,7 @@ fn with(mut event: Value, field: &str, value: Value) -> Value {
 
 /// A refund, or its reversal, so many milliseconds after the purchase.
 fn refund(kind: &str, transaction: &str, after: i64) -> Value {
-    let event = with(told(kind, "alice", transaction), "cancel_reason", json!("CUSTOMER_SUPPORT"));
+    let event = with(store_event(kind, "alice", transaction), "cancel_reason", json!("CUSTOMER_SUPPORT"));
     with(with(event, "price", json!(-8.99)), "event_timestamp_ms", json!(1_764_000_000_000_i64 + after))
 }
 
@@ -60,8 +60,8 @@ async fn deliver(world: &World, event: &Value) -> Answer {
     request(world, event).header("authorization", authorization).send().await.unwrap()
 }
 
-/// Delivers events one after the other and waits until each is dealt with.
-async fn tell(world: &World, events: &[Value]) {
+/// Delivers events one after the other and waits until each is handled.
+async fn deliver_all(world: &World, events: &[Value]) {
     for event in events {
         let answer = deliver(world, event).await;
         assert_eq!((answer.status(), answer.text().as_str()), (200, r#"{"received":true}"#));
@@ -87,11 +87,11 @@ async fn parked(world: &World) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_purchase_is_credited_and_everyone_learns_of_it() {
+async fn a_purchase_is_credited_and_pushed_to_its_buyer() {
     let world = World::builder().live().start().await;
     let alice = world.create_user("alice").await;
     let mut socket = world.api().open_websocket("/ws", &alice.api_key).await.unwrap();
-    tell(&world, &[purchase("alice", "170000869511114")]).await;
+    deliver_all(&world, &[purchase("alice", "170000869511114")]).await;
     assert_eq!(world.balance(&alice.wallet_id).await, 100);
     let message = socket.receive_within(Duration::from_secs(10)).await.unwrap();
     assert_eq!((&message["type"], &message["credits"]), (&json!("credits.added"), &json!(100)));
@@ -104,9 +104,9 @@ async fn a_purchase_is_credited_and_everyone_learns_of_it() {
     world.finish().await;
 }
 
-/// The same purchase told in every way at once, while the worker is killed again and again.
+/// The same purchase reported in every way at once, while the worker is killed again and again.
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_told_again_and_whoever_dies_it_is_credited_once() {
+async fn a_purchase_is_credited_once_despite_duplicates_and_dying_workers() {
     let world = World::builder().worker_process(DEV).start().await;
     let alice = world.create_user("alice").await;
     let first = purchase("alice", "1");
@@ -128,16 +128,16 @@ async fn whatever_is_told_again_and_whoever_dies_it_is_credited_once() {
     assert_eq!(world.count("payments").await, 5);
     assert_eq!(world.count("ledger_entries").await, 5);
     // The transaction of another store is another one, whatever its number.
-    tell(&world, &[with(purchase("alice", "1"), "store", json!("PLAY_STORE"))]).await;
+    deliver_all(&world, &[with(purchase("alice", "1"), "store", json!("PLAY_STORE"))]).await;
     assert_eq!(world.balance(&alice.wallet_id).await, 600);
     // An event that was applied says nothing new, whatever is in it.
-    tell(&world, &[with(first, "transaction_id", json!("9"))]).await;
+    deliver_all(&world, &[with(first, "transaction_id", json!("9"))]).await;
     assert_eq!(world.balance(&alice.wallet_id).await, 600);
     world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_does_not_present_the_agreed_text_is_not_believed() {
+async fn an_event_without_the_configured_authorization_is_refused() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let event = purchase("alice", "1");
     let right = world.settings().secrets.revenuecat_webhook_auth.clone();
@@ -166,7 +166,7 @@ async fn who_does_not_present_the_agreed_text_is_not_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_signing_is_agreed_on_nothing_unsigned_counts() {
+async fn an_unsigned_event_is_refused_when_a_signing_secret_is_set() {
     let world = World::builder().revenuecat_signs(&["whsec_old", "whsec_new"]).start().await;
     let alice = world.create_user("alice").await;
     let event = purchase("alice", "1");
@@ -214,10 +214,10 @@ async fn each_type_of_event_is_recorded_and_only_paid_packs_are_credited() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let subscription = |kind: &str, transaction: &str| {
-        with(told(kind, "alice", transaction), "product_id", json!("premium:monthly"))
+        with(store_event(kind, "alice", transaction), "product_id", json!("premium:monthly"))
     };
     let of_pack = |kind: &str, transaction: &str, period: &str| {
-        with(told(kind, "alice", transaction), "period_type", json!(period))
+        with(store_event(kind, "alice", transaction), "period_type", json!(period))
     };
     let (applied, ignored) = (|| ("applied", None), |reason| ("ignored", Some(reason)));
     let cases = [
@@ -240,28 +240,28 @@ async fn each_type_of_event_is_recorded_and_only_paid_packs_are_credited() {
             0,
         ),
         (
-            with(told("CANCELLATION", "alice", "1"), "cancel_reason", json!("UNSUBSCRIBE")),
+            with(store_event("CANCELLATION", "alice", "1"), "cancel_reason", json!("UNSUBSCRIBE")),
             ignored("no_refund"),
             0,
         ),
         (
-            with(told("CANCELLATION", "alice", "1"), "cancel_reason", json!("BILLING_ERROR")),
+            with(store_event("CANCELLATION", "alice", "1"), "cancel_reason", json!("BILLING_ERROR")),
             ignored("no_refund"),
             0,
         ),
-        (told("TEST", "alice", "13"), ignored("type"), 0),
-        (told("UNCANCELLATION", "alice", "14"), ignored("type"), 0),
-        (told("SUBSCRIPTION_PAUSED", "alice", "15"), ignored("type"), 0),
-        (told("SUBSCRIPTION_EXTENDED", "alice", "16"), ignored("type"), 0),
-        (told("EXPIRATION", "alice", "17"), ignored("type"), 0),
-        (told("BILLING_ISSUE", "alice", "18"), ignored("type"), 0),
-        (told("PRODUCT_CHANGE", "alice", "19"), ignored("type"), 0),
-        (told("TEMPORARY_ENTITLEMENT_GRANT", "alice", "20"), ignored("type"), 0),
-        (told("INVOICE_ISSUANCE", "alice", "21"), ignored("type"), 0),
-        (told("VIRTUAL_CURRENCY_TRANSACTION", "alice", "22"), ignored("type"), 0),
-        (told("EXPERIMENT_ENROLLMENT", "alice", "23"), ignored("type"), 0),
-        (told("SUBSCRIBER_ALIAS", "alice", "24"), ("no_change", None), 0),
-        (told("OF_NEXT_YEAR", "alice", "25"), ignored("type"), 0),
+        (store_event("TEST", "alice", "13"), ignored("type"), 0),
+        (store_event("UNCANCELLATION", "alice", "14"), ignored("type"), 0),
+        (store_event("SUBSCRIPTION_PAUSED", "alice", "15"), ignored("type"), 0),
+        (store_event("SUBSCRIPTION_EXTENDED", "alice", "16"), ignored("type"), 0),
+        (store_event("EXPIRATION", "alice", "17"), ignored("type"), 0),
+        (store_event("BILLING_ISSUE", "alice", "18"), ignored("type"), 0),
+        (store_event("PRODUCT_CHANGE", "alice", "19"), ignored("type"), 0),
+        (store_event("TEMPORARY_ENTITLEMENT_GRANT", "alice", "20"), ignored("type"), 0),
+        (store_event("INVOICE_ISSUANCE", "alice", "21"), ignored("type"), 0),
+        (store_event("VIRTUAL_CURRENCY_TRANSACTION", "alice", "22"), ignored("type"), 0),
+        (store_event("EXPERIMENT_ENROLLMENT", "alice", "23"), ignored("type"), 0),
+        (store_event("SUBSCRIBER_ALIAS", "alice", "24"), ("no_change", None), 0),
+        (store_event("OF_NEXT_YEAR", "alice", "25"), ignored("type"), 0),
         (transfer("bob", "alice"), ("no_change", None), 0),
     ];
     let answers = join_all(cases.iter().map(|(event, ..)| deliver(&world, event))).await;
@@ -283,28 +283,29 @@ async fn each_type_of_event_is_recorded_and_only_paid_packs_are_credited() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_about_money_that_cannot_be_read_is_a_dead_letter() {
+async fn an_unreadable_event_about_money_becomes_a_dead_letter() {
     let mut world = World::start().await;
     world.allow_dead_letters();
     let alice = world.create_user("alice").await;
     for (field, value) in [("transaction_id", Value::Null), ("product_id", json!(7)), ("store", json!(""))] {
-        tell(&world, &[with(purchase("alice", "1"), field, value)]).await;
+        deliver_all(&world, &[with(purchase("alice", "1"), field, value)]).await;
     }
-    tell(&world, &[json!({"event": {"id": 1}}), json!({"event": []})]).await;
+    deliver_all(&world, &[json!({"event": {"id": 1}}), json!({"event": []})]).await;
     assert_eq!(world.count("provider_events").await, 0);
     assert_eq!(world.balance(&alice.wallet_id).await, 0);
-    tell(&world, &[purchase("alice", "2")]).await;
+    deliver_all(&world, &[purchase("alice", "2")]).await;
     assert_eq!(world.balance(&alice.wallet_id).await, 100);
     world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_unknown_buyer_bought_waits_for_the_buyer() {
+async fn a_purchase_by_an_unknown_buyer_is_parked_until_the_buyer_registers() {
     let world = World::start().await;
     let first = purchase("alice", "1");
-    tell(&world, &[first.clone(), first.clone(), purchase("alice", "1"), purchase("alice", "2")]).await;
+    deliver_all(&world, &[first.clone(), first.clone(), purchase("alice", "1"), purchase("alice", "2")])
+        .await;
     assert_eq!(outcome(&world, &first).await, ("applied".to_owned(), Some("parked".to_owned())));
-    assert_eq!(world.count("users").await, 0, "nobody is registered for it");
+    assert_eq!(world.count("users").await, 0, "no user is registered for it");
     let waiting = parked(&world).await;
     assert_eq!(waiting.len(), 2);
     let [oldest, _] = waiting.as_slice() else { panic!("{waiting:?}") };
@@ -320,24 +321,28 @@ async fn what_an_unknown_buyer_bought_waits_for_the_buyer() {
     assert_eq!(world.balance(&alice.wallet_id).await, 200);
     assert_eq!(world.balance(&bob.wallet_id).await, 0);
     assert_eq!(parked(&world).await, Vec::<Value>::new());
-    tell(&world, &[first, purchase("alice", "2")]).await;
+    deliver_all(&world, &[first, purchase("alice", "2")]).await;
     assert_eq!(world.balance(&alice.wallet_id).await, 200);
     world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_buyer_is_found_under_each_name() {
+async fn a_buyer_is_found_under_each_alias() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let named = |transaction: &str, original: &str, aliases: Value| {
         let event = with(purchase(ANONYMOUS, transaction), "original_app_user_id", json!(original));
         with(event, "aliases", aliases)
     };
-    tell(&world, &[named("1", "alice", json!([])), named("2", ANONYMOUS, json!([ANONYMOUS, "alice"]))]).await;
+    deliver_all(
+        &world,
+        &[named("1", "alice", json!([])), named("2", ANONYMOUS, json!([ANONYMOUS, "alice"]))],
+    )
+    .await;
     assert_eq!(world.balance(&alice.wallet_id).await, 200);
     // Where two are users, the one counts that the app uses now.
     let bob = world.create_user("bob").await;
-    tell(&world, &[with(purchase("bob", "3"), "aliases", json!(["alice", "bob"]))]).await;
+    deliver_all(&world, &[with(purchase("bob", "3"), "aliases", json!(["alice", "bob"]))]).await;
     assert_eq!((world.balance(&alice.wallet_id).await, world.balance(&bob.wallet_id).await), (200, 100));
     world.finish().await;
 }
@@ -346,42 +351,49 @@ async fn a_buyer_is_found_under_each_name() {
 async fn an_anonymous_purchase_is_credited_once_its_buyer_has_a_name() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
-    // Somebody who calls himself like an anonymous buyer is not one.
+    // A user named like an anonymous buyer is not one.
     world.create_user(ANONYMOUS).await;
-    tell(&world, &[purchase(ANONYMOUS, "1"), purchase(ANONYMOUS, "2"), purchase("$RCAnonymousID:x", "3")])
-        .await;
+    deliver_all(
+        &world,
+        &[purchase(ANONYMOUS, "1"), purchase(ANONYMOUS, "2"), purchase("$RCAnonymousID:x", "3")],
+    )
+    .await;
     assert_eq!(world.count("ledger_entries").await, 0);
-    let alias = with(told("SUBSCRIBER_ALIAS", "alice", "4"), "aliases", json!([ANONYMOUS, "alice"]));
-    tell(&world, &[alias.clone(), alias]).await;
+    let alias = with(store_event("SUBSCRIBER_ALIAS", "alice", "4"), "aliases", json!([ANONYMOUS, "alice"]));
+    deliver_all(&world, &[alias.clone(), alias]).await;
     assert_eq!(world.balance(&alice.wallet_id).await, 200);
     // A later purchase tells as much.
-    tell(&world, &[with(purchase("alice", "5"), "aliases", json!(["alice", "$RCAnonymousID:x"]))]).await;
+    deliver_all(&world, &[with(purchase("alice", "5"), "aliases", json!(["alice", "$RCAnonymousID:x"]))])
+        .await;
     assert_eq!(world.balance(&alice.wallet_id).await, 400);
     assert_eq!(parked(&world).await, Vec::<Value>::new());
     world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transfer_moves_what_is_parked_and_nothing_that_is_credited() {
+async fn a_transfer_moves_parked_purchases_and_no_granted_credits() {
     let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
-    tell(&world, &[purchase("alice", "1"), purchase(ANONYMOUS, "2"), transfer("alice", "bob")]).await;
+    deliver_all(&world, &[purchase("alice", "1"), purchase(ANONYMOUS, "2"), transfer("alice", "bob")]).await;
     assert_eq!((world.balance(&alice.wallet_id).await, world.balance(&bob.wallet_id).await), (100, 0));
-    // In two steps, of which the first leads to somebody who is not known either.
-    tell(&world, &[transfer(ANONYMOUS, "carol"), transfer("carol", "bob"), transfer(ANONYMOUS, "alice")])
-        .await;
+    // In two steps, of which the first leads to another unknown buyer.
+    deliver_all(
+        &world,
+        &[transfer(ANONYMOUS, "carol"), transfer("carol", "bob"), transfer(ANONYMOUS, "alice")],
+    )
+    .await;
     assert_eq!((world.balance(&alice.wallet_id).await, world.balance(&bob.wallet_id).await), (100, 100));
     // The transaction that alice was credited for is bob's now, and still credited once.
-    tell(&world, &[purchase("bob", "1"), purchase("bob", "2")]).await;
+    deliver_all(&world, &[purchase("bob", "1"), purchase("bob", "2")]).await;
     assert_eq!((world.balance(&alice.wallet_id).await, world.balance(&bob.wallet_id).await), (100, 100));
     world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_administrator_gives_a_parked_purchase_to_its_buyer() {
+async fn an_administrator_assigns_a_parked_purchase_to_a_user() {
     let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
-    tell(&world, &[purchase(ANONYMOUS, "1"), purchase(ANONYMOUS, "2")]).await;
+    deliver_all(&world, &[purchase(ANONYMOUS, "1"), purchase(ANONYMOUS, "2")]).await;
     let ids: Vec<String> = parked(&world)
         .await
         .iter()
@@ -406,7 +418,7 @@ async fn an_administrator_gives_a_parked_purchase_to_its_buyer() {
         "forbidden"
     );
 
-    // Two administrators at once: one of them may be told that the credits follow.
+    // Two administrators at once: one of them may be answered that the credits follow.
     let (one, other) = tokio::join!(claim(first, "alice").send(), claim(first, "alice").send());
     for answer in [one.unwrap(), other.unwrap()] {
         let claimed = answer.json().unwrap();
@@ -421,7 +433,7 @@ async fn an_administrator_gives_a_parked_purchase_to_its_buyer() {
     let paid: Uuid = again["paymentId"].as_str().unwrap().parse().unwrap();
     assert_eq!(world.count(&format!("payments where id = '{paid}' and user_id = 'alice'")).await, 1);
     assert_eq!(refused(claim(first, "bob"), 409).await, "purchase_claimed");
-    tell(&world, &[refund("CANCELLATION", "2", 1_000)]).await;
+    deliver_all(&world, &[refund("CANCELLATION", "2", 1_000)]).await;
     assert_eq!(refused(claim(second, "bob"), 409).await, "purchase_refunded");
     world.drain().await;
     assert_eq!((world.balance(&alice.wallet_id).await, world.balance(&bob.wallet_id).await), (100, 0));
@@ -433,10 +445,10 @@ async fn an_administrator_gives_a_parked_purchase_to_its_buyer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_product_that_no_pack_is_yet_waits_for_its_pack() {
+async fn a_purchase_of_an_unknown_product_waits_for_its_pack() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
-    tell(&world, &[with(purchase("alice", "1"), "product_id", json!("com.allmine.credits.5"))]).await;
+    deliver_all(&world, &[with(purchase("alice", "1"), "product_id", json!("com.allmine.credits.5"))]).await;
     let waiting = parked(&world).await;
     assert_eq!(waiting.len(), 1);
     let path = format!("/admin/parked-purchases/{}/claim", waiting[0]["purchaseId"].as_str().unwrap());
@@ -453,55 +465,56 @@ async fn a_product_that_no_pack_is_yet_waits_for_its_pack() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_refunded_before_it_is_credited_is_never_credited() {
+async fn a_purchase_refunded_before_its_credit_is_never_credited() {
     let world = World::start().await;
     // The refund of a parked purchase, and a refund that overtakes its purchase.
-    tell(&world, &[purchase("alice", "1"), refund("CANCELLATION", "1", 1_000)]).await;
-    tell(&world, &[refund("CANCELLATION", "2", 1_000), purchase("alice", "2")]).await;
+    deliver_all(&world, &[purchase("alice", "1"), refund("CANCELLATION", "1", 1_000)]).await;
+    deliver_all(&world, &[refund("CANCELLATION", "2", 1_000), purchase("alice", "2")]).await;
     assert_eq!(parked(&world).await, Vec::<Value>::new());
     let alice = world.create_user("alice").await;
     publish(&world, &ClaimPurchases {}).await;
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 0);
     // Of two words the later counts, in whichever order they come.
-    tell(&world, &[refund("REFUND_REVERSED", "1", 500)]).await;
+    deliver_all(&world, &[refund("REFUND_REVERSED", "1", 500)]).await;
     assert_eq!(world.balance(&alice.wallet_id).await, 0);
-    tell(&world, &[refund("REFUND_REVERSED", "1", 2_000), refund("CANCELLATION", "1", 1_500)]).await;
+    deliver_all(&world, &[refund("REFUND_REVERSED", "1", 2_000), refund("CANCELLATION", "1", 1_500)]).await;
     assert_eq!(world.balance(&alice.wallet_id).await, 100);
     world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_takes_the_credits_back_and_its_reversal_gives_them_back() {
+async fn a_refund_takes_the_credits_and_its_reversal_returns_them() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
-    tell(&world, &[purchase("alice", "1"), purchase("alice", "2")]).await;
+    deliver_all(&world, &[purchase("alice", "1"), purchase("alice", "2")]).await;
     let spend = world.api().post("/credits/consume").bearer(&alice.api_key);
     spend.json(json!({"credits": 130})).expect(200).await;
     let refunded = refund("CANCELLATION", "1", 1_000);
     // Told twice, under two ids, and with words in between that are no refund.
-    let unsubscribed = with(told("CANCELLATION", "alice", "2"), "cancel_reason", json!("UNSUBSCRIBE"));
-    tell(&world, &[refunded.clone(), refunded, refund("CANCELLATION", "1", 1_000), unsubscribed]).await;
+    let unsubscribed = with(store_event("CANCELLATION", "alice", "2"), "cancel_reason", json!("UNSUBSCRIBE"));
+    deliver_all(&world, &[refunded.clone(), refunded, refund("CANCELLATION", "1", 1_000), unsubscribed])
+        .await;
     // What was spent is owed.
     assert_eq!(world.balance(&alice.wallet_id).await, -30);
     assert_eq!(world.count("payments where state = 'refunded'").await, 1);
     let shown = world.api().get("/api/v1/users/me/transactions?statuses=refunded").bearer(&alice.api_key);
     assert_eq!(shown.expect(200).await["data"]["total"], json!(1));
-    // The purchase told again credits nothing.
-    tell(&world, &[purchase("alice", "1")]).await;
+    // The purchase reported again credits nothing.
+    deliver_all(&world, &[purchase("alice", "1")]).await;
     assert_eq!(world.balance(&alice.wallet_id).await, -30);
-    tell(&world, &[refund("REFUND_REVERSED", "1", 2_000), refund("CANCELLATION", "1", 1_500)]).await;
+    deliver_all(&world, &[refund("REFUND_REVERSED", "1", 2_000), refund("CANCELLATION", "1", 1_500)]).await;
     assert_eq!(world.balance(&alice.wallet_id).await, 70);
     assert_eq!(world.count("payments where state = 'completed'").await, 2);
     // Given back without having been taken: nothing.
-    tell(&world, &[refund("REFUND_REVERSED", "2", 2_000)]).await;
+    deliver_all(&world, &[refund("REFUND_REVERSED", "2", 2_000)]).await;
     assert_eq!(world.balance(&alice.wallet_id).await, 70);
     world.finish().await;
 }
 
 /// Purchases, refunds and reversals of one transaction at once, in any order, end as the last word says.
 #[tokio::test(flavor = "multi_thread")]
-async fn in_whichever_order_it_is_told_it_ends_the_same() {
+async fn events_in_any_order_lead_to_the_same_end() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let mut events = Vec::new();

@@ -22,7 +22,7 @@ async fn leaders(world: &World) -> i64 {
 
 /// A job written by a process that died before it could publish it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_left_in_the_outbox_is_done() {
+async fn a_job_left_in_the_outbox_is_published_and_done() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let recharge = world.api().post("/v1/credits/recharge").bearer(&alice.api_key);
@@ -44,7 +44,7 @@ async fn a_job_left_in_the_outbox_is_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_the_leader_is_killed_another_leads_within_seconds() {
+async fn another_scheduler_leads_within_seconds_of_the_leaders_death() {
     let world = World::builder().scheduler_process(DEV).start().await;
     let second = world.additional_process(Service::Scheduler, DEV.as_ref(), &[]);
     second.start().unwrap();

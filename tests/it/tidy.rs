@@ -175,3 +175,32 @@ fn versions_live_in_the_root_only() {
     }
     assert_none("packages that go their own way", offenders);
 }
+
+#[test]
+fn every_job_has_a_file_of_its_name() {
+    let handlers = top().join("worker/src/handlers");
+    let catalogue = fs::read_to_string(handlers.join("catalogue.rs")).unwrap();
+    let set = catalogue.split("AnyJob {").nth(1).and_then(|rest| rest.split('}').next()).unwrap();
+    let jobs: Vec<&str> = set.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    assert!(jobs.len() > 20, "the jobs were not found: {jobs:?}");
+    let missing = jobs.iter().map(|job| format!("{}.rs", snake_case(job)));
+    let missing = missing.filter(|file| !handlers.join(file).exists()).collect();
+    assert_none("jobs without a file in worker/src/handlers", missing);
+    let files = fs::read_dir(&handlers).unwrap().count();
+    assert_eq!(
+        files,
+        jobs.len() + 2,
+        "worker/src/handlers holds jobs, mod.rs and catalogue.rs, and nothing else"
+    );
+}
+
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for character in name.chars() {
+        if character.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(character.to_ascii_lowercase());
+    }
+    snake
+}

@@ -19,7 +19,7 @@ async fn send(world: &World, path: &str, header: Option<&str>, body: &[u8]) -> A
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_signatures_of_ours_that_are_fresh_are_accepted() {
+async fn only_fresh_signatures_with_the_configured_secret_are_accepted() {
     let world = World::builder().without_worker().start().await;
     let secret = &world.settings().secrets.stripe_webhook_secret;
     let body = event("customer.created", &json!({"id": "cus_1", "livemode": false})).to_string().into_bytes();
@@ -69,7 +69,7 @@ async fn only_signatures_of_ours_that_are_fresh_are_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_signed_but_no_event_is_refused_and_what_is_too_large_is_not_read() {
+async fn a_signed_non_event_is_refused_and_an_oversized_body_is_not_read() {
     let world = World::start().await;
     let secret = &world.settings().secrets.stripe_webhook_secret;
     for body in [&b""[..], b"[]", b"\"text\"", b"{\"id\":", b"\xff\xfe{}"] {
@@ -84,7 +84,7 @@ async fn what_is_signed_but_no_event_is_refused_and_what_is_too_large_is_not_rea
 
 /// Signed, well-formed JSON, but nothing that this version can read: kept for a person, alone.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signed_event_that_cannot_be_read_is_a_dead_letter_and_its_neighbours_are_applied() {
+async fn a_signed_unreadable_event_becomes_a_dead_letter_and_its_neighbours_apply() {
     let mut world = World::start().await;
     world.allow_dead_letters();
     let alice = world.create_user("alice").await;
@@ -100,7 +100,7 @@ async fn a_signed_event_that_cannot_be_read_is_a_dead_letter_and_its_neighbours_
 
 /// A client that never finishes its request is cut off, and others are served meanwhile.
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_clients_hold_up_nobody() {
+async fn slow_clients_delay_no_others() {
     use tokio::io::AsyncWriteExt;
     let world = World::builder().without_worker().start().await;
     let address = world.api().base().trim_start_matches("http://").to_owned();

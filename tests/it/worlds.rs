@@ -11,7 +11,7 @@ use crate::events::publish_raw;
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_purchase_ends_in_the_wallet_of_its_own_world_only() {
+async fn a_purchase_credits_a_wallet_of_its_own_world_only() {
     let (one, other) = tokio::join!(World::start(), World::start());
     let user = one.create_user("alice").await;
     let namesake = other.create_user("alice").await;
@@ -49,9 +49,8 @@ async fn every_part_can_be_a_process_and_a_killed_worker_loses_nothing() {
     // A request that no worker takes in time is answered with 202, rightly; this is not about that.
     let addresses = &world.settings().addresses;
     let queues = Queues::connect(&addresses.amqp_url, &addresses.amqp_prefix).await.unwrap();
-    while queues.require_consumers(&Role::ALL).await.is_err() {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    let check = async || queues.require_consumers(&Role::ALL).await;
+    world.eventually("the second worker consumes", check).await;
     queues.close().await;
     world.buy(&user, 300).await;
     assert_eq!(world.balance(&user.wallet_id).await, 1_000);

@@ -1,4 +1,4 @@
-//! The books of a system, read from the database after everything has come to rest.
+//! The books of a system, read from the database once it is idle.
 
 use sqlx::PgPool;
 
@@ -27,10 +27,9 @@ const ORPHANS: &str = "
     from (select id, wallet_id from ledger_entries union all select id, wallet_id from grants) as rows
     where not exists (select from wallets where wallets.id = rows.wallet_id)";
 
-/// The outbox.
 const UNPUBLISHED: &str = "select format('outbox: %s for %s', body, role) from outbox";
 
-/// Dead letters that workers have collected and nobody has settled.
+/// Dead letters that workers have collected and no operator has settled.
 const DEAD_LETTERS: &str = "
     select format('a dead letter for %s: %s (%s)', role, kind, reason) from dead_letters where state = 'waiting'";
 

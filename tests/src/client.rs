@@ -15,7 +15,6 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A client of one server.
 #[derive(Clone, Debug)]
 pub struct Client {
     base: String,
@@ -34,27 +33,22 @@ impl Client {
         Ok(Self { base: base.into(), http })
     }
 
-    /// Where the server is.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// A GET request.
     pub fn get(&self, path: &str) -> Request {
         self.request(Method::GET, path)
     }
 
-    /// A POST request.
     pub fn post(&self, path: &str) -> Request {
         self.request(Method::POST, path)
     }
 
-    /// A PUT request.
     pub fn put(&self, path: &str) -> Request {
         self.request(Method::PUT, path)
     }
 
-    /// A DELETE request.
     pub fn delete(&self, path: &str) -> Request {
         self.request(Method::DELETE, path)
     }
@@ -86,23 +80,19 @@ pub struct Request {
 }
 
 impl Request {
-    /// Sends a bearer token.
     pub fn bearer(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
-    /// Sends a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.builder = self.builder.header(name, value);
         self
     }
 
-    /// Sends an idempotency key.
     pub fn idempotency_key(self, key: &str) -> Self {
         self.header("idempotency-key", key)
     }
 
-    /// Sends JSON.
     pub fn json(mut self, body: Value) -> Self {
         self.builder = self.builder.json(&body);
         self
@@ -147,7 +137,6 @@ impl Request {
     }
 }
 
-/// A complete answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
     line: String,
@@ -157,7 +146,6 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The status code.
     pub fn status(&self) -> u16 {
         self.status.as_u16()
     }
@@ -168,7 +156,6 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }

@@ -3,13 +3,15 @@
 pub mod books;
 pub mod client;
 pub mod dev;
+pub mod error_formats;
+pub mod eventually;
 pub mod fuzz;
 pub mod queues;
+pub mod quiescence;
 pub mod receiver;
-pub mod rest;
+pub mod reconciliation;
 mod run;
 pub mod system;
-pub mod words;
 pub mod world;
 
 pub use run::{directory, private_servers, servers};

@@ -13,12 +13,12 @@ use lapin::{Connection, ConnectionProperties};
 use messaging::topology::{DELAYS_SECONDS, Names};
 use tokio::time::timeout;
 
-const CLOSED_BY_US: u16 = 200;
+const CLOSED_NORMALLY: u16 = 200;
 /// For an answer of the broker.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 const DELETE_PATIENCE: Duration = Duration::from_secs(20);
 
-/// A connection for looking.
+/// A connection that only inspects.
 pub struct Queues {
     connection: Connection,
     names: Names,
@@ -27,11 +27,9 @@ pub struct Queues {
 /// One queue at one moment.
 #[derive(Clone, Debug)]
 pub struct QueueState {
-    /// Its name.
     pub name: String,
     /// Messages that wait; not those that a consumer holds.
     pub messages: u32,
-    /// Who takes messages from it.
     pub consumers: u32,
 }
 
@@ -41,14 +39,11 @@ impl fmt::Display for QueueState {
     }
 }
 
-/// A message that nobody will work on any more.
+/// A message that no worker will handle any more.
 #[derive(Clone, Debug)]
 pub struct LostMessage {
-    /// Where it lies.
     pub queue: String,
-    /// Why.
     pub reason: String,
-    /// What it says.
     pub body: String,
 }
 
@@ -59,7 +54,6 @@ impl fmt::Display for LostMessage {
 }
 
 impl Queues {
-    /// Connects to the broker.
     pub async fn connect(amqp_url: &str, prefix: &str) -> Result<Self> {
         let connecting = Connection::connect(amqp_url, ConnectionProperties::default());
         let connected = timeout(ANSWER_PATIENCE, connecting).await.context("RabbitMQ does not answer")?;
@@ -83,7 +77,7 @@ impl Queues {
             messages: queue.message_count(),
             consumers: queue.consumer_count(),
         };
-        let _channel_is_not_needed_any_more = channel.close(CLOSED_BY_US, "".into()).await;
+        let _channel_is_not_needed_any_more = channel.close(CLOSED_NORMALLY, "".into()).await;
         Ok(Some(state))
     }
 
@@ -111,23 +105,23 @@ impl Queues {
                 lost.push(lost_message(&queue.name, &message));
             }
             // What was taken and not acknowledged goes back with the channel.
-            let _is_gone_either_way = channel.close(CLOSED_BY_US, "".into()).await;
+            let _is_gone_either_way = channel.close(CLOSED_NORMALLY, "".into()).await;
         }
         lost
     }
 
-    /// An error unless somebody takes jobs from the queues of these roles.
+    /// An error unless the queues of these roles have consumers.
     pub async fn require_consumers(&self, roles: &[Role]) -> Result<()> {
         for role in roles {
             let name = self.names.queue(*role);
             let state = self.state(&name).await?.with_context(|| format!("there is no queue {name}"))?;
-            ensure!(state.consumers > 0, "nobody takes jobs from {name}");
+            ensure!(state.consumers > 0, "{name} has no consumer");
         }
         Ok(())
     }
 
-    /// Deletes every queue and exchange under the prefix. A broker that is busy with them is not waited for for ever:
-    /// what is left does nobody harm.
+    /// Deletes every queue and exchange under the prefix. The wait for a broker that is busy with them is limited:
+    /// what is left does no harm.
     pub async fn delete_all(&self) {
         let _left = timeout(DELETE_PATIENCE, self.delete_one_by_one()).await;
     }
@@ -146,9 +140,9 @@ impl Queues {
         }
     }
 
-    /// Ends the connection. Once in thousands of times nobody says that it has ended: it is not waited for for ever.
+    /// Closes the connection. Once in thousands of times the broker does not confirm it, so the wait is limited.
     pub async fn close(self) {
-        let closing = self.connection.close(CLOSED_BY_US, "".into());
+        let closing = self.connection.close(CLOSED_NORMALLY, "".into());
         let _is_gone_either_way = timeout(ANSWER_PATIENCE, closing).await;
     }
 

@@ -1,4 +1,4 @@
-//! A host application that receives webhooks: it keeps what comes and answers as it is told.
+//! A host application that receives webhooks: it keeps what it receives and answers as configured.
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 use std::collections::{HashMap, VecDeque};
@@ -17,12 +17,9 @@ use crate::world::World;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What it answers.
 #[derive(Clone, Copy, Debug)]
 pub enum Answer {
-    /// This.
     Status(u16),
-    /// Somewhere else.
     Redirect,
     /// Nothing, until the receiver is gone.
     Nothing,
@@ -32,7 +29,6 @@ pub enum Answer {
 #[derive(Clone, Debug)]
 pub struct Received {
     headers: HashMap<String, String>,
-    /// As it came.
     pub body: String,
 }
 
@@ -42,12 +38,10 @@ impl Received {
         self.headers.get(name).map_or("", String::as_str)
     }
 
-    /// Which message it is.
     pub fn id(&self) -> &str {
         self.header("webhook-id")
     }
 
-    /// The body.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
@@ -98,7 +92,6 @@ impl Receiver {
         Self { port, answers, received, _listening: stop.drop_guard() }
     }
 
-    /// Its address.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/hooks?from=purser", self.port)
     }

@@ -1,41 +1,41 @@
 //! The worker's settings.
 
+use std::num::NonZeroU32;
+
 use billing::app_stores::rules::PRODUCTION;
 use billing::payments::ReturnUrls;
 use billing::reversals::Policy;
-use clap::Parser;
 use jobs::Role;
-use kernel::config;
-use kernel::config::{ConfigError, Connections, Mode, Secret};
+use kernel::config::{Connections, Environment, Mode, Reported, Secret};
 use outgoing_webhooks::standard_webhooks::address::Reach;
 
-use crate::commands::Command;
+/// Twenty: fewer than the 25 that Stripe allows for each operation.
+const STRIPE_REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 
 /// Everything the worker needs to know.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Database and broker.
     pub connections: Connections,
-    /// `--roles` or `WORKER_ROLES`: which queues to consume; all unless given.
+    /// `--roles` or `WORKER_ROLES`: which queues to consume; all unless set.
     pub roles: Vec<Role>,
     /// `STRIPE_SECRET_KEY`: of the Stripe account, `sk_…` or a restricted `rk_…`.
     pub stripe_secret_key: Secret,
     /// `STRIPE_API_BASE`: another address than Stripe's own, for the emulator.
     pub stripe_api_base: Option<String>,
     /// `STRIPE_REQUESTS_PER_SECOND`: for this process; 20 unless set. Stripe allows 25 for each operation.
-    pub stripe_requests_per_second: u32,
+    pub stripe_requests_per_second: NonZeroU32,
     /// `CREEM_API_KEY`: of the Creem store; without it nothing is sold over Creem.
     pub creem_api_key: Option<Secret>,
     /// `CREEM_API_BASE`: another address than Creem's own, for the emulator.
     pub creem_api_base: Option<String>,
-    /// `VERIFY`: `auto` takes signed events at their word where they prove themselves; `always` asks the provider
-    /// about every one.
+    /// `VERIFY`: whether signed events are trusted; `auto` unless set.
     pub verify: Verify,
     /// `REVENUECAT_ENVIRONMENTS`: in which environments purchases in app stores are credited; `PRODUCTION` alone unless
-    /// set. What is bought with `SANDBOX` costs nothing.
+    /// set. Purchases in `SANDBOX` cost nothing.
     pub revenuecat_environments: Vec<String>,
-    /// `REVERSALS`: what becomes of credits that were spent before their money went back. `debt`: they are owed;
-    /// `clamp`: they are forgiven, and noted on the payment. `debt` unless set.
+    /// `REVERSALS`: what happens when credits were spent before their payment is refunded. `debt`: the wallet owes
+    /// them; `clamp`: they are forgiven, and noted on the payment. `debt` unless set.
     pub reversals: Policy,
     /// `CHECKOUT_SUCCESS_URL` and `CHECKOUT_CANCEL_URL`: where buyers return to unless the order says; pages of
     /// `PUBLIC_URL` unless set.
@@ -45,12 +45,12 @@ pub struct Config {
     pub webhook_reach: Reach,
 }
 
-/// Whether signed events are taken at their word.
+/// Whether signed events are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verify {
-    /// Where they prove themselves.
+    /// An event that proves what it says is applied; the provider is asked about the others.
     Auto,
-    /// Never.
+    /// The provider is asked about every event.
     Always,
 }
 
@@ -65,70 +65,153 @@ impl std::str::FromStr for Verify {
     }
 }
 
-/// The command line.
-#[derive(Debug, Parser)]
-#[command(about = "Purser's worker: settings come from the environment, see .env.example")]
-pub struct Arguments {
-    /// Which queues to consume: apply, checkout, notify, recharge, verify
-    #[arg(long, env = "WORKER_ROLES", value_delimiter = ',')]
-    roles: Vec<Role>,
-    /// Bring the schema up to date first
-    #[arg(long)]
-    migrate: bool,
-    /// Bring the schema up to date and exit
-    #[arg(long)]
-    migrate_only: bool,
-    /// Something else than consuming.
-    #[command(subcommand)]
-    pub command: Option<Command>,
-}
-
 impl Config {
-    /// Reads the variables and arguments named at the fields.
+    /// Reads the variables named at the fields. `roles` are those of the command line.
     ///
     /// # Errors
-    /// The first one that is missing or wrong.
-    pub fn read(arguments: Arguments) -> Result<Self, ConfigError> {
-        let public_url: String = config::parsed("PUBLIC_URL", "http://localhost:8080".to_owned())?;
-        let success = format!("{public_url}/payment_success?session_id={{CHECKOUT_SESSION_ID}}");
-        // The mode is the order's: only its key has to match, which is checked here once.
-        let mode: Mode = config::parsed("PURSER_MODE", Mode::Test)?;
-        let stripe_secret_key = config::secret("STRIPE_SECRET_KEY", "the secret key of your Stripe account")?;
-        check_key(&stripe_secret_key, mode)?;
+    /// When something that must be set is missing or wrong.
+    pub fn read(environment: &mut Environment, roles: Vec<Role>) -> Result<Self, Reported> {
+        let connections = Connections::read(environment);
+        let mode = Mode::read(environment);
+        let stripe_secret_key = stripe_secret_key(environment, mode);
         Ok(Self {
-            connections: Connections::from_env()?,
-            roles: if arguments.roles.is_empty() { Role::ALL.to_vec() } else { arguments.roles },
-            stripe_secret_key,
-            stripe_api_base: config::optional("STRIPE_API_BASE")?,
-            stripe_requests_per_second: config::parsed("STRIPE_REQUESTS_PER_SECOND", 20)?,
-            creem_api_key: config::optional("CREEM_API_KEY")?.and_then(Secret::new),
-            creem_api_base: config::optional("CREEM_API_BASE")?,
-            verify: config::parsed("VERIFY", Verify::Auto)?,
-            revenuecat_environments: environments(config::list("REVENUECAT_ENVIRONMENTS")?),
-            reversals: config::parsed("REVERSALS", Policy::Debt)?,
-            return_urls: ReturnUrls {
-                success: config::parsed("CHECKOUT_SUCCESS_URL", success)?,
-                cancel: config::parsed("CHECKOUT_CANCEL_URL", format!("{public_url}/payment_cancel"))?,
+            roles: all_unless_given(environment, roles),
+            stripe_api_base: environment.web_address(
+                "STRIPE_API_BASE",
+                "give the address of an emulator, or unset it for Stripe's own",
+            ),
+            stripe_requests_per_second: environment.parsed(
+                "STRIPE_REQUESTS_PER_SECOND",
+                STRIPE_REQUESTS_PER_SECOND,
+                "give a number of at least 1, for example 20",
+            ),
+            creem_api_key: creem_api_key(environment, mode),
+            creem_api_base: environment.web_address(
+                "CREEM_API_BASE",
+                "give the address of an emulator, or unset it for Creem's own",
+            ),
+            verify: environment.parsed("VERIFY", Verify::Auto, "give `auto` or `always`"),
+            revenuecat_environments: match environment.list("REVENUECAT_ENVIRONMENTS") {
+                none if none.is_empty() => vec![PRODUCTION.to_owned()],
+                given => given,
             },
-            webhook_reach: config::parsed("WEBHOOK_ALLOW_PRIVATE", Reach::Public)?,
+            reversals: environment.parsed("REVERSALS", Policy::Debt, "give `debt` or `clamp`"),
+            return_urls: return_urls(environment),
+            webhook_reach: environment.parsed(
+                "WEBHOOK_ALLOW_PRIVATE",
+                Reach::Public,
+                "give `true` or `false`",
+            ),
+            connections: connections?,
+            stripe_secret_key: stripe_secret_key?,
         })
     }
 }
 
-fn environments(given: Vec<String>) -> Vec<String> {
-    if given.is_empty() { vec![PRODUCTION.to_owned()] } else { given }
+fn all_unless_given(environment: &mut Environment, given: Vec<Role>) -> Vec<Role> {
+    let names = Role::ALL.map(Role::as_str).join(", ");
+    let set = environment.parsed_list("WORKER_ROLES", &format!("give some of {names}, separated by commas"));
+    [given, set].into_iter().find(|roles| !roles.is_empty()).unwrap_or_else(|| Role::ALL.to_vec())
 }
 
-/// A live key in a test installation would charge real cards for credits that cost nothing, and the reverse.
-fn check_key(key: &Secret, mode: Mode) -> Result<(), ConfigError> {
-    let other = match mode {
-        Mode::Test => "_live_",
-        Mode::Live => "_test_",
+fn stripe_secret_key(environment: &mut Environment, mode: Mode) -> Result<Secret, Reported> {
+    const NAME: &str = "STRIPE_SECRET_KEY";
+    let remedy = match mode {
+        Mode::Test => "give the secret key of the Stripe account, which starts with sk_test_",
+        Mode::Live => "give the secret key of the Stripe account, which starts with sk_live_",
     };
-    if key.expose().contains(other) {
-        let reason =
-            format!("it is a{} key, but PURSER_MODE is {mode:?}", other.replace('_', " ").trim_end());
-        return Err(ConfigError::Invalid { name: "STRIPE_SECRET_KEY", reason });
+    let key = environment.required_given_secret("STRIPE_SECRET_KEY", &["sk_", "rk_"], remedy)?;
+    // A live key in a test installation would charge real cards for credits that cost nothing, and the reverse.
+    match mode {
+        Mode::Test if key.expose().contains("_live_") => {
+            Err(environment.problem(NAME, "is a live key, but PURSER_MODE is test", remedy))
+        }
+        Mode::Live if key.expose().contains("_test_") => {
+            Err(environment.problem(NAME, "is a test key, but PURSER_MODE is live", remedy))
+        }
+        Mode::Test | Mode::Live => Ok(key),
     }
-    Ok(())
+}
+
+fn creem_api_key(environment: &mut Environment, mode: Mode) -> Option<Secret> {
+    let remedy = match mode {
+        Mode::Test => "give the API key of a Creem store in test mode, which starts with creem_test_",
+        Mode::Live => "give the API key of the Creem store, which starts with creem_",
+    };
+    let key = environment.given_secret("CREEM_API_KEY", &["creem_"], remedy)?;
+    match (mode, key.expose().starts_with("creem_test_")) {
+        (Mode::Test, true) | (Mode::Live, false) => {}
+        (Mode::Test, false) => {
+            environment.problem("CREEM_API_KEY", "is a live key, but PURSER_MODE is test", remedy);
+        }
+        (Mode::Live, true) => {
+            environment.problem("CREEM_API_KEY", "is a test key, but PURSER_MODE is live", remedy);
+        }
+    }
+    Some(key)
+}
+
+fn return_urls(environment: &mut Environment) -> ReturnUrls {
+    let site = environment.origin("PUBLIC_URL").unwrap_or_else(|| "http://localhost:8080".to_owned());
+    let remedy = "give the address of a page, for example https://shop.example.com/thanks";
+    let (success, cancel) = (
+        environment.web_address("CHECKOUT_SUCCESS_URL", remedy),
+        environment.web_address("CHECKOUT_CANCEL_URL", remedy),
+    );
+    ReturnUrls {
+        success: success
+            .unwrap_or_else(|| format!("{site}/payment_success?session_id={{CHECKOUT_SESSION_ID}}")),
+        cancel: cancel.unwrap_or_else(|| format!("{site}/payment_cancel")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVERS: [(&str, &str); 2] =
+        [("DATABASE_URL", "postgres://purser@localhost/purser"), ("AMQP_URL", "amqp://localhost")];
+
+    fn refusal(set: &[(&str, &str)]) -> Option<String> {
+        let variables = SERVERS.into_iter().chain(set.iter().copied());
+        let read = Environment::of(variables).read(|environment| Config::read(environment, Vec::new()));
+        read.err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn keys_of_the_other_mode_are_refused() {
+        let (test, live) = ("sk_test_1", "sk_live_1");
+        assert_eq!(refusal(&[("STRIPE_SECRET_KEY", test), ("CREEM_API_KEY", "creem_test_1")]), None);
+        for set in [
+            [("PURSER_MODE", "test"), ("STRIPE_SECRET_KEY", live), ("CREEM_API_KEY", "creem_1")],
+            [("PURSER_MODE", "live"), ("STRIPE_SECRET_KEY", test), ("CREEM_API_KEY", "creem_test_1")],
+        ] {
+            let refused = refusal(&set).unwrap_or_default();
+            for name in ["STRIPE_SECRET_KEY is a", "CREEM_API_KEY is a"] {
+                assert!(refused.contains(name), "{name}: {refused}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_problem_is_named_and_no_value_is_repeated() {
+        let refused = refusal(&[
+            ("STRIPE_SECRET_KEY", "pk_test_hunter2"),
+            ("STRIPE_REQUESTS_PER_SECOND", "0"),
+            ("WORKER_ROLES", "apply,hunter2"),
+            ("CHECKOUT_SUCCESS_URL", "hunter2"),
+            ("VERIFY", "hunter2"),
+        ])
+        .unwrap_or_default();
+        for name in [
+            "STRIPE_SECRET_KEY",
+            "STRIPE_REQUESTS_PER_SECOND",
+            "WORKER_ROLES",
+            "CHECKOUT_SUCCESS_URL",
+            "VERIFY",
+        ] {
+            assert_eq!(refused.matches(name).count(), 1, "{name}: {refused}");
+        }
+        assert!(refused.contains("publishable") && !refused.contains("hunter2"), "{refused}");
+    }
 }

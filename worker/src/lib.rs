@@ -1,7 +1,8 @@
 //! The worker: does everything that talks to a provider and everything that adds or takes back credits.
 //!
-//! Each role consumes a queue of its own; `--roles apply,verify` runs some of them only, so that each can be scaled
-//! on its own. What a job does is in [`handlers`], one file each. What operators can have done is in [`commands`].
+//! Each role consumes a queue of its own; `--roles apply,verify` runs only some of them, so that each can be scaled on
+//! its own. [`handlers`] has a file for each job, [`steps`] what several of them need, and [`commands`] what operators
+//! run from a shell.
 
 // Amounts are whole numbers, and none is ever cut to size silently.
 #![deny(
@@ -11,10 +12,15 @@
     clippy::float_arithmetic
 )]
 
-pub mod commands;
+mod cli;
+mod commands;
 pub mod config;
+mod context;
+mod error;
 pub mod handlers;
 pub mod providers;
+mod steps;
+mod webhook_lanes;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -31,17 +37,21 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
 
-use config::Arguments;
+use cli::Arguments;
+use context::Context;
 
 /// Runs the process, or carries out a command.
 pub fn main() -> ExitCode {
-    let mut arguments = Arguments::parse();
+    let Arguments { service, roles, command } = Arguments::parse();
     let clock = Clock::system();
-    match arguments.command.take() {
-        Some(command) => service::command("worker", command.run(arguments, clock)),
-        None => {
-            service::main("worker", async |shutdown| run(Config::read(arguments)?, clock, shutdown).await)
-        }
+    match command {
+        Some(command) => command.main(clock),
+        None => service::main(
+            "worker",
+            service,
+            |environment| Config::read(environment, roles),
+            |config, shutdown| run(config, clock, shutdown),
+        ),
     }
 }
 
@@ -51,10 +61,10 @@ pub fn main() -> ExitCode {
 /// When the configuration cannot be used. Servers that are away are waited for.
 pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> anyhow::Result<()> {
     let pool = database::pool(&config.connections)?;
-    // What is under way at the end still has to be published: the publisher stops after the consumers.
+    // Jobs that are under way at the end still publish: the publisher stops after the consumers.
     let publishing = CancellationToken::new();
     let publisher = Publisher::start(&config.connections, publishing.clone());
-    let jobs = Arc::new(handlers::Jobs::new(&config, pool.clone(), publisher.clone(), clock.clone())?);
+    let context = Arc::new(Context::new(&config, pool.clone(), publisher.clone(), clock.clone())?);
     let collector = Collector { connections: config.connections.clone(), pool: pool.clone(), clock };
     let collecting = tokio::spawn(collector.run(shutdown.clone()));
     let consumers = config.roles.iter().map(|role| {
@@ -63,7 +73,7 @@ pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> a
             publisher: publisher.clone(),
             role: *role,
             limits: limits(*role),
-            handler: Arc::clone(&jobs),
+            handler: Arc::clone(&context),
         };
         tokio::spawn(consumer.run(shutdown.clone()))
     });
@@ -71,13 +81,13 @@ pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> a
         ended?;
     }
     collecting.await?;
-    jobs.finish().await;
+    context.finish().await;
     publishing.cancel();
     pool.close().await;
     Ok(())
 }
 
-/// How much each role takes at once.
+/// How many jobs each role takes at once.
 fn limits(role: Role) -> Limits {
     let alone = |concurrency| Limits { batch: 1, concurrency, linger: Duration::ZERO };
     match role {
@@ -86,7 +96,7 @@ fn limits(role: Role) -> Limits {
         // These wait for the provider most of the time.
         Role::Checkout | Role::Recharge => alone(16),
         Role::Verify => alone(8),
-        // These wait for endpoints of others, of which none may hold up the rest.
+        // These wait for the host application's endpoints; a slow one must not delay the rest.
         Role::Notify => alone(64),
     }
 }

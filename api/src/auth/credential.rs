@@ -1,4 +1,4 @@
-//! Finding the credential in a request, and telling its kind by its shape. Pure.
+//! Finds the credential in a request and tells its kind by its shape. Pure.
 
 use std::borrow::Cow;
 
@@ -7,20 +7,18 @@ use warp::http::{HeaderMap, header};
 
 use super::Via;
 
-/// The cookies that may hold a session token: ours, and that of the Billing API's clients.
+/// The cookies that may hold a session token: Purser's own, and those of the Billing API's clients.
 const COOKIES: [&str; 3] =
     ["purser_session", "better-auth.session_token", "__Secure-better-auth.session_token"];
-/// Headers that hold a bare credential: ours (and WASDI's), and an old one of Samsar's.
+/// Headers that hold a bare credential: Purser's own (which WASDI has too), and an old one of Samsar's.
 const BARE_HEADERS: [&str; 2] = ["x-session-token", "api_key"];
 
-/// A credential as it came.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Presented<'a> {
     pub(super) text: Cow<'a, str>,
     pub(super) via: Via,
 }
 
-/// What a credential looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     ApiKey,
@@ -50,7 +48,7 @@ pub(super) fn presented(headers: &HeaderMap) -> Option<Presented<'_>> {
         .map(|(_, value)| Presented { text: Cow::Owned(unquoted(value)), via: Via::Cookie })
 }
 
-/// The second word of `Authorization`; clients of some APIs leave the scheme to chance.
+/// The second word of `Authorization`; clients of some APIs send any scheme.
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     if is_ambiguous(headers) {
         return None;
@@ -61,13 +59,12 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     (!credential.is_empty()).then_some(credential)
 }
 
-/// Whether there are several `Authorization` headers. What stands in front of us may have looked at another of them,
-/// so none counts.
+/// Whether there are several `Authorization` headers. A proxy in front may have checked another of them, so none
+/// counts.
 fn is_ambiguous(headers: &HeaderMap) -> bool {
     headers.get_all(header::AUTHORIZATION).iter().nth(1).is_some()
 }
 
-/// The kind of a credential.
 pub(super) fn kind(text: &str) -> Kind {
     if text.starts_with(API_KEY_PREFIX) {
         Kind::ApiKey
@@ -128,10 +125,10 @@ mod tests {
 
     #[test]
     fn of_two_authorizations_none_counts() {
-        let nobody = Some((String::new(), Via::Header));
+        let unusable = Some((String::new(), Via::Header));
         let twice = [("authorization", "Bearer psk_1"), ("authorization", "Bearer psk_1")];
-        assert_eq!(found(&twice), nobody);
-        assert_eq!(found(&[twice[0], ("authorization", ""), ("cookie", "purser_session=pst_1")]), nobody);
+        assert_eq!(found(&twice), unusable);
+        assert_eq!(found(&[twice[0], ("authorization", ""), ("cookie", "purser_session=pst_1")]), unusable);
         assert_eq!(bearer(&headers(&twice)), None);
     }
 

@@ -12,18 +12,17 @@ use tokio_util::sync::CancellationToken;
 use super::key_set::{Key, KeySet, NoKey, Pace};
 use crate::config::JwtConfig;
 
-/// How far the issuer's clock may be ahead of ours, in seconds, for `nbf`.
+/// How many seconds the issuer's clock may be ahead, for `nbf`.
 const LEEWAY_SECONDS: i64 = 30;
 
-/// Verifies tokens.
 pub(super) struct Verifier {
     secret: Option<DecodingKey>,
     keys: Option<KeySet>,
-    /// What is checked of every token; the algorithm is the key's.
+    /// The checks for every token; the algorithm comes from the key.
     validation: Validation,
 }
 
-/// What a genuine token says.
+/// The claims of a genuine token.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) user_id: UserId,
@@ -32,12 +31,11 @@ pub(super) struct Token {
     pub(super) may_spend: bool,
 }
 
-/// Why a token is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JwtError {
     Expired,
     Invalid,
-    /// The keys are not there yet.
+    /// No keys have been fetched yet.
     Unavailable,
 }
 
@@ -51,11 +49,11 @@ struct Claims {
 }
 
 impl Verifier {
-    /// Fetches the published keys, if there are any, until `shutdown`.
+    /// Keeps the published keys up to date, if there are any, until `shutdown`.
     pub(super) fn new(config: &JwtConfig, shutdown: CancellationToken) -> Self {
         let mut validation = Validation::default();
         let mut required = vec!["exp", "sub"];
-        // Times are compared below, with our clock.
+        // Times are compared below, with the process's clock.
         validation.validate_exp = false;
         match &config.issuer {
             Some(issuer) => {
@@ -79,7 +77,7 @@ impl Verifier {
         }
     }
 
-    /// What the token says, if it is genuine and its time has come and not passed.
+    /// The token's claims, if it is genuine, already valid and not expired.
     pub(super) async fn verify(&self, text: &str, now: Timestamp) -> Result<Token, JwtError> {
         let Key { algorithm, key } = self.key(text).await?;
         let validation = Validation { algorithms: vec![algorithm], ..self.validation.clone() };
@@ -98,11 +96,11 @@ impl Verifier {
         Ok(Token { user_id: claims.sub, expires_at, may_spend })
     }
 
-    /// The key that a token has to be signed with. Keys and addresses that a token brings along are not looked at.
+    /// The key with which a token must be signed. Keys and addresses inside the token are ignored.
     async fn key(&self, text: &str) -> Result<Key, JwtError> {
         let header = decode_header(text).map_err(|_| JwtError::Invalid)?;
         if header.crit.is_some() {
-            // It wants something to be understood that is not (RFC 7515).
+            // The token requires an extension that is not supported (RFC 7515).
             return Err(JwtError::Invalid);
         }
         match header.alg {
@@ -131,7 +129,7 @@ fn has_spend(scope: Option<&Value>) -> bool {
     }
 }
 
-/// A `NumericDate`: seconds since 1970, perhaps with a fraction, which is cut off.
+/// A `NumericDate`: seconds since 1970; a fraction is cut off.
 fn moment(number: &serde_json::Number) -> Result<Timestamp, JwtError> {
     let text = number.to_string();
     let whole = text.split('.').next().unwrap_or_default();
@@ -169,7 +167,7 @@ mod tests {
         jsonwebtoken::encode(&Header::new(algorithm), claims, &key).unwrap()
     }
 
-    /// Without published keys nothing is waited for.
+    /// Without published keys verification never waits.
     fn verify(verifier: &Verifier, text: &str) -> Result<Token, JwtError> {
         verifier.verify(text, now()).now_or_never().unwrap()
     }

@@ -1,6 +1,6 @@
 //! The public keys with which the host application signs tokens, as it publishes them (RFC 7517). They are fetched in
-//! the background, now and then and when a token names a key that is not known; while their address is away those that
-//! are known stay. Each key is good for one algorithm, whatever a token says.
+//! the background: regularly, and when a token names an unknown key. While their address cannot be reached, known keys
+//! stay. Each key is good for one algorithm, whatever a token says.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,14 +18,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-/// When keys are fetched.
 #[derive(Clone, Copy)]
 pub(super) struct Pace {
-    /// How old they grow.
+    /// The age at which keys are fetched again.
     refresh: Duration,
-    /// How old they grow after an attempt in vain.
+    /// As `refresh`, after a failed attempt.
     retry: Duration,
-    /// Between two attempts, whatever tokens name.
+    /// The least time between two attempts, whatever tokens name.
     pause: Duration,
     /// How long a token with an unknown key waits for the attempt that it starts.
     patience: Duration,
@@ -49,14 +48,12 @@ const KEYS_MAX: usize = 100;
 /// Shorter RSA keys can be broken (RFC 7518).
 const MODULUS_BYTES_MIN: usize = 256;
 
-/// A key and the one algorithm that it is for.
 #[derive(Clone)]
 pub(super) struct Key {
     pub(super) algorithm: Algorithm,
     pub(super) key: DecodingKey,
 }
 
-/// Why there is no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoKey {
     /// The host application has no such key.
@@ -65,35 +62,34 @@ pub(super) enum NoKey {
     Unavailable,
 }
 
-/// The keys, kept up to date.
 pub(super) struct KeySet {
     pace: Pace,
     state: watch::Receiver<State>,
-    wanted: Arc<Notify>,
+    refresh_requested: Arc<Notify>,
 }
 
 #[derive(Clone, Default)]
 struct State {
     keys: Option<Arc<Keys>>,
-    /// When they were last asked for, in vain or not.
+    /// When they were last requested, successfully or not.
     attempted_at: Option<Instant>,
 }
 
-/// The keys by their ids; one may have none.
+/// Keys by id; one key may have no id.
 type Keys = HashMap<Option<String>, Key>;
 
 impl KeySet {
-    /// Fetches the keys at an address until `shutdown`.
+    /// Keeps the keys at an address up to date until `shutdown`.
     pub(super) fn start(address: Url, pace: Pace, shutdown: CancellationToken) -> Self {
         let (sender, state) = watch::channel(State::default());
-        let wanted = Arc::new(Notify::new());
-        let keeping = keep(address, pace, sender, Arc::clone(&wanted));
-        tokio::spawn(async move { shutdown.run_until_cancelled(keeping).await });
-        Self { pace, state, wanted }
+        let refresh_requested = Arc::new(Notify::new());
+        let refreshing = keep_up_to_date(address, pace, sender, Arc::clone(&refresh_requested));
+        tokio::spawn(async move { shutdown.run_until_cancelled(refreshing).await });
+        Self { pace, state, refresh_requested }
     }
 
-    /// The key of this id or, for a token that names none, the only key. A key that is not known is asked for, unless
-    /// that was just done; the caller waits for it, but not for long.
+    /// The key of this id or, for a token that names none, the only key. An unknown key is requested, unless that was
+    /// just done; the caller waits for it, but not for long.
     pub(super) async fn find(&self, id: Option<&str>) -> Result<Key, NoKey> {
         let mut state = self.state.clone();
         let current = state.borrow_and_update().clone();
@@ -104,7 +100,7 @@ impl KeySet {
         let is_due = current.attempted_at.is_none_or(|at| at.elapsed() >= self.pace.pause);
         if is_due {
             if current.attempted_at.is_some() {
-                self.wanted.notify_one();
+                self.refresh_requested.notify_one();
             }
             let _in_time = tokio::time::timeout(self.pace.patience, state.changed()).await;
         }
@@ -121,7 +117,12 @@ fn pick(keys: &Keys, id: Option<&str>) -> Option<Key> {
     }
 }
 
-async fn keep(address: Url, pace: Pace, sender: watch::Sender<State>, wanted: Arc<Notify>) {
+async fn keep_up_to_date(
+    address: Url,
+    pace: Pace,
+    sender: watch::Sender<State>,
+    refresh_requested: Arc<Notify>,
+) {
     let client = HttpsClient::new(DEADLINE, SET_BYTES);
     loop {
         let fetched = match client.get(address.as_str()).await {
@@ -131,7 +132,7 @@ async fn keep(address: Url, pace: Pace, sender: watch::Sender<State>, wanted: Ar
         let age = if fetched.is_ok() { pace.refresh } else { pace.retry };
         if let Err(reason) = &fetched {
             metrics::counter!("purser_jwks_failures_total").increment(1);
-            tracing::warn!(reason, "the keys at JWT_JWKS_URL cannot be fetched; those that are known stay");
+            tracing::warn!(reason, "the keys at JWT_JWKS_URL cannot be fetched; known keys stay");
         }
         sender.send_modify(|state| {
             state.attempted_at = Some(Instant::now());
@@ -140,7 +141,8 @@ async fn keep(address: Url, pace: Pace, sender: watch::Sender<State>, wanted: Ar
             }
         });
         tokio::time::sleep(pace.pause).await;
-        let _wanted_before = tokio::time::timeout(age.saturating_sub(pace.pause), wanted.notified()).await;
+        let _requested_before =
+            tokio::time::timeout(age.saturating_sub(pace.pause), refresh_requested.notified()).await;
     }
 }
 
@@ -149,7 +151,7 @@ struct Set {
     keys: Vec<Value>,
 }
 
-/// The usable keys of a set: others in it are none of our business. Of two with one id the first counts.
+/// The usable keys of a set; others are ignored. Of two keys with one id the first counts.
 fn read(text: &[u8]) -> Option<Keys> {
     let set: Set = serde_json::from_slice(text).ok()?;
     let mut keys = Keys::new();
@@ -162,7 +164,7 @@ fn read(text: &[u8]) -> Option<Keys> {
     Some(keys)
 }
 
-/// The key, if it is a public one that is meant for verifying, of a kind that we verify with.
+/// The key, if it is public, meant for verifying, and of a supported kind.
 fn usable(jwk: &Jwk) -> Option<Key> {
     let common = &jwk.common;
     let is_for_signatures =
@@ -180,7 +182,7 @@ fn usable(jwk: &Jwk) -> Option<Key> {
         AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => {
             (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
         }
-        // Among them shared secrets: one that is published is none.
+        // Shared secrets among them: a published secret is none.
         _ => return None,
     };
     let is_for_algorithm = common.key_algorithm.is_none_or(|algorithm| algorithm == named);
@@ -251,24 +253,24 @@ mod tests {
         }
     }
 
-    /// Publishes what is set, to whoever connects; nothing set: 503. Counts.
+    /// Publishes the set text to everyone who connects, or answers 503 without one. Counts requests.
     struct Publisher {
         address: Url,
         keys: Arc<Mutex<Option<Value>>>,
-        asked: Arc<AtomicUsize>,
+        requests: Arc<AtomicUsize>,
     }
 
     impl Publisher {
         async fn start(keys: Option<Value>) -> Self {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = format!("http://{}/jwks.json", listener.local_addr().unwrap()).parse().unwrap();
-            let publisher = Self { address, keys: Arc::new(Mutex::new(keys)), asked: Arc::default() };
-            let (keys, asked) = (Arc::clone(&publisher.keys), Arc::clone(&publisher.asked));
+            let publisher = Self { address, keys: Arc::new(Mutex::new(keys)), requests: Arc::default() };
+            let (keys, requests) = (Arc::clone(&publisher.keys), Arc::clone(&publisher.requests));
             tokio::spawn(async move {
                 while let Ok((mut stream, _)) = listener.accept().await {
                     let mut request = [0; 4_096];
                     let _length = stream.read(&mut request).await;
-                    asked.fetch_add(1, Ordering::SeqCst);
+                    requests.fetch_add(1, Ordering::SeqCst);
                     let answer = match keys.lock().unwrap().as_ref() {
                         Some(keys) => {
                             let body = json!({ "keys": keys }).to_string();
@@ -328,7 +330,7 @@ mod tests {
         for number in 0..1_000 {
             assert_eq!(algorithm(&keys, &number.to_string()).await, Err(NoKey::Unknown));
         }
-        assert_eq!(publisher.asked.load(Ordering::SeqCst), 1);
+        assert_eq!(publisher.requests.load(Ordering::SeqCst), 1);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Reading a request's body, bounded in size and time.
+//! Reads a request's body, bounded in size and time.
 
 use std::time::Duration;
 
@@ -6,17 +6,15 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 
-use super::Failure;
+use crate::problem::Failure;
 
-/// Far above any request or webhook.
+/// In bytes; far above any request or webhook.
 const LIMIT: usize = 1024 * 1024;
-/// What is read only to be thrown away.
+/// Bytes that are read only to be thrown away.
 const DISCARD_LIMIT: usize = 8 * 1024 * 1024;
-/// For the whole body.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Reads the whole body.
-pub(super) async fn read(body: Incoming) -> Result<Bytes, Failure> {
+pub(crate) async fn read(body: Incoming) -> Result<Bytes, Failure> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
@@ -27,7 +25,7 @@ pub(super) async fn read(body: Incoming) -> Result<Bytes, Failure> {
 }
 
 async fn collect(mut body: Incoming) -> Result<Bytes, Failure> {
-    // A declared length is refused before anything is kept.
+    // A declared length is refused before any byte is kept.
     if body.size_hint().lower() > LIMIT as u64 {
         discard(&mut body).await;
         return Err(Failure::TooLarge);
@@ -42,7 +40,7 @@ async fn collect(mut body: Incoming) -> Result<Bytes, Failure> {
     }
 }
 
-/// Takes what the client is still sending, within limits: closing the connection on it would lose the answer.
+/// Reads what the client is still sending, within limits: closing the connection would lose the answer.
 async fn discard(body: &mut Incoming) {
     let mut limited = Limited::new(body, DISCARD_LIMIT);
     while let Some(Ok(_)) = limited.frame().await {}

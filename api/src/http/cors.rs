@@ -1,13 +1,14 @@
-//! Which sites' pages may call from a browser. The allowed origin is named in the answer, never `*`, because
-//! requests may carry cookies.
-
-use std::collections::HashSet;
+//! Cross-origin requests of browsers. The allowed origin is named in the answer, never `*`, because requests may carry
+//! cookies.
+//!
+//! Not the layer of `tower-http`: it takes every OPTIONS request for a preflight, answers it with 200 instead of 204,
+//! and the server is hyper with warp inside, without a stack of layers to put it in.
 
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::{Response, empty};
 
-/// Headers of answers that pages may read.
+/// The response headers that pages may read.
 const EXPOSED: HeaderValue =
     HeaderValue::from_static("x-request-id, x-credits-remaining, x-credits-charged, location, retry-after");
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE, OPTIONS");
@@ -16,33 +17,8 @@ const HEADERS: HeaderValue = HeaderValue::from_static(
      x-language, x-timezone, x-platform, x-app-version",
 );
 
-/// The origins that may call.
-#[derive(Clone, Debug)]
-pub struct Origins {
-    allowed: HashSet<String>,
-}
-
-impl Origins {
-    /// The API's own origin and the configured ones.
-    pub fn new(own: String, others: &[String]) -> Self {
-        Self { allowed: others.iter().cloned().chain([own]).collect() }
-    }
-
-    /// Whether the request says that it comes from an allowed site.
-    pub fn allow(&self, headers: &HeaderMap) -> bool {
-        self.allowed_origin(headers).is_some()
-    }
-
-    /// The origin that the request names, if it may call.
-    pub(super) fn allowed_origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
-        let origin = headers.get(header::ORIGIN)?;
-        // Compared as sent: browsers write origins in one way only.
-        origin.to_str().is_ok_and(|text| self.allowed.contains(text)).then_some(origin)
-    }
-}
-
-/// The answer to a browser that asks what it may send; none when this is no such question.
-pub(super) fn preflight(
+/// The answer to a browser that asks what it may send; none for any other request.
+pub(crate) fn preflight(
     method: &Method,
     headers: &HeaderMap,
     allowed: Option<&HeaderValue>,
@@ -61,7 +37,7 @@ pub(super) fn preflight(
 }
 
 /// Names the origin in the answer, if it is allowed.
-pub(super) fn mark(allowed: Option<HeaderValue>, response: &mut Response) {
+pub(crate) fn mark(allowed: Option<HeaderValue>, response: &mut Response) {
     let out = response.headers_mut();
     out.append(header::VARY, HeaderValue::from_static("origin"));
     if let Some(origin) = allowed {
@@ -71,37 +47,10 @@ pub(super) fn mark(allowed: Option<HeaderValue>, response: &mut Response) {
     }
 }
 
-/// The origin of a URL that has nothing else in it (a final slash may follow), as browsers write it.
-pub fn origin_of(url: &str) -> Option<String> {
-    let uri: warp::http::Uri = url.parse().ok()?;
-    let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
-    let plain = matches!(scheme, "http" | "https")
-        && !authority.as_str().contains('@')
-        && uri.path() == "/"
-        && uri.query().is_none();
-    let default_port = if scheme == "https" { 443 } else { 80 };
-    let host = authority.host().to_ascii_lowercase();
-    plain.then(|| match authority.port_u16() {
-        Some(port) if port != default_port => format!("{scheme}://{host}:{port}"),
-        _ => format!("{scheme}://{host}"),
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn origins_are_written_as_browsers_do() {
-        assert_eq!(origin_of("https://Shop.Example.com:443/").as_deref(), Some("https://shop.example.com"));
-        assert_eq!(origin_of("http://localhost:3000").as_deref(), Some("http://localhost:3000"));
-        for text in
-            ["*", "null", "shop.example.com", "https://a@b", "https://a/b", "https://a/?b", "ftp://a", ""]
-        {
-            assert_eq!(origin_of(text), None, "{text}");
-        }
-    }
+    use crate::origins::Origins;
 
     #[test]
     fn only_the_exact_origin_is_named() {

@@ -1,4 +1,4 @@
-//! What the documentation says of an endpoint, as OpenAPI 3.1.
+//! The description of an endpoint, as OpenAPI 3.1.
 
 use utoipa::openapi::path::{Operation, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
@@ -8,42 +8,37 @@ use utoipa::openapi::{ContentBuilder, RefOr, Required, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
 use warp::http::StatusCode;
 
-/// Who may call.
+/// Who may call an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody.
     Public,
-    /// Users, with any credential.
+    /// Any user, with any credential.
     User,
-    /// Administrators.
     Admin,
-    /// A provider, who signs or presents a shared secret.
+    /// A payment provider, which signs or presents a shared secret.
     Provider,
 }
 
 /// A schema with its name, and those that it refers to.
 pub type Schemas = Vec<(String, RefOr<Schema>)>;
 
-/// What the documentation says of an endpoint.
 #[derive(Clone)]
 pub struct Description {
-    /// Who may call.
     pub access: Access,
-    /// As OpenAPI has it, without the answers that every endpoint of its API can give.
+    /// Without the errors that every endpoint of its API can answer.
     pub operation: Operation,
-    /// The answers in the words of the API's errors.
+    /// The statuses of its errors, which have the schema of its API.
     pub refusals: Vec<StatusCode>,
-    /// The schemas that it refers to.
     pub schemas: Schemas,
 }
 
 impl Description {
-    /// A description that says in one line what the endpoint is for.
+    /// A description with one line on the endpoint's purpose.
     pub fn new(access: Access, summary: &str) -> Self {
         let operation = OperationBuilder::new().summary(Some(summary));
         let operation = match access {
             Access::Public | Access::Provider => operation,
-            // Any one of them will do.
+            // Alternatives: any one of them is enough.
             Access::User => operation
                 .security(SecurityRequirement::new::<_, [&str; 0], &str>("bearer", []))
                 .security(SecurityRequirement::new::<_, [&str; 0], &str>("sessionToken", []))
@@ -62,38 +57,35 @@ impl Description {
         description
     }
 
-    /// More than the one line.
+    /// Adds text to the one line.
     #[must_use]
     pub fn says(mut self, text: &str) -> Self {
         self.operation.description = Some(text.to_owned());
         self
     }
 
-    /// A parameter of the path.
     #[must_use]
     pub fn path_parameter<T: PartialSchema>(self, name: &str, description: &str) -> Self {
         self.parameter(ParameterIn::Path, name, Required::True, T::schema(), description)
     }
 
-    /// A parameter of the query that may be left out.
+    /// Adds an optional parameter of the query.
     #[must_use]
     pub fn query<T: PartialSchema>(self, name: &str, description: &str) -> Self {
         self.parameter(ParameterIn::Query, name, Required::False, T::schema(), description)
     }
 
-    /// A parameter of the query that must be there.
     #[must_use]
     pub fn required_query<T: PartialSchema>(self, name: &str, description: &str) -> Self {
         self.parameter(ParameterIn::Query, name, Required::True, T::schema(), description)
     }
 
-    /// A header that must be there.
     #[must_use]
     pub fn required_header<T: PartialSchema>(self, name: &str, description: &str) -> Self {
         self.parameter(ParameterIn::Header, name, Required::True, T::schema(), description)
     }
 
-    /// The header that makes a repeated request the same request.
+    /// Adds the header that makes a repeated request the same request.
     #[must_use]
     pub fn idempotency_key(self) -> Self {
         let text = "Sent again with the same key, the request is done once and answered the same: 1 to 255 \
@@ -102,7 +94,7 @@ impl Description {
             .refuses(&[StatusCode::BAD_REQUEST, StatusCode::CONFLICT])
     }
 
-    /// A header that may be left out.
+    /// Adds an optional header.
     #[must_use]
     pub fn header<T: PartialSchema>(self, name: &str, description: &str) -> Self {
         self.parameter(ParameterIn::Header, name, Required::False, T::schema(), description)
@@ -127,13 +119,13 @@ impl Description {
         self
     }
 
-    /// The JSON body that it takes.
+    /// Adds a required JSON body.
     #[must_use]
     pub fn takes<T: ToSchema>(self) -> Self {
         self.body::<T>(Required::True)
     }
 
-    /// The JSON body that it takes, which may be left out.
+    /// Adds an optional JSON body.
     #[must_use]
     pub fn may_take<T: ToSchema>(self) -> Self {
         self.body::<T>(Required::False)
@@ -146,7 +138,7 @@ impl Description {
         self
     }
 
-    /// An answer with a JSON body.
+    /// Adds an answer with a JSON body.
     #[must_use]
     pub fn answers<T: ToSchema>(mut self, status: StatusCode, description: &str) -> Self {
         let content = ContentBuilder::new().schema(Some(self.reference::<T>())).build();
@@ -155,7 +147,7 @@ impl Description {
         self
     }
 
-    /// An answer with a body that is not JSON.
+    /// Adds an answer with a body that is not JSON.
     #[must_use]
     pub fn answers_with(mut self, status: StatusCode, content_type: &str, description: &str) -> Self {
         let content = ContentBuilder::new().schema(Some(String::schema())).build();
@@ -164,7 +156,7 @@ impl Description {
         self
     }
 
-    /// An answer without a body.
+    /// Adds an answer without a body.
     #[must_use]
     pub fn answers_plainly(mut self, status: StatusCode, description: &str) -> Self {
         let response = ResponseBuilder::new().description(description).build();
@@ -172,7 +164,7 @@ impl Description {
         self
     }
 
-    /// Errors that it answers, in the words of its API, besides those that every endpoint has.
+    /// Adds errors besides those that every endpoint of its API can answer.
     #[must_use]
     pub fn refuses(mut self, statuses: &[StatusCode]) -> Self {
         self.refusals.extend_from_slice(statuses);
@@ -184,8 +176,8 @@ impl Description {
     }
 }
 
-/// Keeps a type's schema under its name, and returns what refers to it. Plain types have no name: they stand for
-/// themselves.
+/// Adds a type's schema under its name and returns a reference to it. Plain types have no name: their schema itself is
+/// returned.
 pub fn named_schema<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
     T::schemas(schemas);
     let schema = T::schema();

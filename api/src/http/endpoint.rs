@@ -4,139 +4,108 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
-use futures::{FutureExt, future};
+use futures::FutureExt;
+use futures::future::{self, BoxFuture};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::Method;
 use warp::path::FullPath;
 
+use super::call::Call;
 use super::description::Description;
-use super::router::{self, WrongMethod};
-use super::{Call, Response, Route, finish, named};
-use crate::Shared;
+use super::path::{WrongMethod, parameters};
+use super::{Response, Route, RouteName};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 /// A method at a path.
 pub struct Endpoint {
-    /// The method.
     pub method: Method,
-    /// The path, with parameters in braces: `/orders/{orderId}`.
+    /// With parameters in braces: `/orders/{orderId}`.
     pub path: &'static str,
-    /// What the documentation says.
     pub description: Description,
     answering: Answering,
 }
 
 enum Answering {
     Handler(Handler),
-    /// For what is more than a request and an answer: upgrades and streams.
-    Route(fn(&Shared, BoxedFilter<()>) -> Route),
+    /// For upgrades and streams, which are more than a request and an answer.
+    Route(fn(&SharedState, BoxedFilter<()>) -> Route),
 }
 
-/// Answers requests.
-pub(super) type Handler = Arc<dyn Fn(Shared, Call) -> BoxFuture<'static, Response> + Send + Sync>;
+pub(crate) type Handler = Arc<dyn Fn(SharedState, Call) -> BoxFuture<'static, Response> + Send + Sync>;
+
+/// The constructors of the usual methods.
+macro_rules! methods {
+    ($($name:ident $method:ident),+) => {
+        $(pub fn $name<Work>(
+            path: &'static str,
+            handler: impl Fn(SharedState, Call) -> Work + Send + Sync + 'static,
+            description: Description,
+        ) -> Self
+        where
+            Work: Future<Output = Result<Response, Problem>> + Send + 'static,
+        {
+            Self::new(Method::$method, path, handler, description)
+        })+
+    };
+}
 
 impl Endpoint {
-    /// GET
-    pub fn get<Work, E>(
-        path: &'static str,
-        handler: impl Fn(Shared, Call) -> Work + Send + Sync + 'static,
-        description: Description,
-    ) -> Self
-    where
-        Work: Future<Output = Result<Response, E>> + Send + 'static,
-        E: Into<Response> + 'static,
-    {
-        Self::new(Method::GET, path, handler, description)
-    }
+    methods! { get GET, post POST, put PUT, delete DELETE }
 
-    /// POST
-    pub fn post<Work, E>(
-        path: &'static str,
-        handler: impl Fn(Shared, Call) -> Work + Send + Sync + 'static,
-        description: Description,
-    ) -> Self
-    where
-        Work: Future<Output = Result<Response, E>> + Send + 'static,
-        E: Into<Response> + 'static,
-    {
-        Self::new(Method::POST, path, handler, description)
-    }
-
-    /// PUT
-    pub fn put<Work, E>(
-        path: &'static str,
-        handler: impl Fn(Shared, Call) -> Work + Send + Sync + 'static,
-        description: Description,
-    ) -> Self
-    where
-        Work: Future<Output = Result<Response, E>> + Send + 'static,
-        E: Into<Response> + 'static,
-    {
-        Self::new(Method::PUT, path, handler, description)
-    }
-
-    /// DELETE
-    pub fn delete<Work, E>(
-        path: &'static str,
-        handler: impl Fn(Shared, Call) -> Work + Send + Sync + 'static,
-        description: Description,
-    ) -> Self
-    where
-        Work: Future<Output = Result<Response, E>> + Send + 'static,
-        E: Into<Response> + 'static,
-    {
-        Self::new(Method::DELETE, path, handler, description)
-    }
-
-    /// Any method.
-    pub fn new<Work, E>(
+    pub fn new<Work>(
         method: Method,
         path: &'static str,
-        handler: impl Fn(Shared, Call) -> Work + Send + Sync + 'static,
+        handler: impl Fn(SharedState, Call) -> Work + Send + Sync + 'static,
         description: Description,
     ) -> Self
     where
-        Work: Future<Output = Result<Response, E>> + Send + 'static,
-        E: Into<Response> + 'static,
+        Work: Future<Output = Result<Response, Problem>> + Send + 'static,
     {
-        let handler: Handler = Arc::new(move |api, call| handler(api, call).map(finish(path)).boxed());
+        let handler: Handler = Arc::new(move |api, call| {
+            handler(api, call)
+                .map(|answer| answer.unwrap_or_else(Response::from))
+                .map(move |response| named(path, response))
+                .boxed()
+        });
         Self { method, path, description, answering: Answering::Handler(handler) }
     }
 
-    /// What is more than a request and an answer: `route` goes on from the filter that matches method and path.
+    /// For upgrades and streams: `route` goes on from the filter that matches method and path.
     pub fn special(
         method: Method,
         path: &'static str,
-        route: fn(&Shared, BoxedFilter<()>) -> Route,
+        route: fn(&SharedState, BoxedFilter<()>) -> Route,
         description: Description,
     ) -> Self {
         Self { method, path, description, answering: Answering::Route(route) }
     }
 
-    /// What answers here, unless it is more than a request and an answer.
-    pub(super) fn handler(&self) -> Option<Handler> {
+    pub(crate) fn handler(&self) -> Option<Handler> {
         match &self.answering {
             Answering::Handler(handler) => Some(Arc::clone(handler)),
             Answering::Route(_) => None,
         }
     }
 
-    /// The route that answers here, if it is more than a request and an answer.
-    pub(super) fn special_route(&self, api: &Shared) -> Option<Route> {
+    pub(crate) fn special_route(&self, api: &SharedState) -> Option<Route> {
         let Answering::Route(route) = &self.answering else { return None };
         let (path, method) = (self.path, self.method.clone());
         let here = warp::method().and(warp::path::full()).and_then(move |used: Method, full: FullPath| {
-            future::ready(match router::parameters(path, full.as_str()) {
+            future::ready(match parameters(path, full.as_str()) {
                 Some(_) if used == method => Ok(()),
                 Some(_) => Err(warp::reject::custom(WrongMethod { taken: vec![method.clone()] })),
                 None => Err(warp::reject::not_found()),
             })
         });
         let here = here.untuple_one().boxed();
-        Some(route(api, here).map(named(path)).boxed())
+        Some(route(api, here).map(move |response| named(path, response)).boxed())
     }
 }
 
-/// What a path has where its template has parameters.
-pub type Parameters = Vec<(&'static str, String)>;
+/// Names the route of an answer, for metrics.
+fn named(route: &'static str, mut response: Response) -> Response {
+    response.extensions_mut().insert(RouteName(route));
+    response
+}

@@ -1,4 +1,4 @@
-//! Reading JSON bodies.
+//! Reads JSON bodies.
 
 use kernel::database::has_nul;
 use kernel::money::{AmountError, Credits};
@@ -6,58 +6,50 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use warp::http::{HeaderMap, header};
 
-use super::Call;
+use super::call::Call;
+use crate::problem::{Problem, ProblemKind};
 
-/// Of what a body is not, this many letters of the start and of the end are repeated.
+/// A complaint about a body repeats this many letters of its start and of its end.
 const SHOWN_MAX: usize = 150;
-
-/// Why a body cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
-    /// It says that it is something else.
-    #[error("The content type must be application/json.")]
-    ContentType,
-    /// It is no JSON.
-    #[error("The body is not valid JSON.")]
-    Syntax,
-    /// It is JSON, but not what is expected; the text says where, and is short.
-    #[error("{0}")]
-    Shape(String),
-}
 
 /// Reads the body as JSON. A missing content type is taken for JSON.
 ///
 /// # Errors
-/// [`Unreadable`].
-pub fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Unreadable> {
+/// When the content type is another, or the body is no JSON or not of the expected shape.
+pub fn read_json<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
     if !says_json(&call.headers) {
-        return Err(Unreadable::ContentType);
+        return Err(ProblemKind::UnsupportedMediaType.into());
     }
     if has_nul(&call.body) {
-        return Err(Unreadable::Shape("Texts must not have the character U+0000.".to_owned()));
+        return Err(Problem::invalid("Texts must not have the character U+0000."));
     }
     serde_json::from_slice(&call.body).map_err(|error| {
-        if error.is_data() { Unreadable::Shape(shortened(&error.to_string())) } else { Unreadable::Syntax }
+        if error.is_data() {
+            Problem::invalid(shortened(&error.to_string()))
+        } else {
+            ProblemKind::NotJson.into()
+        }
     })
 }
 
-/// As [`read`], where leaving the body out means the same as an empty object.
+/// As [`read_json`], for a body that may be left out.
 ///
 /// # Errors
-/// [`Unreadable`].
-pub fn read_or_default<T: DeserializeOwned + Default>(call: &Call) -> Result<T, Unreadable> {
-    if call.body.is_empty() { Ok(T::default()) } else { read(call) }
+/// As [`read_json`].
+pub fn read_json_or_default<T: DeserializeOwned + Default>(call: &Call) -> Result<T, Problem> {
+    if call.body.is_empty() { Ok(T::default()) } else { read_json(call) }
 }
 
 /// The exact amount that a JSON number stands for.
 ///
 /// # Errors
-/// [`AmountError`] when it is no number, also when it is a number in quotes, or has more than six decimals.
+/// [`AmountError`] when it is no number (a number in quotes is none) or has more than six decimals.
 pub fn credits(raw: &RawValue) -> Result<Credits, AmountError> {
     raw.get().parse()
 }
 
-/// Without the middle, if it is long: it repeats what was sent, and says at its end what was expected, and where.
+/// Leaves the middle of a long complaint out: its start repeats what was sent, its end says what was expected, and
+/// where.
 fn shortened(text: &str) -> String {
     let letters = text.chars().count();
     if letters <= 2 * SHOWN_MAX {
@@ -77,7 +69,6 @@ fn says_json(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

@@ -1,5 +1,4 @@
-//! Values that bodies of several APIs have in common, with their schemas: amounts of credits, times, closed sets of
-//! names.
+//! Values in the bodies of several APIs, with their schemas: amounts of credits, times, closed sets of names.
 
 use std::borrow::Cow;
 
@@ -21,7 +20,7 @@ pub struct Amount(pub Credits);
 
 impl Serialize for Amount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Its text as it is: as a float, many credits with a fraction would be others.
+        // The text is written as it is: a float would round large amounts with a fraction.
         RawValue::from_string(self.0.to_string()).map_err(S::Error::custom)?.serialize(serializer)
     }
 }
@@ -48,7 +47,7 @@ impl GivenAmount {
     /// The exact amount that the number stands for.
     ///
     /// # Errors
-    /// [`AmountError`] when it is no number, also when it is a number in quotes, or has more than six decimals.
+    /// [`AmountError`] when it is no number (a number in quotes is none) or has more than six decimals.
     pub fn credits(&self) -> Result<Credits, AmountError> {
         json::credits(&self.0)
     }
@@ -90,7 +89,7 @@ impl ToSchema for Moment {
     }
 }
 
-/// The schema of an id in a path. It is read as text: one of another form is an id of nothing.
+/// The schema of an id in a path. Handlers read it as text: an id of another form is an unknown id.
 #[derive(Clone, Copy, Debug)]
 pub struct Id;
 

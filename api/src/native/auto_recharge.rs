@@ -1,4 +1,4 @@
-//! Auto-recharge: what a wallet asks for, where it stands, and the page on which its card is saved.
+//! Auto-recharge: a wallet's settings, its state, and the page on which a card is saved.
 
 use billing::auto_recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR, allowance};
 use billing::auto_recharge::{Card, Pause, PauseReason, Run, RunState, Settings, Standing, operations};
@@ -12,15 +12,18 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
-use super::{ApiError, caller, user_scope};
-use crate::Shared;
+use super::organizations::{asked_organization, membership};
 use crate::auth::Principal;
-use crate::checkout::{NotOrdered, Ordered};
+use crate::auto_recharge::{Owner, SettingsChange, change, initial_settings, save_card};
+use crate::checkout::Ordered;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::{Amount, GivenAmount, Moment, one_of};
-use crate::http::{Call, Response, answer, json as body};
-use crate::recharge::{Owner, Wishes, change, nothing, save_card};
+use crate::http::{Response, answer};
+use crate::problem::{Problem, ProblemKind};
+use crate::state::SharedState;
 
 const PATH: &str = "/auto-recharge";
 
@@ -35,7 +38,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             PATH,
             find,
             organization(Description::new(Access::User, "How a wallet is recharged by itself"))
-                .answers::<Body>(StatusCode::OK, "What it asks for, and where it stands."),
+                .answers::<SettingsView>(StatusCode::OK, "What it asks for, and where it stands."),
         ),
         Endpoint::put(
             PATH,
@@ -48,9 +51,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                      they are. Without a saved card the answer has a page on which to save one; when that takes long \
                      it is 202, and the page is in a later answer.",
                 )
-                .takes::<Put>()
-                .answers::<Body>(StatusCode::OK, "What it asks for now, with the page if there is one.")
-                .answers::<Body>(StatusCode::ACCEPTED, "What it asks for now; the page will be open soon.")
+                .takes::<SettingsInput>()
+                .answers::<SettingsView>(StatusCode::OK, "What it asks for now, with the page if there is one.")
+                .answers::<SettingsView>(StatusCode::ACCEPTED, "What it asks for now; the page will be open soon.")
                 .refuses(&[StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::BAD_GATEWAY]),
         ),
         Endpoint::delete(
@@ -58,7 +61,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             switch_off,
             organization(Description::new(Access::User, "Stop recharging a wallet"))
                 .says("What is being charged already is not unmade. The card stays saved.")
-                .answers::<Body>(StatusCode::OK, "It is off."),
+                .answers::<SettingsView>(StatusCode::OK, "It is off."),
         ),
     ]
 }
@@ -66,7 +69,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::PutAutoRecharge)]
-struct Put {
+struct SettingsInput {
     /// On, unless given; switching it on is the consent to be charged.
     enabled: Option<bool>,
     /// Charges when the balance is strictly below it; 0: never.
@@ -86,7 +89,7 @@ struct Put {
     org_id: Option<OrganizationId>,
 }
 
-/// Tells null from nothing.
+/// Tells a null from a field that is left out.
 fn null_is_given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
@@ -94,7 +97,7 @@ fn null_is_given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Op
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::AutoRecharge)]
-struct Body {
+struct SettingsView {
     enabled: bool,
     #[schema(schema_with = state_schema)]
     state: &'static str,
@@ -114,26 +117,26 @@ struct Body {
     resets_at: Moment,
     /// Why it waits for the user.
     #[schema(required)]
-    pause: Option<PauseBody>,
+    pause: Option<PauseView>,
     /// After a decline: not before this.
     #[schema(required)]
     next_attempt_at: Option<Moment>,
     #[schema(required)]
-    card: Option<CardBody>,
+    card: Option<CardView>,
     /// When it was last switched on.
     #[schema(required)]
     consented_at: Option<Moment>,
     #[schema(required)]
-    last_run: Option<RunBody>,
+    last_run: Option<RunView>,
     /// Where a card can be saved, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    setup: Option<SetupBody>,
+    setup: Option<SetupView>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::AutoRechargePause)]
-struct PauseBody {
+struct PauseView {
     at: Moment,
     #[schema(schema_with = reason_schema)]
     reason: &'static str,
@@ -142,7 +145,7 @@ struct PauseBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::SavedCard)]
-struct CardBody {
+struct CardView {
     brand: String,
     last4: String,
     exp_month: i64,
@@ -152,7 +155,7 @@ struct CardBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::RechargeRun)]
-struct RunBody {
+struct RunView {
     #[schema(value_type = Uuid)]
     run_id: RechargeRunId,
     #[schema(schema_with = run_schema)]
@@ -167,7 +170,7 @@ struct RunBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::CardSetup)]
-struct SetupBody {
+struct SetupView {
     #[schema(value_type = Uuid)]
     payment_id: PaymentId,
     /// The page; null until it is open.
@@ -192,17 +195,17 @@ fn run_schema() -> Object {
     one_of(RunState::NAMES)
 }
 
-async fn find(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
-    let owner = owner(&api, &principal, organization(&call)?, Wants::ToSee).await?;
+async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let owner = owner(&api, &principal, asked_organization(&call)?, Intent::View).await?;
     Ok(answer(StatusCode::OK, &standing(&api, &owner, None).await?))
 }
 
-async fn put(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
-    let request: Put = body::read(&call)?;
-    let owner = owner(&api, &principal, request.org_id, Wants::ToChange).await?;
-    let wishes = Wishes {
+async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let request: SettingsInput = read_json(&call)?;
+    let owner = owner(&api, &principal, request.org_id, Intent::Change).await?;
+    let wanted = SettingsChange {
         enabled: Some(request.enabled.unwrap_or(true)),
         threshold: request.threshold_credits.as_ref().map(threshold).transpose()?,
         amount: request.amount_cents.map(|cents| amount("amountCents", cents)).transpose()?,
@@ -211,20 +214,19 @@ async fn put(api: Shared, call: Call) -> Result<Response, ApiError> {
             other => other,
         },
     };
-    let (settings, _) = change(&api, &owner, wishes).await?;
+    let (settings, _) = change(&api, &owner, wanted).await?;
     let wants_page = request.request_setup || (settings.enabled && settings.card.is_none());
     if !wants_page {
         return Ok(answer(StatusCode::OK, &standing(&api, &owner, None).await?));
     }
-    let (status, page) = match save_card(&api, &call, user_scope(&principal), &owner, Dialect::Native).await?
-    {
+    let (status, page) = match save_card(&api, &call, principal.actor(), &owner, Dialect::Native).await? {
         Ordered::Open(page) => (StatusCode::OK, page),
         Ordered::Accepted { payment, .. } => (StatusCode::ACCEPTED, payment),
         Ordered::Refused { message, .. } => {
-            return Err(ApiError::new(StatusCode::BAD_GATEWAY, "provider_refused", message));
+            return Err(Problem::new(ProblemKind::ProviderRefused(StatusCode::BAD_GATEWAY), message));
         }
     };
-    let setup = SetupBody {
+    let setup = SetupView {
         payment_id: page.id,
         url: page.checkout_url.clone(),
         session_id: page.provider_session.clone(),
@@ -232,76 +234,71 @@ async fn put(api: Shared, call: Call) -> Result<Response, ApiError> {
     Ok(answer(status, &standing(&api, &owner, Some(setup)).await?))
 }
 
-async fn switch_off(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
-    let owner = owner(&api, &principal, organization(&call)?, Wants::ToChange).await?;
+async fn switch_off(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let owner = owner(&api, &principal, asked_organization(&call)?, Intent::Change).await?;
     let known = operations::settings(&mut *api.pool.acquire().await?, owner.wallet_id).await?;
     if known.is_some() {
-        change(&api, &owner, Wishes { enabled: Some(false), ..Wishes::default() }).await?;
+        change(&api, &owner, SettingsChange { enabled: Some(false), ..SettingsChange::default() }).await?;
     }
     Ok(answer(StatusCode::OK, &standing(&api, &owner, None).await?))
 }
 
-/// What somebody wants with a wallet's settings.
+/// What a caller wants with a wallet's settings.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Wants {
-    ToSee,
-    ToChange,
+enum Intent {
+    View,
+    Change,
 }
 
 async fn owner(
-    api: &Shared,
+    api: &SharedState,
     principal: &Principal,
     organization: Option<OrganizationId>,
-    wants: Wants,
-) -> Result<Owner, ApiError> {
+    intent: Intent,
+) -> Result<Owner, Problem> {
     let user_id = principal.user_id.clone();
     let Some(organization) = organization else {
         return Ok(Owner { user_id, wallet_id: principal.wallet_id, organization_id: None });
     };
-    let membership = identity::operations::membership(&api.pool, &user_id, organization)
-        .await?
-        .ok_or_else(|| ApiError::not_found("There is no such organization."))?;
-    if wants == Wants::ToChange && !roles::may_buy(membership.role) {
-        let message = "Your role in this organization may not buy credits.";
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message));
+    let membership = membership(api, principal, organization).await?;
+    if intent == Intent::Change && !roles::may_buy(membership.role) {
+        return Err(Problem::forbidden("Your role in this organization may not buy credits."));
     }
     Ok(Owner { user_id, wallet_id: membership.wallet_id, organization_id: Some(organization) })
 }
 
-fn organization(call: &Call) -> Result<Option<OrganizationId>, ApiError> {
-    let Some(text) = call.parameter("orgId") else { return Ok(None) };
-    let unknown = |_| ApiError::not_found("There is no such organization.");
-    text.parse().map(OrganizationId).map(Some).map_err(unknown)
-}
-
-fn threshold(given: &GivenAmount) -> Result<Credits, ApiError> {
+fn threshold(given: &GivenAmount) -> Result<Credits, Problem> {
     let credits = given.credits()?;
     if credits.is_negative() {
-        return Err(ApiError::bad_request("invalid_request", "thresholdCredits must not be negative"));
+        return Err(Problem::invalid("thresholdCredits must not be negative"));
     }
     Ok(credits)
 }
 
-fn amount(field: &str, cents: i64) -> Result<Money, ApiError> {
+fn amount(field: &str, cents: i64) -> Result<Money, Problem> {
     if (CHARGE_MIN_MINOR..=CHARGE_MAX_MINOR).contains(&cents) {
         return Ok(Money::new(cents, Currency::USD));
     }
     let message = format!("{field} must be between {CHARGE_MIN_MINOR} and {CHARGE_MAX_MINOR}");
-    Err(ApiError::bad_request("invalid_request", message))
+    Err(Problem::invalid(message))
 }
 
-async fn standing(api: &Shared, owner: &Owner, setup: Option<SetupBody>) -> Result<Body, ApiError> {
+async fn standing(
+    api: &SharedState,
+    owner: &Owner,
+    setup: Option<SetupView>,
+) -> Result<SettingsView, Problem> {
     let now = api.clock.now();
     let mut connection = api.pool.acquire().await?;
-    let standing = operations::standing(&mut connection, now, nothing(api, owner)).await?;
-    Ok(shown(now, standing, setup))
+    let standing = operations::standing(&mut connection, now, initial_settings(api, owner)).await?;
+    Ok(view(now, standing, setup))
 }
 
-fn shown(now: Timestamp, standing: Standing, setup: Option<SetupBody>) -> Body {
+fn view(now: Timestamp, standing: Standing, setup: Option<SetupView>) -> SettingsView {
     let state = state(now, &standing);
     let Standing { settings, spent_minor, resets_at, last_run } = standing;
-    Body {
+    SettingsView {
         enabled: settings.enabled,
         state,
         threshold_credits: Amount(settings.threshold),
@@ -313,16 +310,16 @@ fn shown(now: Timestamp, standing: Standing, setup: Option<SetupBody>) -> Body {
         resets_at: Moment(resets_at),
         pause: settings
             .pause
-            .map(|Pause { at, reason }| PauseBody { at: Moment(at), reason: reason.as_str() }),
+            .map(|Pause { at, reason }| PauseView { at: Moment(at), reason: reason.as_str() }),
         next_attempt_at: settings.next_attempt_at.filter(|at| *at > now).map(Moment),
-        card: settings.card.map(|Card { brand, last4, exp_month, exp_year, .. }| CardBody {
+        card: settings.card.map(|Card { brand, last4, exp_month, exp_year, .. }| CardView {
             brand,
             last4,
             exp_month,
             exp_year,
         }),
         consented_at: settings.consented_at.map(Moment),
-        last_run: last_run.map(|run| RunBody {
+        last_run: last_run.map(|run| RunView {
             run_id: run.id,
             state: run.state.as_str(),
             amount_cents: run.amount_minor,
@@ -333,7 +330,7 @@ fn shown(now: Timestamp, standing: Standing, setup: Option<SetupBody>) -> Body {
     }
 }
 
-/// Where a wallet stands, in one word: one of [`STATES`].
+/// The state of a wallet's auto-recharge: one of [`STATES`].
 fn state(now: Timestamp, standing: &Standing) -> &'static str {
     let settings: &Settings = &standing.settings;
     let is_open = |run: &Run| !matches!(run.state, RunState::Succeeded | RunState::Failed);
@@ -352,19 +349,5 @@ fn state(now: Timestamp, standing: &Standing) -> &'static str {
         "monthly_cap_reached"
     } else {
         "active"
-    }
-}
-
-impl From<NotOrdered> for ApiError {
-    fn from(error: NotOrdered) -> Self {
-        let message = error.to_string();
-        match error {
-            NotOrdered::BadKey => Self::bad_request("invalid_idempotency_key", message),
-            NotOrdered::Coupon(_) => Self::bad_request("invalid_coupon", message),
-            NotOrdered::InProgress => Self::conflict("idempotency_key_in_use", message),
-            NotOrdered::OtherRequest => super::idempotent::reused(),
-            NotOrdered::Internal(cause) => Self::internal(cause),
-            NotOrdered::Database(error) => error.into(),
-        }
     }
 }

@@ -1,9 +1,9 @@
-//! Being told when a balance falls below levels of one's choice.
+//! Alerts: the levels below which a balance is reported as low.
 
 use std::collections::BTreeSet;
 
 use identity::rules;
-use kernel::ids::{OrganizationId, WalletId};
+use kernel::ids::WalletId;
 use kernel::money::Credits;
 use ledger::operations;
 use serde::{Deserialize, Serialize};
@@ -11,22 +11,24 @@ use utoipa::ToSchema;
 use warp::http::StatusCode;
 
 use super::consume::positive;
-use super::{ApiError, caller};
-use crate::Shared;
+use super::organizations::{asked_organization, membership};
 use crate::auth::Principal;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::{Amount, GivenAmount};
-use crate::http::{Call, Response, answer, json as body};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
-/// More would tell more than anybody reads.
 const LEVELS_MAX: usize = 10;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let described = |summary: &str| {
         Description::new(Access::User, summary)
             .query::<i64>("orgId", "The organization whose wallet it is about, rather than the caller's own.")
-            .answers::<Alerts>(StatusCode::OK, "The levels, ascending.")
+            .answers::<AlertsView>(StatusCode::OK, "The levels, ascending.")
             .refuses(&[StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND])
     };
     vec![
@@ -44,7 +46,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                      once, and again after it has risen to the level and fallen below it anew. Of several levels that \
                      are passed at once the lowest is told. For an organization owners and admins choose.",
                 )
-                .takes::<Written>()
+                .takes::<AlertsInput>()
                 .refuses(&[StatusCode::FORBIDDEN]),
         ),
     ]
@@ -52,7 +54,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = native::NewBalanceAlerts)]
-struct Written {
+struct AlertsInput {
     /// In credits, each more than none; an empty list ends the alerts.
     #[schema(max_items = 10)]
     levels: Vec<GivenAmount>,
@@ -60,44 +62,41 @@ struct Written {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::BalanceAlerts)]
-struct Alerts {
+struct AlertsView {
     /// In credits.
     levels: Vec<Amount>,
 }
 
-async fn show(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
+async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let (wallet, _) = wallet(&api, &principal, &call).await?;
     let levels = operations::alerts(&mut *api.pool.acquire().await?, wallet).await?;
-    Ok(shown(levels))
+    Ok(view(levels))
 }
 
-async fn replace(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
+async fn replace(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let (wallet, may_choose) = wallet(&api, &principal, &call).await?;
     if !may_choose {
         let message = "Your role in this organization may not choose its alerts.";
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message));
+        return Err(Problem::forbidden(message));
     }
-    let written: Written = body::read(&call)?;
-    if written.levels.len() > LEVELS_MAX {
-        return Err(ApiError::bad_request("invalid_request", "levels must be at most 10"));
+    let input: AlertsInput = read_json(&call)?;
+    if input.levels.len() > LEVELS_MAX {
+        return Err(Problem::invalid("levels must be at most 10"));
     }
-    let levels: BTreeSet<Credits> = written.levels.iter().map(positive).collect::<Result<_, _>>()?;
+    let levels: BTreeSet<Credits> = input.levels.iter().map(positive).collect::<Result<_, _>>()?;
     let levels = operations::alerts_put(&mut *api.pool.acquire().await?, wallet, levels).await?;
-    Ok(shown(levels))
+    Ok(view(levels))
 }
 
-fn shown(levels: Vec<Credits>) -> Response {
-    answer(StatusCode::OK, &Alerts { levels: levels.into_iter().map(Amount).collect() })
+fn view(levels: Vec<Credits>) -> Response {
+    answer(StatusCode::OK, &AlertsView { levels: levels.into_iter().map(Amount).collect() })
 }
 
 /// The wallet that the call is about, and whether the caller may choose its alerts.
-async fn wallet(api: &Shared, principal: &Principal, call: &Call) -> Result<(WalletId, bool), ApiError> {
-    let Some(text) = call.parameter("orgId") else { return Ok((principal.wallet_id, true)) };
-    let unknown = || ApiError::not_found("There is no such organization.");
-    let organization = text.parse().map(OrganizationId).map_err(|_| unknown())?;
-    let membership = identity::operations::membership(&api.pool, &principal.user_id, organization).await?;
-    let membership = membership.ok_or_else(unknown)?;
+async fn wallet(api: &SharedState, principal: &Principal, call: &Call) -> Result<(WalletId, bool), Problem> {
+    let Some(organization) = asked_organization(call)? else { return Ok((principal.wallet_id, true)) };
+    let membership = membership(api, principal, organization).await?;
     Ok((membership.wallet_id, rules::may_buy(membership.role)))
 }

@@ -1,4 +1,4 @@
-//! Administration of what is for sale.
+//! Administration of packs.
 
 use billing::catalog::{Pack, operations};
 use kernel::money::{Currency, Money};
@@ -8,12 +8,14 @@ use warp::http::StatusCode;
 
 use super::consume::positive;
 use super::idempotent::{Keep, once};
-use super::{ApiError, admin};
-use crate::Shared;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::{Amount, GivenAmount};
-use crate::http::{Call, Response, answer, json as body};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -28,8 +30,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             create,
             Description::new(Access::Admin, "Add a pack")
                 .idempotency_key()
-                .takes::<Written>()
-                .answers::<Shown>(StatusCode::CREATED, "The pack."),
+                .takes::<PackInput>()
+                .answers::<PackView>(StatusCode::CREATED, "The pack."),
         ),
         Endpoint::put(
             "/admin/catalog/packs/{packId}",
@@ -37,8 +39,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             Description::new(Access::Admin, "Replace a pack")
                 .says("Orders that were placed keep what was ordered.")
                 .path_parameter::<String>("packId", "The pack's id.")
-                .takes::<Written>()
-                .answers::<Shown>(StatusCode::OK, "The pack as it is now.")
+                .takes::<PackInput>()
+                .answers::<PackView>(StatusCode::OK, "The pack as it is now.")
                 .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT]),
         ),
     ]
@@ -47,7 +49,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::NewPack)]
-struct Written {
+struct PackInput {
     /// Needed when a pack is added; the path has it when one is replaced.
     pack_id: Option<String>,
     name: String,
@@ -70,7 +72,7 @@ struct Written {
     /// The product at Creem that sells it.
     creem_product_id: Option<String>,
     /// Whether it is for sale.
-    #[serde(default = "yes")]
+    #[serde(default = "active_by_default")]
     active: bool,
     /// Lower ones are listed first.
     #[serde(default)]
@@ -80,13 +82,13 @@ struct Written {
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::Packs)]
 struct Packs {
-    packs: Vec<Shown>,
+    packs: Vec<PackView>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Pack)]
-struct Shown {
+struct PackView {
     pack_id: String,
     name: String,
     description: String,
@@ -112,12 +114,12 @@ struct Shown {
     sort_order: i32,
 }
 
-fn yes() -> bool {
+fn active_by_default() -> bool {
     true
 }
 
-impl Written {
-    fn into_pack(self, id: String) -> Result<Pack, ApiError> {
+impl PackInput {
+    fn into_pack(self, id: String) -> Result<Pack, Problem> {
         Ok(Pack {
             id,
             name: self.name,
@@ -134,44 +136,41 @@ impl Written {
     }
 }
 
-async fn list(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
-    let packs = operations::packs(&api.pool).await?.iter().map(shown).collect();
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
+    let packs = operations::packs(&api.pool).await?.iter().map(view).collect();
     Ok(answer(StatusCode::OK, &Packs { packs }))
 }
 
-async fn create(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let mut written: Written = body::read(&call)?;
-    let id = written
-        .pack_id
-        .take()
-        .ok_or_else(|| ApiError::bad_request("invalid_request", "packId is missing"))?;
+async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let mut written: PackInput = read_json(&call)?;
+    let id = written.pack_id.take().ok_or_else(|| Problem::invalid("packId is missing"))?;
     let pack = written.into_pack(id)?;
     let work = {
-        let api = Shared::clone(&api);
+        let api = SharedState::clone(&api);
         async move {
             operations::pack_create(&api.pool, api.clock.now(), &pack).await?;
-            Ok((StatusCode::CREATED, shown(&pack)))
+            Ok((StatusCode::CREATED, view(&pack)))
         }
     };
-    once(&api, &call, admin.scope, Keep::Answer, work).await
+    once(&api, &call, admin.actor, Keep::Answer, work).await
 }
 
-async fn replace(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
+async fn replace(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
     let id = call.path_parameter("packId").to_owned();
-    let written: Written = body::read(&call)?;
+    let written: PackInput = read_json(&call)?;
     if written.pack_id.as_ref().is_some_and(|named| *named != id) {
-        return Err(ApiError::bad_request("invalid_request", "packId differs from the path"));
+        return Err(Problem::invalid("packId differs from the path"));
     }
     let pack = written.into_pack(id)?;
     operations::pack_replace(&api.pool, api.clock.now(), &pack).await?;
-    Ok(answer(StatusCode::OK, &shown(&pack)))
+    Ok(answer(StatusCode::OK, &view(&pack)))
 }
 
-fn shown(pack: &Pack) -> Shown {
-    Shown {
+fn view(pack: &Pack) -> PackView {
+    PackView {
         pack_id: pack.id.clone(),
         name: pack.name.clone(),
         description: pack.description.clone(),

@@ -1,7 +1,7 @@
-//! Spending credits. The ledger is the record of what was done: a debit's cause is the caller's key, and the ledger
-//! never applies a cause twice.
+//! Spends credits. The ledger is the record: a debit's cause is the caller's key, and the ledger never applies a cause
+//! twice.
 
-use identity::{operations, rules};
+use identity::rules;
 use kernel::ids::{EntryId, OrganizationId, UserId, WalletId};
 use kernel::money::Credits;
 use ledger::{Cause, Change, CounterAccount, Movement, Posted};
@@ -10,13 +10,16 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use warp::http::StatusCode;
 
-use super::{ApiError, caller, idempotent};
-use crate::Shared;
+use super::organizations::membership;
 use crate::auth::Principal;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::{Amount, GivenAmount};
-use crate::http::{Call, Response, answer, json as body};
+use crate::http::{Response, answer};
+use crate::problem::{Problem, ProblemKind};
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::post(
@@ -63,24 +66,24 @@ struct Consumed {
     balance: Amount,
 }
 
-async fn consume(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
-    let request: Consume = body::read(&call)?;
+async fn consume(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let request: Consume = read_json(&call)?;
     let amount = positive(&request.credits)?;
     let description = checked_description(request.description)?;
     let entry_type = checked_type(request.entry_type)?;
     let wallet_id = wallet_to_spend(&api, &principal, request.org_id).await?;
     let movement = Movement {
         wallet_id,
-        cause: Cause { kind: "consume", id: cause(&principal.user_id, idempotent::key(&call)?) },
+        cause: Cause { kind: "consume", id: cause(&principal.user_id, call.idempotency_key()?) },
         change: Change::Debit(amount),
         counter_account: CounterAccount::Usage,
         entry_type: entry_type.clone(),
         description: description.clone(),
     };
-    match api.spending.submit(movement).await.map_err(ApiError::unavailable)?? {
+    match api.spending.debit(movement).await? {
         Posted::Done { entry_id: Some(entry), balance } => Ok(done(entry, balance)),
-        Posted::Done { entry_id: None, .. } => Err(ApiError::internal("a debit wrote no entry")),
+        Posted::Done { entry_id: None, .. } => Err(Problem::internal("a debit wrote no entry")),
         Posted::Before {
             entry_id,
             wallet_id: wallet,
@@ -93,7 +96,7 @@ async fn consume(api: Shared, call: Call) -> Result<Response, ApiError> {
                 && moved.checked_neg() == Ok(amount)
                 && kind == entry_type
                 && text == description;
-            if same { Ok(done(entry_id, balance)) } else { Err(idempotent::reused()) }
+            if same { Ok(done(entry_id, balance)) } else { Err(ProblemKind::IdempotencyKeyReused.into()) }
         }
         Posted::Refused(refusal) => Err(refusal.into()),
     }
@@ -103,7 +106,7 @@ fn done(entry: EntryId, balance: Credits) -> Response {
     answer(StatusCode::OK, &Consumed { transaction_id: entry, balance: Amount(balance) })
 }
 
-/// The caller's key, or one that is never used again.
+/// The cause's id for the caller's key, or one that is never used again.
 fn cause(user: &UserId, key: Option<&str>) -> String {
     match key {
         // The length keeps apart a user `a` with the key `b:c` and a user `a:b` with the key `c`.
@@ -112,49 +115,45 @@ fn cause(user: &UserId, key: Option<&str>) -> String {
     }
 }
 
-/// The wallet that the caller wants to spend from, and may.
+/// The wallet to spend from, if the caller may spend from it.
 pub(super) async fn wallet_to_spend(
-    api: &Shared,
+    api: &SharedState,
     principal: &Principal,
     organization: Option<OrganizationId>,
-) -> Result<WalletId, ApiError> {
+) -> Result<WalletId, Problem> {
     check_may_spend(principal)?;
     let Some(organization) = organization else { return Ok(principal.wallet_id) };
-    let membership = operations::membership(&api.pool, &principal.user_id, organization)
-        .await?
-        .ok_or_else(|| ApiError::not_found("There is no such organization."))?;
+    let membership = membership(api, principal, organization).await?;
     if rules::may_spend(membership.role) { Ok(membership.wallet_id) } else { Err(may_not()) }
 }
 
 /// The caller's role does not let it spend.
-pub(super) fn may_not() -> ApiError {
-    let message = "Your role in this organization may not spend its credits.";
-    ApiError::new(StatusCode::FORBIDDEN, "forbidden", message)
+pub(super) fn may_not() -> Problem {
+    Problem::forbidden("Your role in this organization may not spend its credits.")
 }
 
 /// Whether credits may be spent with the caller's credential: debits, and holds from beginning to end. API keys spend;
 /// sessions and tokens are what browsers hold, and spend where they were given that right.
-pub(super) fn check_may_spend(principal: &Principal) -> Result<(), ApiError> {
+pub(super) fn check_may_spend(principal: &Principal) -> Result<(), Problem> {
     if principal.may_spend {
         return Ok(());
     }
     let message =
         "This credential may not spend: use an API key, or a session or token with the scope `spend`.";
-    Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message))
+    Err(Problem::forbidden(message))
 }
 
-/// A positive amount.
-pub(super) fn positive(given: &GivenAmount) -> Result<Credits, ApiError> {
+pub(super) fn positive(given: &GivenAmount) -> Result<Credits, Problem> {
     let amount = given.credits()?;
     if amount.is_positive() {
         Ok(amount)
     } else {
-        Err(ApiError::bad_request("invalid_credits", "credits must be positive"))
+        Err(Problem::invalid("credits must be positive").coded("invalid_credits"))
     }
 }
 
-/// A description that can be stored and shown.
-pub(super) fn checked_description(text: Option<String>) -> Result<Option<String>, ApiError> {
+/// Accepts a description that can be stored and shown.
+pub(super) fn checked_description(text: Option<String>) -> Result<Option<String>, Problem> {
     let fits = |text: &String| {
         text.chars().count() <= 500 && !text.chars().any(|letter| letter.is_control() && letter != '\n')
     };
@@ -162,11 +161,11 @@ pub(super) fn checked_description(text: Option<String>) -> Result<Option<String>
         Ok(text)
     } else {
         let message = "description must have at most 500 characters and no control characters";
-        Err(ApiError::bad_request("invalid_request", message))
+        Err(Problem::invalid(message))
     }
 }
 
-pub(super) fn checked_type(text: Option<String>) -> Result<String, ApiError> {
+pub(super) fn checked_type(text: Option<String>) -> Result<String, Problem> {
     let Some(text) = text else { return Ok("usage".to_owned()) };
     let fits = (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
@@ -174,7 +173,7 @@ pub(super) fn checked_type(text: Option<String>) -> Result<String, ApiError> {
         Ok(text)
     } else {
         let message = "type must have 1 to 64 letters, digits, _, . or -";
-        Err(ApiError::bad_request("invalid_request", message))
+        Err(Problem::invalid(message))
     }
 }
 

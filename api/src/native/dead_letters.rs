@@ -1,7 +1,7 @@
-//! Administration of dead letters: jobs that nobody could do.
+//! Administration of dead letters: jobs that no worker could do.
 
 use kernel::ids::DeadLetterId;
-use messaging::dead_letters::{DeadLetter, Filter, LetterError, LetterState, Waiting, operations};
+use messaging::dead_letters::{DeadLetter, Filter, LetterState, Waiting, operations};
 use messaging::outbox;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,19 +10,21 @@ use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
-use super::{ApiError, admin};
-use crate::Shared;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::{Id, Moment, one_of};
-use crate::http::{Call, Response, answer, json as body};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let settles = |summary: &str| {
         Description::new(Access::Admin, summary)
             .path_parameter::<Id>("id", "The letter's id.")
             .idempotency_key()
-            .answers::<Letter>(StatusCode::OK, "The letter as it is now.")
+            .answers::<LetterView>(StatusCode::OK, "The letter as it is now.")
             .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT])
     };
     vec![
@@ -33,7 +35,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .says("Newest first, without their messages; and how many there are, by role and reason.")
                 .query::<String>("role", "Only those for this role of the workers, such as `verify`.")
                 .query::<i64>("limit", "How many, between 1 and 500; 50 unless given.")
-                .answers::<Letters>(StatusCode::OK, "The letters.")
+                .answers::<LettersView>(StatusCode::OK, "The letters.")
                 .refuses(&[StatusCode::BAD_REQUEST]),
         ),
         Endpoint::get(
@@ -45,7 +47,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             )
             .says("Ids, types and states only: never texts, addresses or links.")
             .path_parameter::<Id>("id", "The letter's id.")
-            .answers::<Detail>(StatusCode::OK, "The letter.")
+            .answers::<LetterDetail>(StatusCode::OK, "The letter.")
             .refuses(&[StatusCode::NOT_FOUND]),
         ),
         Endpoint::post(
@@ -59,7 +61,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             discard,
             settles("Give a dead letter up")
                 .says("Its message is forgotten. That it was, by whom and why stays on record.")
-                .takes::<Discard>(),
+                .takes::<DiscardInput>(),
         ),
     ]
 }
@@ -67,15 +69,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::DeadLetters)]
-struct Letters {
-    dead_letters: Vec<Letter>,
-    counts: Vec<Count>,
+struct LettersView {
+    dead_letters: Vec<LetterView>,
+    counts: Vec<CountView>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::DeadLetter)]
-struct Letter {
+struct LetterView {
     #[schema(value_type = Uuid)]
     id: DeadLetterId,
     /// Which role of the workers was to do it.
@@ -97,9 +99,9 @@ struct Letter {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::DeadLetterDetail)]
-struct Detail {
+struct LetterDetail {
     #[serde(flatten)]
-    letter: Letter,
+    letter: LetterView,
     /// What may be seen of its message; null if that is nothing, or it is settled and its message forgotten.
     #[schema(value_type = Option<Object>, required)]
     message: Option<Value>,
@@ -107,7 +109,7 @@ struct Detail {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::DeadLetterCount)]
-struct Count {
+struct CountView {
     role: String,
     reason: String,
     count: i64,
@@ -115,7 +117,7 @@ struct Count {
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = native::DiscardDeadLetter)]
-struct Discard {
+struct DiscardInput {
     /// Why, for the record.
     #[schema(min_length = 1, max_length = 500)]
     reason: String,
@@ -125,7 +127,7 @@ fn state_schema() -> Object {
     one_of(LetterState::NAMES)
 }
 
-impl From<DeadLetter> for Letter {
+impl From<DeadLetter> for LetterView {
     fn from(letter: DeadLetter) -> Self {
         Self {
             id: letter.id,
@@ -140,87 +142,72 @@ impl From<DeadLetter> for Letter {
     }
 }
 
-impl From<Waiting> for Count {
+impl From<Waiting> for CountView {
     fn from(waiting: Waiting) -> Self {
         Self { role: waiting.role, reason: waiting.reason, count: waiting.count }
     }
 }
 
-impl From<LetterError> for ApiError {
-    fn from(error: LetterError) -> Self {
-        let message = error.to_string();
-        match error {
-            LetterError::NotFound => not_found(),
-            LetterError::Settled(_) => Self::conflict("already_settled", message),
-            LetterError::NotText | LetterError::NoRole(_) => Self::conflict("cannot_be_replayed", message),
-            LetterError::Database(error) => error.into(),
-        }
-    }
+fn not_found() -> Problem {
+    Problem::not_found("There is no such dead letter.")
 }
 
-fn not_found() -> ApiError {
-    ApiError::not_found("There is no such dead letter.")
-}
-
-fn id(call: &Call) -> Result<DeadLetterId, ApiError> {
+fn id(call: &Call) -> Result<DeadLetterId, Problem> {
     call.path_parameter("id").parse().map_err(|_| not_found())
 }
 
-async fn list(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
-    let limit = match call.parameter("limit").unwrap_or("50").parse() {
-        Ok(limit @ 1..=500_i64) => limit,
-        _ => return Err(ApiError::bad_request("invalid_request", "limit must be between 1 and 500")),
-    };
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
+    let limit = call.limit(500)?;
     let role = call.parameter("role").map(str::to_owned);
     let mut connection = api.pool.acquire().await?;
     let filter = Filter { state: LetterState::Waiting, role, limit };
     let dead_letters = operations::letters(&mut connection, &filter).await?;
     let counts = operations::waiting(&mut connection).await?;
-    let letters = Letters {
-        dead_letters: dead_letters.into_iter().map(Letter::from).collect(),
-        counts: counts.into_iter().map(Count::from).collect(),
+    let letters = LettersView {
+        dead_letters: dead_letters.into_iter().map(LetterView::from).collect(),
+        counts: counts.into_iter().map(CountView::from).collect(),
     };
     Ok(answer(StatusCode::OK, &letters))
 }
 
-async fn show(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
+async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
     let found = operations::letter(&mut *api.pool.acquire().await?, id(&call)?).await?;
     let (letter, message) = found.ok_or_else(not_found)?;
-    Ok(answer(StatusCode::OK, &Detail { letter: letter.into(), message }))
+    Ok(answer(StatusCode::OK, &LetterDetail { letter: letter.into(), message }))
 }
 
-async fn replay(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let (id, actor) = (id(&call)?, admin.scope.clone());
+async fn replay(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let (id, actor) = (id(&call)?, admin.actor.clone());
     let work = {
-        let api = Shared::clone(&api);
+        let api = SharedState::clone(&api);
         async move {
             let (letter, written) = operations::replay(&api.pool, api.clock.now(), id, &actor).await?;
             outbox::publish(&api.pool, &api.publisher, &[written]).await;
-            Ok((StatusCode::OK, Letter::from(letter)))
+            Ok((StatusCode::OK, LetterView::from(letter)))
         }
     };
-    once(&api, &call, admin.scope, Keep::Answer, work).await
+    once(&api, &call, admin.actor, Keep::Answer, work).await
 }
 
-async fn discard(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let Discard { reason } = body::read(&call)?;
-    let (id, actor) = (id(&call)?, admin.scope.clone());
+async fn discard(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let DiscardInput { reason } = read_json(&call)?;
+    let (id, actor) = (id(&call)?, admin.actor.clone());
     if reason.trim().is_empty() || reason.chars().count() > 500 {
-        return Err(ApiError::bad_request("invalid_request", "reason must have 1 to 500 characters"));
+        return Err(Problem::invalid("reason must have 1 to 500 characters"));
     }
     let work = {
-        let api = Shared::clone(&api);
+        let api = SharedState::clone(&api);
         async move {
             let mut transaction = api.pool.begin().await?;
             let now = api.clock.now();
             let letter = operations::discard(&mut transaction, now, id, &actor, &reason).await?;
             transaction.commit().await?;
-            Ok((StatusCode::OK, Letter::from(letter)))
+            Ok((StatusCode::OK, LetterView::from(letter)))
         }
     };
-    once(&api, &call, admin.scope, Keep::Answer, work).await
+    once(&api, &call, admin.actor, Keep::Answer, work).await
 }

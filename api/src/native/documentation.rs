@@ -1,5 +1,5 @@
-//! The description of the API, as far as it is switched on, for programs and for people. The page for people is
-//! Swagger UI, which is part of this program: it needs nothing from elsewhere, and may fetch nothing from there.
+//! The description of the API, without dialects that are switched off, for programs and for people. The page for people
+//! is Swagger UI, which is built into this program: it needs nothing from other sites and may fetch nothing from them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -8,11 +8,12 @@ use bytes::Bytes;
 use utoipa_swagger_ui::Config;
 use warp::http::{HeaderValue, StatusCode, header};
 
-use super::ApiError;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response, answer, empty};
-use crate::{Shared, openapi};
+use crate::http::{Response, empty, json_text};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 const REMEMBERED: HeaderValue = HeaderValue::from_static("max-age=300");
 
@@ -49,22 +50,22 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn description(api: Shared, _call: Call) -> Result<Response, ApiError> {
-    let mut response = answer(StatusCode::OK, &openapi::document(&api.config.dialects));
+async fn description(api: SharedState, _call: Call) -> Result<Response, Problem> {
+    let mut response = json_text(StatusCode::OK, api.openapi.clone());
     response.headers_mut().insert(header::CACHE_CONTROL, REMEMBERED);
     Ok(response)
 }
 
-async fn page(_api: Shared, _call: Call) -> Result<Response, ApiError> {
+async fn page(_api: SharedState, _call: Call) -> Result<Response, Problem> {
     let file = file("index.html")?;
-    // Its parts are named relative to its folder, whatever a proxy puts before the path.
+    // Relative to its folder, its parts are found whatever prefix a proxy adds to the path.
     let page = String::from_utf8_lossy(&file.bytes)
         .replace("<head>", "<head>\n    <base href=\"docs/\">")
         .replace("<title>Swagger UI</title>", "<title>Purser's API</title>");
     Ok(shown(page.into(), &file.content_type))
 }
 
-async fn part(_api: Shared, call: Call) -> Result<Response, ApiError> {
+async fn part(_api: SharedState, call: Call) -> Result<Response, Problem> {
     let file = file(call.path_parameter("file"))?;
     let bytes = match file.bytes {
         Cow::Borrowed(bytes) => Bytes::from_static(bytes),
@@ -73,17 +74,17 @@ async fn part(_api: Shared, call: Call) -> Result<Response, ApiError> {
     Ok(shown(bytes, &file.content_type))
 }
 
-/// A file of Swagger UI. The one that says what it shows is made from the configuration.
-fn file(name: &str) -> Result<utoipa_swagger_ui::SwaggerFile<'static>, ApiError> {
+/// A file of Swagger UI; its settings are made from the configuration.
+fn file(name: &str) -> Result<utoipa_swagger_ui::SwaggerFile<'static>, Problem> {
     let config = Config::from("../openapi.json")
-        // Otherwise it has the description checked elsewhere.
+        // Otherwise it sends the description to another site for validation.
         .validator_url("none")
         .doc_expansion("none")
         .default_models_expand_depth(-1)
         .filter(true)
         .use_base_layout();
-    let found = utoipa_swagger_ui::serve(name, Arc::new(config)).map_err(ApiError::internal)?;
-    found.ok_or_else(|| ApiError::not_found("The page has no such file."))
+    let found = utoipa_swagger_ui::serve(name, Arc::new(config)).map_err(Problem::internal)?;
+    found.ok_or_else(|| Problem::not_found("The page has no such file."))
 }
 
 fn shown(bytes: Bytes, content_type: &str) -> Response {

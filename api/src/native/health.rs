@@ -6,13 +6,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
-use super::ApiError;
-use crate::Shared;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response, answer};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
-/// For each check.
+/// The limit of each check.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -69,11 +70,11 @@ struct Checks {
     broker: Health,
 }
 
-async fn alive(_api: Shared, _call: Call) -> Result<Response, ApiError> {
+async fn alive(_api: SharedState, _call: Call) -> Result<Response, Problem> {
     Ok(answer(StatusCode::OK, &Alive { status: Health::Ok }))
 }
 
-async fn ready(api: Shared, _call: Call) -> Result<Response, ApiError> {
+async fn ready(api: SharedState, _call: Call) -> Result<Response, Problem> {
     let (database, broker) = futures::join!(
         tokio::time::timeout(PATIENCE, kernel::database::ping(&api.pool)),
         tokio::time::timeout(PATIENCE, api.publisher.probe()),

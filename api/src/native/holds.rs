@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use identity::Role;
-use identity::operations::{self, role_lock};
+use identity::operations::role_lock;
 use identity::rules::{may_manage_holds, may_spend};
 use kernel::clock::Timestamp;
-use kernel::crash;
-use kernel::crash::Step;
+use kernel::crash::{self, Step};
 use kernel::ids::{EntryId, HoldId, OrganizationId, UserId};
 use kernel::money::Credits;
-use ledger::holds;
-use ledger::holds::{Ending, Hold, HoldError, HoldState, NewHold, Placed};
+use ledger::holds::{self, Ending, Hold, HoldError, HoldState, NewHold, Placed};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use utoipa::ToSchema;
@@ -21,14 +19,16 @@ use warp::http::{HeaderValue, StatusCode};
 use super::consume::{
     check_may_spend, checked_description, checked_type, may_not, positive, wallet_to_spend,
 };
-use super::idempotent::key;
-use super::{ApiError, caller};
-use crate::Shared;
+use super::organizations::membership;
 use crate::auth::Principal;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::{read_json, read_json_or_default};
 use crate::http::values::{Amount, GivenAmount, Id, Moment, one_of};
-use crate::http::{Call, Response, answer, json as body};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 /// Open holds that are listed.
 const LISTED: i64 = 100;
@@ -48,9 +48,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                      a refusal it may be used again.",
                 )
                 .idempotency_key()
-                .takes::<Place>()
-                .answers::<Held>(StatusCode::CREATED, "The credits are reserved.")
-                .answers::<Held>(StatusCode::OK, "The hold that this key placed has ended since.")
+                .takes::<HoldInput>()
+                .answers::<HoldView>(StatusCode::CREATED, "The credits are reserved.")
+                .answers::<HoldView>(StatusCode::OK, "The hold that this key placed has ended since.")
                 .refuses(&[StatusCode::PAYMENT_REQUIRED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND]),
         ),
         Endpoint::post(
@@ -62,8 +62,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                      by who placed it, before it ends by itself; the same `Idempotency-Key` answers the same.",
                 )
                 .idempotency_key()
-                .may_take::<Capture>()
-                .answers::<Ended>(StatusCode::OK, "The credits are spent.")
+                .may_take::<CaptureInput>()
+                .answers::<EndedHoldView>(StatusCode::OK, "The credits are spent.")
                 .refuses(&[StatusCode::PAYMENT_REQUIRED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND]),
         ),
         Endpoint::post(
@@ -71,7 +71,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             release,
             id(Description::new(Access::User, "Give back what is held"))
                 .idempotency_key()
-                .answers::<Ended>(StatusCode::OK, "The credits are free again.")
+                .answers::<EndedHoldView>(StatusCode::OK, "The credits are free again.")
                 .refuses(&[StatusCode::FORBIDDEN, StatusCode::NOT_FOUND]),
         ),
         Endpoint::get(
@@ -90,7 +90,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/credits/holds/{holdId}",
             find,
             id(Description::new(Access::User, "Look at a hold"))
-                .answers::<Held>(StatusCode::OK, "The hold.")
+                .answers::<HoldView>(StatusCode::OK, "The hold.")
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
     ]
@@ -99,7 +99,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Place)]
-struct Place {
+struct HoldInput {
     /// How many; more than none.
     credits: GivenAmount,
     /// How long the hold lasts at the most; 900 unless given.
@@ -119,7 +119,7 @@ struct Place {
 
 #[derive(Default, Deserialize, ToSchema)]
 #[schema(as = native::Capture)]
-struct Capture {
+struct CaptureInput {
     /// How many to spend; all that is held unless given.
     credits: Option<GivenAmount>,
 }
@@ -127,7 +127,7 @@ struct Capture {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Hold)]
-struct Held {
+struct HoldView {
     #[schema(value_type = Uuid)]
     hold_id: HoldId,
     /// Who placed it.
@@ -152,13 +152,13 @@ struct Held {
 #[schema(as = native::Holds)]
 struct Holds {
     /// Newest first.
-    data: Vec<Held>,
+    data: Vec<HoldView>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::EndedHold)]
-struct Ended {
+struct EndedHoldView {
     #[schema(value_type = Uuid)]
     hold_id: HoldId,
     #[schema(schema_with = state_schema)]
@@ -176,15 +176,15 @@ fn state_schema() -> Object {
     one_of(HoldState::NAMES)
 }
 
-async fn place(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
-    let request: Place = body::read(&call)?;
+async fn place(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let request: HoldInput = read_json(&call)?;
     let amount = positive(&request.credits)?;
     let description = checked_description(request.description)?;
     let entry_type = request.entry_type.map(|text| checked_type(Some(text))).transpose()?;
     let lasts = request.ttl_seconds.map_or(TTL, Duration::from_secs);
     if lasts.is_zero() || lasts > TTL_MAX {
-        return Err(ApiError::bad_request("invalid_request", "ttlSeconds must be between 1 and 604800"));
+        return Err(Problem::invalid("ttlSeconds must be between 1 and 604800"));
     }
     let new = NewHold {
         wallet_id: wallet_to_spend(&api, &principal, request.org_id).await?,
@@ -192,7 +192,7 @@ async fn place(api: Shared, call: Call) -> Result<Response, ApiError> {
         amount,
         entry_type: entry_type.unwrap_or_else(|| holds::ENTRY_TYPE.to_owned()),
         description,
-        key: key(&call)?.map(str::to_owned),
+        key: call.idempotency_key()?.map(str::to_owned),
         lasts,
     };
     let now = api.clock.now();
@@ -222,41 +222,41 @@ async fn place(api: Shared, call: Call) -> Result<Response, ApiError> {
 fn answer_placed(placed: &Placed, now: Timestamp) -> Response {
     let is_open = placed.hold.state_at(now) == HoldState::Active;
     let status = if is_open { StatusCode::CREATED } else { StatusCode::OK };
-    let mut response = answer(status, &shown(&placed.hold, now));
+    let mut response = answer(status, &hold_view(&placed.hold, now));
     if placed.is_repeated {
         response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
     }
     response
 }
 
-async fn capture(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
-    let request: Capture = body::read_or_default(&call)?;
+async fn capture(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let request: CaptureInput = read_json_or_default(&call)?;
     let spend = request.credits.as_ref().map(positive).transpose()?;
     end(&api, &call, &principal, Deed::Capture, |hold| {
         let spend = spend.unwrap_or(hold.amount);
         if spend > hold.amount {
             let message = format!("credits must be at most what is held, {}", hold.amount);
-            return Err(ApiError::bad_request("invalid_credits", message));
+            return Err(Problem::invalid(message).coded("invalid_credits"));
         }
         Ok(Ending::Capture(spend))
     })
     .await
 }
 
-async fn release(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
+async fn release(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     end(&api, &call, &principal, Deed::Release, |_| Ok(Ending::Release)).await
 }
 
 async fn end(
-    api: &Shared,
+    api: &SharedState,
     call: &Call,
     principal: &Principal,
     deed: Deed,
-    ending: impl FnOnce(&Hold) -> Result<Ending, ApiError> + Send,
-) -> Result<Response, ApiError> {
-    let key = key(call)?;
+    ending: impl FnOnce(&Hold) -> Result<Ending, Problem> + Send,
+) -> Result<Response, Problem> {
+    let key = call.idempotency_key()?;
     let mut transaction = api.pool.begin().await?;
     let id = allowed(&mut transaction, principal, call.path_parameter("holdId"), deed).await?.id;
     check_may_spend(principal)?;
@@ -267,35 +267,34 @@ async fn end(
     transaction.commit().await?;
     crash::point(Step::Committed, "end of a hold");
     let (hold, entry, balance) = ended;
-    Ok(answer(StatusCode::OK, &ended_hold(&hold, entry, balance)))
+    Ok(answer(StatusCode::OK, &ended_view(&hold, entry, balance)))
 }
 
-async fn find(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
+async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let mut transaction = api.pool.begin().await?;
     let hold = allowed(&mut transaction, &principal, call.path_parameter("holdId"), Deed::Look).await?;
     transaction.commit().await?;
-    Ok(answer(StatusCode::OK, &shown(&hold, api.clock.now())))
+    Ok(answer(StatusCode::OK, &hold_view(&hold, api.clock.now())))
 }
 
-async fn list(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let (wallet_id, manages) = match call.parameter("orgId") {
         None => (principal.wallet_id, true),
         Some(text) => {
-            let organization = text.parse().map(OrganizationId).map_err(|_| {
-                ApiError::bad_request("invalid_request", "orgId must be the number of an organization")
-            })?;
-            let membership = operations::membership(&api.pool, &principal.user_id, organization)
-                .await?
-                .ok_or_else(|| ApiError::not_found("There is no such organization."))?;
+            let organization = text
+                .parse()
+                .map(OrganizationId)
+                .map_err(|_| Problem::invalid("orgId must be the number of an organization"))?;
+            let membership = membership(&api, &principal, organization).await?;
             (membership.wallet_id, may_manage_holds(membership.role))
         }
     };
     let user = (!manages).then_some(&principal.user_id);
     let now = api.clock.now();
     let listed = holds::open(&mut *api.pool.acquire().await?, wallet_id, user, LISTED).await?;
-    let data = listed.iter().map(|hold| shown(hold, now)).collect();
+    let data = listed.iter().map(|hold| hold_view(hold, now)).collect();
     Ok(answer(StatusCode::OK, &Holds { data }))
 }
 
@@ -335,8 +334,8 @@ async fn allowed(
     principal: &Principal,
     id: &str,
     deed: Deed,
-) -> Result<Hold, ApiError> {
-    let none = || ApiError::from(HoldError::NotFound);
+) -> Result<Hold, Problem> {
+    let none = || Problem::from(HoldError::NotFound);
     let id: HoldId = id.parse().map_err(|_| none())?;
     let hold = holds::find(connection, id).await?.ok_or_else(none)?;
     let is_personal = hold.wallet_id == principal.wallet_id;
@@ -349,8 +348,8 @@ async fn allowed(
     }
 }
 
-fn shown(hold: &Hold, now: Timestamp) -> Held {
-    Held {
+fn hold_view(hold: &Hold, now: Timestamp) -> HoldView {
+    HoldView {
         hold_id: hold.id,
         user_id: hold.user_id.clone(),
         credits: Amount(hold.amount),
@@ -362,8 +361,8 @@ fn shown(hold: &Hold, now: Timestamp) -> Held {
     }
 }
 
-fn ended_hold(hold: &Hold, entry: Option<EntryId>, balance: Credits) -> Ended {
-    Ended {
+fn ended_view(hold: &Hold, entry: Option<EntryId>, balance: Credits) -> EndedHoldView {
+    EndedHoldView {
         hold_id: hold.id,
         state: hold.state.as_str(),
         captured: Amount(hold.captured),

@@ -1,59 +1,54 @@
-//! Doing a POST once, however often it is sent with the same `Idempotency-Key`.
+//! Does a POST once, however often it is sent with the same `Idempotency-Key`.
 
 use std::future::Future;
 
 use identity::idempotency::{Caller, Claim, Claimed, Fingerprint, operations};
-use kernel::crash;
-use kernel::crash::Step;
+use kernel::crash::{self, Step};
 use serde::Serialize;
 use warp::http::StatusCode;
 
-use super::ApiError;
-use crate::Shared;
-use crate::http::{Call, Response, answer};
+use super::words::ErrorBody;
+use crate::http::call::Call;
+use crate::http::{Response, answer};
+use crate::problem::{Problem, ProblemKind};
+use crate::state::SharedState;
 
-/// What a handler answers.
 pub(super) type Answer<Body> = (StatusCode, Body);
 
-/// Whether the answer may be kept.
+/// Whether the answer may be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keep {
-    /// Yes.
     Answer,
-    /// No: it shows a secret. That it was given is kept.
+    /// The answer shows a secret: stores only that it was given.
     Nothing,
 }
 
-/// The request's idempotency key, if it has one.
-pub(super) fn key(call: &Call) -> Result<Option<&str>, ApiError> {
-    call.idempotency_key()
-        .map_err(|error| ApiError::bad_request("invalid_idempotency_key", error.to_string()))
-}
-
-/// Does the work, once for each key of the caller. Refusals are answers too and are kept; failures that may pass are
+/// Does the work, once for each key of the caller. Refusals are answers too and are stored; failures of the server are
 /// not, so that the request can be sent again. The work goes on when the caller hangs up.
 pub(super) async fn once<Work, Body>(
-    api: &Shared,
+    api: &SharedState,
     call: &Call,
     scope: String,
     keep: Keep,
     work: Work,
-) -> Result<Response, ApiError>
+) -> Result<Response, Problem>
 where
-    Work: Future<Output = Result<Answer<Body>, ApiError>> + Send + 'static,
+    Work: Future<Output = Result<Answer<Body>, Problem>> + Send + 'static,
     Body: Serialize + Send + Sync + 'static,
 {
-    let Some(key) = key(call)? else { return work.await.map(|(status, body)| answer(status, &body)) };
+    let Some(key) = call.idempotency_key()? else {
+        return work.await.map(|(status, body)| answer(status, &body));
+    };
     let fingerprint = Fingerprint::of(call.method.as_str(), call.path.as_str(), &call.body);
     match operations::claim(&api.pool, api.clock.now(), Caller(scope), key, fingerprint).await? {
         Claim::First(claimed) => {
-            let api = Shared::clone(api);
-            tokio::spawn(async move { settle(&api, &claimed, keep, work.await).await })
+            let api = SharedState::clone(api);
+            tokio::spawn(async move { finish(&api, &claimed, keep, work.await).await })
                 .await
-                .map_err(ApiError::internal)?
+                .map_err(Problem::internal)?
         }
         Claim::Done { status, body: Some(body) } => {
-            let status = StatusCode::from_u16(status).map_err(ApiError::internal)?;
+            let status = StatusCode::from_u16(status).map_err(Problem::internal)?;
             let mut response = answer(status, &body);
             response
                 .headers_mut()
@@ -63,48 +58,33 @@ where
         Claim::Done { body: None, .. } => {
             let message = "This request was done before. Its answer showed a secret, which is shown only once: \
                            make another one with another key, and withdraw the first if it was lost.";
-            Err(ApiError::conflict("secret_already_shown", message))
+            Err(Problem::conflict("secret_already_shown", message))
         }
-        Claim::InProgress => Err(in_use()),
-        Claim::OtherRequest => Err(reused()),
+        Claim::InProgress => Err(ProblemKind::IdempotencyKeyInUse.into()),
+        Claim::OtherRequest => Err(ProblemKind::IdempotencyKeyReused.into()),
     }
 }
 
-/// The first request with the key has not been answered yet.
-pub(super) fn in_use() -> ApiError {
-    let message = "A request with this Idempotency-Key is being worked on.";
-    ApiError::conflict("idempotency_key_in_use", message)
-}
-
-/// The key was used for another request.
-pub(super) fn reused() -> ApiError {
-    let message = "This Idempotency-Key was used for another request.";
-    ApiError::conflict("idempotency_key_reused", message)
-}
-
-async fn settle(
-    api: &Shared,
+async fn finish(
+    api: &SharedState,
     claimed: &Claimed,
     keep: Keep,
-    outcome: Result<Answer<impl Serialize>, ApiError>,
-) -> Result<Response, ApiError> {
+    outcome: Result<Answer<impl Serialize>, Problem>,
+) -> Result<Response, Problem> {
     let recorded = match &outcome {
         Ok((status, body)) => record(api, claimed, *status, (keep == Keep::Answer).then_some(body)).await,
-        Err(error) => {
-            let (status, body) = error.shown();
-            record(api, claimed, status, Some(&body)).await
-        }
+        Err(problem) => record(api, claimed, problem.status(), Some(&ErrorBody::from(problem))).await,
     };
     crash::point(Step::Settled, "answer");
     if let Err(error) = recorded {
-        // It is done: the caller is told so. Without its record a repetition within a minute is refused.
+        // The work is done, so the caller gets the answer. Without its record a repetition within a minute is refused.
         tracing::warn!(%error, "the answer to an idempotent request was not recorded");
     }
     outcome.map(|(status, body)| answer(status, &body))
 }
 
 async fn record(
-    api: &Shared,
+    api: &SharedState,
     claimed: &Claimed,
     status: StatusCode,
     body: Option<&impl Serialize>,

@@ -5,26 +5,27 @@ use std::time::Duration;
 
 use futures::stream::Stream;
 use futures::{SinkExt, StreamExt};
+use identity::operations;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{Method, StatusCode};
 use warp::ws::{Message, WebSocket, Ws};
 
-use super::{ApiError, caller};
-use crate::Shared;
 use crate::auth::Principal;
+use crate::http::call::{Call, call};
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response, Route, call};
+use crate::http::{Response, Route};
+use crate::problem::Problem;
 use crate::realtime::{End, Subscription};
-use identity::operations;
+use crate::state::SharedState;
 
 /// Between signs of life; below the minute after which proxies give up.
 const HEARTBEAT: Duration = Duration::from_secs(25);
 /// A client that does not take a message for this long is gone.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
-/// Clients have nothing to say but pings and closing.
+/// Clients send nothing but pings and the end of the connection.
 const INCOMING_BYTES: usize = 4 * 1024;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -55,12 +56,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 /// GET /ws, GET /api/ws
-fn socket_route(api: &Shared, here: BoxedFilter<()>) -> Route {
+fn socket_route(api: &SharedState, here: BoxedFilter<()>) -> Route {
     let open = |ws, api, call| async move { socket(ws, api, call).await.unwrap_or_else(Response::from) };
     here.and(warp::ws()).and(call(api)).then(open).boxed()
 }
 
-async fn socket(ws: Ws, api: Shared, call: Call) -> Result<Response, ApiError> {
+async fn socket(ws: Ws, api: SharedState, call: Call) -> Result<Response, Problem> {
     let principal = api.auth.listener(&call.headers, &api.origins).await?;
     let subscription = subscribe(&api, &principal).await?;
     let ws = ws.max_message_size(INCOMING_BYTES).max_frame_size(INCOMING_BYTES);
@@ -68,16 +69,16 @@ async fn socket(ws: Ws, api: Shared, call: Call) -> Result<Response, ApiError> {
     Ok(warp::reply::Reply::into_response(upgrade))
 }
 
-async fn events(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
+async fn events(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let subscription = subscribe(&api, &principal).await?;
     Ok(warp::reply::Reply::into_response(warp::sse::reply(as_events(subscription))))
 }
 
-async fn subscribe(api: &Shared, principal: &Principal) -> Result<Subscription, ApiError> {
+async fn subscribe(api: &SharedState, principal: &Principal) -> Result<Subscription, Problem> {
     let wallets = operations::wallets_visible(&api.pool, &principal.user_id).await?;
     let left = principal.expires_at.map(|at| at - api.clock.now());
-    // What is negative has just expired.
+    // A negative duration means that the credential has just expired.
     let left = left.map(|left| Duration::try_from(left).unwrap_or(Duration::ZERO));
     Ok(api.hub.subscribe(principal.user_id.clone(), wallets, principal.credential, left))
 }
@@ -99,7 +100,7 @@ fn as_events(
     first.chain(notices)
 }
 
-/// Sends what the wallets' watchers are told until the client leaves or its time is up.
+/// Sends the notices of the wallets until the client leaves or the subscription ends.
 async fn push(socket: WebSocket, mut subscription: Subscription) {
     let (mut outgoing, mut incoming) = socket.split();
     let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);

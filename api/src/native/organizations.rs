@@ -1,6 +1,6 @@
-//! Organizations: their members see them, administrators say who is one.
+//! Organizations: members see them, administrators manage their members.
 
-use identity::{Member, OwnOrganization, Role, operations, rules};
+use identity::{Member, Membership, OwnOrganization, Role, operations, rules};
 use kernel::ids::{OrganizationId, UserId};
 use kernel::money::Credits;
 use ledger::holds;
@@ -12,12 +12,15 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use warp::http::{Method, StatusCode};
 
-use super::{ApiError, admin, caller};
-use crate::Shared;
+use crate::auth::Principal;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::{Amount, one_of};
-use crate::http::{Call, Response, answer, empty, json as body};
+use crate::http::{Response, answer, empty};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let organization =
@@ -49,8 +52,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                      viewers see. An organization that has an owner keeps one. What a viewer to be holds of its \
                      credits is released.",
                 )
-                .takes::<RoleBody>()
-                .answers::<MemberBody>(StatusCode::OK, "The user has the role.")
+                .takes::<RoleInput>()
+                .answers::<MemberView>(StatusCode::OK, "The user has the role.")
                 .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT]),
         ),
         Endpoint::new(
@@ -68,13 +71,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::Organizations)]
 struct Organizations {
-    organizations: Vec<Own>,
+    organizations: Vec<OrganizationView>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::OwnOrganization)]
-struct Own {
+struct OrganizationView {
     #[schema(value_type = i64)]
     org_id: OrganizationId,
     name: String,
@@ -84,7 +87,7 @@ struct Own {
     balance: Amount,
 }
 
-impl Own {
+impl OrganizationView {
     fn new(organization: OwnOrganization, balance: Credits) -> Self {
         Self {
             org_id: organization.id,
@@ -99,21 +102,21 @@ impl Own {
 #[schema(as = native::OrganizationDetails)]
 struct Details {
     #[serde(flatten)]
-    organization: Own,
-    members: Vec<MemberBody>,
+    organization: OrganizationView,
+    members: Vec<MemberView>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::OrganizationMember)]
-struct MemberBody {
+struct MemberView {
     #[schema(value_type = String)]
     user_id: UserId,
     #[schema(schema_with = role_schema)]
     role: &'static str,
 }
 
-impl From<Member> for MemberBody {
+impl From<Member> for MemberView {
     fn from(member: Member) -> Self {
         Self { user_id: member.user_id, role: member.role.as_str() }
     }
@@ -121,7 +124,7 @@ impl From<Member> for MemberBody {
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = native::NewRole)]
-struct RoleBody {
+struct RoleInput {
     #[schema(schema_with = role_schema)]
     role: Role,
 }
@@ -130,37 +133,37 @@ fn role_schema() -> Object {
     one_of(Role::NAMES)
 }
 
-async fn list(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let now = api.clock.now();
     let mine = operations::organizations(&api.pool, &principal.user_id).await?;
     let mut connection = api.pool.acquire().await?;
     let mut organizations = Vec::with_capacity(mine.len());
     for organization in mine {
         let balance = balance(&mut connection, now, organization.wallet_id).await?;
-        organizations.push(Own::new(organization, balance));
+        organizations.push(OrganizationView::new(organization, balance));
     }
     Ok(answer(StatusCode::OK, &Organizations { organizations }))
 }
 
-/// One that the caller is not in is as one that does not exist.
-async fn find(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let principal = caller(&api, &call).await?;
+/// An organization without the caller is treated as unknown.
+async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let id = organization_id(&call)?;
     let mine = operations::organizations(&api.pool, &principal.user_id).await?;
-    let own = mine.into_iter().find(|organization| organization.id == id).ok_or_else(unknown)?;
+    let own = mine.into_iter().find(|organization| organization.id == id).ok_or_else(no_such_organization)?;
     let members = operations::members(&api.pool, id).await?;
     let balance = balance(&mut *api.pool.acquire().await?, api.clock.now(), own.wallet_id).await?;
     let details = Details {
-        organization: Own::new(own, balance),
-        members: members.into_iter().map(MemberBody::from).collect(),
+        organization: OrganizationView::new(own, balance),
+        members: members.into_iter().map(MemberView::from).collect(),
     };
     Ok(answer(StatusCode::OK, &details))
 }
 
-async fn put_member(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
-    let RoleBody { role } = body::read(&call)?;
+async fn put_member(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
+    let RoleInput { role } = read_json(&call)?;
     let (organization, user) = (organization_id(&call)?, user_id(&call)?);
     let mut transaction = api.pool.begin().await?;
     operations::member_put(&mut transaction, api.clock.now(), organization, &user, role).await?;
@@ -168,52 +171,68 @@ async fn put_member(api: Shared, call: Call) -> Result<Response, ApiError> {
         release_holds(&api, &mut transaction, organization, &user).await?;
     }
     transaction.commit().await?;
-    announce(&api, &user).await;
-    Ok(answer(StatusCode::OK, &MemberBody { user_id: user, role: role.as_str() }))
+    announce_membership_change(&api, &user).await;
+    Ok(answer(StatusCode::OK, &MemberView { user_id: user, role: role.as_str() }))
 }
 
-async fn remove_member(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
+async fn remove_member(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
     let user = user_id(&call)?;
     let organization = organization_id(&call)?;
     let mut transaction = api.pool.begin().await?;
     operations::member_remove(&mut transaction, organization, &user).await?;
     release_holds(&api, &mut transaction, organization, &user).await?;
     transaction.commit().await?;
-    announce(&api, &user).await;
+    announce_membership_change(&api, &user).await;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
 /// Gives up what a user holds of an organization's credits, who may not spend them any more.
 async fn release_holds(
-    api: &Shared,
+    api: &SharedState,
     connection: &mut PgConnection,
     organization: OrganizationId,
     user: &UserId,
-) -> Result<(), ApiError> {
+) -> Result<(), Problem> {
     if let Some(wallet) = operations::organization_wallet(connection, organization).await? {
         holds::release_all_of(connection, api.clock.now(), wallet, user).await?;
     }
     Ok(())
 }
 
-/// Has the user's live connections opened again, with the wallets that the user may see now.
-async fn announce(api: &Shared, user: &UserId) {
+/// Ends the user's live connections, so that they are opened again with the wallets that the user may see now.
+async fn announce_membership_change(api: &SharedState, user: &UserId) {
     let announcement = Live::MembershipChanged { user_id: user.clone() };
     if let Err(error) = api.publisher.announce(&announcement).await {
-        tracing::warn!(%error, %user, "open connections go on with the wallets that this user saw before");
+        tracing::warn!(%error, %user, "open connections keep the wallets that this user saw before");
     }
 }
 
-fn unknown() -> ApiError {
-    ApiError::not_found("There is no such organization.")
+/// The caller's membership in an organization. An organization without the caller is treated as unknown.
+pub(super) async fn membership(
+    api: &SharedState,
+    principal: &Principal,
+    organization: OrganizationId,
+) -> Result<Membership, Problem> {
+    let found = operations::membership(&api.pool, &principal.user_id, organization).await?;
+    found.ok_or_else(no_such_organization)
 }
 
-fn organization_id(call: &Call) -> Result<OrganizationId, ApiError> {
-    call.path_parameter("orgId").parse().map(OrganizationId).map_err(|_| unknown())
+/// The organization that the query names, if it names one.
+pub(super) fn asked_organization(call: &Call) -> Result<Option<OrganizationId>, Problem> {
+    let Some(text) = call.parameter("orgId") else { return Ok(None) };
+    text.parse().map(OrganizationId).map(Some).map_err(|_| no_such_organization())
 }
 
-fn user_id(call: &Call) -> Result<UserId, ApiError> {
+fn no_such_organization() -> Problem {
+    Problem::not_found("There is no such organization.")
+}
+
+fn organization_id(call: &Call) -> Result<OrganizationId, Problem> {
+    call.path_parameter("orgId").parse().map(OrganizationId).map_err(|_| no_such_organization())
+}
+
+fn user_id(call: &Call) -> Result<UserId, Problem> {
     let text = call.path_parameter("userId").to_owned();
-    UserId::try_from(text).map_err(|_| ApiError::not_found("There is no such user."))
+    UserId::try_from(text).map_err(|_| Problem::not_found("There is no such user."))
 }

@@ -1,13 +1,14 @@
 //! The two pages to which a buyer returns from paying, for installations that have none of their own. They state
-//! nothing about the payment: that is for the webhook to say.
+//! nothing about the payment: only the provider's webhook does.
 
 use warp::http::{HeaderValue, StatusCode, header};
 
-use super::ApiError;
-use crate::Shared;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response, empty};
+use crate::http::{Response, empty};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let described = |summary: &str| {
@@ -21,16 +22,16 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn success(_api: Shared, _call: Call) -> Result<Response, ApiError> {
+async fn success(_api: SharedState, _call: Call) -> Result<Response, Problem> {
     let text = "Thank you. Your credits are on their way and usually arrive within seconds.";
     Ok(page("Payment received", text))
 }
 
-async fn cancel(_api: Shared, _call: Call) -> Result<Response, ApiError> {
+async fn cancel(_api: SharedState, _call: Call) -> Result<Response, Problem> {
     Ok(page("Payment cancelled", "Nothing was charged. You can close this page."))
 }
 
-/// A page of fixed text: nothing of the request is shown on it.
+/// A page of fixed text: it shows nothing of the request.
 fn page(title: &str, text: &str) -> Response {
     let html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\
@@ -42,7 +43,7 @@ fn page(title: &str, text: &str) -> Response {
     *response.body_mut() = html.into();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    // The session's id in the address is nobody else's business.
+    // The address holds the session's id, which other sites must not learn.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);

@@ -1,8 +1,7 @@
-//! Purchases in app stores that wait for their buyers, and giving one to a user by hand.
+//! Purchases in app stores by unknown buyers, and assigning one to a user by hand.
 
-use billing::app_stores::ClaimPurchases;
 use billing::app_stores::operations::{assign, is_awaited, parked, purchase};
-use billing::app_stores::{ClaimError, StorePurchase};
+use billing::app_stores::{ClaimError, ClaimPurchases, StorePurchase};
 use jobs::outbox;
 use kernel::ids::{PaymentId, StorePurchaseId, UserId};
 use serde::de::IgnoredAny;
@@ -11,13 +10,15 @@ use utoipa::ToSchema;
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
-use super::{ApiError, admin};
-use crate::Shared;
 use crate::commands::carry_out;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::{Id, Moment};
-use crate::http::{Call, Response, answer, json as body};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -30,7 +31,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                      names, when RevenueCat says that the buyer is a user, or when a pack gets its product.",
                 )
                 .query::<i64>("limit", "How many, between 1 and 500; 50 unless given.")
-                .answers::<Parked>(StatusCode::OK, "The purchases.")
+                .answers::<PurchasesView>(StatusCode::OK, "The purchases.")
                 .refuses(&[StatusCode::BAD_REQUEST]),
         ),
         Endpoint::post(
@@ -40,9 +41,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .says("It is credited once, whoever else it turns out to be. What is done is recorded.")
                 .path_parameter::<Id>("purchaseId", "The purchase's id.")
                 .idempotency_key()
-                .takes::<Claim>()
-                .answers::<Claimed>(StatusCode::OK, "The credits are there.")
-                .answers::<Claimed>(StatusCode::ACCEPTED, "The purchase is the user's; the credits follow.")
+                .takes::<ClaimInput>()
+                .answers::<ClaimView>(StatusCode::OK, "The credits are there.")
+                .answers::<ClaimView>(StatusCode::ACCEPTED, "The purchase is the user's; the credits follow.")
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
     ]
@@ -50,14 +51,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::ParkedPurchases)]
-struct Parked {
-    purchases: Vec<Purchase>,
+struct PurchasesView {
+    purchases: Vec<PurchaseView>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::ParkedPurchase)]
-struct Purchase {
+struct PurchaseView {
     #[schema(value_type = Uuid)]
     purchase_id: StorePurchaseId,
     /// As RevenueCat spells it, such as `APP_STORE`.
@@ -76,7 +77,7 @@ struct Purchase {
     created_at: Moment,
 }
 
-impl From<StorePurchase> for Purchase {
+impl From<StorePurchase> for PurchaseView {
     fn from(purchase: StorePurchase) -> Self {
         Self {
             purchase_id: purchase.id,
@@ -94,7 +95,7 @@ impl From<StorePurchase> for Purchase {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Claim)]
-struct Claim {
+struct ClaimInput {
     /// Who gets it.
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     user_id: UserId,
@@ -103,7 +104,7 @@ struct Claim {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Claimed)]
-struct Claimed {
+struct ClaimView {
     #[schema(value_type = Uuid)]
     purchase_id: StorePurchaseId,
     #[schema(value_type = String)]
@@ -113,23 +114,23 @@ struct Claimed {
     payment_id: Option<PaymentId>,
 }
 
-async fn list(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
-    let limit = match call.parameter("limit").unwrap_or("50").parse() {
-        Ok(limit @ 1..=500_i64) => limit,
-        _ => return Err(ApiError::bad_request("invalid_request", "limit must be between 1 and 500")),
-    };
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
+    let limit = call.limit(500)?;
     let purchases = parked(&mut *api.pool.acquire().await?, limit).await?;
-    Ok(answer(StatusCode::OK, &Parked { purchases: purchases.into_iter().map(Purchase::from).collect() }))
+    Ok(answer(
+        StatusCode::OK,
+        &PurchasesView { purchases: purchases.into_iter().map(PurchaseView::from).collect() },
+    ))
 }
 
-async fn claim(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let Claim { user_id } = body::read(&call)?;
+async fn claim(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let ClaimInput { user_id } = read_json(&call)?;
     let id: StorePurchaseId =
-        call.path_parameter("purchaseId").parse().map_err(|_| ApiError::from(ClaimError::NoPurchase))?;
+        call.path_parameter("purchaseId").parse().map_err(|_| Problem::from(ClaimError::NoPurchase))?;
     let work = {
-        let (api, actor) = (Shared::clone(&api), admin.scope.clone());
+        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
             let now = api.clock.now();
             let mut transaction = api.pool.begin().await?;
@@ -141,16 +142,16 @@ async fn claim(api: Shared, call: Call) -> Result<Response, ApiError> {
             let found = purchase(&mut *api.pool.acquire().await?, id).await?;
             let payment_id = found.and_then(|purchase| purchase.payment_id);
             let status = if payment_id.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
-            Ok((status, Claimed { purchase_id: id, user_id, payment_id }))
+            Ok((status, ClaimView { purchase_id: id, user_id, payment_id }))
         }
     };
-    once(&api, &call, admin.scope, Keep::Answer, work).await
+    once(&api, &call, admin.actor, Keep::Answer, work).await
 }
 
-/// Has what is parked for a new user credited, in the background. Should that not come about, the scheduler asks for it
-/// within a minute.
-pub(super) fn claim_for(api: &Shared, user: UserId) {
-    let api = Shared::clone(api);
+/// Starts crediting the purchases that are parked for a new user, in the background. If that fails, the scheduler does
+/// it within a minute.
+pub(super) fn claim_for_new_user(api: &SharedState, user: UserId) {
+    let api = SharedState::clone(api);
     tokio::spawn(async move {
         let awaited = match api.pool.acquire().await {
             Ok(mut connection) => is_awaited(&mut connection, &user).await,

@@ -1,4 +1,4 @@
-//! A payment as those who look after the installation see it: where it stands, and what went back of it.
+//! A payment as administrators see it: its state, refunds and disputes.
 
 use billing::payments::{Provider, State, store as payments};
 use billing::reversals::{Extent, Reversal, ReversalKind, Standing, store as reversals};
@@ -8,12 +8,13 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
-use super::{ApiError, admin};
-use crate::Shared;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::values::{Amount, Id, Moment, one_of};
-use crate::http::{Call, Response, answer};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::get(
@@ -22,7 +23,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Description::new(Access::Admin, "A payment, with its refunds and disputes")
             .says("Money is in the currency's smallest unit.")
             .path_parameter::<Id>("paymentId", "The payment's id.")
-            .answers::<PaymentBody>(StatusCode::OK, "The payment.")
+            .answers::<PaymentView>(StatusCode::OK, "The payment.")
             .refuses(&[StatusCode::NOT_FOUND]),
     )]
 }
@@ -30,7 +31,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Payment)]
-struct PaymentBody {
+struct PaymentView {
     #[schema(value_type = Uuid)]
     payment_id: PaymentId,
     /// Its number, which some APIs show as its id.
@@ -65,7 +66,7 @@ struct PaymentBody {
     credits_reversed: Amount,
     /// Credits that had been spent before their money went back, and are forgiven.
     credits_shortfall: Amount,
-    reversals: Vec<ReversalBody>,
+    reversals: Vec<ReversalView>,
 }
 
 fn provider_schema() -> Object {
@@ -78,7 +79,7 @@ fn state_schema() -> Object {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::Reversal)]
-struct ReversalBody {
+struct ReversalView {
     /// The provider's id of it.
     id: String,
     #[schema(schema_with = kind_schema)]
@@ -101,7 +102,7 @@ fn standing_schema() -> Object {
     one_of(Standing::NAMES)
 }
 
-impl From<Reversal> for ReversalBody {
+impl From<Reversal> for ReversalView {
     fn from(reversal: Reversal) -> Self {
         Self {
             id: reversal.object_id,
@@ -116,15 +117,15 @@ impl From<Reversal> for ReversalBody {
     }
 }
 
-async fn payment(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
-    let unknown = || ApiError::not_found("There is no such payment.");
+async fn payment(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
+    let unknown = || Problem::not_found("There is no such payment.");
     let id: PaymentId = call.path_parameter("paymentId").parse().map_err(|_| unknown())?;
     let mut connection = api.pool.acquire().await?;
     let payment = payments::payment_by_id(&mut connection, id).await?.ok_or_else(unknown)?;
     let account = reversals::account(&mut connection, id).await?;
     let reversals = reversals::of_payment(&mut connection, id).await?;
-    let shown = PaymentBody {
+    let shown = PaymentView {
         payment_id: payment.id,
         number: payment.number,
         user_id: payment.user_id,
@@ -142,7 +143,7 @@ async fn payment(api: Shared, call: Call) -> Result<Response, ApiError> {
         withdrawn: account.withdrawn_minor,
         credits_reversed: Amount(account.reversed),
         credits_shortfall: Amount(account.shortfall),
-        reversals: reversals.into_iter().map(ReversalBody::from).collect(),
+        reversals: reversals.into_iter().map(ReversalView::from).collect(),
     };
     Ok(answer(StatusCode::OK, &shown))
 }

@@ -1,11 +1,11 @@
-//! Administration of the host application's webhook endpoints, and of what was delivered to them.
+//! Administration of the host application's webhook endpoints and of the deliveries to them.
 
 use kernel::config::Secret;
 use kernel::ids::{MessageId, OutboxId, WebhookDeliveryId, WebhookEndpointId};
 use messaging::outbox;
-use outgoing_webhooks::DeliverWebhook;
 use outgoing_webhooks::{
-    Attempt as TriedOnce, Delivery as Told, DeliveryState, Endpoint as Stored, EndpointSettings, operations,
+    Attempt, DeliverWebhook, Delivery, DeliveryState, Endpoint as WebhookEndpoint, EndpointSettings,
+    operations,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -14,12 +14,14 @@ use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
-use super::{ApiError, admin};
-use crate::Shared;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::{Id, Moment, one_of};
-use crate::http::{Call, Response, answer, empty, json as body};
+use crate::http::{Response, answer, empty};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 const SIGNING: &str = "Messages are signed as Standard Webhooks has it, with the headers `webhook-id`, \
                        `webhook-timestamp` and `webhook-signature`. A message may come more than once, always under \
@@ -27,11 +29,16 @@ const SIGNING: &str = "Messages are signed as Standard Webhooks has it, with the
 const SECRET_ONCE: &str = "The secret is shown in this answer only.";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let of = |summary: &str| {
-        Description::new(Access::Admin, summary)
-            .path_parameter::<Id>("endpointId", "The endpoint's id.")
-            .refuses(&[StatusCode::NOT_FOUND])
-    };
+    [settings_endpoints(), delivery_endpoints()].into_iter().flatten().collect()
+}
+
+fn of(summary: &str) -> Description {
+    Description::new(Access::Admin, summary)
+        .path_parameter::<Id>("endpointId", "The endpoint's id.")
+        .refuses(&[StatusCode::NOT_FOUND])
+}
+
+fn settings_endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::post(
             "/admin/webhook-endpoints",
@@ -39,8 +46,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             Description::new(Access::Admin, "Add an address that is told what happens to wallets")
                 .says(&format!("{SIGNING} {SECRET_ONCE}"))
                 .idempotency_key()
-                .takes::<Written>()
-                .answers::<WithSecret>(StatusCode::CREATED, "The endpoint, with its secret."),
+                .takes::<EndpointInput>()
+                .answers::<EndpointWithSecret>(StatusCode::CREATED, "The endpoint, with its secret."),
         ),
         Endpoint::get(
             "/admin/webhook-endpoints",
@@ -51,15 +58,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/admin/webhook-endpoints/{endpointId}",
             find,
-            of("Look at a webhook endpoint").answers::<Shown>(StatusCode::OK, "The endpoint."),
+            of("Look at a webhook endpoint").answers::<EndpointView>(StatusCode::OK, "The endpoint."),
         ),
         Endpoint::put(
             "/admin/webhook-endpoints/{endpointId}",
             replace,
             of("Replace a webhook endpoint")
                 .says("One that was disabled, also by itself, is told again once `enabled` is true.")
-                .takes::<Written>()
-                .answers::<Shown>(StatusCode::OK, "The endpoint as it is now.")
+                .takes::<EndpointInput>()
+                .answers::<EndpointView>(StatusCode::OK, "The endpoint as it is now.")
                 .refuses(&[StatusCode::BAD_REQUEST]),
         ),
         Endpoint::delete(
@@ -74,16 +81,21 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             of("Give a webhook endpoint another secret")
                 .says(&format!("For a day messages are signed with both. {SECRET_ONCE}"))
                 .idempotency_key()
-                .answers::<WithSecret>(StatusCode::OK, "The endpoint, with its new secret."),
+                .answers::<EndpointWithSecret>(StatusCode::OK, "The endpoint, with its new secret."),
         ),
         Endpoint::post(
             "/admin/webhook-endpoints/{endpointId}/test",
-            test,
+            send_test,
             of("Send a message to try a webhook endpoint")
                 .says("Its type is `endpoint.test`. How it went is among the endpoint's deliveries.")
                 .idempotency_key()
                 .answers::<Accepted>(StatusCode::ACCEPTED, "It will be sent."),
         ),
+    ]
+}
+
+fn delivery_endpoints() -> Vec<Endpoint> {
+    vec![
         Endpoint::get(
             "/admin/webhook-endpoints/{endpointId}/deliveries",
             deliveries,
@@ -111,7 +123,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::NewWebhookEndpoint)]
-struct Written {
+struct EndpointInput {
     /// An HTTPS address that is reached over the internet.
     #[schema(max_length = 2_000)]
     url: String,
@@ -120,24 +132,24 @@ struct Written {
     #[schema(max_items = 50)]
     event_types: Vec<String>,
     /// Whether it is sent any.
-    #[serde(default = "yes")]
+    #[serde(default = "enabled_by_default")]
     enabled: bool,
 }
 
-fn yes() -> bool {
+fn enabled_by_default() -> bool {
     true
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::WebhookEndpoints)]
 struct Endpoints {
-    endpoints: Vec<Shown>,
+    endpoints: Vec<EndpointView>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::WebhookEndpoint)]
-struct Shown {
+struct EndpointView {
     #[schema(value_type = Uuid)]
     endpoint_id: WebhookEndpointId,
     url: String,
@@ -159,8 +171,8 @@ struct Shown {
     updated_at: Moment,
 }
 
-impl From<Stored> for Shown {
-    fn from(endpoint: Stored) -> Self {
+impl From<WebhookEndpoint> for EndpointView {
+    fn from(endpoint: WebhookEndpoint) -> Self {
         Self {
             endpoint_id: endpoint.id,
             url: endpoint.url,
@@ -178,15 +190,15 @@ impl From<Stored> for Shown {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::WebhookEndpointWithSecret)]
-struct WithSecret {
+struct EndpointWithSecret {
     #[serde(flatten)]
-    endpoint: Shown,
+    endpoint: EndpointView,
     /// What signs the messages: `whsec_` and the key in base64.
     secret: String,
 }
 
-impl WithSecret {
-    fn new((endpoint, secret): (Stored, Secret)) -> Self {
+impl EndpointWithSecret {
+    fn new((endpoint, secret): (WebhookEndpoint, Secret)) -> Self {
         Self { endpoint: endpoint.into(), secret: secret.expose().to_owned() }
     }
 }
@@ -202,13 +214,13 @@ struct Accepted {
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::WebhookDeliveries)]
 struct Deliveries {
-    deliveries: Vec<Delivery>,
+    deliveries: Vec<DeliveryView>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::WebhookDelivery)]
-struct Delivery {
+struct DeliveryView {
     #[schema(value_type = Uuid)]
     delivery_id: WebhookDeliveryId,
     /// The `webhook-id`.
@@ -225,13 +237,13 @@ struct Delivery {
     #[schema(required)]
     delivered_at: Option<Moment>,
     /// Oldest first.
-    attempts: Vec<Attempt>,
+    attempts: Vec<AttemptView>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::WebhookAttempt)]
-struct Attempt {
+struct AttemptView {
     number: i32,
     /// What the endpoint answered, if it did.
     #[schema(required)]
@@ -247,9 +259,9 @@ fn state_schema() -> Object {
     one_of(DeliveryState::NAMES)
 }
 
-impl From<Told> for Delivery {
-    fn from(delivery: Told) -> Self {
-        let attempt = |attempt: TriedOnce| Attempt {
+impl From<Delivery> for DeliveryView {
+    fn from(delivery: Delivery) -> Self {
+        let attempt = |attempt: Attempt| AttemptView {
             number: attempt.number,
             response_status: attempt.response_status,
             failure: attempt.failure,
@@ -269,69 +281,69 @@ impl From<Told> for Delivery {
     }
 }
 
-fn settings(api: &Shared, written: Written) -> Result<EndpointSettings, ApiError> {
+fn settings(api: &SharedState, written: EndpointInput) -> Result<EndpointSettings, Problem> {
     let url = api.config.webhook_reach.check(&written.url);
-    let url = url.map_err(|complaint| ApiError::bad_request("invalid_request", complaint))?;
+    let url = url.map_err(Problem::invalid)?;
     Ok(EndpointSettings { url: url.into(), event_types: written.event_types, is_enabled: written.enabled })
 }
 
-async fn create(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let settings = settings(&api, body::read(&call)?)?;
+async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let settings = settings(&api, read_json(&call)?)?;
     let work = {
-        let (api, actor) = (Shared::clone(&api), admin.scope.clone());
+        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
             let made = operations::endpoint_create(&api.pool, api.clock.now(), &actor, &settings).await?;
-            Ok((StatusCode::CREATED, WithSecret::new(made)))
+            Ok((StatusCode::CREATED, EndpointWithSecret::new(made)))
         }
     };
-    once(&api, &call, admin.scope, Keep::Nothing, work).await
+    once(&api, &call, admin.actor, Keep::Nothing, work).await
 }
 
-async fn list(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
-    let endpoints = operations::endpoints(&api.pool).await?.into_iter().map(Shown::from).collect();
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
+    let endpoints = operations::endpoints(&api.pool).await?.into_iter().map(EndpointView::from).collect();
     Ok(answer(StatusCode::OK, &Endpoints { endpoints }))
 }
 
-async fn find(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
+async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
     let endpoint = operations::endpoint(&api.pool, endpoint_id(&call)?).await?;
-    Ok(answer(StatusCode::OK, &Shown::from(endpoint)))
+    Ok(answer(StatusCode::OK, &EndpointView::from(endpoint)))
 }
 
-async fn replace(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let settings = settings(&api, body::read(&call)?)?;
+async fn replace(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let settings = settings(&api, read_json(&call)?)?;
     let (id, now) = (endpoint_id(&call)?, api.clock.now());
-    let endpoint = operations::endpoint_replace(&api.pool, now, &admin.scope, id, &settings).await?;
-    Ok(answer(StatusCode::OK, &Shown::from(endpoint)))
+    let endpoint = operations::endpoint_replace(&api.pool, now, &admin.actor, id, &settings).await?;
+    Ok(answer(StatusCode::OK, &EndpointView::from(endpoint)))
 }
 
-async fn remove(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    operations::endpoint_delete(&api.pool, api.clock.now(), &admin.scope, endpoint_id(&call)?).await?;
+async fn remove(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    operations::endpoint_delete(&api.pool, api.clock.now(), &admin.actor, endpoint_id(&call)?).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
-async fn rotate(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
+async fn rotate(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
     let id = endpoint_id(&call)?;
     let work = {
-        let (api, actor) = (Shared::clone(&api), admin.scope.clone());
+        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
             let rotated = operations::secret_rotate(&api.pool, api.clock.now(), &actor, id).await?;
-            Ok((StatusCode::OK, WithSecret::new(rotated)))
+            Ok((StatusCode::OK, EndpointWithSecret::new(rotated)))
         }
     };
-    once(&api, &call, admin.scope, Keep::Nothing, work).await
+    once(&api, &call, admin.actor, Keep::Nothing, work).await
 }
 
-async fn test(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
+async fn send_test(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
     let id = endpoint_id(&call)?;
     let work = {
-        let (api, actor) = (Shared::clone(&api), admin.scope.clone());
+        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
             let now = api.clock.now();
             let mut transaction = api.pool.begin().await?;
@@ -342,15 +354,15 @@ async fn test(api: Shared, call: Call) -> Result<Response, ApiError> {
             Ok((StatusCode::ACCEPTED, Accepted { delivery_id }))
         }
     };
-    once(&api, &call, admin.scope, Keep::Answer, work).await
+    once(&api, &call, admin.actor, Keep::Answer, work).await
 }
 
-async fn replay(api: Shared, call: Call) -> Result<Response, ApiError> {
-    let admin = admin(&api, &call).await?;
-    let unknown = || ApiError::not_found("There is no such delivery.");
+async fn replay(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let unknown = || Problem::not_found("There is no such delivery.");
     let delivery_id: WebhookDeliveryId = call.path_parameter("deliveryId").parse().map_err(|_| unknown())?;
     let work = {
-        let (api, actor) = (Shared::clone(&api), admin.scope.clone());
+        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
             let now = api.clock.now();
             let mut transaction = api.pool.begin().await?;
@@ -361,12 +373,11 @@ async fn replay(api: Shared, call: Call) -> Result<Response, ApiError> {
             Ok((StatusCode::ACCEPTED, Accepted { delivery_id }))
         }
     };
-    once(&api, &call, admin.scope, Keep::Answer, work).await
+    once(&api, &call, admin.actor, Keep::Answer, work).await
 }
 
-/// Writes the job that sends it.
 async fn send(
-    api: &Shared,
+    api: &SharedState,
     connection: &mut PgConnection,
     delivery_id: WebhookDeliveryId,
     attempts: i32,
@@ -374,14 +385,11 @@ async fn send(
     jobs::outbox::insert(connection, api.clock.now(), &DeliverWebhook { delivery_id, attempts }).await
 }
 
-async fn deliveries(api: Shared, call: Call) -> Result<Response, ApiError> {
-    admin(&api, &call).await?;
+async fn deliveries(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
     let id = endpoint_id(&call)?;
-    let wrong = |message: &str| ApiError::bad_request("invalid_request", message);
-    let limit = match call.parameter("limit").unwrap_or("50").parse() {
-        Ok(limit @ 1..=200_i64) => limit,
-        _ => return Err(wrong("limit must be between 1 and 200")),
-    };
+    let wrong = |message: &'static str| Problem::invalid(message);
+    let limit = call.limit(200)?;
     let state = match call.parameter("state") {
         None => None,
         Some("pending") => Some(DeliveryState::Pending),
@@ -392,11 +400,11 @@ async fn deliveries(api: Shared, call: Call) -> Result<Response, ApiError> {
     let before = call.parameter("before").map(str::parse).transpose();
     let before = before.map_err(|_| wrong("before must be the id of a delivery"))?;
     let deliveries = operations::deliveries(&api.pool, id, state, before, limit).await?;
-    let deliveries = deliveries.into_iter().map(Delivery::from).collect();
+    let deliveries = deliveries.into_iter().map(DeliveryView::from).collect();
     Ok(answer(StatusCode::OK, &Deliveries { deliveries }))
 }
 
-fn endpoint_id(call: &Call) -> Result<WebhookEndpointId, ApiError> {
+fn endpoint_id(call: &Call) -> Result<WebhookEndpointId, Problem> {
     let id = call.path_parameter("endpointId").parse();
-    id.map_err(|_| ApiError::not_found("There is no such webhook endpoint."))
+    id.map_err(|_| Problem::not_found("There is no such webhook endpoint."))
 }

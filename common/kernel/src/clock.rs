@@ -11,8 +11,8 @@ use time::{OffsetDateTime, UtcOffset};
 /// A moment, in UTC, to the microsecond (what the database keeps).
 pub type Timestamp = OffsetDateTime;
 
-/// A time that a provider tells, in seconds since 1970. None before that or after the year 9999: nothing happened then,
-/// and what cannot be written as RFC 3339 or stored would stop what it came with.
+/// A time that a provider states, in seconds since 1970. None before that or after the year 9999: it is a mistake, and
+/// a time that cannot be stored or written as RFC 3339 would stop the event that it came with.
 pub fn from_unix_seconds(seconds: i64) -> Option<Timestamp> {
     plausible(Timestamp::from_unix_timestamp(seconds).ok()?)
 }
@@ -23,7 +23,7 @@ pub fn from_unix_milliseconds(milliseconds: i64) -> Option<Timestamp> {
     plausible(Timestamp::from_unix_timestamp_nanos(nanoseconds).ok()?)
 }
 
-/// As [`from_unix_seconds`], in the words of RFC 3339.
+/// As [`from_unix_seconds`], written as RFC 3339.
 pub fn from_rfc3339(text: &str) -> Option<Timestamp> {
     plausible(Timestamp::parse(text, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)?)
 }
@@ -32,7 +32,7 @@ fn plausible(at: Timestamp) -> Option<Timestamp> {
     (at >= Timestamp::UNIX_EPOCH).then_some(at)
 }
 
-/// Tells the time; clones share one offset.
+/// A clock; its clones share one offset.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     offset_seconds: Arc<AtomicI64>,
@@ -44,8 +44,8 @@ impl Clock {
         Self::default()
     }
 
-    /// The current time.
     pub fn now(&self) -> Timestamp {
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the time of day")]
         let now = OffsetDateTime::now_utc();
         let micros = now.nanosecond() / 1_000 * 1_000;
         let now = now.replace_nanosecond(micros).unwrap_or(now);

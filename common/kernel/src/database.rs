@@ -11,9 +11,9 @@ use crate::config::Connections;
 /// The embedded migrations.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
 
-/// How statements are planned. Each of ours finds its rows by a key, so that it costs the same however much there is;
-/// the planner, who goes by what it last heard of a table, would read tables whole that were small then: a fresh
-/// installation does not hear of its growth for a minute, and prepared statements keep their plans.
+/// How statements are planned. Each finds its rows by a key, so that it costs the same however many there are. The
+/// planner goes by old statistics and would scan tables that were small when these were made: those of a new
+/// installation are a minute late, and prepared statements keep their plans.
 const PLANNING: [(&str, &str); 4] =
     [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("jit", "off")];
 
@@ -38,10 +38,10 @@ pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     MIGRATIONS.run(pool).await
 }
 
-/// Asks the server for a sign of life.
+/// Asks the server whether it answers.
 ///
 /// # Errors
-/// When it gives none.
+/// When it does not.
 pub async fn ping(pool: &PgPool) -> Result<(), sqlx::Error> {
     sqlx::query("select 1").execute(pool).await.map(drop)
 }

@@ -1,5 +1,6 @@
-//! Group commit: concurrent requests share one round trip. While one group is being worked on, those who come wait
-//! and form the next; alone, nobody waits. Databases do the same with their log.
+//! Group commit: concurrent requests share one round trip. Requests that arrive while a group is worked on form the
+//! next one; a lone request does not wait. Databases do the same with their log. Crates that batch wait for a time or a
+//! count instead.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,11 +9,11 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// Takes single items and hands them to the work function in groups.
 #[derive(Debug)]
-pub struct Group<T, R> {
+pub struct GroupCommit<T, R> {
     sender: mpsc::Sender<Waiting<T, R>>,
 }
 
-impl<T, R> Clone for Group<T, R> {
+impl<T, R> Clone for GroupCommit<T, R> {
     fn clone(&self) -> Self {
         Self { sender: self.sender.clone() }
     }
@@ -27,18 +28,18 @@ struct Waiting<T, R> {
 /// How large groups get and how many are worked on at once.
 #[derive(Clone, Copy, Debug)]
 pub struct GroupLimits {
-    /// Items in one group at the most.
+    /// The most items in one group.
     pub size: usize,
     /// Groups under way at once.
     pub concurrency: usize,
 }
 
-/// The work on the item's group ended without an answer for it (it panicked, or the process is stopping).
+/// The work on the item's group ended without an answer for it: it panicked, or the process is stopping.
 #[derive(Debug, thiserror::Error)]
 #[error("the work was given up")]
 pub struct GivenUp;
 
-impl<T: Send + 'static, R: Send + 'static> Group<T, R> {
+impl<T: Send + 'static, R: Send + 'static> GroupCommit<T, R> {
     /// Starts the grouping task; it ends when all handles are dropped. `work` answers in the order of its items.
     pub fn start<Work, Answers>(limits: GroupLimits, work: Work) -> Self
     where
@@ -89,7 +90,7 @@ mod tests {
     #[tokio::test]
     async fn each_caller_gets_its_own_answer_and_groups_form() {
         let (sizes, mut seen) = mpsc::unbounded_channel();
-        let group = Group::start(GroupLimits { size: 8, concurrency: 1 }, move |items: Vec<u32>| {
+        let group = GroupCommit::start(GroupLimits { size: 8, concurrency: 1 }, move |items: Vec<u32>| {
             let sizes = sizes.clone();
             async move {
                 let _closed = sizes.send(items.len());
@@ -112,10 +113,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_gives_up_its_group_only() {
-        let group = Group::start(GroupLimits { size: 1, concurrency: 2 }, |items: Vec<u32>| async move {
-            assert_ne!(items, [13]);
-            items
-        });
+        let group =
+            GroupCommit::start(GroupLimits { size: 1, concurrency: 2 }, |items: Vec<u32>| async move {
+                assert_ne!(items, [13]);
+                items
+            });
         assert!(group.submit(13).await.is_err());
         assert_eq!(group.submit(7).await.ok(), Some(7));
     }

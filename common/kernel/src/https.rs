@@ -1,5 +1,5 @@
 //! The client for other parties' APIs over HTTPS. It trusts the certificate authorities that browsers trust, follows
-//! no redirects, and reads no more of an answer than it is told to.
+//! no redirects, and reads answers only up to a limit.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ impl HttpsClient {
     /// Sends a request and reads the whole answer, whatever its status.
     ///
     /// # Errors
-    /// Why there is no whole answer, in words without addresses or bodies.
+    /// Why there is no whole answer. The text has neither address nor body in it.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), &'static str> {
         let exchange = async {
             let answer = self.client.request(request).await.map_err(|_| "connection failed")?;
@@ -45,7 +45,7 @@ impl HttpsClient {
     /// Reads what is at an address.
     ///
     /// # Errors
-    /// Why it cannot be read, in words without the address.
+    /// Why it cannot be read. The text has no address in it.
     pub async fn get(&self, address: &str) -> Result<Bytes, &'static str> {
         let request = Request::get(address).body(Full::default()).map_err(|_| "not an address")?;
         match self.send(request).await? {

@@ -53,7 +53,7 @@ uuid_ids! {
     ApiKeyId;
     /// A coupon's id (not its code).
     CouponId;
-    /// A message that nobody could work on.
+    /// A message that failed for good.
     DeadLetterId;
     /// A ledger entry, which callers know as a transaction.
     EntryId;
@@ -61,7 +61,7 @@ uuid_ids! {
     GrantId;
     /// A reservation of credits.
     HoldId;
-    /// Something that happened, as the host application is told of it: its `webhook-id`.
+    /// A message to the host application about something that happened: its `webhook-id`.
     MessageId;
     /// A job waiting to be published.
     OutboxId;
@@ -79,7 +79,7 @@ uuid_ids! {
     WalletId;
     /// A message on its way to one webhook endpoint.
     WebhookDeliveryId;
-    /// An address of the host application that is told what happens.
+    /// An address of the host application that receives messages.
     WebhookEndpointId;
 }
 
@@ -112,7 +112,7 @@ fn of_request(what: &str, caller: &str, key: &str) -> Uuid {
 #[sqlx(transparent)]
 pub struct UserId(String);
 
-/// Why a text is no user id.
+/// A text that is not a user id.
 #[derive(Debug, thiserror::Error)]
 #[error("a user id has 1 to 128 characters and no control characters")]
 pub struct InvalidUserId;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use backoff::ExponentialBackoff;
 
 /// Tries `attempt` until it succeeds, fails for good, or `patience` is used up; then the last error is returned.
-/// `is_transient` tells errors that may pass from those that will not.
+/// `is_transient` says whether an error may pass.
 ///
 /// # Errors
 /// The first permanent error, or the last transient one.

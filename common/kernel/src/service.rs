@@ -1,23 +1,49 @@
-//! What `main` of every process does: logs, metrics, migrations when asked for, and a graceful stop on SIGTERM or
-//! SIGINT. And what it does for a command that an operator gives: logs, and an exit code.
+//! What `main` of every process does: settings, logs, metrics, migrations when asked for, and a graceful stop on
+//! SIGTERM or SIGINT. And what it does for a command that an operator gives: settings, logs, and an exit code.
 
 use std::future::Future;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Connections;
+use crate::config::{self, Connections, Environment, Reported};
 use crate::database;
+use crate::telemetry::Telemetry;
 
-/// Runs a process until it ends by itself or is told to stop. With `--migrate` among the arguments the schema is
-/// brought up to date first; with `--migrate-only` that is all that happens.
-pub fn main<Run, Running>(name: &'static str, run: Run) -> ExitCode
+/// The arguments that every process takes.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct ServiceArguments {
+    /// Bring the database's schema up to date before starting
+    #[arg(long)]
+    migrate: bool,
+    /// Bring the database's schema up to date and exit
+    #[arg(long)]
+    migrate_only: bool,
+}
+
+/// Runs a process until it ends by itself or is asked to stop.
+pub fn main<Config, Running>(
+    name: &'static str,
+    arguments: ServiceArguments,
+    read: impl FnOnce(&mut Environment) -> Result<Config, Reported>,
+    run: impl FnOnce(Config, CancellationToken) -> Running,
+) -> ExitCode
 where
-    Run: FnOnce(CancellationToken) -> Running,
     Running: Future<Output = anyhow::Result<()>>,
 {
-    match run_to_end(start(name, run)) {
+    let outcome = if arguments.migrate_only {
+        configured(Connections::read).and_then(|(telemetry, connections)| {
+            telemetry.start_logs();
+            run_to_end(migrate(&connections))
+        })
+    } else {
+        configured(read).and_then(|(telemetry, config)| {
+            run_to_end(start(name, telemetry, arguments, |shutdown| run(config, shutdown)))
+        })
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{name}: {error:#}");
@@ -36,8 +62,18 @@ pub enum Verdict {
 }
 
 /// Carries out a command to its end.
-pub fn command(name: &'static str, work: impl Future<Output = anyhow::Result<Verdict>>) -> ExitCode {
-    let outcome = crate::telemetry::start_logs().and_then(|()| run_to_end(work));
+pub fn command<Config, Work>(
+    name: &'static str,
+    read: impl FnOnce(&mut Environment) -> Result<Config, Reported>,
+    work: impl FnOnce(Config) -> Work,
+) -> ExitCode
+where
+    Work: Future<Output = anyhow::Result<Verdict>>,
+{
+    let outcome = configured(read).and_then(|(telemetry, config)| {
+        telemetry.start_logs();
+        run_to_end(work(config))
+    });
     match outcome {
         Ok(Verdict::Fine) => ExitCode::SUCCESS,
         Ok(Verdict::Remaining) => ExitCode::from(1),
@@ -48,28 +84,41 @@ pub fn command(name: &'static str, work: impl Future<Output = anyhow::Result<Ver
     }
 }
 
+fn configured<Config>(
+    read: impl FnOnce(&mut Environment) -> Result<Config, Reported>,
+) -> anyhow::Result<(Telemetry, Config)> {
+    let configured = config::read(|environment| {
+        let telemetry = Telemetry::read(environment);
+        Ok((telemetry, read(environment)?))
+    })?;
+    Ok(configured)
+}
+
 fn run_to_end<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
-async fn start<Run, Running>(name: &'static str, run: Run) -> anyhow::Result<()>
+async fn migrate(connections: &Connections) -> anyhow::Result<()> {
+    let pool = database::pool(connections).context("DATABASE_URL cannot be used")?;
+    database::migrate(&pool).await?;
+    pool.close().await;
+    tracing::info!("the schema is up to date");
+    Ok(())
+}
+
+async fn start<Running>(
+    name: &'static str,
+    telemetry: Telemetry,
+    arguments: ServiceArguments,
+    run: impl FnOnce(CancellationToken) -> Running,
+) -> anyhow::Result<()>
 where
-    Run: FnOnce(CancellationToken) -> Running,
     Running: Future<Output = anyhow::Result<()>>,
 {
-    crate::telemetry::start_logs()?;
-    let arguments: Vec<String> = std::env::args().collect();
-    let only = arguments.iter().any(|argument| argument == "--migrate-only");
-    if only || arguments.iter().any(|argument| argument == "--migrate") {
-        let pool = database::pool(&Connections::from_env()?)?;
-        database::migrate(&pool).await?;
-        pool.close().await;
-        tracing::info!("the schema is up to date");
-        if only {
-            return Ok(());
-        }
+    telemetry.start()?;
+    if arguments.migrate {
+        migrate(&config::read(Connections::read)?).await?;
     }
-    crate::telemetry::start_metrics()?;
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();
     let mut terminate = signal(SignalKind::terminate())?;

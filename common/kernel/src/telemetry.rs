@@ -1,44 +1,94 @@
 //! Logs and metrics, set up once by each process.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::str::FromStr;
 
+use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 
-use crate::config;
+use crate::config::Environment;
 
 /// What is logged unless `RUST_LOG` says otherwise. The Stripe crates warn of every refusal and every enum value
-/// that is new to them; what matters of those is logged by us, with ids and without card data.
+/// that is new to them; what matters of those is logged by the worker, with ids and without card data.
 const DEFAULT_FILTER: &str = "info,stripe=error,stripe_shared=error,lapin=error,sqlx=warn";
 
-/// Starts logging to standard error, as text or, with `LOG_FORMAT=json`, one JSON object a line.
-///
-/// # Errors
-/// When a variable cannot be used.
-pub fn start_logs() -> anyhow::Result<()> {
-    let filter = match config::optional("RUST_LOG")? {
-        Some(text) => text.parse::<EnvFilter>()?,
-        None => DEFAULT_FILTER.parse::<EnvFilter>()?,
-    };
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = match config::optional("LOG_FORMAT")?.as_deref() {
-        None | Some("text") => logs.try_init(),
-        Some("json") => logs.json().try_init(),
-        Some(_) => anyhow::bail!("LOG_FORMAT cannot be used: it is `text` or `json`"),
-    };
-    // Another part of the same process may have been first; its settings hold.
-    let _already = started;
-    Ok(())
+/// How a process shows what it does.
+#[derive(Debug)]
+pub struct Telemetry {
+    /// `RUST_LOG`: what is logged, by module.
+    filter: EnvFilter,
+    /// `LOG_FORMAT`: `text`, or `json` for one JSON object a line; `text` unless set.
+    format: LogFormat,
+    /// `METRICS_ADDR`: where Prometheus finds the metrics; nowhere unless set.
+    metrics_address: Option<SocketAddr>,
 }
 
-/// Serves Prometheus metrics at `METRICS_ADDR`, if that is set.
-///
-/// # Errors
-/// When the address cannot be read or is taken.
-pub fn start_metrics() -> anyhow::Result<()> {
-    let Some(address) = config::optional("METRICS_ADDR")? else { return Ok(()) };
-    let address: SocketAddr = address.parse().map_err(|_| {
-        anyhow::anyhow!("METRICS_ADDR cannot be used: give an address such as 127.0.0.1:9090")
-    })?;
-    metrics_exporter_prometheus::PrometheusBuilder::new().with_http_listener(address).install()?;
-    Ok(())
+#[derive(Clone, Copy, Debug)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("it is `text` or `json`"),
+        }
+    }
+}
+
+impl Telemetry {
+    /// Reads the variables named at the fields.
+    pub fn read(environment: &mut Environment) -> Self {
+        let metrics_address = environment.optional("METRICS_ADDR").and_then(|text| {
+            let address = text.trim().parse().ok();
+            if address.is_none() {
+                environment.problem("METRICS_ADDR", "is no address", "give one such as 127.0.0.1:9090");
+            }
+            address
+        });
+        Self {
+            filter: environment.parsed(
+                "RUST_LOG",
+                EnvFilter::new(DEFAULT_FILTER),
+                "give levels by module, for example info,sqlx=warn",
+            ),
+            format: environment.parsed("LOG_FORMAT", LogFormat::Text, "give `text` or `json`"),
+            metrics_address,
+        }
+    }
+
+    /// Starts logging to standard error and, where an address is set, serving metrics.
+    ///
+    /// # Errors
+    /// When the address of the metrics is taken.
+    pub fn start(self) -> anyhow::Result<()> {
+        let metrics_address = self.metrics_address;
+        self.start_logs();
+        if let Some(address) = metrics_address {
+            metrics_exporter_prometheus::PrometheusBuilder::new()
+                .with_http_listener(address)
+                .install()
+                .with_context(|| format!("no metrics can be served at {address} (METRICS_ADDR)"))?;
+        }
+        Ok(())
+    }
+
+    /// Starts logging to standard error; with colours where a person reads it there.
+    pub fn start_logs(self) {
+        let logs = tracing_subscriber::fmt()
+            .with_env_filter(self.filter)
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_writer(std::io::stderr);
+        let started = match self.format {
+            LogFormat::Text => logs.try_init(),
+            LogFormat::Json => logs.json().try_init(),
+        };
+        // Another part of the same process may have been first; its settings hold.
+        let _already = started;
+    }
 }

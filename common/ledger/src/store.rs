@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::levels::Levels;
 use super::rules::{GrantState, WalletState};
-use super::{Cause, CounterAccount, NewGrant};
+use super::{Cause, CounterAccount, GrantSource, NewGrant};
 use kernel::clock::Timestamp;
-use kernel::ids::{EntryId, GrantId, WalletId};
+use kernel::ids::{EntryId, GrantId, PaymentId, WalletId};
 use kernel::money::Credits;
 
 /// A wallet as stored.
@@ -428,6 +428,43 @@ pub(super) async fn entries_insert(
         &causes as &[&str],
         &balances,
         &times
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Which grants of a wallet lapse earlier than they would.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending {
+    pub source: GrantSource,
+    /// Those that would lapse by then…
+    pub until: Timestamp,
+    /// …lapse at this time.
+    pub at: Timestamp,
+    /// The grants of this payment stay.
+    pub except: Option<PaymentId>,
+}
+
+/// Has grants lapse earlier. Doing it again changes nothing.
+///
+/// # Errors
+/// Database errors only.
+pub async fn grants_end(
+    connection: &mut PgConnection,
+    wallet: WalletId,
+    ending: &Ending,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "with locked as (select id from wallets where id = $1 for update)
+         update grants set expires_at = $4 from locked
+         where wallet_id = locked.id and source = $2 and is_open and expires_at > $4 and expires_at <= $3
+           and payment_id is distinct from $5",
+        wallet.0,
+        ending.source.as_str(),
+        ending.until,
+        ending.at,
+        ending.except.map(|id| id.0)
     )
     .execute(connection)
     .await?;

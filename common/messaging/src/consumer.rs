@@ -130,19 +130,17 @@ impl<H: Handler> Consumer<H> {
         let concurrency = self.limits.concurrency;
         let free = Arc::new(Semaphore::new(concurrency));
         let mut lost = pin!(connection::lost(connection));
-        'consuming: loop {
+        loop {
             // A free place first, then the batch: what arrives in between belongs to it.
             let Ok(permit) = Arc::clone(&free).acquire_owned().await else { break };
-            let first = loop {
-                tokio::select! {
-                    biased;
-                    () = shutdown.cancelled() => break 'consuming,
-                    next = deliveries.next() => match next {
-                        Some(Ok(delivery)) => break delivery,
-                        Some(Err(_)) | None => break 'consuming,
-                    },
-                    () = &mut lost => break 'consuming,
-                }
+            let first = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                next = deliveries.next() => match next {
+                    Some(Ok(delivery)) => delivery,
+                    Some(Err(_)) | None => break,
+                },
+                () = &mut lost => break,
             };
             let batch = self.gather(first, &mut deliveries).await;
             tokio::spawn(Arc::clone(&self).work(batch, permit));

@@ -1,5 +1,5 @@
-//! Proofs that a webhook came from its provider: the signatures of Stripe, Creem and RevenueCat. Nothing here reads what
-//! a webhook says.
+//! Proofs that a webhook came from its provider: the signatures of Stripe, Creem and RevenueCat. Nothing here reads
+//! what a webhook says.
 
 // Amounts are whole numbers, and none is ever cut to size silently.
 #![deny(

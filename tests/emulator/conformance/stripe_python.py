@@ -5,9 +5,7 @@ Every check is a function; the first failure ends the run with a traceback and a
 """
 
 import http.server
-import json
 import queue
-import sys
 import threading
 import time
 import urllib.error
@@ -16,10 +14,8 @@ import uuid
 
 import stripe
 
-BASE = sys.argv[1]
-KEY = "sk_test_conformance"
-client = stripe.StripeClient(KEY, base_addresses={"api": BASE}, max_network_retries=0)
-v1 = client.v1
+import stripe_billing
+from support import BASE, control, customer, off_session, pay_session, raises, saved_card, v1
 
 RECEIVED: "queue.Queue[tuple[bytes, str]]" = queue.Queue()
 
@@ -36,87 +32,6 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *args):
         pass
-
-
-def control(method, path, body=None):
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{BASE}/_emulator/{path}", data=data, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=10) as response:
-            return response.status, json.load(response)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
-
-
-def raises(kind, act):
-    try:
-        act()
-    except kind as error:
-        assert type(error) is kind, f"{type(error)} instead of {kind}"
-        return error
-    raise AssertionError(f"no {kind.__name__} was raised")
-
-
-def customer(**params):
-    return v1.customers.create(params={"email": "ada@example.com", **params})
-
-
-def saved_card(number, **params):
-    """A customer who saved a card in a setup session, and the id of the payment method."""
-    owner = customer(**params)
-    session = v1.checkout.sessions.create(
-        params={
-            "mode": "setup",
-            "currency": "usd",
-            "customer": owner.id,
-            "success_url": "https://shop.example/ok",
-        }
-    )
-    status, answer = control("POST", f"checkout/{session.id}/pay", {"card": number})
-    assert status == 200, answer
-    intent = v1.setup_intents.retrieve(session.setup_intent)
-    assert intent.status == "succeeded"
-    return owner, intent.payment_method
-
-
-def pay_session(amount=1500, card="4242424242424242", quantity=1, **params):
-    session = v1.checkout.sessions.create(
-        params={
-            "mode": "payment",
-            "success_url": "https://shop.example/ok/{CHECKOUT_SESSION_ID}",
-            "line_items": [
-                {
-                    "quantity": quantity,
-                    "price_data": {
-                        "currency": "usd",
-                        "unit_amount": amount,
-                        "product_data": {"name": "Credits"},
-                    },
-                }
-            ],
-            **params,
-        }
-    )
-    status, answer = control("POST", f"checkout/{session.id}/pay", {"card": card})
-    assert status == 200, answer
-    return v1.checkout.sessions.retrieve(
-        session.id, params={"expand": ["payment_intent.latest_charge", "line_items"]}
-    )
-
-
-def off_session(owner, method, amount=2000, **params):
-    return v1.payment_intents.create(
-        params={
-            "amount": amount,
-            "currency": "usd",
-            "customer": owner.id,
-            "payment_method": method,
-            "off_session": True,
-            "confirm": True,
-            "error_on_requires_action": True,
-            **params,
-        }
-    )
 
 
 def check_customers():
@@ -215,51 +130,6 @@ def check_expiring():
     expired = v1.checkout.sessions.expire(session.id)
     assert (expired.status, expired.url) == ("expired", None)
     raises(stripe.InvalidRequestError, lambda: v1.checkout.sessions.expire(session.id))
-
-
-def check_subscription_session():
-    product = v1.products.create(params={"name": "Pro"})
-    price = v1.prices.create(
-        params={
-            "product": product.id,
-            "currency": "usd",
-            "unit_amount": 2900,
-            "recurring": {"interval": "month"},
-        }
-    )
-    owner = customer()
-    session = v1.checkout.sessions.create(
-        params={
-            "mode": "subscription",
-            "customer": owner.id,
-            "success_url": "https://shop.example/ok",
-            "line_items": [{"price": price.id, "quantity": 1}],
-            "subscription_data": {"metadata": {"plan": "pro"}},
-        }
-    )
-    assert session.subscription is None and session.invoice is None
-    assert control("POST", f"checkout/{session.id}/pay", {"card": "4242424242424242"})[0] == 200
-    paid = v1.checkout.sessions.retrieve(session.id, params={"expand": ["subscription", "invoice.payments"]})
-    subscription = paid.subscription
-    assert isinstance(subscription, stripe.Subscription) and subscription.status == "active"
-    assert subscription.metadata["plan"] == "pro"
-    item = subscription["items"].data[0]
-    assert item.price.id == price.id and item.current_period_end > item.current_period_start
-    invoice = paid.invoice
-    assert (invoice.status, invoice.amount_paid) == ("paid", 2900)
-    assert invoice.billing_reason == "subscription_create"
-    assert invoice.parent.subscription_details.subscription == subscription.id
-    assert invoice.payments.data[0].payment.payment_intent.startswith("pi_")
-    assert v1.subscriptions.list(params={"customer": owner.id}).data[0].id == subscription.id
-    ending = v1.subscriptions.update(subscription.id, params={"cancel_at_period_end": True})
-    assert ending.cancel_at_period_end and ending.cancel_at == item.current_period_end
-    ended = v1.subscriptions.cancel(subscription.id)
-    assert ended.status == "canceled" and ended.canceled_at
-    portal = v1.billing_portal.sessions.create(
-        params={"customer": owner.id, "return_url": "https://shop.example/account"}
-    )
-    with urllib.request.urlopen(portal.url, timeout=10) as page:
-        assert b"Billing" in page.read()
 
 
 def check_payment_link():
@@ -512,7 +382,8 @@ def check_webhooks():
     server.shutdown()
 
 
-CHECKS = [value for name, value in list(globals().items()) if name.startswith("check_")]
+EVERYTHING = {**vars(stripe_billing), **globals()}
+CHECKS = [value for name, value in EVERYTHING.items() if name.startswith("check_")]
 
 if __name__ == "__main__":
     for check in CHECKS:

@@ -145,7 +145,14 @@ fn execute(world: &mut World, request: &Request, request_id: &str) -> Result<Val
         idempotency_key: request.header("idempotency-key").map(str::to_owned),
         api_version: request.header("stripe-version").map(str::to_owned),
     };
+    let account = request.header("stripe-account").map(str::to_owned);
+    if account.as_ref().is_some_and(|account| !account.starts_with("acct_")) {
+        let message = "The provided key does not have access to this account, or it does not exist.";
+        return Err(ApiError::invalid(message).code("account_invalid"));
+    }
+    world.stripe.store.account = account;
     let answer = stripe::execute(world, &call);
+    world.stripe.store.account = None;
     world.stripe.origin = Origin::default();
     answer
 }

@@ -29,6 +29,12 @@ pub struct Config {
     pub creem_webhook_secret: Option<String>,
     /// The sales tax that Creem collects, in hundredths of a percent.
     pub creem_tax_basis_points: u32,
+    /// Where RevenueCat's events are posted; nowhere when absent.
+    pub revenuecat_webhook_url: Option<String>,
+    /// The whole value of `Authorization` on them.
+    pub revenuecat_webhook_auth: Option<String>,
+    /// What they are signed with besides; unsigned when absent.
+    pub revenuecat_signing_secret: Option<String>,
 }
 
 impl Default for Config {
@@ -43,6 +49,9 @@ impl Default for Config {
             creem_webhook_url: None,
             creem_webhook_secret: None,
             creem_tax_basis_points: 0,
+            revenuecat_webhook_url: None,
+            revenuecat_webhook_auth: None,
+            revenuecat_signing_secret: None,
         }
     }
 }
@@ -51,7 +60,7 @@ impl Default for Config {
 #[derive(Parser)]
 #[command(
     name = "emulator",
-    about = "A stateful stand-in for Stripe and Creem: APIs, hosted pages, signed webhooks"
+    about = "A stateful stand-in for Stripe, Creem and RevenueCat: APIs, hosted pages, signed webhooks"
 )]
 pub(crate) struct Arguments {
     /// The address to listen on.
@@ -84,6 +93,15 @@ pub(crate) struct Arguments {
     /// The sales tax that Creem collects, in hundredths of a percent: 2100 is 21 %.
     #[arg(long, env = "CREEM_TAX_BASIS_POINTS", default_value_t = 0)]
     creem_tax_basis_points: u32,
+    /// Where to post RevenueCat's events.
+    #[arg(long, env = "REVENUECAT_WEBHOOK_URL", requires = "revenuecat_webhook_auth")]
+    revenuecat_webhook_url: Option<String>,
+    /// The whole value of the Authorization header on them.
+    #[arg(long, env = "REVENUECAT_WEBHOOK_AUTH", hide_env_values = true)]
+    revenuecat_webhook_auth: Option<String>,
+    /// The secret to sign them with besides.
+    #[arg(long, env = "REVENUECAT_SIGNING_SECRET", hide_env_values = true)]
+    revenuecat_signing_secret: Option<String>,
 }
 
 impl Arguments {
@@ -100,6 +118,9 @@ impl Arguments {
             creem_webhook_url: present(self.creem_webhook_url),
             creem_webhook_secret: present(self.creem_webhook_secret),
             creem_tax_basis_points: self.creem_tax_basis_points,
+            revenuecat_webhook_url: present(self.revenuecat_webhook_url),
+            revenuecat_webhook_auth: present(self.revenuecat_webhook_auth),
+            revenuecat_signing_secret: present(self.revenuecat_signing_secret),
         }
     }
 }

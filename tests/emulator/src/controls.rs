@@ -2,20 +2,26 @@
 
 use serde_json::{Value, json};
 
-use crate::creem;
 use crate::faults::Knobs;
 use crate::requests::Requests;
 use crate::server::{Reply, Request};
 use crate::stripe::errors::{Answer, ApiError};
-use crate::stripe::payment_intents::confirm;
+use crate::stripe::payment_intents::{confirm, decide};
 use crate::stripe::sessions::pay::{self, Buyer, Paid};
 use crate::stripe::store::{flag, owned, text, visible};
-use crate::stripe::{disputes, events, payment_methods, refunds, sessions, setup_intents};
+use crate::stripe::{
+    banks, charges, disputes, events, foreign, fraud_warnings, payment_methods, refunds, sessions, settings,
+    setup_intents,
+};
 use crate::world::{Emulator, Provider, World};
+use crate::{creem, revenuecat};
 
 pub(crate) fn answer(emulator: &Emulator, request: &Request) -> Reply {
     if let ["_emulator", "creem", rest @ ..] = request.segments().as_slice() {
         return creem::controls::answer(emulator, request, rest);
+    }
+    if let ["_emulator", "revenuecat", rest @ ..] = request.segments().as_slice() {
+        return revenuecat::controls::answer(emulator, request, rest);
     }
     let body = if request.body.trim().is_empty() {
         json!({})
@@ -37,12 +43,15 @@ pub(crate) fn answer(emulator: &Emulator, request: &Request) -> Reply {
         Some("clock") => clock(world, method, segments, &body),
         Some("deliveries") => deliveries(world, method, segments),
         Some("disputes") => dispute(world, method, segments, &body),
+        Some("early_fraud_warnings") => early_fraud_warning(world, method, segments, &body),
         Some("events") => event(world, method, segments, &body, request),
         Some("faults") => faults(world, method, segments, body),
+        Some("foreign") if (method, segments.len()) == ("POST", 1) => foreign::control(world, &body),
         Some("payment_intents" | "setup_intents") => authenticate(world, method, segments, &body),
         Some("payment_methods") => payment_method(world, method, segments, &body),
         Some("refunds") => refund(world, method, segments, &body),
         Some("requests") => requests(world, method, segments),
+        Some("stripe") => settings::control(world, method, &segments[1..], body),
         _ => Err(unknown(method, segments)),
     }))
 }
@@ -67,12 +76,7 @@ fn checkout(world: &mut World, method: &str, segments: &[&str], body: &Value) ->
     match *verb {
         "pay" => {
             world.stripe.store.find("cs", id)?;
-            let buyer = Buyer {
-                card: text(body, "card").unwrap_or("4242424242424242").to_owned(),
-                email: text(body, "email").map(str::to_owned),
-                name: text(body, "name").map(str::to_owned),
-                later: flag(body, "async"),
-            };
+            let buyer = buyer(body)?;
             if let Paid::AuthenticationNeeded = pay::pay(world, id, &buyer)? {
                 // The buyer is there, so they authenticate unless told not to.
                 pay::authenticate(world, id, body["authenticate"].as_bool().unwrap_or(true))?;
@@ -91,24 +95,69 @@ fn checkout(world: &mut World, method: &str, segments: &[&str], body: &Value) ->
     }))
 }
 
+fn buyer(body: &Value) -> Answer<Buyer> {
+    let owned = |field: &str| text(body, field).map(str::to_owned);
+    let bank = match text(body, "bank_account") {
+        Some(number) => Some(number),
+        // One that never decides by itself.
+        None => flag(body, "async").then_some("000000000009"),
+    };
+    Ok(Buyer {
+        card: owned("card").unwrap_or_else(|| "4242424242424242".to_owned()),
+        email: owned("email"),
+        name: owned("name"),
+        expiry: owned("expiry"),
+        bank: bank.map(banks::by_number).transpose()?,
+        processing: body["processing_seconds"].as_i64(),
+        promotion_code: owned("promotion_code"),
+        currency: owned("currency"),
+        upsell: flag(body, "upsell"),
+    })
+}
+
 fn clock(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {
     match (method, segments) {
         ("GET", [_]) => {}
-        ("PUT", [_]) => {
-            let now = match (body["now"].as_i64(), body["advance_seconds"].as_i64()) {
-                (Some(now), None) => now,
-                (None, Some(seconds)) => world.clock.now().saturating_add(seconds),
-                _ => return Err(ApiError::invalid("Send either now (Unix seconds) or advance_seconds.")),
-            };
-            world.clock.set(now);
-            if let Some(signs) = body["signs"].as_bool() {
-                world.clock.sign(signs);
-            }
-            world.run_due();
-        }
+        ("PUT", [_]) => move_clock(world, body)?,
         _ => return Err(unknown(method, segments)),
     }
-    Ok(json!({ "now": world.clock.now() }))
+    Ok(json!({
+        "now": world.clock.unskewed(), "skew_seconds": world.clock.skew(), "stopped": world.clock.is_stopped(),
+        "next_due": world.next_due(),
+    }))
+}
+
+fn move_clock(world: &mut World, body: &Value) -> Answer<()> {
+    let fields = ["now", "advance_seconds", "skew_seconds", "signs", "stopped"];
+    if let Some(field) =
+        body.as_object().and_then(|body| body.keys().find(|key| !fields.contains(&key.as_str())))
+    {
+        return Err(ApiError::invalid(format!("The clock has no {field}.")).param(field));
+    }
+    let now = match (body["now"].as_i64(), body["advance_seconds"].as_i64()) {
+        (Some(now), None) => Some(now),
+        (None, Some(seconds)) => Some(world.clock.unskewed().saturating_add(seconds)),
+        (None, None) if fields[2..].iter().any(|field| !body[field].is_null()) => None,
+        _ => {
+            return Err(ApiError::invalid(
+                "Send now (Unix seconds) or advance_seconds, or only skew_seconds, signs or stopped.",
+            ));
+        }
+    };
+    if let Some(skew) = body["skew_seconds"].as_i64() {
+        world.clock.set_skew(skew);
+    }
+    if let Some(signs) = body["signs"].as_bool() {
+        world.clock.sign(signs);
+    }
+    if let Some(stops) = body["stopped"].as_bool() {
+        world.clock.stop(stops);
+    }
+    if let Some(now) = now {
+        world.clock.set(now);
+    }
+    world.run_due();
+    Ok(())
 }
 
 /// How many deliveries stand where: a short answer however many there were.
@@ -122,32 +171,56 @@ fn deliveries(world: &World, method: &str, segments: &[&str]) -> Answer {
 fn dispute(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {
     match (method, segments) {
         ("POST", [_]) => {
-            let id = text(body, "payment_intent").ok_or_else(|| ApiError::missing("payment_intent"))?;
-            let intent = world.stripe.store.find("pi", id)?;
-            if text(intent, "status") != Some("succeeded") {
-                return Err(ApiError::invalid("Only a succeeded payment can be disputed."));
-            }
-            let charge = owned(intent, "latest_charge");
+            let charge = charges::named(world, body)?;
             let reason = text(body, "reason").unwrap_or("fraudulent");
             Ok(disputes::open(world, &charge, reason, flag(body, "inquiry"), body["amount"].as_i64()))
         }
         ("POST", [_, id, "close"]) => {
-            let won = required_flag(body, "won")?;
-            world.stripe.store.find("dp", id)?;
-            disputes::close(world, id, won)?;
+            let verdict = match (body["returned"].as_i64(), required_flag(body, "won")?) {
+                (Some(part), false) => disputes::Verdict::PartlyReturned(part),
+                (None, false) => disputes::Verdict::Lost,
+                (None, true) => disputes::Verdict::Won,
+                (Some(_), true) => {
+                    return Err(ApiError::invalid("What is won is returned as a whole.").param("returned"));
+                }
+            };
+            disputes::close(world, id, verdict)?;
+            Ok(visible(world.stripe.store.find("dp", id)?))
+        }
+        ("POST", [_, id, "escalate"]) => {
+            disputes::escalate(world, id)?;
             Ok(visible(world.stripe.store.find("dp", id)?))
         }
         _ => Err(unknown(method, segments)),
     }
 }
 
+fn early_fraud_warning(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {
+    let ("POST", [_]) = (method, segments) else { return Err(unknown(method, segments)) };
+    let charge = charges::named(world, body)?;
+    fraud_warnings::open(world, &charge, text(body, "fraud_type").unwrap_or("misc"))
+}
+
 fn event(world: &mut World, method: &str, segments: &[&str], body: &Value, request: &Request) -> Answer {
     match (method, segments) {
         ("GET", [_]) => {
-            let wanted = request.query.split('&').find_map(|pair| pair.strip_prefix("type="));
+            let wanted = |name: &str| {
+                let pairs = request.query.split('&').filter_map(|pair| pair.split_once('='));
+                pairs.filter(|(field, _)| *field == name).map(|(_, value)| value).next()
+            };
             // In the order they happened: the newest last.
-            let shown = world.happened.iter().map(|(provider, id)| shown(world, *provider, id));
-            let shown = shown.filter(|event| wanted.is_none_or(|kind| text(event, "type") == Some(kind)));
+            let mut happened = world.happened.as_slice();
+            if let Some(after) = wanted("after") {
+                let position = happened.iter().rposition(|(_, id)| id == after);
+                let position = position.ok_or_else(|| ApiError::no_such("event", after))?;
+                happened = &happened[position + 1..];
+            }
+            // Told apart before they are copied: there may be very many.
+            let kind = wanted("type");
+            let of_kind = happened
+                .iter()
+                .filter(|(provider, id)| kind.is_none_or(|kind| has_type(world, *provider, id, kind)));
+            let shown = of_kind.map(|(provider, id)| shown(world, *provider, id));
             Ok(json!({ "events": shown.collect::<Value>() }))
         }
         ("GET", [_, id]) => {
@@ -166,6 +239,7 @@ fn event(world: &mut World, method: &str, segments: &[&str], body: &Value, reque
             let endpoints = match provider_of(world, id)? {
                 Provider::Stripe => events::resend(world, id),
                 Provider::Creem => creem::events::resend(world, id),
+                Provider::RevenueCat => revenuecat::events::resend(world, id),
             };
             Ok(json!({ "event": id, "endpoints": endpoints.unwrap_or(0) }))
         }
@@ -177,14 +251,28 @@ fn provider_of(world: &World, id: &str) -> Answer<Provider> {
     if world.creem.store.get("evt", id).is_some() {
         return Ok(Provider::Creem);
     }
-    world.stripe.store.find("evt", id).map(|_| Provider::Stripe)
+    if world.revenuecat.store.get("evt", id).is_some() {
+        return Ok(Provider::RevenueCat);
+    }
+    let known = world.stripe.store.of_any_account("evt", id).is_some();
+    known.then_some(Provider::Stripe).ok_or_else(|| ApiError::no_such("event", id))
+}
+
+fn has_type(world: &World, provider: Provider, id: &str, kind: &str) -> bool {
+    let (event, field) = match provider {
+        Provider::Stripe => (world.stripe.store.of_any_account("evt", id), "type"),
+        Provider::Creem => (world.creem.store.get("evt", id), "eventType"),
+        Provider::RevenueCat => (world.revenuecat.store.get("evt", id), "type"),
+    };
+    event.is_some_and(|event| text(event, field) == Some(kind))
 }
 
 /// An event as it was sent, with whose it is, its type under the name that Stripe has for it, and its deliveries.
 fn shown(world: &World, provider: Provider, id: &str) -> Value {
     let mut shown = match provider {
-        Provider::Stripe => world.stripe.store.copy("evt", id),
+        Provider::Stripe => world.stripe.store.of_any_account("evt", id).map(visible).unwrap_or_default(),
         Provider::Creem => world.creem.store.copy("evt", id),
+        Provider::RevenueCat => world.revenuecat.store.copy("evt", id),
     };
     match provider {
         Provider::Stripe => shown["provider"] = "stripe".into(),
@@ -192,6 +280,7 @@ fn shown(world: &World, provider: Provider, id: &str) -> Value {
             shown["provider"] = "creem".into();
             shown["type"] = shown["eventType"].clone();
         }
+        Provider::RevenueCat => shown["provider"] = "revenuecat".into(),
     }
     shown["deliveries"] = json!(world.deliveries.of(id));
     shown
@@ -220,7 +309,8 @@ fn authenticate(world: &mut World, method: &str, segments: &[&str], body: &Value
             Ok(visible(world.stripe.store.find("pi", id)?))
         }
         ("POST", ["payment_intents", id, "settle"]) => {
-            confirm::settle(world, id, required_flag(body, "succeeded")?)?;
+            let refusal = (!required_flag(body, "succeeded")?).then_some(decide::BANK_REFUSED);
+            decide::decide(world, id, refusal)?;
             Ok(visible(world.stripe.store.find("pi", id)?))
         }
         ("POST", ["setup_intents", id, "authenticate"]) => {
@@ -237,8 +327,14 @@ fn authenticate(world: &mut World, method: &str, segments: &[&str], body: &Value
 }
 
 fn payment_method(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {
-    let ("POST", [_, id, "decline"]) = (method, segments) else { return Err(unknown(method, segments)) };
-    payment_methods::decline_from_now_on(world, id, text(body, "reason"))
+    match (method, segments) {
+        ("POST", [_, id, "decline"]) => payment_methods::decline_from_now_on(world, id, text(body, "reason")),
+        ("POST", [_, id, "processing"]) => {
+            let seconds = body["seconds"].as_i64().ok_or_else(|| ApiError::missing("seconds"))?;
+            payment_methods::decide_later_from_now_on(world, id, seconds)
+        }
+        _ => Err(unknown(method, segments)),
+    }
 }
 
 fn refund(world: &mut World, method: &str, segments: &[&str], body: &Value) -> Answer {

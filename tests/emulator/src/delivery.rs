@@ -18,6 +18,9 @@ use crate::world::{Emulator, World};
 const ATTEMPTS: usize = 15;
 /// Seconds of the emulated clock between the attempts of a Creem event.
 const CREEM_RETRIES: [i64; 4] = [30, 60, 300, 3600];
+/// The same for RevenueCat: 5, 10, 20, 40 and 80 minutes, and never again.
+/// <https://www.revenuecat.com/docs/integrations/webhooks>
+const REVENUECAT_RETRIES: [i64; 5] = [300, 600, 1200, 2400, 4800];
 const LONGEST_RETRY_WAIT: Duration = Duration::from_secs(60);
 /// How long a reordered event waits for another one to overtake it.
 const LONGEST_HOLD: Duration = Duration::from_secs(1);
@@ -29,21 +32,30 @@ pub(crate) enum Scheme {
     Stripe,
     /// `creem-signature`; 200 and nothing else; retried by the emulated clock.
     Creem,
+    /// An agreed `Authorization`, and a signature if a secret for it is agreed; 200 and nothing else; retried
+    /// by the emulated clock.
+    RevenueCat,
 }
 
 impl Scheme {
     fn accepts(self, status: u16) -> bool {
         match self {
             Self::Stripe => (200..300).contains(&status),
-            Self::Creem => status == 200,
+            Self::Creem | Self::RevenueCat => status == 200,
+        }
+    }
+
+    /// Seconds of the emulated clock between attempts; `None` for those that the real clock repeats.
+    fn emulated_retries(self) -> Option<&'static [i64]> {
+        match self {
+            Self::Stripe => None,
+            Self::Creem => Some(&CREEM_RETRIES),
+            Self::RevenueCat => Some(&REVENUECAT_RETRIES),
         }
     }
 
     fn attempts(self) -> usize {
-        match self {
-            Self::Stripe => ATTEMPTS,
-            Self::Creem => CREEM_RETRIES.len() + 1,
-        }
+        self.emulated_retries().map_or(ATTEMPTS, |retries| retries.len() + 1)
     }
 }
 
@@ -55,6 +67,8 @@ pub(crate) struct Outgoing {
     record: usize,
     url: String,
     secret: String,
+    /// What the body is signed with beside the secret.
+    signing_secret: Option<String>,
     scheme: Scheme,
     body: Arc<str>,
     held: bool,
@@ -147,6 +161,11 @@ impl Deliveries {
         }
     }
 
+    /// When the first of these retries is due, in Unix seconds.
+    pub(crate) fn next_retry_at(&self) -> Option<i64> {
+        self.waiting.next_at()
+    }
+
     /// Queues all retries that wait for the emulated clock.
     pub(crate) fn release_all(&mut self) {
         self.outbox.extend(self.waiting.take_all());
@@ -193,6 +212,7 @@ impl Deliveries {
             record,
             url: to.url.to_owned(),
             secret: to.secret.to_owned(),
+            signing_secret: to.signing_secret.map(str::to_owned),
             scheme: to.scheme,
             body,
             held,
@@ -234,6 +254,7 @@ pub(crate) struct Endpoint<'a> {
     pub(crate) id: &'a str,
     pub(crate) url: &'a str,
     pub(crate) secret: &'a str,
+    pub(crate) signing_secret: Option<&'a str>,
     pub(crate) scheme: Scheme,
 }
 
@@ -308,19 +329,20 @@ async fn deliver(
         };
         emulator.with(|world| {
             world.deliveries.note(&outgoing, Some(attempt), state);
-            if outgoing.scheme == Scheme::Creem && !delivered {
+            if !delivered {
                 retry_by_emulated_clock(world, &outgoing, number);
             }
         });
-        if delivered || outgoing.scheme == Scheme::Creem {
+        if delivered || outgoing.scheme.emulated_retries().is_some() {
             return;
         }
     }
 }
 
-/// Leaves a message to its next attempt, if there is one.
+/// Leaves a message to its next attempt by the emulated clock, if there is one.
 fn retry_by_emulated_clock(world: &mut World, outgoing: &Outgoing, number: usize) {
-    let Some(wait) = CREEM_RETRIES.get(number) else { return };
+    let retries = outgoing.scheme.emulated_retries().unwrap_or_default();
+    let Some(wait) = retries.get(number) else { return };
     let next = Outgoing { held: false, delay: Duration::ZERO, tried: number + 1, ..outgoing.clone() };
     world.deliveries.waiting.after(&world.clock, *wait, next);
 }
@@ -351,6 +373,18 @@ async fn post(emulator: &Emulator, outgoing: &Outgoing) -> Attempt {
         Scheme::Creem => request
             .header("content-type", "application/json")
             .header("creem-signature", creem_signature(&outgoing.secret, &outgoing.body)),
+        Scheme::RevenueCat => {
+            let request =
+                request.header("content-type", "application/json").header("authorization", &outgoing.secret);
+            match &outgoing.signing_secret {
+                // Signed like Stripe's, under another name.
+                Some(secret) => request.header(
+                    "x-revenuecat-webhook-signature",
+                    stripe_signature(secret, signed_at, &outgoing.body),
+                ),
+                None => request,
+            }
+        }
     };
     let answer = request.body(outgoing.body.to_string()).send().await;
     let (status, error) = match answer {

@@ -1,5 +1,6 @@
 //! A stateful stand-in for the payment providers Stripe and Creem: their APIs for their SDKs, hosted pages
-//! for browsers, signed webhooks with retries, and controls that make it misbehave on purpose.
+//! for browsers, signed webhooks with retries, and controls that make it misbehave on purpose; and for the
+//! webhooks of RevenueCat. `README.md` lists what it does by itself and every control.
 
 // Stripe's objects have more fields than the default lets `json!` write in one piece.
 #![recursion_limit = "256"]
@@ -13,6 +14,7 @@ mod delivery;
 mod faults;
 mod pages;
 mod requests;
+mod revenuecat;
 mod server;
 mod signature;
 mod stripe;
@@ -91,7 +93,10 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
         ),
         _ => anyhow::Error::new(error).context(format!("cannot listen on {address}")),
     })?;
-    tracing::info!("the emulator of Stripe and Creem listens on http://{}", listener.local_addr()?);
+    tracing::info!(
+        "the emulator of Stripe, Creem and RevenueCat listens on http://{}",
+        listener.local_addr()?
+    );
     let shutdown = CancellationToken::new();
     let stopper = shutdown.clone();
     tokio::spawn(async move {

@@ -28,6 +28,11 @@ impl<T> Timers<T> {
         self.at(clock.now() + seconds, timer);
     }
 
+    /// When the earliest timer is due, in Unix seconds.
+    pub(crate) fn next_at(&self) -> Option<i64> {
+        self.due.first_key_value().map(|((time, _), _)| *time)
+    }
+
     /// The first timer that is due at `now`, which is taken out.
     pub(crate) fn next_due(&mut self, now: i64) -> Option<T> {
         let first = self.due.first_entry()?;

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::delivery::{Deliveries, Outgoing};
 use crate::faults::Faults;
 use crate::requests::Requests;
-use crate::{creem, stripe};
+use crate::{creem, revenuecat, stripe};
 
 /// How many webhook requests may be on their way at once.
 const CONCURRENT_DELIVERIES: usize = 64;
@@ -20,6 +20,7 @@ const CONCURRENT_DELIVERIES: usize = 64;
 pub(crate) enum Provider {
     Stripe,
     Creem,
+    RevenueCat,
 }
 
 /// The state of the emulated providers and what they share.
@@ -30,6 +31,7 @@ pub(crate) struct World {
     pub(crate) requests: Requests,
     pub(crate) stripe: stripe::State,
     pub(crate) creem: creem::State,
+    pub(crate) revenuecat: revenuecat::State,
     /// The ids of all events in the order they happened.
     pub(crate) happened: Vec<(Provider, String)>,
     /// Address of the hosted pages, without a trailing slash.
@@ -37,11 +39,23 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Runs everything that is due by the emulated clock.
+    /// Runs everything that is due by the emulated clock, in order, each dated at its own time: a clock that
+    /// is moved months ahead in one step tells the same story as one that ran there.
     pub(crate) fn run_due(&mut self) {
-        stripe::timers::run_due(self);
-        creem::timers::run_due(self);
-        self.deliveries.release_due(self.clock.now());
+        while let Some(due_time) = self.next_due().filter(|due_time| *due_time <= self.clock.now()) {
+            self.clock.date_at(Some(due_time));
+            stripe::timers::run_due(self);
+            creem::timers::run_due(self);
+            self.deliveries.release_due(due_time);
+            self.clock.date_at(None);
+        }
+    }
+
+    /// When the next thing happens by itself, in Unix seconds by the providers' clock.
+    pub(crate) fn next_due(&self) -> Option<i64> {
+        let due =
+            [self.stripe.timers.next_at(), self.creem.timers.next_at(), self.deliveries.next_retry_at()];
+        due.into_iter().flatten().min()
     }
 }
 
@@ -74,6 +88,7 @@ impl Emulator {
             requests: Requests::default(),
             stripe: stripe::State::default(),
             creem: creem::State::new(&config),
+            revenuecat: revenuecat::State::new(&config),
             happened: Vec::new(),
             public_url,
         };

@@ -1,4 +1,4 @@
-//! The person in front of a payment page, who is no client of ours.
+//! The person in front of a payment page, who calls the provider and never Purser.
 
 use anyhow::{Result, bail, ensure};
 use rand::RngExt;

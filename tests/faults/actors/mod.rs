@@ -1,5 +1,5 @@
 //! Those who use Purser, one file each. An actor does one thing from beginning to end, and writes into the journal
-//! what it was told; an error is an answer that it should not have got.
+//! the answers; an error is an answer that it should not have got.
 
 mod allmine;
 mod billing;
@@ -15,18 +15,12 @@ mod timeproof;
 mod wasdi;
 
 use std::ops::Range;
-use std::time::Duration;
 
 use rand::rngs::StdRng;
 
 use crate::load::{Acting, Load, User};
 
-/// Between two looks at a payment.
-const POLL: Duration = Duration::from_millis(1_000);
-
-/// One of them.
 pub struct Actor {
-    /// For the report.
     pub name: &'static str,
     /// How many do this at the same time.
     pub clients: usize,

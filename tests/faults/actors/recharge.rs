@@ -1,4 +1,4 @@
-//! Has a wallet recharged by itself for a while, and saves a card first if there is none.
+//! Enables auto-recharge for a while, and saves a card first if there is none.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::load::{Load, User, new_key};
 
 /// No wallet is charged more than this in a month, of which a run sees one or two.
 pub const MONTHLY_CAP_CENTS: i64 = 5_000;
-/// Nobody has so much: a wallet is charged as often as it may be.
+/// No balance is this high: a wallet is charged as often as it may be.
 const THRESHOLD: i64 = 1_000_000;
 
 pub async fn act(load: &Load, user: &User, random: &mut StdRng) -> Result<()> {
@@ -23,8 +23,8 @@ pub async fn act(load: &Load, user: &User, random: &mut StdRng) -> Result<()> {
         request.json(json!({"thresholdCredits": THRESHOLD, "amountCents": amount,
                             "maxMonthlyCents": MONTHLY_CAP_CENTS}))
     };
-    let told = load.require("auto-recharge: on", &[200], switch_on).await?;
-    if let Some(page) = told["setup"]["sessionId"].as_str() {
+    let enabled = load.require("auto-recharge: on", &[200], switch_on).await?;
+    if let Some(page) = enabled["setup"]["sessionId"].as_str() {
         buyer::pays(load, page, random).await?;
     }
     tokio::time::sleep(Duration::from_millis(random.random_range(1_000..6_000))).await;

@@ -1,5 +1,5 @@
-//! Sellers who give money back, and banks that take it back: of whatever anyone has paid, at Stripe and at Creem. Most
-//! of what it paid for is spent by then, so wallets fall into debt.
+//! Refunds by sellers and disputes by banks, of any payment at Stripe and at Creem. Most of the credits are spent by
+//! then, so wallets fall into debt.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::load::{Load, new_key, text};
 
-/// What the provider refuses is given back already, or the bank's by now.
+/// The provider refuses what has been refunded already or is under dispute.
 const DONE_OR_REFUSED: [u16; 2] = [200, 400];
 /// Milliseconds until a bank has decided.
 const DECISION: std::ops::Range<u64> = 0..3_000;
@@ -40,7 +40,7 @@ async fn at_stripe(load: &Load, random: &mut StdRng) -> Result<()> {
             Ok(())
         }
         3 => {
-            // It fails after it has succeeded: the money is here again.
+            // It fails after it has succeeded: the seller has the money again.
             let Some(refund) = refund(load, &id, Some(part)).await? else { return Ok(()) };
             let path = format!("/_emulator/refunds/{}/settle", text(&refund, "id")?);
             load.emulator.post(&path).json(json!({"succeeded": false})).require(200).await.map(drop)
@@ -49,16 +49,16 @@ async fn at_stripe(load: &Load, random: &mut StdRng) -> Result<()> {
     }
 }
 
-/// Gives a part back, or what is left; none if the provider refuses.
+/// Refunds a part, or what is left; none if the provider refuses.
 async fn refund(load: &Load, intent: &str, amount: Option<i64>) -> Result<Option<Value>> {
     let key = new_key();
     let amount = amount.map(|amount| format!("&amount={amount}")).unwrap_or_default();
-    let give_back = || {
+    let create = || {
         let request = load.emulator.post("/v1/refunds").bearer(&load.secrets.stripe_secret_key);
         let form = request.header("content-type", "application/x-www-form-urlencoded").idempotency_key(&key);
         form.body(format!("payment_intent={intent}{amount}"))
     };
-    let answer = load.settle("stripe: refund", give_back).await;
+    let answer = load.settle("stripe: refund", create).await;
     ensure!(DONE_OR_REFUSED.contains(&answer.status()), "unexpected answer: {answer}");
     if answer.status() == 200 { answer.json().map(Some) } else { Ok(None) }
 }
@@ -105,7 +105,7 @@ fn rows(listed: &Value) -> Result<impl Iterator<Item = &Value>> {
     Ok(listed.as_array().context("no list")?.iter())
 }
 
-/// A control, which nothing disturbs; none if it is refused.
+/// A control of the emulator, which no fault disturbs; none if it is refused.
 async fn once(load: &Load, what: &'static str, request: Request) -> Result<Option<Value>> {
     let answer = request.send().await?;
     load.journal.count(what, answer.status().to_string());

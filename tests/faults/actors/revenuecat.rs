@@ -1,5 +1,5 @@
-//! Buys in an app store, of which RevenueCat tells: often twice, under one id or two, sometimes the refund first, and
-//! of buyers whom nobody knows until an administrator gives their purchase to a user.
+//! Buys in an app store. RevenueCat reports it: often twice, under one id or two, sometimes the refund first, and
+//! sometimes for unknown buyers, until an administrator assigns their purchase to a user.
 
 use anyhow::{Context, Result};
 use rand::RngExt;
@@ -21,7 +21,7 @@ pub const STORE: &str = "APP_STORE";
 enum Ending {
     Kept,
     Refunded,
-    /// The refund is told first.
+    /// The refund is reported first.
     RefundedBefore,
     /// The store takes the money again.
     Restored,
@@ -32,7 +32,8 @@ pub async fn act(load: &Load, user: &User, random: &mut StdRng) -> Result<()> {
     let is_known = random.random_range(0..3) > 0;
     let buyer = if is_known { user.id.clone() } else { format!("$RCAnonymousID:{}", new_key()) };
     let bought_at = OffsetDateTime::now_utc();
-    let told = |kind: &str, after| event(kind, &buyer, &transaction, bought_at + Duration::seconds(after));
+    let purchase_event =
+        |kind: &str, after| event(kind, &buyer, &transaction, bought_at + Duration::seconds(after));
     let ending = match random.random_range(0..6) {
         0 if is_known => Ending::RefundedBefore,
         0 | 1 => Ending::Refunded,
@@ -43,11 +44,11 @@ pub async fn act(load: &Load, user: &User, random: &mut StdRng) -> Result<()> {
     let purchase = StorePurchase { user: user.id.clone(), is_refunded };
     load.journal.open().store_purchases.insert(transaction.clone(), purchase);
     if ending == Ending::RefundedBefore {
-        tell(load, &told("CANCELLATION", 1)).await?;
+        report(load, &purchase_event("CANCELLATION", 1)).await?;
     }
-    let first = told(PURCHASES.choose(random).context("nothing is bought")?, 0);
-    let again = if random.random() { first.clone() } else { told("RENEWAL", 0) };
-    let (one, other) = tokio::join!(tell(load, &first), tell(load, &again));
+    let first = purchase_event(PURCHASES.choose(random).context("nothing is bought")?, 0);
+    let again = if random.random() { first.clone() } else { purchase_event("RENEWAL", 0) };
+    let (one, other) = tokio::join!(report(load, &first), report(load, &again));
     one.and(other)?;
     if !is_known {
         claim(load, &transaction, user).await?;
@@ -55,19 +56,19 @@ pub async fn act(load: &Load, user: &User, random: &mut StdRng) -> Result<()> {
     let later: &[(&str, i64)] = match ending {
         Ending::Kept | Ending::RefundedBefore => &[],
         Ending::Refunded => &[("CANCELLATION", 1)],
-        // The last is an older word that comes late.
+        // The last is an older event that arrives late.
         Ending::Restored => &[("CANCELLATION", 1), ("REFUND_REVERSED", 3), ("CANCELLATION", 2)],
     };
     for (kind, after) in later {
-        tell(load, &told(kind, *after)).await?;
+        report(load, &purchase_event(kind, *after)).await?;
     }
-    let mut unsubscribed = told("CANCELLATION", 4);
+    let mut unsubscribed = purchase_event("CANCELLATION", 4);
     unsubscribed["event"]["cancel_reason"] = json!("UNSUBSCRIBE");
-    tell(load, &unsubscribed).await
+    report(load, &unsubscribed).await
 }
 
 /// Delivers an event until it is taken, as RevenueCat does.
-async fn tell(load: &Load, event: &Value) -> Result<()> {
+async fn report(load: &Load, event: &Value) -> Result<()> {
     let deliver = || {
         let request = load.api.post("/webhooks/revenuecat").header("content-type", "application/json");
         let authorization = &load.secrets.revenuecat_webhook_auth;
@@ -78,18 +79,16 @@ async fn tell(load: &Load, event: &Value) -> Result<()> {
     Ok(())
 }
 
-/// An administrator finds a parked purchase, and gives it to a user.
+/// An administrator finds a parked purchase and assigns it to a user.
 async fn claim(load: &Load, transaction: &str, user: &User) -> Result<()> {
     let admin = &load.secrets.admin_api_key;
     let list = || load.api.get("/admin/parked-purchases?limit=500").bearer(admin);
-    let id = loop {
-        let listed = load.require("revenuecat: parked", &[200], list).await?;
+    let find = |listed: &Value| {
         let parked = listed["purchases"].as_array().context("no list of parked purchases")?;
-        match parked.iter().find(|purchase| purchase["transactionId"] == transaction) {
-            Some(purchase) => break text(purchase, "purchaseId")?,
-            None => tokio::time::sleep(super::POLL).await,
-        }
+        let parked = parked.iter().find(|purchase| purchase["transactionId"] == transaction);
+        parked.map(|purchase| text(purchase, "purchaseId")).transpose()
     };
+    let id = load.poll("revenuecat: parked", list, find).await?;
     let path = format!("/admin/parked-purchases/{id}/claim");
     let give = || load.api.post(&path).bearer(admin).json(json!({"userId": user.id}));
     load.require("revenuecat: claim", &[200], give).await?;

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use rand::RngExt;
 use rand::rngs::StdRng;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::buyer;
 use crate::load::{Load, User, new_key, text};
@@ -21,11 +21,9 @@ pub async fn act(load: &Load, user: &User, random: &mut StdRng) -> Result<()> {
     }
     let path = format!("/v1/payment_status?checkoutSessionId={session}");
     let poll = || load.api.get(&path).bearer(&user.api_key);
-    loop {
-        let shown = load.require("samsar: payment status", &[200], poll).await?;
-        if shown["status"].as_str().context("no status")? == "succeeded" {
-            return Ok(());
-        }
-        tokio::time::sleep(super::POLL).await;
-    }
+    let is_paid = |shown: &Value| {
+        let status = shown["status"].as_str().context("no status")?;
+        Ok((status == "succeeded").then_some(()))
+    };
+    load.poll("samsar: payment status", poll, is_paid).await
 }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::buyer;
 use crate::load::{Load, User, new_key, text};
@@ -26,8 +26,6 @@ pub async fn act(load: &Load, user: &User, random: &mut StdRng) -> Result<()> {
     }
     let path = format!("/api/payments/session/{session}");
     let poll = || load.api.get(&path).bearer(&user.api_key);
-    while load.require("timeproof: session", &[200], poll).await?["status"] != "completed" {
-        tokio::time::sleep(super::POLL).await;
-    }
-    Ok(())
+    let is_completed = |shown: &Value| Ok((shown["status"] == "completed").then_some(()));
+    load.poll("timeproof: session", poll, is_completed).await
 }

@@ -1,4 +1,4 @@
-//! The audit: the books against the provider's view and the clients' view. Nothing is taken from Purser's word alone.
+//! The audit: the books against the provider's view and the clients' view. Purser's own word proves nothing.
 
 mod notices;
 mod reversals;
@@ -23,7 +23,7 @@ use crate::system::System;
 pub struct Findings {
     /// What was counted, by name.
     pub counts: BTreeMap<&'static str, u64>,
-    /// What the comparison with the providers says that operators make.
+    /// The counts of `worker reconcile`.
     pub reconciled: String,
     /// What must never be. Empty if all is well.
     pub violations: Vec<String>,
@@ -81,10 +81,10 @@ struct Books<'a> {
     provider: &'a Provider,
     clients: &'a Entries,
     /// What the host application received.
-    told: &'a [Received],
+    received: &'a [Received],
 }
 
-/// Audits a system that has come to rest.
+/// Audits an idle system.
 ///
 /// # Errors
 /// When it cannot be looked at.
@@ -92,7 +92,7 @@ pub async fn audit(
     system: &System,
     provider: &Provider,
     clients: &Entries,
-    told: &[Received],
+    received: &[Received],
 ) -> Result<Findings> {
     let pool = &system.pool;
     let mut findings = Findings::default();
@@ -108,12 +108,13 @@ pub async fn audit(
     let waiting = queues.waiting_messages().await;
     findings.violations.extend(waiting.iter().map(|queue| format!("jobs are left: {queue}")));
     queues.close().await;
-    let (differences, sum) = system.reconcile().await?;
-    findings.violations.extend(differences.iter().map(|line| format!("`worker reconcile` finds: {line}")));
-    if !sum.contains(" 0 differ, 0 so new ") {
-        findings.violations.push(format!("`worker reconcile` is not done: {sum}"));
+    let reconciled = system.reconcile().await?;
+    let differences = reconciled.findings.iter();
+    findings.violations.extend(differences.map(|finding| format!("`worker reconcile` finds: {finding}")));
+    if reconciled.in_flight > 0 {
+        findings.violations.push(format!("`worker reconcile` is not done: {reconciled}"));
     }
-    findings.reconciled = sum;
+    findings.reconciled = reconciled.to_string();
     let books = Books {
         entries: sqlx::query_as(ENTRIES).fetch_all(pool).await?,
         orders: sqlx::query_as(ORDERS).fetch_all(pool).await?,
@@ -121,7 +122,7 @@ pub async fn audit(
         balances: sqlx::query_as(BALANCES).fetch_all(pool).await?.into_iter().collect(),
         provider,
         clients,
-        told,
+        received,
     };
     books.events(&mut findings);
     books.charges(&mut findings);
@@ -225,7 +226,7 @@ impl Books<'_> {
         }
     }
 
-    /// No wallet was charged by itself more than its cap.
+    /// No wallet was charged automatically above its cap.
     fn caps(&self, findings: &mut Findings) {
         let mut charged: BTreeMap<&str, i64> = BTreeMap::new();
         for order in self.orders.iter().filter(|order| order.kind == "auto_recharge") {
@@ -238,31 +239,33 @@ impl Books<'_> {
         }
     }
 
-    /// Every debit that a client was told of is in the ledger once, as it was told, and there is no other.
+    /// Every debit that was answered with success is in the ledger once, as answered, and there is no other.
     fn spending(&self, findings: &mut Findings) {
-        let mut untold: BTreeMap<(&str, &str), &Entry> = BTreeMap::new();
+        let mut unanswered: BTreeMap<(&str, &str), &Entry> = BTreeMap::new();
         for entry in self.entries.iter().filter(|entry| entry.counter_account == "usage") {
-            untold.insert((&entry.source_kind, &entry.source_id), entry);
+            unanswered.insert((&entry.source_kind, &entry.source_id), entry);
         }
         for ((kind, id), spent) in &self.clients.spent {
-            match untold.remove(&(kind.as_str(), id.as_str())) {
-                Some(entry) if is_as_told(entry, spent) => {}
+            match unanswered.remove(&(kind.as_str(), id.as_str())) {
+                Some(entry) if matches_answer(entry, spent) => {}
                 Some(entry) => {
                     findings
                         .violations
-                        .push(format!("told otherwise than debited: {kind} {id} {}", entry.id));
+                        .push(format!("answered otherwise than debited: {kind} {id} {}", entry.id));
                 }
-                None => findings.violations.push(format!("told and not debited: {kind} {id}")),
+                None => findings.violations.push(format!("answered and not debited: {kind} {id}")),
             }
         }
         findings.add("debits", self.clients.spent.len() as u64);
         findings.add("debits refused", self.clients.refused.len() as u64);
         for (kind, id) in &self.clients.refused {
-            if untold.contains_key(&(kind.as_str(), id.as_str())) {
+            if unanswered.contains_key(&(kind.as_str(), id.as_str())) {
                 findings.violations.push(format!("refused and debited: {kind} {id}"));
             }
         }
-        findings.violations.extend(untold.keys().map(|(kind, id)| format!("debited unasked: {kind} {id}")));
+        findings
+            .violations
+            .extend(unanswered.keys().map(|(kind, id)| format!("debited unasked: {kind} {id}")));
     }
 
     /// What was given away without a key was given as often as it was answered, or asked for without an answer.
@@ -283,7 +286,7 @@ impl Books<'_> {
         }
     }
 
-    /// What each user has is what was paid and given, less what went back and what the user was told was spent.
+    /// Each balance is what was paid and given, less what was reversed and what was answered as spent.
     fn balances(&self, findings: &mut Findings) {
         let mut expected: BTreeMap<&str, i64> = BTreeMap::new();
         for order in &self.orders {
@@ -319,7 +322,7 @@ impl Findings {
     }
 }
 
-fn is_as_told(entry: &Entry, spent: &Spent) -> bool {
+fn matches_answer(entry: &Entry, spent: &Spent) -> bool {
     entry.amount == -spent.amount.millionths()
         && entry.user_id == spent.user
         && entry.id == spent.transaction_id

@@ -1,5 +1,5 @@
-//! What the host application was told: of all credits that came, went back or came again, once, however often it was
-//! sent.
+//! The host application received one notice for all credits that were added, removed or restored, however often each
+//! was sent.
 
 use std::collections::BTreeMap;
 
@@ -11,36 +11,38 @@ use super::{Books, Entry, Findings};
 impl Books<'_> {
     pub(super) fn notices(&self, findings: &mut Findings) {
         let mut messages: BTreeMap<&str, &str> = BTreeMap::new();
-        for received in self.told {
+        for received in self.received {
             findings.add("messages to the host application", 1);
             let first = messages.entry(received.id()).or_insert(&received.body);
             if *first != received.body {
                 findings.violations.push(format!("two messages under one id: {}", received.id()));
             }
         }
-        findings.add("messages to the host application, repeated", (self.told.len() - messages.len()) as u64);
-        let mut told: BTreeMap<String, u64> = BTreeMap::new();
-        for message in messages.values().filter_map(|body| in_words(body)) {
-            *told.entry(message).or_default() += 1;
+        findings
+            .add("messages to the host application, repeated", (self.received.len() - messages.len()) as u64);
+        let mut notices: BTreeMap<String, u64> = BTreeMap::new();
+        for message in messages.values().filter_map(|body| notice(body)) {
+            *notices.entry(message).or_default() += 1;
         }
         let numbers: BTreeMap<&str, i64> =
             self.orders.iter().map(|order| (order.id.as_str(), order.number)).collect();
         for entry in &self.entries {
             let Some(due) = due(entry, &numbers) else { continue };
             findings.add("notices due", 1);
-            match told.get_mut(&due) {
+            match notices.get_mut(&due) {
                 Some(count) if *count > 0 => *count -= 1,
-                _ => findings.violations.push(format!("the host application was never told: {due}")),
+                _ => findings.violations.push(format!("a notice never reached the host application: {due}")),
             }
         }
-        let left = told.iter().filter(|(_, count)| **count > 0);
-        let left = left
-            .map(|(message, count)| format!("the host application was told too often: {message} ({count})"));
+        let left = notices.iter().filter(|(_, count)| **count > 0);
+        let left = left.map(|(message, count)| {
+            format!("a notice reached the host application too often: {message} ({count})")
+        });
         findings.violations.extend(left);
     }
 }
 
-/// What is to be told of an entry.
+/// The notice that an entry must have led to.
 fn due(entry: &Entry, numbers: &BTreeMap<&str, i64>) -> Option<String> {
     let kind = match (entry.source_kind.as_str(), entry.amount) {
         ("payment", _) => "credits.added",
@@ -54,8 +56,8 @@ fn due(entry: &Entry, numbers: &BTreeMap<&str, i64>) -> Option<String> {
     Some(format!("{kind} of payment {number}: {credits}, then {balance} for {}", entry.user_id))
 }
 
-/// What a message says, if it is about credits that follow money.
-fn in_words(body: &str) -> Option<String> {
+/// The notice in a message, if it is about credits that follow money.
+fn notice(body: &str) -> Option<String> {
     let message: Value = serde_json::from_str(body).ok()?;
     let (kind, data) = (message["type"].as_str()?, &message["data"]);
     let (credits, balance, user) = (&data["credits"], &data["balance"], data["userId"].as_str()?);

@@ -33,7 +33,8 @@ impl Books<'_> {
                 [..] => findings.violations.push(format!("bought in a store, ordered twice: {transaction}")),
             }
         }
-        let unknown = orders.keys().map(|transaction| format!("bought in a store by nobody: {transaction}"));
+        let unknown =
+            orders.keys().map(|transaction| format!("an order for no purchase in a store: {transaction}"));
         findings.violations.extend(unknown);
     }
 

@@ -74,7 +74,7 @@ fn each<'a>(page: &'a Value, field: &str) -> Vec<&'a Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_sample_is_answered_as_documented_and_credited_once_for_each_request() {
+async fn the_sample_request_answers_as_documented_and_credits_once_each() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let headers = |request: Request| {
@@ -98,7 +98,7 @@ async fn the_sample_is_answered_as_documented_and_credited_once_for_each_request
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_makes_a_repeated_purchase_the_same_one() {
+async fn a_purchase_repeated_with_its_key_is_the_same_purchase() {
     let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     let keyed = |user: &str, package: &str| {
@@ -126,10 +126,10 @@ async fn a_key_makes_a_repeated_purchase_the_same_one() {
 
 /// In production credits come from the app stores only, whatever the caller's role.
 #[tokio::test(flavor = "multi_thread")]
-async fn in_production_nothing_is_given_away() {
+async fn production_gives_no_credits_away() {
     let world = World::builder().live().start().await;
     world.create_user("alice").await;
-    world.admin_post("/admin/users", json!({"userId": "root", "admin": true})).expect(201).await;
+    world.create_admin("root").await;
     for user in ["alice", "root"] {
         for body in [json!({"packageId": PACKAGE}), json!({"packageId": "x"}), json!(1)] {
             refused(purchase(&world, user, body.clone()), FORBIDDEN, user).await;
@@ -138,10 +138,14 @@ async fn in_production_nothing_is_given_away() {
         refused(keyed, FORBIDDEN, user).await;
     }
     let anonymous = world.api().post(PURCHASE).json(json!({"packageId": PACKAGE}));
-    refused(anonymous, UNAUTHORIZED, "nobody").await;
+    refused(anonymous, UNAUTHORIZED, "no credential").await;
     let admin = world.api().post(PURCHASE).bearer(&world.settings().secrets.admin_api_key);
-    refused(admin.json(json!({"packageId": PACKAGE})), UNAUTHORIZED, "the key of the admin API is nobody")
-        .await;
+    refused(
+        admin.json(json!({"packageId": PACKAGE})),
+        UNAUTHORIZED,
+        "the key of the admin API belongs to no user",
+    )
+    .await;
     world.drain().await;
     assert_eq!((world.count("payments").await, world.count("ledger_entries").await), (0, 0));
     // Looking is allowed.
@@ -254,7 +258,7 @@ async fn each_error_is_answered_as_documented() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_not_known_gets_nothing() {
+async fn an_unknown_caller_gets_nothing() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let body = json!({"packageId": PACKAGE});
@@ -265,7 +269,7 @@ async fn who_is_not_known_gets_nothing() {
         (token(&world, "alice", -1), "expired"),
         (token(&world, "bob", 60), "a user that is not registered"),
         (token(&world, "", 60), "no user"),
-        (forged.unwrap(), "signed by somebody else"),
+        (forged.unwrap(), "signed with another secret"),
         ("a.b.c".to_owned(), "no token"),
         ("psk_0123".to_owned(), "no key"),
         ("x".repeat(5_000), "long"),
@@ -286,7 +290,7 @@ async fn who_is_not_known_gets_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_moved_is_listed_newest_first() {
+async fn transactions_are_listed_newest_first() {
     let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     for package in [PACKAGE, "65a000000000000000000250"] {
@@ -348,7 +352,7 @@ async fn what_moved_is_listed_newest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_nobody_can_mean_is_refused() {
+async fn a_nonsensical_list_query_is_refused() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     for query in [

@@ -1,5 +1,5 @@
-//! What every API answers to what it cannot serve, in its own words: each operation of the description, with each bad
-//! credential, each bad body, each wrong method. Nothing of this is ever a failure of the server.
+//! What every API answers to requests that it cannot serve, in its own format: each operation of the description, with
+//! each bad credential, each bad body, each wrong method. Nothing of this is ever a failure of the server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use harness::client::{Answer, Request};
-use harness::words::{words_at, words_of};
+use harness::error_formats::{format_at, format_of};
 use harness::world::World;
 use reqwest::Method;
 use serde_json::json;
@@ -35,10 +35,10 @@ const NOWHERE: &[(&str, &str)] = &[
     ("allmine", "/api/v1/nothing"),
 ];
 
-/// Checks an answer's status and whose words it has.
+/// Checks an answer's status and the format of its error.
 fn assert_refused(answer: &Answer, status: u16, api: &str, path: &str) {
     assert_eq!(answer.status(), status, "{answer}");
-    assert_eq!(words_of(&answer.json().unwrap()), words_at(api, path), "{answer}");
+    assert_eq!(format_of(&answer.json().unwrap()), format_at(api, path), "{answer}");
 }
 
 /// A request to an operation, with what it needs to be understood.
@@ -59,13 +59,6 @@ async fn refused(request: Request, status: u16, operation: &Operation) {
     assert_refused(&request.send().await.unwrap(), status, &operation.api, &operation.path);
 }
 
-/// The API key of somebody who may administrate.
-async fn administrator(world: &World) -> String {
-    world.admin_post("/admin/users", json!({"userId": "root", "admin": true})).expect(201).await;
-    let made = world.admin_post("/admin/api-keys", json!({"userId": "root"})).expect(201).await;
-    made["apiKey"].as_str().unwrap().to_owned()
-}
-
 /// A token for `root`, signed with this header and perhaps not at all.
 fn token(world: &World, header: &jsonwebtoken::Header, expires_in: Duration) -> String {
     let settings = world.settings();
@@ -84,9 +77,9 @@ fn unsigned(token: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_bad_credential_opens_anything() {
+async fn every_operation_refuses_bad_credentials() {
     let world = World::builder().without_worker().without_scheduler().start().await;
-    administrator(&world).await;
+    world.create_admin("root").await;
     let session = json!({"userId": "root", "ttlSeconds": 60});
     let session = world.admin_post("/admin/sessions", session).expect(201).await;
     let session = session["sessionToken"].as_str().unwrap();
@@ -135,9 +128,9 @@ async fn no_bad_credential_opens_anything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn users_do_not_administrate_and_foreign_pages_do_nothing() {
+async fn users_cannot_administrate_and_foreign_pages_cannot_act() {
     let world = World::builder().without_worker().without_scheduler().start().await;
-    administrator(&world).await;
+    world.create_admin("root").await;
     let alice = world.create_user("alice").await;
     let session = world.admin_post("/admin/sessions", json!({"userId": "root"})).expect(201).await;
     let cookie = format!("purser_session={}", session["sessionToken"].as_str().unwrap());
@@ -159,9 +152,9 @@ async fn users_do_not_administrate_and_foreign_pages_do_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_read_is_refused_in_the_words_of_each() {
+async fn unreadable_requests_are_refused_in_each_apis_format() {
     let world = World::builder().without_worker().without_scheduler().start().await;
-    let key = administrator(&world).await;
+    let key = world.create_admin("root").await.api_key;
     for operation in operations().iter().filter(|operation| operation.takes_body()) {
         // RevenueCat proves who it is before its events are looked at, with a secret of its own.
         let proof = match operation.path.as_str() {
@@ -188,7 +181,7 @@ async fn what_cannot_be_read_is_refused_in_the_words_of_each() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn paths_that_lead_nowhere_and_wrong_methods_are_worded_by_their_owners() {
+async fn unknown_paths_and_wrong_methods_are_refused_in_each_apis_format() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     for (api, path) in NOWHERE {
         for method in [Method::GET, Method::POST, Method::DELETE] {
@@ -213,7 +206,7 @@ async fn paths_that_lead_nowhere_and_wrong_methods_are_worded_by_their_owners() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_of_allowed_sites_may_call_every_api_and_no_others_any() {
+async fn only_pages_of_allowed_sites_may_call_the_apis() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let own = &world.settings().allowed_origins()[0];
     for operation in operations() {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 const PAGE: &str = "http://localhost:3000/done";
 
-/// Alice, over whichever API.
+/// Alice, over any of the APIs.
 struct Caller<'a> {
     world: &'a World,
     user: &'a User,
@@ -97,7 +97,7 @@ impl Caller<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_bought_through_one_api_is_seen_in_all() {
+async fn credits_bought_through_one_api_are_seen_in_all() {
     let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     let (alice, bob) = (Caller { world: &world, user: &alice }, Caller { world: &world, user: &bob });
@@ -113,7 +113,7 @@ async fn what_is_bought_through_one_api_is_seen_in_all() {
             assert_eq!(listed, bought, "{listed_by}, after a purchase over {api}");
         }
     }
-    // Spent once, it is gone everywhere; and nobody else has seen any of it.
+    // Spent once, it is gone everywhere; and no other user has seen any of it.
     alice.post("/credits/consume", json!({"credits": 400})).expect(200).await;
     for (shown_by, shown) in alice.balances().await {
         assert_eq!(shown, balance - 400, "{shown_by}");

@@ -26,8 +26,25 @@ fn keys(body: &Value) -> Vec<&str> {
     keys
 }
 
+/// The documented status of a page of 25 dollars that has just been opened.
+fn open_status(session: &str) -> Value {
+    json!({
+        "status": "pending",
+        "mode": "payment",
+        "checkoutSessionId": session,
+        "sessionStatus": "open",
+        "paymentStatus": "unpaid",
+        "paymentIntentId": null,
+        "paymentIntentStatus": null,
+        "setupIntentId": null,
+        "setupIntentStatus": null,
+        "amountCents": 2_500,
+        "currency": "usd",
+    })
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn credits_before_and_after_the_first_top_up() {
+async fn credits_are_shown_before_and_after_the_first_top_up() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let answer = get(&world, &alice, "/v1/credits").await;
@@ -43,7 +60,7 @@ async fn credits_before_and_after_the_first_top_up() {
         (vec!["lastTopUp", "remainingCredits"], &json!(2_550))
     );
     let last = &body["lastTopUp"];
-    // No invoice is made for a purchase: what tells of one is left out, as Samsar does.
+    // No invoice is made for a purchase: its fields are left out, as Samsar does.
     let documented = [
         "amountPaidCents",
         "billingReason",
@@ -102,7 +119,7 @@ async fn a_missing_and_a_bad_credential_are_both_unauthorized() {
     let expired = world.api().get("/v1/credits").bearer(&session).send().await.unwrap();
     let message = "Your api key has expired, please generate a new api key.".to_owned();
     assert_eq!(complaint(&expired), (401, message));
-    // An old header of theirs, and a scheme that nobody checks.
+    // An old header of Samsar's, and a scheme that is not checked.
     world.api().get("/v1/credits").header("api_key", &alice.api_key).expect(200).await;
     let scheme = format!("ApiKey {}", alice.api_key);
     world.api().get("/v1/credits").header("authorization", &scheme).expect(200).await;
@@ -111,7 +128,7 @@ async fn a_missing_and_a_bad_credential_are_both_unauthorized() {
 
 /// The document's samples of a recharge and of asking after it: request and answer.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_documented_recharge_and_its_status() {
+async fn a_recharge_and_its_status_answer_as_documented() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let answer = post(&world, &alice, "/v1/credits/recharge", json!({"credits": 2_500})).expect(200).await;
@@ -131,19 +148,7 @@ async fn the_documented_recharge_and_its_status() {
 
     let path = format!("/v1/payment_status?checkoutSessionId={session}");
     let status = async || get(&world, &alice, &path).await.json().unwrap();
-    let mut expected = json!({
-        "status": "pending",
-        "mode": "payment",
-        "checkoutSessionId": session,
-        "sessionStatus": "open",
-        "paymentStatus": "unpaid",
-        "paymentIntentId": null,
-        "paymentIntentStatus": null,
-        "setupIntentId": null,
-        "setupIntentStatus": null,
-        "amountCents": 2_500,
-        "currency": "usd"
-    });
+    let mut expected = open_status(session);
     assert_eq!(status().await, expected);
     world.pay(session, GOOD_CARD).await;
     world.drain().await;
@@ -160,7 +165,7 @@ async fn the_documented_recharge_and_its_status() {
     }
     assert_eq!(paid, expected);
 
-    // A session that nobody pays on has failed once it ends.
+    // An unpaid session has failed once it ends.
     let other = world.start_checkout(&alice, 500).await.session_id;
     world.emulator().post(&format!("/_emulator/checkout/{other}/expire")).expect(200).await;
     world.drain().await;
@@ -204,7 +209,7 @@ async fn a_recharge_answers_with_exactly_the_documented_fields() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn amounts_that_cannot_be_bought_are_refused_and_order_nothing() {
+async fn unsellable_amounts_are_refused_and_order_nothing() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let required = "credits is required and must be a positive number.";
@@ -233,7 +238,7 @@ async fn amounts_that_cannot_be_bought_are_refused_and_order_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_prefers_not_to_wait_polls_by_payment_id() {
+async fn a_respond_async_caller_polls_by_payment_id() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let request = post(&world, &alice, "/v1/credits/recharge", json!({"credits": 500}));
@@ -254,7 +259,7 @@ async fn who_prefers_not_to_wait_polls_by_payment_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeated_recharge_with_a_key_is_the_same_order() {
+async fn a_recharge_repeated_with_its_key_is_the_same_order() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let send = async |path: &str, credits: i64| {
@@ -285,24 +290,12 @@ async fn a_repeated_recharge_with_a_key_is_the_same_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_is_found_by_every_name_of_its_ids() {
+async fn a_payment_is_found_under_every_parameter_name() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let checkout = world.start_checkout(&alice, 2_500).await;
     let session = &checkout.session_id;
-    let open = json!({
-        "status": "pending",
-        "mode": "payment",
-        "checkoutSessionId": session,
-        "sessionStatus": "open",
-        "paymentStatus": "unpaid",
-        "paymentIntentId": null,
-        "paymentIntentStatus": null,
-        "setupIntentId": null,
-        "setupIntentStatus": null,
-        "amountCents": 2_500,
-        "currency": "usd",
-    });
+    let open = open_status(session);
     for name in ["checkoutSessionId", "checkout_session_id", "sessionId", "session_id", "paymentSessionId"] {
         for path in ["/v1/payment_status", "/v2/payment_status"] {
             let found = get(&world, &alice, &format!("{path}?{name}={session}")).await;
@@ -336,7 +329,7 @@ async fn a_payment_is_found_by_every_name_of_its_ids() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn foreign_payments_are_refused_and_nothing_is_learnt_of_them() {
+async fn payments_of_others_are_refused_and_reveal_nothing() {
     let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     let session = world.buy(&alice, 2_500).await.session_id;
@@ -361,7 +354,7 @@ async fn foreign_payments_are_refused_and_nothing_is_learnt_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_paths_and_wrong_methods_are_worded_as_samsar_does() {
+async fn unknown_paths_and_wrong_methods_answer_in_samsars_format() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     for (method, path, status) in [
         ("GET", "/v1", 404),
@@ -383,7 +376,7 @@ async fn unknown_paths_and_wrong_methods_are_worded_as_samsar_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn auto_recharge_is_enabled_as_the_document_shows() {
+async fn auto_recharge_is_enabled_as_documented() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     world.buy(&alice, 2_000).await;
@@ -430,7 +423,7 @@ async fn auto_recharge_is_enabled_as_the_document_shows() {
                               "setupIntentStatus": "succeeded"});
         assert_eq!(shown, expected, "{name}");
     }
-    // A setup is no payment, and nobody else's.
+    // A setup is no payment, and belongs to its user only.
     let mixed = get(&world, &alice, &format!("/v1/payment_status?paymentIntentId={intent}")).await;
     assert_eq!(complaint(&mixed).0, 404);
     let bob = world.create_user("bob").await;
@@ -455,7 +448,7 @@ async fn auto_recharge_is_enabled_as_the_document_shows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_threshold_needs_auto_recharge_and_a_number() {
+async fn a_threshold_requires_auto_recharge_and_a_number() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let threshold = async |body: Value| {
@@ -485,7 +478,7 @@ async fn the_threshold_needs_auto_recharge_and_a_number() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn values_that_make_no_sense_enable_nothing() {
+async fn invalid_values_enable_nothing() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     for body in [
@@ -507,8 +500,8 @@ async fn values_that_make_no_sense_enable_nothing() {
         assert_eq!(complaint(&answer).0, 400, "{body}: {answer}");
     }
     assert_eq!((world.count("auto_recharge").await, world.count("payments").await), (0, 0));
-    let nobody = world.api().post("/v1/enable_autorecharge").json(json!({})).send().await.unwrap();
-    assert_eq!(complaint(&nobody).0, 401);
+    let anonymous = world.api().post("/v1/enable_autorecharge").json(json!({})).send().await.unwrap();
+    assert_eq!(complaint(&anonymous).0, 401);
     // Without a worker the page takes long, and is polled for.
     let request = post(&world, &alice, "/v1/enable_autorecharge", json!({"amount_to_recharge": "12.5"}));
     let late = request.header("prefer", "respond-async").send().await.unwrap();

@@ -66,7 +66,7 @@ async fn the_catalog_is_public() {
 
 /// The document's example: balance, checkout, payment, balance.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_complete_purchase_flow() {
+async fn a_cart_is_bought_from_catalog_to_history() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let browser = Browser::of(&world, &alice).await;
@@ -129,7 +129,7 @@ async fn the_complete_purchase_flow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_single_pack_is_bought_as_before() {
+async fn a_single_pack_is_bought_with_the_old_request() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let browser = Browser::of(&world, &alice).await;
@@ -145,7 +145,7 @@ async fn a_single_pack_is_bought_as_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_bought_is_refused_and_orders_nothing() {
+async fn unsellable_carts_are_refused_and_order_nothing() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let browser = Browser::of(&world, &alice).await;
@@ -203,7 +203,7 @@ async fn what_cannot_be_bought_is_refused_and_orders_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_have_to_be_known() {
+async fn unknown_callers_are_refused() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let session = world.create_session(&alice).await;
@@ -226,7 +226,7 @@ async fn callers_have_to_be_known() {
             assert_eq!(refused(request).await, (401, message.to_owned()));
         }
     }
-    // A cookie is sent along by any page, so the page has to be one of ours.
+    // A cookie is sent along by any page, so the page must be of an allowed site.
     for origin in [None, Some("https://evil.example"), Some("null")] {
         let request = world.api().post("/api/payments/checkout").json(json!({"packId": "micro"}));
         let request = request.header("cookie", &format!("purser_session={session}"));
@@ -244,7 +244,7 @@ async fn callers_have_to_be_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_learns_of_what_others_buy() {
+async fn purchases_of_others_stay_hidden() {
     let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     let (hers, his) = (Browser::of(&world, &alice).await, Browser::of(&world, &bob).await);
@@ -257,7 +257,7 @@ async fn nobody_learns_of_what_others_buy() {
         assert_eq!(refused(his.get(&format!("/api/payments/session/{id}"))).await, unknown, "{id}");
     }
     assert_eq!(refused(his.get("/api/payments/session/%00")).await.0, 400);
-    // A payment is no session, whoever asks.
+    // A payment is no session, whoever asks for it.
     assert_eq!(refused(hers.get(&format!("/api/payments/session/{intent}"))).await, unknown);
     assert_eq!(his.get("/api/payments/history").expect(200).await, json!({"payments": []}));
     assert_eq!(his.get("/api/payments/balances").expect(200).await, json!({"balance": 0}));
@@ -265,7 +265,7 @@ async fn nobody_learns_of_what_others_buy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_is_not_open_in_time_is_polled_for() {
+async fn a_slow_checkout_page_is_polled_for() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let browser = Browser::of(&world, &alice).await;
@@ -286,18 +286,18 @@ async fn a_page_that_is_not_open_in_time_is_polled_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_worker_the_order_is_kept() {
+async fn an_order_without_a_worker_is_kept() {
     let world = World::builder().roles(&[Role::Apply]).start().await;
     let alice = world.create_user("alice").await;
     let request = world.api().post("/api/payments/checkout").bearer(&alice.api_key);
     let body = request.json(json!({"packId": "micro"})).expect(202).await;
     assert_eq!((&body["status"], &body["sessionId"]), (&json!("pending"), &Value::Null));
     assert_eq!(world.count("payments where state = 'created'").await, 1);
-    // Nobody would take what waits for the other roles.
+    // No worker runs the other roles.
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_key_is_the_same_order() {
+async fn a_checkout_repeated_with_its_key_is_the_same_order() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let browser = Browser::of(&world, &alice).await;
@@ -317,13 +317,13 @@ async fn the_same_key_is_the_same_order() {
 
 /// The webhook is lost: asking after the checkout is enough.
 #[tokio::test(flavor = "multi_thread")]
-async fn asking_after_a_checkout_has_the_provider_asked() {
+async fn polling_a_checkout_recovers_a_lost_webhook() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let browser = Browser::of(&world, &alice).await;
     let checkout = browser.checkout(json!({"packId": "micro"})).expect(200).await;
     let session = checkout["sessionId"].as_str().unwrap();
-    world.emulator().put("/_emulator/faults").json(json!({"drop": 1.0, "seed": 1})).expect(200).await;
+    world.lose_events().await;
     world.pay(session, GOOD_CARD).await;
     world.clock().advance(Duration::from_secs(60));
     let path = format!("/api/payments/session/{session}");
@@ -335,7 +335,7 @@ async fn asking_after_a_checkout_has_the_provider_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn payments_that_come_to_nothing_have_failed() {
+async fn an_expired_checkout_is_shown_as_failed() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let browser = Browser::of(&world, &alice).await;
@@ -352,7 +352,7 @@ async fn payments_that_come_to_nothing_have_failed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_other_apis_sell_and_spend_is_seen_here_too() {
+async fn purchases_and_debits_of_other_apis_are_shown() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let browser = Browser::of(&world, &alice).await;
@@ -381,7 +381,7 @@ async fn what_other_apis_sell_and_spend_is_seen_here_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_organization_is_bought_for_by_its_admins_and_owners() {
+async fn only_admins_and_owners_buy_for_an_organization() {
     let world = World::start().await;
     let users = organization(&world).await;
     let id = users.id;
@@ -415,7 +415,7 @@ async fn an_organization_is_bought_for_by_its_admins_and_owners() {
     }
     world.drain().await;
 
-    // All members see it, nobody else does, and it is no credit of the buyer's own.
+    // Only members see it, and it is no credit of the buyer's own.
     for user in users.members() {
         let get = |path: &str| world.api().get(path).bearer(&user.api_key);
         for path in ["/api/payments/balances", "/api/account/balances"] {
@@ -449,7 +449,7 @@ async fn an_organization_is_bought_for_by_its_admins_and_owners() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_paths_and_wrong_methods_are_worded_as_timeproof_does() {
+async fn unknown_paths_and_wrong_methods_answer_in_timeproofs_format() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     for (method, path, status) in [
         ("GET", "/api/payments", 404),

@@ -78,10 +78,6 @@ async fn confirm(world: &World, session: &str) -> u16 {
     answer.status()
 }
 
-async fn lose_events(world: &World) {
-    world.emulator().put("/_emulator/faults").json(json!({"drop": 1.0})).expect(200).await;
-}
-
 async fn quarantined(world: &World) -> Vec<String> {
     sqlx::query_scalar("select reason from provider_events where outcome = 'quarantined' order by reason")
         .fetch_all(world.pool())
@@ -100,7 +96,7 @@ fn refused(status: u16, message: &str) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_types_are_those_of_the_document_whoever_asks() {
+async fn package_types_are_public_and_as_documented() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let types = json!([
         {"typeId": "Fifty", "name": "Fifty credits", "description": "Fifty credits"},
@@ -115,7 +111,7 @@ async fn the_types_are_those_of_the_document_whoever_asks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn from_a_package_to_its_credits() {
+async fn a_package_is_added_paid_confirmed_and_credited() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     // What clients send is the whole model: most of it is not theirs to say.
@@ -159,7 +155,7 @@ async fn from_a_package_to_its_credits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_mounts_are_the_same() {
+async fn both_mounts_answer_alike() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let root = "/wasdiwebserver/rest/credits";
@@ -213,7 +209,7 @@ async fn only_administrators_give_packages_and_only_to_themselves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_is_taken_gets_a_number() {
+async fn a_taken_package_name_gets_a_number() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     for (number, (name, second, third)) in [
         (json!("X"), "X(1)", "X(2)"),
@@ -246,7 +242,7 @@ async fn a_name_that_is_taken_gets_a_number() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_are_unique_however_many_are_added_at_once() {
+async fn concurrently_added_packages_get_unique_names() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let body = |name: Value| json!({"name": name, "type": "OneHundred"});
@@ -307,7 +303,7 @@ async fn packages_are_sorted_by_purchase() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_error_of_the_document() {
+async fn each_error_answers_as_documented() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     let hers = add(&world, &alice, json!({"type": "Fifty"})).await;
@@ -378,7 +374,7 @@ async fn each_error_of_the_document() {
     world.finish().await;
 }
 
-/// The page of a type's Payment Link; whoever pays there pays for the package that the link names.
+/// A payment on the page of a type's Payment Link pays the package that the link names.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_link_pays_for_the_package_that_it_names() {
     let world = World::start().await;
@@ -391,7 +387,7 @@ async fn a_payment_link_pays_for_the_package_that_it_names() {
     // Several pages may be open; only money counts.
     let (left, paid) = (visit(&world, &link).await, visit(&world, &link).await);
     world.emulator().post(&format!("/_emulator/checkout/{left}/expire")).expect(200).await;
-    lose_events(&world).await;
+    world.lose_events().await;
     world.pay(&paid, GOOD_CARD).await;
     // No event arrives: the confirmation asks the provider.
     assert_eq!(confirm(&world, &paid).await, 200);
@@ -403,17 +399,17 @@ async fn a_payment_link_pays_for_the_package_that_it_names() {
 
 /// The buyer's browser, several times over, and the provider's events, all at once.
 #[tokio::test(flavor = "multi_thread")]
-async fn confirmations_and_events_at_once_credit_once() {
+async fn concurrent_confirmations_and_events_credit_once() {
     let world = World::start().await;
     world.link_packs().await;
     let alice = world.create_user("alice").await;
-    world.emulator().put("/_emulator/faults").json(json!({"duplicate": 1.0})).expect(200).await;
+    world.set_provider_faults(json!({"duplicate": 1.0})).await;
     for _ in 0..3 {
         let id = add(&world, &alice, json!({"type": "OneHundred"})).await;
         let session = visit(&world, &url(&world, &alice, &id).await).await;
         world.pay(&session, GOOD_CARD).await;
         let statuses = join_all((0..8).map(|_| confirm(&world, &session))).await;
-        // Some may be told to ask later, nobody is told anything else.
+        // Some may be told to ask later, and none anything else.
         assert!(statuses.iter().all(|status| [200, 500].contains(status)), "{statuses:?}");
         world.drain().await;
         assert_eq!(confirm(&world, &session).await, 200);
@@ -426,16 +422,14 @@ async fn confirmations_and_events_at_once_credit_once() {
 
 /// Genuine sessions of the same account that are not what the package costs.
 #[tokio::test(flavor = "multi_thread")]
-async fn other_money_does_not_pay_for_a_package() {
+async fn a_foreign_or_wrong_payment_does_not_pay_a_package() {
     let world = World::start().await;
     world.link_packs().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     let large = add(&world, &alice, json!({"type": "OneHundred"})).await;
-    let secret = &world.settings().secrets.stripe_secret_key;
     let open = async |form: String| {
-        let request = world.emulator().post("/v1/checkout/sessions").bearer(secret);
-        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
-        request.expect(200).await["id"].as_str().unwrap().to_owned()
+        let opened = world.stripe_post("checkout/sessions", &form).expect(200).await;
+        opened["id"].as_str().unwrap().to_owned()
     };
     let form = |mode: &str, currency: &str, amount: i64, more: &str| {
         format!(
@@ -476,7 +470,7 @@ async fn other_money_does_not_pay_for_a_package() {
     world.finish().await;
 }
 
-/// Nobody learns anything from asking, and whoever asks much is asked to wait.
+/// Confirming reveals nothing, and frequent callers are told to wait.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_confirmation_tells_strangers_nothing() {
     let world = World::start().await;
@@ -497,7 +491,7 @@ async fn the_confirmation_tells_strangers_nothing() {
         let answer = world.api().get(path).send().await.unwrap();
         assert_eq!(refusal(&answer), refused(401, "MSG_ERROR_INVALID_SESSION"), "{path}");
     }
-    // What was not confirmed is not asked about again for a while, however often somebody asks.
+    // An unconfirmed session is not asked about again for a while, however often it is confirmed.
     let asked = async || {
         let requests = world.emulator().get("/_emulator/requests").expect(200).await;
         requests.to_string()
@@ -511,7 +505,7 @@ async fn the_confirmation_tells_strangers_nothing() {
 
 /// The second payment for a package is for a person to give back.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_package_is_paid_once() {
+async fn a_second_payment_for_a_package_is_quarantined() {
     let world = World::start().await;
     world.link_packs().await;
     let alice = world.create_user("alice").await;
@@ -534,7 +528,7 @@ async fn a_package_is_paid_once() {
 
 /// Unpaid packages are seen, and cannot be spent.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_paid_is_not_spent() {
+async fn an_unpaid_package_grants_nothing() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     for _ in 0..2 {

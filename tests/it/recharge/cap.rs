@@ -6,8 +6,8 @@ use harness::world::{GOOD_CARD, World};
 use serde_json::json;
 
 use super::{
-    Ear, advance, advance_to_next_month, at_the_edge, begin_month, charges, check, enable, spend, standing,
-    sweep,
+    Listener, advance, advance_to_next_month, at_threshold, begin_month, charges, check, enable, spend,
+    status_of, sweep,
 };
 
 fn total(charges: &[serde_json::Value]) -> i64 {
@@ -16,11 +16,11 @@ fn total(charges: &[serde_json::Value]) -> i64 {
 
 /// The last charge is what the cap leaves; after it the user is told once, and nothing is charged.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_charge_is_what_is_left_and_the_user_is_told_once() {
+async fn the_last_charge_is_the_remainder_and_the_user_is_notified_once() {
     let world = World::start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 80});
-    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
-    let mut ear = Ear::of(&world, &alice).await;
+    let alice = at_threshold(&world, GOOD_CARD, settings).await;
+    let mut listener = Listener::connect(&world, &alice).await;
     spend(&world, &alice, 1).await;
     world.drain().await;
     spend(&world, &alice, 5_000).await;
@@ -30,12 +30,12 @@ async fn the_last_charge_is_what_is_left_and_the_user_is_told_once() {
     assert_eq!(world.balance(&alice.wallet_id).await, 3_999);
     spend(&world, &alice, 3_000).await;
     world.drain().await;
-    let heard = ear.heard().await;
-    let mut told: Vec<&str> = heard.iter().map(|told| told["type"].as_str().unwrap()).collect();
+    let received = listener.received().await;
+    let mut told: Vec<&str> = received.iter().map(|told| told["type"].as_str().unwrap()).collect();
     told.sort_unstable();
     let expected = ["cap_warning", "skipped", "succeeded", "succeeded"];
     assert_eq!(told, expected.map(|what| format!("auto_recharge.{what}")));
-    let skipped = heard.iter().find(|told| told["type"] == "auto_recharge.skipped").unwrap();
+    let skipped = received.iter().find(|told| told["type"] == "auto_recharge.skipped").unwrap();
     assert_eq!(skipped["reason"], "monthly_cap_reached");
     let resets = skipped["resetsAt"].as_str().unwrap();
     assert!(resets.ends_with("-01T00:00:00Z"), "{resets}");
@@ -45,19 +45,19 @@ async fn the_last_charge_is_what_is_left_and_the_user_is_told_once() {
         spend(&world, &alice, 1).await;
     }
     world.drain().await;
-    assert!(ear.heard().await.is_empty());
+    assert!(listener.received().await.is_empty());
     assert_eq!(total(&charges(&world).await), 8_000);
-    let stands = standing(&world, &alice).await;
+    let stands = status_of(&world, &alice).await;
     assert_eq!((&stands["state"], &stands["leftThisMonthCents"]), (&json!("monthly_cap_reached"), &json!(0)));
     world.finish().await;
 }
 
 /// Less than the provider's minimum is as good as nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn less_than_the_minimum_charge_is_not_charged() {
+async fn a_remainder_below_the_minimum_charge_is_not_charged() {
     let world = World::start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 50.49});
-    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
+    let alice = at_threshold(&world, GOOD_CARD, settings).await;
     spend(&world, &alice, 1).await;
     world.drain().await;
     spend(&world, &alice, 5_500).await;
@@ -76,7 +76,7 @@ async fn less_than_the_minimum_charge_is_not_charged() {
 async fn a_new_month_begins_with_the_whole_cap() {
     let world = World::builder().without_scheduler().start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 60});
-    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
+    let alice = at_threshold(&world, GOOD_CARD, settings).await;
     spend(&world, &alice, 1).await;
     world.drain().await;
     // With the month's rest a second one is made, and a third is not.
@@ -88,12 +88,12 @@ async fn a_new_month_begins_with_the_whole_cap() {
     begin_month(&world).await;
     assert_eq!(world.count("recharge_runs").await, 2);
     advance_to_next_month(&world).await;
-    let mut ear = Ear::of(&world, &alice).await;
+    let mut listener = Listener::connect(&world, &alice).await;
     // Nothing is spent in the new month: the clock alone has the wallet looked at.
     begin_month(&world).await;
-    assert_eq!(ear.types().await, ["cap_warning", "succeeded"]);
+    assert_eq!(listener.types().await, ["cap_warning", "succeeded"]);
     assert_eq!((total(&charges(&world).await), world.count("recharge_runs").await), (11_000, 3));
-    let stands = standing(&world, &alice).await;
+    let stands = status_of(&world, &alice).await;
     assert_eq!(stands["spentThisMonthCents"], 5_000);
     let months = "select count(distinct month) from recharge_runs";
     assert_eq!(sqlx::query_scalar::<_, i64>(months).fetch_one(world.pool()).await.unwrap(), 2);
@@ -105,8 +105,8 @@ async fn a_new_month_begins_with_the_whole_cap() {
 async fn a_run_in_flight_at_the_end_of_the_month_stays_in_its_month() {
     let world = World::builder().without_scheduler().start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 50});
-    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
-    // The run is reserved, and its job does not come: nobody sweeps the outbox.
+    let alice = at_threshold(&world, GOOD_CARD, settings).await;
+    // The run is reserved, and its job does not come: the outbox is not swept.
     let held = "update wallets set recharge_below = null";
     sqlx::query(held).execute(world.pool()).await.unwrap();
     spend(&world, &alice, 1).await;
@@ -120,11 +120,11 @@ async fn a_run_in_flight_at_the_end_of_the_month_stays_in_its_month() {
     advance_to_next_month(&world).await;
     check(&world, &alice).await;
     assert_eq!(world.count("recharge_runs").await, 1);
-    assert_eq!(standing(&world, &alice).await["spentThisMonthCents"], 0);
+    assert_eq!(status_of(&world, &alice).await["spentThisMonthCents"], 0);
     // The sweep finds it, and it is charged: it was within its month's cap.
     sweep(&world).await;
     assert_eq!(world.count("recharge_runs where state = 'succeeded'").await, 1);
-    assert_eq!(standing(&world, &alice).await["spentThisMonthCents"], 0);
+    assert_eq!(status_of(&world, &alice).await["spentThisMonthCents"], 0);
     assert_eq!(total(&charges(&world).await), 5_000);
     world.finish().await;
 }
@@ -134,7 +134,7 @@ async fn a_run_in_flight_at_the_end_of_the_month_stays_in_its_month() {
 async fn the_cap_can_be_lowered_and_raised() {
     let world = World::start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 200});
-    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
+    let alice = at_threshold(&world, GOOD_CARD, settings).await;
     spend(&world, &alice, 1).await;
     world.drain().await;
     let lowered = enable(&world, &alice, json!({"maxMonthlyUsd": 20})).await;
@@ -161,7 +161,7 @@ async fn the_cap_can_be_lowered_and_raised() {
 
 /// A cap that is lowered while a run waits is kept: it is given up, and its reservation with it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_was_not_charged_yet_is_given_up_for_a_lower_cap() {
+async fn an_uncharged_run_is_given_up_for_a_lower_cap() {
     let world = World::builder().without_scheduler().roles(&waiting()).start().await;
     let alice = world.create_user("alice").await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 100});
@@ -196,11 +196,11 @@ async fn given(world: &World, user: &harness::world::User) {
     sqlx::query(card).bind(&user.wallet_id).execute(world.pool()).await.unwrap();
 }
 
-/// Runs away from what nobody could have meant.
+/// Limits runaway settings.
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_cap_there_is_a_limit_to_the_runs_of_a_day() {
+async fn runs_without_a_cap_are_limited_by_day() {
     let world = World::builder().without_scheduler().start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, super::plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, super::plain()).await;
     spend(&world, &alice, 1).await;
     world.drain().await;
     let more = "insert into payments (id, user_id, wallet_id, dialect, kind, provider, mode, livemode, state, credits,

@@ -3,24 +3,24 @@
 use harness::world::{GOOD_CARD, World};
 use serde_json::json;
 
-use super::{at_the_edge, charges, check, enable, plain, recharged, spend, standing, sweep};
+use super::{at_threshold, charges, check, enable, plain, recharged, spend, status_of, sweep};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fall_below_the_threshold_charges_the_card_once_and_credits_it() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
-    let mut ear = super::Ear::of(&world, &alice).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
+    let mut listener = super::Listener::connect(&world, &alice).await;
     assert_eq!(spend(&world, &alice, 1).await, 200);
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 5_999);
     let charges = charges(&world).await;
     assert_eq!(charges.len(), 1);
     assert_eq!((&charges[0]["amount"], &charges[0]["currency"]), (&json!(5_000), &json!("usd")));
-    let told = ear.heard().await;
+    let told = listener.received().await;
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0]["type"], "auto_recharge.succeeded");
     assert_eq!((&told[0]["credits"], &told[0]["amountCents"]), (&json!(5_000), &json!(5_000)));
-    let stands = standing(&world, &alice).await;
+    let stands = status_of(&world, &alice).await;
     assert_eq!((&stands["state"], &stands["spentThisMonthCents"]), (&json!("active"), &json!(5_000)));
     assert_eq!(stands["lastRun"]["state"], "succeeded");
     // It shows among the top-ups as what it is.
@@ -53,11 +53,11 @@ async fn a_balance_at_the_threshold_is_not_below_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_debits_at_once_make_one_charge() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     let debits = (0..50).map(|_| spend(&world, &alice, 2));
     let statuses = futures::future::join_all(debits).await;
     assert!(statuses.iter().all(|status| *status == 200));
-    // What nobody asked about is looked at too, many times at once.
+    // Wallets are also checked without a trigger, many times at once.
     let checks = (0..10).map(|_| check(&world, &alice));
     futures::future::join_all(checks).await;
     world.drain().await;
@@ -66,18 +66,17 @@ async fn fifty_debits_at_once_make_one_charge() {
     world.finish().await;
 }
 
-/// The same purchase is not credited twice, whoever tells of it and how often.
+/// The same purchase is not credited twice, however it is reported and how often.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_charge_that_is_told_of_twice_is_credited_once() {
+async fn a_charge_reported_twice_is_credited_once() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
-    super::faults(&world, json!({"duplicate": 1.0, "duplicate_event": 1.0})).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
+    world.set_provider_faults(json!({"duplicate": 1.0, "duplicate_event": 1.0})).await;
     spend(&world, &alice, 1).await;
     world.drain().await;
     let events = world.emulator().get("/_emulator/events?type=payment_intent.succeeded").expect(200).await;
     for event in events["events"].as_array().unwrap() {
-        let path = format!("/_emulator/events/{}/resend", event["id"].as_str().unwrap());
-        world.emulator().post(&path).expect(200).await;
+        world.resend_event(event["id"].as_str().unwrap()).await;
     }
     world.drain().await;
     assert_eq!((world.balance(&alice.wallet_id).await, charges(&world).await.len()), (5_999, 1));
@@ -86,10 +85,10 @@ async fn a_charge_that_is_told_of_twice_is_credited_once() {
 
 /// A recharge smaller than what is missing does not loop: the next one begins when the last one is credited.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_is_not_enough_is_followed_by_the_next_only_once_it_is_credited() {
+async fn an_insufficient_recharge_is_followed_by_the_next_once_credited() {
     let world = World::start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 4});
-    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
+    let alice = at_threshold(&world, GOOD_CARD, settings).await;
     spend(&world, &alice, 900).await;
     world.drain().await;
     // 100 + 400 + 400 + 400.
@@ -104,7 +103,7 @@ async fn one_that_is_not_enough_is_followed_by_the_next_only_once_it_is_credited
 async fn a_threshold_of_zero_never_charges() {
     let world = World::start().await;
     let settings = json!({"thresholdCredits": 0, "amountUsd": 50});
-    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
+    let alice = at_threshold(&world, GOOD_CARD, settings).await;
     spend(&world, &alice, 1_000).await;
     world.drain().await;
     sweep(&world).await;
@@ -113,15 +112,15 @@ async fn a_threshold_of_zero_never_charges() {
     world.finish().await;
 }
 
-/// Nobody is charged who did not ask for it, and it ends when they say so.
+/// Only users who enabled it are charged, until they disable it.
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_off_until_asked_for_and_off_again_when_asked() {
+async fn auto_recharge_is_off_until_enabled_and_off_again_when_disabled() {
     let world = World::start().await;
     let bob = world.create_user("bob").await;
     world.buy(&bob, 1_000).await;
     spend(&world, &bob, 999).await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
-    let stands = standing(&world, &alice).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
+    let stands = status_of(&world, &alice).await;
     assert!(stands["consentedAt"].is_string(), "{stands}");
     let off = enable(&world, &alice, json!({"enabled": false})).await;
     assert_eq!((&off["autoRechargeEnabled"], &off["hasPaymentMethod"]), (&json!(false), &json!(true)));
@@ -139,11 +138,11 @@ async fn it_is_off_until_asked_for_and_off_again_when_asked() {
     world.finish().await;
 }
 
-/// A lost trigger only delays: the sweep finds what no debit has told of.
+/// A lost trigger only delays: the sweep finds wallets that no debit has reported.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_trigger_only_delays() {
     let world = World::builder().without_scheduler().start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     sqlx::query("update wallets set recharge_below = null").execute(world.pool()).await.unwrap();
     spend(&world, &alice, 1).await;
     sqlx::query("update wallets set recharge_below = 1000000000").execute(world.pool()).await.unwrap();
@@ -158,9 +157,9 @@ async fn a_lost_trigger_only_delays() {
 
 /// Who has just paid by hand is not charged as well.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_just_bought_by_hand_is_not_charged_as_well() {
+async fn a_user_who_just_bought_by_hand_is_not_charged_as_well() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     // Her bank decides about this one later; the page is completed.
     let checkout = world.start_checkout(&alice, 2_500).await;
     let path = format!("/_emulator/checkout/{}/pay", checkout.session_id);
@@ -177,18 +176,18 @@ async fn who_has_just_bought_by_hand_is_not_charged_as_well() {
     world.finish().await;
 }
 
-/// Also where no event has told of the purchase yet: the provider is asked about the page that is open.
+/// Also before an event reports the purchase: the provider is asked about the page that is open.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_purchase_that_no_event_has_told_of_is_found() {
+async fn an_unreported_purchase_is_found_before_charging() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     let checkout = world.start_checkout(&alice, 2_500).await;
-    super::faults(&world, json!({"drop": 1.0})).await;
+    world.lose_events().await;
     world.pay(&checkout.session_id, GOOD_CARD).await;
     spend(&world, &alice, 1).await;
     world.drain().await;
     assert_eq!((world.balance(&alice.wallet_id).await, world.count("recharge_runs").await), (3_499, 0));
-    // A page that nobody pays on keeps nothing from being charged.
+    // An unpaid page does not prevent a charge.
     world.start_checkout(&alice, 500).await;
     spend(&world, &alice, 2_500).await;
     world.drain().await;
@@ -200,7 +199,7 @@ async fn a_purchase_that_no_event_has_told_of_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_wallet_is_charged_on_its_own_card() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     let bob = recharged(&world, "bob", 1_000, "5555555555554444", plain()).await;
     tokio::join!(spend(&world, &alice, 1), spend(&world, &bob, 2));
     world.drain().await;

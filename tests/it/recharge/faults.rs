@@ -8,11 +8,11 @@ use harness::system::Service;
 use harness::world::{GOOD_CARD, World};
 use jobs::Role;
 use kernel::crash::Step;
+use reqwest::Method;
 use serde_json::json;
 
 use super::{
-    advance, asked, at_the_edge, charges, check, enable, faults, plain, spend, standing, sweep, wait_for,
-    wait_for_runs,
+    advance, asked, at_threshold, charges, check, enable, plain, spend, status_of, sweep, wait_for_runs,
 };
 use crate::crash_points::worker_dies;
 use crate::events::publish;
@@ -24,10 +24,10 @@ const CHARGE: &str = "POST /v1/payment_intents";
 #[tokio::test(flavor = "multi_thread")]
 async fn a_timeout_after_success_charges_once() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     let knobs =
         json!({"timeout_after_success": 1.0, "timeout_ms": 50, "only": [CHARGE], "limit": 3, "drop": 1.0});
-    faults(&world, knobs).await;
+    world.set_provider_faults(knobs).await;
     spend(&world, &alice, 1).await;
     wait_for_runs(&world, 1).await;
     assert_eq!((world.balance(&alice.wallet_id).await, charges(&world).await.len()), (5_999, 1));
@@ -39,18 +39,18 @@ async fn a_timeout_after_success_charges_once() {
 async fn an_unknown_charge_keeps_its_reservation_until_it_is_known() {
     let world = World::builder().without_scheduler().start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 50, "maxMonthlyUsd": 60});
-    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
-    faults(&world, json!({"rate_500": 1.0, "only": [CHARGE, "GET /v1/payment_intents"]})).await;
+    let alice = at_threshold(&world, GOOD_CARD, settings).await;
+    world.set_provider_faults(json!({"rate_500": 1.0, "only": [CHARGE, "GET /v1/payment_intents"]})).await;
     spend(&world, &alice, 1).await;
     let unknown = "recharge_runs where state = 'unknown'";
-    wait_for(&world, unknown).await;
+    world.wait_for_rows(1, unknown).await;
     spend(&world, &alice, 500).await;
     publish(&world, &SweepRecharges {}).await;
-    let stands = standing(&world, &alice).await;
+    let stands = status_of(&world, &alice).await;
     assert_eq!((&stands["state"], &stands["spentThisMonthCents"]), (&json!("recharging"), &json!(5_000)));
     let answer = enable(&world, &alice, json!({})).await;
     assert_eq!(answer["autoRechargeRun"]["reason"], "auto_recharge_in_progress");
-    faults(&world, json!({})).await;
+    world.set_provider_faults(json!({})).await;
     wait_for_runs(&world, 1).await;
     assert_eq!((world.balance(&alice.wallet_id).await, charges(&world).await.len()), (5_499, 1));
     assert_eq!(world.count("recharge_runs").await, 1);
@@ -59,10 +59,10 @@ async fn an_unknown_charge_keeps_its_reservation_until_it_is_known() {
 
 /// Long after a charge whose answer was lost its key is forgotten: it is looked up and never asked for again.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_charge_is_looked_up_when_its_key_may_be_forgotten() {
+async fn a_charge_is_looked_up_once_its_key_may_have_expired() {
     let world = World::builder().without_scheduler().start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
-    faults(&world, json!({"drop": 1.0})).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
+    world.lose_events().await;
     spend(&world, &alice, 1).await;
     world.drain().await;
     // Charged, and neither the answer nor an event came.
@@ -84,7 +84,7 @@ async fn a_charge_that_was_never_made_is_given_up_after_a_day() {
     let world = World::builder().without_scheduler().roles(&without_recharge()).start().await;
     let alice = at_the_edge_without_recharge(&world).await;
     spend(&world, &alice, 1).await;
-    // Decided, and then nothing was heard of it.
+    // Decided, and then nothing was received of it.
     let mut connection = world.pool().acquire().await.unwrap();
     let now = world.clock().now();
     let wallet = alice.wallet_id.parse().unwrap();
@@ -98,7 +98,7 @@ async fn a_charge_that_was_never_made_is_given_up_after_a_day() {
         assert_eq!(world.count(&format!("recharge_runs where state = '{state}'")).await, 1, "{hours}");
     }
     assert_eq!(world.count("recharge_runs where failure = 'never_charged'").await, 1);
-    let stands = standing(&world, &alice).await;
+    let stands = status_of(&world, &alice).await;
     assert_eq!((&stands["spentThisMonthCents"], &stands["pause"]), (&json!(0), &json!(null)));
     drop(connection);
     world.abandon().await;
@@ -108,8 +108,8 @@ async fn a_charge_that_was_never_made_is_given_up_after_a_day() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_killed_while_charging_charges_once() {
     let world = World::builder().worker_process(DEV).start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
-    faults(&world, json!({"latency_ms": 300})).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
+    world.set_provider_faults(json!({"latency_ms": 300})).await;
     for round in 0..4_u64 {
         let before = world.balance(&alice.wallet_id).await;
         spend(&world, &alice, before - 999).await;
@@ -128,7 +128,7 @@ async fn a_worker_killed_while_charging_charges_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_may_die_at_every_step_of_a_recharge() {
     let world = World::builder().worker_process(DEV).start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     let points = [
         (Step::Received, "recharge.check"),
         (Step::Written, "reservation"),
@@ -159,7 +159,7 @@ async fn a_worker_may_die_at_every_step_of_a_recharge() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_may_die_at_every_step_of_a_decline() {
     let world = World::builder().worker_process(DEV).start().await;
-    let alice = at_the_edge(&world, super::FAILING_CARD, plain()).await;
+    let alice = at_threshold(&world, super::FAILING_CARD, plain()).await;
     for (round, step) in [Step::Written, Step::Committed].into_iter().enumerate() {
         world.worker().kill9().unwrap();
         let again = "update auto_recharge set next_attempt_at = null";
@@ -169,7 +169,7 @@ async fn a_worker_may_die_at_every_step_of_a_decline() {
         publish(&world, &ledger::levels::CheckRecharge { wallet_id }).await;
         worker_dies(&world, step, "decline").await;
         world.worker().start().unwrap();
-        wait_for(&world, &format!("auto_recharge where declines = {}", round + 1)).await;
+        world.wait_for_rows(1, &format!("auto_recharge where declines = {}", round + 1)).await;
         world.drain().await;
     }
     assert_eq!((world.count("recharge_runs where state = 'failed'").await, asked(&world).await), (2, 2));
@@ -179,17 +179,17 @@ async fn a_worker_may_die_at_every_step_of_a_decline() {
 
 /// The jobs of the clock go on when the scheduler that leads is killed.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_clock_goes_on_when_the_leader_is_killed() {
+async fn scheduled_jobs_continue_when_the_leading_scheduler_is_killed() {
     let world = World::builder().scheduler_process(DEV).start().await;
     let second = world.additional_process(Service::Scheduler, DEV.as_ref(), &[]);
     second.start().unwrap();
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     sqlx::query("update wallets set recharge_below = null").execute(world.pool()).await.unwrap();
     spend(&world, &alice, 1).await;
     sqlx::query("update wallets set recharge_below = 1000000000").execute(world.pool()).await.unwrap();
     world.scheduler().kill9().unwrap();
     // The new leader begins with a sweep.
-    wait_for(&world, "recharge_runs where state = 'succeeded'").await;
+    world.wait_for_rows(1, "recharge_runs where state = 'succeeded'").await;
     world.drain().await;
     assert_eq!((world.balance(&alice.wallet_id).await, charges(&world).await.len()), (5_999, 1));
     second.sigterm().unwrap();
@@ -198,12 +198,12 @@ async fn the_clock_goes_on_when_the_leader_is_killed() {
 
 /// Switched off while the provider is being asked: what is charged is credited, and it was the last.
 #[tokio::test(flavor = "multi_thread")]
-async fn switched_off_while_charging_what_is_charged_is_credited() {
+async fn a_charge_under_way_when_auto_recharge_is_disabled_is_credited() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
-    faults(&world, json!({"latency_ms": 500})).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
+    world.set_provider_faults(json!({"latency_ms": 500})).await;
     spend(&world, &alice, 1).await;
-    wait_for(&world, "recharge_runs where state = 'charging'").await;
+    world.wait_for_rows(1, "recharge_runs where state = 'charging'").await;
     let off = world.api().delete("/auto-recharge").bearer(&alice.api_key).expect(200).await;
     assert_eq!(off["state"], "off");
     wait_for_runs(&world, 1).await;
@@ -217,9 +217,9 @@ async fn switched_off_while_charging_what_is_charged_is_credited() {
 
 /// Doing the job again, at any time, does nothing again.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_charge_that_is_asked_for_again_is_the_same() {
+async fn a_repeated_charge_is_the_same_charge() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     spend(&world, &alice, 1).await;
     world.drain().await;
     let run = "select id from recharge_runs";
@@ -244,14 +244,12 @@ async fn a_charge_that_is_asked_for_again_is_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_that_was_removed_at_the_provider_is_not_charged() {
     let world = World::start().await;
-    let alice = at_the_edge(&world, GOOD_CARD, plain()).await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     let method: String =
         sqlx::query_scalar("select payment_method from auto_recharge").fetch_one(world.pool()).await.unwrap();
-    let key = &world.settings().secrets.stripe_secret_key;
-    let path = format!("/v1/payment_methods/{method}/detach");
-    world.emulator().post(&path).bearer(key).expect(200).await;
+    world.stripe(Method::POST, &format!("payment_methods/{method}/detach")).expect(200).await;
     world.drain().await;
-    let stands = standing(&world, &alice).await;
+    let stands = status_of(&world, &alice).await;
     assert_eq!((&stands["card"], &stands["pause"]["reason"]), (&json!(null), &json!("card_removed")));
     spend(&world, &alice, 1).await;
     world.drain().await;
@@ -260,7 +258,7 @@ async fn a_card_that_was_removed_at_the_provider_is_not_charged() {
     world.finish().await;
 }
 
-/// As if neither an answer nor an event had told of a charge: the run is unknown, its order unpaid. The ledger has it.
+/// As if neither an answer nor an event had reported a charge: the run is unknown, its order unpaid. The ledger has it.
 async fn unsettle(world: &World) {
     for statement in [
         "update recharge_runs set state = 'unknown', updated_at = updated_at - interval '1 hour'",

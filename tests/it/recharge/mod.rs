@@ -59,8 +59,7 @@ pub async fn spend(world: &World, user: &User, credits: i64) -> u16 {
 
 /// The charges of runs at the provider that were paid.
 pub async fn charges(world: &World) -> Vec<Value> {
-    let key = &world.settings().secrets.stripe_secret_key;
-    let listed = world.emulator().get("/v1/payment_intents?limit=100").bearer(key).expect(200).await;
+    let listed = world.stripe_get("payment_intents?limit=100").expect(200).await;
     let intents = listed["data"].as_array().unwrap().clone();
     let is_paid_run =
         |intent: &Value| intent["metadata"]["run_id"].is_string() && intent["status"] == "succeeded";
@@ -71,10 +70,6 @@ pub async fn charges(world: &World) -> Vec<Value> {
 pub async fn asked(world: &World) -> i64 {
     let shown = world.emulator().get("/_emulator/requests").expect(200).await;
     shown["requests"]["POST /v1/payment_intents"]["executed"].as_i64().unwrap_or(0)
-}
-
-pub async fn faults(world: &World, knobs: Value) {
-    world.emulator().put("/_emulator/faults").json(knobs).expect(200).await;
 }
 
 /// Looks for wallets and runs that nothing has asked about, as the scheduler does.
@@ -97,7 +92,7 @@ pub async fn check(world: &World, user: &User) {
 /// Moves the clock. The provider's events are signed by the real time and would be refused from now on: those under way
 /// are let through before, and of what happens later the provider's answers to questions have to do.
 pub async fn advance(world: &World, by: Duration) {
-    faults(world, json!({"drop": 1.0})).await;
+    world.lose_events().await;
     world.drain().await;
     world.clock().advance(by);
 }
@@ -111,35 +106,35 @@ pub async fn advance_to_next_month(world: &World) {
     advance(world, left.unsigned_abs()).await;
 }
 
-/// How a wallet stands, over the native API.
-pub async fn standing(world: &World, user: &User) -> Value {
+/// The auto-recharge status of a wallet, over the native API.
+pub async fn status_of(world: &World, user: &User) -> Value {
     world.api().get("/auto-recharge").bearer(&user.api_key).expect(200).await
 }
 
-/// What a user is told.
-pub struct Ear(Socket);
+/// Receives a user's messages over the WebSocket.
+pub struct Listener(Socket);
 
-impl Ear {
-    pub async fn of(world: &World, user: &User) -> Self {
+impl Listener {
+    pub async fn connect(world: &World, user: &User) -> Self {
         Self(world.api().open_websocket("/ws", &user.api_key).await.unwrap())
     }
 
-    /// The messages about auto-recharge since the last time. Whatever was to be said has been said when the world has
-    /// been drained.
-    pub async fn heard(&mut self) -> Vec<Value> {
-        let mut heard = Vec::new();
+    /// The messages about auto-recharge since the last time. All have been sent once the world is
+    /// drained.
+    pub async fn received(&mut self) -> Vec<Value> {
+        let mut received = Vec::new();
         while let Ok(message) = self.0.receive_within(Duration::from_millis(300)).await {
             if message["type"].as_str().unwrap_or_default().starts_with("auto_recharge.") {
-                heard.push(message);
+                received.push(message);
             }
         }
-        heard
+        received
     }
 
-    /// Their types, sorted: what is told at the same time comes in any order.
+    /// Their types, sorted: messages of the same moment come in any order.
     pub async fn types(&mut self) -> Vec<String> {
-        let heard = self.heard().await;
-        let mut types: Vec<String> = heard
+        let received = self.received().await;
+        let mut types: Vec<String> = received
             .iter()
             .map(|message| message["type"].as_str().unwrap().trim_start_matches("auto_recharge.").to_owned())
             .collect();
@@ -149,24 +144,12 @@ impl Ear {
 }
 
 /// A user whose next spending of a credit leads to a charge of this card.
-pub async fn at_the_edge(world: &World, card: &str, settings: Value) -> User {
+pub async fn at_threshold(world: &World, card: &str, settings: Value) -> User {
     recharged(world, "alice", 1_000, card, settings).await
-}
-
-/// Waits until something is in the database.
-pub async fn wait_for(world: &World, what: &str) {
-    for _ in 0..1_200 {
-        if world.count(what).await > 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!("never: {what}");
 }
 
 /// Waits until so many runs have succeeded, though a worker that waits for the provider is not seen to be at work.
 pub async fn wait_for_runs(world: &World, count: i64) {
-    let done = "(select count(*) as done from recharge_runs where state = 'succeeded') r";
-    wait_for(world, &format!("{done} where done = {count}")).await;
+    world.wait_for_rows(count, "recharge_runs where state = 'succeeded'").await;
     world.drain().await;
 }

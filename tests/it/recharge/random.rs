@@ -9,8 +9,8 @@ use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
 use super::{
-    FAILING_CARD, advance, advance_to_next_month, at_the_edge, begin_month, charges, enable, faults,
-    save_card, spend, sweep, wait_for,
+    FAILING_CARD, advance, advance_to_next_month, at_threshold, begin_month, charges, enable, save_card,
+    spend, sweep,
 };
 
 const CAP_CENTS: i64 = 2_000;
@@ -32,7 +32,7 @@ async fn holds(world: &World, step: &str) {
 async fn live(seed: u64) {
     let world = World::builder().without_scheduler().start().await;
     let settings = json!({"thresholdCredits": 1_000, "amountUsd": 7, "maxMonthlyUsd": 20});
-    let alice = at_the_edge(&world, GOOD_CARD, settings).await;
+    let alice = at_threshold(&world, GOOD_CARD, settings).await;
     let mut random = StdRng::seed_from_u64(seed);
     let mut months = 0;
     for number in 0..STEPS {
@@ -46,7 +46,7 @@ async fn live(seed: u64) {
                 // Lost answers, and answers that are errors: of charges and of everything else.
                 let knobs = json!({"timeout_after_success": 0.3, "timeout_ms": 20, "rate_500": 0.3, "duplicate": 0.3,
                                    "limit": 6, "seed": seed + number as u64});
-                faults(&world, knobs).await;
+                world.set_provider_faults(knobs).await;
             }
             8 if months == 0 => save_card(&world, &alice, FAILING_CARD).await,
             9 if months == 0 => save_card(&world, &alice, GOOD_CARD).await,
@@ -70,9 +70,7 @@ async fn live(seed: u64) {
     // A run whose job is waiting for its delay, or that is unknown, comes to its end.
     advance(&world, Duration::from_mins(10)).await;
     sweep(&world).await;
-    let open =
-        "(select count(*) as open from recharge_runs where state in ('reserved', 'charging', 'unknown')) r";
-    wait_for(&world, &format!("{open} where open = 0")).await;
+    world.wait_for_rows(0, "recharge_runs where state in ('reserved', 'charging', 'unknown')").await;
     world.drain().await;
     holds(&world, "at the end").await;
     // What the provider charged is what the runs say, and what was credited.
@@ -87,11 +85,11 @@ async fn live(seed: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_random_life_stays_within_its_cap() {
+async fn a_random_history_stays_within_its_cap() {
     live(1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_random_life_stays_within_its_cap() {
+async fn another_random_history_stays_within_its_cap() {
     live(20).await;
 }

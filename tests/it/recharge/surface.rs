@@ -20,7 +20,7 @@ fn code(answer: &Answer) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_shown_changed_and_switched_off() {
+async fn auto_recharge_is_shown_changed_and_disabled() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let none = get(&world, &alice, "").await.json().unwrap();
@@ -54,7 +54,7 @@ async fn it_is_shown_changed_and_switched_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_makes_no_sense_is_refused() {
+async fn invalid_settings_are_refused() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     for (body, expected) in [
@@ -73,8 +73,8 @@ async fn what_makes_no_sense_is_refused() {
         assert_eq!(code(&answer), (400, expected.to_owned()), "{body}: {answer}");
     }
     assert_eq!(world.count("auto_recharge").await, 0);
-    let nobody = world.api().get("/auto-recharge").send().await.unwrap();
-    assert_eq!(code(&nobody), (401, "unauthorized".to_owned()));
+    let anonymous = world.api().get("/auto-recharge").send().await.unwrap();
+    assert_eq!(code(&anonymous), (401, "unauthorized".to_owned()));
     // The page takes long: the settings are kept all the same.
     let request = world.api().put("/auto-recharge").bearer(&alice.api_key).json(json!({"amountCents": 900}));
     let late = request.header("prefer", "respond-async").send().await.unwrap();
@@ -86,7 +86,7 @@ async fn what_makes_no_sense_is_refused() {
 
 /// Owners and admins buy for an organization; its other members see, and strangers do not.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_organization_is_recharged_by_those_who_may_buy() {
+async fn members_who_may_buy_manage_an_organizations_auto_recharge() {
     let world = World::start().await;
     let cast = organization(&world).await;
     let body = json!({"orgId": cast.id, "thresholdCredits": 10, "amountCents": 700});

@@ -3,7 +3,7 @@
 use harness::world::{GOOD_CARD, User, World};
 use serde_json::{Value, json};
 
-use super::{faults, resend, shown, state};
+use super::{resend, shown, state};
 
 /// Sells plan and pack over Creem, with a tax of 21 %.
 async fn sell(world: &World) {
@@ -48,7 +48,7 @@ async fn go_back(world: &World, what: &str, transaction: &str, amount: Option<i6
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_share_is_one_of_what_was_paid_with_tax() {
+async fn a_refund_share_is_computed_from_the_total_with_tax() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     sell(&world).await;
@@ -67,7 +67,7 @@ async fn the_share_is_one_of_what_was_paid_with_tax() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dispute_takes_and_a_refund_that_fails_does_not() {
+async fn a_dispute_takes_credits_and_a_failed_refund_does_not() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     sell(&world).await;
@@ -81,7 +81,7 @@ async fn a_dispute_takes_and_a_refund_that_fails_does_not() {
 
 /// There is no event about how it ends: money on its way back is as good as back.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_refund_takes_its_credits_from_the_start() {
+async fn a_pending_refund_takes_its_credits_at_once() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     sell(&world).await;
@@ -92,16 +92,16 @@ async fn a_slow_refund_takes_its_credits_from_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_told_before_its_payment_is_not_lost() {
+async fn a_refund_reported_before_its_payment_is_not_lost() {
     for always in [false, true] {
         let builder = World::builder();
         let world = if always { builder.verify_always() } else { builder }.start().await;
         let alice = world.create_user("alice").await;
         sell(&world).await;
-        faults(&world, json!({"drop": 1.0, "seed": 1})).await;
+        world.lose_events().await;
         buy_pack(&world, &alice, GOOD_CARD).await;
         go_back(&world, "refunds", &transaction(&world).await, Some(605)).await;
-        faults(&world, json!({})).await;
+        world.set_provider_faults(json!({})).await;
         resend(&world, "refund.created").await;
         assert_eq!(world.count("reversals where payment_id is not null").await, 1);
         resend(&world, "checkout.completed").await;
@@ -112,7 +112,7 @@ async fn a_refund_told_before_its_payment_is_not_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_refund_of_a_period_takes_back_what_that_period_granted() {
+async fn a_period_refund_takes_back_that_periods_grant() {
     for always in [false, true] {
         let builder = World::builder();
         let world = if always { builder.verify_always() } else { builder }.start().await;
@@ -126,7 +126,7 @@ async fn the_refund_of_a_period_takes_back_what_that_period_granted() {
             .await
             .unwrap();
         // The period's own payment is told after its refund.
-        faults(&world, json!({"drop": 1.0, "seed": 1})).await;
+        world.lose_events().await;
         world.emulator().post(&format!("/_emulator/creem/subscriptions/{id}/renew")).expect(200).await;
         let second: String = {
             let path = format!("/creem/v1/subscriptions?subscription_id={id}");
@@ -135,9 +135,9 @@ async fn the_refund_of_a_period_takes_back_what_that_period_granted() {
             shown["last_transaction_id"].as_str().unwrap().to_owned()
         };
         go_back(&world, "refunds", &second, None).await;
-        faults(&world, json!({})).await;
+        world.set_provider_faults(json!({})).await;
         resend(&world, "refund.created").await;
-        // Asked about the payment, Creem tells of its period too; the period's own event changes nothing any more.
+        // Asked about the payment, Creem reports its period too; the period's own event changes nothing any more.
         resend(&world, "subscription.paid").await;
         assert_eq!(world.balance(&alice.wallet_id).await, 10_000, "VERIFY=always: {always}");
         assert_eq!(world.count("payments where state = 'refunded'").await, 1);
@@ -148,15 +148,15 @@ async fn the_refund_of_a_period_takes_back_what_that_period_granted() {
 
 /// The payment says how much is gone, not why: what the dispute itself says must not be lost meanwhile.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dispute_told_before_its_period_is_one_when_the_period_is_paid() {
+async fn a_dispute_reported_before_its_period_applies_once_the_period_is_paid() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     sell(&world).await;
-    faults(&world, json!({"drop": 1.0, "seed": 1})).await;
+    world.lose_events().await;
     let order = json!({"channel": "creem", "type": "subscription", "plan_id": "pro"});
     buy(&world, &alice, order, GOOD_CARD).await;
     go_back(&world, "disputes", &transaction(&world).await, None).await;
-    faults(&world, json!({})).await;
+    world.set_provider_faults(json!({})).await;
     resend(&world, "dispute.created").await;
     resend(&world, "subscription.paid").await;
     assert_eq!((world.balance(&alice.wallet_id).await, state(&world).await), (0, "disputed".to_owned()));

@@ -22,7 +22,7 @@ async fn lost_but(world: &World, dispute: &Value, returned: &[i64]) {
 
 async fn withdrawn(world: &World, intent: &str, amount: i64) -> Value {
     let made = dispute(world, intent, Some(amount), false).await;
-    super::stripe_object(world, &format!("/v1/disputes/{}", made["id"].as_str().unwrap())).await
+    world.stripe_get(&format!("disputes/{}", made["id"].as_str().unwrap())).expect(200).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

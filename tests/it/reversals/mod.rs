@@ -21,24 +21,14 @@ async fn buy_with(world: &World, user: &User, credits: i64, card: &str) -> Strin
 
 /// The payment that a session led to.
 async fn intent_of(world: &World, session: &str) -> String {
-    let key = &world.settings().secrets.stripe_secret_key;
-    let path = format!("/v1/checkout/sessions/{session}");
-    let session = world.emulator().get(&path).bearer(key).expect(200).await;
+    let session = world.stripe_get(&format!("checkout/sessions/{session}")).expect(200).await;
     session["payment_intent"].as_str().unwrap().to_owned()
-}
-
-/// An object of Stripe's, as it is now.
-async fn stripe_object(world: &World, path: &str) -> Value {
-    let key = &world.settings().secrets.stripe_secret_key;
-    world.emulator().get(path).bearer(key).expect(200).await
 }
 
 /// Refunds a part of a payment, or what is left of it; returns the refund.
 async fn refund(world: &World, intent: &str, amount: Option<i64>) -> Value {
     let amount = amount.map(|amount| format!("&amount={amount}")).unwrap_or_default();
-    let request = world.emulator().post("/v1/refunds").bearer(&world.settings().secrets.stripe_secret_key);
-    let form = request.header("content-type", "application/x-www-form-urlencoded");
-    form.body(format!("payment_intent={intent}{amount}")).expect(200).await
+    world.stripe_post("refunds", &format!("payment_intent={intent}{amount}")).expect(200).await
 }
 
 /// A pending refund succeeds, or a refund fails after all.
@@ -62,18 +52,12 @@ async fn close(world: &World, dispute: &Value, won: bool) {
     world.drain().await;
 }
 
-/// What the provider does with its events from now on.
-async fn faults(world: &World, knobs: Value) {
-    world.emulator().put("/_emulator/faults").json(knobs).expect(200).await;
-}
-
 /// Has events of a type delivered again, or at last.
 async fn resend(world: &World, kind: &str) {
     let path = format!("/_emulator/events?type={kind}");
     let listed = world.emulator().get(&path).expect(200).await;
     for event in listed["events"].as_array().unwrap() {
-        let path = format!("/_emulator/events/{}/resend", event["id"].as_str().unwrap());
-        world.emulator().post(&path).expect(200).await;
+        world.resend_event(event["id"].as_str().unwrap()).await;
     }
     world.drain().await;
 }

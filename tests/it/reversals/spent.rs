@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{buy_with, close, consume, dispute, refund, shown, state};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn spent_credits_are_owed_nothing_can_be_spent_and_the_next_purchase_pays() {
+async fn a_reversal_of_spent_credits_is_owed_until_the_next_purchase_pays_it() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
@@ -25,7 +25,7 @@ async fn spent_credits_are_owed_nothing_can_be_spent_and_the_next_purchase_pays(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_clamp_what_is_there_is_taken_and_the_rest_is_noted() {
+async fn clamp_takes_the_remaining_credits_and_records_the_shortfall() {
     let world = World::builder().clamp_reversals().start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
@@ -48,7 +48,7 @@ async fn with_clamp_what_is_there_is_taken_and_the_rest_is_noted() {
 
 /// What is held is promised: it is not taken by a clamp, and honoured after a debt.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clamp_leaves_what_is_held() {
+async fn clamp_leaves_held_credits() {
     let world = World::builder().clamp_reversals().start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
@@ -61,7 +61,7 @@ async fn a_clamp_leaves_what_is_held() {
     world.finish().await;
 }
 
-/// Twenty debits against one refund: whoever comes first, the books say the same.
+/// Twenty debits against one refund: the books agree in whatever order they come.
 #[tokio::test(flavor = "multi_thread")]
 async fn spending_during_a_refund_loses_no_credit() {
     for clamps in [false, true] {
@@ -95,7 +95,7 @@ async fn spending_during_a_refund_loses_no_credit() {
 
 /// A coupon's bonus was given for the purchase, and goes back with it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bonus_goes_back_with_the_purchase_that_it_was_given_for() {
+async fn a_bonus_is_reversed_with_its_purchase() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let coupon = json!({"code": "GIFT", "kind": "bonus_credits", "value": 50});

@@ -7,9 +7,7 @@ use harness::world::{GOOD_CARD, World};
 use kernel::money::{Currency, Money};
 use serde_json::{Value, json};
 
-use super::{
-    buy_with, close, dispute, faults, intent_of, message, refund, resend, settle, shown, state, stripe_object,
-};
+use super::{buy_with, close, dispute, intent_of, message, refund, resend, settle, shown, state};
 use crate::events::{deliver, event, publish};
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
@@ -17,7 +15,7 @@ const REFUND_PENDING: &str = "4000000000007726";
 const REFUND_FAILS: &str = "4000000000005126";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_refund_takes_everything_back_and_everyone_learns_of_it() {
+async fn a_full_refund_takes_all_credits_back_and_notifies_the_user() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
@@ -62,11 +60,11 @@ async fn a_full_refund_takes_everything_back_and_everyone_learns_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_of_several_partial_refunds_takes_its_share_however_often_and_late_it_is_told() {
+async fn each_partial_refund_takes_its_share_once_however_late_or_often_reported() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
-    faults(&world, json!({"duplicate": 1.0, "reorder": 1.0, "seed": 7})).await;
+    world.set_provider_faults(json!({"duplicate": 1.0, "reorder": 1.0, "seed": 7})).await;
     for (amount, left, state_then) in [
         (Some(1_000), 1_500, "partially_refunded"),
         (Some(500), 1_000, "partially_refunded"),
@@ -77,7 +75,7 @@ async fn each_of_several_partial_refunds_takes_its_share_however_often_and_late_
         assert_eq!(world.balance(&alice.wallet_id).await, left);
         assert_eq!(state(&world).await, state_then);
     }
-    faults(&world, json!({})).await;
+    world.set_provider_faults(json!({})).await;
     for kind in ["charge.refunded", "refund.updated", "refund.created", "payment_intent.succeeded"] {
         resend(&world, kind).await;
     }
@@ -89,14 +87,14 @@ async fn each_of_several_partial_refunds_takes_its_share_however_often_and_late_
 
 /// It tells the sum only, and its charge carries no list of refunds.
 #[tokio::test(flavor = "multi_thread")]
-async fn charge_refunded_alone_is_enough() {
+async fn the_charge_refunded_event_alone_reverses_a_payment() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
-    faults(&world, json!({"drop": 1.0, "seed": 1})).await;
+    world.lose_events().await;
     refund(&world, &intent, Some(500)).await;
     refund(&world, &intent, Some(750)).await;
-    let charges = stripe_object(&world, &format!("/v1/charges?payment_intent={intent}")).await;
+    let charges = world.stripe_get(&format!("charges?payment_intent={intent}")).expect(200).await;
     let charge = &charges["data"][0];
     assert_eq!(charge["amount_refunded"], 1_250);
     deliver(&world, &event("charge.refunded", charge)).await;
@@ -107,7 +105,7 @@ async fn charge_refunded_alone_is_enough() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_that_fails_after_it_succeeded_gives_the_credits_back() {
+async fn a_refund_that_fails_after_success_returns_the_credits() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, REFUND_FAILS).await;
@@ -132,7 +130,7 @@ async fn a_refund_that_fails_after_it_succeeded_gives_the_credits_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_refund_takes_its_credits_once_and_from_the_start() {
+async fn a_pending_refund_takes_its_credits_once_and_at_once() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, REFUND_PENDING).await;
@@ -148,7 +146,7 @@ async fn a_slow_refund_takes_its_credits_once_and_from_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_inquiry_takes_nothing() {
+async fn an_inquiry_takes_no_credits() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
@@ -164,13 +162,13 @@ async fn an_inquiry_takes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dispute_takes_when_the_funds_are_withdrawn_and_not_when_it_is_created() {
+async fn a_dispute_takes_credits_when_funds_are_withdrawn_not_when_created() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
-    faults(&world, json!({"drop": 1.0, "seed": 1})).await;
+    world.lose_events().await;
     let lost = dispute(&world, &intent, None, false).await;
-    faults(&world, json!({})).await;
+    world.set_provider_faults(json!({})).await;
     resend(&world, "charge.dispute.created").await;
     assert_eq!((world.balance(&alice.wallet_id).await, state(&world).await), (2_500, "completed".to_owned()));
     resend(&world, "charge.dispute.funds_withdrawn").await;
@@ -185,13 +183,13 @@ async fn a_dispute_takes_when_the_funds_are_withdrawn_and_not_when_it_is_created
 
 /// Five types of events with five ids, each delivered twice, the last first.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dispute_that_is_won_gives_back_what_it_took_once() {
+async fn a_won_dispute_returns_its_credits_once() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
     let won = dispute(&world, &intent, None, false).await;
     assert_eq!(world.balance(&alice.wallet_id).await, 0);
-    faults(&world, json!({"duplicate": 1.0})).await;
+    world.set_provider_faults(json!({"duplicate": 1.0})).await;
     close(&world, &won, true).await;
     for kind in ["closed", "funds_reinstated", "funds_withdrawn", "created"] {
         resend(&world, &format!("charge.dispute.{kind}")).await;
@@ -203,14 +201,14 @@ async fn a_dispute_that_is_won_gives_back_what_it_took_once() {
 
 /// Nothing of it came until it was over.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_won_dispute_told_backwards_changes_nothing() {
+async fn a_won_dispute_reported_in_reverse_order_changes_nothing() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
-    faults(&world, json!({"drop": 1.0, "seed": 1})).await;
+    world.lose_events().await;
     let won = dispute(&world, &intent, None, false).await;
     close(&world, &won, true).await;
-    faults(&world, json!({})).await;
+    world.set_provider_faults(json!({})).await;
     for kind in ["closed", "funds_reinstated", "funds_withdrawn", "created"] {
         resend(&world, &format!("charge.dispute.{kind}")).await;
     }
@@ -268,13 +266,13 @@ async fn a_refund_during_a_dispute_takes_no_more_than_the_grant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_told_before_its_payment_is_not_lost() {
+async fn a_refund_reported_before_its_payment_is_not_lost() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
-    faults(&world, json!({"drop": 1.0, "seed": 1})).await;
+    world.lose_events().await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
     refund(&world, &intent, Some(1_500)).await;
-    faults(&world, json!({})).await;
+    world.set_provider_faults(json!({})).await;
     resend(&world, "refund.created").await;
     assert_eq!(world.count("ledger_entries").await, 0);
     assert_eq!(world.count("reversals where payment_id is not null").await, 1);
@@ -287,7 +285,7 @@ async fn a_refund_told_before_its_payment_is_not_lost() {
     world.finish().await;
 }
 
-/// Whoever paid an order twice gets the second payment back, and keeps the credits of the first.
+/// A buyer who paid an order twice gets the second payment back and keeps the credits of the first.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_refund_of_a_second_payment_of_an_order_takes_no_credits() {
     let world = World::start().await;
@@ -313,7 +311,7 @@ async fn the_refund_of_a_second_payment_of_an_order_takes_no_credits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_that_contradicts_its_payment_is_quarantined_and_a_foreign_one_is_no_concern_of_ours() {
+async fn a_contradictory_refund_is_quarantined_and_a_foreign_one_ignored() {
     type Change = fn(&mut Value);
     let cases: [(&str, Change); 3] = [
         ("currency", |refund| refund["currency"] = json!("jpy")),
@@ -339,13 +337,10 @@ async fn a_refund_that_contradicts_its_payment_is_quarantined_and_a_foreign_one_
     assert_eq!(world.balance(&alice.wallet_id).await, 2_500);
     assert_eq!(world.count("reversals").await, 0);
 
-    // Somebody else's payment on the same account.
-    let request = world.emulator().post("/v1/payment_intents");
-    let request = request.bearer(&world.settings().secrets.stripe_secret_key);
-    let form = request.header("content-type", "application/x-www-form-urlencoded");
-    let body =
+    // A foreign payment on the same account.
+    let form =
         "amount=900&currency=usd&confirm=true&payment_method=pm_card_visa&return_url=http://localhost/";
-    let foreign = form.body(body).expect(200).await;
+    let foreign = world.stripe_post("payment_intents", form).expect(200).await;
     refund(&world, foreign["id"].as_str().unwrap(), None).await;
     world.drain().await;
     assert_eq!(world.count("reversals").await, 0);
@@ -353,7 +348,7 @@ async fn a_refund_that_contradicts_its_payment_is_quarantined_and_a_foreign_one_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_event_does_not_prove_stripe_is_asked() {
+async fn an_inconclusive_reversal_is_verified_with_stripe() {
     let world = World::builder().verify_always().start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
@@ -374,14 +369,14 @@ async fn what_an_event_does_not_prove_stripe_is_asked() {
 
 /// Refunds, disputes and their ends, with everything told twice, while the worker is killed again and again.
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_dies_the_credits_follow_their_money_once() {
+async fn credits_follow_their_money_once_despite_dying_workers() {
     let world = World::builder().worker_process(DEV).start().await;
     let alice = world.create_user("alice").await;
     let mut intents = Vec::new();
     for _ in 0..4 {
         intents.push(buy_with(&world, &alice, 1_000, GOOD_CARD).await);
     }
-    faults(&world, json!({"duplicate": 1.0, "reorder": 0.5, "seed": 3})).await;
+    world.set_provider_faults(json!({"duplicate": 1.0, "reorder": 0.5, "seed": 3})).await;
     let refunding = async {
         for intent in &intents {
             for _ in 0..3 {

@@ -11,9 +11,29 @@ use crate::openapi::operations;
 const ALLOWED: &str = "http://localhost:3000";
 const BODY: &str = r#"{"credits": 500}"#;
 
+/// Origins that are not allowed, however much some look like the allowed one.
+const FOREIGN_ORIGINS: [&str; 16] = [
+    "null",
+    "",
+    "https://evil.example",
+    "http://localhost:3000.evil.example",
+    "http://localhost:3000@evil.example",
+    "http://evil.example#http://localhost:3000",
+    "http://localhost:3000/",
+    "http://localhost:30000",
+    "http://localhost",
+    "https://localhost:3000",
+    "HTTP://LOCALHOST:3000",
+    "localhost:3000",
+    "http://localhost:3000 https://evil.example",
+    "http://localhost:3000,https://evil.example",
+    "*",
+    "file://",
+];
+
 /// A page cannot choose what a browser says of it: what only looks like an allowed site's is another's.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cookie_acts_for_pages_of_allowed_sites_only() {
+async fn a_cookie_authenticates_pages_of_allowed_sites_only() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let session = world.create_session(&alice).await;
@@ -27,24 +47,7 @@ async fn a_cookie_acts_for_pages_of_allowed_sites_only() {
         assert_eq!(answer.status(), 403, "{why}: {answer}");
         assert!(answer.header("access-control-allow-origin").is_none(), "{why}");
     };
-    for origin in [
-        "null",
-        "",
-        "https://evil.example",
-        "http://localhost:3000.evil.example",
-        "http://localhost:3000@evil.example",
-        "http://evil.example#http://localhost:3000",
-        "http://localhost:3000/",
-        "http://localhost:30000",
-        "http://localhost",
-        "https://localhost:3000",
-        "HTTP://LOCALHOST:3000",
-        "localhost:3000",
-        "http://localhost:3000 https://evil.example",
-        "http://localhost:3000,https://evil.example",
-        "*",
-        "file://",
-    ] {
+    for origin in FOREIGN_ORIGINS {
         for content_type in ["application/json", "text/plain", "application/x-www-form-urlencoded"] {
             refused(origin, forged(content_type).header("origin", origin)).await;
         }
@@ -94,9 +97,9 @@ async fn a_cookie_acts_for_pages_of_allowed_sites_only() {
     world.finish().await;
 }
 
-/// A page could otherwise have somebody listen to their own wallet on its behalf.
+/// A page could otherwise have its visitors listen to their wallets on its behalf.
 #[tokio::test(flavor = "multi_thread")]
-async fn foreign_pages_do_not_listen() {
+async fn foreign_pages_cannot_open_live_connections() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let cookie = format!("purser_session={}", world.create_session(&alice).await);
@@ -116,9 +119,9 @@ async fn foreign_pages_do_not_listen() {
     world.finish().await;
 }
 
-/// Where a request says that it went is written by whoever sends it: no address of ours is made of it.
+/// The client writes the Host header: no address is built from it.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_host_of_a_request_is_not_believed() {
+async fn the_host_header_is_not_trusted() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let buy = |path: &str| {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::openapi::{Operation, operations};
 
-/// Words of the owner that nobody else may read.
+/// Texts of the owner that no other user may read.
 const WORDS: &str = "the owner's own words";
 const EMAIL: &str = "owner@private.example";
 const COMPANY: &str = "Acme Undercover";
@@ -66,6 +66,32 @@ async fn scalar(world: &World, query: &'static str) -> String {
     sqlx::query_scalar(query).fetch_one(world.pool()).await.unwrap_or_else(|error| panic!("{query}: {error}"))
 }
 
+/// The owner, and the id of a second API key.
+async fn register_owner(world: &World) -> (User, String) {
+    let named = json!({"userId": "the-owner", "email": EMAIL});
+    let registered = world.admin_post("/admin/users", named).expect(201).await;
+    let create_key =
+        async || world.admin_post("/admin/api-keys", json!({"userId": "the-owner"})).expect(201).await;
+    let (first, second) = (create_key().await, create_key().await);
+    let owner = User {
+        id: "the-owner".to_owned(),
+        wallet_id: text(&registered, "walletId"),
+        api_key: text(&first, "apiKey"),
+    };
+    (owner, text(&second, "apiKeyId"))
+}
+
+async fn report_purchase_of_unknown_buyer(world: &World) {
+    let anonymous = json!({"api_version": "1.0", "event": {
+        "id": Uuid::new_v4(), "type": "NON_RENEWING_PURCHASE", "app_user_id": "not-registered", "aliases": [],
+        "product_id": "com.allmine.credits.100", "store": "APP_STORE", "environment": "PRODUCTION",
+        "transaction_id": "170000869511114", "purchased_at_ms": 1_763_999_999_000_i64,
+        "event_timestamp_ms": 1_764_000_000_000_i64, "price": 8.99, "currency": "TRY",
+    }});
+    let proof = &world.settings().secrets.revenuecat_webhook_auth;
+    world.api().post("/webhooks/revenuecat").header("authorization", proof).json(anonymous).expect(200).await;
+}
+
 impl Estate {
     async fn build() -> Self {
         let mut world = World::start().await;
@@ -74,17 +100,7 @@ impl Estate {
         let endpoint = world.admin_post("/admin/webhook-endpoints", json!({"url": receiver.url()}));
         let endpoint = text(&endpoint.expect(201).await, "endpointId");
 
-        let named = json!({"userId": "the-owner", "email": EMAIL});
-        let registered = world.admin_post("/admin/users", named).expect(201).await;
-        let mut keys = Vec::new();
-        for _ in 0..2 {
-            keys.push(world.admin_post("/admin/api-keys", json!({"userId": "the-owner"})).expect(201).await);
-        }
-        let owner = User {
-            id: "the-owner".to_owned(),
-            wallet_id: text(&registered, "walletId"),
-            api_key: text(&keys[0], "apiKey"),
-        };
+        let (owner, api_key_id) = register_owner(&world).await;
         let members = json!([{"userId": owner.id, "role": "owner"}]);
         let made = json!({"name": COMPANY, "members": members});
         let made = world.admin_post("/admin/organizations", made).expect(201).await;
@@ -115,20 +131,7 @@ impl Estate {
         post("/credits/consume", json!({"credits": 7, "description": WORDS})).await;
         post("/checkin", json!({})).await;
 
-        let nobody = json!({"api_version": "1.0", "event": {
-            "id": Uuid::new_v4(), "type": "NON_RENEWING_PURCHASE", "app_user_id": "not-registered", "aliases": [],
-            "product_id": "com.allmine.credits.100", "store": "APP_STORE", "environment": "PRODUCTION",
-            "transaction_id": "170000869511114", "purchased_at_ms": 1_763_999_999_000_i64,
-            "event_timestamp_ms": 1_764_000_000_000_i64, "price": 8.99, "currency": "TRY",
-        }});
-        let proof = &world.settings().secrets.revenuecat_webhook_auth;
-        world
-            .api()
-            .post("/webhooks/revenuecat")
-            .header("authorization", proof)
-            .json(nobody)
-            .expect(200)
-            .await;
+        report_purchase_of_unknown_buyer(&world).await;
         let thin = json!({"object": "v2.core.event", "id": "evt_thin", "type": "v1.x"});
         assert_eq!(crate::events::deliver(&world, &thin).await.status(), 200);
         world.drain().await;
@@ -144,7 +147,7 @@ impl Estate {
             delivery: scalar(&world, "select id::text from webhook_deliveries limit 1").await,
             dead_letter: scalar(&world, "select id::text from dead_letters").await,
             parked: scalar(&world, "select id::text from store_purchases").await,
-            api_key_id: text(&keys[1], "apiKeyId"),
+            api_key_id,
             holds: holds.try_into().unwrap(),
             _receiver: receiver,
             world,
@@ -157,7 +160,7 @@ impl Estate {
         }
     }
 
-    /// What an operation means by a parameter; none if nobody has said so yet.
+    /// What an operation means by a parameter; none if it is not listed here yet.
     fn meaning(&self, operation: &Operation, parameter: &str) -> Option<Meaning> {
         use Owner::{Installation, Organization, User};
         let path = operation.path.as_str();
@@ -355,19 +358,38 @@ fn impersonal(answer: &Answer, asked: &Value) -> (u16, String) {
     (answer.status(), body.to_string().replace(asked.to_string().trim_matches('"'), "ID"))
 }
 
-/// Samsar's and WASDI's APIs say of a payment of somebody else that it is not the caller's, which is what they are
+/// Samsar's and WASDI's APIs say of another user's payment that it is not the caller's, which is what they are
 /// documented to answer. The ids cannot be guessed: they are the provider's, or random.
 fn tells_apart(operation: &Operation) -> bool {
     operation.path.ends_with("/payment_status") || operation.path.ends_with("/credits/stripe/paymentUrl")
 }
 
+/// The ids are real: the owner and the administrator are answered.
+async fn require_answers_to_the_owner(estate: &Estate, document: &Value) {
+    let admin = &estate.world.settings().secrets.admin_api_key;
+    for operation in operations().iter().filter(|operation| operation.is_protected()) {
+        for parameter in ids(operation, document) {
+            let Some(Meaning::Owned { real, by, .. }) = estate.meaning(operation, &parameter.name) else {
+                continue;
+            };
+            if by == Owner::Installation || operation.is_for_admins() && !operation.method.is_safe() {
+                continue;
+            }
+            let credential = if operation.is_for_admins() { admin } else { &estate.owner.api_key };
+            let answer =
+                estate.request(operation, &parameter, &real).bearer(credential).send().await.unwrap();
+            assert!(answer.status() < 300, "{}: {answer}", parameter.name);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn ids_of_others_are_ids_of_nothing() {
+async fn ids_of_others_answer_like_unknown_ids() {
     let estate = Estate::build().await;
     let world = &estate.world;
     let document: Value = serde_json::from_str(include_str!("../../../api/openapi.json")).unwrap();
 
-    // Somebody else who buys, the owner of another company, and a colleague.
+    // Another buyer, the owner of another company, and a colleague.
     let bob = world.create_user("bob").await;
     world.buy(&bob, 500).await;
     let carol = world.create_user("carol").await;
@@ -426,32 +448,18 @@ async fn ids_of_others_are_ids_of_nothing() {
             }
         }
     }
-    assert!(unexplained.is_empty(), "ids of which nobody has said whose they are: {unexplained:#?}");
+    assert!(unexplained.is_empty(), "ids whose owner is not stated here: {unexplained:#?}");
     assert!(asked.len() > 40, "{asked:#?}");
     world.drain().await;
     for (before, after) in stored.iter().zip(estate.stored().await) {
         assert_eq!(before.1, after.1, "a stranger has changed {}", before.0);
     }
 
-    // They are what they seem to be: the owner and the administrator are answered, or refused for what is so.
-    for operation in operations().iter().filter(|operation| operation.is_protected()) {
-        for parameter in ids(operation, &document) {
-            let Some(Meaning::Owned { real, by, .. }) = estate.meaning(operation, &parameter.name) else {
-                continue;
-            };
-            if by == Owner::Installation || operation.is_for_admins() && !operation.method.is_safe() {
-                continue;
-            }
-            let credential = if operation.is_for_admins() { admin } else { &estate.owner.api_key };
-            let answer =
-                estate.request(operation, &parameter, &real).bearer(credential).send().await.unwrap();
-            assert!(answer.status() < 300, "{}: {answer}", parameter.name);
-        }
-    }
+    require_answers_to_the_owner(&estate, &document).await;
     estate.world.finish().await;
 }
 
-/// What does something, for whoever sends it, with what is needed for that.
+/// Requests that take effect for any caller, with the bodies they need.
 const DEEDS: &[(&str, &str)] = &[
     ("/credits/consume", r#"{"credits": 1, "description": "mine"}"#),
     ("/credits/holds", r#"{"credits": 1, "ttlSeconds": 600}"#),
@@ -474,7 +482,7 @@ const DEEDS: &[(&str, &str)] = &[
 
 /// Who calls is told by the credential alone, whatever else a request says of it.
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_are_who_their_credential_says_and_see_and_do_nothing_else() {
+async fn callers_act_only_as_their_credential_says() {
     let estate = Estate::build().await;
     let world = &estate.world;
     let bob = world.create_user("bob").await;
@@ -531,9 +539,9 @@ async fn callers_are_who_their_credential_says_and_see_and_do_nothing_else() {
     estate.world.finish().await;
 }
 
-/// Who knows the key of a request of somebody else's is not answered what that one was.
+/// Knowing another caller's idempotency key does not reveal that caller's answer.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeated_request_is_the_same_for_the_same_caller_only() {
+async fn an_idempotency_key_belongs_to_its_caller_only() {
     let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     for user in [&alice, &bob] {

@@ -1,4 +1,4 @@
-//! What nobody may read anywhere: secrets, credentials, cards, and what providers tell of buyers. The whole system runs
+//! What must appear nowhere: secrets, credentials, cards, and what providers report about buyers. The whole system runs
 //! as processes that log at length, everything goes wrong that can, and then everything that it has said is searched.
 
 use std::collections::BTreeSet;
@@ -12,15 +12,14 @@ use serde_json::{Value, json};
 
 use super::refuse_to_start;
 use crate::events::{deliver, event, paid_session, publish_raw, signature};
-use crate::outages::until;
-use crate::recharge::{FAILING_CARD, faults, plain, recharged, spend};
+use crate::recharge::{FAILING_CARD, plain, recharged, spend};
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
 /// Everything, of our own crates and of all others.
 const EVERYTHING: &str = "debug";
 const DECLINED_CARD: &str = "4000000000000002";
 
-/// What providers tell of a buyer.
+/// What providers say about a buyer.
 const EMAIL: &str = "alice.liddell@private.example";
 const NAME: &str = "Alice Pleasance Liddell";
 const PHONE: &str = "+44 1865 276 150";
@@ -76,7 +75,7 @@ fn password(address: &str) -> String {
     url::Url::parse(address).unwrap().password().unwrap().to_owned()
 }
 
-/// An object of the provider's with all that it tells of a buyer.
+/// A provider's object with all that it says about a buyer.
 fn with_person(mut object: Value) -> Value {
     let address = json!({"line1": STREET, "country": "GB"});
     object["customer_details"] = json!({"email": EMAIL, "name": NAME, "phone": PHONE, "address": address});
@@ -208,8 +207,41 @@ async fn read_admin(world: &World, said: &mut Said) {
     said.answer(&events);
 }
 
+/// A token of Alice's.
+fn sign_token(world: &World) -> String {
+    let (issuer, audience) = world.settings().jwt_issuer_and_audience();
+    jsonwebtoken::encode(
+        &jsonwebtoken::Header::default(),
+        &json!({"sub": "alice", "iss": issuer, "aud": audience, "exp": 4_000_000_000_u64}),
+        &jsonwebtoken::EncodingKey::from_secret(world.settings().secrets.jwt_hs256_secret.as_bytes()),
+    )
+    .unwrap()
+}
+
+/// The provider, the database and the broker, each away for a moment.
+async fn disturb(world: &World, said: &mut Said, alice: &User, session: &str) {
+    world.set_provider_faults(json!({"rate_500": 1.0})).await;
+    let refused =
+        world.api().post("/v1/credits/recharge").bearer(&alice.api_key).json(json!({"credits": 650}));
+    said.answer(&refused.send().await.unwrap());
+    world.set_provider_faults(json!({})).await;
+    let now = |action: &dyn Fn() -> anyhow::Result<()>| tokio::task::block_in_place(action).unwrap();
+    now(&|| world.servers().postgres().kill9());
+    world.wait_until_api_unready().await;
+    ask_in_vain(world, said, alice, session).await;
+    now(&|| world.servers().postgres().start());
+    world.wait_until_api_ready().await;
+    world.settle_queues().await;
+    now(&|| world.servers().rabbitmq().kill9());
+    world.wait_until_api_unready().await;
+    ask_in_vain(world, said, alice, session).await;
+    now(&|| world.servers().rabbitmq().start());
+    world.wait_until_api_ready().await;
+    world.drain().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_secret_or_personal_is_said_whatever_goes_wrong() {
+async fn secrets_and_personal_data_never_appear_in_output_even_on_failure() {
     let mut world = World::builder()
         .own_servers()
         .api_process(DEV)
@@ -227,14 +259,8 @@ async fn nothing_secret_or_personal_is_said_whatever_goes_wrong() {
     let endpoint_secret = made["secret"].as_str().unwrap().to_owned();
     let alice = recharged(&world, "alice", 1_500, FAILING_CARD, plain()).await;
     let session = world.create_session(&alice).await;
-    let (issuer, audience) = world.settings().jwt_issuer_and_audience();
     let secrets = world.settings().secrets.clone();
-    let jwt = jsonwebtoken::encode(
-        &jsonwebtoken::Header::default(),
-        &json!({"sub": "alice", "iss": issuer, "aud": audience, "exp": 4_000_000_000_u64}),
-        &jsonwebtoken::EncodingKey::from_secret(secrets.jwt_hs256_secret.as_bytes()),
-    )
-    .unwrap();
+    let jwt = sign_token(&world);
     world.api().get("/v1/credits").bearer(&jwt).expect(200).await;
     world.api().get("/v1/credits").header("x-session-token", &session).expect(200).await;
 
@@ -250,27 +276,7 @@ async fn nothing_secret_or_personal_is_said_whatever_goes_wrong() {
     poison(&world, &secrets.stripe_secret_key).await;
     world.drain().await;
 
-    // The provider, the database and the broker, each away for a moment.
-    faults(&world, json!({"rate_500": 1.0})).await;
-    let refused =
-        world.api().post("/v1/credits/recharge").bearer(&alice.api_key).json(json!({"credits": 650}));
-    said.answer(&refused.send().await.unwrap());
-    faults(&world, json!({})).await;
-    let is_ready = async || world.api().get("/readyz").send().await.unwrap().status() == 200;
-    let now = |action: &dyn Fn() -> anyhow::Result<()>| tokio::task::block_in_place(action).unwrap();
-    now(&|| world.servers().postgres().kill9());
-    until("not ready", async || !is_ready().await).await;
-    ask_in_vain(&world, &mut said, &alice, &session).await;
-    now(&|| world.servers().postgres().start());
-    until("ready again", is_ready).await;
-    world.settle_queues().await;
-    now(&|| world.servers().rabbitmq().kill9());
-    until("not ready", async || !is_ready().await).await;
-    ask_in_vain(&world, &mut said, &alice, &session).await;
-    now(&|| world.servers().rabbitmq().start());
-    until("ready again", is_ready).await;
-    world.drain().await;
-
+    disturb(&world, &mut said, &alice, &session).await;
     read_metrics(&world, &mut said).await;
     read_admin(&world, &mut said).await;
     for process in [world.api_process(), world.worker(), world.scheduler()] {
@@ -314,7 +320,7 @@ async fn nothing_secret_or_personal_is_said_whatever_goes_wrong() {
 
 /// A process that cannot start says which variable is wrong, and not what is in it.
 #[test]
-fn a_variable_that_cannot_be_used_is_named_and_not_shown() {
+fn an_unusable_variable_is_named_and_its_value_hidden() {
     const HIDDEN: &str = "hunter2-do-not-print";
     let cases = [
         ("DATABASE_URL", format!("postgres://purser:{HIDDEN}@127.0.0.1:notaport/purser")),

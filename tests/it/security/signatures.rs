@@ -10,9 +10,8 @@ use sha2::Sha256;
 use super::refuse_to_start;
 use crate::events::{signature, signature_at};
 
-/// RevenueCat's signing secret.
 const SIGNING: &str = "revenuecat-signing-secret-of-this-test";
-/// The same JSON, written in three ways: something that is kept for an operator, since nobody can read it.
+/// The same JSON, written in three ways: it is kept for an operator, since it cannot be read.
 const SAME: [&str; 3] = [
     r#"{"object":"v2.core.event","id":"evt_1","type":"v1.customer.created"}"#,
     r#"{"object": "v2.core.event", "id": "evt_1", "type": "v1.customer.created"}"#,
@@ -144,7 +143,7 @@ fn forgeries(world: &World, place: Place, body: &[u8]) -> Vec<(&'static str, Hea
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_what_a_provider_has_signed_is_taken_and_nothing_else_leaves_a_trace() {
+async fn only_signed_provider_events_are_accepted_and_others_leave_no_trace() {
     let mut world = World::builder().revenuecat_signs(&[SIGNING]).start().await;
     world.allow_dead_letters();
     for place in PLACES {
@@ -209,7 +208,7 @@ async fn only_what_a_provider_has_signed_is_taken_and_nothing_else_leaves_a_trac
 
 /// A secret that is empty would be known to everybody.
 #[test]
-fn an_empty_secret_refuses_to_start() {
+fn a_process_with_an_empty_secret_refuses_to_start() {
     for name in [
         "ADMIN_API_KEY",
         "STRIPE_WEBHOOK_SECRET",
@@ -231,7 +230,7 @@ fn an_empty_secret_refuses_to_start() {
 
 /// Without a secret of Creem's nothing of Creem's is believed, whatever it is signed with.
 #[test]
-fn signatures_without_a_secret_are_none() {
+fn signatures_are_refused_without_a_configured_secret() {
     use signatures::creem::{Headers, verify};
     let now = time::OffsetDateTime::now_utc();
     let body = json!({"id": "evt_1"}).to_string();

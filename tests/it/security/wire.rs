@@ -1,5 +1,5 @@
 //! The bytes themselves: what is no single, well-formed request is refused or read as one, nothing that is sent is
-//! written where it could pass for something else, and nobody keeps others from being served.
+//! written where it could pass for something else, and no client keeps others from being served.
 
 use std::time::Duration;
 
@@ -13,7 +13,6 @@ use tokio::net::TcpStream;
 use super::DEV;
 use crate::events::publish_raw;
 use crate::openapi::operations;
-use crate::outages::until;
 
 /// Longer than the server waits for what does not come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -124,41 +123,17 @@ fn heads() -> Vec<(String, Fate)> {
     heads
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_request_hides_in_another() {
-    let world = World::start().await;
-    let alice = world.create_user("alice").await;
-    world.buy(&alice, 500).await;
-    let hidden = debit(&alice);
-    let spent = async || world.count("ledger_entries where entry_type = 'usage'").await;
-    // It is what it seems to be: sent openly it is done, and the connection goes on.
-    assert_eq!(statuses(&exchange(&world, format!("{hidden}{LAST}").as_bytes()).await), [200, 200]);
-    assert_eq!(spent().await, 1);
-
-    for (head, fate) in heads() {
-        let is_refused = fate == Fate::Refused;
-        // What is refused is followed by nothing; what is one request is followed by the next.
-        let rest = if is_refused { hidden.as_str() } else { LAST };
-        let found = statuses(&exchange(&world, format!("{head}{rest}").as_bytes()).await);
-        match fate {
-            // Sometimes closed without a word.
-            Fate::Refused => assert!(
-                found.iter().all(|status| (400..=505).contains(status)) && found.len() <= 1,
-                "{head:?}: {found:?}"
-            ),
-            Fate::One => assert_eq!(found, [404, 200], "{head:?}"),
-        }
-    }
-
-    // A body, in each way in which its end can be told, and within it or after it what must not be read as a request.
+/// A body, in each way in which its end can be stated, and within it or after it a request that must not be read as
+/// one; and how many answers there may be.
+fn bodies(hidden: &str) -> Vec<(&'static str, String, usize)> {
     let post = |lines: &str, body: &str| format!("POST /nothing HTTP/1.1\r\nHost: x\r\n{lines}\r\n{body}");
     let length = hidden.len();
     let chunk = format!("{length:x}\r\n{hidden}\r\n0\r\n\r\n");
     let chunked = "Transfer-Encoding: chunked\r\n";
     let both = format!("0\r\n\r\n{hidden}");
     let (all, some) = (format!("Content-Length: {}\r\n", both.len()), "Content-Length: 4\r\n");
-    let bodies = [
-        ("within its length", post(&format!("Content-Length: {length}\r\n"), &hidden), 2),
+    vec![
+        ("within its length", post(&format!("Content-Length: {length}\r\n"), hidden), 2),
         ("within a chunk", post(chunked, &chunk), 2),
         (
             "in a chunk's extension",
@@ -194,8 +169,36 @@ async fn no_request_hides_in_another() {
             format!("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n{hidden}"),
             1,
         ),
-    ];
-    for (how, bytes, answers) in bodies {
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_request_is_smuggled_in_another() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    world.buy(&alice, 500).await;
+    let hidden = debit(&alice);
+    let spent = async || world.count("ledger_entries where entry_type = 'usage'").await;
+    // It is what it seems to be: sent openly it is done, and the connection goes on.
+    assert_eq!(statuses(&exchange(&world, format!("{hidden}{LAST}").as_bytes()).await), [200, 200]);
+    assert_eq!(spent().await, 1);
+
+    for (head, fate) in heads() {
+        let is_refused = fate == Fate::Refused;
+        // What is refused is followed by nothing; what is one request is followed by the next.
+        let rest = if is_refused { hidden.as_str() } else { LAST };
+        let found = statuses(&exchange(&world, format!("{head}{rest}").as_bytes()).await);
+        match fate {
+            // Sometimes closed without a word.
+            Fate::Refused => assert!(
+                found.iter().all(|status| (400..=505).contains(status)) && found.len() <= 1,
+                "{head:?}: {found:?}"
+            ),
+            Fate::One => assert_eq!(found, [404, 200], "{head:?}"),
+        }
+    }
+
+    for (how, bytes, answers) in bodies(&hidden) {
         let found = statuses(&exchange(&world, format!("{bytes}{LAST}").as_bytes()).await);
         assert!(found.len() <= answers, "{how}: {found:?}");
         if answers == 2 {
@@ -209,7 +212,7 @@ async fn no_request_hides_in_another() {
 
 /// What a header of a request says comes back only where it can do no harm.
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_written_into_headers() {
+async fn input_never_injects_response_headers() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let long = "x".repeat(129);
@@ -259,9 +262,9 @@ async fn nothing_is_written_into_headers() {
 const FORGED: &str = "FORGED: all is well";
 const BREAKS: [&str; 7] = ["\n", "\r\n", "\r", "\u{2028}", "\u{85}", "\x1b[2K\x1b[1G", "\x08\x08"];
 
-/// Whoever reads the log reads what the process says, and nobody else.
+/// The log contains only lines of the process itself.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_writes_lines_into_the_log() {
+async fn input_never_forges_log_lines() {
     let mut world =
         World::builder().own_servers().api_process(DEV).worker_process(DEV).logs("debug").start().await;
     world.allow_dead_letters();
@@ -304,12 +307,11 @@ async fn nobody_writes_lines_into_the_log() {
     poison(&world).await;
     world.drain().await;
     // Failures are logged with more.
-    let is_ready = async || world.api().get("/readyz").send().await.unwrap().status() == 200;
     tokio::task::block_in_place(|| world.servers().postgres().kill9()).unwrap();
-    until("not ready", async || !is_ready().await).await;
+    world.wait_until_api_unready().await;
     say_it().await;
     tokio::task::block_in_place(|| world.servers().postgres().start()).unwrap();
-    until("ready again", is_ready).await;
+    world.wait_until_api_ready().await;
     for process in [world.api_process(), world.worker()] {
         let output = process.output().unwrap();
         assert!(output.lines().count() > 50, "it has not logged: {output}");
@@ -324,7 +326,7 @@ async fn nobody_writes_lines_into_the_log() {
     world.abandon().await;
 }
 
-/// Messages of somebody else's that cannot be read, and say so in many words.
+/// Foreign messages that cannot be read, with texts that try to forge lines.
 async fn poison(world: &World) {
     let bodies = BREAKS
         .map(|text| format!("x{text}{FORGED}"))
@@ -333,13 +335,11 @@ async fn poison(world: &World) {
     publish_raw(world, bodies).await;
 }
 
-/// Too much of anything is refused as such, and costs nobody else anything.
+/// Oversized input is refused as such, without cost to other callers.
 #[tokio::test(flavor = "multi_thread")]
-async fn too_much_of_anything_is_refused() {
+async fn oversized_input_is_refused() {
     let world = World::builder().without_worker().without_scheduler().start().await;
-    world.admin_post("/admin/users", json!({"userId": "root", "admin": true})).expect(201).await;
-    let key = world.admin_post("/admin/api-keys", json!({"userId": "root"})).expect(201).await;
-    let key = key["apiKey"].as_str().unwrap();
+    let key = &world.create_admin("root").await.api_key;
     let many = format!("[{}0]", "0,".repeat(200_000));
     let numbers = format!("{{\"credits\":{}}}", "9".repeat(500_000));
     let deep = "[".repeat(200_000) + &"]".repeat(200_000);
@@ -388,7 +388,7 @@ async fn too_much_of_anything_is_refused() {
 
 /// Who sends slowly, or nothing, or never reads, takes a place and nothing else.
 #[tokio::test(flavor = "multi_thread")]
-async fn those_who_dawdle_take_a_place_and_nothing_else() {
+async fn slow_connections_take_one_place_each_and_nothing_more() {
     const EACH: usize = 100;
     let world = World::start().await;
     let alice = world.create_user("alice").await;

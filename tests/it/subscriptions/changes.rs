@@ -5,19 +5,20 @@ use serde_json::json;
 
 use super::{
     CREEM, DAY, MONTH, STRIPE, Subscriber, creem_post, pass, quarantined, sell_by_price, sell_over_creem,
-    stripe_get, stripe_post, subscribe,
+    subscribe,
 };
 
 /// Moves a subscriber at Stripe to another price.
-async fn move_to(world: &World, subscriber: &Subscriber, price: &str, behavior: &str) {
+pub(super) async fn move_to(world: &World, subscriber: &Subscriber, price: &str, behavior: &str) {
     let path = format!("subscriptions/{}", subscriber.id);
-    let item = stripe_get(world, &path).await["items"]["data"][0]["id"].as_str().unwrap().to_owned();
+    let item =
+        world.stripe_get(&path).expect(200).await["items"]["data"][0]["id"].as_str().unwrap().to_owned();
     let form = format!("items[0][id]={item}&items[0][price]={price}&proration_behavior={behavior}");
-    stripe_post(world, &path, &form).await;
+    world.stripe_post(&path, &form).expect(200).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upgrade_grants_its_part_at_once_and_the_new_plan_from_then_on() {
+async fn an_upgrade_grants_its_prorated_part_at_once_and_the_new_plan_afterwards() {
     let world = World::start().await;
     sell_by_price(&world, "pro", "month", 999).await;
     let team = sell_by_price(&world, "team", "month", 2_999).await;
@@ -25,7 +26,7 @@ async fn an_upgrade_grants_its_part_at_once_and_the_new_plan_from_then_on() {
     pass(&world, 10 * DAY).await;
     move_to(&world, &alice, &team, "always_invoice").await;
     world.drain().await;
-    assert_eq!(alice.standing(&world).await, ("active".to_owned(), "team".to_owned(), false));
+    assert_eq!(alice.status(&world).await, ("active".to_owned(), "team".to_owned(), false));
     let upgraded = alice.balance(&world).await;
     // Two thirds of a month of both plans: about 26 700 more, and 6 700 less.
     assert!((29_000..31_500).contains(&upgraded), "{upgraded}");
@@ -37,9 +38,9 @@ async fn an_upgrade_grants_its_part_at_once_and_the_new_plan_from_then_on() {
     world.finish().await;
 }
 
-/// Going up and down again gives money back: whoever does it all month has no more than the money pays for.
+/// Going up and down again gives money back: doing so all month gains no more than the money pays for.
 #[tokio::test(flavor = "multi_thread")]
-async fn going_up_and_down_again_makes_no_credits() {
+async fn repeated_upgrades_and_downgrades_gain_no_credits() {
     let world = World::start().await;
     let pro = sell_by_price(&world, "pro", "month", 999).await;
     let team = sell_by_price(&world, "team", "month", 2_999).await;
@@ -54,7 +55,7 @@ async fn going_up_and_down_again_makes_no_credits() {
     // At most once what the dearer plan grants, however often it was left again.
     let balance = alice.balance(&world).await;
     assert!(balance <= 40_000, "{balance}");
-    assert_eq!(alice.standing(&world).await.1, "pro");
+    assert_eq!(alice.status(&world).await.1, "pro");
     // What was given back is taken off what comes next, until it is made up for.
     let mut granted = balance;
     for _ in 0..6 {
@@ -62,7 +63,8 @@ async fn going_up_and_down_again_makes_no_credits() {
         world.drain().await;
         granted = alice.balance(&world).await;
     }
-    let invoices = stripe_get(&world, &format!("invoices?subscription={}&limit=100", alice.id)).await;
+    let invoices =
+        world.stripe_get(&format!("invoices?subscription={}&limit=100", alice.id)).expect(200).await;
     let lines =
         invoices["data"].as_array().unwrap().iter().flat_map(|one| one["lines"]["data"].as_array().unwrap());
     let worth: i64 = lines
@@ -77,7 +79,7 @@ async fn going_up_and_down_again_makes_no_credits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_downgrade_at_creem_takes_nothing_back_and_an_upgrade_grants_what_is_paid() {
+async fn a_creem_downgrade_takes_nothing_and_an_upgrade_grants_what_is_paid() {
     let world = World::start().await;
     sell_over_creem(&world).await;
     let alice = subscribe(&world, "alice", CREEM).await;
@@ -89,7 +91,7 @@ async fn a_downgrade_at_creem_takes_nothing_back_and_an_upgrade_grants_what_is_p
     world.drain().await;
     let upgraded = alice.balance(&world).await;
     assert!((10_500..15_500).contains(&upgraded), "{upgraded}");
-    assert_eq!(alice.standing(&world).await.1, "team");
+    assert_eq!(alice.status(&world).await.1, "team");
     pass(&world, 6 * DAY).await;
     world.drain().await;
     assert_eq!(alice.balance(&world).await, upgraded + 40_000);
@@ -98,7 +100,7 @@ async fn a_downgrade_at_creem_takes_nothing_back_and_an_upgrade_grants_what_is_p
     pass(&world, MONTH).await;
     world.drain().await;
     assert_eq!(alice.balance(&world).await, upgraded + 50_000);
-    assert_eq!(alice.standing(&world).await.1, "pro");
+    assert_eq!(alice.status(&world).await.1, "pro");
     assert_eq!(quarantined(&world).await, Vec::<String>::new());
     world.finish().await;
 }
@@ -115,13 +117,13 @@ async fn a_trial_grants_nothing_until_it_is_paid() {
     let customer: String =
         sqlx::query_scalar("select provider_customer from payments").fetch_one(world.pool()).await.unwrap();
     let form = format!("customer={customer}");
-    let card = stripe_post(&world, "payment_methods/pm_card_visa/attach", &form).await;
+    let card = world.stripe_post("payment_methods/pm_card_visa/attach", &form).expect(200).await;
     let card = card["id"].as_str().unwrap();
     let form = format!(
         "customer={customer}&items[0][price]={price}&trial_period_days=7&default_payment_method={card}\
          &metadata[payment_id]={order}&metadata[user_id]=alice"
     );
-    let id = stripe_post(&world, "subscriptions", &form).await["id"].as_str().unwrap().to_owned();
+    let id = world.stripe_post("subscriptions", &form).expect(200).await["id"].as_str().unwrap().to_owned();
     world.drain().await;
     let alice = Subscriber { user, order, id };
     assert_eq!(alice.grants(&world).await, 0);
@@ -130,6 +132,6 @@ async fn a_trial_grants_nothing_until_it_is_paid() {
     pass(&world, 8 * DAY).await;
     world.drain().await;
     assert_eq!((alice.grants(&world).await, alice.balance(&world).await), (1, 10_000));
-    assert_eq!(alice.standing(&world).await.0, "active");
+    assert_eq!(alice.status(&world).await.0, "active");
     world.finish().await;
 }

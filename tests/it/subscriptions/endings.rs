@@ -1,51 +1,49 @@
 //! Subscriptions that end: with their period or at once, at either provider. What was paid for stays.
 
 use harness::world::World;
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{
-    CREEM, MONTH, STRIPE, creem_post, lose_events, pass, sell_over_creem, send, stripe_post, subscribe, told,
-};
+use super::{CREEM, MONTH, STRIPE, creem_post, pass, provider_events, sell_over_creem, subscribe};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_ends_with_its_period_goes_on_until_then() {
+async fn a_subscription_canceled_at_period_end_continues_until_then() {
     let world = World::start().await;
     sell_over_creem(&world).await;
     let stripe = subscribe(&world, "stripe", STRIPE).await;
     let creem = subscribe(&world, "creem", CREEM).await;
-    stripe_post(&world, &format!("subscriptions/{}", stripe.id), "cancel_at_period_end=true").await;
+    world.stripe_post(&format!("subscriptions/{}", stripe.id), "cancel_at_period_end=true").expect(200).await;
     creem_post(&world, &format!("subscriptions/{}/cancel", creem.id), json!({"mode": "scheduled"})).await;
     world.drain().await;
     for subscriber in [&stripe, &creem] {
-        assert_eq!(subscriber.standing(&world).await, ("active".to_owned(), "pro".to_owned(), true));
+        assert_eq!(subscriber.status(&world).await, ("active".to_owned(), "pro".to_owned(), true));
     }
     // One of them stays after all.
     creem_post(&world, &format!("subscriptions/{}/resume", creem.id), json!({})).await;
     world.drain().await;
-    assert_eq!(creem.standing(&world).await, ("active".to_owned(), "pro".to_owned(), false));
+    assert_eq!(creem.status(&world).await, ("active".to_owned(), "pro".to_owned(), false));
     pass(&world, MONTH).await;
     world.drain().await;
-    assert_eq!((stripe.standing(&world).await.0, stripe.grants(&world).await), ("canceled".to_owned(), 1));
-    assert_eq!((creem.standing(&world).await.0, creem.grants(&world).await), ("active".to_owned(), 2));
+    assert_eq!((stripe.status(&world).await.0, stripe.grants(&world).await), ("canceled".to_owned(), 1));
+    assert_eq!((creem.status(&world).await.0, creem.grants(&world).await), ("active".to_owned(), 2));
     assert!(stripe.get(&world, "/subscription").await["canceled_at"].is_string());
     world.finish().await;
 }
 
-/// Ended at once, it is over at once, and whoever comes back begins anew.
+/// Ended at once, it is over at once, and a returning subscriber starts anew.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_is_ended_keeps_what_was_paid_for_and_can_be_begun_anew() {
+async fn an_ended_subscription_keeps_paid_credits_and_can_be_started_anew() {
     let world = World::start().await;
     sell_over_creem(&world).await;
     let stripe = subscribe(&world, "stripe", STRIPE).await;
     let creem = subscribe(&world, "creem", CREEM).await;
     world.drain().await;
-    let ending = world.emulator().delete(&format!("/v1/subscriptions/{}", stripe.id));
-    ending.bearer(&world.settings().secrets.stripe_secret_key).expect(200).await;
+    world.stripe(Method::DELETE, &format!("subscriptions/{}", stripe.id)).expect(200).await;
     creem_post(&world, &format!("subscriptions/{}/cancel", creem.id), json!({"mode": "immediate"})).await;
     pass(&world, MONTH).await;
     world.drain().await;
     for subscriber in [&stripe, &creem] {
-        assert_eq!(subscriber.standing(&world).await.0, "canceled");
+        assert_eq!(subscriber.status(&world).await.0, "canceled");
         assert_eq!((subscriber.balance(&world).await, subscriber.grants(&world).await), (10_000, 1));
     }
     let order = json!({"channel": "stripe", "type": "subscription", "plan_id": "team"});
@@ -53,14 +51,14 @@ async fn one_that_is_ended_keeps_what_was_paid_for_and_can_be_begun_anew() {
     let opened = request.expect(201).await["data"].clone();
     world.pay(opened["session_id"].as_str().unwrap(), harness::world::GOOD_CARD).await;
     world.drain().await;
-    assert_eq!(stripe.standing(&world).await, ("active".to_owned(), "team".to_owned(), false));
+    assert_eq!(stripe.status(&world).await, ("active".to_owned(), "team".to_owned(), false));
     assert_eq!(stripe.balance(&world).await, 50_000);
     world.finish().await;
 }
 
 /// Providers tell whole seconds: of two events of one second the provider knows which was the last.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_one_second_the_provider_knows_what_came_last() {
+async fn contradicting_events_of_one_second_are_settled_by_the_provider() {
     let world = World::start().await;
     let alice = subscribe(&world, "alice", STRIPE).await;
     world.drain().await;
@@ -70,36 +68,35 @@ async fn of_one_second_the_provider_knows_what_came_last() {
     while said.len() < 2 || said[0]["created"] != said[1]["created"] {
         said.clear();
         for ends in [true, false] {
-            stripe_post(&world, &path, &format!("cancel_at_period_end={ends}")).await;
+            world.stripe_post(&path, &format!("cancel_at_period_end={ends}")).expect(200).await;
             said.push(super::last(&world, "customer.subscription.updated").await);
         }
     }
     world.drain().await;
     for event in [&said[1], &said[0], &said[1], &said[0]] {
-        send(&world, event["id"].as_str().unwrap()).await;
+        world.resend_event(event["id"].as_str().unwrap()).await;
         world.drain().await;
-        assert_eq!(alice.standing(&world).await, ("active".to_owned(), "pro".to_owned(), false));
+        assert_eq!(alice.status(&world).await, ("active".to_owned(), "pro".to_owned(), false));
     }
     world.finish().await;
 }
 
 /// The last word is the last, even if it arrives first.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_over_stays_over_however_late_older_words_arrive() {
+async fn late_older_events_do_not_revive_an_ended_subscription() {
     let world = World::start().await;
     sell_over_creem(&world).await;
-    lose_events(&world).await;
+    world.lose_events().await;
     let stripe = subscribe(&world, "stripe", STRIPE).await;
     let creem = subscribe(&world, "creem", CREEM).await;
-    let ending = world.emulator().delete(&format!("/v1/subscriptions/{}", stripe.id));
-    ending.bearer(&world.settings().secrets.stripe_secret_key).expect(200).await;
+    world.stripe(Method::DELETE, &format!("subscriptions/{}", stripe.id)).expect(200).await;
     creem_post(&world, &format!("subscriptions/{}/cancel", creem.id), json!({"mode": "immediate"})).await;
-    for (event, _) in told(&world).await.iter().rev() {
-        send(&world, event).await;
+    for (event, _) in provider_events(&world).await.iter().rev() {
+        world.resend_event(event).await;
         world.drain().await;
     }
     for subscriber in [&stripe, &creem] {
-        assert_eq!(subscriber.standing(&world).await.0, "canceled");
+        assert_eq!(subscriber.status(&world).await.0, "canceled");
         // Its period was paid before it ended.
         assert_eq!(subscriber.grants(&world).await, 1);
     }

@@ -4,6 +4,7 @@
 mod changes;
 mod endings;
 mod hostile;
+mod life;
 mod order;
 mod renewals;
 
@@ -12,8 +13,8 @@ use harness::world::{GOOD_CARD, User, World};
 use serde_json::{Value, json};
 
 const DAY: i64 = 86_400;
-/// Longer than every month, shorter than two.
-const MONTH: i64 = 31 * DAY + 3_600;
+/// Longer than every month and the hour after which its renewal is collected, shorter than two months.
+const MONTH: i64 = 31 * DAY + 2 * 3_600;
 
 /// A user with a plan.
 struct Subscriber {
@@ -30,7 +31,7 @@ impl Subscriber {
     }
 
     /// The fields of the subscription that matter most.
-    async fn standing(&self, world: &World) -> (String, String, bool) {
+    async fn status(&self, world: &World) -> (String, String, bool) {
         let shown = self.get(world, "/subscription").await;
         let text = |field: &str| shown[field].as_str().unwrap().to_owned();
         (text("status"), text("plan_id"), shown["cancel_at_period_end"].as_bool().unwrap())
@@ -75,7 +76,7 @@ async fn subscribe(world: &World, name: &str, choice: Choice) -> Subscriber {
         paid["subscription"]["id"].clone()
     } else {
         world.pay(session, GOOD_CARD).await;
-        stripe_get(world, &format!("checkout/sessions/{session}")).await["subscription"].clone()
+        world.stripe_get(&format!("checkout/sessions/{session}")).expect(200).await["subscription"].clone()
     };
     Subscriber {
         user,
@@ -102,21 +103,10 @@ async fn sell_over_creem(world: &World) {
 async fn sell_by_price(world: &World, id: &str, interval: &str, amount: i64) -> String {
     let form =
         format!("currency=usd&unit_amount={amount}&recurring[interval]={interval}&product_data[name]={id}");
-    let price = stripe_post(world, "prices", &form).await["id"].as_str().unwrap().to_owned();
+    let price = world.stripe_post("prices", &form).expect(200).await["id"].as_str().unwrap().to_owned();
     let field = if interval == "year" { "stripe_price_id_yearly" } else { "stripe_price_id_monthly" };
     plan(world, id, json!({field: price})).await;
     price
-}
-
-async fn stripe_get(world: &World, path: &str) -> Value {
-    let request = world.emulator().get(&format!("/v1/{path}"));
-    request.bearer(&world.settings().secrets.stripe_secret_key).expect(200).await
-}
-
-async fn stripe_post(world: &World, path: &str, form: &str) -> Value {
-    let request = world.emulator().post(&format!("/v1/{path}"));
-    let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
-    request.bearer(&world.settings().secrets.stripe_secret_key).expect(200).await
 }
 
 async fn creem_post(world: &World, path: &str, body: Value) -> Value {
@@ -129,16 +119,11 @@ async fn pass(world: &World, seconds: i64) {
     world.emulator().put("/_emulator/clock").json(json!({"advance_seconds": seconds})).expect(200).await;
 }
 
-/// From now on no event arrives unless it is sent again.
-async fn lose_events(world: &World) {
-    world.emulator().put("/_emulator/faults").json(json!({"drop": 1.0})).expect(200).await;
-}
-
 /// An event that happened: its id and its type.
-type Told = (String, String);
+type EventIdAndType = (String, String);
 
 /// Everything that happened at the providers, in order.
-async fn told(world: &World) -> Vec<Told> {
+async fn provider_events(world: &World) -> Vec<EventIdAndType> {
     let events = world.emulator().get("/_emulator/events").expect(200).await;
     let text = |event: &Value, field: &str| event[field].as_str().unwrap().to_owned();
     let events = events["events"].as_array().unwrap();
@@ -149,10 +134,6 @@ async fn told(world: &World) -> Vec<Told> {
 async fn last(world: &World, kind: &str) -> Value {
     let events = world.emulator().get(&format!("/_emulator/events?type={kind}")).expect(200).await;
     events["events"].as_array().unwrap().last().unwrap().clone()
-}
-
-async fn send(world: &World, event: &str) {
-    world.emulator().post(&format!("/_emulator/events/{event}/resend")).expect(200).await;
 }
 
 /// What a person has to look at.

@@ -6,8 +6,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
 
 use super::{
-    CREEM, Choice, MONTH, STRIPE, Subscriber, lose_events, pass, quarantined, sell_over_creem, send,
-    subscribe, told,
+    CREEM, Choice, MONTH, STRIPE, Subscriber, pass, provider_events, quarantined, sell_over_creem, subscribe,
 };
 
 /// All orders of so many things.
@@ -30,23 +29,24 @@ fn permutations(count: usize) -> Vec<Vec<usize>> {
 async fn tell(world: &World, orders: &[Vec<String>]) {
     for round in 0..orders.iter().map(Vec::len).max().unwrap_or(0) {
         for event in orders.iter().filter_map(|order| order.get(round)) {
-            send(world, event).await;
-            send(world, event).await;
+            world.resend_event(event).await;
+            world.resend_event(event).await;
         }
         world.drain().await;
     }
 }
 
-/// One subscriber for each order in which what tells of the first payment may arrive.
+/// One subscriber for each order in which the events of the first payment may arrive.
 async fn first_payment(world: &World, choice: Choice, kinds: &[&str]) {
     let mut subscribers = Vec::new();
     let mut orders = Vec::new();
     for (number, order) in permutations(kinds.len()).into_iter().enumerate() {
-        let before = told(world).await.len();
+        let before = provider_events(world).await.len();
         subscribers.push(subscribe(world, &format!("{}-{number}", choice.channel), choice).await);
-        let happened = told(world).await.split_off(before);
-        let of_kind =
-            |kind: &str| happened.iter().find(|(_, told)| told == kind).unwrap_or_else(|| panic!("{kind}"));
+        let happened = provider_events(world).await.split_off(before);
+        let of_kind = |kind: &str| {
+            happened.iter().find(|(_, type_of)| type_of == kind).unwrap_or_else(|| panic!("{kind}"))
+        };
         orders.push(order.into_iter().map(|place| of_kind(kinds[place]).0.clone()).collect());
     }
     tell(world, &orders).await;
@@ -56,7 +56,7 @@ async fn first_payment(world: &World, choice: Choice, kinds: &[&str]) {
             (10_000, 1),
             "{order:?}"
         );
-        assert_eq!(subscriber.standing(world).await, ("active".to_owned(), "pro".to_owned(), false));
+        assert_eq!(subscriber.status(world).await, ("active".to_owned(), "pro".to_owned(), false));
         let orders = subscriber.get(world, "/orders").await;
         assert_eq!((orders.as_array().unwrap().len(), &orders[0]["status"]), (1, &json!("paid")));
         assert_eq!(orders[0]["id"], json!(subscriber.order));
@@ -65,9 +65,9 @@ async fn first_payment(world: &World, choice: Choice, kinds: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_payment_at_stripe_is_told_in_every_order() {
+async fn a_first_stripe_payment_is_granted_once_in_every_order_of_events() {
     let world = World::start().await;
-    lose_events(&world).await;
+    world.lose_events().await;
     let kinds = [
         "checkout.session.completed",
         "customer.subscription.created",
@@ -79,10 +79,10 @@ async fn the_first_payment_at_stripe_is_told_in_every_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_payment_at_creem_is_told_in_every_order() {
+async fn a_first_creem_payment_is_granted_once_in_every_order_of_events() {
     let world = World::start().await;
     sell_over_creem(&world).await;
-    lose_events(&world).await;
+    world.lose_events().await;
     first_payment(&world, CREEM, &["checkout.completed", "subscription.active", "subscription.paid"]).await;
     world.finish().await;
 }
@@ -92,7 +92,7 @@ async fn subscribers(world: &World, count: usize) -> Vec<Subscriber> {
     sell_over_creem(world).await;
     let coupon = json!({"code": "HALF", "kind": "percent", "value": 50});
     super::admin(world, world.api().post("/admin/billing/coupons")).json(coupon).expect(201).await;
-    lose_events(world).await;
+    world.lose_events().await;
     let mut all = Vec::new();
     for number in 0..count {
         for choice in [STRIPE, CREEM] {
@@ -110,7 +110,7 @@ async fn assert_three_periods(world: &World, subscribers: &[Subscriber]) {
         let name = &subscriber.user.id;
         assert_eq!(subscriber.grants(world).await, 3, "{name}");
         assert_eq!(subscriber.balance(world).await, 30_000, "{name}");
-        assert_eq!(subscriber.standing(world).await.0, "active", "{name}");
+        assert_eq!(subscriber.status(world).await.0, "active", "{name}");
         let orders = subscriber.get(world, "/orders").await;
         let paid = orders.as_array().unwrap().iter().filter(|order| order["status"] == "paid").count();
         assert_eq!(paid, 3, "{name}: {orders}");
@@ -125,12 +125,12 @@ async fn in_any_order(world: World) {
     let seed = rand::rng().random();
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    let happened = told(&world).await;
+    let happened = provider_events(&world).await;
     for _ in 0..2 {
         let mut events: Vec<&str> = happened.iter().chain(&happened).map(|(id, _)| id.as_str()).collect();
         events.shuffle(&mut random);
         for (number, event) in events.iter().enumerate() {
-            send(&world, event).await;
+            world.resend_event(event).await;
             // Some meet in one batch, some come when all before them is done.
             if number % 60 == 0 {
                 world.drain().await;
@@ -143,27 +143,27 @@ async fn in_any_order(world: World) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_periods_in_any_order_are_three_grants() {
+async fn three_periods_in_any_order_make_three_grants() {
     in_any_order(World::start().await).await;
 }
 
 /// Every event is a question to the provider then, and it answers how things stand now.
 #[tokio::test(flavor = "multi_thread")]
-async fn three_periods_are_three_grants_when_every_event_is_verified() {
+async fn three_verified_periods_make_three_grants() {
     in_any_order(World::builder().verify_always().start().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_periods_told_from_the_last_to_the_first_are_three_grants() {
+async fn three_periods_reported_in_reverse_make_three_grants() {
     let world = World::start().await;
     let subscribers = subscribers(&world, 2).await;
     pass(&world, MONTH).await;
     pass(&world, MONTH).await;
     let kinds = ["invoice.paid", "subscription.paid", "customer.subscription.created", "subscription.active"];
-    let mut happened = told(&world).await;
+    let mut happened = provider_events(&world).await;
     happened.retain(|(_, kind)| kinds.contains(&kind.as_str()));
     for (event, _) in happened.iter().rev() {
-        send(&world, event).await;
+        world.resend_event(event).await;
         world.drain().await;
     }
     assert_three_periods(&world, &subscribers).await;

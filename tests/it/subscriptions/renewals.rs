@@ -6,14 +6,14 @@ use harness::world::World;
 use serde_json::json;
 
 use super::{
-    CREEM, Choice, DAY, MONTH, STRIPE, lose_events, pass, plan, quarantined, sell_by_price, sell_over_creem,
-    send, stripe_get, stripe_post, subscribe, told,
+    CREEM, Choice, DAY, MONTH, STRIPE, pass, plan, provider_events, quarantined, sell_by_price,
+    sell_over_creem, subscribe,
 };
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_year_is_granted_once_a_year() {
+async fn a_yearly_plan_is_granted_once_a_year() {
     let world = World::start().await;
     let alice = subscribe(&world, "alice", Choice { interval: "year", ..STRIPE }).await;
     world.drain().await;
@@ -34,7 +34,7 @@ async fn a_year_is_granted_once_a_year() {
 
 /// What is left of a period lapses with it, unless the plan lets it stay.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_left_lapses_with_its_period_unless_it_rolls_over() {
+async fn unused_credits_lapse_with_their_period_unless_they_roll_over() {
     let world = World::start().await;
     plan(&world, "team", json!({"rollover": true})).await;
     let lapses = subscribe(&world, "lapses", STRIPE).await;
@@ -57,18 +57,18 @@ async fn what_is_left_lapses_with_its_period_unless_it_rolls_over() {
 
 /// The plan that was bought is the plan that is paid, whatever becomes of the catalog.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_of_the_catalog_concerns_those_who_come_later() {
+async fn a_catalog_change_affects_later_subscribers_only() {
     let world = World::start().await;
     let old = sell_by_price(&world, "pro", "month", 999).await;
-    lose_events(&world).await;
+    world.lose_events().await;
     let alice = subscribe(&world, "alice", STRIPE).await;
     // Before anything is heard of the first payment, the plan becomes dearer, and another price stands for it.
     plan(&world, "pro", json!({"price_monthly": 1_999, "credits_included": 500})).await;
     let new = sell_by_price(&world, "pro", "month", 1_999).await;
     assert_ne!(old, new);
     pass(&world, MONTH).await;
-    for (event, _) in told(&world).await {
-        send(&world, &event).await;
+    for (event, _) in provider_events(&world).await {
+        world.resend_event(&event).await;
         world.drain().await;
     }
     assert_eq!(quarantined(&world).await, Vec::<String>::new());
@@ -77,7 +77,7 @@ async fn a_change_of_the_catalog_concerns_those_who_come_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_that_fails_grants_when_it_is_made_and_never_if_it_is_not() {
+async fn a_failed_renewal_grants_only_when_it_is_paid_after_all() {
     let world = World::start().await;
     sell_over_creem(&world).await;
     let [recovers, ends] =
@@ -85,11 +85,13 @@ async fn a_payment_that_fails_grants_when_it_is_made_and_never_if_it_is_not() {
     let creem = subscribe(&world, "creem", CREEM).await;
     for subscriber in [&recovers, &ends] {
         let customer =
-            stripe_get(&world, &format!("subscriptions/{}", subscriber.id)).await["customer"].clone();
+            world.stripe_get(&format!("subscriptions/{}", subscriber.id)).expect(200).await["customer"]
+                .clone();
         let form = format!("customer={}", customer.as_str().unwrap());
-        let card = stripe_post(&world, "payment_methods/pm_card_chargeCustomerFail/attach", &form).await;
+        let card =
+            world.stripe_post("payment_methods/pm_card_chargeCustomerFail/attach", &form).expect(200).await;
         let form = format!("default_payment_method={}", card["id"].as_str().unwrap());
-        stripe_post(&world, &format!("subscriptions/{}", subscriber.id), &form).await;
+        world.stripe_post(&format!("subscriptions/{}", subscriber.id), &form).expect(200).await;
     }
     let card = |number: &str| {
         let path = format!("/_emulator/creem/subscriptions/{}/card", creem.id);
@@ -100,15 +102,16 @@ async fn a_payment_that_fails_grants_when_it_is_made_and_never_if_it_is_not() {
     world.drain().await;
     for subscriber in [&recovers, &ends, &creem] {
         let name = &subscriber.user.id;
-        assert_eq!(subscriber.standing(&world).await.0, "past_due", "{name}");
+        assert_eq!(subscriber.status(&world).await.0, "past_due", "{name}");
         assert_eq!(subscriber.grants(&world).await, 1, "{name}");
     }
     // One gets a card that works, and pays with it when it is tried again.
-    let customer = stripe_get(&world, &format!("subscriptions/{}", recovers.id)).await["customer"].clone();
+    let customer =
+        world.stripe_get(&format!("subscriptions/{}", recovers.id)).expect(200).await["customer"].clone();
     let form = format!("customer={}", customer.as_str().unwrap());
-    let good = stripe_post(&world, "payment_methods/pm_card_visa/attach", &form).await;
+    let good = world.stripe_post("payment_methods/pm_card_visa/attach", &form).expect(200).await;
     let form = format!("default_payment_method={}", good["id"].as_str().unwrap());
-    stripe_post(&world, &format!("subscriptions/{}", recovers.id), &form).await;
+    world.stripe_post(&format!("subscriptions/{}", recovers.id), &form).expect(200).await;
     card("4242424242424242").expect(200).await;
     for _ in 0..4 {
         pass(&world, 3 * DAY + 60).await;
@@ -116,10 +119,10 @@ async fn a_payment_that_fails_grants_when_it_is_made_and_never_if_it_is_not() {
     }
     for subscriber in [&recovers, &creem] {
         let name = &subscriber.user.id;
-        assert_eq!(subscriber.standing(&world).await.0, "active", "{name}");
+        assert_eq!(subscriber.status(&world).await.0, "active", "{name}");
         assert_eq!(subscriber.grants(&world).await, 2, "{name}");
     }
-    assert_eq!(ends.standing(&world).await.0, "canceled");
+    assert_eq!(ends.status(&world).await.0, "canceled");
     assert_eq!((ends.grants(&world).await, ends.balance(&world).await), (1, 10_000));
     assert_eq!(quarantined(&world).await, Vec::<String>::new());
     world.finish().await;
@@ -127,7 +130,7 @@ async fn a_payment_that_fails_grants_when_it_is_made_and_never_if_it_is_not() {
 
 /// The worker is killed hard, again and again, while renewals come in.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_killed_among_renewals_grants_each_once() {
+async fn a_worker_killed_during_renewals_grants_each_once() {
     let world = World::builder().worker_process(DEV).start().await;
     sell_over_creem(&world).await;
     let mut subscribers = Vec::new();
@@ -142,7 +145,8 @@ async fn a_worker_killed_among_renewals_grants_each_once() {
         tokio::task::block_in_place(|| world.worker().kill9().and_then(|()| world.worker().start())).unwrap();
     }
     world.drain().await;
-    let periods = stripe_get(&world, &format!("invoices?subscription={}&limit=100", subscribers[0].id)).await;
+    let periods =
+        world.stripe_get(&format!("invoices?subscription={}&limit=100", subscribers[0].id)).expect(200).await;
     let periods = i64::try_from(periods["data"].as_array().unwrap().len()).unwrap();
     assert!(periods >= 3, "{periods}");
     for subscriber in &subscribers {
@@ -155,13 +159,13 @@ async fn a_worker_killed_among_renewals_grants_each_once() {
 
 /// Events in the form of another version of the API are not read: the provider is asked.
 #[tokio::test(flavor = "multi_thread")]
-async fn events_of_another_api_version_are_asked_about() {
+async fn events_of_another_api_version_are_verified_with_the_provider() {
     let world = World::start().await;
-    lose_events(&world).await;
+    world.lose_events().await;
     let alice = subscribe(&world, "alice", STRIPE).await;
     pass(&world, MONTH).await;
     let happened = world.emulator().get("/_emulator/events").expect(200).await;
-    world.emulator().put("/_emulator/faults").json(json!({})).expect(200).await;
+    world.set_provider_faults(json!({})).await;
     for event in happened["events"].as_array().unwrap() {
         let kind = event["type"].as_str().unwrap();
         if kind.starts_with("invoice.") || kind.starts_with("customer.subscription.") {
@@ -171,6 +175,6 @@ async fn events_of_another_api_version_are_asked_about() {
     }
     world.drain().await;
     assert_eq!((alice.grants(&world).await, alice.balance(&world).await), (2, 20_000));
-    assert_eq!(alice.standing(&world).await.0, "active");
+    assert_eq!(alice.status(&world).await.0, "active");
     world.finish().await;
 }

@@ -1,4 +1,4 @@
-//! Telling the host application: signed, at least once, to public addresses only, and one endpoint apart from another.
+//! Webhooks to the host application: signed, at least once, to public addresses only, each endpoint by itself.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ fn notice(world: &World, user: &User, body: Value) -> Notice {
     Notice::new(world.clock().now(), user.wallet_id.parse().unwrap(), body)
 }
 
-async fn tell(world: &World, notices: Vec<Notice>) {
+async fn send_notices(world: &World, notices: Vec<Notice>) {
     publish(world, &SendNotices { notices }).await;
 }
 
@@ -63,7 +63,7 @@ fn code(answer: &Answered) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_happens_to_a_wallet_is_told_to_those_who_want_it() {
+async fn wallet_events_are_sent_to_the_endpoints_that_subscribe_to_them() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let (all, some, other) = (Receiver::start().await, Receiver::start().await, Receiver::start().await);
@@ -93,7 +93,7 @@ async fn what_happens_to_a_wallet_is_told_to_those_who_want_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_comes_twice_is_told_once_and_the_same_words_twice_are_told_twice() {
+async fn a_redelivered_job_sends_once_and_equal_notices_send_twice() {
     let world = World::builder().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let organization = world.admin_post("/admin/organizations", json!({"name": "Acme", "members": []}));
@@ -102,10 +102,10 @@ async fn a_job_that_comes_twice_is_told_once_and_the_same_words_twice_are_told_t
     add(&world, &receiver, json!([])).await;
     let low = |user: &User| notice(&world, user, json!({"type": "balance.low", "balance": 5}));
     let shared = User { wallet_id: organization["walletId"].as_str().unwrap().to_owned(), ..alice.clone() };
-    let nobody = User { wallet_id: uuid::Uuid::new_v4().to_string(), ..alice.clone() };
-    let notices = vec![low(&alice), low(&alice), low(&shared), low(&nobody)];
+    let unknown = User { wallet_id: uuid::Uuid::new_v4().to_string(), ..alice.clone() };
+    let notices = vec![low(&alice), low(&alice), low(&shared), low(&unknown)];
     for _ in 0..3 {
-        tell(&world, notices.clone()).await;
+        send_notices(&world, notices.clone()).await;
     }
     world.drain().await;
     let received = receiver.wait_for(3).await;
@@ -121,13 +121,13 @@ async fn a_job_that_comes_twice_is_told_once_and_the_same_words_twice_are_told_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_fails_is_tried_again_in_growing_distances_under_one_id() {
+async fn a_failed_delivery_is_retried_with_backoff_under_one_id() {
     let world = World::builder().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let failing = [Answer::Status(500), Answer::Status(404), Answer::Redirect];
     let receiver = Receiver::answering(&failing, Answer::Status(204)).await;
     let (endpoint, secret) = add(&world, &receiver, json!([])).await;
-    tell(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
+    send_notices(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
     world.drain().await;
     for (attempts, wait) in [(1, 5), (2, 300), (3, 1_800)] {
         assert_eq!(receiver.received().len(), attempts);
@@ -154,12 +154,12 @@ async fn what_fails_is_tried_again_in_growing_distances_under_one_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_failed_for_a_day_is_given_up_and_sent_again_on_demand() {
+async fn a_delivery_that_failed_for_a_day_is_given_up_and_can_be_replayed() {
     let world = World::builder().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let receiver = Receiver::answering(&[], Answer::Status(503)).await;
     let (endpoint, _) = add(&world, &receiver, json!([])).await;
-    tell(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
+    send_notices(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
     world.drain().await;
     for attempts in 2..=8 {
         later(&world, HOUR * 11).await;
@@ -185,7 +185,7 @@ async fn what_failed_for_a_day_is_given_up_and_sent_again_on_demand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_only_fails_is_disabled_and_can_be_enabled_again() {
+async fn an_endpoint_that_always_fails_is_disabled_and_can_be_enabled_again() {
     let world = World::builder().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let (failing, gone) = (
@@ -195,7 +195,7 @@ async fn an_endpoint_that_only_fails_is_disabled_and_can_be_enabled_again() {
     let (endpoint, _) = add(&world, &failing, json!([])).await;
     let (left, _) = add(&world, &gone, json!([])).await;
     let tell_alice = async || {
-        tell(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
+        send_notices(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
         world.drain().await;
     };
     tell_alice().await;
@@ -232,7 +232,7 @@ async fn an_endpoint_that_only_fails_is_disabled_and_can_be_enabled_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_does_not_answer_holds_nobody_up() {
+async fn an_endpoint_that_does_not_answer_delays_no_other() {
     // Together more than a worker has under way, and fewer than a live connection may lag behind.
     const MESSAGES: usize = 60;
     let world = World::builder().without_scheduler().start().await;
@@ -244,12 +244,12 @@ async fn an_endpoint_that_does_not_answer_holds_nobody_up() {
     let mut socket = world.api().open_websocket("/ws", &alice.api_key).await.unwrap();
     let started = std::time::Instant::now();
     let low = |number: usize| notice(&world, &alice, json!({"type": "balance.low", "number": number}));
-    tell(&world, (0..MESSAGES).map(low).collect()).await;
+    send_notices(&world, (0..MESSAGES).map(low).collect()).await;
     quick.wait_for(MESSAGES).await;
     for _ in 0..MESSAGES {
         socket.receive_within(Duration::from_secs(10)).await.unwrap();
     }
-    tell(&world, vec![low(MESSAGES)]).await;
+    send_notices(&world, vec![low(MESSAGES)]).await;
     socket.receive_within(Duration::from_secs(10)).await.unwrap();
     // Less than the slow one is given.
     assert!(
@@ -259,21 +259,19 @@ async fn an_endpoint_that_does_not_answer_holds_nobody_up() {
     );
     assert_eq!(slow.received().len(), 8, "so many are under way to one endpoint");
     // Only an endpoint's own silence counts as an attempt.
-    while world.count("webhook_attempts where failure like '%in time%'").await < 8 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    world.wait_for_rows(8, "webhook_attempts where failure like '%in time%'").await;
     assert_eq!(show(&world, &endpoint).await["consecutiveFailures"], 8);
     drop(slow);
     world.abandon().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_dies_while_it_tells_tells_again() {
+async fn a_worker_that_dies_during_a_delivery_delivers_again() {
     let world = World::builder().worker_process(DEV).start().await;
     let alice = world.create_user("alice").await;
     let receiver = Receiver::answering(&[Answer::Nothing], Answer::Status(200)).await;
     let (endpoint, _) = add(&world, &receiver, json!([])).await;
-    tell(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
+    send_notices(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
     receiver.wait_for(1).await;
     world.worker().kill9().unwrap();
     world.worker().start().unwrap();
@@ -361,12 +359,12 @@ async fn nothing_is_sent_to_private_addresses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_is_deleted_is_told_nothing_more() {
+async fn a_deleted_endpoint_receives_nothing_more() {
     let world = World::builder().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let receiver = Receiver::answering(&[], Answer::Status(500)).await;
     let (endpoint, _) = add(&world, &receiver, json!([])).await;
-    tell(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
+    send_notices(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
     world.drain().await;
     let path = format!("/admin/webhook-endpoints/{endpoint}");
     let deleted = admin(&world, world.api().delete(&path)).send().await.unwrap();
@@ -382,7 +380,7 @@ async fn an_endpoint_that_is_deleted_is_told_nothing_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_administrators_see_endpoints_and_nobody_sees_a_secret_twice() {
+async fn endpoints_are_for_administrators_and_secrets_are_shown_once() {
     let world = World::builder().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let receiver = Receiver::start().await;

@@ -1,9 +1,9 @@
 //! One purchase along the real path, shown step by step: a user asks for credits, pays on the emulator's
-//! page, hears of it over the WebSocket, and spends some of them.
+//! page, is notified over the WebSocket, and spends some of them.
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -11,6 +11,7 @@ use super::seed::text;
 use super::system::System;
 use super::timeline::Timeline;
 use crate::client::{Client, Socket};
+use crate::eventually::eventually_every;
 use servers::progress::Progress;
 
 const CREDITS_BOUGHT: i64 = 2_500;
@@ -19,7 +20,7 @@ const CARD: &str = "4242424242424242";
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What goes on after the demonstration.
+/// What stays open after the demonstration.
 pub struct Demonstration {
     socket: Socket,
 }
@@ -59,8 +60,7 @@ pub async fn run(system: &System, progress: &Progress) -> Result<Demonstration> 
     Ok(Demonstration { socket })
 }
 
-/// Opens another checkout for whoever watches to pay, and tells of every change of the balance. Does not
-/// return but with an error.
+/// Opens another checkout for the developer to pay, and prints every change of the balance. Returns only with an error.
 pub async fn invite(system: &System, demonstration: Demonstration, progress: &Progress) -> Result<()> {
     let mut socket = demonstration.socket;
     let credentials = system.credentials()?;
@@ -75,7 +75,7 @@ pub async fn invite(system: &System, demonstration: Demonstration, progress: &Pr
     progress.print("Ctrl-C stops everything.");
     progress.print("");
     loop {
-        let message = socket.receive().await.context("the API no longer tells of the balance")?;
+        let message = socket.receive().await.context("the API no longer reports the balance")?;
         match message.get("balance") {
             Some(balance) => {
                 progress.say(format!("{}'s balance: {balance} credits  {message}", credentials.user))
@@ -106,25 +106,21 @@ async fn start_checkout(client: &Client, api_key: &str) -> Result<Checkout> {
 }
 
 async fn poll_checkout(client: &Client, api_key: &str, location: &str) -> Result<Value> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
+    eventually_every(POLL_INTERVAL, "the checkout page is open", PATIENCE, async || {
         let answer = client.get(location).bearer(api_key).send().await?;
         let body = answer.json()?;
-        if answer.status() == 200 && body.get("url").is_some_and(Value::is_string) {
-            return Ok(body);
-        }
-        if Instant::now() > deadline {
-            bail!("no checkout page in time; the last answer: {answer}");
-        }
-        tokio::time::sleep(POLL_INTERVAL).await;
-    }
+        ensure!(answer.status() == 200 && body.get("url").is_some_and(Value::is_string), "{answer}");
+        Ok(body)
+    })
+    .await
 }
 
 async fn wait_for_credits(socket: &mut Socket) -> Result<Value> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let patience = deadline.saturating_duration_since(Instant::now());
-        let message = socket.receive_within(patience).await.context("paid, but no word of the credits")?;
+        let message =
+            socket.receive_within(patience).await.context("paid, but no message about the credits")?;
         if message.get("type").and_then(Value::as_str) == Some("credits.added") {
             return Ok(message);
         }

@@ -31,14 +31,13 @@ impl DevDirectory {
         if is_additional {
             watchdog.guard_path(&path);
         } else {
-            // Logs of the last run stay until now, for whoever wants to know how it ended.
+            // The logs of the last run stay until now, so that its end can be examined.
             let _first_run = fs::remove_dir_all(path.join("logs"));
         }
         fs::create_dir_all(path.join("logs")).context("cannot create the folder for logs")?;
         Ok(Self { path, is_additional, _lock: lock })
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -48,7 +47,6 @@ impl DevDirectory {
         self.is_additional
     }
 
-    /// Where one process logs.
     pub fn log(&self, name: &str) -> PathBuf {
         self.path.join("logs").join(format!("{name}.log"))
     }

@@ -35,7 +35,6 @@ impl EnvironmentFile {
         Ok(file)
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }

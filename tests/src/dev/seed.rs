@@ -15,7 +15,6 @@ const SESSION_SECONDS: i64 = 86_400;
 /// The user's ways in.
 #[derive(Clone)]
 pub struct Credentials {
-    /// The name.
     pub user: String,
     /// A key for servers.
     pub api_key: String,

@@ -1,7 +1,7 @@
 //! The whole system as processes beside each other, its start and its end.
 
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 use jobs::Role;
@@ -13,6 +13,7 @@ use super::environment_file::EnvironmentFile;
 use super::seed::{self, Credentials};
 use super::start_servers;
 use crate::client::Client;
+use crate::eventually::{Look, eventually};
 use crate::queues::Queues;
 use crate::system::{Addresses, Secrets, Service, ServiceProcess, Settings};
 use servers::ports::{free_ports, is_busy};
@@ -23,10 +24,9 @@ const EMULATOR_PORT: u16 = 12111;
 const DATABASE: &str = "purser";
 const AMQP_PREFIX: &str = "purser";
 const START_PATIENCE: Duration = Duration::from_secs(60);
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
 const DEATH_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Servers, processes, and the file that tells of them. Stopped from the first field to the last.
+/// Servers, processes, and the file that describes them. Stopped from the first field to the last.
 pub struct System {
     environment_file: Option<EnvironmentFile>,
     services: Vec<ServiceProcess>,
@@ -75,27 +75,24 @@ impl System {
         Ok(system)
     }
 
-    /// The addresses and secrets.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// A client of the API.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// The demonstration's user.
     pub fn credentials(&self) -> Result<&Credentials> {
         self.credentials.as_ref().context("the system has not been seeded")
     }
 
-    /// The file that tells others where everything is.
+    /// The file in which other programs find where everything is.
     pub fn environment_file(&self) -> Option<&EnvironmentFile> {
         self.environment_file.as_ref()
     }
 
-    /// Returns as soon as a process or a server of ours has ended by itself, and says which.
+    /// Returns as soon as a process or a private server has ended by itself, and says which.
     pub async fn wait_for_death(&self) -> Error {
         loop {
             if let Some(error) = self.find_death() {
@@ -153,23 +150,21 @@ impl System {
     }
 
     async fn wait_until_ready(&self) -> Result<()> {
-        let deadline = Instant::now() + START_PATIENCE;
-        loop {
-            let Err(reason) = self.is_ready().await else { return Ok(()) };
-            if let Some(error) = self.find_death() {
-                return Err(error);
+        eventually("the system is ready", START_PATIENCE, async || {
+            let ready = self.require_ready().await;
+            match self.find_death() {
+                _ if ready.is_ok() => Look::Done(()),
+                Some(death) => Look::Never(death),
+                None if self.surroundings.cancelled.is_cancelled() => {
+                    Look::Never(anyhow!("interrupted while starting"))
+                }
+                None => ready.into(),
             }
-            if self.surroundings.cancelled.is_cancelled() {
-                bail!("interrupted while starting");
-            }
-            if Instant::now() > deadline {
-                return Err(reason.context("the system is not ready in time"));
-            }
-            tokio::time::sleep(POLL_INTERVAL).await;
-        }
+        })
+        .await
     }
 
-    async fn is_ready(&self) -> Result<()> {
+    async fn require_ready(&self) -> Result<()> {
         let emulator = Client::new(self.settings.emulator_url())?;
         emulator.get("/_emulator/events").require(200).await.context("the emulator is not ready")?;
         self.client.get("/readyz").require(200).await.context("the API is not ready")?;

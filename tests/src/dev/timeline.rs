@@ -12,7 +12,6 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// Starts the clock.
     pub fn start(title: &str, progress: &Progress) -> Self {
         let now = Instant::now();
         progress.print("");

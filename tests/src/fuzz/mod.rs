@@ -19,26 +19,22 @@ pub use requests::Requests;
 pub enum Entry {
     /// Texts that are read as amounts.
     Amounts,
-    /// Creem's events.
     CreemEvent,
     /// The headers that prove Creem's webhooks.
     CreemSignature,
     /// Addresses to which buyers want to return.
     ReturnUrls,
-    /// RevenueCat's events.
     RevenuecatEvent,
     /// The headers that prove RevenueCat's webhooks.
     RevenuecatProof,
     /// The headers that prove ours.
     StandardWebhooks,
-    /// Stripe's events.
     StripeEvent,
     /// The header that proves Stripe's webhooks.
     StripeSignature,
 }
 
 impl Entry {
-    /// All of them.
     pub const ALL: [Self; 9] = [
         Self::Amounts,
         Self::CreemEvent,

@@ -1,5 +1,5 @@
-//! Requests to a whole system: to every operation that takes a body, in every dialect. What comes back is what the
-//! description allows: never a failure of ours, and an error in the words of its API.
+//! Requests to a whole system: to every operation that takes a body, in every dialect. Each answer is one that
+//! the description allows: never a server error, and each error in the format of its API.
 //!
 //! An input is a line with method and path, and then the body. What providers send is signed as theirs. An input with
 //! another first line is a credential.
@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Request};
-use crate::words::{words_at, words_of};
+use crate::error_formats::{format_at, format_of};
 use crate::world::World;
 
 /// Errors may repeat a value, or where in the body it was; not the body.
@@ -135,7 +135,7 @@ impl Requests {
         assert!(!text.contains(&self.api_key), "the credential is in the answer: {answer}");
         if answer.status() >= 400 {
             let error = answer.json().unwrap_or_default();
-            assert_eq!(words_of(&error), words_at(&operation.api, path), "{answer}");
+            assert_eq!(format_of(&error), format_at(&operation.api, path), "{answer}");
             assert!(text.len() <= ERROR_BYTES_MAX, "an error of {} bytes: {answer}", text.len());
         }
     }

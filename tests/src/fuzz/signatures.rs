@@ -84,7 +84,7 @@ pub(super) fn standard_webhooks(bytes: &[u8]) {
     };
     let sign = |secrets: &[Secret]| standard::sign(id, NOW.unix_timestamp(), body, secrets);
     let (Some(both), Some(genuine)) = (sign(&[ours(), other()]), sign(&[ours()])) else {
-        panic!("secrets of ours cannot be read");
+        panic!("the test's own secrets cannot be read");
     };
     assert_eq!((verify(&both, body, ours()), verify(&both, body, other())), (Ok(()), Ok(())));
     assert_eq!(verify(&genuine, body, ours()), Ok(()));

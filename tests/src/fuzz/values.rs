@@ -1,8 +1,8 @@
 //! Amounts and addresses.
 
 use api::http::json;
-use api::http::return_url::ReturnOrigins;
 use api::http::values::Amount;
+use api::return_urls::ReturnOrigins;
 use kernel::money::{AmountError, Credits, Currency, parse_scaled};
 use serde_json::value::RawValue;
 use url::Url;

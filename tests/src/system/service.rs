@@ -1,4 +1,4 @@
-//! Our own processes. One program holds them all: it becomes the process whose name it is started under, so
+//! The system's processes. One program holds them all: it becomes the process whose name it is started under, so
 //! that nothing more has to be built, and each still is a process that can be killed.
 
 use std::env;
@@ -19,16 +19,11 @@ use servers::watchdog::{Rank, Watchdog};
 const STOP_PATIENCE: Duration = Duration::from_secs(8);
 const LOG_LINES: usize = 20;
 
-/// One of the processes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Service {
-    /// Answers HTTP.
     Api,
-    /// Does the jobs.
     Worker,
-    /// Emits jobs by the clock.
     Scheduler,
-    /// Plays the payment providers.
     Emulator,
 }
 
@@ -50,6 +45,17 @@ impl Service {
         all.into_iter().find(|service| name == service.name())
     }
 
+    /// A command that runs this process with these variables and no others; `program` holds all processes.
+    pub fn command<'a>(
+        self,
+        program: &Path,
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Command {
+        let mut command = Command::new(program);
+        command.arg0(self.name()).env_clear().envs(variables);
+        command
+    }
+
     /// Is that process, until it ends.
     pub fn main(self) -> ExitCode {
         match self {
@@ -61,7 +67,7 @@ impl Service {
     }
 }
 
-/// A running process of ours. It is stopped when dropped.
+/// A process of the system. It is stopped when dropped.
 pub struct ServiceProcess {
     service: Service,
     program: PathBuf,
@@ -85,7 +91,6 @@ impl ServiceProcess {
         Self { service, program, arguments: Vec::new(), variables, log, watchdog, child: Mutex::new(None) }
     }
 
-    /// Adds command-line arguments.
     pub fn with_arguments(mut self, arguments: &[String]) -> Self {
         self.arguments.extend_from_slice(arguments);
         self
@@ -102,21 +107,22 @@ impl ServiceProcess {
     pub fn start(&self) -> Result<()> {
         let mut running = self.child();
         ensure!(running.is_none(), "{} runs already", self.service.name());
-        let mut command = Command::new(&self.program);
-        command.arg0(self.service.name()).args(&self.arguments).env_clear();
+        let variables = self.variables.iter().map(|(key, value)| (*key, value.as_str()));
+        let mut command = self.service.command(&self.program, variables);
+        command.args(&self.arguments);
         for kept in ["PATH", "HOME", "LANG", "RUST_LOG", "RUST_BACKTRACE", "LOG_FORMAT"] {
-            if let Some(value) = env::var_os(kept) {
+            if let Some(value) = env::var_os(kept)
+                && !self.variables.iter().any(|(key, _)| *key == kept)
+            {
                 command.env(kept, value);
             }
         }
-        command.envs(self.variables.iter().map(|(key, value)| (key, value)));
         let child = process::spawn(&mut command, &self.log)?;
         self.watchdog.guard_process(Rank::Service, child.id(), Signal::SIGTERM);
         *running = Some(child);
         Ok(())
     }
 
-    /// Which process it is.
     pub fn service(&self) -> Service {
         self.service
     }

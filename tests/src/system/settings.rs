@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use kernel::config::{Connections, Secret};
+use servers::{Servers, ports};
 
 use super::service::Service;
 
@@ -12,15 +13,12 @@ const JWT_AUDIENCE: &str = "purser";
 /// Random for every run, so that none of them can be known to anyone else.
 #[derive(Clone)]
 pub struct Secrets {
-    /// Opens the admin routes.
     pub admin_api_key: String,
     /// What the workers present to Stripe.
     pub stripe_secret_key: String,
-    /// Signs Stripe's webhooks.
     pub stripe_webhook_secret: String,
     /// What the workers present to Creem.
     pub creem_api_key: String,
-    /// Signs Creem's webhooks.
     pub creem_webhook_secret: String,
     /// The value of the header with which RevenueCat's webhooks come.
     pub revenuecat_webhook_auth: String,
@@ -29,7 +27,6 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// New ones.
     pub fn random() -> Self {
         let random = || hex::encode(rand::random::<[u8; 24]>());
         Self {
@@ -53,9 +50,7 @@ pub struct Addresses {
     pub emulator_port: u16,
     /// The ports for the metrics of the API, the worker and the scheduler, in this order.
     pub metrics_ports: [u16; 3],
-    /// The database.
     pub database_url: String,
-    /// The broker.
     pub amqp_url: String,
     /// The start of the name of every exchange and queue.
     pub amqp_prefix: String,
@@ -64,14 +59,30 @@ pub struct Addresses {
 /// Everything that the processes of one system need to know.
 #[derive(Clone)]
 pub struct Settings {
-    /// The secrets.
     pub secrets: Secrets,
-    /// The addresses.
     pub addresses: Addresses,
 }
 
 impl Settings {
-    /// The API's address.
+    /// Settings with new secrets for a system on private servers, all its parts on free ports.
+    ///
+    /// # Errors
+    /// When there is no free port.
+    pub fn on_free_ports(servers: &Servers, amqp_prefix: &str) -> Result<Self> {
+        let [api_port, emulator_port, metrics_ports @ ..] = ports::free_ports::<5>()?;
+        Ok(Self {
+            secrets: Secrets::random(),
+            addresses: Addresses {
+                api_port,
+                emulator_port,
+                metrics_ports,
+                database_url: servers.postgres().url().to_owned(),
+                amqp_url: servers.rabbitmq().url().to_owned(),
+                amqp_prefix: amqp_prefix.to_owned(),
+            },
+        })
+    }
+
     pub fn api_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.addresses.api_port)
     }
@@ -90,7 +101,6 @@ impl Settings {
         })
     }
 
-    /// The emulator's address.
     pub fn emulator_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.addresses.emulator_port)
     }
@@ -102,17 +112,14 @@ impl Settings {
         vec![self.api_url(), own_name, "http://localhost:3000".to_owned()]
     }
 
-    /// Where Stripe's webhooks go.
     pub fn stripe_webhook_url(&self) -> String {
         format!("{}/api/payments/webhook", self.api_url())
     }
 
-    /// Where Creem's webhooks go.
     pub fn creem_webhook_url(&self) -> String {
         format!("{}/payment/webhook/creem", self.api_url())
     }
 
-    /// Where Creem's API is.
     pub fn creem_api_base(&self) -> String {
         format!("{}/creem", self.emulator_url())
     }
@@ -122,7 +129,6 @@ impl Settings {
         (JWT_ISSUER, JWT_AUDIENCE)
     }
 
-    /// The environment variables for one process.
     pub fn variables(&self, service: Service) -> Vec<(&'static str, String)> {
         match service {
             Service::Api => self.api_variables(),
@@ -136,7 +142,6 @@ impl Settings {
         }
     }
 
-    /// The command-line arguments for one process.
     pub fn arguments(&self, service: Service) -> Vec<String> {
         match service {
             Service::Api | Service::Worker | Service::Scheduler => Vec::new(),
@@ -163,7 +168,7 @@ impl Settings {
             ("JWT_AUDIENCE", JWT_AUDIENCE.to_owned()),
             ("RETURN_URL_ORIGINS", self.allowed_origins().join(",")),
             ("ALLOWED_ORIGINS", self.allowed_origins().join(",")),
-            // Whoever develops or measures against it is one caller, and means to be.
+            // A developer or a benchmark is a single caller with many requests.
             ("RATE_LIMIT_PER_CREDENTIAL", "0".to_owned()),
             ("RATE_LIMIT_PER_ADDRESS", "0".to_owned()),
         ]);

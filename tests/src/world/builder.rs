@@ -69,7 +69,7 @@ impl WorldBuilder {
         self
     }
 
-    /// Runs no scheduler: nothing happens by the clock, and nobody sweeps the outbox.
+    /// Runs no scheduler: nothing happens by the clock, and the outbox is not swept.
     pub fn without_scheduler(mut self) -> Self {
         self.scheduler = Placement::Absent;
         self
@@ -111,7 +111,7 @@ impl WorldBuilder {
         self
     }
 
-    /// Refuses webhook endpoints at private addresses, as an installation does unless it is told otherwise.
+    /// Refuses webhook endpoints at private addresses, as an installation does by default.
     pub fn guarded_webhooks(mut self) -> Self {
         self.guards_webhooks = true;
         self

@@ -6,6 +6,7 @@
 mod builder;
 mod database;
 mod part;
+mod provider;
 mod start;
 
 use std::path::Path;
@@ -19,8 +20,9 @@ use sqlx::PgPool;
 use self::part::Part;
 use crate::books;
 use crate::client::{Client, Request};
+use crate::eventually::{Look, eventually};
 use crate::queues::Queues;
-use crate::rest::Places;
+use crate::quiescence::Quiescence;
 use crate::system::{Service, ServiceProcess, Settings};
 
 pub use self::builder::WorldBuilder;
@@ -28,8 +30,10 @@ pub use self::builder::WorldBuilder;
 /// Checkouts in the emulator are paid with this card unless a test has another in mind.
 pub const GOOD_CARD: &str = "4242424242424242";
 
-/// How long a world may take to come to rest.
+/// How long a world may take until it is idle.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a single thing may take that a test waits for.
+const EVENT_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Whose servers a world uses.
 enum UsedServers {
@@ -57,7 +61,6 @@ pub struct World {
 /// A user of a world.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// The name.
     pub id: String,
     /// The wallet that holds the user's credits.
     pub wallet_id: String,
@@ -70,9 +73,7 @@ pub struct User {
 pub struct Checkout {
     /// The provider's session, `cs_test_…`.
     pub session_id: String,
-    /// The page's address.
     pub url: String,
-    /// The whole answer.
     pub answer: Value,
 }
 
@@ -82,22 +83,18 @@ impl World {
         Self::builder().start().await
     }
 
-    /// Anything else.
     pub fn builder() -> WorldBuilder {
         WorldBuilder::default()
     }
 
-    /// A client of the API.
     pub fn api(&self) -> &Client {
         &self.api
     }
 
-    /// A client of the payment emulator.
     pub fn emulator(&self) -> &Client {
         &self.emulator
     }
 
-    /// The database.
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }
@@ -107,7 +104,6 @@ impl World {
         &self.clock
     }
 
-    /// Addresses and secrets.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -120,22 +116,18 @@ impl World {
         }
     }
 
-    /// The API's process.
     pub fn api_process(&self) -> &ServiceProcess {
         self.api_part.process()
     }
 
-    /// The worker's process.
     pub fn worker(&self) -> &ServiceProcess {
         self.worker_part.process()
     }
 
-    /// The scheduler's process.
     pub fn scheduler(&self) -> &ServiceProcess {
         self.scheduler_part.process()
     }
 
-    /// The emulator's process.
     pub fn emulator_process(&self) -> &ServiceProcess {
         self.emulator_part.process()
     }
@@ -159,8 +151,18 @@ impl World {
     /// Creates a user with a wallet and an API key.
     pub async fn create_user(&self, name: &str) -> User {
         let user = self.admin_post("/admin/users", json!({"userId": name})).expect(201).await;
+        self.with_api_key(name, &user).await
+    }
+
+    /// Creates a user who may use the admin routes.
+    pub async fn create_admin(&self, name: &str) -> User {
+        let user = self.admin_post("/admin/users", json!({"userId": name, "admin": true})).expect(201).await;
+        self.with_api_key(name, &user).await
+    }
+
+    async fn with_api_key(&self, name: &str, user: &Value) -> User {
         let key = self.admin_post("/admin/api-keys", json!({"userId": name})).expect(201).await;
-        User { id: name.to_owned(), wallet_id: text(&user, "walletId"), api_key: text(&key, "apiKey") }
+        User { id: name.to_owned(), wallet_id: text(user, "walletId"), api_key: text(&key, "apiKey") }
     }
 
     /// A login session of a user.
@@ -209,6 +211,51 @@ impl World {
         expect(counted, table_and_condition)
     }
 
+    /// Waits until something is so, and returns what was found.
+    ///
+    /// # Panics
+    /// When it is not so within half a minute; the text says what was seen last.
+    pub async fn eventually<T, Found: Into<Look<T>>>(
+        &self,
+        what: &str,
+        check: impl AsyncFnMut() -> Found,
+    ) -> T {
+        expect(eventually(what, EVENT_PATIENCE, check).await, "this world")
+    }
+
+    /// Waits until this many rows of a table meet a condition.
+    ///
+    /// # Panics
+    /// As [`World::eventually`].
+    pub async fn wait_for_rows(&self, count: i64, table_and_condition: &str) {
+        let check = async || Look::equal(self.count(table_and_condition).await, count);
+        self.eventually(&format!("{count} {table_and_condition}"), check).await;
+    }
+
+    /// Waits until the API, which answers all the time, says that it can work.
+    ///
+    /// # Panics
+    /// As [`World::eventually`], and when it does not answer.
+    pub async fn wait_until_api_ready(&self) {
+        self.eventually("the API is ready", async || match self.api.get("/readyz").send().await {
+            Ok(answer) => Look::when(answer.status() == 200, answer),
+            Err(error) => Look::Never(error),
+        })
+        .await;
+    }
+
+    /// Waits until the API, which answers all the time, says that it cannot work.
+    ///
+    /// # Panics
+    /// As [`World::eventually`], and when it does not answer.
+    pub async fn wait_until_api_unready(&self) {
+        self.eventually("the API is not ready", async || match self.api.get("/readyz").send().await {
+            Ok(answer) => Look::when(answer.status() != 200, answer),
+            Err(error) => Look::Never(error),
+        })
+        .await;
+    }
+
     /// Has the broker write down which queues it has, so that it may be killed. It restarts in order for
     /// that: it keeps the names of new quorum queues in memory for up to three minutes, and one whose name
     /// was lost is lost as well.
@@ -226,14 +273,14 @@ impl World {
     }
 
     /// Waits until the queues, the delays and the outbox are empty, the provider has delivered its events,
-    /// and nothing moves any more.
+    /// and nothing changes any more.
     ///
     /// # Panics
     /// When that takes longer than a minute; the text says what is still busy.
     pub async fn drain(&self) {
         let queues = self.queues().await;
-        let places = Places { pool: &self.pool, queues: &queues, emulator: &self.emulator };
-        expect(places.come_to_rest(PATIENCE).await, "the world does not come to rest");
+        let quiescence = Quiescence { pool: &self.pool, queues: &queues, emulator: &self.emulator };
+        expect(quiescence.wait_until_idle(PATIENCE).await, "the world is not drained");
         queues.close().await;
     }
 

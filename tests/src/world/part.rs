@@ -44,7 +44,6 @@ impl Part {
         Self::Task { name, shutdown, task: Some(task) }
     }
 
-    /// The process.
     #[allow(clippy::panic)]
     pub(super) fn process(&self) -> &ServiceProcess {
         match self {
@@ -103,7 +102,7 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        // After a failed test nobody waits, but nothing may go on either.
+        // A failed test does not wait for its parts, but stops them.
         if let Self::Task { shutdown, .. } = self {
             shutdown.cancel();
         }

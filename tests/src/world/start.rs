@@ -1,10 +1,11 @@
 //! Starts the parts of a world, each with its own settings. All that is particular to a part is in this file.
 
 use std::net::Ipv4Addr;
+use std::num::NonZeroU32;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use billing::app_stores::rules::PRODUCTION;
 use billing::payments::ReturnUrls;
 use billing::reversals::Policy;
@@ -20,12 +21,12 @@ use super::builder::{Placement, WorldBuilder};
 use super::part::Part;
 use super::{UsedServers, World, database};
 use crate::client::Client;
+use crate::eventually::{Look, eventually};
 use crate::queues::Queues;
 use crate::run;
 use crate::system::{Addresses, Secrets, Service, ServiceProcess, Settings};
 
 const READY_PATIENCE: Duration = Duration::from_secs(60);
-const READY_INTERVAL: Duration = Duration::from_millis(20);
 /// Short, so that a test that has the API down does not wait for seconds.
 const WEBHOOK_RETRY: Duration = Duration::from_millis(100);
 /// Enough for a test, so that many worlds fit on one server.
@@ -33,7 +34,7 @@ const DATABASE_CONNECTIONS: u32 = 5;
 const CONNECTIONS_MAX: usize = 1_000;
 /// Generous: a test that wants the answer 202 takes the worker away.
 const CHECKOUT_DEADLINE: Duration = Duration::from_secs(10);
-const STRIPE_REQUESTS_PER_SECOND: u32 = 1_000;
+const STRIPE_REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
 
 /// Starts everything and waits until it works.
 pub(super) async fn start(builder: WorldBuilder) -> Result<World> {
@@ -87,7 +88,7 @@ pub(super) fn describe_process(
     ServiceProcess::new(service, program, variables, log, run::watchdog())
 }
 
-/// A port of ours; a part in this process is given the listener itself.
+/// The port of a part. A part in this process is given the listener itself.
 struct Socket {
     port: u16,
     listener: Option<TcpListener>,
@@ -297,24 +298,21 @@ fn secret(value: &str) -> Result<Secret> {
 }
 
 async fn wait_until_ready(world: &mut World, roles: Option<&[Role]>) -> Result<()> {
-    let deadline = Instant::now() + READY_PATIENCE;
-    loop {
-        let Err(reason) = is_ready(world, roles).await else { return Ok(()) };
+    eventually("every part is ready", READY_PATIENCE, async || {
+        let ready = require_ready(world, roles).await;
         for part in
             [&mut world.api_part, &mut world.worker_part, &mut world.scheduler_part, &mut world.emulator_part]
         {
             if let Some(failure) = part.failure().await {
-                return Err(failure);
+                return Look::Never(failure);
             }
         }
-        if Instant::now() > deadline {
-            bail!("not ready in time: {reason:#}");
-        }
-        tokio::time::sleep(READY_INTERVAL).await;
-    }
+        ready.into()
+    })
+    .await
 }
 
-async fn is_ready(world: &World, roles: Option<&[Role]>) -> Result<()> {
+async fn require_ready(world: &World, roles: Option<&[Role]>) -> Result<()> {
     if world.emulator_part.is_present() {
         world.emulator.get("/_emulator/events").require(200).await?;
     }

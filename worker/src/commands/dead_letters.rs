@@ -1,5 +1,5 @@
-//! Dead letters from the command line. It needs the database only: what is to be done again goes through the outbox,
-//! which the scheduler empties.
+//! Dead letters from the command line. Only the database is needed: a job that is replayed goes through the outbox,
+//! which the scheduler publishes.
 
 use anyhow::Context;
 use audit::COMMAND_LINE;
@@ -15,59 +15,59 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use time::format_description::well_known::Rfc3339;
 
-/// What to do with dead letters.
+/// What to do with dead letters
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show those that wait, the newest first, and how many there are; ends with 1 if there are any
+    /// List those that wait, the newest first, and how many there are; ends with 1 if there are any
     List {
         /// Only those for this role
         #[arg(long)]
         role: Option<Role>,
-        /// How many at the most
+        /// The most to list
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
         limit: i64,
         /// One JSON object a line
         #[arg(long)]
         json: bool,
     },
-    /// Show one, with what may be seen of its message
+    /// Show one, with as much of its message as is neither secret nor personal
     Show {
-        /// Its id
+        /// The id that `list` prints
         id: DeadLetterId,
     },
-    /// Have them done again
+    /// Put them back into their queues
     Replay {
-        /// Their ids
+        /// The ids that `list` prints
         #[arg(required_unless_present = "role")]
         ids: Vec<DeadLetterId>,
-        /// All that wait for this role, besides
+        /// Also all that wait for this role
         #[arg(long)]
         role: Option<Role>,
     },
-    /// Give them up; their messages are forgotten
+    /// Give them up and delete their messages
     Discard {
-        /// Their ids
+        /// The ids that `list` prints
         #[arg(required = true)]
         ids: Vec<DeadLetterId>,
         /// Why, for the record
-        #[arg(long, value_parser = given)]
+        #[arg(long, value_parser = not_blank)]
         reason: String,
     },
 }
 
-fn given(text: &str) -> Result<String, &'static str> {
+fn not_blank(text: &str) -> Result<String, &'static str> {
     if text.trim().is_empty() { Err("say why") } else { Ok(text.to_owned()) }
 }
 
 impl Command {
-    pub(super) async fn run(self, clock: Clock) -> anyhow::Result<Verdict> {
-        let pool = database::pool(&Connections::from_env()?)?;
+    pub(super) async fn run(self, connections: Connections, clock: Clock) -> anyhow::Result<Verdict> {
+        let pool = database::pool(&connections)?;
         let verdict = match self {
             Self::List { role, limit, json } => list(&pool, role, limit, json).await,
             Self::Show { id } => show(&pool, id).await,
             Self::Replay { ids, role } => replay(&pool, &clock, ids, role).await,
             Self::Discard { ids, reason } => {
-                settle_each(ids, async |id| {
+                for_each(ids, async |id| {
                     let mut transaction = pool.begin().await?;
                     let now = clock.now();
                     operations::discard(&mut transaction, now, id, COMMAND_LINE, &reason).await?;
@@ -126,21 +126,21 @@ async fn replay(
         letters.reverse();
         ids.extend(letters.into_iter().map(|letter| letter.id));
     }
-    settle_each(ids, async |id| {
+    for_each(ids, async |id| {
         operations::replay(pool, clock.now(), id, COMMAND_LINE).await?;
         Ok("replayed: the scheduler sends it in a moment")
     })
     .await
 }
 
-/// Settles one after the other. One that cannot be settled does not keep back the others.
-async fn settle_each(
+/// Does something to one after the other, and goes on after one that refuses it.
+async fn for_each(
     ids: Vec<DeadLetterId>,
-    settle: impl AsyncFn(DeadLetterId) -> Result<&'static str, LetterError>,
+    action: impl AsyncFn(DeadLetterId) -> Result<&'static str, LetterError>,
 ) -> anyhow::Result<Verdict> {
     let mut verdict = Verdict::Fine;
     for id in ids {
-        match settle(id).await {
+        match action(id).await {
             Ok(done) => println!("{id}  {done}"),
             Err(LetterError::Database(error)) => return Err(error).context("the database failed"),
             Err(refusal) => {

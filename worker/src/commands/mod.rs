@@ -1,35 +1,41 @@
-//! What operators can have done from a shell, instead of starting a worker. A command ends with 0 when all is well,
-//! with 1 when something is left for a person to do, and with 2 when it could not be carried out. What is asked for
-//! goes to standard output, all else to standard error.
+//! What operators run from a shell instead of starting a worker. A command ends with 0 when all is well, with 1 when
+//! something is left for a person to do, and with 2 when it could not be carried out. Its results go to standard
+//! output, all else to standard error.
 
 mod dead_letters;
 mod reconcile;
 
+use std::process::ExitCode;
+
 use clap::Subcommand;
 use kernel::clock::Clock;
-use kernel::service::Verdict;
+use kernel::config::Connections;
+use kernel::service;
 
-use crate::config::{Arguments, Config};
+use crate::config::Config;
 
 /// A command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Look at jobs that nobody could do, have them done again, or give them up
+    /// List jobs that failed for good, replay them, or discard them
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
-    /// Compare the providers' payments with ours and the ledger; ends with 1 if anything is left to do
+    /// Compare the providers' payments with the orders and the ledger; ends with 1 if anything is left to do
     Reconcile(reconcile::Command),
 }
 
 impl Command {
-    /// Carries it out.
-    ///
-    /// # Errors
-    /// When it cannot be.
-    pub async fn run(self, arguments: Arguments, clock: Clock) -> anyhow::Result<Verdict> {
+    /// Carries it out, and says how it ended.
+    pub fn main(self, clock: Clock) -> ExitCode {
         match self {
-            Self::DeadLetters(command) => command.run(clock).await,
-            Self::Reconcile(command) => command.run(Config::read(arguments)?, clock).await,
+            Self::DeadLetters(command) => {
+                service::command("worker", Connections::read, |connections| command.run(connections, clock))
+            }
+            Self::Reconcile(command) => service::command(
+                "worker",
+                |environment| Config::read(environment, Vec::new()),
+                |config| command.run(config, clock),
+            ),
         }
     }
 }

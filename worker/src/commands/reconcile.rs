@@ -16,19 +16,19 @@ use time::{Date, Time};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::handlers::Jobs;
-use crate::handlers::reconcile::Window;
+use crate::context::Context;
+use crate::steps::comparison::{Window, compare, repair};
 
-/// What to compare.
+/// What to compare
 #[derive(Debug, Args)]
 pub struct Command {
-    /// Beginning of the window: a day such as 2026-11-21, or a time such as 2026-11-21T08:00:00Z
+    /// Start of the window: a day such as 2026-11-21, or a time such as 2026-11-21T08:00:00Z
     #[arg(long)]
     from: Moment,
     /// End of the window; now unless given
     #[arg(long)]
     to: Option<Moment>,
-    /// Have the provider asked about what was paid or went back without our knowing, which mends it
+    /// Ask the provider about payments and refunds that no event has announced, which mends them
     #[arg(long)]
     apply: bool,
     /// One JSON object a line
@@ -61,16 +61,16 @@ impl Command {
         let stopping = CancellationToken::new();
         let _stop = stopping.clone().drop_guard();
         let publisher = Publisher::start(&config.connections, stopping);
-        let jobs = Jobs::new(&config, pool.clone(), publisher.clone(), clock.clone())?;
+        let context = Context::new(&config, pool.clone(), publisher.clone(), clock.clone())?;
         if self.apply {
             publisher.wait_until_connected().await;
         }
         let (mut whole, mut asked) = (Comparison::default(), Vec::new());
         for slice in window.slices() {
             eprintln!("{} to {}", slice.from.format(&Rfc3339)?, slice.to.format(&Rfc3339)?);
-            let compared = jobs.reconcile(slice).await?;
+            let compared = compare(&context, slice).await?;
             for finding in &compared.findings {
-                let is_repaired = self.apply && jobs.repair(finding).await?;
+                let is_repaired = self.apply && repair(&context, finding).await?;
                 asked.extend(finding.repair.clone().filter(|_| is_repaired));
                 println!(
                     "{}",
@@ -88,7 +88,7 @@ impl Command {
         }
         pool.close().await;
         eprintln!(
-            "{} agree, {} differ, {} so new that their events may be under way, {} are not for orders of ours",
+            "{} agree, {} differ, {} so new that their events may be under way, {} for no order of this installation",
             whole.agreeing,
             whole.findings.len(),
             whole.in_flight,

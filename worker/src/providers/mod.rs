@@ -1,8 +1,15 @@
-//! What every provider's client has in common.
+//! What the clients and readers of all providers have in common.
 
 pub mod creem;
 pub mod revenuecat;
 pub mod stripe;
+
+use serde::Deserialize;
+
+/// The key of the order's id in the metadata that providers keep for this installation.
+const PAYMENT_ID: &str = "payment_id";
+/// The key of the buyer's id.
+const USER_ID: &str = "user_id";
 
 /// Why a provider gave no answer that can be used.
 #[derive(Debug, thiserror::Error)]
@@ -12,17 +19,31 @@ pub enum ProviderError {
     Refused {
         /// The HTTP status.
         status: u16,
-        /// Its words, fit for the buyer.
+        /// The provider's words, fit for the buyer.
         message: String,
     },
-    /// There is no such object.
     #[error("the provider has no such object")]
     NotFound,
-    /// The customer it was asked for is gone.
     #[error("the provider has no such customer")]
     NoCustomer,
     /// It did not answer, not readably, or asks to come back later. What was asked may have been done: ask again
     /// with the same key.
     #[error("the provider gave no answer ({0})")]
     Unavailable(&'static str),
+}
+
+/// An object's id, alone or within the whole object.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Reference {
+    Id(String),
+    Object { id: String },
+}
+
+impl Reference {
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Id(id) | Self::Object { id } => id,
+        }
+    }
 }

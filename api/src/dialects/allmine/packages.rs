@@ -1,4 +1,4 @@
-//! The packages, and buying one for nothing where that is allowed.
+//! The packages, and a free purchase where that is allowed.
 
 use billing::catalog::StoredPack;
 use billing::catalog::operations::packs_with_times;
@@ -8,12 +8,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
-use super::envelope::{AllmineError, enveloped, moment, success};
-use crate::Shared;
+use super::envelope::{enveloped, moment, success};
 use crate::checkout::{PAYABLE, give};
+use crate::http::Response;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response, json as body};
+use crate::http::json::read_json;
+use crate::problem::{Problem, ProblemKind};
+use crate::state::SharedState;
 
 const STORES: [&str; 4] = ["apple", "google", "test", "web"];
 
@@ -118,8 +121,8 @@ impl Package {
     }
 }
 
-/// The packs that are packages here, sold now or not.
-async fn packages(api: &Shared) -> Result<Vec<StoredPack>, AllmineError> {
+/// The packs that are packages in this dialect, for sale or not.
+async fn packages(api: &SharedState) -> Result<Vec<StoredPack>, Problem> {
     let mut packs = packs_with_times(&api.pool).await?;
     packs.retain(|stored| is_id(&stored.pack.id) && stored.pack.is_for(Dialect::Allmine.as_str()));
     Ok(packs)
@@ -129,15 +132,15 @@ fn is_id(text: &str) -> bool {
     text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-async fn list(api: Shared, call: Call) -> Result<Response, AllmineError> {
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     let store = match call.parameter("storeType") {
         None => "apple",
-        Some(text) => STORES.into_iter().find(|store| *store == text).ok_or_else(AllmineError::invalid)?,
+        Some(text) => STORES.into_iter().find(|store| *store == text).ok_or(ProblemKind::Invalid)?,
     };
     let active_only = match call.parameter("activeOnly") {
         None | Some("false") => false,
         Some("true") => true,
-        Some(_) => return Err(AllmineError::invalid()),
+        Some(_) => return Err(ProblemKind::Invalid.into()),
     };
     let packs = packages(&api).await?.into_iter();
     let shown: Vec<Package> = packs
@@ -147,29 +150,29 @@ async fn list(api: Shared, call: Call) -> Result<Response, AllmineError> {
     Ok(success(api.clock.now(), StatusCode::OK, shown))
 }
 
-async fn one(api: Shared, call: Call) -> Result<Response, AllmineError> {
+async fn one(api: SharedState, call: Call) -> Result<Response, Problem> {
     let found = named(&api, call.path_parameter("id")).await?;
-    let package = Package::of(found, "apple").ok_or_else(AllmineError::not_found)?;
+    let package = Package::of(found, "apple").ok_or(ProblemKind::NotFound)?;
     Ok(success(api.clock.now(), StatusCode::OK, package))
 }
 
-async fn named(api: &Shared, id: &str) -> Result<StoredPack, AllmineError> {
+async fn named(api: &SharedState, id: &str) -> Result<StoredPack, Problem> {
     if !is_id(id) {
-        return Err(AllmineError::invalid());
+        return Err(ProblemKind::Invalid.into());
     }
     let found = packages(api).await?.into_iter().find(|stored| stored.pack.id.eq_ignore_ascii_case(id));
-    found.ok_or_else(AllmineError::not_found)
+    Ok(found.ok_or(ProblemKind::NotFound)?)
 }
 
-async fn purchase(api: Shared, call: Call) -> Result<Response, AllmineError> {
-    let principal = api.auth.caller(&call.method, &call.headers, &api.origins).await?;
+async fn purchase(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     if api.config.mode.is_live() {
-        return Err(AllmineError::forbidden());
+        return Err(ProblemKind::Forbidden.into());
     }
-    let request: Purchase = body::read(&call)?;
+    let request: Purchase = read_json(&call)?;
     let pack = named(&api, &request.package_id).await?.pack;
     if !pack.is_active {
-        return Err(AllmineError::conflict());
+        return Err(ProblemKind::Conflict.into());
     }
     let order = NewOrder {
         user_id: principal.user_id,
@@ -188,7 +191,7 @@ async fn purchase(api: Shared, call: Call) -> Result<Response, AllmineError> {
             amount_minor: 0,
         }],
         credits: pack.credits,
-        // Nobody pays.
+        // The purchase is free.
         amount: Money::new(0, Currency::USD),
         summary: pack.name,
         return_urls: None,

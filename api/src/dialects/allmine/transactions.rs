@@ -1,4 +1,4 @@
-//! What moved in the caller's wallet, and purchases that have not been paid.
+//! The entries of the caller's wallet, and purchases that have not been paid.
 
 use kernel::clock::Timestamp;
 use ledger::statement::{Filter, Line, Page, Status, count, lines};
@@ -10,18 +10,20 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use warp::http::StatusCode;
 
-use super::envelope::{AllmineError, enveloped, moment, success};
-use crate::Shared;
+use super::envelope::{enveloped, moment, success};
+use crate::http::Response;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::values::Amount;
-use crate::http::{Call, Response};
+use crate::problem::{Problem, ProblemKind};
+use crate::state::SharedState;
 
 const LIMIT: i64 = 20;
 const LIMIT_MAX: i64 = 100;
-/// What Allmine calls a purchase, and what the ledger calls it.
+/// A purchase in Allmine's words, and in the ledger's.
 const PURCHASE: (&str, &str) = ("credit_purchase", "purchase");
-/// Where Allmine keeps what concerns credits.
+/// The only source that Allmine has for entries.
 const SOURCE: &str = "credit_transaction";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -47,7 +49,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = allmine::TransactionPage)]
-struct Transactions {
+struct TransactionPage {
     items: Vec<Transaction>,
     page: i64,
     limit: i64,
@@ -83,20 +85,20 @@ struct Transaction {
 
 enveloped! {
     /// A page of transactions.
-    Listed as allmine::Transactions, Transactions
+    Listed as allmine::Transactions, TransactionPage
 }
 
 impl TryFrom<Line> for Transaction {
-    type Error = AllmineError;
+    type Error = Problem;
 
-    fn try_from(line: Line) -> Result<Self, AllmineError> {
+    fn try_from(line: Line) -> Result<Self, Problem> {
         let is_debit = line.amount.is_negative();
         let amount = if is_debit { line.amount.checked_neg() } else { Ok(line.amount) };
         Ok(Self {
             id: line.id,
             r#type: if line.entry_type == PURCHASE.1 { PURCHASE.0.to_owned() } else { line.entry_type },
             direction: if is_debit { "debit" } else { "credit" },
-            amount: Amount(amount.map_err(AllmineError::internal)?),
+            amount: Amount(amount.map_err(Problem::internal)?),
             status: line.status.as_str(),
             source: SOURCE,
             description: line.description,
@@ -106,14 +108,14 @@ impl TryFrom<Line> for Transaction {
     }
 }
 
-async fn list(api: Shared, call: Call) -> Result<Response, AllmineError> {
-    let principal = api.auth.caller(&call.method, &call.headers, &api.origins).await?;
-    let (filter, number, page) = asked(&call).ok_or_else(AllmineError::invalid)?;
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let (filter, number, page) = query(&call).ok_or(ProblemKind::Invalid)?;
     let mut connection = api.pool.acquire().await?;
     let (user, wallet) = (&principal.user_id, principal.wallet_id);
     let total = count(&mut connection, user, wallet, &filter).await?;
     let lines = lines(&mut connection, user, wallet, &filter, page).await?;
-    let shown = Transactions {
+    let shown = TransactionPage {
         items: lines.into_iter().map(Transaction::try_from).collect::<Result<_, _>>()?,
         page: number,
         limit: page.limit,
@@ -123,8 +125,8 @@ async fn list(api: Shared, call: Call) -> Result<Response, AllmineError> {
     Ok(success(api.clock.now(), StatusCode::OK, shown))
 }
 
-/// What the query asks for; none if it cannot be read.
-fn asked(call: &Call) -> Option<(Filter, i64, Page)> {
+/// The filter and page of the query; none if it cannot be read.
+fn query(call: &Call) -> Option<(Filter, i64, Page)> {
     let number: i64 = call.parameter("page").unwrap_or("1").parse().ok().filter(|number| *number >= 1)?;
     let limit: i64 = match call.parameter("limit") {
         None => LIMIT,
@@ -162,7 +164,7 @@ fn asked(call: &Call) -> Option<(Filter, i64, Page)> {
     Some((filter, number, Page { limit, offset, oldest_first }))
 }
 
-/// The values of a parameter that may be given several times, or as a list.
+/// The values of a parameter that may be repeated, or have a list.
 fn listed<'a>(call: &'a Call, name: &str) -> Option<Vec<&'a str>> {
     let given = call.query.iter().filter(|(key, _)| key.strip_suffix("[]").unwrap_or(key) == name);
     let values: Vec<&str> = given
@@ -177,7 +179,7 @@ fn status(name: &str) -> Option<Status> {
     Status::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(name)).ok()
 }
 
-/// A time of the query, if there is one; none if there is one that cannot be read.
+/// A time in the query, if it has one; none if the time cannot be read.
 fn moments(call: &Call, name: &str, read: fn(&str) -> Option<Timestamp>) -> Option<Option<Timestamp>> {
     match call.parameter(name) {
         None => Some(None),
@@ -189,7 +191,7 @@ fn from(text: &str) -> Option<Timestamp> {
     day(text).map(midnight).or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok())
 }
 
-/// The first moment that is left out.
+/// The first moment after the range.
 fn until(text: &str) -> Option<Timestamp> {
     match day(text) {
         Some(day) => day.next_day().map(midnight),

@@ -1,4 +1,4 @@
-//! How check-ins work, for administrators.
+//! The settings of check-ins, for administrators.
 
 use billing::checkins::{CheckinConfig, ConfigChange, StreakBonus, operations};
 use kernel::money::Credits;
@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::{Method, StatusCode};
 
-use super::admin;
 use super::envelope::{Success, success};
-use super::error::BillingError;
-use crate::Shared;
+use crate::http::Response;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response, json as body};
+use crate::http::json::read_json;
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -20,7 +21,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/admin/checkin/config",
             show,
             Description::new(Access::Admin, "How check-ins work")
-                .answers::<Success<Config>>(StatusCode::OK, "The settings."),
+                .answers::<Success<ConfigView>>(StatusCode::OK, "The settings."),
         ),
         Endpoint::new(
             Method::PUT,
@@ -28,8 +29,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             change,
             Description::new(Access::Admin, "Change how check-ins work")
                 .says("Settings that are left out stay as they are. Who changed what is recorded.")
-                .takes::<Change>()
-                .answers::<Success<Config>>(StatusCode::OK, "The settings from now on.")
+                .takes::<ConfigInput>()
+                .answers::<Success<ConfigView>>(StatusCode::OK, "The settings from now on.")
                 .refuses(&[StatusCode::BAD_REQUEST]),
         ),
     ]
@@ -37,7 +38,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = billing::CheckinConfig)]
-struct Config {
+struct ConfigView {
     /// Whether there are check-ins.
     enabled: bool,
     /// What a day gives.
@@ -60,7 +61,7 @@ struct Bonus {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = billing::CheckinConfigChange)]
-struct Change {
+struct ConfigInput {
     /// Whether there are check-ins.
     enabled: Option<bool>,
     /// What a day gives.
@@ -73,21 +74,21 @@ struct Change {
     time_zone: Option<String>,
 }
 
-async fn show(api: Shared, call: Call) -> Result<Response, BillingError> {
-    admin(&api, &call).await?;
+async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
     let mut connection = api.pool.acquire().await?;
     let config = operations::config(&mut connection).await?;
-    Ok(success(StatusCode::OK, Config::from(config)))
+    Ok(success(StatusCode::OK, ConfigView::from(config)))
 }
 
-async fn change(api: Shared, call: Call) -> Result<Response, BillingError> {
-    let admin = admin(&api, &call).await?;
-    let change = ConfigChange::try_from(body::read::<Change>(&call)?)?;
-    let config = operations::config_change(&api.pool, api.clock.now(), &admin.actor(), change).await?;
-    Ok(success(StatusCode::OK, Config::from(config)))
+async fn change(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let change = ConfigChange::try_from(read_json::<ConfigInput>(&call)?)?;
+    let config = operations::config_change(&api.pool, api.clock.now(), &admin.actor, change).await?;
+    Ok(success(StatusCode::OK, ConfigView::from(config)))
 }
 
-impl From<CheckinConfig> for Config {
+impl From<CheckinConfig> for ConfigView {
     fn from(config: CheckinConfig) -> Self {
         let bonus =
             |bonus: StreakBonus| Bonus { days: bonus.days, bonus_credits: bonus.bonus_credits.floor_whole() };
@@ -100,16 +101,16 @@ impl From<CheckinConfig> for Config {
     }
 }
 
-impl TryFrom<Change> for ConfigChange {
-    type Error = BillingError;
+impl TryFrom<ConfigInput> for ConfigChange {
+    type Error = Problem;
 
-    fn try_from(change: Change) -> Result<Self, Self::Error> {
+    fn try_from(change: ConfigInput) -> Result<Self, Self::Error> {
         let bonuses = change.streak_bonuses.map(|bonuses| {
             let checked = bonuses.into_iter().map(|bonus| {
                 let bonus_credits = whole("bonus_credits", bonus.bonus_credits)?;
                 Ok(StreakBonus { days: bonus.days, bonus_credits })
             });
-            checked.collect::<Result<Vec<_>, BillingError>>()
+            checked.collect::<Result<Vec<_>, Problem>>()
         });
         let credits_per_day = change.credits_per_day.map(|credits| whole("credits_per_day", credits));
         Ok(Self {
@@ -121,6 +122,6 @@ impl TryFrom<Change> for ConfigChange {
     }
 }
 
-fn whole(field: &str, credits: i64) -> Result<Credits, BillingError> {
-    Credits::from_whole(credits).map_err(|_| BillingError::invalid(format!("{field} is out of range")))
+fn whole(field: &str, credits: i64) -> Result<Credits, Problem> {
+    Credits::from_whole(credits).map_err(|_| Problem::invalid(format!("{field} is out of range")))
 }

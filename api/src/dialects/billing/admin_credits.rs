@@ -1,13 +1,11 @@
-//! All transactions, and changing a balance by hand. A worker makes the change, with the record of who asked for it.
+//! All transactions, and adjusting a balance by hand. A worker makes the adjustment and records who asked for it.
 
 use identity::operations::{login_by_user, membership};
 use jobs::outbox;
 use kernel::ids::{AdjustmentId, EntryId, OrganizationId, UserId, WalletId};
 use kernel::money::{AmountError, Credits};
-use ledger::adjustments::AdjustCredits;
-use ledger::adjustments::{Adjusted, Adjustment};
-use ledger::history;
-use ledger::history::HistoryEntry;
+use ledger::adjustments::{AdjustCredits, Adjusted, Adjustment};
+use ledger::history::{self, HistoryEntry};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -15,17 +13,17 @@ use warp::http::StatusCode;
 
 use super::credits::Transaction;
 use super::envelope::{List, Success, success};
-use super::error::BillingError;
 use super::page::{Page, paged};
-use super::{admin, idempotency_key};
-use crate::Shared;
 use crate::commands::carry_out;
+use crate::http::Response;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response, json as body};
+use crate::http::json::{self, read_json};
+use crate::problem::{Problem, ProblemKind};
+use crate::state::SharedState;
 
-/// The most that one adjustment moves, in whole credits: a typing error must not fill a wallet up to where purchases
-/// no longer fit.
+/// The largest adjustment, in whole credits: a typing error must not fill a wallet so far that purchases no longer fit.
 const ADJUSTMENT_MAX: i64 = 1_000_000_000;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -49,9 +47,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                      is the same change.",
                 )
                 .header::<String>("Idempotency-Key", "1 to 255 printable ASCII characters.")
-                .takes::<Manual>()
-                .answers::<Success<ManualDone>>(StatusCode::CREATED, "The balance is changed.")
-                .answers::<Success<ManualPending>>(StatusCode::ACCEPTED, "The balance will be changed soon.")
+                .takes::<AdjustmentInput>()
+                .answers::<Success<AdjustmentDone>>(StatusCode::CREATED, "The balance is changed.")
+                .answers::<Success<AdjustmentPending>>(StatusCode::ACCEPTED, "The balance will be changed soon.")
                 .refuses(&[
                     StatusCode::BAD_REQUEST,
                     StatusCode::NOT_FOUND,
@@ -85,8 +83,8 @@ impl From<HistoryEntry> for OwnedTransaction {
     }
 }
 
-async fn transactions(api: Shared, call: Call) -> Result<Response, BillingError> {
-    admin(&api, &call).await?;
+async fn transactions(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
     let Page { limit, offset } = Page::of(&call)?;
     let entry_type = entry_type(call.parameter("type"))?;
     let wallet = match call.parameter("user_id") {
@@ -107,7 +105,7 @@ async fn transactions(api: Shared, call: Call) -> Result<Response, BillingError>
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = billing::ManualAdjustment)]
-struct Manual {
+struct AdjustmentInput {
     /// Whose wallet.
     user_id: String,
     /// Credits to add, or, if negative, to take; at most six decimals, not zero.
@@ -122,7 +120,7 @@ struct Manual {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = billing::ManualAdjustmentDone)]
-struct ManualDone {
+struct AdjustmentDone {
     #[schema(value_type = uuid::Uuid)]
     transaction_id: EntryId,
     #[schema(value_type = String)]
@@ -136,7 +134,7 @@ struct ManualDone {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = billing::ManualAdjustmentPending)]
-struct ManualPending {
+struct AdjustmentPending {
     /// Always `pending`.
     status: &'static str,
     #[schema(value_type = String)]
@@ -146,10 +144,10 @@ struct ManualPending {
     amount: serde_json::Value,
 }
 
-async fn adjust(api: Shared, call: Call) -> Result<Response, BillingError> {
-    let by = admin(&api, &call).await?.actor();
-    let key = idempotency_key(&call)?;
-    let request: Manual = body::read(&call)?;
+async fn adjust(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let by = call.require_admin(&api).await?.actor;
+    let key = call.idempotency_key()?;
+    let request: AdjustmentInput = read_json(&call)?;
     let credits = amount(&request.amount)?;
     let description = description(&request.description)?;
     let (user_id, wallet_id) = wallet(&api, &request).await?;
@@ -162,63 +160,63 @@ async fn adjust(api: Shared, call: Call) -> Result<Response, BillingError> {
     drop(connection);
     let amount = credits.to_json();
     let Some(reply) = carry_out(&api, &job, outbox_id).await else {
-        return Ok(success(StatusCode::ACCEPTED, ManualPending { status: "pending", user_id, amount }));
+        return Ok(success(StatusCode::ACCEPTED, AdjustmentPending { status: "pending", user_id, amount }));
     };
     match reply {
         Adjusted::Done { entry_id: transaction_id, balance } => {
             let balance = balance.floor_whole();
-            Ok(success(StatusCode::CREATED, ManualDone { transaction_id, user_id, amount, balance }))
+            Ok(success(StatusCode::CREATED, AdjustmentDone { transaction_id, user_id, amount, balance }))
         }
         Adjusted::Insufficient { available } => {
             let message = format!("{available} credits are available.");
-            Err(BillingError::new(StatusCode::UNPROCESSABLE_ENTITY, "INSUFFICIENT_CREDITS", message))
+            Err(Problem::new(ProblemKind::Unprocessable, message).coded("insufficient_credits"))
         }
         Adjusted::OutOfRange => {
             let message = "The balance would be too large.";
-            Err(BillingError::new(StatusCode::UNPROCESSABLE_ENTITY, "AMOUNT_OUT_OF_RANGE", message))
+            Err(Problem::new(ProblemKind::Unprocessable, message).coded("amount_out_of_range"))
         }
         Adjusted::OtherAdjustment => {
             let message = "This Idempotency-Key was used for another request.";
-            Err(BillingError::conflict("IDEMPOTENCY_KEY_REUSED", message))
+            Err(Problem::conflict("idempotency_key_reused", message))
         }
     }
 }
 
-/// The user and the wallet that a request is about.
-async fn wallet(api: &Shared, request: &Manual) -> Result<(UserId, WalletId), BillingError> {
+/// The user and the wallet to adjust.
+async fn wallet(api: &SharedState, request: &AdjustmentInput) -> Result<(UserId, WalletId), Problem> {
     let found = wallet_of(api, &request.user_id).await?;
-    let (user, own) = found.ok_or_else(|| BillingError::not_found("There is no such user."))?;
+    let (user, own) = found.ok_or_else(|| Problem::not_found("There is no such user."))?;
     let Some(organization) = &request.org_id else { return Ok((user, own)) };
-    let unknown = || BillingError::not_found("The user is in no such organization.");
+    let unknown = || Problem::not_found("The user is in no such organization.");
     let organization = organization.parse().map(OrganizationId).map_err(|_| unknown())?;
     let membership = membership(&api.pool, &user, organization).await?.ok_or_else(unknown)?;
     Ok((user, membership.wallet_id))
 }
 
-/// A user's own wallet, if there is such a user.
-async fn wallet_of(api: &Shared, user: &str) -> Result<Option<(UserId, WalletId)>, BillingError> {
+/// The user and the user's own wallet; none if there is no such user.
+async fn wallet_of(api: &SharedState, user: &str) -> Result<Option<(UserId, WalletId)>, Problem> {
     let Ok(user) = UserId::try_from(user.to_owned()) else { return Ok(None) };
     let login = login_by_user(&api.pool, &user).await?;
     Ok(login.map(|login| (login.user_id, login.wallet_id)))
 }
 
-fn amount(raw: &RawValue) -> Result<Credits, BillingError> {
-    let out_of_range = || BillingError::invalid(format!("amount must be within ±{ADJUSTMENT_MAX}"));
-    let amount = body::credits(raw).map_err(|error| match error {
-        AmountError::NotANumber => BillingError::invalid("amount must be a number"),
-        AmountError::TooPrecise => BillingError::invalid("amount must have at most six decimals"),
+fn amount(raw: &RawValue) -> Result<Credits, Problem> {
+    let out_of_range = || Problem::invalid(format!("amount must be within ±{ADJUSTMENT_MAX}"));
+    let amount = json::credits(raw).map_err(|error| match error {
+        AmountError::NotANumber => Problem::invalid("amount must be a number"),
+        AmountError::TooPrecise => Problem::invalid("amount must have at most six decimals"),
         AmountError::Overflow => out_of_range(),
     })?;
     if amount == Credits::ZERO {
-        return Err(BillingError::invalid("amount must not be zero"));
+        return Err(Problem::invalid("amount must not be zero"));
     }
     let limit = Credits::from_whole(ADJUSTMENT_MAX).map_err(|_| out_of_range())?;
     let is_within = amount <= limit && amount.checked_neg().is_ok_and(|opposite| opposite <= limit);
     if is_within { Ok(amount) } else { Err(out_of_range()) }
 }
 
-/// A text that can be stored and shown, and says something.
-fn description(text: &str) -> Result<String, BillingError> {
+/// The text without surrounding space, if it can be stored and shown and is not empty.
+fn description(text: &str) -> Result<String, Problem> {
     let text = text.trim();
     let fits = (1..=500).contains(&text.chars().count())
         && !text.chars().any(|letter| letter.is_control() && letter != '\n');
@@ -226,11 +224,11 @@ fn description(text: &str) -> Result<String, BillingError> {
         Ok(text.to_owned())
     } else {
         let message = "description must have 1 to 500 characters and no control characters";
-        Err(BillingError::invalid(message))
+        Err(Problem::invalid(message))
     }
 }
 
-fn entry_type(text: Option<&str>) -> Result<Option<&str>, BillingError> {
+fn entry_type(text: Option<&str>) -> Result<Option<&str>, Problem> {
     let fits = |text: &str| {
         (1..=64).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
@@ -238,7 +236,7 @@ fn entry_type(text: Option<&str>) -> Result<Option<&str>, BillingError> {
     if text.is_none_or(fits) {
         Ok(text)
     } else {
-        Err(BillingError::invalid("type must have 1 to 64 letters, digits, _, . or -"))
+        Err(Problem::invalid("type must have 1 to 64 letters, digits, _, . or -"))
     }
 }
 

@@ -1,20 +1,19 @@
 //! Daily free credits. The day is claimed here; a worker adds the credits.
 
-use billing::checkins::{ApplyCheckin, CheckinReply};
-use billing::checkins::{Checkin, CheckinError, operations};
+use billing::checkins::{ApplyCheckin, Checkin, CheckinReply, operations};
 use jobs::outbox;
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
-use super::caller;
 use super::envelope::{Moment, Success, success};
-use super::error::BillingError;
-use crate::Shared;
 use crate::commands::carry_out;
+use crate::http::Response;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -78,8 +77,8 @@ struct CheckinStatus {
     next_reset_at: Moment,
 }
 
-async fn check_in(api: Shared, call: Call) -> Result<Response, BillingError> {
-    let principal = caller(&api, &call).await?;
+async fn check_in(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let now = api.clock.now();
     let mut transaction = api.pool.begin().await?;
     let checkin =
@@ -101,8 +100,8 @@ async fn check_in(api: Shared, call: Call) -> Result<Response, BillingError> {
     }
 }
 
-async fn status(api: Shared, call: Call) -> Result<Response, BillingError> {
-    let principal = caller(&api, &call).await?;
+async fn status(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let mut connection = api.pool.acquire().await?;
     let status = operations::status(&mut connection, api.clock.now(), &principal.user_id).await?;
     let shown = CheckinStatus {
@@ -113,19 +112,4 @@ async fn status(api: Shared, call: Call) -> Result<Response, BillingError> {
         next_reset_at: Moment(status.next_reset_at),
     };
     Ok(success(StatusCode::OK, shown))
-}
-
-impl From<CheckinError> for BillingError {
-    fn from(error: CheckinError) -> Self {
-        match error {
-            CheckinError::Disabled => {
-                Self::new(StatusCode::FORBIDDEN, "CHECKIN_DISABLED", "There are no check-ins here.")
-            }
-            CheckinError::AlreadyCheckedIn { .. } => {
-                Self::conflict("ALREADY_CHECKED_IN", "You have checked in today: come back tomorrow.")
-            }
-            CheckinError::Invalid(message) => Self::invalid(message),
-            CheckinError::Database(error) => error.into(),
-        }
-    }
 }

@@ -1,6 +1,6 @@
-//! The administration of coupons. They are used when a payment session is created.
+//! Administration of coupons. Buyers use them when they create a payment session.
 
-use billing::coupons::{Benefit, Coupon, CouponError, operations, rules};
+use billing::coupons::{Benefit, Coupon, operations, rules};
 use kernel::ids::CouponId;
 use kernel::money::{Currency, parse_scaled};
 use serde::{Deserialize, Serialize};
@@ -10,15 +10,16 @@ use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
-use super::admin;
 use super::envelope::{List, Moment, Success, success};
-use super::error::BillingError;
 use super::page::{Page, paged};
-use crate::Shared;
+use crate::http::Response;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::{self, read_json};
 use crate::http::values::Amount;
-use crate::http::{Call, Response, json as body};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -26,14 +27,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/admin/billing/coupons",
             list,
             paged(Description::new(Access::Admin, "All coupons, newest first"))
-                .answers::<Success<List<Shown>>>(StatusCode::OK, "The coupons."),
+                .answers::<Success<List<CouponView>>>(StatusCode::OK, "The coupons."),
         ),
         Endpoint::post(
             "/admin/billing/coupons",
             create,
             Description::new(Access::Admin, "Add a coupon")
-                .takes::<Written>()
-                .answers::<Success<Shown>>(StatusCode::CREATED, "The coupon.")
+                .takes::<CouponInput>()
+                .answers::<Success<CouponView>>(StatusCode::CREATED, "The coupon.")
                 .refuses(&[StatusCode::CONFLICT]),
         ),
     ]
@@ -54,7 +55,7 @@ enum Kind {
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = billing::NewCoupon)]
-struct Written {
+struct CouponInput {
     /// What the buyer types; small letters count as capital ones.
     code: String,
     kind: Kind,
@@ -83,7 +84,7 @@ struct Written {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = billing::Coupon)]
-struct Shown {
+struct CouponView {
     id: String,
     code: String,
     kind: Kind,
@@ -106,11 +107,11 @@ struct Shown {
     created_at: Moment,
 }
 
-impl TryFrom<Coupon> for Shown {
-    type Error = BillingError;
+impl TryFrom<Coupon> for CouponView {
+    type Error = Problem;
 
     fn try_from(coupon: Coupon) -> Result<Self, Self::Error> {
-        let whole = |value| kernel::money::Credits::from_whole(value).map_err(BillingError::internal);
+        let whole = |value| kernel::money::Credits::from_whole(value).map_err(Problem::internal);
         let (kind, value, currency) = match coupon.benefit {
             Benefit::Percent(percent) => (Kind::Percent, whole(percent)?, None),
             Benefit::Amount(minor, currency) => (Kind::Amount, whole(minor)?, Some(currency)),
@@ -134,28 +135,27 @@ impl TryFrom<Coupon> for Shown {
     }
 }
 
-impl Written {
-    fn coupon(self, now: OffsetDateTime) -> Result<Coupon, BillingError> {
+impl CouponInput {
+    fn coupon(self, now: OffsetDateTime) -> Result<Coupon, Problem> {
         let whole = || {
-            parse_scaled(self.value.get(), 0)
-                .map_err(|_| BillingError::invalid("value must be a whole number"))
+            parse_scaled(self.value.get(), 0).map_err(|_| Problem::invalid("value must be a whole number"))
         };
         let benefit = match (self.kind, self.currency) {
             (Kind::Percent, None) => Benefit::Percent(whole()?),
             (Kind::Amount, Some(currency)) => Benefit::Amount(whole()?, currency),
-            (Kind::Amount, None) => return Err(BillingError::invalid("currency is missing")),
+            (Kind::Amount, None) => return Err(Problem::invalid("currency is missing")),
             (Kind::BonusCredits, None) => Benefit::BonusCredits(
-                body::credits(&self.value)
-                    .map_err(|error| BillingError::invalid(format!("value: {error}")))?,
+                json::credits(&self.value).map_err(|error| Problem::invalid(format!("value: {error}")))?,
             ),
             (Kind::Percent | Kind::BonusCredits, Some(_)) => {
-                return Err(BillingError::invalid("currency is only for the kind amount"));
+                return Err(Problem::invalid("currency is only for the kind amount"));
             }
         };
-        let expires_at =
-            self.expires_at.map(|text| OffsetDateTime::parse(&text, &Rfc3339)).transpose().map_err(|_| {
-                BillingError::invalid("expires_at must be a time such as 2026-12-31T23:59:59Z")
-            })?;
+        let expires_at = self
+            .expires_at
+            .map(|text| OffsetDateTime::parse(&text, &Rfc3339))
+            .transpose()
+            .map_err(|_| Problem::invalid("expires_at must be a time such as 2026-12-31T23:59:59Z"))?;
         Ok(Coupon {
             id: CouponId::new(),
             code: rules::normalized(&self.code),
@@ -172,28 +172,17 @@ impl Written {
     }
 }
 
-async fn list(api: Shared, call: Call) -> Result<Response, BillingError> {
-    admin(&api, &call).await?;
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
     let page = Page::of(&call)?;
     let coupons = operations::coupons(&api.pool, page.limit, page.offset).await?;
-    let shown = coupons.into_iter().map(Shown::try_from).collect::<Result<Vec<_>, _>>()?;
+    let shown = coupons.into_iter().map(CouponView::try_from).collect::<Result<Vec<_>, _>>()?;
     Ok(success(StatusCode::OK, List(shown)))
 }
 
-async fn create(api: Shared, call: Call) -> Result<Response, BillingError> {
-    admin(&api, &call).await?;
-    let coupon = body::read::<Written>(&call)?.coupon(api.clock.now())?;
+async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
+    let coupon = read_json::<CouponInput>(&call)?.coupon(api.clock.now())?;
     operations::coupon_create(&api.pool, &coupon).await?;
-    Ok(success(StatusCode::CREATED, Shown::try_from(coupon)?))
-}
-
-impl From<CouponError> for BillingError {
-    fn from(error: CouponError) -> Self {
-        let message = error.to_string();
-        match error {
-            CouponError::Exists(_) => Self::conflict("COUPON_EXISTS", message),
-            CouponError::Invalid(_) => Self::invalid(message),
-            CouponError::Database(error) => error.into(),
-        }
-    }
+    Ok(success(StatusCode::CREATED, CouponView::try_from(coupon)?))
 }

@@ -1,21 +1,20 @@
 //! The caller's balance and its history.
 
 use kernel::ids::EntryId;
-use ledger::history;
-use ledger::history::HistoryEntry;
+use ledger::history::{self, HistoryEntry};
 use ledger::operations::balance;
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
-use super::caller;
 use super::envelope::{List, Moment, Success, success};
-use super::error::BillingError;
 use super::page::{Page, paged};
-use crate::Shared;
+use crate::http::Response;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -74,15 +73,15 @@ impl From<HistoryEntry> for Transaction {
     }
 }
 
-async fn get_balance(api: Shared, call: Call) -> Result<Response, BillingError> {
-    let principal = caller(&api, &call).await?;
+async fn get_balance(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let mut connection = api.pool.acquire().await?;
     let balance = balance(&mut connection, api.clock.now(), principal.wallet_id).await?.floor_whole();
     Ok(success(StatusCode::OK, Balance { balance }))
 }
 
-async fn transactions(api: Shared, call: Call) -> Result<Response, BillingError> {
-    let principal = caller(&api, &call).await?;
+async fn transactions(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let page = Page::of(&call)?;
     let mut connection = api.pool.acquire().await?;
     let wallet = principal.wallet_id;

@@ -14,14 +14,12 @@ use warp::http::StatusCode;
 use crate::http::description::{Schemas, named_schema};
 use crate::http::{Response, answer};
 
-/// An answer that says what was asked for.
 #[derive(Debug, Serialize)]
 pub(super) struct Success<T> {
     success: bool,
     data: T,
 }
 
-/// The answer with this data.
 pub(super) fn success<T: Serialize>(status: StatusCode, data: T) -> Response {
     answer(status, &Success { success: true, data })
 }
@@ -42,7 +40,6 @@ impl<T: ToSchema> ToSchema for Success<T> {
     }
 }
 
-/// Several of them.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 pub(super) struct List<T>(pub Vec<T>);
@@ -63,16 +60,14 @@ impl<T: ToSchema> ToSchema for List<T> {
     }
 }
 
-/// An answer that says why not.
 #[derive(Debug, Serialize)]
-pub(crate) struct Failed {
+pub(super) struct Failed {
     success: bool,
     error: Reason,
 }
 
 impl Failed {
-    /// With this reason.
-    pub(super) fn new(code: &'static str, message: &str) -> Self {
+    pub(super) fn new(code: String, message: &str) -> Self {
         Self { success: false, error: Reason { code, message: message.to_owned() } }
     }
 }
@@ -103,7 +98,7 @@ impl ToSchema for Failed {
 #[schema(as = billing::Reason)]
 struct Reason {
     /// For programs, such as `NOT_FOUND`.
-    code: &'static str,
+    code: String,
     /// For people.
     message: String,
 }

@@ -1,7 +1,7 @@
 //! The Billing API: balance and history, orders, daily check-in, payment sessions, plans and their administration.
 //!
-//! Any credential is accepted where it has its session cookie; what its gateway would have told the services behind
-//! it (`X-User-Id`, `X-User-Role`, `X-App-Key`) is ignored. Balances are whole credits, rounded down.
+//! Any credential is accepted in place of its session cookie; the headers of its gateway (`X-User-Id`, `X-User-Role`,
+//! `X-App-Key`) are ignored. Balances are whole credits, rounded down.
 
 mod admin_checkin;
 mod admin_credits;
@@ -9,36 +9,47 @@ mod checkin;
 mod coupons;
 mod credits;
 mod envelope;
-mod error;
 mod orders;
 mod page;
 mod payment;
 mod plans;
 mod subscription;
+mod words;
 
-use kernel::ids::UserId;
+use billing::payments::Dialect;
 
-pub(crate) use envelope::Failed as BillingFailed;
-pub(crate) use error::{failure, render};
-
-use crate::Shared;
-use crate::auth::Principal;
-use crate::checkout::NotOrdered;
-use crate::http::Call;
 use crate::http::description::named_schema;
 use crate::http::endpoint::Endpoint;
-use crate::routes::{Surface, is_under};
+use crate::http::group::{ApiGroup, is_under};
+use crate::problem::Problem;
+use crate::provider_webhooks::{self, creem, stripe};
+use crate::state::AppState;
 use envelope::Failed;
-use error::BillingError;
+use words::word;
 
 /// The paths of the Billing API, except those where webhooks arrive.
-pub(super) const SURFACE: Surface = Surface {
+pub(super) const GROUP: ApiGroup = ApiGroup {
     name: "billing",
     about: "Balance and history, orders, daily check-in, plans, payment sessions and their administration. Answers \
             are `{\"success\": true, \"data\": …}` or `{\"success\": false, \"error\": {\"code\", \"message\"}}`.",
+    dialect: Some(Dialect::Billing),
     owns,
     endpoints,
-    render,
+    word,
+    error: named_schema::<Failed>,
+};
+
+const STRIPE_WEBHOOK: &str = "/payment/webhook/stripe";
+const CREEM_WEBHOOK: &str = "/payment/webhook/creem";
+
+/// Where Stripe and Creem send their events.
+pub(super) const WEBHOOKS: ApiGroup = ApiGroup {
+    name: provider_webhooks::NAME,
+    about: provider_webhooks::ABOUT,
+    dialect: None,
+    owns: |path| [STRIPE_WEBHOOK, CREEM_WEBHOOK].contains(&path),
+    endpoints: || vec![stripe::endpoint(STRIPE_WEBHOOK), creem::endpoint(CREEM_WEBHOOK)],
+    word,
     error: named_schema::<Failed>,
 };
 
@@ -75,39 +86,12 @@ fn endpoints() -> Vec<Endpoint> {
     .collect()
 }
 
-/// The user who calls.
-async fn caller(api: &Shared, call: &Call) -> Result<Principal, BillingError> {
-    Ok(api.auth.caller(&call.method, &call.headers, &api.origins).await?)
-}
-
-/// Who administrates: the configured key, or a user with the admin role.
-async fn admin(api: &Shared, call: &Call) -> Result<Admin, BillingError> {
-    if api.auth.is_admin_key(&call.headers) {
-        return Ok(Admin(None));
+/// Refuses an address that buyers may not be sent to.
+fn check_return_url(api: &AppState, field: &str, url: &str) -> Result<(), Problem> {
+    if api.return_origins.allow(url) {
+        return Ok(());
     }
-    let principal = caller(api, call).await?;
-    if !principal.is_admin {
-        return Err(BillingError::forbidden("This needs the admin role."));
-    }
-    Ok(Admin(Some(principal.user_id)))
-}
-
-/// The request's idempotency key, if it has one.
-fn idempotency_key(call: &Call) -> Result<Option<&str>, BillingError> {
-    call.idempotency_key().map_err(|_| BillingError::from(NotOrdered::BadKey))
-}
-
-/// Someone who may administrate; no user, if it is whoever holds the configured key.
-struct Admin(Option<UserId>);
-
-impl Admin {
-    /// For the record, and for keeping idempotency keys apart.
-    fn actor(&self) -> String {
-        match &self.0 {
-            Some(user) => format!("user:{user}"),
-            None => "admin".to_owned(),
-        }
-    }
+    Err(Problem::invalid(format!("{field} is not on an allowed site.")).coded("url_not_allowed"))
 }
 
 #[cfg(test)]

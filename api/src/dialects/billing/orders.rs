@@ -1,21 +1,20 @@
-//! What the caller ordered, through whichever API.
+//! The caller's orders, through any API.
 
-use billing::payments::orders;
-use billing::payments::orders::Order as Found;
+use billing::payments::orders::{self, Order};
 use billing::payments::{Kind, State};
 use kernel::ids::PaymentId;
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
-use super::caller;
 use super::envelope::{List, Moment, Success, success};
-use super::error::BillingError;
 use super::page::{Page, paged};
-use crate::Shared;
+use crate::http::Response;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -23,7 +22,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/orders",
             list,
             paged(Description::new(Access::User, "The caller's orders, newest first"))
-                .answers::<Success<List<Order>>>(StatusCode::OK, "The orders.")
+                .answers::<Success<List<OrderView>>>(StatusCode::OK, "The orders.")
                 .refuses(&[StatusCode::BAD_REQUEST]),
         ),
         Endpoint::get(
@@ -31,7 +30,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             one,
             Description::new(Access::User, "One of the caller's orders")
                 .path_parameter::<String>("orderId", "The order's `id`.")
-                .answers::<Success<Order>>(StatusCode::OK, "The order.")
+                .answers::<Success<OrderView>>(StatusCode::OK, "The order.")
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
     ]
@@ -40,7 +39,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 /// A purchase, paid or not.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = billing::Order)]
-struct Order {
+struct OrderView {
     #[schema(value_type = uuid::Uuid)]
     id: PaymentId,
     /// For people.
@@ -68,8 +67,8 @@ struct Order {
     paid_at: Option<Moment>,
 }
 
-impl From<Found> for Order {
-    fn from(found: Found) -> Self {
+impl From<Order> for OrderView {
+    fn from(found: Order) -> Self {
         Self {
             id: found.id,
             order_no: found.number.to_string(),
@@ -106,20 +105,20 @@ fn status(state: State) -> &'static str {
     }
 }
 
-async fn list(api: Shared, call: Call) -> Result<Response, BillingError> {
-    let principal = caller(&api, &call).await?;
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let page = Page::of(&call)?;
     let mut connection = api.pool.acquire().await?;
     let found = orders::of_user(&mut connection, &principal.user_id, page.limit, page.offset).await?;
-    let orders: Vec<Order> = found.into_iter().map(Order::from).collect();
+    let orders: Vec<OrderView> = found.into_iter().map(OrderView::from).collect();
     Ok(success(StatusCode::OK, List(orders)))
 }
 
-async fn one(api: Shared, call: Call) -> Result<Response, BillingError> {
-    let principal = caller(&api, &call).await?;
-    let unknown = || BillingError::not_found("There is no such order.");
+async fn one(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let unknown = || Problem::not_found("There is no such order.");
     let id: PaymentId = call.path_parameter("orderId").parse().map_err(|_| unknown())?;
     let mut connection = api.pool.acquire().await?;
     let found = orders::one_of_user(&mut connection, &principal.user_id, id).await?;
-    Ok(success(StatusCode::OK, Order::from(found.ok_or_else(unknown)?)))
+    Ok(success(StatusCode::OK, OrderView::from(found.ok_or_else(unknown)?)))
 }

@@ -1,35 +1,29 @@
-//! Which part of a list is asked for: `?limit=20&offset=0`.
+//! The page of a list that a query asks for: `?limit=20&offset=0`.
 
-use super::error::BillingError;
-use crate::http::Call;
+use crate::http::call::Call;
 use crate::http::description::Description;
+use crate::problem::Problem;
 
 const LIMIT: i64 = 20;
 const LIMIT_MAX: i64 = 100;
 
-/// A part of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Page {
-    /// How many entries.
     pub(super) limit: i64,
-    /// After how many others.
     pub(super) offset: i64,
 }
 
 impl Page {
-    /// The part that the request asks for.
-    pub(super) fn of(call: &Call) -> Result<Self, BillingError> {
+    pub(super) fn of(call: &Call) -> Result<Self, Problem> {
         let limit = number(call.parameter("limit"), LIMIT).filter(|limit| (1..=LIMIT_MAX).contains(limit));
-        let limit = limit.ok_or_else(|| {
-            BillingError::invalid(format!("limit must be a whole number from 1 to {LIMIT_MAX}"))
-        })?;
+        let limit = limit
+            .ok_or_else(|| Problem::invalid(format!("limit must be a whole number from 1 to {LIMIT_MAX}")))?;
         let offset = number(call.parameter("offset"), 0)
-            .ok_or_else(|| BillingError::invalid("offset must be a whole number, not below 0"))?;
+            .ok_or_else(|| Problem::invalid("offset must be a whole number, not below 0"))?;
         Ok(Self { limit, offset })
     }
 }
 
-/// Describes the two parameters.
 pub(super) fn paged(description: Description) -> Description {
     description
         .query::<i64>("limit", "How many: 1 to 100, 20 unless given.")

@@ -1,8 +1,8 @@
-//! Payment sessions: a plan or a pack, over Stripe or Creem, perhaps with a coupon.
+//! Payment sessions: a plan or a pack, through Stripe or Creem, perhaps with a coupon.
 
 use billing::catalog::operations::packs_by_id;
 use billing::coupons::operations::worth;
-use billing::coupons::{RedeemError, Redemption, Target};
+use billing::coupons::{Redemption, Target};
 use billing::payments::{Dialect, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Provider, ReturnUrls};
 use billing::plans::Interval;
 use billing::plans::operations::plan;
@@ -11,15 +11,17 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::{HeaderValue, StatusCode, header};
 
-use super::caller;
+use super::check_return_url;
 use super::envelope::{Success, success};
-use super::error::BillingError;
-use crate::Shared;
 use crate::auth::Principal;
 use crate::checkout::{self, Ordered, PAYABLE};
+use crate::http::Response;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response, json as body};
+use crate::http::json::read_json;
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::post(
@@ -32,9 +34,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                  `success_url` and `cancel_url` must be on an allowed site.",
             )
             .idempotency_key()
-            .takes::<Request>()
-            .answers::<Success<Session>>(StatusCode::CREATED, "The page is open.")
-            .answers::<Success<Session>>(StatusCode::ACCEPTED, "The order is taken; its page opens soon.")
+            .takes::<SessionInput>()
+            .answers::<Success<SessionView>>(StatusCode::CREATED, "The page is open.")
+            .answers::<Success<SessionView>>(StatusCode::ACCEPTED, "The order is taken; its page opens soon.")
             .refuses(&[
                 StatusCode::PAYMENT_REQUIRED,
                 StatusCode::NOT_FOUND,
@@ -75,7 +77,7 @@ enum Period {
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = billing::NewSession)]
-struct Request {
+struct SessionInput {
     channel: Channel,
     r#type: Type,
     /// For `subscription`.
@@ -94,7 +96,7 @@ struct Request {
 /// An order and its page.
 #[derive(Serialize, ToSchema)]
 #[schema(as = billing::Session)]
-struct Session {
+struct SessionView {
     /// Where the buyer pays; null until the page is open, and when it cannot be paid on any more.
     #[schema(required)]
     url: Option<String>,
@@ -104,7 +106,7 @@ struct Session {
     order_id: String,
 }
 
-impl Session {
+impl SessionView {
     fn of(payment: &Payment) -> Self {
         Self {
             url: payment.checkout_url.clone(),
@@ -114,7 +116,7 @@ impl Session {
     }
 }
 
-/// What is bought, at its price before a coupon.
+/// The plan or pack to buy, at its price before a coupon.
 struct Goods {
     kind: Kind,
     mode: Mode,
@@ -123,40 +125,40 @@ struct Goods {
     plan: Option<PlanPeriod>,
 }
 
-async fn create_session(api: Shared, call: Call) -> Result<Response, BillingError> {
-    let principal = caller(&api, &call).await?;
-    let request: Request = body::read(&call)?;
+async fn create_session(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let request: SessionInput = read_json(&call)?;
     let return_urls = return_urls(&api, &request)?;
     let provider = provider(&api, request.channel)?;
     let goods = match request.r#type {
-        Type::Subscription => plan_wanted(&api, &request, provider).await?,
-        Type::Credits => pack_wanted(&api, &request, provider).await?,
+        Type::Subscription => plan_goods(&api, &request, provider).await?,
+        Type::Credits => pack_goods(&api, &request).await?,
     };
-    let redemption = redeemed(&api, &request, &goods).await?;
+    let redemption = redemption_of(&api, &request, &goods).await?;
     let order = order(&api, &principal, provider, goods, redemption, return_urls);
     let scope = format!("billing:{}", principal.user_id);
     match checkout::order(&api, &call, scope, "/payment/create-session", &order).await? {
-        Ordered::Open(payment) => Ok(success(StatusCode::CREATED, Session::of(&payment))),
+        Ordered::Open(payment) => Ok(success(StatusCode::CREATED, SessionView::of(&payment))),
         Ordered::Accepted { payment, .. } => {
-            let mut response = success(StatusCode::ACCEPTED, Session::of(&payment));
+            let mut response = success(StatusCode::ACCEPTED, SessionView::of(&payment));
             if let Ok(location) = HeaderValue::from_str(&format!("/orders/{}", payment.id)) {
                 response.headers_mut().insert(header::LOCATION, location);
             }
             Ok(response)
         }
-        Ordered::Refused { status, message } => Err(refused(status, message)),
+        Ordered::Refused { status, message } => Err(checkout::refused(status, message)),
     }
 }
 
-fn return_urls(api: &Shared, request: &Request) -> Result<Option<ReturnUrls>, BillingError> {
+fn return_urls(api: &SharedState, request: &SessionInput) -> Result<Option<ReturnUrls>, Problem> {
     for (field, url) in [("success_url", &request.success_url), ("cancel_url", &request.cancel_url)] {
-        if url.as_ref().is_some_and(|url| !api.return_origins.allow(url)) {
-            return Err(BillingError::url_not_allowed(field));
+        if let Some(url) = url {
+            check_return_url(api, field, url)?;
         }
     }
     Ok(match (&request.success_url, &request.cancel_url) {
         (None, None) => None,
-        // A buyer who gives up goes back to where the other address is.
+        // A buyer who gives up returns to the other address.
         (Some(success), cancel) => {
             Some(ReturnUrls { success: success.clone(), cancel: cancel.as_ref().unwrap_or(success).clone() })
         }
@@ -164,30 +166,33 @@ fn return_urls(api: &Shared, request: &Request) -> Result<Option<ReturnUrls>, Bi
     })
 }
 
-fn provider(api: &Shared, channel: Channel) -> Result<Provider, BillingError> {
+fn provider(api: &SharedState, channel: Channel) -> Result<Provider, Problem> {
     match channel {
         Channel::Stripe => Ok(Provider::Stripe),
-        // What is sold there could not be credited.
+        // Without its webhooks, what is sold over Creem could not be credited.
         Channel::Creem if api.config.creem_webhook_secrets.is_empty() => {
-            Err(BillingError::invalid("The channel creem is not configured."))
+            Err(Problem::invalid("The channel creem is not configured."))
         }
         Channel::Creem => Ok(Provider::Creem),
     }
 }
 
-async fn plan_wanted(api: &Shared, request: &Request, provider: Provider) -> Result<Goods, BillingError> {
-    let id = request.plan_id.as_deref().ok_or_else(|| BillingError::invalid("plan_id is missing"))?;
+async fn plan_goods(api: &SharedState, request: &SessionInput, provider: Provider) -> Result<Goods, Problem> {
+    let id = request.plan_id.as_deref().ok_or_else(|| Problem::invalid("plan_id is missing"))?;
     let stored = plan(&mut *api.pool.acquire().await?, id).await?;
     let plan = stored.map(|stored| stored.plan).filter(|plan| plan.is_active);
-    let plan = plan.ok_or_else(|| BillingError::not_found("There is no such plan."))?;
+    let plan = plan.ok_or_else(|| Problem::not_found("There is no such plan."))?;
     let (interval, word) = match request.interval.unwrap_or(Period::Month) {
         Period::Month => (Interval::Month, "monthly"),
         Period::Year => (Interval::Year, "yearly"),
     };
     let terms = plan.terms_at(provider, interval);
-    let terms = terms.ok_or_else(|| BillingError::invalid("This plan is not sold for this interval."))?;
-    if provider == Provider::Creem && terms.provider_price.is_none() {
-        return Err(not_at_creem("plan"));
+    let terms = terms.ok_or_else(|| Problem::invalid("This plan is not sold for this interval."))?;
+    match request.channel {
+        // Stripe takes the price with the order where it has none of its own.
+        Channel::Stripe => {}
+        Channel::Creem if terms.provider_price.is_none() => return Err(not_at_creem("plan")),
+        Channel::Creem => {}
     }
     let name = format!("{} ({word})", plan.name);
     Ok(Goods {
@@ -199,13 +204,15 @@ async fn plan_wanted(api: &Shared, request: &Request, provider: Provider) -> Res
     })
 }
 
-async fn pack_wanted(api: &Shared, request: &Request, provider: Provider) -> Result<Goods, BillingError> {
-    let id = request.pack_id.as_ref().ok_or_else(|| BillingError::invalid("pack_id is missing"))?;
+async fn pack_goods(api: &SharedState, request: &SessionInput) -> Result<Goods, Problem> {
+    let id = request.pack_id.as_ref().ok_or_else(|| Problem::invalid("pack_id is missing"))?;
     let found = packs_by_id(&mut *api.pool.acquire().await?, std::slice::from_ref(id)).await?;
     let pack = found.into_iter().find(|pack| pack.is_sold_by(Dialect::Billing.as_str()));
-    let pack = pack.ok_or_else(|| BillingError::not_found("There is no such pack."))?;
-    if provider == Provider::Creem && pack.creem_product_id.is_none() {
-        return Err(not_at_creem("pack"));
+    let pack = pack.ok_or_else(|| Problem::not_found("There is no such pack."))?;
+    match request.channel {
+        Channel::Stripe => {}
+        Channel::Creem if pack.creem_product_id.is_none() => return Err(not_at_creem("pack")),
+        Channel::Creem => {}
     }
     Ok(Goods {
         kind: Kind::OneTime,
@@ -216,20 +223,20 @@ async fn pack_wanted(api: &Shared, request: &Request, provider: Provider) -> Res
     })
 }
 
-fn not_at_creem(what: &str) -> BillingError {
+fn not_at_creem(what: &str) -> Problem {
     let message = format!("This {what} has no creem_product_id: it is not sold over Creem.");
-    BillingError::new(StatusCode::BAD_REQUEST, "CREEM_PRODUCT_MISSING", message)
+    Problem::invalid(message).coded("creem_product_missing")
 }
 
 fn item(pack_id: Option<String>, name: String, credits: Credits, amount_minor: i64) -> Item {
     Item { pack_id, name, quantity: 1, credits, amount_minor }
 }
 
-async fn redeemed(
-    api: &Shared,
-    request: &Request,
+async fn redemption_of(
+    api: &SharedState,
+    request: &SessionInput,
     goods: &Goods,
-) -> Result<Option<Redemption>, BillingError> {
+) -> Result<Option<Redemption>, Problem> {
     let Some(code) = request.coupon_code.as_deref().filter(|code| !code.trim().is_empty()) else {
         return Ok(None);
     };
@@ -238,15 +245,11 @@ async fn redeemed(
         (None, pack) => Target::Pack(pack.as_deref().unwrap_or_default()),
     };
     let mut connection = api.pool.acquire().await?;
-    match worth(&mut connection, api.clock.now(), code, target, goods.price).await {
-        Ok(redemption) => Ok(Some(redemption)),
-        Err(RedeemError::Refused(reason)) => Err(BillingError::unacceptable(reason)),
-        Err(RedeemError::Database(error)) => Err(error.into()),
-    }
+    Ok(Some(worth(&mut connection, api.clock.now(), code, target, goods.price).await?))
 }
 
 fn order(
-    api: &Shared,
+    api: &SharedState,
     principal: &Principal,
     provider: Provider,
     goods: Goods,
@@ -273,15 +276,5 @@ fn order(
         expires_at: api.clock.now() + PAYABLE,
         plan: goods.plan,
         redemption,
-    }
-}
-
-/// The provider's refusal in its own words, where it concerns the order; our credentials there are our business.
-fn refused(status: u16, message: String) -> BillingError {
-    match status {
-        400 | 404 | 422 => BillingError::new(StatusCode::BAD_REQUEST, "PROVIDER_REFUSED", message),
-        402 => BillingError::new(StatusCode::PAYMENT_REQUIRED, "PROVIDER_REFUSED", message),
-        409 => BillingError::conflict("PROVIDER_REFUSED", message),
-        status => BillingError::internal(format!("the provider refused an order with {status}")),
     }
 }

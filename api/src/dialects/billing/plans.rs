@@ -1,6 +1,6 @@
-//! Plans: what is sold, and its administration. What buyers see of a plan has no ids of providers in it.
+//! Plans for sale, and their administration. Buyers see a plan without the ids that it has at providers.
 
-use billing::plans::{Plan, PlanError, StoredPlan, operations};
+use billing::plans::{Plan, StoredPlan, operations};
 use kernel::money::Currency;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -8,13 +8,14 @@ use uuid::Uuid;
 use warp::http::StatusCode;
 
 use super::envelope::{List, Moment, Success, success};
-use super::error::BillingError;
-use super::{admin, caller};
-use crate::Shared;
+use crate::http::Response;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::{Amount, GivenAmount};
-use crate::http::{Call, Response, json as body};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -28,14 +29,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/admin/billing/plans",
             list_all,
             Description::new(Access::Admin, "All plans, for sale or not")
-                .answers::<Success<List<Shown>>>(StatusCode::OK, "The plans."),
+                .answers::<Success<List<PlanView>>>(StatusCode::OK, "The plans."),
         ),
         Endpoint::post(
             "/admin/billing/plans",
             create,
             Description::new(Access::Admin, "Add a plan")
-                .takes::<Written>()
-                .answers::<Success<Shown>>(StatusCode::CREATED, "The plan.")
+                .takes::<PlanInput>()
+                .answers::<Success<PlanView>>(StatusCode::CREATED, "The plan.")
                 .refuses(&[StatusCode::CONFLICT]),
         ),
         Endpoint::put(
@@ -44,8 +45,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             Description::new(Access::Admin, "Change a plan")
                 .says("What is left out stays as it is. Subscriptions keep the terms they were made with.")
                 .path_parameter::<String>("planId", "The plan's id.")
-                .takes::<Written>()
-                .answers::<Success<Shown>>(StatusCode::OK, "The plan as it is now.")
+                .takes::<PlanInput>()
+                .answers::<Success<PlanView>>(StatusCode::OK, "The plan as it is now.")
                 .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT]),
         ),
     ]
@@ -91,7 +92,7 @@ impl From<Plan> for Offer {
 /// A plan, as administrators see it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = billing::StoredPlan)]
-struct Shown {
+struct PlanView {
     #[serde(flatten)]
     offer: Offer,
     /// Whether what is left at the end of a period stays.
@@ -111,7 +112,7 @@ struct Shown {
     updated_at: Moment,
 }
 
-impl From<StoredPlan> for Shown {
+impl From<StoredPlan> for PlanView {
     fn from(stored: StoredPlan) -> Self {
         let mut plan = stored.plan;
         Self {
@@ -132,7 +133,7 @@ impl From<StoredPlan> for Shown {
 /// A plan as written: what is left out has its default, or stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = billing::NewPlan)]
-struct Written {
+struct PlanInput {
     /// One is made up if it is left out.
     id: Option<String>,
     /// Needed for a new plan.
@@ -170,14 +171,14 @@ struct Written {
     sort_order: Option<i32>,
 }
 
-/// Tells null from what is left out.
+/// Tells a null from a field that is left out.
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(source: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(source).map(Some)
 }
 
-impl Written {
-    fn new_plan(self) -> Result<Plan, BillingError> {
-        let needed = |field: &str| BillingError::invalid(format!("{field} is missing"));
+impl PlanInput {
+    fn new_plan(self) -> Result<Plan, Problem> {
+        let needed = |field: &str| Problem::invalid(format!("{field} is missing"));
         let credits = amount("credits_included", self.credits_included.as_ref())?
             .ok_or_else(|| needed("credits_included"))?;
         let mut plan = Plan {
@@ -190,7 +191,7 @@ impl Written {
             credits_included: credits,
             credits_included_yearly: credits
                 .checked_mul(12)
-                .map_err(|_| BillingError::invalid("credits_included is too large"))?,
+                .map_err(|_| Problem::invalid("credits_included is too large"))?,
             features: Vec::new(),
             rollover: false,
             stripe_price_id_monthly: None,
@@ -204,7 +205,7 @@ impl Written {
         Ok(plan)
     }
 
-    fn change(self, plan: &mut Plan) -> Result<(), BillingError> {
+    fn change(self, plan: &mut Plan) -> Result<(), Problem> {
         if let Some(credits) = amount("credits_included", self.credits_included.as_ref())? {
             plan.credits_included = credits;
         }
@@ -234,54 +235,41 @@ fn take<T>(field: &mut T, given: Option<T>) {
     }
 }
 
-fn amount(field: &str, given: Option<&GivenAmount>) -> Result<Option<kernel::money::Credits>, BillingError> {
+fn amount(field: &str, given: Option<&GivenAmount>) -> Result<Option<kernel::money::Credits>, Problem> {
     let read = given.map(GivenAmount::credits).transpose();
-    read.map_err(|error| BillingError::invalid(format!("{field}: {error}")))
+    read.map_err(|error| Problem::invalid(format!("{field}: {error}")))
 }
 
-async fn list(api: Shared, call: Call) -> Result<Response, BillingError> {
-    caller(&api, &call).await?;
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.caller(&api).await?;
     let plans = operations::plans(&api.pool).await?.into_iter().map(|stored| stored.plan);
     let offers: Vec<Offer> = plans.filter(|plan| plan.is_active).map(Offer::from).collect();
     Ok(success(StatusCode::OK, List(offers)))
 }
 
-async fn list_all(api: Shared, call: Call) -> Result<Response, BillingError> {
-    admin(&api, &call).await?;
-    let plans: Vec<Shown> = operations::plans(&api.pool).await?.into_iter().map(Shown::from).collect();
+async fn list_all(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
+    let plans: Vec<PlanView> = operations::plans(&api.pool).await?.into_iter().map(PlanView::from).collect();
     Ok(success(StatusCode::OK, List(plans)))
 }
 
-async fn create(api: Shared, call: Call) -> Result<Response, BillingError> {
-    admin(&api, &call).await?;
-    let plan = body::read::<Written>(&call)?.new_plan()?;
+async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
+    let plan = read_json::<PlanInput>(&call)?.new_plan()?;
     let stored = operations::plan_create(&api.pool, api.clock.now(), plan).await?;
-    Ok(success(StatusCode::CREATED, Shown::from(stored)))
+    Ok(success(StatusCode::CREATED, PlanView::from(stored)))
 }
 
-async fn update(api: Shared, call: Call) -> Result<Response, BillingError> {
-    admin(&api, &call).await?;
+async fn update(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
     let id = call.path_parameter("planId");
-    let written: Written = body::read(&call)?;
+    let written: PlanInput = read_json(&call)?;
     if written.id.as_deref().is_some_and(|named| named != id) {
-        return Err(BillingError::invalid("id differs from the path"));
+        return Err(Problem::invalid("id differs from the path"));
     }
     let stored = operations::plan(&mut *api.pool.acquire().await?, id).await?;
-    let mut plan = stored.ok_or_else(|| BillingError::not_found("There is no such plan."))?.plan;
+    let mut plan = stored.ok_or_else(|| Problem::not_found("There is no such plan."))?.plan;
     written.change(&mut plan)?;
     let stored = operations::plan_replace(&api.pool, api.clock.now(), plan).await?;
-    Ok(success(StatusCode::OK, Shown::from(stored)))
-}
-
-impl From<PlanError> for BillingError {
-    fn from(error: PlanError) -> Self {
-        let message = error.to_string();
-        match error {
-            PlanError::Exists(_) => Self::conflict("PLAN_EXISTS", message),
-            PlanError::ProviderPriceTaken => Self::conflict("PROVIDER_PRICE_TAKEN", message),
-            PlanError::NoPlan(_) => Self::not_found(message),
-            PlanError::Invalid(_) => Self::invalid(message),
-            PlanError::Database(error) => error.into(),
-        }
-    }
+    Ok(success(StatusCode::OK, PlanView::from(stored)))
 }

@@ -3,19 +3,20 @@
 use billing::payments::Provider;
 use billing::payments::store::customer;
 use billing::subscriptions::operations::newest_of_user;
-use billing::subscriptions::{OpenPortal, PortalReply};
-use billing::subscriptions::{Subscription, SubscriptionState};
+use billing::subscriptions::{OpenPortal, PortalReply, Subscription, SubscriptionState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
-use super::caller;
+use super::check_return_url;
 use super::envelope::{Moment, Success, success};
-use super::error::BillingError;
-use crate::Shared;
+use crate::http::Response;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response, json as body};
+use crate::http::json::read_json;
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -24,7 +25,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             current,
             Description::new(Access::User, "The caller's subscription")
                 .says("One that is not over, if there is one, else the last.")
-                .answers::<Success<Shown>>(StatusCode::OK, "The subscription.")
+                .answers::<Success<SubscriptionView>>(StatusCode::OK, "The subscription.")
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
         Endpoint::post(
@@ -32,8 +33,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             portal,
             Description::new(Access::User, "Open the page on which the subscription is managed")
                 .says("`return_url` must be on an allowed site. Creem's page returns to nowhere.")
-                .takes::<Request>()
-                .answers::<Success<Portal>>(StatusCode::CREATED, "The page is open.")
+                .takes::<PortalInput>()
+                .answers::<Success<PortalView>>(StatusCode::CREATED, "The page is open.")
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
     ]
@@ -42,7 +43,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 /// A subscription.
 #[derive(Serialize, ToSchema)]
 #[schema(as = billing::Subscription)]
-struct Shown {
+struct SubscriptionView {
     id: String,
     plan_id: String,
     /// `month` or `year`.
@@ -60,7 +61,7 @@ struct Shown {
     canceled_at: Option<Moment>,
 }
 
-impl From<Subscription> for Shown {
+impl From<Subscription> for SubscriptionView {
     fn from(subscription: Subscription) -> Self {
         Self {
             id: subscription.id.to_string(),
@@ -78,56 +79,54 @@ impl From<Subscription> for Shown {
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = billing::NewPortal)]
-struct Request {
+struct PortalInput {
     /// Where the page returns to.
     return_url: String,
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = billing::Portal)]
-struct Portal {
+struct PortalView {
     url: String,
 }
 
-async fn current(api: Shared, call: Call) -> Result<Response, BillingError> {
-    let principal = caller(&api, &call).await?;
+async fn current(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let mut connection = api.pool.acquire().await?;
     let found = newest_of_user(&mut connection, &principal.user_id).await?;
-    Ok(success(StatusCode::OK, Shown::from(found.ok_or_else(none)?)))
+    Ok(success(StatusCode::OK, SubscriptionView::from(found.ok_or_else(no_subscription)?)))
 }
 
-async fn portal(api: Shared, call: Call) -> Result<Response, BillingError> {
-    let principal = caller(&api, &call).await?;
-    let request: Request = body::read(&call)?;
-    if !api.return_origins.allow(&request.return_url) {
-        return Err(BillingError::url_not_allowed("return_url"));
-    }
+async fn portal(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let request: PortalInput = read_json(&call)?;
+    check_return_url(&api, "return_url", &request.return_url)?;
     let mut connection = api.pool.acquire().await?;
     let subscription = newest_of_user(&mut connection, &principal.user_id).await?;
-    let subscription =
-        subscription.filter(|known| known.state != SubscriptionState::Incomplete).ok_or_else(none)?;
-    let known = match subscription.provider_customer {
-        None if subscription.provider == Provider::Stripe => {
-            customer(&mut connection, Provider::Stripe, principal.wallet_id).await?
-        }
-        known => known,
+    let subscription = subscription
+        .filter(|known| known.state != SubscriptionState::Incomplete)
+        .ok_or_else(no_subscription)?;
+    let known = match (subscription.provider_customer, subscription.provider) {
+        (Some(known), _) => Some(known),
+        (None, Provider::Stripe) => customer(&mut connection, Provider::Stripe, principal.wallet_id).await?,
+        // Creem names the customer with the subscription; the others have no page to manage one.
+        (None, Provider::Creem | Provider::Revenuecat | Provider::Manual) => None,
     };
     drop(connection);
     let job = OpenPortal {
         provider: subscription.provider,
-        customer: known.ok_or_else(none)?,
+        customer: known.ok_or_else(no_subscription)?,
         return_url: request.return_url,
     };
-    let reply =
-        api.inbox.call(&job, api.config.checkout_deadline).await.map_err(BillingError::unavailable)?;
+    let reply = api.inbox.call(&job, api.config.checkout_deadline).await.map_err(Problem::unavailable)?;
     match reply {
-        PortalReply::Opened { url } => Ok(success(StatusCode::CREATED, Portal { url })),
-        PortalReply::NoCustomer => Err(none()),
-        PortalReply::Refused { message } => Err(BillingError::internal(message)),
-        PortalReply::Unavailable { reason } => Err(BillingError::unavailable(reason)),
+        PortalReply::Opened { url } => Ok(success(StatusCode::CREATED, PortalView { url })),
+        PortalReply::NoCustomer => Err(no_subscription()),
+        PortalReply::Refused { message } => Err(Problem::internal(message)),
+        PortalReply::Unavailable { reason } => Err(Problem::unavailable(reason)),
     }
 }
 
-fn none() -> BillingError {
-    BillingError::new(StatusCode::NOT_FOUND, "NO_SUBSCRIPTION", "You have no subscription.")
+fn no_subscription() -> Problem {
+    Problem::not_found("You have no subscription.").coded("no_subscription")
 }

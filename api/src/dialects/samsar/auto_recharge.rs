@@ -1,6 +1,6 @@
-//! Auto-recharge: what the account asks for, and the page on which its card is saved.
+//! Auto-recharge: its settings, and the page on which a card is saved.
 //!
-//! Other than Samsar's, fields that are left out stay as they are, values that are no numbers are refused, and a
+//! Unlike Samsar's own API, fields that are left out keep their values, values that are no numbers are refused, and a
 //! threshold of zero never charges.
 
 use billing::auto_recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR};
@@ -15,15 +15,14 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use warp::http::{HeaderValue, StatusCode, header};
 
-use super::error::SamsarError;
-use super::recharge::refused;
-use super::routes::caller;
 use super::types::{Fields, Number, dollars};
-use crate::Shared;
-use crate::checkout::Ordered;
+use crate::auto_recharge::{Owner, SettingsChange, change, save_card};
+use crate::checkout::{self, Ordered};
+use crate::http::call::Call;
 use crate::http::values::{Amount, one_of};
-use crate::http::{Call, Response, answer};
-use crate::recharge::{Owner, Wishes, change, save_card};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 const THRESHOLD: &[&str] = &[
     "thresholdCredits",
@@ -185,10 +184,10 @@ pub(super) struct ThresholdBody {
     auto_recharge_max_monthly_usd: Value,
 }
 
-pub(super) async fn enable(api: Shared, call: Call) -> Result<Response, SamsarError> {
-    let principal = caller(&api, &call).await?;
+pub(super) async fn enable(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let fields = Fields::read(&call)?;
-    let wishes = wishes(&fields)?;
+    let requested = settings_change(&fields)?;
     let wants_page = fields.flag(SETUP)?.unwrap_or(false);
     let scope = format!("samsar:{}", principal.user_id);
     let owner = Owner { user_id: principal.user_id, wallet_id: principal.wallet_id, organization_id: None };
@@ -198,10 +197,10 @@ pub(super) async fn enable(api: Shared, call: Call) -> Result<Response, SamsarEr
         if card.is_none_or(|card| card.payment_method != method) {
             let message = "paymentMethodId is not the saved payment method: save another one on the page \
                            that requestSetupSession opens.";
-            return Err(SamsarError::bad_request(message));
+            return Err(Problem::invalid(message));
         }
     }
-    let (settings, check) = change(&api, &owner, wishes).await?;
+    let (settings, check) = change(&api, &owner, requested).await?;
     let ordered = if wants_page || (settings.enabled && settings.card.is_none()) {
         Some(save_card(&api, &call, scope, &owner, Dialect::Samsar).await?)
     } else {
@@ -211,14 +210,14 @@ pub(super) async fn enable(api: Shared, call: Call) -> Result<Response, SamsarEr
         None => (None, true),
         Some(Ordered::Open(page)) => (Some(page), true),
         Some(Ordered::Accepted { payment, .. }) => (Some(payment), false),
-        Some(Ordered::Refused { status, message }) => return Err(refused(status, message)),
+        Some(Ordered::Refused { status, message }) => return Err(checkout::refused(status, message)),
     };
     let mut connection = api.pool.acquire().await?;
     let customer = customer(&mut connection, Provider::Stripe, owner.wallet_id).await?;
     let standing = operations::standing(&mut connection, api.clock.now(), settings.clone()).await?;
     let run = check.map(|check| run(&settings, check, standing.spent_minor));
     let endpoint = endpoint(page.as_deref().filter(|_| !is_open));
-    let body = shown(&settings, customer.as_deref(), page.as_deref(), run, &endpoint, is_open);
+    let body = settings_body(&settings, customer.as_deref(), page.as_deref(), run, &endpoint, is_open);
     let mut response = answer(if is_open { StatusCode::OK } else { StatusCode::ACCEPTED }, &body);
     if !is_open && let Ok(location) = HeaderValue::from_str(&endpoint) {
         response.headers_mut().insert(header::LOCATION, location);
@@ -226,24 +225,23 @@ pub(super) async fn enable(api: Shared, call: Call) -> Result<Response, SamsarEr
     Ok(response)
 }
 
-pub(super) async fn threshold(api: Shared, call: Call) -> Result<Response, SamsarError> {
-    let principal = caller(&api, &call).await?;
+pub(super) async fn threshold(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let fields = Fields::read(&call)?;
     let own = operations::settings(&mut *api.pool.acquire().await?, principal.wallet_id).await?;
     if !own.is_some_and(|settings| settings.is_active()) {
-        return Err(SamsarError::bad_request(
+        return Err(Problem::invalid(
             "Auto-recharge is not enabled. Please call /v1/enable_autorecharge to enable auto-recharge.",
         ));
     }
-    let required =
-        || SamsarError::bad_request("thresholdCredits is required and must be a non-negative number.");
+    let required = || Problem::invalid("thresholdCredits is required and must be a non-negative number.");
     let threshold = match fields.number(THRESHOLD, 6) {
         Some(Number::Is(millionths)) if millionths >= 0 => Credits::from_millionths(millionths),
         Some(Number::Is(_) | Number::Wrong) | None => return Err(required()),
     };
     let owner = Owner { user_id: principal.user_id, wallet_id: principal.wallet_id, organization_id: None };
-    let wishes = Wishes { threshold: Some(threshold), ..Wishes::default() };
-    let (settings, _) = change(&api, &owner, wishes).await?;
+    let requested = SettingsChange { threshold: Some(threshold), ..SettingsChange::default() };
+    let (settings, _) = change(&api, &owner, requested).await?;
     Ok(answer(
         StatusCode::OK,
         &ThresholdBody {
@@ -255,12 +253,12 @@ pub(super) async fn threshold(api: Shared, call: Call) -> Result<Response, Samsa
     ))
 }
 
-fn wishes(fields: &Fields) -> Result<Wishes, SamsarError> {
+fn settings_change(fields: &Fields) -> Result<SettingsChange, Problem> {
     let threshold = match fields.number(THRESHOLD, 6) {
         None => None,
         Some(Number::Is(millionths)) if millionths >= 0 => Some(Credits::from_millionths(millionths)),
         Some(Number::Is(_) | Number::Wrong) => {
-            return Err(SamsarError::bad_request("thresholdCredits must be a non-negative number."));
+            return Err(Problem::invalid("thresholdCredits must be a non-negative number."));
         }
     };
     // A credit costs a cent, so the same number counts both.
@@ -270,7 +268,7 @@ fn wishes(fields: &Fields) -> Result<Wishes, SamsarError> {
             Some(Money::new(cents, Currency::USD))
         }
         Some(Number::Is(_) | Number::Wrong) => {
-            return Err(SamsarError::bad_request(
+            return Err(Problem::invalid(
                 "amountUsd must be between 0.50, Stripe's minimum charge, and 999999.99.",
             ));
         }
@@ -280,15 +278,20 @@ fn wishes(fields: &Fields) -> Result<Wishes, SamsarError> {
         Some(Number::Is(0)) => Some(None),
         Some(Number::Is(cents)) if cents >= CHARGE_MIN_MINOR => Some(Some(cents)),
         Some(Number::Is(_) | Number::Wrong) => {
-            return Err(SamsarError::bad_request(
+            return Err(Problem::invalid(
                 "maxMonthlyUsd must be 0 for no cap, or at least 0.50, Stripe's minimum charge.",
             ));
         }
     };
-    Ok(Wishes { enabled: Some(fields.flag(ENABLED)?.unwrap_or(true)), threshold, amount, max_monthly_minor })
+    Ok(SettingsChange {
+        enabled: Some(fields.flag(ENABLED)?.unwrap_or(true)),
+        threshold,
+        amount,
+        max_monthly_minor,
+    })
 }
 
-/// Where the saving of a card is polled.
+/// The address at which to poll whether the card is saved.
 fn endpoint(unopened: Option<&Payment>) -> String {
     match unopened {
         Some(order) => format!("/v1/payment_status?paymentId={}", order.id),
@@ -296,7 +299,7 @@ fn endpoint(unopened: Option<&Payment>) -> String {
     }
 }
 
-fn shown<'a>(
+fn settings_body<'a>(
     settings: &Settings,
     customer: Option<&'a str>,
     page: Option<&'a Payment>,
@@ -325,7 +328,7 @@ fn shown<'a>(
     }
 }
 
-/// What a look at the account led to, in Samsar's words.
+/// The result of a check of the balance, in Samsar's words.
 fn run(settings: &Settings, check: Check, spent_minor: i64) -> RechargeRun {
     match check {
         Check::Charging { amount_minor, credits, .. } => RechargeRun {

@@ -6,23 +6,27 @@
 //! `paymentId` to poll, and an `Idempotency-Key` makes a repeated recharge the same order.
 
 mod auto_recharge;
-mod error;
-mod recharge;
+mod buy_credits;
 mod routes;
 mod status;
 mod types;
+mod words;
+
+use billing::payments::Dialect;
 
 use crate::http::description::named_schema;
-use crate::routes::{Surface, is_under};
+use crate::http::group::{ApiGroup, is_under};
+use words::word;
 
 /// Everything under `/v1` and `/v2`.
-pub(super) const SURFACE: Surface = Surface {
+pub(super) const GROUP: ApiGroup = ApiGroup {
     name: "samsar",
     about: "Samsar's credits API, each path under `/v1` and `/v2`. One credit costs one US cent. Bodies may be wrapped \
             in `input`. Errors are `{\"message\"}`. Beyond Samsar: a payment page that takes long is answered with 202 \
             and a `paymentId` to poll, and an `Idempotency-Key` makes a repeated recharge the same order.",
+    dialect: Some(Dialect::Samsar),
     owns: |path| is_under(path, "/v1") || is_under(path, "/v2"),
     endpoints: routes::endpoints,
-    render: error::render,
-    error: named_schema::<error::ErrorBody>,
+    word,
+    error: named_schema::<words::ErrorBody>,
 };

@@ -5,17 +5,17 @@ use ledger::operations::balance;
 use warp::http::{HeaderValue, StatusCode};
 
 use super::auto_recharge::{AutoRechargeBody, AutoRechargeFields, ThresholdBody, ThresholdFields};
-use super::error::SamsarError;
 use super::types::{
-    CreditsBody, PaymentStatus, RechargeBody, RechargeFields, StatusFields, last_top_up as shown,
+    CreditsBody, PaymentStatus, RechargeBody, RechargeFields, StatusFields, last_top_up as top_up_view,
 };
-use super::{auto_recharge, recharge, status};
-use crate::Shared;
-use crate::auth::Principal;
+use super::{auto_recharge, buy_credits, status};
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::values::Amount;
-use crate::http::{Call, Response, answer};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let v1 = under("/v1/credits", "/v1/credits/recharge", "/v1/payment_status");
@@ -55,7 +55,7 @@ fn under(
     };
     [
         Endpoint::get(credits_path, credits, credits_description),
-        Endpoint::post(recharge_path, recharge::recharge, recharge_description),
+        Endpoint::post(recharge_path, buy_credits::buy_credits, recharge_description),
         Endpoint::get(status_path, status::payment_status, query()),
         Endpoint::post(status_path, status::payment_status, query().may_take::<StatusFields>()),
     ]
@@ -83,17 +83,13 @@ fn automatic(enable_path: &'static str, threshold_path: &'static str) -> [Endpoi
     ]
 }
 
-/// The user who calls.
-pub(super) async fn caller(api: &Shared, call: &Call) -> Result<Principal, SamsarError> {
-    Ok(api.auth.caller(&call.method, &call.headers, &api.origins).await?)
-}
-
-async fn credits(api: Shared, call: Call) -> Result<Response, SamsarError> {
-    let principal = caller(&api, &call).await?;
+async fn credits(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let mut connection = api.pool.acquire().await?;
     let remaining = balance(&mut connection, api.clock.now(), principal.wallet_id).await?;
     let last = last_top_up(&mut connection, principal.wallet_id).await?;
-    let body = CreditsBody { remaining_credits: Amount(remaining), last_top_up: last.as_ref().map(shown) };
+    let body =
+        CreditsBody { remaining_credits: Amount(remaining), last_top_up: last.as_ref().map(top_up_view) };
     let mut response = answer(StatusCode::OK, &body);
     if let Ok(value) = HeaderValue::from_str(&remaining.to_string()) {
         response.headers_mut().insert("x-credits-remaining", value);

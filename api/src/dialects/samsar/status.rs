@@ -1,17 +1,17 @@
-//! How a payment stands, from our own record: ids of callers never reach the provider. A record that may be stale is
-//! refreshed in the background, for the next poll.
+//! The status of a payment, from Purser's own record: ids that callers send never reach the provider. A record that may
+//! be stale is refreshed in the background, for the next poll.
 
 use billing::payments::store::{customer, payment_by_id, payment_by_provider_id};
 use billing::payments::{Mode, Payment, Provider};
 use sqlx::PgConnection;
 use warp::http::StatusCode;
 
-use super::error::SamsarError;
-use super::routes::caller;
 use super::types::{self, Fields, PaymentStatus};
-use crate::Shared;
 use crate::checkout::refresh;
-use crate::http::{Call, Response, answer};
+use crate::http::call::Call;
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 const SESSION: &[&str] = &[
     "checkoutSessionId",
@@ -26,86 +26,85 @@ const PAYMENT_INTENT: &[&str] = &["paymentIntentId", "payment_intent_id", "payme
 const SETUP_INTENT: &[&str] = &["setupIntentId", "setup_intent_id", "setup_intent"];
 const PAYMENT: &[&str] = &["paymentId", "payment_id"];
 
-/// What the caller asks about.
 #[derive(Debug, PartialEq, Eq)]
-enum Asked {
+enum Lookup {
     Session(String),
     PaymentIntent(String),
     SetupIntent(String),
-    /// By our own id, for orders whose page is not open yet.
+    /// By Purser's own id, for orders whose page is not open yet.
     Payment(String),
 }
 
-pub(super) async fn payment_status(api: Shared, call: Call) -> Result<Response, SamsarError> {
-    let principal = caller(&api, &call).await?;
+pub(super) async fn payment_status(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let fields = if call.method.is_safe() { Fields::default() } else { Fields::read(&call)? };
-    let asked = asked(&fields, &call).ok_or_else(|| {
-        SamsarError::bad_request("checkoutSessionId (or paymentIntentId/setupIntentId) is required.")
+    let lookup = lookup(&fields, &call).ok_or_else(|| {
+        Problem::invalid("checkoutSessionId (or paymentIntentId/setupIntentId) is required.")
     })?;
     let mut connection = api.pool.acquire().await?;
-    let found = find(&mut connection, &asked).await?;
+    let found = find(&mut connection, &lookup).await?;
     let own = found.as_ref().filter(|payment| payment.user_id == principal.user_id);
     let Some(payment) = own else {
         if customer(&mut connection, Provider::Stripe, principal.wallet_id).await?.is_none() {
-            return Err(SamsarError::new(StatusCode::NOT_FOUND, "Stripe customer not found for user."));
+            return Err(Problem::not_found("Stripe customer not found for user."));
         }
-        return Err(if found.is_some() { asked.foreign() } else { asked.unknown() });
+        return Err(if found.is_some() { lookup.foreign() } else { lookup.unknown() });
     };
     refresh(&api, &mut connection, payment).await?;
-    Ok(answer(StatusCode::OK, &asked.describe(payment)))
+    Ok(answer(StatusCode::OK, &lookup.describe(payment)))
 }
 
 /// The first identifier, by kind and then by spelling, of the body and then of the query.
-fn asked(fields: &Fields, call: &Call) -> Option<Asked> {
+fn lookup(fields: &Fields, call: &Call) -> Option<Lookup> {
     let of = |names: &[&str]| {
         let in_query = || names.iter().filter_map(|name| call.parameter(name)).find(|text| !text.is_empty());
         fields.text(names).or_else(|| in_query().map(str::to_owned))
     };
     of(SESSION)
-        .map(Asked::Session)
-        .or_else(|| of(PAYMENT_INTENT).map(Asked::PaymentIntent))
-        .or_else(|| of(SETUP_INTENT).map(Asked::SetupIntent))
-        .or_else(|| of(PAYMENT).map(Asked::Payment))
+        .map(Lookup::Session)
+        .or_else(|| of(PAYMENT_INTENT).map(Lookup::PaymentIntent))
+        .or_else(|| of(SETUP_INTENT).map(Lookup::SetupIntent))
+        .or_else(|| of(PAYMENT).map(Lookup::Payment))
 }
 
-async fn find(connection: &mut PgConnection, asked: &Asked) -> Result<Option<Payment>, sqlx::Error> {
-    Ok(match asked {
-        Asked::Session(id) => payment_by_provider_id(connection, id)
+async fn find(connection: &mut PgConnection, lookup: &Lookup) -> Result<Option<Payment>, sqlx::Error> {
+    Ok(match lookup {
+        Lookup::Session(id) => payment_by_provider_id(connection, id)
             .await?
             .filter(|payment| payment.provider_session.as_ref() == Some(id)),
-        Asked::PaymentIntent(id) => payment_by_provider_id(connection, id)
+        Lookup::PaymentIntent(id) => payment_by_provider_id(connection, id)
             .await?
             .filter(|payment| payment.provider_payment.as_ref() == Some(id) && payment.mode != Mode::Setup),
-        Asked::SetupIntent(id) => payment_by_provider_id(connection, id)
+        Lookup::SetupIntent(id) => payment_by_provider_id(connection, id)
             .await?
             .filter(|payment| payment.provider_payment.as_ref() == Some(id) && payment.mode == Mode::Setup),
-        Asked::Payment(id) => match id.parse() {
+        Lookup::Payment(id) => match id.parse() {
             Ok(id) => payment_by_id(connection, id).await?,
             Err(_) => None,
         },
     })
 }
 
-impl Asked {
-    fn foreign(&self) -> SamsarError {
+impl Lookup {
+    fn foreign(&self) -> Problem {
         let message = match self {
             Self::Session(_) => "Checkout session does not belong to this user.",
             Self::PaymentIntent(_) => "Payment intent does not belong to this user.",
             Self::SetupIntent(_) => "Setup intent does not belong to this user.",
             Self::Payment(_) => "Payment does not belong to this user.",
         };
-        SamsarError::new(StatusCode::FORBIDDEN, message)
+        Problem::forbidden(message)
     }
 
     /// As Stripe words it.
-    fn unknown(&self) -> SamsarError {
+    fn unknown(&self) -> Problem {
         let message = match self {
             Self::Session(id) => format!("No such checkout.session: {id}"),
             Self::PaymentIntent(id) => format!("No such payment_intent: '{id}'"),
             Self::SetupIntent(id) => format!("No such setupintent: '{id}'"),
             Self::Payment(id) => format!("No such payment: '{id}'"),
         };
-        SamsarError::new(StatusCode::NOT_FOUND, message)
+        Problem::not_found(message)
     }
 
     fn describe<'a>(&self, payment: &'a Payment) -> PaymentStatus<'a> {

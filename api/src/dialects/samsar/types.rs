@@ -1,4 +1,4 @@
-//! What travels: bodies as Samsar's clients send them, and its answers.
+//! Bodies as Samsar's clients send them, and its answers.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -15,22 +15,22 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::error::SamsarError;
-use crate::http::Call;
-use crate::http::json::{self as body, Unreadable};
+use crate::http::call::Call;
+use crate::http::json::read_json;
 use crate::http::values::{Amount, Moment, one_of};
+use crate::problem::Problem;
 
-/// The fields of a request body, perhaps wrapped in `input`. What is no object has no fields.
+/// The fields of a request body, perhaps wrapped in `input`. A body that is no object has no fields.
 #[derive(Debug, Default)]
 pub(super) struct Fields(HashMap<String, Box<RawValue>>);
 
 impl Fields {
-    /// Reads a request's body; none at all has no fields.
-    pub(super) fn read(call: &Call) -> Result<Self, Unreadable> {
+    /// Reads a request's body; an empty one has no fields.
+    pub(super) fn read(call: &Call) -> Result<Self, Problem> {
         if call.body.is_empty() {
             return Ok(Self::default());
         }
-        let whole: Box<RawValue> = body::read(call)?;
+        let whole: Box<RawValue> = read_json(call)?;
         let mut fields = object(&whole);
         let input = fields.remove("input").filter(|input| input.get() != "null");
         Ok(Self(input.map_or(fields, |input| object(&input))))
@@ -58,21 +58,21 @@ impl Fields {
     }
 
     /// The first of these fields that is there, as yes or no.
-    pub(super) fn flag(&self, names: &[&str]) -> Result<Option<bool>, SamsarError> {
+    pub(super) fn flag(&self, names: &[&str]) -> Result<Option<bool>, Problem> {
         match self.any(names).map(|raw| raw.get().trim_matches('"')) {
             None => Ok(None),
             Some("true" | "1") => Ok(Some(true)),
             Some("false" | "0") => Ok(Some(false)),
             Some(_) => {
                 let name = names.first().copied().unwrap_or_default();
-                Err(SamsarError::bad_request(format!("{name} must be true or false.")))
+                Err(Problem::invalid(format!("{name} must be true or false.")))
             }
         }
     }
 
     /// The number of credits to buy: a positive whole number, perhaps in quotes.
-    pub(super) fn credits(&self) -> Result<i64, SamsarError> {
-        let required = || SamsarError::bad_request("credits is required and must be a positive number.");
+    pub(super) fn credits(&self) -> Result<i64, Problem> {
+        let required = || Problem::invalid("credits is required and must be a positive number.");
         let raw = self.any(&["credits", "credits_to_recharge", "creditsToRecharge"]).ok_or_else(required)?;
         let text = match serde_json::from_str::<String>(raw.get()) {
             Ok(quoted) => quoted.trim().to_owned(),
@@ -82,24 +82,23 @@ impl Fields {
             Ok(credits) if credits > 0 => Ok(credits),
             Ok(_) | Err(AmountError::NotANumber) => Err(required()),
             Err(_) if text.starts_with('-') => Err(required()),
-            Err(AmountError::TooPrecise) => Err(SamsarError::bad_request("credits must be an integer.")),
+            Err(AmountError::TooPrecise) => Err(Problem::invalid("credits must be an integer.")),
             Err(AmountError::Overflow) => Err(too_many()),
         }
     }
 }
 
-/// A field that is to be a number.
+/// A field that should be a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Number {
-    /// It is this one.
     Is(i64),
-    /// It is none, has too many decimals, or is too large.
+    /// No number, too many decimals, or too large.
     Wrong,
 }
 
 /// More than Stripe charges at once.
-pub(super) fn too_many() -> SamsarError {
-    SamsarError::bad_request("credits must be at most 99999999.")
+pub(super) fn too_many() -> Problem {
+    Problem::invalid("credits must be at most 99999999.")
 }
 
 fn object(raw: &RawValue) -> HashMap<String, Box<RawValue>> {
@@ -314,7 +313,7 @@ pub(super) fn recharge<'a>(
     }
 }
 
-/// How a payment stands, in Samsar's words.
+/// The status of a payment, in Samsar's words.
 fn status(payment: &Payment) -> &'static str {
     let says = |field: &Option<String>, word: &str| field.as_deref() == Some(word);
     let paid = payment.state.is_paid()

@@ -1,4 +1,4 @@
-//! Buying packs, for oneself or for an organization.
+//! Buying packs, for the caller or for an organization.
 
 use billing::catalog::Pack;
 use billing::catalog::operations::packs_by_id;
@@ -8,15 +8,17 @@ use kernel::ids::OrganizationId;
 use kernel::money::{Credits, Money};
 use warp::http::{HeaderValue, StatusCode, header};
 
-use super::error::TimeproofError;
+use super::membership;
 use super::types::{CheckoutBody, CheckoutFields, QUANTITY_MAX};
-use super::{caller, membership};
-use crate::Shared;
 use crate::auth::Principal;
 use crate::checkout::{self, Ordered, PAYABLE};
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response, answer, json as body};
+use crate::http::json::read_json;
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 /// Stripe shows no more lines on a page…
 const LINES_MAX: usize = 100;
@@ -46,48 +48,45 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     )]
 }
 
-async fn start(api: Shared, call: Call) -> Result<Response, TimeproofError> {
-    let principal = caller(&api, &call).await?;
-    let fields: CheckoutFields = body::read(&call)?;
+async fn start(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let fields: CheckoutFields = read_json(&call)?;
     let organization = fields.org_id;
-    let wanted = wanted(fields)?;
+    let requested = requested_packs(fields)?;
     let wallet_id = match organization {
         Some(organization) => {
             let membership = membership(&api, &principal, organization).await?;
             if !may_buy(membership.role) {
                 let message = "Only admins and owners buy credits for their organization.";
-                return Err(TimeproofError::forbidden(message));
+                return Err(Problem::forbidden(message));
             }
             membership.wallet_id
         }
         None => principal.wallet_id,
     };
-    let lines = lines(&api, &wanted).await?;
+    let lines = lines(&api, &requested).await?;
     let order = NewOrder { wallet_id, ..order(&api, &principal, organization, &lines)? };
     let count = lines.iter().map(|(_, quantity)| quantity).sum();
     let scope = format!("timeproof:{}", principal.user_id);
     match checkout::order(&api, &call, scope, "/api/payments/checkout", &order).await? {
         Ordered::Open(payment) => Ok(answer(StatusCode::OK, &opened(*payment, count))),
         Ordered::Accepted { payment, preferred } => Ok(accepted(&payment, count, preferred)),
-        Ordered::Refused { status, message } => Err(match checkout::refusal(status) {
-            Some(status) => TimeproofError::new(status, message),
-            None => TimeproofError::internal(format!("the provider refused an order with {status}")),
-        }),
+        Ordered::Refused { status, message } => Err(checkout::refused(status, message)),
     }
 }
 
 /// The packs that are named, and how many of each.
-fn wanted(fields: CheckoutFields) -> Result<Vec<(String, i64)>, TimeproofError> {
+fn requested_packs(fields: CheckoutFields) -> Result<Vec<(String, i64)>, Problem> {
     let items = match (fields.items, fields.pack_id) {
         (Some(items), None) => items,
         (None, Some(pack_id)) => return Ok(vec![(pack_id, 1)]),
         (Some(_), Some(_)) | (None, None) => {
             let message = "Provide either items or packId, not both.";
-            return Err(TimeproofError::bad_request(message));
+            return Err(Problem::invalid(message));
         }
     };
     if items.is_empty() || items.len() > LINES_MAX {
-        return Err(TimeproofError::bad_request(format!("items must have 1 to {LINES_MAX} entries.")));
+        return Err(Problem::invalid(format!("items must have 1 to {LINES_MAX} entries.")));
     }
     items
         .into_iter()
@@ -95,47 +94,47 @@ fn wanted(fields: CheckoutFields) -> Result<Vec<(String, i64)>, TimeproofError> 
             Some(quantity) => Ok((item.pack_id, quantity)),
             None => {
                 let message = format!("quantity must be a whole number from 1 to {QUANTITY_MAX}.");
-                Err(TimeproofError::bad_request(message))
+                Err(Problem::invalid(message))
             }
         })
         .collect()
 }
 
 /// The packs themselves, in the order in which they were named.
-async fn lines(api: &Shared, wanted: &[(String, i64)]) -> Result<Vec<(Pack, i64)>, TimeproofError> {
-    let ids: Vec<String> = wanted.iter().map(|(id, _)| id.clone()).collect();
+async fn lines(api: &SharedState, requested: &[(String, i64)]) -> Result<Vec<(Pack, i64)>, Problem> {
+    let ids: Vec<String> = requested.iter().map(|(id, _)| id.clone()).collect();
     let packs = packs_by_id(&mut *api.pool.acquire().await?, &ids).await?;
-    wanted
+    requested
         .iter()
         .map(|(id, quantity)| {
             let pack =
                 packs.iter().find(|pack| pack.id == *id && pack.is_sold_by(Dialect::Timeproof.as_str()));
-            let unknown = || TimeproofError::bad_request(format!("Unknown packId: {}", shortened(id)));
+            let unknown = || Problem::invalid(format!("Unknown packId: {}", shortened(id)));
             pack.map(|pack| (pack.clone(), *quantity)).ok_or_else(unknown)
         })
         .collect()
 }
 
-/// So much of a text as fits an error.
+/// As much of a text as fits an error.
 fn shortened(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control()).take(64).collect()
 }
 
 fn order(
-    api: &Shared,
+    api: &SharedState,
     principal: &Principal,
     organization_id: Option<OrganizationId>,
     lines: &[(Pack, i64)],
-) -> Result<NewOrder, TimeproofError> {
+) -> Result<NewOrder, Problem> {
     let Some(((first, _), rest)) = lines.split_first() else {
-        return Err(TimeproofError::bad_request("items must not be empty."));
+        return Err(Problem::invalid("items must not be empty."));
     };
     let currency = first.price.currency;
     if rest.iter().any(|(pack, _)| pack.price.currency != currency) {
         let message = "The packs have different currencies: buy them one after the other.";
-        return Err(TimeproofError::bad_request(message));
+        return Err(Problem::invalid(message));
     }
-    let too_much = || TimeproofError::bad_request("The total is more than can be charged at once.");
+    let too_much = || Problem::invalid("The total is more than can be charged at once.");
     let (mut minor, mut credits) = (0_i64, Credits::ZERO);
     for (pack, quantity) in lines {
         let price = pack.price.minor.checked_mul(*quantity).ok_or_else(too_much)?;

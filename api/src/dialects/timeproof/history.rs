@@ -1,4 +1,4 @@
-//! How a checkout stands, and what was bought before, through whichever API.
+//! The status of a checkout, and past payments through any API.
 
 use billing::payments::store::{items, payment_by_id, payment_by_provider_id};
 use billing::payments::{Payment, history};
@@ -6,17 +6,18 @@ use identity::operations;
 use sqlx::PgConnection;
 use warp::http::StatusCode;
 
-use super::error::TimeproofError;
 use super::types::{History, SessionBody};
-use super::{asked_organization, caller, membership};
-use crate::Shared;
+use super::{asked_organization, membership};
 use crate::auth::Principal;
 use crate::checkout::refresh;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response, answer};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
-/// Payments in one answer, unless asked otherwise, and at the most.
+/// How many payments an answer has, unless the query says otherwise, and at the most.
 const SHOWN: i64 = 100;
 const SHOWN_MAX: i64 = 500;
 
@@ -43,11 +44,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn session(api: Shared, call: Call) -> Result<Response, TimeproofError> {
-    let principal = caller(&api, &call).await?;
+async fn session(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let mut connection = api.pool.acquire().await?;
     let found = find(&mut connection, call.path_parameter("sessionId")).await?;
-    let unknown = || TimeproofError::new(StatusCode::NOT_FOUND, "Session not found");
+    let unknown = || Problem::not_found("Session not found");
     let payment = found.ok_or_else(unknown)?;
     if !may_see(&api, &principal, &payment).await? {
         return Err(unknown());
@@ -69,8 +70,8 @@ async fn find(connection: &mut PgConnection, id: &str) -> Result<Option<Payment>
     }
 }
 
-/// The buyer sees a payment; one for an organization, all of its members do.
-async fn may_see(api: &Shared, principal: &Principal, payment: &Payment) -> Result<bool, sqlx::Error> {
+/// A payment is visible to its buyer; one for an organization, to all members.
+async fn may_see(api: &SharedState, principal: &Principal, payment: &Payment) -> Result<bool, sqlx::Error> {
     if payment.user_id == principal.user_id {
         return Ok(true);
     }
@@ -78,14 +79,14 @@ async fn may_see(api: &Shared, principal: &Principal, payment: &Payment) -> Resu
     Ok(operations::membership(&api.pool, &principal.user_id, organization).await?.is_some())
 }
 
-async fn payments(api: Shared, call: Call) -> Result<Response, TimeproofError> {
-    let principal = caller(&api, &call).await?;
+async fn payments(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let limit = match call.parameter("limit").map(str::parse) {
         None => SHOWN,
         Some(Ok(limit @ 1..=SHOWN_MAX)) => limit,
         Some(_) => {
             let message = format!("limit must be a number from 1 to {SHOWN_MAX}.");
-            return Err(TimeproofError::bad_request(message));
+            return Err(Problem::invalid(message));
         }
     };
     let organization = asked_organization(&call)?;

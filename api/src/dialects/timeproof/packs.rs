@@ -1,4 +1,4 @@
-//! What is for sale, and what the caller has.
+//! The packs for sale, and the caller's balance.
 
 use billing::catalog::Pack;
 use billing::catalog::operations::packs;
@@ -6,13 +6,14 @@ use billing::payments::Dialect;
 use ledger::operations::balance;
 use warp::http::StatusCode;
 
-use super::error::TimeproofError;
 use super::types::{Balance, Packs};
-use super::{asked_organization, caller, membership};
-use crate::Shared;
+use super::{asked_organization, membership};
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response, answer};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let balances = |path| {
@@ -31,14 +32,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn get_packs(api: Shared, _call: Call) -> Result<Response, TimeproofError> {
+async fn get_packs(api: SharedState, _call: Call) -> Result<Response, Problem> {
     let mut packs: Vec<Pack> = packs(&api.pool).await?;
     packs.retain(|pack| pack.is_sold_by(Dialect::Timeproof.as_str()));
     Ok(answer(StatusCode::OK, &Packs::from(packs.as_slice())))
 }
 
-async fn get_balance(api: Shared, call: Call) -> Result<Response, TimeproofError> {
-    let principal = caller(&api, &call).await?;
+async fn get_balance(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let wallet = match asked_organization(&call)? {
         Some(organization) => membership(&api, &principal, organization).await?.wallet_id,
         None => principal.wallet_id,

@@ -1,4 +1,4 @@
-//! What travels: bodies as TimeProof's clients send them, and its answers.
+//! Bodies as TimeProof's clients send them, and its answers.
 
 use billing::catalog::Pack;
 use billing::payments::history::PastPayment;
@@ -13,7 +13,7 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use crate::http::values::{Amount, Moment, one_of};
 
-/// Digits behind the point that the price of one credit is shown with.
+/// How many decimals the price of one credit has.
 const DECIMALS: u32 = 4;
 /// Of one pack in a line.
 pub(super) const QUANTITY_MAX: i64 = 999_999;
@@ -102,7 +102,7 @@ pub(super) struct ItemFields {
 }
 
 impl ItemFields {
-    /// How many; none if that is no whole number that Stripe's page can show.
+    /// The quantity; none if it is no whole number that Stripe's page can show.
     pub(super) fn quantity(&self) -> Option<i64> {
         parse_scaled(self.quantity.get(), 0).ok().filter(|quantity| (1..=QUANTITY_MAX).contains(quantity))
     }
@@ -240,7 +240,7 @@ impl From<Vec<PastPayment>> for History {
     }
 }
 
-/// How a payment stands, in TimeProof's words, which know no refunds.
+/// The status of a payment, in TimeProof's words, which know no refunds.
 fn status(state: State) -> &'static str {
     match state {
         State::Created | State::Pending => "pending",

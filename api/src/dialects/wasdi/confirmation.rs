@@ -1,51 +1,26 @@
-//! Confirming a payment after the provider's page has sent the buyer back. Anyone may ask, so our own record answers
-//! where it can; the provider is asked seldom, and what it does not confirm is not asked about again for a while.
+//! Confirms a payment after the provider's page has sent the buyer back. Anyone may ask, so Purser's own record answers
+//! where it can; the provider is asked seldom, and not again for a while about a session that it does not confirm.
 //! Confirming changes nothing that the provider's event would not: it only comes earlier.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use billing::payments::store::payment_by_provider_id;
 use billing::payments::{ConfirmReply, ConfirmSession};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use moka::future::Cache;
 use tokio::time::Instant;
 use warp::http::{HeaderValue, StatusCode, header};
 
 use super::both;
-use super::error::WasdiError;
-use crate::Shared;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response, empty};
+use crate::http::{Response, empty};
+use crate::problem::{Problem, ProblemKind};
+use crate::state::SharedState;
 
-/// Questions to the provider that each process allows itself: five each second…
-const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
-/// …and ten at once.
-const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
-/// How long a session that was not confirmed is not asked about again.
-const REMEMBERED: Duration = Duration::from_mins(1);
-/// How many of them are remembered.
-const CAPACITY: u64 = 10_000;
-/// Between two looks at our own record.
+/// Between two looks at the record.
 const LOOK: Duration = Duration::from_millis(25);
 /// Longer than any session's id.
 const ID_MAX: usize = 200;
-
-/// Keeps strangers from asking the provider too much.
-pub(crate) struct Confirmations {
-    pace: DefaultDirectRateLimiter,
-    refused: Cache<String, ()>,
-}
-
-impl Default for Confirmations {
-    fn default() -> Self {
-        Self {
-            pace: RateLimiter::direct(Quota::per_second(PER_SECOND).allow_burst(BURST)),
-            refused: Cache::builder().max_capacity(CAPACITY).time_to_live(REMEMBERED).build(),
-        }
-    }
-}
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let description = Description::new(Access::Public, "Confirm a payment")
@@ -67,7 +42,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         .collect()
 }
 
-async fn confirmation(api: Shared, call: Call) -> Result<Response, WasdiError> {
+async fn confirmation(api: SharedState, call: Call) -> Result<Response, Problem> {
     let mut response = match confirm(&api, call.path_parameter("CHECKOUT_SESSION_ID")).await {
         Ok(()) => empty(StatusCode::OK),
         Err(error) => error.into(),
@@ -76,49 +51,48 @@ async fn confirmation(api: Shared, call: Call) -> Result<Response, WasdiError> {
     Ok(response)
 }
 
-async fn confirm(api: &Shared, session: &str) -> Result<(), WasdiError> {
+async fn confirm(api: &SharedState, session: &str) -> Result<(), Problem> {
     if session.trim().is_empty() {
-        return Err(WasdiError::unauthorized());
+        return Err(ProblemKind::CredentialMissing.into());
     }
     if !is_session_id(session) {
-        return Err(WasdiError::Failed(None));
+        return Err(ProblemKind::Internal.into());
     }
     let deadline = Instant::now() + api.config.checkout_deadline;
     if is_paid(api, session).await? {
         return Ok(());
     }
-    if api.confirmations.refused.contains_key(session) {
-        return Err(WasdiError::Failed(None));
+    if api.confirmations.is_unconfirmed(session) {
+        return Err(ProblemKind::Internal.into());
     }
-    if api.confirmations.pace.check().is_err() {
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        return Err(WasdiError::Busy { status, retry_after: 1, cause: None });
+    if !api.confirmations.take_question() {
+        return Err(Problem::from(ProblemKind::Internal).retry_soon());
     }
     let job = ConfirmSession { session: session.to_owned() };
-    let reply = api.inbox.call(&job, api.config.checkout_deadline).await.map_err(WasdiError::failed)?;
+    let reply = api.inbox.call(&job, api.config.checkout_deadline).await.map_err(Problem::internal)?;
     match reply {
         ConfirmReply::Paid => wait_until_paid(api, session, deadline).await,
         ConfirmReply::NotPaid => {
-            api.confirmations.refused.insert(session.to_owned(), ()).await;
-            Err(WasdiError::Failed(None))
+            api.confirmations.remember_unconfirmed(session).await;
+            Err(ProblemKind::Internal.into())
         }
-        ConfirmReply::Unavailable { reason } => Err(WasdiError::failed(reason)),
+        ConfirmReply::Unavailable { reason } => Err(Problem::internal(reason)),
     }
 }
 
-/// Credited by the worker; our own record says when.
-async fn wait_until_paid(api: &Shared, session: &str, deadline: Instant) -> Result<(), WasdiError> {
+/// Waits until the worker has credited the payment, which the record shows.
+async fn wait_until_paid(api: &SharedState, session: &str, deadline: Instant) -> Result<(), Problem> {
     while Instant::now() < deadline {
         if is_paid(api, session).await? {
             return Ok(());
         }
         tokio::time::sleep(LOOK).await;
     }
-    Err(WasdiError::failed("a confirmed payment was not credited in time"))
+    Err(Problem::internal("a confirmed payment was not credited in time"))
 }
 
-/// Whether our own record has this session as that of an order that was paid.
-async fn is_paid(api: &Shared, session: &str) -> Result<bool, sqlx::Error> {
+/// Whether the record has this session as that of a paid order.
+async fn is_paid(api: &SharedState, session: &str) -> Result<bool, sqlx::Error> {
     let mut connection = api.pool.acquire().await?;
     let found = payment_by_provider_id(&mut connection, session).await?;
     Ok(found.is_some_and(|payment| {

@@ -1,35 +1,33 @@
 //! WASDI's credits API: packages of credits that are named, paid by a link, and listed.
 //!
-//! A package is an order for one pack. It is listed from the moment it is added, and its credits count once it is
-//! paid. Any credential is accepted where WASDI has its session token. Each path is served where the document has it
-//! and where WASDI's clients look for it.
+//! A package is an order for one pack. It is listed from the moment it is added, and its credits count once it is paid.
+//! Any credential is accepted in place of WASDI's session token. Each path is served where WASDI's document has it and
+//! where its clients look for it.
 
 mod confirmation;
-mod error;
 mod packages;
 mod payment_url;
 mod types;
+mod words;
 
-pub(crate) use confirmation::Confirmations;
-
-use crate::Shared;
-use crate::auth::Principal;
-use crate::http::Call;
-use crate::http::description::named_schema;
-use crate::http::endpoint::Endpoint;
-use crate::routes::{Surface, is_under};
-use error::WasdiError;
+use billing::payments::Dialect;
 use warp::http::StatusCode;
 
+use crate::http::description::named_schema;
+use crate::http::endpoint::Endpoint;
+use crate::http::group::{ApiGroup, is_under};
+use words::word;
+
 /// WASDI's paths under `/credits`, which it shares with others, and everything under `/wasdiwebserver`.
-pub(super) const SURFACE: Surface = Surface {
+pub(super) const GROUP: ApiGroup = ApiGroup {
     name: "wasdi",
     about: "WASDI's credits API: packages of credits that are named, paid by a link, and listed; each path also under \
             `/wasdiwebserver/rest`. Dates are milliseconds since 1970, fields without a value are left out. Errors \
             are `{\"message\"}`; failures of the server have no body.",
+    dialect: Some(Dialect::Wasdi),
     owns,
     endpoints,
-    render: error::render,
+    word,
     error: named_schema::<types::Message>,
 };
 
@@ -56,18 +54,13 @@ fn failing_without_words(mut endpoint: Endpoint) -> Endpoint {
     endpoint
 }
 
-/// A path as the document has it, and where WASDI's clients look for it.
+/// A path as WASDI's document has it, and as its clients use it.
 macro_rules! both {
     ($path:literal) => {
         [$path, concat!("/wasdiwebserver/rest", $path)]
     };
 }
 use both;
-
-/// The user who calls.
-async fn caller(api: &Shared, call: &Call) -> Result<Principal, WasdiError> {
-    Ok(api.auth.caller(&call.method, &call.headers, &api.origins).await?)
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! The types of packages, the caller's packages and what is left of them, and adding one.
+//! The types of packages, the caller's packages and their remaining credits, and adding a package.
 
 use billing::catalog::{Pack, operations as catalog};
 use billing::packages::{Label, operations as packages};
@@ -7,21 +7,23 @@ use kernel::money::Money;
 use ledger::operations::balance;
 use warp::http::StatusCode;
 
-use super::error::WasdiError;
+use super::both;
 use super::types::{Message, NewPackage, PackageBody, PackageType, sorted};
-use super::{both, caller};
-use crate::Shared;
 use crate::auth::Principal;
 use crate::checkout::give_stored;
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
 use crate::http::values::Amount;
-use crate::http::{Call, Response, answer, json as body};
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
-/// A package waits for its payment, not the other way round.
+/// A package stays payable for years: it waits for its payment.
 const PAYABLE: time::Duration = time::Duration::days(3_650);
 
-/// What is said of a type that cannot be bought, or not any more.
+/// The answer to a type that is not, or no longer, for sale.
 pub(super) const BAD_TYPE: &str = "The credit package does not have a valid type.";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -39,14 +41,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         .takes::<NewPackage>()
         .answers::<Message>(StatusCode::OK, "The message is the new package's id.")
         .refuses(&[StatusCode::FORBIDDEN]);
-    let get_types = both!("/credits/types").map(|path| Endpoint::get(path, types_, types.clone()));
-    let get_total = both!("/credits/totalbyuser").map(|path| Endpoint::get(path, total_, total.clone()));
-    let get_list = both!("/credits/listbyuser").map(|path| Endpoint::get(path, list_, list.clone()));
-    let post_add = both!("/credits/add").map(|path| Endpoint::post(path, add_, add.clone()));
+    let get_types = both!("/credits/types").map(|path| Endpoint::get(path, list_types, types.clone()));
+    let get_total = both!("/credits/totalbyuser").map(|path| Endpoint::get(path, show_total, total.clone()));
+    let get_list = both!("/credits/listbyuser").map(|path| Endpoint::get(path, list_packages, list.clone()));
+    let post_add = both!("/credits/add").map(|path| Endpoint::post(path, add_package, add.clone()));
     [get_types, get_total, get_list, post_add].into_iter().flatten().collect()
 }
 
-async fn types_(api: Shared, _call: Call) -> Result<Response, WasdiError> {
+async fn list_types(api: SharedState, _call: Call) -> Result<Response, Problem> {
     let sold = catalog::packs(&api.pool).await?.into_iter().filter(is_sold);
     let types: Vec<PackageType> = sold.map(PackageType::from).collect();
     Ok(answer(StatusCode::OK, &types))
@@ -57,34 +59,34 @@ pub(super) fn is_sold(pack: &Pack) -> bool {
     pack.is_sold_by(Dialect::Wasdi.as_str())
 }
 
-async fn total_(api: Shared, call: Call) -> Result<Response, WasdiError> {
-    let principal = caller(&api, &call).await?;
+async fn show_total(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let mut connection = api.pool.acquire().await?;
     let total = balance(&mut connection, api.clock.now(), principal.wallet_id).await?;
     Ok(answer(StatusCode::OK, &Amount(total)))
 }
 
-async fn list_(api: Shared, call: Call) -> Result<Response, WasdiError> {
-    let principal = caller(&api, &call).await?;
+async fn list_packages(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let ascending = call.parameter("ascendingOrder").is_some_and(|text| text.eq_ignore_ascii_case("true"));
     let mut connection = api.pool.acquire().await?;
     let packages = packages::packages(&mut connection, &principal.user_id, principal.wallet_id).await?;
     Ok(answer(StatusCode::OK, &sorted(packages, &principal.user_id, ascending)))
 }
 
-async fn add_(api: Shared, call: Call) -> Result<Response, WasdiError> {
-    let principal = caller(&api, &call).await?;
-    let fields: NewPackage = body::read(&call)?;
-    let id = fields.pack_id.ok_or_else(|| WasdiError::bad_request(BAD_TYPE))?;
-    let given = fields.buy_success == Some(true) && principal.is_admin;
+async fn add_package(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
+    let fields: NewPackage = read_json(&call)?;
+    let id = fields.pack_id.ok_or_else(|| Problem::invalid(BAD_TYPE))?;
+    let is_gift = fields.buy_success == Some(true) && principal.is_admin;
     let label = Label { name: fields.name, description: fields.description };
     let mut transaction = api.pool.begin().await?;
     let pack = catalog::packs_by_id(&mut transaction, &[id]).await?.into_iter().find(is_sold);
-    let pack = pack.ok_or_else(|| WasdiError::bad_request(BAD_TYPE))?;
-    let order = order(&api, &principal, &pack, given);
+    let pack = pack.ok_or_else(|| Problem::invalid(BAD_TYPE))?;
+    let order = order(&api, &principal, &pack, is_gift);
     let payment = packages::package_create(&mut transaction, api.clock.now(), &order, &label).await?;
-    if given {
-        // Done or not, it is given: the job is kept until it is done.
+    if is_gift {
+        // Credited already or not, the package is given: its job stays in the outbox until it is done.
         give_stored(&api, transaction, &payment).await?;
     } else {
         transaction.commit().await?;
@@ -92,15 +94,15 @@ async fn add_(api: Shared, call: Call) -> Result<Response, WasdiError> {
     Ok(answer(StatusCode::OK, &Message::new(payment.id.to_string())))
 }
 
-fn order(api: &Shared, principal: &Principal, pack: &Pack, given: bool) -> NewOrder {
-    let price = if given { Money::new(0, pack.price.currency) } else { pack.price };
+fn order(api: &SharedState, principal: &Principal, pack: &Pack, is_gift: bool) -> NewOrder {
+    let price = if is_gift { Money::new(0, pack.price.currency) } else { pack.price };
     NewOrder {
         user_id: principal.user_id.clone(),
         wallet_id: principal.wallet_id,
         organization_id: None,
         dialect: Dialect::Wasdi,
         kind: Kind::OneTime,
-        provider: if given { Provider::Manual } else { Provider::Stripe },
+        provider: if is_gift { Provider::Manual } else { Provider::Stripe },
         mode: Mode::Payment,
         livemode: api.config.mode.is_live(),
         items: vec![Item {

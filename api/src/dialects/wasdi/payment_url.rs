@@ -1,5 +1,5 @@
-//! Where a package is paid: at the Payment Link of its type, or else on a page that is opened for it. Asking again
-//! answers the same page while it can be paid on, and then the next.
+//! The address at which a package is paid: the Payment Link of its type, or else a page that is opened for it. A
+//! repeated request gets the same page while it can be paid on, and then the next.
 
 use billing::catalog::Pack;
 use billing::catalog::operations::packs_by_id;
@@ -12,15 +12,16 @@ use kernel::ids::PaymentId;
 use sqlx::PgConnection;
 use warp::http::{HeaderValue, StatusCode, header};
 
-use super::error::WasdiError;
+use super::both;
 use super::packages::{BAD_TYPE, is_sold};
 use super::types::Message;
-use super::{both, caller};
-use crate::Shared;
 use crate::checkout::{self, Ordered};
+use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::{Call, Response, answer, empty};
+use crate::http::{Response, answer, empty};
+use crate::problem::Problem;
+use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let description = Description::new(Access::User, "Where to pay for a package")
@@ -37,23 +38,23 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     path.map(|path| Endpoint::get(path, payment_url, description.clone())).into()
 }
 
-async fn payment_url(api: Shared, call: Call) -> Result<Response, WasdiError> {
-    let principal = caller(&api, &call).await?;
+async fn payment_url(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let principal = call.caller(&api).await?;
     let id = call.parameter("creditPackageId").map(str::trim).filter(|id| !id.is_empty());
-    let id = id.ok_or_else(|| WasdiError::bad_request("Invalid credits package."))?;
-    let unknown = || WasdiError::bad_request("The credit package cannot be found.");
+    let id = id.ok_or_else(|| Problem::invalid("Invalid credits package."))?;
+    let unknown = || Problem::invalid("The credit package cannot be found.");
     let id: PaymentId = id.parse().map_err(|_| unknown())?;
     let mut connection = api.pool.acquire().await?;
     let payment = payment_by_id(&mut connection, id).await?.ok_or_else(unknown)?;
     if payment.user_id != principal.user_id {
         let message = "The user cannot access the credits package info.";
-        return Err(WasdiError::Refused(StatusCode::FORBIDDEN, message.to_owned()));
+        return Err(Problem::forbidden(message));
     }
     if payment.state.is_paid() {
-        return Err(WasdiError::bad_request("The credit package has been paid already."));
+        return Err(Problem::invalid("The credit package has been paid already."));
     }
     let pack = pack(&mut connection, &payment).await?;
-    let (item, pack) = pack.ok_or_else(|| WasdiError::bad_request(BAD_TYPE))?;
+    let (item, pack) = pack.ok_or_else(|| Problem::invalid(BAD_TYPE))?;
     drop(connection);
     if let Some(link) = link(&payment, &item, &pack) {
         return Ok(answer(StatusCode::OK, &Message::new(link)));
@@ -61,7 +62,7 @@ async fn payment_url(api: Shared, call: Call) -> Result<Response, WasdiError> {
     page(&api, &call, id).await
 }
 
-/// The line and the pack of a package, if it is one and its pack is still sold.
+/// The line and the pack of a package, if the payment is one and its pack is still sold.
 async fn pack(connection: &mut PgConnection, payment: &Payment) -> Result<Option<(Item, Pack)>, sqlx::Error> {
     if !is_package(connection, payment.id).await? {
         return Ok(None);
@@ -72,8 +73,8 @@ async fn pack(connection: &mut PgConnection, payment: &Payment) -> Result<Option
     Ok(pack.map(|pack| (item, pack)))
 }
 
-/// The Payment Link of the pack, naming the package; none where there is none, or where it asks for another price
-/// than the package was ordered at: money that does not match its order would be credited to nobody.
+/// The Payment Link of the pack, with the package as its reference. None if the pack has no link, or if its price is no
+/// longer that of the order: money that does not match its order is not credited.
 fn link(payment: &Payment, item: &Item, pack: &Pack) -> Option<String> {
     let link = pack.stripe_payment_link.as_deref()?;
     let is_same_sale = pack.price == payment.amount && pack.credits == item.credits;
@@ -88,11 +89,11 @@ fn with_reference(link: &str, id: PaymentId) -> String {
 }
 
 /// The page that is open for a package, or the next one.
-async fn page(api: &Shared, call: &Call, id: PaymentId) -> Result<Response, WasdiError> {
+async fn page(api: &SharedState, call: &Call, id: PaymentId) -> Result<Response, Problem> {
     let now = api.clock.now();
     let mut transaction = api.pool.begin().await?;
     let payment = reopen(&mut transaction, now, id).await?;
-    let payment = payment.ok_or_else(|| WasdiError::failed("a package is gone"))?;
+    let payment = payment.ok_or_else(|| Problem::internal("a package is gone"))?;
     let outbox_id = match &payment.provider_session {
         Some(_) => None,
         None => Some(outbox::insert(&mut transaction, now, &checkout::job(&payment)).await?),
@@ -102,26 +103,23 @@ async fn page(api: &Shared, call: &Call, id: PaymentId) -> Result<Response, Wasd
         Ordered::Open(payment) => opened(&payment),
         Ordered::Accepted { preferred: true, .. } => Ok(accepted(call, id)),
         Ordered::Accepted { preferred: false, .. } => {
-            Err(WasdiError::unavailable("the payment page is not open yet"))
+            Err(Problem::unavailable("the payment page is not open yet"))
         }
-        Ordered::Refused { status, message } => Err(match checkout::refusal(status) {
-            Some(_) => WasdiError::bad_request(message),
-            None => WasdiError::failed(format!("the provider refused an order with {status}")),
-        }),
+        Ordered::Refused { status, message } => Err(checkout::refused(status, message)),
     }
 }
 
-fn opened(payment: &Payment) -> Result<Response, WasdiError> {
+fn opened(payment: &Payment) -> Result<Response, Problem> {
     if payment.session_status.as_deref() == Some("complete") {
-        return Err(WasdiError::bad_request("The payment of the credit package is under way."));
+        return Err(Problem::invalid("The payment of the credit package is under way."));
     }
     match &payment.checkout_url {
         Some(url) => Ok(answer(StatusCode::OK, &Message::new(url))),
-        None => Err(WasdiError::failed("an open page has no address")),
+        None => Err(Problem::internal("an open page has no address")),
     }
 }
 
-/// The page will be open soon: to be asked for again.
+/// The answer while the page is not open yet.
 fn accepted(call: &Call, id: PaymentId) -> Response {
     let mut response = empty(StatusCode::ACCEPTED);
     let headers = response.headers_mut();

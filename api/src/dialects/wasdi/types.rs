@@ -1,5 +1,4 @@
-//! What travels: bodies as WASDI's clients send them, and its answers. Names are camelCase, and a field without a
-//! value is left out.
+//! Bodies as WASDI's clients send them, and its answers. Names are camelCase, and a field without a value is left out.
 
 use billing::catalog::Pack;
 use billing::packages::Package;
@@ -103,11 +102,11 @@ impl PackageBody {
     }
 }
 
-/// Packages by their date of purchase; those of one date as they were made.
+/// Packages by date of purchase, and by age within a date.
 pub(super) fn sorted(packages: Vec<Package>, user: &UserId, ascending: bool) -> Vec<PackageBody> {
     let mut bodies: Vec<PackageBody> =
         packages.into_iter().map(|package| PackageBody::new(package, user)).collect();
-    // Stable, and they come as they were made.
+    // The sort is stable, and packages come by age.
     bodies.sort_by_key(|body| body.buy_date);
     if !ascending {
         bodies.reverse();

@@ -15,6 +15,7 @@ pub fn expired_unopened(payment: &Payment) -> Fact {
         customer: None,
         mode: None,
         money: None,
+        discount_minor: None,
         session_status: Some("expired".to_owned()),
         payment_status: None,
         payment_intent_status: None,

@@ -1,14 +1,15 @@
 //! Payments: orders, what providers say about them, and what follows.
 //!
 //! An order is stored before anything is asked of a provider. A provider's word arrives as a [`Fact`], from a signed
-//! event or from asking; [`rules::decide`] compares it with the order and says what follows; [`settlement::apply`](crate::settlement::apply)
-//! does it, for a whole batch, in one transaction with the ledger.
+//! event or from asking; [`rules::decide`] compares it with the order and says what follows;
+//! [`settlement::apply`](crate::settlement::apply) does it, for a whole batch, in one transaction with the ledger.
 
 pub mod facts;
 pub mod history;
 pub(crate) mod movements;
 pub mod ordering;
 pub mod orders;
+pub(crate) mod periods;
 pub mod rules;
 pub mod store;
 #[cfg(test)]
@@ -296,8 +297,11 @@ pub struct Fact {
     pub customer: Option<String>,
     /// What the page was for.
     pub mode: Option<Mode>,
-    /// How much was, or is to be, paid.
+    /// How much was, or is to be, paid for what was ordered: after discounts, before tax that was added.
     pub money: Option<Money>,
+    /// What discounts at the provider took off, where it says so. Smallest units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount_minor: Option<i64>,
     /// The provider's words about the session.
     pub session_status: Option<String>,
     /// The provider's words about paying.

@@ -4,7 +4,9 @@
 //! though its signature is genuine: a real payment of one dollar may carry the id of an order of two thousand
 //! (CVE-2026-9189 was that).
 
-use super::{Fact, Mode, Payment, Stage, State};
+use kernel::money::Money;
+
+use super::{Fact, Kind, Mode, Payment, Provider, Stage, State};
 use crate::provider_events::outcome::Contradiction;
 use kernel::clock::Timestamp;
 
@@ -107,7 +109,7 @@ fn leave_page(payment: &mut Payment) {
 fn is_beside(payment: &Payment, fact: &Fact) -> bool {
     let is_own_page = fact.session.is_some() && fact.session == payment.provider_session;
     match fact.stage {
-        Stage::Paid => false,
+        Stage::Paid => includes_tax(payment, fact),
         Stage::Expired => fact.session.is_some() && !is_own_page,
         Stage::Failed => payment.takes_any_page() && !is_own_page,
         // Of an order without a page, the first that is heard of becomes its own.
@@ -120,6 +122,26 @@ fn is_beside(payment: &Payment, fact: &Fact) -> bool {
                 && differs(payment.provider_payment.as_deref(), fact.provider_payment.as_deref())
         }
     }
+}
+
+/// Whether a payment was made cheaper only by a discount that the seller gave at the provider, such as a code that the
+/// buyer typed on its page: what is charged without it is what the order costs without its coupon.
+fn is_discounted(payment: &Payment, fact: &Fact, money: Money) -> bool {
+    let charged = fact.discount_minor.filter(|discount| *discount > 0);
+    let charged = charged.and_then(|discount| money.minor.checked_add(discount));
+    charged.is_some() && charged == payment.amount.minor.checked_add(payment.discount_minor)
+}
+
+/// Whether a provider's payment reports more than the order costs: it includes tax, which only the page shows apart.
+/// The page's own event credits the order.
+fn includes_tax(payment: &Payment, fact: &Fact) -> bool {
+    payment.provider == Provider::Stripe
+        && payment.kind == Kind::OneTime
+        && payment.mode == Mode::Payment
+        && fact.session.is_none()
+        && fact.money.is_some_and(|money| {
+            money.currency == payment.amount.currency && money.minor > payment.amount.minor
+        })
 }
 
 /// Whether both are known and not the same.
@@ -151,7 +173,9 @@ fn contradiction(payment: &Payment, fact: &Fact) -> Option<Contradiction> {
     }
     match fact.money {
         Some(money) if money.currency != payment.amount.currency => Some(Contradiction::Currency),
-        Some(money) if money.minor != payment.amount.minor => Some(Contradiction::Amount),
+        Some(money) if money.minor != payment.amount.minor && !is_discounted(payment, fact, money) => {
+            Some(Contradiction::Amount)
+        }
         // Who says "paid" must say how much, except where nothing is.
         None if fact.stage == Stage::Paid && payment.mode != Mode::Setup => Some(Contradiction::Amount),
         _ => None,

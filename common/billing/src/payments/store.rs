@@ -327,22 +327,6 @@ pub(super) async fn checkout_opened(
     Ok(())
 }
 
-/// Says when what a payment grants lapses, before it is credited.
-pub(crate) async fn payment_lapses_at(
-    connection: &mut PgConnection,
-    id: PaymentId,
-    at: Option<Timestamp>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "update payments set credits_expire_at = $2 where id = $1 and completed_at is null",
-        id.0,
-        at
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
 /// Ends an open payment; says whether it was open.
 pub(crate) async fn payment_fail(
     connection: &mut PgConnection,

@@ -65,6 +65,7 @@ fn fact(payment: &Payment, stage: Stage) -> Fact {
         customer: Some("cus_1".to_owned()),
         mode: Some(Mode::Payment),
         money: Some(Money::new(2500, Currency::USD)),
+        discount_minor: None,
         session_status: None,
         payment_status: None,
         payment_intent_status: None,

@@ -86,6 +86,13 @@ pub struct Terms {
     pub provider_price: Option<String>,
 }
 
+impl Terms {
+    /// Which plan, for which period.
+    pub fn plan_key(&self) -> (&str, Interval) {
+        (&self.plan_id, self.interval)
+    }
+}
+
 impl Plan {
     /// The terms of this plan at a provider; none if it is not sold there for this period. Creem sells a plan as a
     /// product of its own; Stripe needs no price of its own.

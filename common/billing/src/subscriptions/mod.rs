@@ -4,6 +4,8 @@
 pub mod operations;
 pub mod rules;
 pub(crate) mod store;
+#[cfg(test)]
+mod tests;
 
 use jobs::job;
 use serde::{Deserialize, Serialize};
@@ -111,11 +113,18 @@ pub struct Paid {
     pub is_first: Option<bool>,
     /// How much was paid.
     pub money: Money,
-    /// How much was to be paid, tax aside, where the provider says so. Smallest units.
+    /// How much was due after the customer's balance at the provider, where the provider says so. Smallest units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<i64>,
+    /// What was charged for, after discounts and before tax and the customer's balance, where the provider says so.
+    /// Smallest units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net: Option<i64>,
     /// What was paid for; empty where the provider does not say: then it is one period.
     pub lines: Vec<Line>,
+    /// The beginning of the period that is paid for, where the provider says so.
+    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub period_start: Option<Timestamp>,
     /// The end of the period that is paid for.
     #[serde(with = "time::serde::rfc3339::option")]
     pub period_end: Option<Timestamp>,
@@ -130,6 +139,9 @@ pub struct Line {
     pub price: Option<String>,
     /// Smallest units; negative for what is given back on a change of plan.
     pub amount: i64,
+    /// Whether it is for a part of a period, as on a change of plan.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_proration: bool,
 }
 
 /// How a subscription stands.

@@ -6,7 +6,9 @@ use sqlx::PgConnection;
 use super::rules::{self, stand};
 use super::{News, Paid, Subscription, SubscriptionFact, SubscriptionState, store};
 use crate::payments::ordering::order_create;
-use crate::payments::{Fact, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Stage, store as payments};
+use crate::payments::{
+    Fact, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Stage, periods, store as payments,
+};
 use crate::plans::operations::{plan, plan_by_provider_price};
 use crate::plans::{Interval, Terms};
 use crate::provider_events::record::{quarantine, record};
@@ -17,7 +19,9 @@ use crate::reversals::operations::adopt;
 use crate::settlement::{self, SettlementItem};
 use kernel::clock::Timestamp;
 use kernel::ids::{PaymentId, SubscriptionId, UserId};
-use kernel::money::Credits;
+use kernel::money::{Credits, Money};
+use ledger::GrantSource;
+use ledger::store::Ending;
 
 /// The subscription of a user: one that is not over, if there is one, else the last.
 ///
@@ -128,7 +132,7 @@ async fn terms_of(connection: &mut PgConnection, order: &Payment) -> Result<Opti
     Ok(Some(Terms {
         plan_id: period.plan_id.clone(),
         interval: period.interval,
-        price: kernel::money::Money::new(price, order.amount.currency),
+        price: Money::new(price, order.amount.currency),
         credits: order.credits,
         rollover: stored.plan.rollover,
         provider_price: at_provider.and_then(|terms| terms.provider_price),
@@ -157,7 +161,13 @@ async fn take_payment(
             known.extend(terms_by_price(connection, &subscription, price).await?);
         }
     }
+    take_over_carried(connection, &mut subscription).await?;
     let payment_id = if is_first {
+        if !order.state.is_paid() {
+            let (credits, carried) = rules::granted(order.credits, subscription.carried);
+            subscription.carried = carried;
+            periods::payment_grants(connection, order.id, credits).await?;
+        }
         order.id
     } else {
         match payment_of_period(connection, now, &mut subscription, &order, paid, &known).await? {
@@ -168,20 +178,41 @@ async fn take_payment(
             }
         }
     };
-    let lapses = if subscription.terms.rollover { None } else { paid.period_end };
-    payments::payment_lapses_at(connection, payment_id, lapses).await?;
+    // Judged by the plan that was paid for, which may not be the one of the period before.
+    let terms = rules::terms_paid_for(paid, &known).filter(|_| !is_first).unwrap_or(&subscription.terms);
+    let lapses = if terms.rollover { None } else { paid.period_end.map(rules::lapses_after) };
+    periods::payment_lapses_at(connection, payment_id, lapses).await?;
     adopt(connection, fact.provider, &paid.payment, payment_id).await?;
-    let news = PaymentNews::Fact(Box::new(payment_fact(fact, paid, payment_id)));
+    let money = if is_first { rules::charged(paid) } else { paid.money };
+    let news = PaymentNews::Fact(Box::new(payment_fact(fact, paid, payment_id, money)));
     let mut effects = settlement::apply(connection, now, &[SettlementItem { event, news: &news }]).await?;
     if effects.iter().any(|effect| matches!(effect, Effect::Quarantined { .. })) {
         return Ok(effects);
     }
+    let begun = paid.period_start.or(subscription.current_period_end);
     let renewed = rules::settle(&mut subscription, fact.at, paid, is_first, &known);
+    // The renewal is decided: what is left of the periods before lapses.
+    if let Some(begun) = begun.filter(|_| !is_first) {
+        let (until, at) = (rules::lapses_after(begun), begun.max(now));
+        end_plan_grants(connection, &subscription, until, at, Some(payment_id)).await?;
+    }
     store::subscription_write(connection, &subscription).await?;
     if renewed {
         effects.push(Effect::Subscription(Box::new(subscription)));
     }
     Ok(effects)
+}
+
+/// What a customer's subscriptions carry is the customer's: the balance at the provider pays whichever comes next.
+async fn take_over_carried(
+    connection: &mut PgConnection,
+    subscription: &mut Subscription,
+) -> Result<(), ApplyError> {
+    if let Some(customer) = subscription.provider_customer.clone() {
+        let carried = store::carried_take(connection, subscription, &customer).await?;
+        subscription.carried = subscription.carried.checked_add(carried)?;
+    }
+    Ok(())
 }
 
 /// The terms of another plan of ours that a provider's price stands for.
@@ -252,7 +283,7 @@ async fn payment_of_period(
 }
 
 /// The payment's part of a fact.
-fn payment_fact(fact: &SubscriptionFact, paid: &Paid, payment_id: PaymentId) -> Fact {
+fn payment_fact(fact: &SubscriptionFact, paid: &Paid, payment_id: PaymentId, money: Money) -> Fact {
     Fact {
         provider: fact.provider,
         livemode: fact.livemode,
@@ -263,13 +294,26 @@ fn payment_fact(fact: &SubscriptionFact, paid: &Paid, payment_id: PaymentId) -> 
         provider_payment: Some(paid.payment.clone()),
         customer: fact.customer.clone(),
         mode: Some(Mode::Subscription),
-        money: Some(paid.money),
+        money: Some(money),
+        discount_minor: None,
         session_status: None,
         payment_status: Some("paid".to_owned()),
         payment_intent_status: None,
         receipt_url: paid.receipt_url.clone(),
         failure: None,
     }
+}
+
+/// Has what is left of periods that would lapse by `until` lapse at `at`.
+async fn end_plan_grants(
+    connection: &mut PgConnection,
+    subscription: &Subscription,
+    until: Timestamp,
+    at: Timestamp,
+    except: Option<PaymentId>,
+) -> Result<(), sqlx::Error> {
+    let ending = Ending { source: GrantSource::Plan, until, at, except };
+    ledger::store::grants_end(connection, subscription.wallet_id, &ending).await
 }
 
 async fn conclude(
@@ -282,5 +326,10 @@ async fn conclude(
     let outcome = if changed { EventOutcome::Applied(None) } else { EventOutcome::NoChange(None) };
     record(connection, now, event, Some(subscription.payment_id), outcome).await?;
     store::subscription_write(connection, &subscription).await?;
+    if changed && subscription.state == SubscriptionState::Canceled {
+        // No renewal comes: what was paid for lasts until the end of its period, and no longer.
+        let end = subscription.current_period_end.unwrap_or(now);
+        end_plan_grants(connection, &subscription, rules::lapses_after(end), end.max(now), None).await?;
+    }
     Ok(if changed { vec![Effect::Subscription(Box::new(subscription))] } else { Vec::new() })
 }

@@ -5,7 +5,8 @@ use crate::payments::Payment;
 use crate::plans::Terms;
 use crate::provider_events::outcome::Contradiction;
 use kernel::clock::Timestamp;
-use kernel::money::Credits;
+use kernel::money::{Credits, Money};
+use time::Duration;
 
 /// How a fact contradicts the subscription that it names.
 pub fn contradiction(subscription: &Subscription, fact: &SubscriptionFact) -> Option<Contradiction> {
@@ -27,9 +28,44 @@ pub fn contradiction(subscription: &Subscription, fact: &SubscriptionFact) -> Op
         News::Paid(paid) if paid.money.currency != subscription.terms.price.currency => {
             Some(Contradiction::Currency)
         }
-        News::Paid(paid) if paid.due.is_some_and(|due| paid.money.minor < due) => Some(Contradiction::Amount),
+        News::Paid(paid) if !is_settled(paid) => Some(Contradiction::Amount),
         News::Paid(_) | News::PaymentFailed | News::Standing(_) => None,
     }
+}
+
+/// How long the credits of a period outlast it while its renewal is not decided. The provider makes the invoice at the
+/// period's end, collects it about an hour later, and retries a refused card for up to two weeks by default
+/// (<https://docs.stripe.com/billing/revenue-recovery/smart-retries>).
+pub const RENEWAL_GRACE: Duration = Duration::days(15);
+
+/// When the credits of a period that ends at `end` lapse if nothing decides its renewal before.
+pub fn lapses_after(end: Timestamp) -> Timestamp {
+    end.saturating_add(RENEWAL_GRACE)
+}
+
+/// Whether what was due is paid: in money, from the customer's balance, or out of band, when the seller declares an
+/// invoice paid of which the provider took nothing.
+pub fn is_settled(paid: &Paid) -> bool {
+    paid.money.minor == 0 || paid.due.is_none_or(|due| paid.money.minor >= due)
+}
+
+/// What the first payment is compared with the order by: what was charged for. The customer's balance may have paid a
+/// part of it, and tax may have been added.
+pub fn charged(paid: &Paid) -> Money {
+    let is_as_due = paid.money.minor == 0 || paid.due.is_none_or(|due| paid.money.minor == due);
+    match paid.net {
+        Some(net) if is_as_due => Money::new(net, paid.money.currency),
+        // More than was due is no payment of this invoice alone.
+        Some(_) | None => paid.money,
+    }
+}
+
+/// The terms of the newest plan that was paid for.
+pub fn terms_paid_for<'a>(paid: &Paid, known: &'a [Terms]) -> Option<&'a Terms> {
+    let positive = paid.lines.iter().rev().filter(|line| line.amount > 0);
+    positive
+        .filter_map(|line| line.price.as_ref())
+        .find_map(|price| known.iter().find(|terms| terms.provider_price.as_ref() == Some(price)))
 }
 
 /// Whether a payment is the one that started the subscription, where the provider does not say so. The first that is
@@ -62,7 +98,8 @@ pub fn worth(lines: &[Line], terms: &[Terms]) -> Option<Credits> {
         let known = |terms: &&Terms| terms.provider_price.is_some() && terms.provider_price == line.price;
         let Some(terms) = terms.iter().find(known) else { continue };
         let part = match terms.price.minor {
-            // A plan that costs nothing is a whole period, whatever the line says.
+            // A proration of nothing is worth nothing; a whole period of a free plan is worth its credits.
+            0 if line.is_proration => 0,
             0 => i128::from(terms.credits.millionths()),
             // Truncated towards zero: the seller keeps fractions, and gives none back.
             price => i128::from(terms.credits.millionths()) * i128::from(line.amount) / i128::from(price),
@@ -91,18 +128,22 @@ pub fn settle(
     known: &[Terms],
 ) -> bool {
     let before = (subscription.state, subscription.current_period_end, subscription.terms.plan_id.clone());
-    let is_newest = paid.period_end >= subscription.current_period_end && at >= subscription.told_at;
-    let positive = paid.lines.iter().rev().filter(|line| line.amount > 0);
-    let latest = positive
-        .filter_map(|line| line.price.as_ref())
-        .find_map(|price| known.iter().find(|terms| terms.provider_price.as_ref() == Some(price)));
+    // A change to a shorter period ends sooner than what was paid before.
+    let latest = terms_paid_for(paid, known);
+    let changes_plan = latest.is_some_and(|terms| terms.plan_key() != subscription.terms.plan_key());
+    let is_newest =
+        at >= subscription.told_at && (paid.period_end >= subscription.current_period_end || changes_plan);
     if let Some(terms) = latest
         && is_newest
         && !is_first
     {
         subscription.terms = terms.clone();
     }
-    subscription.current_period_end = subscription.current_period_end.max(paid.period_end);
+    subscription.current_period_end = if is_newest && changes_plan && !is_first {
+        paid.period_end.or(subscription.current_period_end)
+    } else {
+        subscription.current_period_end.max(paid.period_end)
+    };
     let is_begun = subscription.state == SubscriptionState::Incomplete;
     if subscription.state != SubscriptionState::Canceled && (is_newest || is_begun) {
         subscription.state = SubscriptionState::Active;
@@ -123,10 +164,12 @@ pub fn is_unclear(subscription: &Subscription, fact: &SubscriptionFact, standing
             != (standing.state, standing.cancel_at_period_end)
 }
 
-/// Takes over how a subscription stands; says whether anything changed. Words older than what is known change
-/// nothing, and what is over stays over.
+/// Takes over how a subscription stands; says whether anything changed. An older report changes nothing, except that
+/// the end of a subscription is final: it counts whenever it was reported, because an answer carries the time of this
+/// installation's clock and an event that of the provider's.
 pub fn stand(subscription: &mut Subscription, fact: &SubscriptionFact, standing: &Standing) -> bool {
-    if fact.at < subscription.told_at || subscription.state == SubscriptionState::Canceled {
+    let is_end = standing.state == SubscriptionState::Canceled;
+    if subscription.state == SubscriptionState::Canceled || (fact.at < subscription.told_at && !is_end) {
         return false;
     }
     let before = (subscription.state, subscription.cancel_at_period_end, subscription.current_period_end);
@@ -149,7 +192,7 @@ pub fn stand(subscription: &mut Subscription, fact: &SubscriptionFact, standing:
     if standing.state == SubscriptionState::Canceled {
         subscription.canceled_at = Some(fact.at);
     }
-    subscription.told_at = fact.at;
+    subscription.told_at = subscription.told_at.max(fact.at);
     before != (subscription.state, subscription.cancel_at_period_end, subscription.current_period_end)
 }
 
@@ -162,9 +205,8 @@ mod tests {
     use crate::subscriptions::News;
     use kernel::clock::Timestamp;
     use kernel::ids::{PaymentId, SubscriptionId, UserId, WalletId};
-    use kernel::money::{Currency, Money};
+    use kernel::money::Currency;
     use proptest::prelude::*;
-    use time::Duration;
 
     const NOW: Timestamp = time::macros::datetime!(2026-11-24 08:00 UTC);
 
@@ -180,7 +222,7 @@ mod tests {
     }
 
     fn line(plan: &str, amount: i64) -> Line {
-        Line { price: Some(format!("price_{plan}")), amount }
+        Line { price: Some(format!("price_{plan}")), amount, is_proration: false }
     }
 
     fn plans() -> [Terms; 2] {
@@ -197,7 +239,7 @@ mod tests {
         assert_eq!(worth(&[line("pro", 999), line("other", 500)], &plans()), whole(10_000));
         assert_eq!(worth(&[line("pro", 1_998)], &plans()), whole(20_000));
         assert_eq!(worth(&[line("other", 999)], &plans()), None);
-        assert_eq!(worth(&[Line { price: None, amount: 999 }], &plans()), None);
+        assert_eq!(worth(&[Line { price: None, amount: 999, is_proration: false }], &plans()), None);
     }
 
     #[test]
@@ -261,7 +303,9 @@ mod tests {
             is_first: None,
             money: Money::new(amount, Currency::USD),
             due: None,
+            net: None,
             lines: vec![line(plan, amount)],
+            period_start: Some(NOW),
             period_end: Some(NOW + Duration::days(30)),
             receipt_url: None,
         }

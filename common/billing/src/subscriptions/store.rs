@@ -182,3 +182,26 @@ pub(super) async fn subscription_write(
     .await?;
     Ok(())
 }
+
+/// Takes what other subscriptions of a customer at the provider carry: the balance at the provider that it stands for
+/// is the customer's, and pays the next invoice of any of them.
+pub(super) async fn carried_take(
+    connection: &mut PgConnection,
+    subscription: &Subscription,
+    customer: &str,
+) -> Result<Credits, sqlx::Error> {
+    let taken = sqlx::query_scalar!(
+        r#"with others as (
+               select id, carried from subscriptions
+               where provider = $1 and provider_customer = $2 and id <> $3 and carried < 0
+               order by id for update
+           ), emptied as (
+               update subscriptions set carried = 0 from others where subscriptions.id = others.id
+           )
+           select coalesce(sum(carried), 0)::bigint as "taken!: Credits" from others"#,
+        subscription.provider.as_str(),
+        customer,
+        subscription.id.0
+    );
+    taken.fetch_one(connection).await
+}

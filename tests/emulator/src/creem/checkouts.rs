@@ -103,6 +103,15 @@ pub(super) fn require_pending(world: &World, id: &str) -> Answer {
     }
 }
 
+/// The buyer types a discount code; it takes the place of the checkout's own.
+pub(super) fn type_code(world: &mut World, checkout: &Value, code: &str) -> Answer {
+    let product = world.creem.store.copy("prod", text(checkout, "product").unwrap_or_default());
+    let discount = discounts::redeemable(world, code.trim(), &product)?;
+    let id = text(checkout, "id").unwrap_or_default();
+    world.creem.store.change("ch", id, [("_discount", discount.into())]);
+    Ok(world.creem.store.copy("ch", id))
+}
+
 /// What a checkout costs now.
 pub(crate) fn amounts(world: &World, checkout: &Value) -> Amounts {
     let product = world.creem.store.copy("prod", text(checkout, "product").unwrap_or_default());

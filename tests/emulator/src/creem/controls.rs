@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::body::Fields;
 use super::errors::{Answer, ApiError};
 use super::purchase::{self, Buyer};
-use super::{checkouts, disputes, products, refunds, renewal, subscriptions};
+use super::{checkouts, disputes, products, refunds, render, renewal, subscriptions};
 use crate::server::{Reply, Request};
 use crate::stripe::store::text;
 use crate::world::{Emulator, World};
@@ -30,6 +30,7 @@ pub(crate) fn answer(emulator: &Emulator, request: &Request, segments: &[&str]) 
                 refunds::refund(world, &id, amount)
             }
             ("PUT", ["tax"]) => set_tax(world, &body),
+            ("PUT", ["forms"]) => render::Forms::control(world, &body),
             (method, segments) => Err(ApiError::unknown_url(method, &segments.join("/"))),
         })
     });
@@ -40,11 +41,13 @@ pub(crate) fn answer(emulator: &Emulator, request: &Request, segments: &[&str]) 
 }
 
 fn pay(world: &mut World, id: &str, body: &Fields) -> Answer {
-    body.only("card email name")?;
+    body.only("card discount_code email expiry name")?;
     let buyer = Buyer {
         card: body.text("card")?.unwrap_or_else(|| PLAIN_CARD.to_owned()),
         email: body.text("email")?,
         name: body.text("name")?,
+        expiry: body.text("expiry")?,
+        discount_code: body.text("discount_code")?,
     };
     let mut checkout = purchase::pay(world, id, &buyer)?;
     checkout["return_address"] = checkouts::return_address(world, id).into();

@@ -58,7 +58,7 @@ fn record_and_send(world: &mut World, event: Value) {
 }
 
 fn endpoint<'a>(url: &'a str, secret: &'a str) -> Endpoint<'a> {
-    Endpoint { id: "creem", url, secret, scheme: Scheme::Creem }
+    Endpoint { id: "creem", url, secret, signing_secret: None, scheme: Scheme::Creem }
 }
 
 /// Sends a recorded event once more. Returns to how many endpoints, or `None` if there is no such event.

@@ -22,6 +22,7 @@ pub(crate) mod subscriptions;
 pub(crate) mod timers;
 mod transactions;
 
+pub(crate) use self::amounts::rounded_share;
 use serde_json::Value;
 
 use self::body::Fields;
@@ -37,13 +38,15 @@ const COUNTRY: &str = "US";
 /// Everything the emulated store holds.
 pub(crate) struct State {
     pub(crate) store: Store,
-    timers: Timers<timers::Timer>,
+    pub(crate) timers: Timers<timers::Timer>,
     /// The only key accepted; any `creem_…` is when this is absent.
     api_key: Option<String>,
     /// Where events go, and the secret they are signed with.
     webhook: Option<(String, String)>,
     /// The sales tax in hundredths of a percent.
     tax_basis_points: u32,
+    /// How objects appear inside of events and answers.
+    forms: render::Forms,
 }
 
 impl State {
@@ -54,6 +57,7 @@ impl State {
             api_key: config.creem_api_key.clone(),
             webhook: config.creem_webhook_url.clone().zip(config.creem_webhook_secret.clone()),
             tax_basis_points: config.creem_tax_basis_points,
+            forms: render::Forms::default(),
         }
     }
 

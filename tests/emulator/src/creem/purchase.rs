@@ -19,12 +19,23 @@ pub(crate) struct Buyer {
     pub(crate) card: String,
     pub(crate) email: Option<String>,
     pub(crate) name: Option<String>,
+    /// As typed on the page, such as `12 / 34`; any future date if absent.
+    pub(crate) expiry: Option<String>,
+    /// A code typed on the page, in place of one that the checkout came with.
+    pub(crate) discount_code: Option<String>,
 }
 
 /// Pays a pending checkout; a refused card is an error and leaves it pending.
 pub(crate) fn pay(world: &mut World, id: &str, buyer: &Buyer) -> Answer {
-    let checkout = checkouts::require_pending(world, id)?;
+    let mut checkout = checkouts::require_pending(world, id)?;
     let card = read_card(&buyer.card)?;
+    if let Some(expiry) = &buyer.expiry {
+        cards::check_expiry(expiry, world.clock.now())
+            .map_err(|refusal| ApiError::declined(refusal.message()))?;
+    }
+    if let Some(code) = &buyer.discount_code {
+        checkout = checkouts::type_code(world, &checkout, code)?;
+    }
     let amounts = checkouts::amounts(world, &checkout);
     if amounts.paid > 0
         && let Some(decline) = card.decline

@@ -37,6 +37,8 @@ pub(crate) fn submit(world: &mut World, id: &str, typed: &Form) -> Reply {
         card: field("card").unwrap_or_default().to_owned(),
         email: field("email").map(str::to_owned),
         name: field("name").map(str::to_owned),
+        expiry: field("expiry").map(str::to_owned),
+        discount_code: field("discount_code").map(str::to_owned),
     };
     match purchase::pay(world, id, &buyer) {
         Ok(_) => match checkouts::return_address(world, id) {
@@ -85,22 +87,27 @@ fn form(world: &World, checkout: &Value, typed: &Form, error: Option<&str>) -> S
     let period = text(&product, "billing_period").filter(|period| *period != "once");
     let total = escape(&written(amounts.paid, &currency));
     let body = format!(
-        "<main><section><p class=soft>{}</p><p class=amount>{total}</p><ul class=lines>{lines}\
+        "<main><section><p class=merchant>{}</p><p class=soft>{}</p><p class=amount>{total}</p><ul class=lines>{lines}\
          <li class=total><span>Total due</span><span>{total}</span></li></ul></section>\
          <section class=panel><h1>Payment details</h1>{error}<form method=post>{email}\
          <label>Card number<input type=text name=card inputmode=numeric autocomplete=cc-number \
          placeholder=\"4242 4242 4242 4242\" value=\"{}\"></label><div class=pair>\
-         <label>Expiry<input type=text name=expiry autocomplete=cc-exp placeholder=\"12 / 34\"></label>\
+         <label>Expiry<input type=text name=expiry autocomplete=cc-exp placeholder=\"12 / 34\" \
+         value=\"{}\"></label>\
          <label>CVC<input type=text name=cvc autocomplete=cc-csc placeholder=123></label></div>\
          <label>Name on card<input type=text name=name autocomplete=cc-name value=\"{}\"></label>\
+         <label>Discount code<input type=text name=discount_code value=\"{}\"></label>\
          <button name=action value=pay>Pay {total}</button>\
          <button class=plain name=action value=leave formnovalidate>Leave</button></form>\
          <details><summary>Test cards</summary><table>{hints}</table></details></section></main>",
+        escape(&world.stripe.settings.merchant),
         period.map_or("Pay once".to_owned(), |period| format!("Pay {}", period.replace('-', " "))),
         value("card"),
+        value("expiry"),
         value("name"),
+        value("discount_code"),
     );
-    page("Checkout", &body)
+    page(&format!("{} · Checkout", world.stripe.settings.merchant), &body)
 }
 
 fn completed(world: &World, id: &str) -> String {

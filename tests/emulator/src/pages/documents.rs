@@ -39,7 +39,7 @@ fn invoice_rows(invoice: &Value) -> String {
     let currency = text(invoice, "currency").unwrap_or("usd");
     let mut rows = row("Number", text(invoice, "number").unwrap_or("draft"));
     rows.push_str(&row("Status", text(invoice, "status").unwrap_or_default()));
-    for line in invoice["lines"]["data"].as_array().into_iter().flatten() {
+    for line in invoice["_lines"].as_array().into_iter().flatten() {
         let description = text(line, "description").unwrap_or("Item");
         rows.push_str(&row(description, &written(integer(line, "amount"), currency)));
     }

@@ -184,6 +184,34 @@ pub(crate) fn by_number(number: &str) -> Result<&'static Card, ApiError> {
     Err(ApiError::card("card_declined", message).with("decline_code", "test_mode_live_card"))
 }
 
+/// Refuses a card whose last month, as typed (`12 / 34`), is over.
+/// <https://docs.stripe.com/error-codes#invalid-expiry-year>
+pub(crate) fn check_expiry(typed: &str, now: i64) -> Result<(), ApiError> {
+    let invalid = |code: &str, param: &str, message: &str| Err(ApiError::card(code, message).param(param));
+    let digits: String = typed.chars().filter(char::is_ascii_digit).collect();
+    let (month, year) = match digits.len() {
+        4 | 6 => digits.split_at(2),
+        _ => {
+            return invalid(
+                "invalid_expiry_month",
+                "exp_month",
+                "Your card's expiration date is incomplete.",
+            );
+        }
+    };
+    let month: i64 = month.parse().unwrap_or_default();
+    let year: i64 = year.parse().unwrap_or_default();
+    if !(1..=12).contains(&month) {
+        return invalid("invalid_expiry_month", "exp_month", "Your card's expiration date is invalid.");
+    }
+    let year = if year < 100 { 2000 + year } else { year };
+    let today = time::OffsetDateTime::from_unix_timestamp(now).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    if (year, month) < (i64::from(today.year()), i64::from(u8::from(today.month()))) {
+        return invalid("invalid_expiry_year", "exp_year", "Your card's expiration date is in the past.");
+    }
+    Ok(())
+}
+
 /// The card of a name such as `visa` in `pm_card_visa`.
 pub(crate) fn by_name(name: &str) -> Option<&'static Card> {
     let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| *name);

@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::cards::{Aftermath, Decline};
-use super::errors::Answer;
+use super::errors::{Answer, ApiError};
 use super::events::{emit, emit_change};
 use super::listing::{agrees, page, search};
+use super::parameters::Params;
 use super::store::{integer, new_id, owned, text, visible};
 use super::timers::Timer;
-use super::{Call, disputes, payment_methods};
+use super::{Call, customers, disputes, fraud_warnings, money, payment_methods};
 use crate::world::World;
 
 /// How the bank answered a charge.
@@ -35,6 +36,7 @@ pub(crate) fn route(world: &mut World, call: &Call<'_>) -> Answer {
                     && agrees(intent.as_ref(), charge, "payment_intent")
             })
         }
+        ("POST", []) => create_bare(world, &call.params),
         ("GET", ["search"]) => search(world, call, "ch"),
         ("GET", [id]) => Ok(visible(world.stripe.store.find("ch", id)?)),
         ("POST", [id]) => {
@@ -56,6 +58,52 @@ pub(crate) fn route(world: &mut World, call: &Call<'_>) -> Answer {
         }
         _ => Err(call.unknown()),
     }
+}
+
+/// A charge without a payment intent, as older integrations make them: <https://docs.stripe.com/api/charges/create>.
+fn create_bare(world: &mut World, params: &Params) -> Answer {
+    params.only("amount capture currency customer description metadata receipt_email source")?;
+    let amount = params.required_integer("amount")?;
+    let currency = money::currency(&params.required_text("currency")?)?;
+    money::amount_in_bounds(amount, &currency, "amount")?;
+    let customer = params.text("customer")?;
+    if let Some(customer) = &customer {
+        customers::existing(world, "customer", customer)?;
+    }
+    let source = params.required_text("source")?;
+    let name = source.strip_prefix("tok_").unwrap_or_default();
+    let card = super::cards::by_name(name).ok_or_else(|| ApiError::no_such("token", &source))?;
+    let method = payment_methods::create(world, card, Value::Null);
+    let purpose = json!({
+        "id": null, "amount": amount, "currency": currency, "customer": customer,
+        "description": params.unsettable("description")?, "metadata": params.metadata(None)?,
+        "receipt_email": params.unsettable("receipt_email")?,
+    });
+    if let Some(decline) = card.decline {
+        let charge = create(world, &purpose, &method, Verdict::Refused(decline));
+        return Err(decline.error().with("charge", charge));
+    }
+    let captures = params.flag("capture")?.unwrap_or(true);
+    let verdict = if captures { Verdict::Captured } else { Verdict::Authorized };
+    let id = create(world, &purpose, &method, verdict);
+    Ok(visible(world.stripe.store.find("ch", &id)?))
+}
+
+/// The captured charge that a control names, by itself or by its payment intent.
+pub(crate) fn named(world: &World, body: &Value) -> Answer<String> {
+    if let Some(id) = text(body, "charge") {
+        let charge = world.stripe.store.find("ch", id)?;
+        if !super::store::flag(charge, "captured") {
+            return Err(ApiError::invalid("Only a captured charge can be named."));
+        }
+        return Ok(id.to_owned());
+    }
+    let id = text(body, "payment_intent").ok_or_else(|| ApiError::missing("payment_intent"))?;
+    let intent = world.stripe.store.find("pi", id)?;
+    if text(intent, "status") != Some("succeeded") {
+        return Err(ApiError::invalid("Only a succeeded payment can be disputed or warned of."));
+    }
+    Ok(owned(intent, "latest_charge"))
 }
 
 /// Records the charge of a payment intent with a payment method, and what follows from it at once.
@@ -105,6 +153,9 @@ pub(crate) fn settle(world: &mut World, id: &str, refused: Option<Decline>) {
         stored.clone_from(&charge);
     }
     emit(world, event, &charge);
+    if refused.is_none() {
+        schedule_follow_up(world, id);
+    }
 }
 
 /// Captures `amount` of an authorized charge.
@@ -190,14 +241,8 @@ pub(crate) fn follow_up(world: &mut World, id: &str) {
             disputes::open(world, id, "fraudulent", true, None);
         }
         Aftermath::EarlyFraudWarning => {
-            let warning = json!({
-                "id": new_id("issfr"), "object": "radar.early_fraud_warning", "actionable": true,
-                "charge": id,
-                "created": world.clock.now(), "fraud_type": "misc", "livemode": false,
-                "payment_intent": charge["payment_intent"],
-            });
-            world.stripe.store.insert("issfr", warning.clone());
-            emit(world, "radar.early_fraud_warning.created", &warning);
+            // Known types only, so this cannot be refused.
+            fraud_warnings::open(world, id, "misc").ok();
         }
         Aftermath::Nothing | Aftermath::RefundPending | Aftermath::RefundFails => {}
     }

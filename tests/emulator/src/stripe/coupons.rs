@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::Call;
 use super::errors::{Answer, ApiError};
 use super::events::{emit, emit_change};
 use super::invoices::Line;
@@ -11,6 +10,7 @@ use super::money;
 use super::parameters::Params;
 use super::store::{flag, integer, new_id, owned, random_text, text, visible};
 use super::subscriptions::calendar;
+use super::{Call, promotion_codes};
 use crate::world::World;
 
 /// Hundredths of a percent in the whole.
@@ -50,7 +50,7 @@ fn shown(world: &World, coupon: &Value) -> Value {
     shown
 }
 
-fn is_valid(world: &World, coupon: &Value) -> bool {
+pub(crate) fn is_valid(world: &World, coupon: &Value) -> bool {
     let in_time = coupon["redeem_by"].as_i64().is_none_or(|until| world.clock.now() < until);
     let most = coupon["max_redemptions"].as_i64();
     in_time && most.is_none_or(|most| integer(coupon, "times_redeemed") < most)
@@ -175,8 +175,7 @@ pub(crate) fn read_discounts(world: &World, params: &Params, mode: &str) -> Answ
     }
     discount.only("coupon promotion_code")?;
     if let Some(code) = discount.text("promotion_code")? {
-        let error = ApiError::invalid(format!("No such promotion code: '{code}'"));
-        return Err(error.code("resource_missing").param("discounts[0][promotion_code]"));
+        return promotion_codes::redeemable(world, &code, "discounts[0][promotion_code]").map(Some);
     }
     let id = discount.text("coupon")?.ok_or_else(|| ApiError::missing("discounts[0][coupon]"))?;
     let param = "discounts[0][coupon]";
@@ -240,6 +239,9 @@ pub(crate) fn redeem(
     let (id, coupon_id, now) = (new_id("di"), owned(coupon, "id"), world.clock.now());
     let count = integer(&world.stripe.store.copy("coupon", &coupon_id), "times_redeemed") + 1;
     world.stripe.store.change("coupon", &coupon_id, [("times_redeemed", count.into())]);
+    if let Some(promotion) = text(coupon, "_promotion") {
+        promotion_codes::count(world, promotion);
+    }
     let end = coupon["duration_in_months"].as_i64().map(|months| calendar::after(now, "month", months));
     let discount = json!({
         "id": id,
@@ -250,7 +252,7 @@ pub(crate) fn redeem(
         "end": end,
         "invoice": null,
         "invoice_item": null,
-        "promotion_code": null,
+        "promotion_code": coupon["_promotion"],
         "source": { "coupon": coupon_id, "type": "coupon" },
         "start": now,
         "subscription": subscription,

@@ -7,7 +7,7 @@ use super::events::{emit, emit_change};
 use super::listing::{agrees, page, search};
 use super::parameters::Params;
 use super::store::{flag, new_id, random_text, text, visible};
-use super::{Call, payment_methods};
+use super::{Call, customer_balance, payment_methods};
 use crate::world::World;
 
 const WRITABLE: &str = "\
@@ -27,6 +27,7 @@ pub(crate) fn route(world: &mut World, call: &Call<'_>) -> Answer {
         ("GET", [id]) => Ok(visible(world.stripe.store.find("cus", id)?)),
         ("POST", [id]) => update(world, call, id),
         ("DELETE", [id]) => delete(world, id),
+        (_, [id, "balance_transactions", ..]) => customer_balance::route(world, call, id),
         ("GET", [id, "payment_methods"]) => {
             existing(world, "id", id)?;
             payment_methods::list(world, call, Some(id))
@@ -98,6 +99,7 @@ fn build(world: &World) -> Value {
         "description": null,
         "discount": null,
         "email": null,
+        "invoice_credit_balance": {},
         "invoice_prefix": random_text(8).to_uppercase(),
         "invoice_settings": {
             "custom_fields": null, "default_payment_method": null, "footer": null, "rendering_options": null,

@@ -6,11 +6,15 @@ use super::errors::{Answer, ApiError};
 use super::events::{emit, emit_change};
 use super::listing::{agrees, page};
 use super::store::{integer, new_id, owned, text, visible};
-use super::{Call, charges};
+use super::timers::Timer;
+use super::{Call, charges, fraud_warnings};
 use crate::world::World;
 
 /// What Stripe takes for a dispute, in minor units.
 const DISPUTE_FEE: i64 = 1500;
+/// Seconds after which an inquiry that was not escalated is closed:
+/// <https://docs.stripe.com/disputes/how-disputes-work#inquiries>.
+const INQUIRY_ENDS: i64 = 120 * 86_400;
 const EVIDENCE: &str = "\
     access_activity_log billing_address cancellation_policy cancellation_policy_disclosure \
     cancellation_rebuttal customer_communication customer_email_address customer_name \
@@ -35,14 +39,23 @@ pub(crate) fn route(world: &mut World, call: &Call<'_>) -> Answer {
         ("POST", [id]) => answer(world, call, id),
         ("POST", [id, "close"]) => {
             world.stripe.store.find("dp", id)?;
-            close(world, id, false)?;
+            close(world, id, Verdict::Lost)?;
             Ok(visible(world.stripe.store.find("dp", id)?))
         }
         _ => Err(call.unknown()),
     }
 }
 
-/// Opens a dispute about a charge, or an inquiry, which moves no money. `None` disputes the whole amount.
+/// How a dispute ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Won,
+    Lost,
+    /// Lost, but a part of the amount comes back: <https://docs.stripe.com/disputes/responding>.
+    PartlyReturned(i64),
+}
+
+/// Opens a dispute about a charge, or an inquiry, which moves no money. `None` disputes what was not refunded.
 pub(crate) fn open(
     world: &mut World,
     charge_id: &str,
@@ -52,19 +65,63 @@ pub(crate) fn open(
 ) -> Value {
     let charge = world.stripe.store.copy("ch", charge_id);
     let id = new_id("dp");
-    let amount = amount.unwrap_or_else(|| integer(&charge, "amount"));
+    let left = integer(&charge, "amount") - integer(&charge, "amount_refunded");
+    let amount = amount.unwrap_or(if left > 0 { left } else { integer(&charge, "amount") });
     let dispute = build(world, &id, &charge, (amount, reason, inquiry));
     world.stripe.store.insert("dp", dispute.clone());
     let fields = [("disputed", true.into()), ("_refundable", inquiry.into())];
     world.stripe.store.change("ch", charge_id, fields);
     emit(world, "charge.dispute.created", &dispute);
-    if !inquiry {
-        let moved = movement(world, &id, -amount, DISPUTE_FEE, &owned(&charge, "currency"));
-        world.stripe.store.change("dp", &id, [("balance_transactions", json!([moved]))]);
-        let dispute = world.stripe.store.copy("dp", &id);
-        emit(world, "charge.dispute.funds_withdrawn", &dispute);
+    if inquiry {
+        world.stripe.timers.after(&world.clock, INQUIRY_ENDS, Timer::InquiryEnds(id.clone()));
+    } else {
+        withdraw(world, &id);
     }
     visible(&world.stripe.store.copy("dp", &id))
+}
+
+/// The bank takes the disputed amount, and Stripe its fee.
+fn withdraw(world: &mut World, id: &str) {
+    let dispute = world.stripe.store.copy("dp", id);
+    let currency = owned(&dispute, "currency");
+    let moved = movement(world, id, -integer(&dispute, "amount"), DISPUTE_FEE, &currency);
+    world.stripe.store.change("dp", id, [("balance_transactions", json!([moved]))]);
+    let dispute = world.stripe.store.copy("dp", id);
+    emit(world, "charge.dispute.funds_withdrawn", &dispute);
+    fraud_warnings::settle(world, text(&dispute, "charge").unwrap_or_default());
+}
+
+/// An inquiry becomes a dispute: now the money is taken.
+pub(crate) fn escalate(world: &mut World, id: &str) -> Answer<()> {
+    let before = world.stripe.store.find("dp", id)?.clone();
+    if !is_open(&before) || !warning(&before) {
+        return Err(ApiError::invalid("Only an open inquiry can be escalated."));
+    }
+    if let Some(dispute) = world.stripe.store.get_mut("dp", id) {
+        dispute["status"] = "needs_response".into();
+        dispute["is_charge_refundable"] = false.into();
+        dispute["payment_method_details"]["card"]["case_type"] = "chargeback".into();
+    }
+    let charge = text(&before, "charge").unwrap_or_default();
+    world.stripe.store.change("ch", charge, [("_refundable", false.into())]);
+    let dispute = world.stripe.store.copy("dp", id);
+    let previous = super::changed_fields(&before, &dispute);
+    emit_change(world, "charge.dispute.updated", &dispute, Some(previous));
+    withdraw(world, id);
+    Ok(())
+}
+
+/// Nobody escalated an inquiry for 120 days.
+pub(crate) fn end_inquiry(world: &mut World, id: &str) {
+    let dispute = world.stripe.store.copy("dp", id);
+    if warning(&dispute) {
+        // One that is closed already stays so.
+        close(world, id, Verdict::Lost).ok();
+    }
+}
+
+fn warning(dispute: &Value) -> bool {
+    text(dispute, "status").is_some_and(|status| status.starts_with("warning"))
 }
 
 fn movement(world: &mut World, id: &str, amount: i64, fee: i64, currency: &str) -> Value {
@@ -127,8 +184,7 @@ fn answer(world: &mut World, call: &Call<'_>, id: &str) -> Answer {
     if submitted {
         let count = integer(&before["evidence_details"], "submission_count") + 1;
         dispute["evidence_details"]["submission_count"] = count.into();
-        let warning = text(&before, "status").is_some_and(|status| status.starts_with("warning"));
-        dispute["status"] = if warning { "warning_under_review" } else { "under_review" }.into();
+        dispute["status"] = if warning(&before) { "warning_under_review" } else { "under_review" }.into();
     }
     if let Some(stored) = world.stripe.store.get_mut("dp", id) {
         stored.clone_from(&dispute);
@@ -137,8 +193,9 @@ fn answer(world: &mut World, call: &Call<'_>, id: &str) -> Answer {
     emit_change(world, "charge.dispute.updated", &dispute, Some(previous));
     if submitted {
         match text(&dispute["evidence"], "uncategorized_text") {
-            Some("winning_evidence") => close(world, id, true)?,
-            Some("losing_evidence") => close(world, id, false)?,
+            Some("winning_evidence") => close(world, id, Verdict::Won)?,
+            Some("losing_evidence") => close(world, id, Verdict::Lost)?,
+            Some("escalate_inquiry_evidence") if warning(&dispute) => escalate(world, id)?,
             _ => {}
         }
     }
@@ -154,37 +211,47 @@ fn is_open(dispute: &Value) -> bool {
     })
 }
 
-/// Closes a dispute; winning it gives the money back. Closing an inquiry moves none.
-pub(crate) fn close(world: &mut World, id: &str, won: bool) -> Answer<()> {
+/// Closes a dispute; what it gives back comes with an event of its own. Closing an inquiry moves nothing.
+pub(crate) fn close(world: &mut World, id: &str, verdict: Verdict) -> Answer<()> {
     let before = world.stripe.store.find("dp", id)?.clone();
     if !is_open(&before) {
         return Err(ApiError::invalid("This dispute is already closed.").code("dispute_already_closed"));
     }
-    let inquiry = text(&before, "status").is_some_and(|status| status.starts_with("warning"));
-    let status = match (inquiry, won) {
-        (true, _) => "warning_closed",
-        (false, true) => "won",
-        (false, false) => "lost",
+    let amount = integer(&before, "amount");
+    let (status, returned) = match verdict {
+        _ if warning(&before) => ("warning_closed", 0),
+        Verdict::Won => ("won", amount),
+        Verdict::Lost => ("lost", 0),
+        Verdict::PartlyReturned(part) if (1..amount).contains(&part) => ("lost", part),
+        Verdict::PartlyReturned(_) => {
+            let message = format!("What is returned must be at least 1 and less than {amount}.");
+            return Err(ApiError::invalid(message).param("returned"));
+        }
     };
     world.stripe.store.change("dp", id, [("status", status.into())]);
-    if won && !inquiry {
-        let amount = integer(&before, "amount");
-        let back = movement(world, id, amount, -DISPUTE_FEE, &owned(&before, "currency"));
-        let mut movements = before["balance_transactions"].clone();
-        if let Some(movements) = movements.as_array_mut() {
-            movements.push(back);
-        }
-        world.stripe.store.change("dp", id, [("balance_transactions", movements)]);
-        world.stripe.store.change(
-            "ch",
-            text(&before, "charge").unwrap_or_default(),
-            [("_refundable", true.into())],
-        );
-        let dispute = world.stripe.store.copy("dp", id);
-        emit(world, "charge.dispute.funds_reinstated", &dispute);
+    if returned > 0 {
+        // The fee comes back only with everything.
+        let fee = if returned == amount { -DISPUTE_FEE } else { 0 };
+        reinstate(world, &before, returned, fee);
     }
     let dispute = world.stripe.store.copy("dp", id);
     let previous = json!({ "status": before["status"] });
     emit_change(world, "charge.dispute.closed", &dispute, Some(previous));
     Ok(())
+}
+
+fn reinstate(world: &mut World, dispute: &Value, amount: i64, fee: i64) {
+    let id = text(dispute, "id").unwrap_or_default();
+    let back = movement(world, id, amount, fee, &owned(dispute, "currency"));
+    if let Some(movements) =
+        world.stripe.store.get_mut("dp", id).and_then(|stored| stored["balance_transactions"].as_array_mut())
+    {
+        movements.push(back);
+    }
+    if amount == integer(dispute, "amount") {
+        let charge = text(dispute, "charge").unwrap_or_default();
+        world.stripe.store.change("ch", charge, [("_refundable", true.into())]);
+    }
+    let dispute = world.stripe.store.copy("dp", id);
+    emit(world, "charge.dispute.funds_reinstated", &dispute);
 }

@@ -42,12 +42,12 @@ pub(crate) fn emit_arbitrary(world: &mut World, wanted: &Value) -> Result<Value,
     if let Some(previous) = wanted.get("previous_attributes") {
         event["data"]["previous_attributes"] = previous.clone();
     }
-    for field in ["id", "livemode", "created"] {
+    for field in ["id", "livemode", "created", "account"] {
         if let Some(value) = wanted.get(field) {
             event[field] = value.clone();
         }
     }
-    if world.stripe.store.get("evt", text(&event, "id").unwrap_or_default()).is_some() {
+    if world.stripe.store.of_any_account("evt", text(&event, "id").unwrap_or_default()).is_some() {
         return Err("an event with this id exists; resend it instead".to_owned());
     }
     record_and_send(world, event.clone());
@@ -59,13 +59,13 @@ fn build(world: &World, kind: &str, data: Value, version: &str) -> Value {
     json!({
         "id": new_id("evt"),
         "object": "event",
-        "account": null,
+        "account": world.stripe.store.account,
         "api_version": version,
         "context": null,
         "created": world.clock.now(),
         "data": data,
         "livemode": false,
-        "pending_webhooks": webhook_endpoints::listening(world, kind).len(),
+        "pending_webhooks": webhook_endpoints::listening(world, kind, world.stripe.store.account.is_some()).len(),
         "request": { "id": origin.request_id, "idempotency_key": origin.idempotency_key },
         "type": kind,
     })
@@ -74,30 +74,34 @@ fn build(world: &World, kind: &str, data: Value, version: &str) -> Value {
 fn record_and_send(world: &mut World, event: Value) {
     let id = owned(&event, "id");
     let kind = owned(&event, "type");
-    for endpoint in webhook_endpoints::listening(world, &kind) {
+    let account = text(&event, "account").map(str::to_owned);
+    for endpoint in webhook_endpoints::listening(world, &kind, account.is_some()) {
         let body = body_for(&event, &endpoint);
         let World { deliveries, faults, .. } = world;
         deliveries.send(faults, &id, endpoint.as_target(), body);
     }
     world.happened.push((Provider::Stripe, id));
+    let before = std::mem::replace(&mut world.stripe.store.account, account);
     world.stripe.store.insert("evt", event);
+    world.stripe.store.account = before;
 }
 
 fn body_for(event: &Value, endpoint: &webhook_endpoints::Listener) -> Arc<str> {
     match &endpoint.api_version {
         Some(version) => {
-            let mut rendered = event.clone();
+            let mut rendered = visible(event);
             rendered["api_version"] = version.as_str().into();
             rendered.to_string().into()
         }
-        None => event.to_string().into(),
+        None => visible(event).to_string().into(),
     }
 }
 
 /// Sends a recorded event once more to everybody who listens. Returns to how many.
 pub(crate) fn resend(world: &mut World, id: &str) -> Option<usize> {
-    let event = world.stripe.store.get("evt", id)?.clone();
-    let listeners = webhook_endpoints::listening(world, text(&event, "type").unwrap_or_default());
+    let event = world.stripe.store.of_any_account("evt", id)?.clone();
+    let kind = text(&event, "type").unwrap_or_default();
+    let listeners = webhook_endpoints::listening(world, kind, !event["account"].is_null());
     for endpoint in &listeners {
         world.deliveries.resend(id, endpoint.as_target(), body_for(&event, endpoint));
     }
@@ -157,7 +161,7 @@ fn all_delivered(world: &World, id: &str) -> bool {
 fn with_pending(world: &World, event: &Value) -> Value {
     use crate::delivery::DeliveryState::Pending;
     let records = world.deliveries.of(text(event, "id").unwrap_or_default());
-    let mut shown = event.clone();
+    let mut shown = visible(event);
     shown["pending_webhooks"] = records.iter().filter(|record| record.state == Pending).count().into();
     shown
 }

@@ -92,6 +92,7 @@ fn included(store: &Store, object: &Value, property: &str) -> Option<Value> {
             let link = store.get("plink", id)?;
             Some(lines::as_list(&link["_lines"], &format!("/v1/payment_links/{id}/line_items")))
         }
+        ("price", "currency_options") => Some(store.get("price", id)?["_currency_options"].clone()),
         ("charge", "refunds") => list(of("re", "charge"), format!("/v1/charges/{id}/refunds")),
         ("customer", "subscriptions") => {
             let running = of("sub", "customer");

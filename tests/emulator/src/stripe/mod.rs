@@ -1,13 +1,17 @@
 //! The emulated Stripe: its state, and the dispatch of API calls to the resource they are about.
 
+pub(crate) mod banks;
 pub(crate) mod cards;
-mod charges;
+pub(crate) mod charges;
 mod coupons;
+mod customer_balance;
 mod customers;
 pub(crate) mod disputes;
 pub(crate) mod errors;
 pub(crate) mod events;
 mod expansion;
+pub(crate) mod foreign;
+pub(crate) mod fraud_warnings;
 pub(crate) mod idempotency;
 mod invoices;
 mod listing;
@@ -19,12 +23,15 @@ pub(crate) mod payment_methods;
 mod portal;
 mod prices;
 mod products;
+pub(crate) mod promotion_codes;
 pub(crate) mod refunds;
 pub(crate) mod sessions;
+pub(crate) mod settings;
 pub(crate) mod setup_intents;
 pub(crate) mod stock;
 pub(crate) mod store;
 pub(crate) mod subscriptions;
+mod tax;
 pub(crate) mod timers;
 pub(crate) mod webhook_endpoints;
 
@@ -41,6 +48,7 @@ pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) timers: crate::timers::Timers<timers::Timer>,
     pub(crate) keys: idempotency::Keys,
+    pub(crate) settings: settings::Settings,
     /// The request that is being executed.
     pub(crate) origin: Origin,
 }
@@ -97,6 +105,8 @@ fn dispatch(world: &mut World, call: &Call<'_>) -> Answer {
         "payment_methods" => payment_methods::route(world, call),
         "prices" => prices::route(world, call),
         "products" => products::route(world, call),
+        "promotion_codes" => promotion_codes::route(world, call),
+        "radar" => fraud_warnings::route(world, call),
         "refunds" => refunds::route(world, call),
         "setup_intents" => setup_intents::route(world, call),
         "subscription_items" => subscriptions::route_items(world, call),

@@ -61,6 +61,11 @@ impl Params {
         self.fields.contains_key(field)
     }
 
+    /// The names of what was sent on this level.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.fields.keys().cloned().collect()
+    }
+
     /// A text that cannot be unset.
     pub(crate) fn text(&self, field: &str) -> Answer<Option<String>> {
         match self.fields.get(field) {

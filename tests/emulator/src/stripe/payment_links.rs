@@ -107,6 +107,9 @@ fn write(link: &mut Value, params: &Params) -> Answer<()> {
     if let Some(active) = params.flag("active")? {
         link["active"] = active.into();
     }
+    if let Some(allows) = params.flag("allow_promotion_codes")? {
+        link["allow_promotion_codes"] = allows.into();
+    }
     for field in ["inactive_message", "customer_creation"] {
         if let Some(value) = params.unsettable(field)? {
             link[field] = value;
@@ -186,6 +189,7 @@ pub(crate) fn visit(world: &mut World, id: &str, visit: Visit) -> Answer {
         client_reference_id: reference.into(),
         metadata: link["metadata"].clone(),
         currency: None,
+        allows_codes: flag(&link, "allow_promotion_codes"),
         expires_at: None,
         ui_mode: "hosted_page".to_owned(),
         return_url: Value::Null,

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::banks::{self, Account};
 use super::cards::{self, Card, Decline};
 use super::errors::{Answer, ApiError};
 use super::events::{emit, emit_change};
@@ -92,16 +93,15 @@ pub(crate) fn create(world: &mut World, card: &Card, billing_details: Value) -> 
     insert(world, method)
 }
 
-/// Creates a payment method whose payments are decided days later.
-pub(crate) fn create_bank_debit(world: &mut World, billing_details: Value) -> String {
-    let mut method = build(world, "us_bank_account", billing_details);
-    method["us_bank_account"] = json!({
-        "account_holder_type": "individual", "account_type": "checking", "bank_name": "STRIPE TEST BANK",
-        "financial_connections_account": null, "fingerprint": "FFDMA0jJDFjDf0aS", "last4": "6789",
-        "networks": { "preferred": "ach", "supported": ["ach"] }, "routing_number": "110000000",
-        "status_details": null,
-    });
-    method["_number"] = cards::by_name("visa").map_or("", |card| card.number).into();
+/// Creates a payment method of a bank account, whose payments are decided days later.
+pub(crate) fn create_bank_debit(world: &mut World, account: &Account, billing_details: Value) -> String {
+    let mut method = build(world, account.kind(), billing_details);
+    method[account.kind()] = account.details();
+    method["_account"] = account.number.into();
+    method["_decided_after"] = account.decides_after.into();
+    // The card that does afterwards what the account does.
+    let card = cards::by_name(if account.disputes { "createDispute" } else { "visa" });
+    method["_number"] = card.map_or("", |card| card.number).into();
     insert(world, method)
 }
 
@@ -149,6 +149,26 @@ pub(crate) fn decline_of(method: &Value) -> Option<Decline> {
         Some("none") => None,
         Some(decline_code) => cards::decline_named(decline_code),
         None => card_of(method).decline,
+    }
+}
+
+/// Whether a card's charges are processing for a while before its bank decides.
+pub(crate) fn takes_time(method: &Value) -> bool {
+    method["_decided_after"].as_i64().is_some_and(|seconds| seconds > 0)
+}
+
+/// Has every charge of a payment method decided only so many seconds later from now on.
+pub(crate) fn decide_later_from_now_on(world: &mut World, id: &str, seconds: i64) -> Answer {
+    world.stripe.store.find("pm", id)?;
+    world.stripe.store.change("pm", id, [("_decided_after", seconds.into())]);
+    Ok(visible(world.stripe.store.find("pm", id)?))
+}
+
+/// Why the bank refuses a payment that was processing, if it does.
+pub(crate) fn refusal_after_processing(method: &Value) -> Option<Decline> {
+    match (text(method, "_account"), text(method, "_decline")) {
+        (Some(account), None) => banks::by_number(account).ok().and_then(|account| account.refusal),
+        _ => decline_of(method),
     }
 }
 

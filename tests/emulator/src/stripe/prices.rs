@@ -7,7 +7,7 @@ use super::events::{emit, emit_change};
 use super::listing::{agrees, page, search};
 use super::money::currency;
 use super::parameters::Params;
-use super::store::{flag, new_id, owned, text, visible};
+use super::store::{flag, integer, new_id, owned, text, visible};
 use super::{Call, products};
 use crate::world::World;
 
@@ -42,6 +42,7 @@ fn create(world: &mut World, params: &Params) -> Answer {
     for field in ["nickname", "lookup_key"] {
         price[field] = params.unsettable(field)?.unwrap_or_default();
     }
+    price["_currency_options"] = read_currency_options(params)?;
     price["metadata"] = params.metadata(None)?;
     price["active"] = params.flag("active")?.unwrap_or(true).into();
     world.stripe.store.insert("price", price.clone());
@@ -88,6 +89,39 @@ pub(crate) fn from_data(world: &World, params: &Params, product: &str) -> Answer
         price["tax_behavior"] = behavior.into();
     }
     Ok(price)
+}
+
+/// What one unit of a price costs in a currency; in the price's own if it has no such option.
+pub(crate) fn amount_in(world: &World, price: &Value, currency: &str) -> i64 {
+    let stored = world.stripe.store.get("price", text(price, "id").unwrap_or_default());
+    option_in(stored.unwrap_or(price), currency).unwrap_or_else(|| integer(price, "unit_amount"))
+}
+
+/// What one unit of a stored price costs in a currency, if it can be bought in it.
+pub(crate) fn option_in(price: &Value, currency: &str) -> Option<i64> {
+    if text(price, "currency") == Some(currency) {
+        return price["unit_amount"].as_i64();
+    }
+    price["_currency_options"][currency]["unit_amount"].as_i64()
+}
+
+/// `currency_options[eur][unit_amount]=…`; shown only where it is expanded.
+fn read_currency_options(params: &Params) -> Answer {
+    let Some(options) = params.nested("currency_options")? else { return Ok(Value::Null) };
+    let mut read = serde_json::Map::new();
+    for code in options.names() {
+        let option = options.nested(&code)?.unwrap_or_default();
+        option.only("custom_unit_amount tax_behavior tiers unit_amount unit_amount_decimal")?;
+        let amount = option.required_integer("unit_amount")?;
+        read.insert(
+            currency(&code)?,
+            json!({
+                "custom_unit_amount": null, "tax_behavior": "unspecified", "unit_amount": amount,
+                "unit_amount_decimal": amount.to_string(),
+            }),
+        );
+    }
+    Ok(read.into())
 }
 
 fn build(world: &World, product: &str, currency: &str, unit_amount: i64, recurring: Value) -> Value {
@@ -176,6 +210,9 @@ fn update(world: &mut World, call: &Call<'_>, id: &str) -> Answer {
         if let Some(value) = call.params.unsettable(field)? {
             price[field] = value;
         }
+    }
+    if call.params.has("currency_options") {
+        price["_currency_options"] = read_currency_options(&call.params)?;
     }
     price["metadata"] = call.params.metadata(Some(&before["metadata"]))?;
     if let Some(stored) = world.stripe.store.get_mut("price", id) {

@@ -9,7 +9,7 @@ use super::listing::{agrees, page};
 use super::parameters::Params;
 use super::store::{flag, integer, new_id, owned, text, visible};
 use super::timers::Timer;
-use super::{Call, charges, money, payment_methods};
+use super::{Call, charges, fraud_warnings, money, payment_methods};
 use crate::world::World;
 
 /// Seconds until a pending refund is settled.
@@ -140,6 +140,9 @@ fn open(world: &mut World, charge: &Value, amount: i64, reason: Option<&str>, me
     emit(world, "refund.created", &refund);
     let previous = json!({ "amount_refunded": integer(&charge, "amount_refunded") - amount });
     emit_change(world, "charge.refunded", &charge, Some(previous));
+    if flag(&charge, "refunded") {
+        fraud_warnings::settle(world, &charge_id);
+    }
     if matches!(aftermath, Aftermath::RefundPending | Aftermath::RefundFails) {
         world.stripe.timers.after(&world.clock, SETTLES_AFTER, Timer::RefundSettles(refund_id.clone()));
     } else {

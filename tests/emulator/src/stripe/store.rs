@@ -12,6 +12,8 @@ use super::errors::{Answer, ApiError};
 #[derive(Default)]
 pub(crate) struct Store {
     tables: BTreeMap<&'static str, Table>,
+    /// The connected account whose objects are made and seen now; the platform's own if there is none.
+    pub(crate) account: Option<String>,
 }
 
 #[derive(Default)]
@@ -21,8 +23,9 @@ struct Table {
 }
 
 /// The prefixes of ids, with the names of what they stand for in error messages.
-const KINDS: [(&str, &str); 23] = [
+const KINDS: [(&str, &str); 25] = [
     ("bps", "billing_portal.session"),
+    ("cbtxn", "customer balance transaction"),
     ("ch", "charge"),
     ("cs", "checkout.session"),
     ("cus", "customer"),
@@ -38,6 +41,7 @@ const KINDS: [(&str, &str); 23] = [
     ("pm", "PaymentMethod"),
     ("price", "price"),
     ("prod", "product"),
+    ("promo", "promotion code"),
     ("re", "refund"),
     ("seti", "setupintent"),
     ("si", "subscription_item"),
@@ -49,19 +53,39 @@ const KINDS: [(&str, &str); 23] = [
 
 impl Store {
     /// Adds an object; its table follows from `prefix`.
-    pub(crate) fn insert(&mut self, prefix: &'static str, object: Value) {
+    pub(crate) fn insert(&mut self, prefix: &'static str, mut object: Value) {
+        if let Some(account) = &self.account {
+            object["_of_account"] = account.as_str().into();
+        }
         let table = self.tables.entry(prefix).or_default();
         let id = text(&object, "id").unwrap_or_default().to_owned();
         table.by_id.insert(id, table.rows.len());
         table.rows.push(object);
     }
 
-    pub(crate) fn get(&self, prefix: &str, id: &str) -> Option<&Value> {
+    /// Whether an object is one of the account that is looked at. Webhook endpoints are everybody's.
+    fn sees(&self, prefix: &str, object: &Value) -> bool {
+        prefix == "we" || text(object, "_of_account") == self.account.as_deref()
+    }
+
+    /// The object of an id, of whichever account.
+    pub(crate) fn of_any_account(&self, prefix: &str, id: &str) -> Option<&Value> {
         let table = self.tables.get(prefix)?;
         table.by_id.get(id).map(|position| &table.rows[*position])
     }
 
+    /// The connected account that an object belongs to.
+    pub(crate) fn account_of(&self, id: &str) -> Option<String> {
+        let object = self.of_any_account(prefix_of(id)?, id)?;
+        text(object, "_of_account").map(str::to_owned)
+    }
+
+    pub(crate) fn get(&self, prefix: &str, id: &str) -> Option<&Value> {
+        self.of_any_account(prefix, id).filter(|object| self.sees(prefix, object))
+    }
+
     pub(crate) fn get_mut(&mut self, prefix: &str, id: &str) -> Option<&mut Value> {
+        self.get(prefix, id)?;
         let table = self.tables.get_mut(prefix)?;
         table.by_id.get(id).map(|position| &mut table.rows[*position])
     }
@@ -94,8 +118,10 @@ impl Store {
     }
 
     /// All objects of a kind, the newest first.
-    pub(crate) fn newest_first(&self, prefix: &str) -> impl Iterator<Item = &Value> {
-        self.tables.get(prefix).into_iter().flat_map(|table| table.rows.iter().rev())
+    pub(crate) fn newest_first<'a>(&'a self, prefix: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+        let shared = prefix == "we";
+        let rows = self.tables.get(prefix).into_iter().flat_map(|table| table.rows.iter().rev());
+        rows.filter(move |row| shared || text(row, "_of_account") == self.account.as_deref())
     }
 }
 

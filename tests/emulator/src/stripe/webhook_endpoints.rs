@@ -20,17 +20,27 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) fn as_target(&self) -> Endpoint<'_> {
-        Endpoint { id: &self.id, url: &self.url, secret: &self.secret, scheme: Scheme::Stripe }
+        Endpoint {
+            id: &self.id,
+            url: &self.url,
+            secret: &self.secret,
+            signing_secret: None,
+            scheme: Scheme::Stripe,
+        }
     }
 }
 
-/// The endpoints that listen to events of a type.
-pub(crate) fn listening(world: &World, kind: &str) -> Vec<Listener> {
+/// The endpoints that listen to events of a type, on the platform's own account or a connected one.
+pub(crate) fn listening(world: &World, kind: &str, connected: bool) -> Vec<Listener> {
     let listens = |endpoint: &&Value| {
         let patterns = endpoint["enabled_events"].as_array();
         let patterns = patterns.into_iter().flatten().filter_map(Value::as_str);
-        !flag(endpoint, "_deleted") && text(endpoint, "status") == Some("enabled") && { patterns }
-            .any(|pattern| matches_type(pattern, kind))
+        // The one given at start hears everything, as sellers who mix their endpoints up find out.
+        let of_account = endpoint["_connect"].as_bool().is_none_or(|connect| connect == connected);
+        of_account && !flag(endpoint, "_deleted") && text(endpoint, "status") == Some("enabled") && {
+            patterns
+        }
+        .any(|pattern| matches_type(pattern, kind))
     };
     let endpoints = world.stripe.store.newest_first("we").filter(listens);
     endpoints
@@ -105,6 +115,7 @@ fn create(world: &mut World, call: &Call<'_>) -> Answer {
     endpoint["api_version"] = params.echo("api_version");
     endpoint["description"] = params.echo("description");
     endpoint["metadata"] = params.metadata(None)?;
+    endpoint["_connect"] = params.flag("connect")?.unwrap_or(false).into();
     let mut shown = visible(&endpoint);
     shown["secret"] = secret.into();
     world.stripe.store.insert("we", endpoint);

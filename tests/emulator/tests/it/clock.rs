@@ -104,7 +104,7 @@ async fn a_trial_is_charged_when_it_is_over() {
     let trial = emulator.ok("GET", &format!("subscriptions/{id}"), "").await;
     assert_eq!(trial["status"], "trialing");
     assert_eq!(emulator.events("charge.succeeded").await.len(), 0);
-    advance(&emulator, 7 * 86_400 + 1).await;
+    advance(&emulator, 7 * 86_400 + 3601).await;
     let charged = emulator.events("charge.succeeded").await;
     assert_eq!(charged.len(), 1);
     assert_eq!(charged[0]["data"]["object"]["amount"], 2900);

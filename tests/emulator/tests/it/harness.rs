@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -104,6 +104,53 @@ impl Emulator {
         self.ok("GET", &format!("checkout/sessions/{id}"), "").await
     }
 
+    /// Lets time pass for the providers.
+    pub async fn advance(&self, seconds: i64) {
+        assert_eq!(self.control("PUT", "clock", json!({"advance_seconds": seconds})).await.status, 200);
+    }
+
+    /// Sets the providers' clock.
+    pub async fn set_clock(&self, now: i64) {
+        assert_eq!(self.control("PUT", "clock", json!({"now": now})).await.status, 200);
+    }
+
+    /// A control that must succeed.
+    pub async fn done(&self, method: &str, path: &str, body: Value) -> Value {
+        let answer = self.control(method, path, body).await;
+        assert_eq!(answer.status, 200, "{method} {path}: {}", answer.body);
+        answer.body
+    }
+
+    /// A paid session in subscription mode over a price; returns the subscription.
+    pub async fn subscribe(&self, price: &str, more: &str, pay: Value) -> Value {
+        let form = format!(
+            "mode=subscription&success_url=https://shop.example/ok&line_items[0][quantity]=1\
+             &line_items[0][price]={price}{more}"
+        );
+        let session = self.ok("POST", "checkout/sessions", &form).await;
+        let paid = self.pay(&session, pay).await;
+        self.read("subscriptions", &paid["subscription"]).await
+    }
+
+    /// The object of an id.
+    pub async fn read(&self, what: &str, id: &Value) -> Value {
+        self.ok("GET", &format!("{what}/{}", text(id)), "").await
+    }
+
+    /// The invoices of a subscription, newest first.
+    pub async fn invoices(&self, subscription: &Value) -> Vec<Value> {
+        let list = self.ok("GET", &format!("invoices?subscription={}", text(&subscription["id"])), "").await;
+        list["data"].as_array().expect("a list").clone()
+    }
+
+    /// The types of all events since the first of a type, with when they happened.
+    pub async fn story(&self) -> Vec<(String, i64)> {
+        let events = self.control("GET", "events", Value::Null).await.body["events"].clone();
+        let told =
+            |event: &Value| (text(&event["type"]).to_owned(), event["created"].as_i64().expect("a time"));
+        events.as_array().expect("a list").iter().map(told).collect()
+    }
+
     /// The recorded events of a type, oldest first.
     pub async fn events(&self, kind: &str) -> Vec<Value> {
         let answer = self.control("GET", &format!("events?type={kind}"), Value::Null).await;
@@ -116,6 +163,16 @@ impl Emulator {
     }
 }
 
+pub fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
+}
+
+/// Parses an object as strictly as async-stripe does.
+pub fn strict<T: miniserde::Deserialize>(object: &Value) {
+    let parsed: Result<T, _> = miniserde::json::from_str(&object.to_string());
+    assert!(parsed.is_ok(), "{} does not parse: {object:#}", object["object"]);
+}
+
 pub async fn answer(request: reqwest::RequestBuilder) -> Answer {
     let response = request.send().await.expect("an answer");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -126,7 +183,10 @@ pub async fn answer(request: reqwest::RequestBuilder) -> Answer {
 /// A webhook as it arrived.
 #[derive(Debug)]
 pub struct Delivery {
+    /// `Stripe-Signature`, `creem-signature` or RevenueCat's `Authorization`.
     pub signature: String,
+    /// RevenueCat's signature, if it was sent.
+    pub revenuecat_signature: Option<String>,
     pub body: String,
 }
 
@@ -183,12 +243,16 @@ async fn receive(listener: TcpListener, sender: mpsc::UnboundedSender<Delivery>,
             async move {
                 let header = |name: &str| request.headers().get(name).cloned();
                 let signature = header("stripe-signature").or_else(|| header("creem-signature"));
+                let signature = signature.or_else(|| header("authorization"));
+                let revenuecat_signature = header("x-revenuecat-webhook-signature");
+                let revenuecat_signature =
+                    revenuecat_signature.map(|value| value.to_str().expect("text").to_owned());
                 let signature = signature.expect("a signature").to_str().expect("text").to_owned();
                 let body = request.into_body().collect().await?.to_bytes();
                 let body = String::from_utf8(body.to_vec()).expect("UTF-8");
                 // Read before the delivery is announced, so that a test can change it afterwards.
                 let code = status.load(Ordering::SeqCst);
-                sender.send(Delivery { signature, body }).ok();
+                sender.send(Delivery { signature, revenuecat_signature, body }).ok();
                 let mut response = Response::new(Full::new(Bytes::new()));
                 *response.status_mut() = hyper::StatusCode::from_u16(code).expect("a status");
                 Ok::<_, hyper::Error>(response)

@@ -4,9 +4,15 @@
 mod clock;
 mod coupons;
 mod creem;
+mod disputes;
+mod foreign;
 mod harness;
 mod idempotency;
+mod invoices;
 mod pages;
+mod processing;
 mod python_sdk;
+mod renewals;
+mod revenuecat;
 mod rust_sdk;
 mod webhooks;

@@ -77,11 +77,69 @@ async fn the_bank_asks_and_the_person_answers() {
         let answered = page(&emulator, "POST", &path, &format!("action={answer}")).await;
         assert_eq!(answered.status, status, "{}", answered.html);
         if answer == "refuse" {
-            assert!(answered.html.contains("failed authentication"));
+            assert!(answered.html.contains("We are unable to authenticate your payment method."));
             let shown = page(&emulator, "GET", &path, "").await;
             assert!(shown.html.contains("Card number"), "another card can be tried");
         }
     }
+}
+
+#[tokio::test]
+async fn a_page_says_who_sells_what_and_takes_only_what_the_session_allows() {
+    let emulator = Emulator::start(None).await;
+    emulator.done("PUT", "stripe/merchant", json!({"name": "Tea & Co"})).await;
+    let session = emulator.session(1000, "&allowed_payment_method_types[0]=card").await;
+    let path = path_of(&session);
+    let shown = page(&emulator, "GET", &path, "").await.html;
+    assert!(shown.contains("Tea &amp; Co") && shown.contains("Credits"), "{shown}");
+    assert!(!shown.contains("Bank debit") && !shown.contains("Promotion code"), "{shown}");
+    let debit = page(&emulator, "POST", &path, "method=bank&action=pay").await;
+    assert_eq!(debit.status, 402);
+    for (expiry, message) in [
+        ("01 / 20", "expiration date is in the past"),
+        ("13 / 40", "expiration date is invalid"),
+        ("1", "expiration date is incomplete"),
+    ] {
+        let form = format!("card=4242424242424242&action=pay&expiry={}", expiry.replace(' ', "+"));
+        let refused = page(&emulator, "POST", &path, &form).await;
+        assert_eq!(refused.status, 402);
+        assert!(refused.html.contains(message), "{expiry}: {}", refused.html);
+    }
+    let paid = page(&emulator, "POST", &path, "card=4242424242424242&action=pay&expiry=12+/+40").await;
+    assert_eq!(paid.status, 303);
+    let saved = emulator
+        .ok("POST", "checkout/sessions", "mode=setup&currency=usd&success_url=https://a.example")
+        .await;
+    let shown = page(&emulator, "GET", &path_of(&saved), "").await.html;
+    assert!(shown.contains("Tea &amp; Co may charge it later"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_page_offers_codes_currencies_and_a_yearly_price() {
+    let emulator = Emulator::start(None).await;
+    emulator.done("PUT", "stripe/tax", json!({"basis_points": 1000})).await;
+    emulator.done("PUT", "stripe/upsells", json!({"price_pro_month": "price_pro_year"})).await;
+    emulator.ok("POST", "prices/price_pro_month", "currency_options[eur][unit_amount]=899").await;
+    emulator.ok("POST", "coupons", "id=TEN&percent_off=10").await;
+    emulator.ok("POST", "promotion_codes", "promotion[type]=coupon&promotion[coupon]=TEN&code=SAVE10").await;
+    let form = "mode=subscription&success_url=https://shop.example/ok&line_items[0][quantity]=1\
+                &line_items[0][price]=price_pro_month&allow_promotion_codes=true";
+    let session = emulator.ok("POST", "checkout/sessions", form).await;
+    let path = path_of(&session);
+    let shown = page(&emulator, "GET", &path, "").await.html;
+    for part in ["Promotion code", "Pay $99.90 every year instead", "<option value=eur>EUR", "Tax", "$10.99"]
+    {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let wrong = page(&emulator, "POST", &path, "card=4242424242424242&action=pay&promotion_code=NO").await;
+    assert!(wrong.status == 402 && wrong.html.contains("This code is invalid."), "{}", wrong.html);
+    let form = "card=4242424242424242&action=pay&promotion_code=SAVE10&currency=eur";
+    assert_eq!(page(&emulator, "POST", &path, form).await.status, 303);
+    let paid = emulator
+        .ok("GET", &format!("checkout/sessions/{}", session["id"].as_str().expect("an id")), "")
+        .await;
+    // 899 less 10 %, plus 10 % tax.
+    assert_eq!((&paid["currency"], &paid["amount_total"]), (&json!("eur"), &json!(890)));
 }
 
 #[tokio::test]

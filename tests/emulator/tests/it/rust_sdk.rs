@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use stripe::{Client, ClientBuilder, StripeError};
 use stripe_checkout::CheckoutSessionMode;
 use stripe_checkout::checkout_session::{
@@ -15,7 +15,7 @@ use stripe_core::payment_intent::{CreatePaymentIntent, CreatePaymentIntentOffSes
 use stripe_shared::ApiErrorsCode;
 use stripe_types::Currency;
 
-use crate::harness::Emulator;
+use crate::harness::{Emulator, strict};
 
 fn client(emulator: &Emulator) -> Client {
     ClientBuilder::new("sk_test_x").url(emulator.url.clone()).build().expect("a client")
@@ -101,12 +101,6 @@ async fn refusals_arrive_with_their_code_and_intent() {
         let intent = details.payment_intent.expect("the intent is embedded");
         assert_eq!(intent.status.as_str(), "requires_payment_method");
     }
-}
-
-/// Parses an object as strictly as the SDK does.
-fn strict<T: miniserde::Deserialize>(object: &Value) {
-    let parsed: Result<T, _> = miniserde::json::from_str(&object.to_string());
-    assert!(parsed.is_ok(), "{} does not parse: {object:#}", object["object"]);
 }
 
 #[tokio::test]

@@ -213,3 +213,22 @@ async fn a_dispute_by_card_follows_the_payment_it_disputes() {
     ];
     assert_eq!(kinds, story);
 }
+
+#[tokio::test]
+async fn a_signature_has_the_skew_of_the_clock_only_if_it_uses_that_clock() {
+    let mut receiver = Receiver::start().await;
+    let emulator = Emulator::start(Some(receiver.url.clone())).await;
+    let signed_at = |delivery: &Delivery| -> i64 {
+        let time = delivery.signature.strip_prefix("t=").and_then(|rest| rest.split_once(',')).expect("t");
+        time.0.parse().expect("a number")
+    };
+    for signs in [false, true] {
+        emulator.done("PUT", "clock", json!({"skew_seconds": -3600, "signs": signs})).await;
+        emulator.session(1000, "").await;
+        emulator.ok("POST", "customers", "name=a").await;
+        let delivery = receiver.next_of("customer.created").await;
+        let created = delivery.event()["created"].as_i64().expect("a time");
+        let expected = if signs { created } else { created + 3600 };
+        assert!((signed_at(&delivery) - expected).abs() < 30, "{signs}");
+    }
+}

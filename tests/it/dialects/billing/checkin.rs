@@ -1,4 +1,4 @@
-//! Daily credits: once a day, wherever days begin and whoever changes that.
+//! Daily credits: once a day in the configured time zone, also when that changes.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn go_to(world: &World, at: time::OffsetDateTime) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_check_in_a_day_however_many_try() {
+async fn concurrent_check_ins_count_once_a_day() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let config = json!({"enabled": true, "credits_per_day": 10, "time_zone": "UTC",
@@ -84,7 +84,7 @@ async fn a_day_begins_at_midnight_of_its_time_zone() {
 
 /// Whatever an administrator changes holds from then on, and never gives a day twice.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_changed_configuration_holds_from_then_on() {
+async fn a_changed_configuration_applies_from_then_on() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let not_yet = configure(&world, json!({"enabled": false})).await;

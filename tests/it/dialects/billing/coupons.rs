@@ -55,7 +55,7 @@ async fn coupons_cut_prices_and_add_credits_within_their_limits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn coupons_that_make_no_sense_are_refused() {
+async fn invalid_coupons_are_refused() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let create = |body: Value| admin(&world, world.api().post("/admin/billing/coupons")).json(body);
     for body in [
@@ -87,7 +87,7 @@ async fn coupons_that_make_no_sense_are_refused() {
 
 /// Why a coupon is not accepted, each in its own words.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_coupon_that_is_not_good_for_it_is_refused() {
+async fn an_inapplicable_coupon_is_refused() {
     let world = World::builder().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let until = time::OffsetDateTime::now_utc() + time::Duration::hours(1);
@@ -129,7 +129,7 @@ async fn a_coupon_that_is_not_good_for_it_is_refused() {
 
 /// One buyer tries many times at once, many buyers at once; what fails or expires is given back, and only once.
 #[tokio::test(flavor = "multi_thread")]
-async fn limits_hold_and_what_is_not_paid_is_given_back() {
+async fn coupon_limits_hold_and_unpaid_orders_return_their_use() {
     let world = World::start().await;
     coupon(
         &world,
@@ -159,7 +159,7 @@ async fn limits_hold_and_what_is_not_paid_is_given_back() {
     let most: i64 = sqlx::query_scalar(by_user).fetch_one(world.pool()).await.unwrap();
     assert_eq!(most, 2);
     // Three are paid, the others' pages expire; each of it is told twice.
-    world.emulator().put("/_emulator/faults").json(json!({"duplicate": 1.0})).expect(200).await;
+    world.set_provider_faults(json!({"duplicate": 1.0})).await;
     for (number, answer) in taken.iter().enumerate() {
         let page = data(answer.json().unwrap())["session_id"].as_str().unwrap().to_owned();
         if number < 3 {
@@ -176,7 +176,7 @@ async fn limits_hold_and_what_is_not_paid_is_given_back() {
 
 /// What the provider refuses is not used up either; a coupon for everything makes an order that costs nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_order_gives_its_coupon_back_and_a_free_one_is_free() {
+async fn a_refused_order_returns_its_coupon_and_a_full_discount_is_free() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     // Stripe takes no less than 50 cents.

@@ -25,7 +25,7 @@ async fn the_balance_and_its_transactions_are_as_documented() {
     let at = newest["created_at"].as_str().unwrap();
     assert!(at.len() == 20 && at.ends_with('Z'), "to the second, in UTC: {at}");
     assert_eq!((&listed[1]["type"], &listed[1]["amount"]), (&json!("purchase"), &json!(1_550)));
-    // Nobody sees anybody else's.
+    // Users see their own only.
     assert_eq!(get(&world, &bob, "/credits/transactions").await, json!([]));
     assert_eq!(get(&world, &bob, "/credits/balance").await, json!({"balance": 0}));
     world.finish().await;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{complaint, get, session};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_are_listed_newest_first_and_are_seen_by_their_buyer_only() {
+async fn orders_are_listed_newest_first_to_their_buyer_only() {
     let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     assert_eq!(get(&world, &alice, "/orders").await, json!([]));

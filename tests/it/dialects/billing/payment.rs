@@ -14,15 +14,14 @@ async fn a_subscription_is_credited_once_for_each_period() {
     let opened = session(&world, &alice, request).await;
     let id = opened["session_id"].as_str().unwrap();
     // Two copies of every event.
-    world.emulator().put("/_emulator/faults").json(json!({"duplicate": 1.0})).expect(200).await;
+    world.set_provider_faults(json!({"duplicate": 1.0})).await;
     world.pay(id, GOOD_CARD).await;
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 10_000);
     assert_eq!(world.count("ledger_entries").await, 1);
     let events = world.emulator().get("/_emulator/events").expect(200).await;
     for event in events["data"].as_array().or_else(|| events["events"].as_array()).unwrap().iter().rev() {
-        let path = format!("/_emulator/events/{}/resend", event["id"].as_str().unwrap());
-        world.emulator().post(&path).expect(200).await;
+        world.resend_event(event["id"].as_str().unwrap()).await;
     }
     world.drain().await;
     assert_eq!(world.count("ledger_entries").await, 1);
@@ -108,7 +107,7 @@ async fn creem_sells_plans_that_have_a_product() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_bought_is_refused() {
+async fn unsellable_goods_are_refused() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let with = |field: &str, value: Value| {
@@ -142,7 +141,7 @@ async fn what_cannot_be_bought_is_refused() {
 
 /// Each channel sells plans and packs.
 #[tokio::test(flavor = "multi_thread")]
-async fn plans_and_packs_over_both_channels() {
+async fn plans_and_packs_are_sold_over_both_channels() {
     let world = World::start().await;
     sell_over_creem(&world).await;
     let packs = admin(&world, world.api().get("/admin/catalog/packs")).expect(200).await;
@@ -189,7 +188,7 @@ async fn plans_and_packs_over_both_channels() {
 
 /// Buyers are sent to configured sites only, whatever an address looks like.
 #[tokio::test(flavor = "multi_thread")]
-async fn buyers_are_not_sent_to_strangers() {
+async fn return_addresses_of_foreign_sites_are_refused() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let strange = [

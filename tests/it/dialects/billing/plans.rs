@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{admin, complaint, data, get, post};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn plans_as_documented_and_without_ids_of_providers() {
+async fn plans_are_listed_as_documented_without_provider_ids() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let plans = get(&world, &alice, "/subscription/plans").await;
@@ -42,7 +42,7 @@ async fn plans_as_documented_and_without_ids_of_providers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn plans_that_make_no_sense_are_refused() {
+async fn invalid_plans_are_refused() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let create = |body: Value| admin(&world, world.api().post("/admin/billing/plans")).json(body);
     let with = |field: &str, value: Value| {
@@ -87,9 +87,9 @@ async fn plans_that_make_no_sense_are_refused() {
     world.finish().await;
 }
 
-/// Every endpoint of the document, without a session and as somebody who is no administrator.
+/// Every endpoint of the document, without a session and as a user who is no administrator.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_endpoint_needs_who_may_call_it() {
+async fn every_endpoint_refuses_unauthorized_callers() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let of_users =

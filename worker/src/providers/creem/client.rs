@@ -1,5 +1,5 @@
 //! Asks Creem, with a deadline on every request. Creem has no idempotency keys for checkouts: one that was opened and
-//! forgotten is paid by nobody, because nobody has its address.
+//! not recorded is never paid, because no buyer has its address.
 
 use std::time::Duration;
 
@@ -13,8 +13,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::objects::{Checkout, ListedTransaction, Subscription, Transaction, Transactions};
-use crate::providers::ProviderError;
-use crate::providers::stripe::objects::{PAYMENT_ID, USER_ID};
+use crate::providers::{PAYMENT_ID, ProviderError, USER_ID};
 use billing::payments::OpenedCheckout;
 use billing::payments::{Payment, ReturnUrls};
 use kernel::config::Secret;
@@ -34,7 +33,7 @@ pub struct CreemClient {
 /// Far above any answer that is expected.
 const ANSWER_BYTES: usize = 1024 * 1024;
 
-/// The most that Creem gives at once.
+/// The most that Creem lists at once.
 const TRANSACTIONS_PAGE: &str = "100";
 
 #[derive(Deserialize)]
@@ -42,7 +41,7 @@ struct Portal {
     customer_portal_link: String,
 }
 
-/// Creem's words for what it refuses: a text, or several.
+/// Why Creem refuses: a text, or several.
 #[derive(Deserialize)]
 struct Refusal {
     message: Message,
@@ -71,10 +70,7 @@ impl CreemClient {
         Ok(Self { client: HttpsClient::new(TIMEOUT, ANSWER_BYTES), base, key })
     }
 
-    /// Opens the payment page of an order. Creem has no page to return to after giving up.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
+    /// Opens the payment page of an order. Creem knows no address to return to without paying.
     pub async fn open_checkout(
         &self,
         payment: &Payment,
@@ -106,7 +102,7 @@ impl CreemClient {
         })
     }
 
-    /// Makes the discount of one order, exact to the cent; once made it is found again by its code.
+    /// Creates the discount of one order, exact to the cent, unless it exists already.
     async fn discount(&self, payment: &Payment, product: &str) -> Result<String, ProviderError> {
         let code = payment.id.0.simple().to_string().to_ascii_uppercase();
         let body = json!({
@@ -129,18 +125,12 @@ impl CreemClient {
         }
     }
 
-    /// How a checkout stands.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
+    /// A checkout as it is now.
     pub async fn checkout(&self, id: &str) -> Result<Checkout, ProviderError> {
         self.get("v1/checkouts", ("checkout_id", id)).await
     }
 
-    /// How a subscription stands, with its last payment.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
+    /// A subscription as it is now, with its last payment.
     pub async fn subscription(&self, id: &str) -> Result<Subscription, ProviderError> {
         #[derive(Deserialize)]
         struct Last {
@@ -159,9 +149,6 @@ impl CreemClient {
     }
 
     /// A page of all payments of the store, the newest first; the first page is 1.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn transactions(&self, page: u32) -> Result<Transactions, ProviderError> {
         let mut url = self.url("v1/transactions/search")?;
         url.query_pairs_mut()
@@ -171,25 +158,16 @@ impl CreemClient {
     }
 
     /// A payment as it is listed.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn listed_transaction(&self, id: &str) -> Result<ListedTransaction, ProviderError> {
         self.get("v1/transactions", ("transaction_id", id)).await
     }
 
-    /// How a payment stands.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
+    /// A payment as it is now.
     pub async fn transaction(&self, id: &str) -> Result<Transaction, ProviderError> {
         self.get("v1/transactions", ("transaction_id", id)).await
     }
 
     /// Opens the page on which a customer manages subscriptions, and returns its address.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn open_portal(&self, customer: &str) -> Result<String, ProviderError> {
         let portal: Portal = self.post("v1/customers/billing", &json!({ "customer_id": customer })).await?;
         Ok(portal.customer_portal_link)
@@ -234,7 +212,7 @@ impl CreemClient {
         }
         Err(match status {
             StatusCode::NOT_FOUND => ProviderError::NotFound,
-            // The key is wrong for now: an operator mends that, and the order is still good.
+            // The key is wrong for now: an operator will mend that, and the order is still good.
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 ProviderError::Unavailable("the API key is refused")
             }

@@ -34,8 +34,8 @@ struct AnyObject {
 }
 
 impl AnyObject {
-    /// What an event of this type is about. Of a paid period that is its payment: asked about the subscription, Creem
-    /// would only know the last one.
+    /// The object to ask Creem about. For a paid period that is its payment: the subscription would only lead to the
+    /// last one.
     fn id(self, kind: &str) -> Option<String> {
         match self.last_transaction_id {
             Some(payment) if kind == "subscription.paid" => Some(payment),
@@ -53,7 +53,7 @@ pub struct UnreadableEvent {
 }
 
 /// Reads an event whose signature has been verified. `trust` says whether what it states may be applied without
-/// asking Creem; even then an object that cannot be read is asked about.
+/// asking Creem; even then Creem is asked about an object that cannot be read.
 ///
 /// # Errors
 /// When it is not an event at all.
@@ -62,7 +62,7 @@ pub fn read(body: &str, received_at: Timestamp, trust: bool) -> Result<Incoming,
         .map_err(|error| UnreadableEvent { line: error.line(), column: error.column() })?;
     let object = envelope.object.get();
     let about = match envelope.kind.as_str() {
-        // These cannot be asked for: what they are about can.
+        // Creem cannot be asked for these, but for the payment that they are about.
         "refund.created" | "dispute.created" => serde_json::from_str::<Asked>(object).ok(),
         _ => None,
     };
@@ -88,11 +88,11 @@ pub fn read(body: &str, received_at: Timestamp, trust: bool) -> Result<Incoming,
     })
 }
 
-/// Reads an object that was as it is at a time; none if it cannot be read.
+/// Reads an object in the state of a time; none if it cannot be read.
 type Reader = fn(&str, Timestamp) -> Option<Content>;
 
-/// How the object of a type of event is read; none for types that do not concern payments. A first payment is told
-/// three times (`checkout.completed`, `subscription.active`, `subscription.paid`): only the last one credits.
+/// How the object of a type of event is read; none for types that do not concern payments. A first payment comes
+/// in three events (`checkout.completed`, `subscription.active`, `subscription.paid`): only the last one credits.
 fn reader(kind: &str) -> Option<Reader> {
     match kind {
         "checkout.completed" => Some(|object, _| {

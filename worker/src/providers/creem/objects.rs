@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use crate::providers::stripe::objects::{PAYMENT_ID, USER_ID};
+use crate::providers::{PAYMENT_ID, Reference, USER_ID};
 use billing::payments::{Fact, Mode, Provider, Stage};
-use billing::reconciliation::Theirs;
+use billing::reconciliation::Theirs as ProviderPayment;
 use billing::subscriptions::{Line, News, Paid, Standing, SubscriptionFact, SubscriptionState};
 use kernel::clock;
 use kernel::clock::Timestamp;
@@ -25,28 +25,6 @@ impl Metadata {
 
     fn payment_id(&self) -> Option<PaymentId> {
         self.text(PAYMENT_ID).and_then(|id| id.parse().ok())
-    }
-}
-
-/// An object's id, alone or within the whole object.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum Reference {
-    /// The id.
-    Id(String),
-    /// The object.
-    Object {
-        /// Its id.
-        id: String,
-    },
-}
-
-impl Reference {
-    /// The id.
-    pub fn id(&self) -> &str {
-        match self {
-            Self::Id(id) | Self::Object { id } => id,
-        }
     }
 }
 
@@ -93,7 +71,6 @@ impl Amounts {
 pub struct Order {
     /// `ord_…`
     pub id: String,
-    /// The amounts.
     #[serde(flatten)]
     pub amounts: Amounts,
     /// `onetime` or `recurring`.
@@ -104,7 +81,6 @@ pub struct Order {
     pub transaction: Option<Reference>,
 }
 
-/// A checkout.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Checkout {
     /// `ch_…`
@@ -114,16 +90,13 @@ pub struct Checkout {
     /// `pending`, `processing`, `completed` or `expired`.
     #[serde(default)]
     pub status: Option<String>,
-    /// What we gave.
     #[serde(default)]
     pub request_id: Option<String>,
-    /// What we gave.
     #[serde(default)]
     pub metadata: Option<Metadata>,
     /// Once it is paid.
     #[serde(default)]
     pub order: Option<Order>,
-    /// The buyer.
     #[serde(default)]
     pub customer: Option<Reference>,
     /// Where the buyer pays.
@@ -157,7 +130,7 @@ impl Checkout {
         order.transaction.as_ref().map(Reference::id)
     }
 
-    /// What it says about its order. A subscription's money is told by the subscription.
+    /// What it says about its order. The subscription says whether a period is paid, not its checkout.
     pub fn fact(self) -> Fact {
         let payment_id = self.payment_id();
         let metadata = self.metadata.unwrap_or_default();
@@ -182,6 +155,7 @@ impl Checkout {
             customer: self.customer.map(|customer| customer.id().to_owned()),
             mode: self.order.as_ref().map(|_| if recurs { Mode::Subscription } else { Mode::Payment }),
             money: paid.and_then(|order| order.amounts.money()),
+            discount_minor: paid.and_then(|order| order.amounts.discount_amount),
             session_status: self.status,
             payment_status: Some(if stage == Stage::Paid { "paid" } else { "unpaid" }.to_owned()),
             payment_intent_status: None,
@@ -209,7 +183,6 @@ pub struct Transaction {
     /// When the period that is paid for ends: milliseconds since 1970.
     #[serde(default)]
     pub period_end: Option<i64>,
-    /// The amounts.
     #[serde(flatten)]
     pub amounts: Amounts,
     /// `test`, `sandbox` or `prod`.
@@ -218,7 +191,6 @@ pub struct Transaction {
     /// What has gone back of it, with tax.
     #[serde(default)]
     pub refunded_amount: Option<i64>,
-    /// What it paid.
     #[serde(default)]
     pub order: Option<Reference>,
 }
@@ -226,7 +198,6 @@ pub struct Transaction {
 /// A page of the list of all payments, the newest first.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Transactions {
-    /// The payments.
     pub items: Vec<ListedTransaction>,
     /// Where it goes on.
     pub pagination: Pagination,
@@ -243,7 +214,6 @@ pub struct Pagination {
 /// A payment with what became of it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ListedTransaction {
-    /// The payment.
     #[serde(flatten)]
     pub transaction: Transaction,
     /// Unix milliseconds.
@@ -251,12 +221,12 @@ pub struct ListedTransaction {
 }
 
 impl ListedTransaction {
-    /// As it is compared with ours; none if it is not paid. It names no order of ours.
-    pub fn theirs(&self) -> Option<Theirs> {
+    /// The payment as it is compared with the orders; none if it is not paid. Creem's list does not name orders.
+    pub fn payment(&self) -> Option<ProviderPayment> {
         let Transaction { id, amounts, subscription, refunded_amount, .. } = &self.transaction;
         let money = amounts.money().filter(|_| amounts.is_paid())?;
         let subscription = subscription.as_ref().map(|subscription| subscription.id().to_owned());
-        Some(Theirs {
+        Some(ProviderPayment {
             provider: Provider::Creem,
             id: id.clone(),
             session: None,
@@ -273,7 +243,6 @@ impl ListedTransaction {
     }
 }
 
-/// A subscription.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Subscription {
     /// `sub_…`
@@ -288,7 +257,6 @@ pub struct Subscription {
     /// What is subscribed to.
     #[serde(default)]
     pub product: Option<Product>,
-    /// The payer.
     #[serde(default)]
     pub customer: Option<Reference>,
     /// The last payment, where the whole of it is there.
@@ -317,16 +285,19 @@ impl Subscription {
         let transaction =
             self.last_transaction.as_ref().filter(|transaction| transaction.amounts.is_paid())?;
         let amounts = &transaction.amounts;
-        let line = self
-            .product
-            .as_ref()
-            .map(|product| Line { price: Some(product.id.clone()), amount: amounts.amount });
+        let line = self.product.as_ref().map(|product| Line {
+            price: Some(product.id.clone()),
+            amount: amounts.amount,
+            is_proration: false,
+        });
         let paid = Paid {
             payment: transaction.id.clone(),
             is_first: None,
             money: amounts.money()?,
             due: amounts.net(),
+            net: None,
             lines: line.into_iter().collect(),
+            period_start: None,
             period_end: transaction.period_end().or_else(|| self.period_end()),
             receipt_url: None,
         };

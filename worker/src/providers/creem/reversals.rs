@@ -1,19 +1,19 @@
-//! What Creem says about money that goes back, read tolerantly, and the facts that it becomes. Creem counts with the
-//! tax that it has added: a part is one of what was paid, not of the price.
+//! What Creem says about money that goes back, read tolerantly, and the facts that it becomes. Creem's amounts include
+//! the tax that it has added: a part is one of what was paid, not of the price.
 //!
-//! Creem tells when a refund or a dispute begins, never how it goes on, and neither can be asked for: a payment says
-//! how much of it has gone back in all.
+//! Creem sends an event when a refund or a dispute begins, never a later one, and has no address to ask for either:
+//! only the payment says how much of it has gone back in all.
 
 use serde::Deserialize;
 
-use super::objects::{Amounts, Checkout, Reference, Transaction, is_live};
+use super::objects::{Amounts, Checkout, Transaction, is_live};
+use crate::providers::Reference;
 use billing::payments::Provider;
 use billing::reversals::rules::refund_standing;
 use billing::reversals::{Extent, ReversalFact, ReversalKind, Standing};
 use kernel::ids::PaymentId;
 use kernel::money::Money;
 
-/// A refund.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Refund {
     /// `ref_…`
@@ -48,7 +48,6 @@ pub struct Dispute {
 pub struct PaidWith {
     /// `test`, `sandbox` or `prod`.
     pub mode: String,
-    /// The payment.
     pub transaction: Transaction,
     /// Where it was made.
     #[serde(default)]
@@ -69,7 +68,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// The checkout, which knows our order, or of a subscription the payment, which is one of many.
+    /// The checkout, which knows the order; for a subscription the payment, which is one of many.
     pub(super) fn id(&self) -> &str {
         let checkout = self.checkout.as_ref().filter(|_| self.subscription.is_none());
         checkout.unwrap_or(&self.transaction).id()
@@ -106,7 +105,7 @@ impl Refund {
 }
 
 impl Dispute {
-    /// That its money is gone; none if its currency cannot be read. That it came again Creem does not tell.
+    /// That its money is gone; none if its currency cannot be read. Creem does not say when it comes back.
     pub fn fact(self) -> Option<ReversalFact> {
         let extent = part(self.amount, &self.currency, &self.paid.transaction.amounts)?;
         Some(self.paid.fact(self.id, ReversalKind::Dispute, extent))
@@ -119,7 +118,7 @@ impl Transaction {
         let status = self.amounts.status.clone().unwrap_or_default();
         let is_back = matches!(status.as_str(), "refunded" | "chargedBack" | "chargeback");
         let all = self.amounts.amount_paid.unwrap_or(self.amounts.amount);
-        // A sum that is missing is that of a payment that is back, whole.
+        // Where the sum is missing, the whole payment went back.
         let minor = self.refunded_amount.filter(|sum| *sum > 0).or(is_back.then_some(all))?;
         Some(ReversalFact {
             provider: Provider::Creem,

@@ -1,5 +1,5 @@
-//! Reads a proven event of RevenueCat. Fields come and go without a version, so a field of another type than expected
-//! is as good as a missing one.
+//! Reads a proven event of RevenueCat. Fields come and go without a version, so a field of an unexpected type counts as
+//! missing.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -11,16 +11,16 @@ use billing::provider_events::{Content, Event, IgnoreReason, Incoming};
 use kernel::clock;
 use kernel::clock::Timestamp;
 
-/// Longer texts are no ids. RevenueCat's own limit for the names of buyers is 100 characters.
+/// Longer texts are not ids. RevenueCat's own limit for the names of buyers is 100 characters.
 const TEXT_MAX: usize = 255;
 
 #[derive(Deserialize)]
 struct Envelope {
-    event: Told,
+    event: StoreEvent,
 }
 
 #[derive(Deserialize)]
-struct Told {
+struct StoreEvent {
     id: String,
     #[serde(rename = "type")]
     kind: String,
@@ -59,14 +59,8 @@ fn lenient<'de, T: DeserializeOwned, D: Deserializer<'de>>(field: D) -> Result<O
 /// An event that is not in the form that RevenueCat's events have.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadableEvent {
-    /// It is no event.
     #[error("not an event of RevenueCat (line {line}, column {column})")]
-    Form {
-        /// Where.
-        line: usize,
-        /// Where.
-        column: usize,
-    },
+    Form { line: usize, column: usize },
     /// A purchase or refund needs this field.
     #[error("an event of RevenueCat without a usable {0}")]
     Field(&'static str),
@@ -81,16 +75,16 @@ pub fn read(
     received_at: Timestamp,
     environments: &[String],
 ) -> Result<Incoming, UnreadableEvent> {
-    let Envelope { event: told } = serde_json::from_str(body)
+    let Envelope { event } = serde_json::from_str(body)
         .map_err(|error| UnreadableEvent::Form { line: error.line(), column: error.column() })?;
-    let content = content(&told, received_at, environments)?;
-    let (id, kind) = (text(Some(&told.id)), text(Some(&told.kind)));
+    let content = content(&event, received_at, environments)?;
+    let (id, kind) = (text(Some(&event.id)), text(Some(&event.kind)));
     Ok(Incoming {
         event: Some(Event {
             provider: Provider::Revenuecat,
             id: id.ok_or(UnreadableEvent::Field("id"))?,
             kind: kind.ok_or(UnreadableEvent::Field("type"))?,
-            object_id: text(told.transaction_id.as_deref()),
+            object_id: text(event.transaction_id.as_deref()),
             received_at,
             body: body.to_owned(),
         }),
@@ -98,62 +92,66 @@ pub fn read(
     })
 }
 
-fn content(told: &Told, received_at: Timestamp, environments: &[String]) -> Result<Content, UnreadableEvent> {
-    let is_of_ours = told.environment.as_ref().map(|environment| environments.contains(environment));
+fn content(
+    event: &StoreEvent,
+    received_at: Timestamp,
+    environments: &[String],
+) -> Result<Content, UnreadableEvent> {
+    let is_counted = event.environment.as_ref().map(|environment| environments.contains(environment));
     let about_transaction = |news: fn(Transaction) -> StoreNews, is_recurring| {
-        if is_of_ours != Some(true) {
+        if is_counted != Some(true) {
             return Ok(Content::ignored(IgnoreReason::Environment));
         }
         let transaction = Transaction {
-            store: text(told.store.as_deref()).ok_or(UnreadableEvent::Field("store"))?,
-            id: text(told.transaction_id.as_deref()).ok_or(UnreadableEvent::Field("transaction_id"))?,
-            product_id: text(told.product_id.as_deref()).ok_or(UnreadableEvent::Field("product_id"))?,
-            environment: told.environment.clone().unwrap_or_default(),
+            store: text(event.store.as_deref()).ok_or(UnreadableEvent::Field("store"))?,
+            id: text(event.transaction_id.as_deref()).ok_or(UnreadableEvent::Field("transaction_id"))?,
+            product_id: text(event.product_id.as_deref()).ok_or(UnreadableEvent::Field("product_id"))?,
+            environment: event.environment.clone().unwrap_or_default(),
             is_recurring,
         };
-        Ok(fact(told, received_at, told.buyers(), news(transaction)))
+        Ok(fact(event, received_at, event.buyers(), news(transaction)))
     };
-    match told.kind.as_str() {
-        // The buyer's family may use it too; it was paid for once, by the buyer.
-        "NON_RENEWING_PURCHASE" | "INITIAL_PURCHASE" | "RENEWAL" if told.is_family_share == Some(true) => {
+    match event.kind.as_str() {
+        // The buyer's family may use it too, but only the buyer has paid.
+        "NON_RENEWING_PURCHASE" | "INITIAL_PURCHASE" | "RENEWAL" if event.is_family_share == Some(true) => {
             Ok(Content::ignored(IgnoreReason::FamilyShare))
         }
         "NON_RENEWING_PURCHASE" => about_transaction(StoreNews::Bought, false),
-        // For a trial, or what is given away, nobody has paid.
+        // A trial, or a gift, is not paid.
         "INITIAL_PURCHASE" | "RENEWAL"
-            if matches!(told.period_type.as_deref(), Some("TRIAL" | "PROMOTIONAL")) =>
+            if matches!(event.period_type.as_deref(), Some("TRIAL" | "PROMOTIONAL")) =>
         {
             Ok(Content::ignored(IgnoreReason::UnpaidPeriod))
         }
         "INITIAL_PURCHASE" | "RENEWAL" => about_transaction(StoreNews::Bought, true),
-        "CANCELLATION" if told.cancel_reason.as_deref() == Some("CUSTOMER_SUPPORT") => {
+        "CANCELLATION" if event.cancel_reason.as_deref() == Some("CUSTOMER_SUPPORT") => {
             about_transaction(StoreNews::Refunded, true)
         }
-        // Only what comes next will not be bought.
+        // It only says that the next period will not be bought.
         "CANCELLATION" => Ok(Content::ignored(IgnoreReason::NoRefund)),
         "REFUND_REVERSED" => about_transaction(StoreNews::RefundReversed, true),
-        "TRANSFER" | "SUBSCRIBER_ALIAS" if is_of_ours == Some(false) => {
+        "TRANSFER" | "SUBSCRIBER_ALIAS" if is_counted == Some(false) => {
             Ok(Content::ignored(IgnoreReason::Environment))
         }
         "TRANSFER" => {
-            let (from, to) = (names(&told.transferred_from), names(&told.transferred_to));
+            let (from, to) = (names(&event.transferred_from), names(&event.transferred_to));
             if from.is_empty() || to.is_empty() {
                 return Ok(Content::ignored(IgnoreReason::NoBuyer));
             }
-            Ok(fact(told, received_at, to, StoreNews::MovedFrom(from)))
+            Ok(fact(event, received_at, to, StoreNews::MovedFrom(from)))
         }
-        "SUBSCRIBER_ALIAS" => Ok(fact(told, received_at, told.buyers(), StoreNews::SamePerson)),
+        "SUBSCRIBER_ALIAS" => Ok(fact(event, received_at, event.buyers(), StoreNews::SamePerson)),
         _ => Ok(Content::ignored(IgnoreReason::Type)),
     }
 }
 
-fn fact(told: &Told, received_at: Timestamp, buyers: Vec<String>, news: StoreNews) -> Content {
-    let at = told.event_timestamp_ms.and_then(clock::from_unix_milliseconds).unwrap_or(received_at);
+fn fact(event: &StoreEvent, received_at: Timestamp, buyers: Vec<String>, news: StoreNews) -> Content {
+    let at = event.event_timestamp_ms.and_then(clock::from_unix_milliseconds).unwrap_or(received_at);
     Content::Store(Box::new(StoreFact { at, buyers, news }))
 }
 
-impl Told {
-    /// What the buyer is called; the name that the app uses now is first.
+impl StoreEvent {
+    /// All names of the buyer; the one that the app uses now is first.
     fn buyers(&self) -> Vec<String> {
         let current =
             [&self.app_user_id, &self.original_app_user_id].into_iter().flatten().cloned().collect();

@@ -1,4 +1,4 @@
-//! RevenueCat, which tells of purchases in app stores: what proves its webhooks, and what they say.
+//! RevenueCat, which reports purchases in app stores: a tolerant reader of its events.
 //!
 //! <https://www.revenuecat.com/docs/integrations/webhooks/event-types-and-fields>
 

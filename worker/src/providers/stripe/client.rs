@@ -1,4 +1,4 @@
-//! Asks Stripe, with a deadline on every request and our own idempotency key on every one that changes something.
+//! Asks Stripe, with a deadline on every request and an idempotency key on every one that changes something.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use stripe::{Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
 use stripe_billing::billing_portal_session::CreateBillingPortalSession;
 use stripe_billing::invoice::RetrieveInvoice;
+use stripe_billing::invoice_line_item::ListInvoiceInvoiceLineItem;
 use stripe_billing::invoice_payment::{
     ListInvoicePayment, ListInvoicePaymentPayment, ListInvoicePaymentPaymentType,
 };
@@ -25,13 +26,14 @@ use stripe_core::refund::{ListRefund, RetrieveRefund};
 use stripe_product::coupon::{CreateCoupon, RetrieveCoupon};
 use stripe_shared::{CheckoutSession, CheckoutSessionMode, CouponDuration, PaymentIntent};
 
-use super::objects::{Intent, Metadata, PAYMENT_ID, PaymentError, Reference, Session, USER_ID};
+use super::objects::{Intent, Metadata, PaymentError, Session, TotalDetails};
 use super::reversals::{Dispute, Refund};
 use super::subscriptions::{Invoice, Subscription};
-use crate::providers::ProviderError;
+use crate::providers::{PAYMENT_ID, ProviderError, Reference, USER_ID};
 use billing::payments::OpenedCheckout;
 use billing::payments::{Item, Mode, Payment, ReturnUrls};
 use billing::plans::Interval;
+use kernel::clock::from_unix_seconds;
 use kernel::config::Secret;
 use kernel::ids::{UserId, WalletId};
 
@@ -60,9 +62,6 @@ impl StripeClient {
 
     /// Creates the customer of a wallet, in place of one that is gone, if there was one. Asked again for the same it
     /// answers the same customer.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn create_customer(
         &self,
         wallet: WalletId,
@@ -80,9 +79,6 @@ impl StripeClient {
 
     /// Opens the payment page of an order; `price` is the plan's own at Stripe, if it has one. Asked again for the same
     /// order and attempt it answers the same page.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn open_checkout(
         &self,
         payment: &Payment,
@@ -99,8 +95,8 @@ impl StripeClient {
             .metadata(metadata.clone())
             .success_url(urls.success.clone())
             .cancel_url(urls.cancel.clone());
-        // The events of what the session makes carry their own copy of the metadata: without it they could not be
-        // matched to the order.
+        // The objects that the session creates get a copy of the metadata: without it their events could not be matched
+        // to the order.
         let lines = lines(payment, items, price, &currency);
         request = match payment.mode {
             Mode::Payment => request
@@ -139,16 +135,15 @@ impl StripeClient {
         let session =
             self.send(&request, Some(format!("checkout:{}:{}", payment.id, payment.attempt))).await?;
         if session.amount_total.is_some_and(|total| total != payment.amount.minor) {
-            // A price at the provider that is not ours would be paid and then not credited.
+            // A page with another price than the order's would be paid and then not credited.
             let message = "The price at the payment provider differs from the plan's.".to_owned();
             self.expire_checkout(session.id.as_str()).await?;
             return Err(ProviderError::Refused { status: 409, message });
         }
-        let expires_at =
-            time::OffsetDateTime::from_unix_timestamp(session.expires_at).unwrap_or(payment.expires_at);
+        let expires_at = from_unix_seconds(session.expires_at).unwrap_or(payment.expires_at);
         Ok(OpenedCheckout {
             session: session.id.to_string(),
-            url: session.url.ok_or(ProviderError::Unavailable("the session is not open any more"))?,
+            url: session.url.ok_or(ProviderError::Unavailable("the session is no longer open"))?,
             provider_payment: session
                 .payment_intent
                 .map(|intent| intent.id().to_string())
@@ -158,7 +153,7 @@ impl StripeClient {
         })
     }
 
-    /// Makes the discount of one order, exact to the cent; once made it is found again.
+    /// Creates the discount of one order, exact to the cent, unless it exists already.
     async fn discount(
         &self,
         payment: &Payment,
@@ -174,7 +169,7 @@ impl StripeClient {
             .max_redemptions(1);
         match self.send(&request, Some(format!("coupon:{}", payment.id))).await {
             Ok(coupon) => Ok(coupon.id.to_string()),
-            // A key is forgotten after a day; the coupon is still there.
+            // Stripe forgets a key after a day, but not the coupon.
             Err(ProviderError::Refused { .. }) if self.has_coupon(&id).await? => Ok(id),
             Err(error) => Err(error),
         }
@@ -188,86 +183,67 @@ impl StripeClient {
         }
     }
 
-    /// An invoice.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn invoice(&self, id: &str) -> Result<Invoice, ProviderError> {
-        self.send(&RetrieveInvoice::new(id), None).await.map(Invoice::from)
+        let mut invoice = self.send(&RetrieveInvoice::new(id), None).await?;
+        // An answer holds the first ten lines.
+        while invoice.lines.has_more {
+            let mut request = ListInvoiceInvoiceLineItem::new(id).limit(100);
+            if let Some(last) = invoice.lines.data.last() {
+                request = request.starting_after(last.id.to_string());
+            }
+            let page = self.send(&request, None).await?;
+            if page.data.is_empty() {
+                break;
+            }
+            invoice.lines.has_more = page.has_more;
+            invoice.lines.data.extend(page.data);
+        }
+        Ok(Invoice::from(invoice))
     }
 
-    /// How a subscription stands.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
+    /// A subscription as it is now.
     pub async fn subscription(&self, id: &str) -> Result<Subscription, ProviderError> {
         self.send(&RetrieveSubscription::new(id), None).await.map(Subscription::from)
     }
 
     /// Opens the page on which a customer manages subscriptions, and returns its address.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn open_portal(&self, customer: &str, return_url: &str) -> Result<String, ProviderError> {
         let request = CreateBillingPortalSession::new().customer(customer).return_url(return_url);
         Ok(self.send(&request, None).await?.url)
     }
 
-    /// Closes a payment page, so that an order whose time is up cannot be paid any more.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
+    /// Closes a payment page, so that an order whose time is up can no longer be paid.
     pub async fn expire_checkout(&self, id: &str) -> Result<Session, ProviderError> {
         let request = ExpireCheckoutSession::new(id);
         self.send(&request, Some(format!("expire:{id}"))).await.map(Session::from)
     }
 
-    /// How a session stands.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
+    /// A session as it is now.
     pub async fn session(&self, id: &str) -> Result<Session, ProviderError> {
         self.send(&RetrieveCheckoutSession::new(id), None).await.map(Session::from)
     }
 
-    /// How a payment stands, with its receipt.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
+    /// A payment as it is now, with its receipt.
     pub async fn intent(&self, id: &str) -> Result<Intent, ProviderError> {
         let request = RetrievePaymentIntent::new(id).expand(vec!["latest_charge".to_owned()]);
         self.send(&request, None).await.map(Intent::from)
     }
 
-    /// A refund.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn refund(&self, id: &str) -> Result<Refund, ProviderError> {
         self.send(&RetrieveRefund::new(id), None).await.map(Refund::from)
     }
 
     /// The refunds of a charge: the newest hundred, more than anyone makes of one.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn refunds_of(&self, charge: &str) -> Result<Vec<Refund>, ProviderError> {
         let found = self.send(&ListRefund::new().charge(charge).limit(100), None).await?;
         Ok(found.data.into_iter().map(Refund::from).collect())
     }
 
-    /// A dispute.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn dispute(&self, id: &str) -> Result<Dispute, ProviderError> {
         self.send(&RetrieveDispute::new(id), None).await.map(Dispute::from)
     }
 
-    /// The invoice that a payment paid, if it paid one.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
+    /// The invoice that a payment was for, if there is one.
     pub async fn invoice_of(&self, intent: &str) -> Result<Option<Invoice>, ProviderError> {
         let by = ListInvoicePaymentPayment {
             payment_intent: Some(intent.to_owned()),
@@ -281,9 +257,6 @@ impl StripeClient {
     }
 
     /// The session in which a payment was made, if it was made in one.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn session_of(&self, intent: &str) -> Result<Option<Session>, ProviderError> {
         let found = self.send(&ListCheckoutSession::new().payment_intent(intent).limit(1), None).await?;
         Ok(found.data.into_iter().next().map(Session::from))
@@ -297,7 +270,7 @@ impl StripeClient {
         self.ask(request, key).await.map_err(ProviderError::from)
     }
 
-    /// Sends a request whose refusals say more than other ones do.
+    /// Sends a request whose refusals the caller reads itself.
     pub(super) async fn ask<R>(&self, request: &R, key: Option<String>) -> Result<R::Output, StripeError>
     where
         R: StripeRequest,
@@ -353,7 +326,7 @@ pub(super) fn currency_of(payment: &Payment) -> Result<stripe_types::Currency, P
     })
 }
 
-/// What leads from the provider's objects back to the order.
+/// The metadata by which Stripe's objects lead back to the order.
 pub(super) fn metadata(payment: &Payment) -> Metadata {
     HashMap::from([
         (PAYMENT_ID.to_owned(), payment.id.to_string()),
@@ -366,7 +339,7 @@ impl From<StripeError> for ProviderError {
         match error {
             StripeError::Stripe(error, 400 | 404) if is_customer_gone(&error) => Self::NoCustomer,
             StripeError::Stripe(_, 404) => Self::NotFound,
-            // The key or the account is wrong for now: an operator mends that, and the order is still good.
+            // The key or the account is wrong for now: an operator will mend that, and the order is still good.
             StripeError::Stripe(_, 401 | 403) => Self::Unavailable("the API key is refused"),
             StripeError::Stripe(_, 409) => Self::Unavailable("the same request is under way"),
             StripeError::Stripe(_, 429) => Self::Unavailable("too many requests"),
@@ -377,7 +350,7 @@ impl From<StripeError> for ProviderError {
                     .message
                     .unwrap_or_else(|| "The payment provider refused the request.".to_owned()),
             },
-            // The answer may be that of a request that was carried out.
+            // The request may have been carried out.
             StripeError::JSONDeserialize(_) => Self::Unavailable("unreadable answer"),
             StripeError::ClientError(_) => Self::Unavailable("connection failed"),
             StripeError::ConfigError(_) => Self::Unavailable("configuration"),
@@ -400,6 +373,10 @@ impl From<CheckoutSession> for Session {
             status: session.status.map(|status| status.as_str().to_owned()),
             payment_status: Some(session.payment_status.as_str().to_owned()),
             amount_total: session.amount_total,
+            amount_subtotal: session.amount_subtotal,
+            total_details: session
+                .total_details
+                .map(|details| TotalDetails { amount_discount: details.amount_discount }),
             currency: session.currency.map(|currency| currency.to_string()),
             client_reference_id: session.client_reference_id,
             metadata: session.metadata.unwrap_or_default(),

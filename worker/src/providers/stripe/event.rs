@@ -1,5 +1,5 @@
-//! Reads a signed event: what it says about a payment, or that it has to be asked about, or that it is no concern
-//! of ours.
+//! Reads a signed event: what it says about a payment, or that Stripe has to be asked about its object, or that it does
+//! not concern payments.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -51,7 +51,8 @@ pub struct UnreadableEvent {
 }
 
 /// Reads an event whose signature has been verified. `trust` says whether what it states may be applied without
-/// asking Stripe; even then an object of another API version, or one that cannot be read, is asked about.
+/// asking Stripe; even then Stripe is asked about an object of another API version, or one that cannot be
+/// read.
 ///
 /// # Errors
 /// When it is not an event at all.
@@ -67,8 +68,8 @@ pub fn read(body: &str, received_at: Timestamp, trust: bool) -> Result<Incoming,
         }
         Some(read) => {
             let created = envelope.created.and_then(clock::from_unix_seconds);
-            let said = Said { at: created.unwrap_or(received_at), livemode: envelope.livemode };
-            read(object, &said).unwrap_or(Content::needs_verification())
+            let context = EventContext { at: created.unwrap_or(received_at), livemode: envelope.livemode };
+            read(object, &context).unwrap_or(Content::needs_verification())
         }
     };
     Ok(Incoming {
@@ -85,15 +86,14 @@ pub fn read(body: &str, received_at: Timestamp, trust: bool) -> Result<Incoming,
 }
 
 /// What an event says besides its object.
-struct Said {
-    /// When the object was as it is.
+struct EventContext {
+    /// When the object was in the state that the event shows.
     at: Timestamp,
-    /// Real money?
     livemode: Option<bool>,
 }
 
-/// Reads the object of an event; none if it cannot be read, or does not say what has to be known.
-type Reader = fn(&str, &Said) -> Option<Content>;
+/// Reads the object of an event; none if it cannot be read, or lacks something that has to be known.
+type Reader = fn(&str, &EventContext) -> Option<Content>;
 
 /// How the object of a type of event is read; none for types that do not concern payments.
 fn reader(kind: &str) -> Option<Reader> {
@@ -111,13 +111,17 @@ fn reader(kind: &str) -> Option<Reader> {
         "setup_intent.succeeded" | "setup_intent.setup_failed" | "setup_intent.canceled" => {
             Some(|object, _| payment(parse::<SetupIntent>(object)?.fact()))
         }
-        // Whether a card is still its customer's is the provider's to say, at the time that it is asked.
+        // Only Stripe's answer says whether the card still belongs to its customer now.
         "payment_method.detached" | "payment_method.updated" | "payment_method.automatically_updated" => {
             Some(|_, _| Some(Content::needs_verification()))
         }
         "charge.succeeded" | "charge.updated" => Some(|object, _| payment(parse::<Charge>(object)?.fact())),
-        "invoice.paid" | "invoice.payment_failed" => Some(|object, said| {
-            let fact = parse::<Invoice>(object)?.fact(said.at);
+        "invoice.paid" | "invoice.payment_failed" => Some(|object, context| {
+            let invoice = parse::<Invoice>(object)?;
+            if !invoice.is_whole() {
+                return None;
+            }
+            let fact = invoice.fact(context.at);
             Some(fact.map_or(Content::ignored(IgnoreReason::NoSubscription), |fact| {
                 Content::Subscription(Box::new(fact))
             }))
@@ -126,13 +130,13 @@ fn reader(kind: &str) -> Option<Reader> {
         | "customer.subscription.updated"
         | "customer.subscription.deleted"
         | "customer.subscription.paused"
-        | "customer.subscription.resumed" => Some(|object, said| {
-            Some(Content::Subscription(Box::new(parse::<Subscription>(object)?.fact(said.at))))
+        | "customer.subscription.resumed" => Some(|object, context| {
+            Some(Content::Subscription(Box::new(parse::<Subscription>(object)?.fact(context.at))))
         }),
         "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
-            Some(|object, said| reversal(parse::<Refund>(object)?.fact(said.livemode?)?))
+            Some(|object, context| reversal(parse::<Refund>(object)?.fact(context.livemode?)?))
         }
-        // It tells the sum, of which a failed refund takes off again: the refunds themselves are asked for.
+        // It has only the sum of all refunds, which a failed one lowers again: Stripe is asked for the refunds.
         "charge.refunded" => Some(|_, _| None),
         "charge.dispute.created"
         | "charge.dispute.updated"
@@ -140,7 +144,7 @@ fn reader(kind: &str) -> Option<Reader> {
         | "charge.dispute.funds_reinstated" => Some(|object, _| reversal(parse::<Dispute>(object)?.fact()?)),
         "charge.dispute.funds_withdrawn" => Some(|object, _| {
             let fact = parse::<Dispute>(object)?.fact()?;
-            // What took the money is to be seen, or its return could not be told from it.
+            // Without the movement that took the money, its return later could not be recognised.
             if fact.standing == Standing::Announced { None } else { reversal(fact) }
         }),
         _ => None,

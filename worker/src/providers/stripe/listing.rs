@@ -12,42 +12,37 @@ use super::client::StripeClient;
 use super::objects::{Intent, Session};
 use super::subscriptions::Invoice;
 use crate::providers::ProviderError;
-use billing::reconciliation::Theirs;
-use kernel::clock::Timestamp;
+use billing::reconciliation::Theirs as ProviderPayment;
+use kernel::clock::{Timestamp, from_unix_seconds};
 
-/// The most that Stripe gives at once.
+/// The most that Stripe lists at once.
 const PAGE: i64 = 100;
 
 /// What is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listed {
-    /// Payment pages. Those that were not paid are left out, and those of subscriptions, whose invoices tell more.
+    /// Payment pages. Those that were not paid are left out, and those of subscriptions, whose invoices say more.
     Sessions,
-    /// Payments, with what went back of each.
+    /// Payments, with how much of each went back.
     Intents,
     /// Invoices of subscriptions.
     Invoices,
 }
 
 impl Listed {
-    /// All of them.
     pub const ALL: [Self; 3] = [Self::Sessions, Self::Intents, Self::Invoices];
 }
 
-/// A page of a list.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// Those of its payments that are paid.
-    pub payments: Vec<Theirs>,
-    /// After which object the next page begins; none if this is the last.
+    /// The payments on it that are paid.
+    pub payments: Vec<ProviderPayment>,
+    /// The object after which the next page begins; none if this is the last.
     pub next: Option<String>,
 }
 
 impl StripeClient {
-    /// What was created from `from` until before `to`, the newest first.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
+    /// A page of what was created from `from` until before `to`, the newest first.
     pub async fn payments_page(
         &self,
         listed: Listed,
@@ -72,7 +67,7 @@ impl StripeClient {
                 };
                 self.page(&request, |session| {
                     let (id, at) = (session.id.to_string(), moment(session.created));
-                    (id.clone(), paid(Theirs::of_fact(id, Session::from(session).fact(false), at)))
+                    (id.clone(), paid(ProviderPayment::of_fact(id, Session::from(session).fact(false), at)))
                 })
                 .await
             }
@@ -90,8 +85,8 @@ impl StripeClient {
                     let charge = intent.latest_charge.as_ref().and_then(|charge| charge.as_object());
                     let gone_back_minor = charge.map_or(0, |charge| charge.amount_refunded);
                     let charge = charge.map(|charge| charge.id.to_string());
-                    let theirs = Theirs::of_fact(id.clone(), Intent::from(intent).fact(), at);
-                    (id, paid(Theirs { gone_back_minor, charge, ..theirs }))
+                    let payment = ProviderPayment::of_fact(id.clone(), Intent::from(intent).fact(), at);
+                    (id, paid(ProviderPayment { gone_back_minor, charge, ..payment }))
                 })
                 .await
             }
@@ -104,7 +99,10 @@ impl StripeClient {
                 self.page(&request, |invoice| {
                     let (at, invoice) = (moment(invoice.created), Invoice::from(invoice));
                     let id = invoice.id.clone();
-                    (id.clone(), invoice.fact(at).and_then(|fact| Theirs::of_subscription(id, &fact, at)))
+                    (
+                        id.clone(),
+                        invoice.fact(at).and_then(|fact| ProviderPayment::of_subscription(id, &fact, at)),
+                    )
                 })
                 .await
             }
@@ -114,23 +112,24 @@ impl StripeClient {
     async fn page<R, T>(
         &self,
         request: &R,
-        read: impl Fn(T) -> (String, Option<Theirs>),
+        read: impl Fn(T) -> (String, Option<ProviderPayment>),
     ) -> Result<Page, ProviderError>
     where
         R: StripeRequest<Output = List<T>>,
         List<T>: miniserde::Deserialize,
     {
         let list = self.send(request, None).await?;
-        let (ids, payments): (Vec<String>, Vec<Option<Theirs>>) = list.data.into_iter().map(read).unzip();
+        let (ids, payments): (Vec<String>, Vec<Option<ProviderPayment>>) =
+            list.data.into_iter().map(read).unzip();
         let next = ids.into_iter().next_back().filter(|_| list.has_more);
         Ok(Page { payments: payments.into_iter().flatten().collect(), next })
     }
 }
 
-fn paid(theirs: Theirs) -> Option<Theirs> {
-    theirs.is_paid.then_some(theirs)
+fn paid(payment: ProviderPayment) -> Option<ProviderPayment> {
+    payment.is_paid.then_some(payment)
 }
 
 fn moment(seconds: i64) -> Timestamp {
-    Timestamp::from_unix_timestamp(seconds).unwrap_or(Timestamp::UNIX_EPOCH)
+    from_unix_seconds(seconds).unwrap_or(Timestamp::UNIX_EPOCH)
 }

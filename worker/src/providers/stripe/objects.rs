@@ -9,20 +9,15 @@ use billing::payments::{Fact, Mode, Provider, Stage};
 use kernel::ids::PaymentId;
 use kernel::money::Money;
 
-/// The key of our order's id in the metadata that we give to sessions and payments.
-pub const PAYMENT_ID: &str = "payment_id";
-/// The key of the buyer's id.
-pub const USER_ID: &str = "user_id";
+use crate::providers::{PAYMENT_ID, Reference, USER_ID};
 
-/// Our metadata, as it comes back.
+/// The metadata of an object: what this installation gave to it.
 pub type Metadata = HashMap<String, String>;
 
-/// A Checkout Session.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Session {
     /// `cs_…`
     pub id: String,
-    /// Real money?
     pub livemode: bool,
     /// `payment`, `setup` or `subscription`.
     pub mode: Option<String>,
@@ -30,13 +25,17 @@ pub struct Session {
     pub status: Option<String>,
     /// `paid`, `unpaid` or `no_payment_required`.
     pub payment_status: Option<String>,
-    /// Smallest units.
+    /// Smallest units, tax included.
     pub amount_total: Option<i64>,
+    /// Smallest units, before discounts and exclusive tax.
+    #[serde(default)]
+    pub amount_subtotal: Option<i64>,
+    #[serde(default)]
+    pub total_details: Option<TotalDetails>,
     /// Lower case.
     pub currency: Option<String>,
     /// What we, or a Payment Link's address, gave.
     pub client_reference_id: Option<String>,
-    /// What we gave.
     #[serde(default, deserialize_with = "null_is_default")]
     pub metadata: Metadata,
     /// Null until the buyer pays.
@@ -45,7 +44,6 @@ pub struct Session {
     /// The saving of a card, in setup mode.
     #[serde(default)]
     pub setup_intent: Option<Reference>,
-    /// The customer.
     #[serde(default)]
     pub customer: Option<Reference>,
     /// The first invoice, in subscription mode.
@@ -53,25 +51,20 @@ pub struct Session {
     pub invoice: Option<Reference>,
 }
 
-/// A PaymentIntent.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Intent {
     /// `pi_…`
     pub id: String,
-    /// Real money?
     pub livemode: bool,
     /// `succeeded`, `requires_payment_method`, `processing`, `canceled`, …
     pub status: String,
     /// What was asked for, in smallest units.
     pub amount: i64,
-    /// What was paid.
     pub amount_received: i64,
     /// Lower case.
     pub currency: String,
-    /// What we gave.
     #[serde(default, deserialize_with = "null_is_default")]
     pub metadata: Metadata,
-    /// The customer.
     #[serde(default)]
     pub customer: Option<Reference>,
     /// Why the last attempt failed.
@@ -97,10 +90,8 @@ pub struct PaymentError {
     pub network_advice_code: Option<String>,
 }
 
-/// A Charge.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Charge {
-    /// Real money?
     pub livemode: bool,
     /// The payment it belongs to.
     #[serde(default)]
@@ -112,28 +103,6 @@ pub struct Charge {
     pub receipt_url: Option<String>,
 }
 
-/// An object's id, alone or within the whole object.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum Reference {
-    /// The id.
-    Id(String),
-    /// The object.
-    Object {
-        /// Its id.
-        id: String,
-    },
-}
-
-impl Reference {
-    /// The id.
-    pub fn id(&self) -> &str {
-        match self {
-            Self::Id(id) | Self::Object { id } => id,
-        }
-    }
-}
-
 pub(super) fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
@@ -142,18 +111,37 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// What the total of a page is made of.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct TotalDetails {
+    /// Smallest units.
+    #[serde(default)]
+    pub amount_discount: i64,
+}
+
 impl Session {
+    /// What is charged for the order: after discounts, before tax that is added on the page. A price that includes tax
+    /// is charged with it.
+    fn net(&self) -> Option<i64> {
+        let discount = self.total_details.map_or(0, |details| details.amount_discount);
+        match self.amount_subtotal {
+            Some(subtotal) => subtotal.checked_sub(discount),
+            None => self.amount_total,
+        }
+    }
+
     /// What the session says. A `completed` session whose money is still on its way is open, not paid.
     pub fn fact(self, async_failed: bool) -> Fact {
+        let net = self.net();
         let stage = match (self.status.as_deref(), self.payment_status.as_deref()) {
             _ if async_failed => Stage::Failed,
-            // A subscription's money is its invoice's to tell.
+            // The invoice says whether a subscription is paid.
             _ if self.mode.as_deref() == Some("subscription")
                 && self.status.as_deref() == Some("complete") =>
             {
                 Stage::Open
             }
-            // Where there is nothing to pay, "nothing to be paid" is no word of its having been completed.
+            // A page on which nothing has to be paid says `no_payment_required` from the start.
             (Some("expired"), _) => Stage::Expired,
             (_, Some("paid" | "no_payment_required")) if self.status.as_deref() != Some("open") => {
                 Stage::Paid
@@ -172,7 +160,8 @@ impl Session {
             provider_payment: self.payment_intent.or(self.setup_intent).map(|intent| intent.id().to_owned()),
             customer: self.customer.map(|customer| customer.id().to_owned()),
             mode: self.mode.as_deref().and_then(mode),
-            money: self.amount_total.and_then(|minor| money(minor, self.currency.as_deref())),
+            money: net.and_then(|minor| money(minor, self.currency.as_deref())),
+            discount_minor: self.total_details.map(|details| details.amount_discount),
             session_status: self.status,
             payment_status: self.payment_status,
             payment_intent_status: (stage == Stage::Paid).then(|| "succeeded".to_owned()),
@@ -203,6 +192,7 @@ impl Intent {
             customer: self.customer.map(|customer| customer.id().to_owned()),
             mode: None,
             money: money(minor, Some(&self.currency)),
+            discount_minor: None,
             session_status: None,
             payment_status: (stage == Stage::Paid).then(|| "paid".to_owned()),
             payment_intent_status: Some(self.status),
@@ -226,6 +216,7 @@ impl Charge {
             customer: None,
             mode: None,
             money: None,
+            discount_minor: None,
             session_status: None,
             payment_status: None,
             payment_intent_status: None,

@@ -1,4 +1,4 @@
-//! Cards that are saved for later, and charged while their holders are away.
+//! Cards that are saved for later and charged while their holders are away.
 
 use serde::Deserialize;
 use stripe::StripeError;
@@ -9,31 +9,28 @@ use stripe_shared::api_errors::ApiErrorsType;
 use stripe_shared::{ApiErrors, PaymentMethod};
 
 use super::client::{StripeClient, currency_of, metadata};
-use super::objects::{Intent, Metadata, PaymentError, Reference, USER_ID, null_is_default, payment_id};
-use crate::providers::ProviderError;
+use super::objects::{Intent, Metadata, PaymentError, null_is_default, payment_id};
+use crate::providers::{ProviderError, Reference, USER_ID};
 use billing::auto_recharge::{Card, Decline, Run};
 use billing::payments::{Fact, Mode, Payment, Provider, Stage};
 
 /// The key of a run's id in the metadata that we give to its charge.
 const RUN_ID: &str = "run_id";
 
-/// How many charges of a customer are looked through, the newest first. A wallet is charged far less often in the time
-/// in which one may be looked for.
+/// How many charges of a customer are searched, the newest first. A wallet is charged far less often in the time in
+/// which a charge may be looked for.
 const CHARGES: i64 = 100;
 
-/// A SetupIntent.
 #[derive(Clone, Debug, Deserialize)]
 pub struct SetupIntent {
     /// `seti_…`
     pub id: String,
-    /// Real money?
     pub livemode: bool,
     /// `succeeded`, `requires_payment_method`, `canceled`, …
     pub status: String,
-    /// What we gave.
     #[serde(default, deserialize_with = "null_is_default")]
     pub metadata: Metadata,
-    /// Whose card it is to be.
+    /// The customer that the card will belong to.
     #[serde(default)]
     pub customer: Option<Reference>,
     /// Why the last card was refused.
@@ -42,8 +39,7 @@ pub struct SetupIntent {
 }
 
 impl SetupIntent {
-    /// What it says of the order on whose page the card is given. A refused card is not the end: the holder may try
-    /// another on the same page.
+    /// What it says about its order. A refused card is not the end: the holder may try another on the same page.
     pub fn fact(self) -> Fact {
         let stage = match self.status.as_str() {
             "succeeded" => Stage::Paid,
@@ -62,6 +58,7 @@ impl SetupIntent {
             customer: self.customer.map(|customer| customer.id().to_owned()),
             mode: Some(Mode::Setup),
             money: None,
+            discount_minor: None,
             session_status: None,
             payment_status: None,
             payment_intent_status: Some(self.status),
@@ -72,7 +69,7 @@ impl SetupIntent {
 }
 
 impl Intent {
-    /// Why its last charge was declined, if it waits for another card since.
+    /// Why its last charge was declined, if it still waits for another card.
     pub fn decline(&self) -> Option<Decline> {
         let error = self.last_payment_error.as_ref().filter(|_| self.status == "requires_payment_method")?;
         Some(Decline {
@@ -87,11 +84,11 @@ impl Intent {
 /// What became of a charge.
 #[derive(Clone, Debug)]
 pub enum Charged {
-    /// The payment exists, and says so itself.
-    Told(Box<Intent>),
+    /// Stripe made a payment, which says how the charge stands.
+    Answered(Box<Intent>),
     /// The card was declined.
     Declined(Decline),
-    /// The card, or the customer it belonged to, is not there any more.
+    /// The card, or the customer it belonged to, is gone.
     NoCard,
 }
 
@@ -100,7 +97,7 @@ impl StripeClient {
     /// long as the provider remembers its key.
     ///
     /// # Errors
-    /// See [`ProviderError`]. When it is unavailable the card may have been charged.
+    /// When it is unavailable the card may have been charged.
     pub async fn charge(&self, payment: &Payment, run: &Run) -> Result<Charged, ProviderError> {
         let mut metadata = metadata(payment);
         metadata.insert(RUN_ID.to_owned(), run.id.to_string());
@@ -113,7 +110,7 @@ impl StripeClient {
             .description(payment.summary.clone())
             .metadata(metadata);
         match self.ask(&request, Some(format!("recharge:{}", run.id))).await {
-            Ok(intent) => Ok(Charged::Told(Box::new(intent.into()))),
+            Ok(intent) => Ok(Charged::Answered(Box::new(intent.into()))),
             Err(StripeError::Stripe(error, _)) if error.type_ == ApiErrorsType::CardError => {
                 Ok(Charged::Declined(decline(*error)))
             }
@@ -123,9 +120,6 @@ impl StripeClient {
     }
 
     /// The charge of a run, if the provider knows it.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn find_charge(&self, run: &Run) -> Result<Option<Intent>, ProviderError> {
         let request = ListPaymentIntent::new().customer(run.customer.clone()).limit(CHARGES);
         let found = self.ask(&request, None).await?.data;
@@ -133,10 +127,7 @@ impl StripeClient {
         Ok(found.into_iter().find(|intent| intent.metadata.get(RUN_ID) == Some(&id)).map(Intent::from))
     }
 
-    /// How the saving of a card stands.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
+    /// A SetupIntent as it is now.
     pub async fn setup_intent(&self, id: &str) -> Result<SetupIntent, ProviderError> {
         let found = self.ask(&RetrieveSetupIntent::new(id), None).await?;
         Ok(SetupIntent {
@@ -150,9 +141,6 @@ impl StripeClient {
     }
 
     /// The card that a SetupIntent has saved; none if it has not, or not for a customer.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
     pub async fn saved_card(&self, setup_intent: &str) -> Result<Option<Card>, ProviderError> {
         let request = RetrieveSetupIntent::new(setup_intent).expand(vec!["payment_method".to_owned()]);
         let found = self.ask(&request, None).await?;
@@ -161,10 +149,7 @@ impl StripeClient {
         Ok(customer.zip(method).and_then(|(customer, method)| card(customer, method)))
     }
 
-    /// A customer's card; none if it is not the customer's any more.
-    ///
-    /// # Errors
-    /// See [`ProviderError`].
+    /// A customer's card; none if it no longer belongs to the customer.
     pub async fn card(&self, customer: &str, payment_method: &str) -> Result<Option<Card>, ProviderError> {
         let request = RetrievePaymentMethodCustomer::new(customer, payment_method);
         match self.ask(&request, None).await {

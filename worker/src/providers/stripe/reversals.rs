@@ -1,18 +1,18 @@
 //! What Stripe says about money that goes back: the few fields that matter of refunds and disputes, read tolerantly,
 //! and the facts that they become.
 //!
-//! A payment may have several refunds, and each is told of as it goes on: created, perhaps settled later, perhaps
-//! failed after it had succeeded. `charge.refunded` only says that there are some.
+//! A payment may have several refunds, and each has an event for each of its steps: created, perhaps settled later,
+//! perhaps failed after it had succeeded. `charge.refunded` only says that there are some.
 
 use serde::Deserialize;
 
-use super::objects::{Reference, money};
+use super::objects::money;
+use crate::providers::Reference;
 use billing::payments::Provider;
 use billing::reversals::disputes::{self, Moved, Unit, rate_billionths};
 use billing::reversals::rules::refund_standing;
 use billing::reversals::{Extent, ReversalFact, ReversalKind};
 
-/// A refund.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Refund {
     /// `re_…`
@@ -23,15 +23,12 @@ pub struct Refund {
     pub currency: String,
     /// `pending`, `requires_action`, `succeeded`, `failed` or `canceled`.
     pub status: String,
-    /// The charge it is of.
     #[serde(default)]
     pub charge: Option<Reference>,
-    /// The payment it is of.
     #[serde(default)]
     pub payment_intent: Option<Reference>,
 }
 
-/// A dispute.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Dispute {
     /// `dp_…` or `du_…`
@@ -40,17 +37,14 @@ pub struct Dispute {
     pub amount: i64,
     /// Lower case.
     pub currency: String,
-    /// Real money?
     pub livemode: bool,
     /// `needs_response`, `under_review`, `won`, `lost`, `warning_…` for an inquiry, …
     pub status: String,
     /// What moved because of it, in the currency of the account.
     #[serde(default)]
     pub balance_transactions: Vec<BalanceTransaction>,
-    /// The charge it is about.
     #[serde(default)]
     pub charge: Option<Reference>,
-    /// The payment it is about.
     #[serde(default)]
     pub payment_intent: Option<Reference>,
 }

@@ -6,17 +6,16 @@
 
 use serde::Deserialize;
 
-use super::objects::{Metadata, Reference, USER_ID, money, null_is_default, payment_id};
+use super::objects::{Metadata, money, null_is_default, payment_id};
+use crate::providers::{Reference, USER_ID};
 use billing::payments::Provider;
 use billing::subscriptions::{Line, News, Paid, Standing, SubscriptionFact, SubscriptionState};
 use kernel::clock::{Timestamp, from_unix_seconds};
 
-/// An invoice.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Invoice {
     /// `in_…`
     pub id: String,
-    /// Real money?
     pub livemode: bool,
     /// `paid`, `open`, …
     pub status: Option<String>,
@@ -29,6 +28,12 @@ pub struct Invoice {
     /// Smallest units.
     #[serde(default)]
     pub amount_due: Option<i64>,
+    /// Smallest units, before discounts and exclusive tax: the sum of all lines.
+    #[serde(default)]
+    pub subtotal: Option<i64>,
+    /// Smallest units, after discounts.
+    #[serde(default)]
+    pub total_excluding_tax: Option<i64>,
     /// The customer.
     #[serde(default)]
     pub customer: Option<Reference>,
@@ -46,7 +51,6 @@ pub struct Invoice {
 /// What an invoice belongs to.
 #[derive(Clone, Debug, Deserialize)]
 pub struct InvoiceParent {
-    /// The subscription, if it is one.
     #[serde(default)]
     pub subscription_details: Option<SubscriptionDetails>,
 }
@@ -56,20 +60,19 @@ pub struct InvoiceParent {
 pub struct SubscriptionDetails {
     /// `sub_…`
     pub subscription: Reference,
-    /// What we gave.
     #[serde(default, deserialize_with = "null_is_default")]
     pub metadata: Metadata,
 }
 
-/// A list of lines.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Lines {
-    /// The lines.
     #[serde(default)]
     pub data: Vec<InvoiceLine>,
+    /// Whether there are more than these: an event or answer holds the first ten.
+    #[serde(default)]
+    pub has_more: bool,
 }
 
-/// A line of an invoice.
 #[derive(Clone, Debug, Deserialize)]
 pub struct InvoiceLine {
     /// Smallest units, before discounts.
@@ -77,20 +80,36 @@ pub struct InvoiceLine {
     /// What is paid for.
     #[serde(default)]
     pub pricing: Option<Pricing>,
-    /// For when.
     #[serde(default)]
     pub period: Option<Period>,
+    /// What it comes from.
+    #[serde(default)]
+    pub parent: Option<LineParent>,
+}
+
+/// What a line comes from.
+#[derive(Clone, Debug, Deserialize)]
+pub struct LineParent {
+    #[serde(default)]
+    pub subscription_item_details: Option<ItemDetails>,
+    #[serde(default)]
+    pub invoice_item_details: Option<ItemDetails>,
+}
+
+/// Whether a line is for a part of a period.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ItemDetails {
+    #[serde(default)]
+    pub proration: bool,
 }
 
 /// What a line is for.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Pricing {
-    /// The price.
     #[serde(default)]
     pub price_details: Option<PriceDetails>,
 }
 
-/// A line's price.
 #[derive(Clone, Debug, Deserialize)]
 pub struct PriceDetails {
     /// `price_…`
@@ -101,6 +120,9 @@ pub struct PriceDetails {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Period {
     /// Unix seconds.
+    #[serde(default)]
+    pub start: Option<i64>,
+    /// Unix seconds.
     pub end: i64,
 }
 
@@ -109,15 +131,17 @@ impl Invoice {
     pub fn fact(self, at: Timestamp) -> Option<SubscriptionFact> {
         let details = self.parent.and_then(|parent| parent.subscription_details)?;
         let news = if self.status.as_deref() == Some("paid") {
-            let period_end =
-                self.lines.data.iter().filter_map(|line| line.period.as_ref()).map(|p| p.end).max();
+            let periods = self.lines.data.iter().filter_map(|line| line.period.as_ref());
+            let period = periods.max_by_key(|period| period.end);
             News::Paid(Paid {
                 payment: self.id,
                 is_first: Some(self.billing_reason.as_deref() == Some("subscription_create")),
                 money: money(self.amount_paid, Some(&self.currency))?,
                 due: self.amount_due,
+                net: self.total_excluding_tax,
                 lines: self.lines.data.iter().map(InvoiceLine::line).collect(),
-                period_end: period_end.and_then(from_unix_seconds),
+                period_start: period.and_then(|period| period.start).and_then(from_unix_seconds),
+                period_end: period.map(|period| period.end).and_then(from_unix_seconds),
                 receipt_url: self.hosted_invoice_url,
             })
         } else {
@@ -136,19 +160,33 @@ impl Invoice {
     }
 }
 
-impl InvoiceLine {
-    fn line(&self) -> Line {
-        let details = self.pricing.as_ref().and_then(|pricing| pricing.price_details.as_ref());
-        Line { price: details.map(|details| details.price.id().to_owned()), amount: self.amount }
+impl Invoice {
+    /// Whether it shows all that it charges for. One that does not proves too little: its lines are asked for.
+    pub fn is_whole(&self) -> bool {
+        let sum: Option<i64> =
+            self.lines.data.iter().try_fold(0_i64, |sum, line| sum.checked_add(line.amount));
+        !self.lines.has_more && self.subtotal.is_none_or(|subtotal| sum == Some(subtotal))
     }
 }
 
-/// A subscription.
+impl InvoiceLine {
+    fn line(&self) -> Line {
+        let details = self.pricing.as_ref().and_then(|pricing| pricing.price_details.as_ref());
+        let parent = self.parent.as_ref().and_then(|parent| {
+            parent.subscription_item_details.as_ref().or(parent.invoice_item_details.as_ref())
+        });
+        Line {
+            price: details.map(|details| details.price.id().to_owned()),
+            amount: self.amount,
+            is_proration: parent.is_some_and(|details| details.proration),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 pub struct Subscription {
     /// `sub_…`
     pub id: String,
-    /// Real money?
     pub livemode: bool,
     /// `active`, `past_due`, `canceled`, …
     pub status: String,
@@ -158,21 +196,16 @@ pub struct Subscription {
     /// When it is to end; how flexible billing says that it ends with the period.
     #[serde(default)]
     pub cancel_at: Option<i64>,
-    /// The customer.
     #[serde(default)]
     pub customer: Option<Reference>,
-    /// What we gave.
     #[serde(default, deserialize_with = "null_is_default")]
     pub metadata: Metadata,
-    /// What it bills.
     #[serde(default)]
     pub items: Items,
 }
 
-/// A list of items.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Items {
-    /// The items.
     #[serde(default)]
     pub data: Vec<Item>,
 }
@@ -183,7 +216,6 @@ pub struct Item {
     /// Unix seconds.
     #[serde(default)]
     pub current_period_end: Option<i64>,
-    /// Its price.
     #[serde(default)]
     pub price: Option<Reference>,
 }
@@ -242,7 +274,12 @@ impl From<stripe_shared::Invoice> for Invoice {
                     metadata: details.metadata.unwrap_or_default(),
                 }),
             }),
-            lines: Lines { data: invoice.lines.data.into_iter().map(InvoiceLine::from).collect() },
+            subtotal: Some(invoice.subtotal),
+            total_excluding_tax: invoice.total_excluding_tax,
+            lines: Lines {
+                data: invoice.lines.data.into_iter().map(InvoiceLine::from).collect(),
+                has_more: invoice.lines.has_more,
+            },
         }
     }
 }
@@ -256,7 +293,15 @@ impl From<stripe_shared::InvoiceLineItem> for InvoiceLine {
                 price_details: details
                     .map(|details| PriceDetails { price: Reference::Id(details.price.id().to_string()) }),
             }),
-            period: Some(Period { end: line.period.end }),
+            period: Some(Period { start: Some(line.period.start), end: line.period.end }),
+            parent: line.parent.map(|parent| LineParent {
+                subscription_item_details: parent
+                    .subscription_item_details
+                    .map(|details| ItemDetails { proration: details.proration }),
+                invoice_item_details: parent
+                    .invoice_item_details
+                    .map(|details| ItemDetails { proration: details.proration }),
+            }),
         }
     }
 }
@@ -310,7 +355,10 @@ mod tests {
         assert_eq!((paid.is_first, paid.money.minor), (Some(false), 799));
         assert_eq!(
             paid.lines,
-            [Line { price: Some("price_1".to_owned()), amount: 999 }, Line { price: None, amount: 50 }]
+            [
+                Line { price: Some("price_1".to_owned()), amount: 999, is_proration: false },
+                Line { price: None, amount: 50, is_proration: false }
+            ]
         );
         assert_eq!(paid.period_end.unwrap().unix_timestamp(), 1_792_592_000);
         assert_eq!(invoice("open", "subscription_cycle", &parent).unwrap().news, News::PaymentFailed);

@@ -10,6 +10,7 @@ use crate::stripe::events::emit;
 use crate::stripe::parameters::Params;
 use crate::stripe::payment_methods;
 use crate::stripe::store::{flag, integer, owned, text, visible};
+use crate::stripe::timers::Timer;
 use crate::world::World;
 
 /// How an intent is to be confirmed.
@@ -120,19 +121,7 @@ pub(crate) fn charge(world: &mut World, id: &str, terms: &Terms) -> Outcome {
     let intent = world.stripe.store.copy("pi", id);
     let method = world.stripe.store.copy("pm", &method_id);
     if text(&method, "type") != Some("card") {
-        let charge = charges::create(world, &intent, &method_id, Verdict::Pending);
-        world.stripe.store.change(
-            "pi",
-            id,
-            [
-                ("status", "processing".into()),
-                ("latest_charge", charge.into()),
-                ("payment_method_types", json!(["us_bank_account"])),
-            ],
-        );
-        let intent = world.stripe.store.copy("pi", id);
-        emit(world, "payment_intent.processing", &intent);
-        return Outcome::Processing;
+        return process(world, id, &method);
     }
     let card = payment_methods::card_of(&method);
     if needs_authentication(card.authentication, flag(&method, "_set_up"), terms) {
@@ -143,6 +132,9 @@ pub(crate) fn charge(world: &mut World, id: &str, terms: &Terms) -> Outcome {
             return refuse(world, id, AUTHENTICATION_REQUIRED, false);
         }
         return ask_for_action(world, id, terms.return_url.as_deref());
+    }
+    if payment_methods::takes_time(&method) {
+        return process(world, id, &method);
     }
     if let Some(decline) = payment_methods::decline_of(&method) {
         return refuse(world, id, decline, true);
@@ -156,6 +148,30 @@ pub(crate) fn charge(world: &mut World, id: &str, terms: &Terms) -> Outcome {
     keep_method(world, id, &method_id);
     succeed(world, id, integer(&intent, "amount"));
     Outcome::Succeeded
+}
+
+/// The bank takes its time to decide; for some accounts it never does by itself.
+fn process(world: &mut World, id: &str, method: &Value) -> Outcome {
+    let (method_id, kind) = (owned(method, "id"), owned(method, "type"));
+    let intent = world.stripe.store.copy("pi", id);
+    let charge = charges::create(world, &intent, &method_id, Verdict::Pending);
+    world.stripe.store.change(
+        "pi",
+        id,
+        [
+            ("status", "processing".into()),
+            ("latest_charge", charge.into()),
+            ("payment_method_types", json!([kind])),
+            ("next_action", Value::Null),
+        ],
+    );
+    keep_method(world, id, &method_id);
+    if let Some(seconds) = method["_decided_after"].as_i64() {
+        world.stripe.timers.after(&world.clock, seconds, Timer::PaymentDecided(id.to_owned()));
+    }
+    let intent = world.stripe.store.copy("pi", id);
+    emit(world, "payment_intent.processing", &intent);
+    Outcome::Processing
 }
 
 fn needs_authentication(kind: Authentication, set_up: bool, terms: &Terms) -> bool {
@@ -283,34 +299,3 @@ pub(crate) fn authenticate(world: &mut World, id: &str, succeeded: bool) -> Answ
     let method = text(&intent, "payment_method").map(str::to_owned);
     Ok(charge(world, id, &Terms { method, authenticated: true, ..Terms::default() }))
 }
-
-/// The bank decides about an intent in `processing`.
-pub(crate) fn settle(world: &mut World, id: &str, succeeded: bool) -> Answer<()> {
-    let intent = world.stripe.store.find("pi", id)?.clone();
-    if text(&intent, "status") != Some("processing") {
-        return Err(unexpected_state(&intent, "settle"));
-    }
-    let charge = owned(&intent, "latest_charge");
-    if succeeded {
-        charges::settle(world, &charge, None);
-        succeed(world, id, integer(&intent, "amount"));
-        return Ok(());
-    }
-    charges::settle(world, &charge, Some(BANK_REFUSED));
-    let error = BANK_REFUSED.error().with("charge", charge);
-    world.stripe.store.change(
-        "pi",
-        id,
-        [("status", "requires_payment_method".into()), ("last_payment_error", error.remembered())],
-    );
-    let intent = world.stripe.store.copy("pi", id);
-    emit(world, "payment_intent.payment_failed", &intent);
-    Ok(())
-}
-
-const BANK_REFUSED: Decline = Decline {
-    code: "payment_intent_payment_attempt_failed",
-    decline_code: "generic_decline",
-    message: "The payment failed: the bank account could not be debited.",
-    advice: None,
-};

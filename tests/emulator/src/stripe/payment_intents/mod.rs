@@ -1,6 +1,7 @@
 //! Payment intents: created, updated, captured, cancelled; confirming them is in `confirm`.
 
 pub(crate) mod confirm;
+pub(crate) mod decide;
 
 use serde_json::{Value, json};
 

@@ -37,7 +37,9 @@ pub(crate) struct Draft {
     pub(crate) customer_creation: Option<String>,
     pub(crate) client_reference_id: Value,
     pub(crate) metadata: Value,
+    /// The one the buyer has to pay in; they may choose among those of the prices if absent.
     pub(crate) currency: Option<String>,
+    pub(crate) allows_codes: bool,
     pub(crate) expires_at: Option<i64>,
     pub(crate) ui_mode: String,
     pub(crate) return_url: Value,
@@ -94,7 +96,7 @@ fn read(world: &mut World, params: &Params, mode: String) -> Answer<Draft> {
         return Err(ApiError::missing("currency"));
     }
     let coupon = coupons::read_discounts(world, params, &mode)?;
-    let lines = read_lines(world, params, &mode, coupon.as_ref())?;
+    let lines = read_lines(world, params, &mode, currency.as_deref(), coupon.as_ref())?;
     let payment_data = data_for(params, "payment_intent_data", &mode, "payment")?;
     if let Some(data) = params.nested("payment_intent_data")? {
         data.metadata(None)?;
@@ -111,6 +113,7 @@ fn read(world: &mut World, params: &Params, mode: String) -> Answer<Draft> {
         client_reference_id: client_reference_id.map_or(Value::Null, Value::String),
         metadata: params.metadata(None)?,
         currency,
+        allows_codes: params.flag("allow_promotion_codes")?.unwrap_or(false),
         expires_at: params.integer("expires_at")?,
         return_url: url(params, "return_url")?,
         locale: params.echo("locale"),
@@ -127,7 +130,13 @@ fn read(world: &mut World, params: &Params, mode: String) -> Answer<Draft> {
     })
 }
 
-fn read_lines(world: &mut World, params: &Params, mode: &str, coupon: Option<&Value>) -> Answer<Vec<Value>> {
+fn read_lines(
+    world: &mut World,
+    params: &Params,
+    mode: &str,
+    currency: Option<&str>,
+    coupon: Option<&Value>,
+) -> Answer<Vec<Value>> {
     if mode == "setup" {
         if params.has("line_items") {
             let message = "You cannot pass `line_items` in `setup` mode.";
@@ -139,6 +148,9 @@ fn read_lines(world: &mut World, params: &Params, mode: &str, coupon: Option<&Va
         return Err(ApiError::missing("line_items"));
     }
     let mut lines = lines::read(world, params)?;
+    if let Some(currency) = currency {
+        lines::switch_currency(world, &mut lines, currency)?;
+    }
     check_lines(&lines, mode)?;
     if let Some(coupon) = coupon {
         coupons::discount_lines(coupon, &mut lines)?;
@@ -229,6 +241,7 @@ fn build(world: &World, draft: Draft, expires_at: i64, setup_intent: Option<Stri
     let (total, currency) = lines::total(&draft.lines)?;
     let discount: i64 = draft.lines.iter().map(|line| integer(line, "amount_discount")).sum();
     let is_setup = draft.mode == "setup";
+    let pinned = draft.currency.is_some();
     let hosted = draft.ui_mode == "hosted_page";
     let amount = if is_setup { Value::Null } else { total.into() };
     let before = if is_setup { Value::Null } else { total.saturating_add(discount).into() };
@@ -248,6 +261,7 @@ fn build(world: &World, draft: Draft, expires_at: i64, setup_intent: Option<Stri
     let mut session = skeleton();
     let fields = json!({
         "id": id,
+        "allow_promotion_codes": draft.allows_codes.then_some(true),
         "allowed_payment_method_types": draft.allowed_types,
         "amount_subtotal": before,
         "amount_total": amount,
@@ -277,6 +291,7 @@ fn build(world: &World, draft: Draft, expires_at: i64, setup_intent: Option<Stri
         "ui_mode": draft.ui_mode,
         "url": url,
         "_coupon": draft.coupon,
+        "_currency_is_pinned": pinned,
         "_lines": draft.lines,
         "_payment_data": draft.payment_data,
         "_subscription_data": draft.subscription_data,
@@ -286,8 +301,16 @@ fn build(world: &World, draft: Draft, expires_at: i64, setup_intent: Option<Stri
     if let (Value::Object(session), Value::Object(fields)) = (&mut session, fields) {
         session.extend(fields);
     }
+    add_discounts(&mut session);
+    Ok(session)
+}
+
+/// What follows from the coupon and from the wish for an invoice.
+fn add_discounts(session: &mut Value) {
     if session["_coupon"].is_object() {
-        session["discounts"] = json!([{ "coupon": session["_coupon"]["id"], "promotion_code": null }]);
+        let promotion = &session["_coupon"]["_promotion"];
+        let coupon = if promotion.is_null() { session["_coupon"]["id"].clone() } else { Value::Null };
+        session["discounts"] = json!([{ "coupon": coupon, "promotion_code": promotion }]);
     }
     if session["mode"] == "payment" {
         session["invoice_creation"] = json!({
@@ -300,7 +323,6 @@ fn build(world: &World, draft: Draft, expires_at: i64, setup_intent: Option<Stri
             },
         });
     }
-    Ok(session)
 }
 
 /// The fields that are the same in every new session.
@@ -309,7 +331,6 @@ fn skeleton() -> Value {
         "object": "checkout.session",
         "adaptive_pricing": { "enabled": false },
         "after_expiration": null,
-        "allow_promotion_codes": null,
         "automatic_tax": { "enabled": false, "liability": null, "provider": null, "status": null },
         "billing_address_collection": null,
         "branding_settings": null,

@@ -81,6 +81,25 @@ pub(crate) fn total(lines: &[Value]) -> Answer<(i64, String)> {
     Ok((sum, currency))
 }
 
+/// Prices lines in another currency, which each of their prices must have as an option.
+pub(crate) fn switch_currency(world: &World, lines: &mut [Value], code: &str) -> Answer<()> {
+    for line in lines {
+        let id = owned(&line["price"], "id");
+        let amount = prices::option_in(&world.stripe.store.copy("price", &id), code).ok_or_else(|| {
+            let own = text(&line["price"], "currency").unwrap_or_default();
+            let message = format!(
+                "The price `{id}` only supports `{own}`. This doesn't match the expected currency: `{code}`."
+            );
+            ApiError::invalid(message).param("currency")
+        })?;
+        let amount = amount.saturating_mul(integer(line, "quantity"));
+        line["currency"] = code.into();
+        line["amount_subtotal"] = amount.into();
+        line["amount_total"] = amount.into();
+    }
+    Ok(())
+}
+
 /// Whether a line is paid again every period.
 pub(crate) fn is_recurring(line: &Value) -> bool {
     !line["price"]["recurring"].is_null()

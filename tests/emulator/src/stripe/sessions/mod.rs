@@ -1,9 +1,12 @@
 //! Checkout Sessions: retrieved, listed, expired; creating and paying them have files of their own.
 
+pub(crate) mod choices;
+mod complete;
 pub(crate) mod create;
 pub(crate) mod lines;
 pub(crate) mod pay;
 
+pub(crate) use self::complete::payment_decided;
 use serde_json::Value;
 
 use super::Call;

@@ -3,15 +3,16 @@
 
 use serde_json::{Value, json};
 
+use super::choices;
+use super::complete::{after_charge, after_setup, complete};
 use super::lines::is_recurring;
+use crate::stripe::banks::Account;
 use crate::stripe::cards;
 use crate::stripe::errors::{Answer, ApiError};
-use crate::stripe::events::emit;
-use crate::stripe::payment_intents::confirm::{self, Outcome, Terms};
-use crate::stripe::payment_intents::{self, Purpose};
+use crate::stripe::payment_intents::confirm::{self, Terms};
+use crate::stripe::payment_intents::{self, Purpose, decide};
 use crate::stripe::store::{flag, integer, owned, text};
-use crate::stripe::subscriptions::{self, Start};
-use crate::stripe::{coupons, customers, invoices, payment_methods, setup_intents};
+use crate::stripe::{customer_balance, customers, payment_methods, setup_intents};
 use crate::world::World;
 
 /// Who pays, and with what.
@@ -20,8 +21,18 @@ pub(crate) struct Buyer {
     pub(crate) card: String,
     pub(crate) email: Option<String>,
     pub(crate) name: Option<String>,
-    /// Pay by bank debit, which is decided later, instead of the card.
-    pub(crate) later: bool,
+    /// As typed on the page, such as `12 / 34`; any future date if absent.
+    pub(crate) expiry: Option<String>,
+    /// Pay by a debit of this account, which its bank decides days later, instead of the card.
+    pub(crate) bank: Option<&'static Account>,
+    /// Seconds that the bank of the card takes to decide.
+    pub(crate) processing: Option<i64>,
+    /// Typed in where the session allows promotion codes.
+    pub(crate) promotion_code: Option<String>,
+    /// Chosen where the prices have several.
+    pub(crate) currency: Option<String>,
+    /// Take the yearly price that is offered instead of the monthly one.
+    pub(crate) upsell: bool,
 }
 
 /// What came of paying.
@@ -34,30 +45,36 @@ pub(crate) enum Paid {
 /// Pays an open session; a refused card is an error and leaves the session open.
 pub(crate) fn pay(world: &mut World, id: &str, buyer: &Buyer) -> Answer<Paid> {
     let session = open_session(world, id)?;
-    let later = buyer.later && text(&session, "mode") == Some("payment");
-    if buyer.later && !later {
-        return Err(ApiError::invalid("Only sessions in payment mode can be paid by bank debit here."));
+    check_method(&session, buyer)?;
+    let card = if buyer.bank.is_some() { None } else { Some(cards::by_number(&buyer.card)?) };
+    if let Some(expiry) = buyer.expiry.as_deref().filter(|_| card.is_some()) {
+        cards::check_expiry(expiry, world.clock.now())?;
     }
-    let card = if later { None } else { Some(cards::by_number(&buyer.card)?) };
     let email = buyer_email(world, &session, buyer);
     note_buyer(world, id, &email, buyer.name.as_deref());
+    choices::apply(world, id, buyer)?;
+    let session = world.stripe.store.copy("cs", id);
     if text(&session, "mode") == Some("payment") && integer(&session, "amount_total") == 0 {
         complete(world, id, "no_payment_required");
         return Ok(Paid::Complete);
     }
     let billing = json!({ "email": email, "name": buyer.name });
-    let method = match card {
-        Some(card) => payment_methods::create(world, card, billing),
-        None => payment_methods::create_bank_debit(world, billing),
+    let method = match (card, buyer.bank) {
+        (_, Some(account)) => payment_methods::create_bank_debit(world, account, billing),
+        (Some(card), None) => payment_methods::create(world, card, billing),
+        (None, None) => return Err(ApiError::missing("card")),
     };
+    if let Some(seconds) = buyer.processing {
+        payment_methods::decide_later_from_now_on(world, &method, seconds)?;
+    }
     ensure_customer(world, id, &email, buyer.name.as_deref());
     if text(&session, "mode") == Some("setup") {
         let intent = owned(&session, "setup_intent");
         let outcome = setup_intents::set_up(world, &intent, &method, false, None);
         return after_setup(world, id, outcome);
     }
-    if first_amount(&session) == 0 {
-        // A trial charges nothing now, but the card is saved for what comes after it.
+    if amount_now(world, id) == 0 {
+        // A trial, or the customer's balance, leaves nothing to charge now; the card is saved for what comes.
         let session = world.stripe.store.copy("cs", id);
         let intent =
             setup_intents::open(world, customer_of(&session).as_deref(), None, json!({}), Value::Null);
@@ -70,6 +87,27 @@ pub(crate) fn pay(world: &mut World, id: &str, buyer: &Buyer) -> Answer<Paid> {
     let terms = Terms { method: Some(method), ..Terms::default() };
     let outcome = confirm::charge(world, &intent, &terms);
     after_charge(world, id, outcome)
+}
+
+/// Refuses a debit where the session takes cards only, or nothing is to be debited.
+fn check_method(session: &Value, buyer: &Buyer) -> Answer<()> {
+    let Some(account) = buyer.bank else { return Ok(()) };
+    if !takes(session, account.kind()) {
+        let message = format!("This Checkout Session does not accept {}.", account.kind());
+        return Err(ApiError::invalid(message).param("payment_method_type"));
+    }
+    if text(session, "mode") == Some("setup") || trial_days(session) > 0 {
+        return Err(ApiError::invalid("Only what is paid at once can be paid by bank debit here."));
+    }
+    Ok(())
+}
+
+/// Whether the page of a session offers a type of payment method.
+pub(crate) fn takes(session: &Value, kind: &str) -> bool {
+    match session["allowed_payment_method_types"].as_array() {
+        Some(allowed) => allowed.iter().any(|one| one == kind),
+        None => true,
+    }
 }
 
 /// The buyer has answered the bank.
@@ -107,16 +145,8 @@ pub(crate) fn settle(world: &mut World, id: &str, succeeded: bool) -> Answer<()>
     if text(&session, "status") != Some("complete") || text(&session, "payment_status") != Some("unpaid") {
         return Err(ApiError::invalid("Only a completed, unpaid Checkout Session can be settled."));
     }
-    confirm::settle(world, text(&session, "payment_intent").unwrap_or_default(), succeeded)?;
-    let event = if succeeded {
-        world.stripe.store.change("cs", id, [("payment_status", "paid".into())]);
-        "checkout.session.async_payment_succeeded"
-    } else {
-        "checkout.session.async_payment_failed"
-    };
-    let session = world.stripe.store.copy("cs", id);
-    emit(world, event, &session);
-    Ok(())
+    let refusal = (!succeeded).then_some(decide::BANK_REFUSED);
+    decide::decide(world, text(&session, "_intent").unwrap_or_default(), refusal)
 }
 
 fn open_session(world: &World, id: &str) -> Answer<Value> {
@@ -162,21 +192,26 @@ fn ensure_customer(world: &mut World, id: &str, email: &str, name: Option<&str>)
     }
 }
 
-fn customer_of(session: &Value) -> Option<String> {
+pub(super) fn customer_of(session: &Value) -> Option<String> {
     text(session, "customer").or_else(|| text(session, "_customer")).map(str::to_owned)
 }
 
 /// The intent of a session is made when it is first paid, and used again after a refusal.
 fn ensure_intent(world: &mut World, id: &str) -> String {
+    let amount = amount_now(world, id);
     let session = world.stripe.store.copy("cs", id);
+    let currency = owned(&session, "currency");
     if let Some(intent) = text(&session, "_intent") {
+        // What the buyer chose meanwhile, such as a promotion code, may have changed it.
+        let fields = [("amount", amount.into()), ("currency", currency.into())];
+        world.stripe.store.change("pi", intent, fields);
         return intent.to_owned();
     }
     let data = &session["_payment_data"];
     let subscribes = text(&session, "mode") == Some("subscription");
     let purpose = Purpose {
-        amount: first_amount(&session),
-        currency: owned(&session, "currency"),
+        amount,
+        currency,
         customer: customer_of(&session),
         description: if subscribes { "Subscription creation".into() } else { data["description"].clone() },
         metadata: data["metadata"].as_object().cloned().unwrap_or_default().into(),
@@ -189,101 +224,27 @@ fn ensure_intent(world: &mut World, id: &str) -> String {
     };
     let intent = payment_intents::open(world, purpose);
     world.stripe.store.change("cs", id, [("_intent", intent.as_str().into())]);
+    world.stripe.store.change("pi", &intent, [("_session", id.into())]);
     intent
 }
 
-/// What is charged now: everything, except recurring lines during a trial.
-fn first_amount(session: &Value) -> i64 {
-    let on_trial = trial_days(session) > 0;
+/// What is charged now: everything, except recurring lines during a trial. The customer's balance pays first
+/// of what becomes the invoice of a subscription.
+fn amount_now(world: &World, id: &str) -> i64 {
+    let session = world.stripe.store.copy("cs", id);
+    let on_trial = trial_days(&session) > 0;
     let lines = session["_lines"].as_array().into_iter().flatten();
-    lines.filter(|line| !(on_trial && is_recurring(line))).map(|line| integer(line, "amount_total")).sum()
+    let total = { lines.filter(|line| !(on_trial && is_recurring(line))) }
+        .map(|line| integer(line, "amount_total"))
+        .sum();
+    if text(&session, "mode") != Some("subscription") {
+        return total;
+    }
+    let customer = world.stripe.store.copy("cus", &customer_of(&session).unwrap_or_default());
+    let balance = customer_balance::of(&customer, text(&session, "currency").unwrap_or_default());
+    customer_balance::settle(total, balance).due
 }
 
-fn trial_days(session: &Value) -> i64 {
+pub(super) fn trial_days(session: &Value) -> i64 {
     text(&session["_subscription_data"], "trial_period_days").and_then(|days| days.parse().ok()).unwrap_or(0)
-}
-
-fn after_charge(world: &mut World, id: &str, outcome: Outcome) -> Answer<Paid> {
-    match outcome {
-        Outcome::Declined(error) => Err(error),
-        Outcome::ActionRequired => Ok(Paid::AuthenticationNeeded),
-        Outcome::Succeeded => {
-            complete(world, id, "paid");
-            Ok(Paid::Complete)
-        }
-        Outcome::Authorized | Outcome::Processing => {
-            complete(world, id, "unpaid");
-            Ok(Paid::Complete)
-        }
-    }
-}
-
-fn after_setup(world: &mut World, id: &str, outcome: setup_intents::Outcome) -> Answer<Paid> {
-    match outcome {
-        setup_intents::Outcome::Declined(error) => Err(error),
-        setup_intents::Outcome::ActionRequired => Ok(Paid::AuthenticationNeeded),
-        setup_intents::Outcome::Succeeded => {
-            complete(world, id, "no_payment_required");
-            Ok(Paid::Complete)
-        }
-    }
-}
-
-fn complete(world: &mut World, id: &str, payment_status: &str) {
-    let session = world.stripe.store.copy("cs", id);
-    let customer = customer_of(&session);
-    world.stripe.store.change(
-        "cs",
-        id,
-        [
-            ("status", "complete".into()),
-            ("payment_status", payment_status.into()),
-            ("url", Value::Null),
-            ("customer", customer.as_deref().into()),
-            ("customer_details", session["_buyer"].clone()),
-        ],
-    );
-    match text(&session, "mode") {
-        Some("payment") => {
-            world.stripe.store.change("cs", id, [("payment_intent", session["_intent"].clone())]);
-            let buyer = customer.as_deref().unwrap_or_default();
-            let discount = session["_coupon"]
-                .is_object()
-                .then(|| coupons::redeem(world, &session["_coupon"], id, buyer, None));
-            if flag(&session, "_invoiced") && payment_status == "paid" {
-                let invoice = invoices::for_checkout(world, &session, customer.as_deref(), discount);
-                world.stripe.store.change("cs", id, [("invoice", invoice.into())]);
-            }
-        }
-        Some("subscription") => start_subscription(world, id, &session, customer),
-        _ => {}
-    }
-    let session = world.stripe.store.copy("cs", id);
-    emit(world, "checkout.session.completed", &session);
-}
-
-fn start_subscription(world: &mut World, id: &str, session: &Value, customer: Option<String>) {
-    let intent = text(session, "_intent").map(str::to_owned);
-    let paid_by = world.stripe.store.copy("pi", intent.as_deref().unwrap_or_default());
-    let method = text(&paid_by, "payment_method").or_else(|| text(session, "_saved_method"));
-    let data = &session["_subscription_data"];
-    let started = subscriptions::start(
-        world,
-        Start {
-            customer: customer.unwrap_or_default(),
-            method: method.map(str::to_owned),
-            lines: session["_lines"].as_array().cloned().unwrap_or_default(),
-            metadata: data["metadata"].as_object().cloned().unwrap_or_default().into(),
-            description: data["description"].clone(),
-            trial_days: trial_days(session),
-            paid_by: intent,
-            coupon: Some(session["_coupon"].clone()).filter(Value::is_object),
-            session: Some(id.to_owned()),
-        },
-    );
-    world.stripe.store.change(
-        "cs",
-        id,
-        [("subscription", started.subscription.into()), ("invoice", started.invoice.into())],
-    );
 }

@@ -10,7 +10,7 @@ use crate::stripe::parameters::Params;
 use crate::stripe::sessions::lines::read;
 use crate::stripe::store::{integer, text, visible};
 use crate::stripe::timers::Timer;
-use crate::stripe::{Call, changed_fields};
+use crate::stripe::{Call, changed_fields, prices};
 use crate::world::World;
 
 pub(crate) fn update(world: &mut World, call: &Call<'_>, id: &str) -> Answer {
@@ -62,7 +62,7 @@ pub(crate) fn update(world: &mut World, call: &Call<'_>, id: &str) -> Answer {
     };
     tell(world, id, &before);
     if let Some(invoice) = invoice {
-        renewal::collect(world, id, &invoice);
+        renewal::collect(world, &invoice);
     }
     Ok(visible(world.stripe.store.find("sub", id)?))
 }
@@ -204,7 +204,8 @@ fn proration(world: &World, subscription: &Value, item: Option<&Value>, to_pay: 
     let length = i128::from((end - start).max(1));
     let left = i128::from((end - now).clamp(0, end - start));
     let quantity = integer(item, "quantity");
-    let whole = i128::from(integer(&item["price"], "unit_amount")) * i128::from(quantity);
+    let unit = prices::amount_in(world, &item["price"], text(subscription, "currency").unwrap_or_default());
+    let whole = i128::from(unit) * i128::from(quantity);
     // Rounded half up, like Stripe's invoice lines.
     let share = i64::try_from((whole * left * 2 + length) / (length * 2)).unwrap_or(i64::MAX);
     let mut price = item["price"].clone();
@@ -238,10 +239,12 @@ fn proration(world: &World, subscription: &Value, item: Option<&Value>, to_pay: 
 fn keep_for_next_invoice(world: &mut World, id: &str, lines: &[Line]) {
     let Some(subscription) = world.stripe.store.get_mut("sub", id) else { return };
     let Some(pending) = subscription["_pending_lines"].as_array_mut() else { return };
-    for line in lines {
-        pending.push(json!({
+    let lines = lines.iter().map(|line| {
+        json!({
             "amount": line.amount, "description": line.description, "price": line.price,
             "quantity": line.quantity, "start": line.period.0, "end": line.period.1,
-        }));
-    }
+        })
+    });
+    // The newest change comes first on the invoice.
+    pending.splice(0..0, lines);
 }

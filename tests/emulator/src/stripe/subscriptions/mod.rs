@@ -5,7 +5,10 @@ mod change;
 mod renewal;
 
 pub(crate) use self::change::cancel_at_period_end;
-pub(crate) use self::renewal::{after_invoice_paid, end_period, method_for_invoice, retry_invoice};
+pub(crate) use self::renewal::{
+    after_invoice_failed, after_invoice_paid, end_period, expire_incomplete, finalize_invoice,
+    method_for_invoice, retry_invoice,
+};
 
 use serde_json::{Value, json};
 
@@ -19,6 +22,9 @@ use super::store::{flag, integer, new_id, owned, text, visible};
 use super::timers::Timer;
 use super::{Call, coupons, customers};
 use crate::world::World;
+
+/// Seconds for which the first invoice of a subscription can be paid.
+const INCOMPLETE_FOR: i64 = 23 * 3600;
 
 pub(crate) fn route(world: &mut World, call: &Call<'_>) -> Answer {
     match (call.method, &call.segments[1..]) {
@@ -95,8 +101,10 @@ pub(crate) struct Start {
     pub(crate) metadata: Value,
     pub(crate) description: Value,
     pub(crate) trial_days: i64,
-    /// The intent that paid the first invoice already.
+    /// The intent that pays the first invoice: it has done so already, or is processing.
     pub(crate) paid_by: Option<String>,
+    /// The currency of the invoices; that of the prices if it is none of their options.
+    pub(crate) currency: String,
     /// The coupon that was redeemed with it, and the Checkout Session where that happened.
     pub(crate) coupon: Option<Value>,
     pub(crate) session: Option<String>,
@@ -148,12 +156,20 @@ pub(crate) fn start(world: &mut World, start: Start) -> Started {
         lines: lines.collect(),
         metadata: start.metadata.clone(),
         discount,
+        session: start.session.as_deref(),
+        collects: None,
+        finalizes_at: Some(now),
     };
     let invoice = invoices::draft(world, &bill);
     world.stripe.store.change("sub", &id, [("latest_invoice", invoice.as_str().into())]);
     invoices::finalize(world, &invoice);
     match &start.paid_by {
-        Some(intent) => invoices::mark_paid(world, &invoice, Some(intent)),
+        Some(intent) => {
+            invoices::expect_payment(world, &invoice, intent);
+            if text(&world.stripe.store.copy("pi", intent), "status") == Some("succeeded") {
+                invoices::mark_paid(world, &invoice, Some(intent));
+            }
+        }
         None if integer(&world.stripe.store.copy("in", &invoice), "amount_due") == 0 => {
             invoices::mark_paid(world, &invoice, None);
         }
@@ -236,7 +252,7 @@ fn build(world: &World, id: &str, start: &Start) -> Value {
         "cancellation_details": { "comment": null, "feedback": null, "reason": null },
         "collection_method": "charge_automatically",
         "created": now,
-        "currency": recurring.first().map(|line| line["currency"].clone()),
+        "currency": start.currency,
         "customer": start.customer,
         "customer_account": null,
         "days_until_due": null,
@@ -286,7 +302,15 @@ fn create(world: &mut World, params: &Params) -> Answer {
     )?;
     let customer = params.required_text("customer")?;
     let owner = customers::existing(world, "customer", &customer)?.clone();
-    let lines = read_items(world, params)?;
+    let mut lines = read_items(world, params)?;
+    if let Some(code) = params.text("currency")? {
+        crate::stripe::sessions::lines::switch_currency(
+            world,
+            &mut lines,
+            &crate::stripe::money::currency(&code)?,
+        )?;
+    }
+    let (_, currency) = crate::stripe::sessions::lines::total(&lines)?;
     let method = match params.text("default_payment_method")? {
         Some(method) => {
             world.stripe.store.named_by("default_payment_method", "pm", &method)?;
@@ -313,6 +337,7 @@ fn create(world: &mut World, params: &Params) -> Answer {
             description,
             trial_days,
             paid_by: None,
+            currency,
             coupon: None,
             session: None,
         },
@@ -324,6 +349,8 @@ fn create(world: &mut World, params: &Params) -> Answer {
     {
         let status = if fails { "incomplete_expired" } else { "incomplete" };
         world.stripe.store.change("sub", &started.subscription, [("status", status.into())]);
+        let expires = Timer::IncompleteExpires(started.subscription.clone());
+        world.stripe.timers.after(&world.clock, INCOMPLETE_FOR, expires);
         if fails {
             return Err(error);
         }

@@ -3,21 +3,23 @@
 use serde_json::{Value, json};
 
 use super::{calendar, period_end};
-use crate::stripe::coupons;
 use crate::stripe::events::{emit, emit_change};
 use crate::stripe::invoices::{self, Bill, Line};
+use crate::stripe::settings::AfterRetries;
 use crate::stripe::store::{flag, integer, owned, text, visible};
 use crate::stripe::timers::Timer;
+use crate::stripe::{coupons, prices};
 use crate::world::World;
 
-/// Seconds between attempts to collect an unpaid invoice.
-const RETRY_AFTER: i64 = 3 * 86_400;
-const MOST_ATTEMPTS: i64 = 4;
+/// Seconds that the invoice of a new period stays a draft before it is finalized and collected.
+/// <https://docs.stripe.com/billing/subscriptions/webhooks>: "approximately 1 hour".
+const DRAFT_FOR: i64 = 3600;
 
 /// The timer at the end of a period has run out.
 pub(crate) fn end_period(world: &mut World, id: &str) {
     let before = world.stripe.store.copy("sub", id);
-    let ended = matches!(text(&before, "status"), None | Some("canceled" | "incomplete_expired"));
+    let ended =
+        matches!(text(&before, "status"), None | Some("canceled" | "incomplete" | "incomplete_expired"));
     let old_end = period_end(&before);
     if ended || old_end > world.clock.now() {
         return;
@@ -45,22 +47,29 @@ pub(crate) fn end_period(world: &mut World, id: &str) {
         stored.clone_from(&after);
     }
     world.stripe.timers.at(new_end, Timer::PeriodEnds(id.to_owned()));
-    let invoice = bill(world, id, "subscription_cycle", (old_end, new_end));
+    let old_start = integer(&before["items"]["data"][0], "current_period_start");
+    let invoice = draft_of_period(world, id, (old_start, old_end), (old_end, new_end));
     let after = world.stripe.store.copy("sub", id);
+    // While a subscription is unpaid its invoices stay drafts until the seller sends them off.
+    if text(&after, "status") != Some("unpaid") {
+        world.stripe.timers.after(&world.clock, DRAFT_FOR, Timer::InvoiceFinalizes(invoice));
+    }
     let previous = crate::stripe::changed_fields(&visible(&before), &visible(&after));
     emit_change(world, "customer.subscription.updated", &after, Some(previous));
-    collect(world, id, &invoice);
 }
 
-/// Records and finalizes the invoice of a period: its items, and what earlier changes left over.
-fn bill(world: &mut World, id: &str, reason: &str, period: (i64, i64)) -> String {
+/// Drafts the invoice of a period: its items, and what earlier changes left over.
+fn draft_of_period(world: &mut World, id: &str, ended: (i64, i64), period: (i64, i64)) -> String {
     let subscription = world.stripe.store.copy("sub", id);
+    let currency = owned(&subscription, "currency");
     let mut lines = pending_lines(&subscription);
-    for item in subscription["items"]["data"].as_array().into_iter().flatten() {
+    // Those of the subscription itself come last, the newest item first:
+    // <https://docs.stripe.com/api/invoices/object#invoice_object-lines>.
+    for item in subscription["items"]["data"].as_array().into_iter().flatten().rev() {
         let mut price = item["price"].clone();
         let product = world.stripe.store.copy("prod", text(&price, "product").unwrap_or_default());
         let quantity = integer(item, "quantity");
-        let unit = integer(&price, "unit_amount");
+        let unit = prices::amount_in(world, &price, &currency);
         price["_item"] = item["id"].clone();
         lines.push(Line {
             amount: unit.saturating_mul(quantity),
@@ -72,13 +81,22 @@ fn bill(world: &mut World, id: &str, reason: &str, period: (i64, i64)) -> String
             period,
         });
     }
-    let invoice = record(world, &subscription, reason, lines);
+    let advances = text(&subscription, "status") != Some("unpaid");
+    let finalizes_at = advances.then(|| world.clock.now() + DRAFT_FOR);
+    let invoice = draft(world, &subscription, "subscription_cycle", lines, Some(ended), finalizes_at);
     world.stripe.store.change("sub", id, [("_pending_lines", json!([]))]);
     invoice
 }
 
-/// Records and finalizes an invoice of a subscription.
-pub(super) fn record(world: &mut World, subscription: &Value, reason: &str, mut lines: Vec<Line>) -> String {
+/// Drafts an invoice of a subscription.
+fn draft(
+    world: &mut World,
+    subscription: &Value,
+    reason: &str,
+    mut lines: Vec<Line>,
+    collects: Option<(i64, i64)>,
+    finalizes_at: Option<i64>,
+) -> String {
     let id = owned(subscription, "id");
     let start = integer(&subscription["items"]["data"][0], "current_period_start");
     let discount = coupons::holding(world, &id, start);
@@ -93,9 +111,20 @@ pub(super) fn record(world: &mut World, subscription: &Value, reason: &str, mut 
         lines,
         metadata: subscription["metadata"].clone(),
         discount,
+        session: None,
+        collects,
+        finalizes_at,
     };
     let invoice = invoices::draft(world, &bill);
     world.stripe.store.change("sub", &id, [("latest_invoice", invoice.as_str().into())]);
+    invoice
+}
+
+/// Records and finalizes an invoice of a subscription that is due at once.
+pub(super) fn record(world: &mut World, subscription: &Value, reason: &str, lines: Vec<Line>) -> String {
+    let (prorations, others): (Vec<Line>, Vec<Line>) = lines.into_iter().partition(|line| line.proration);
+    let lines = prorations.into_iter().chain(others).collect();
+    let invoice = draft(world, subscription, reason, lines, None, Some(world.clock.now()));
     invoices::finalize(world, &invoice);
     invoice
 }
@@ -115,40 +144,78 @@ fn pending_lines(subscription: &Value) -> Vec<Line> {
         .collect()
 }
 
-/// Tries to collect an invoice; a refusal makes the subscription past due and is tried again later.
-pub(super) fn collect(world: &mut World, id: &str, invoice: &str) {
+/// The hour of a draft is over: it is finalized and collected, unless that was stopped meanwhile.
+pub(crate) fn finalize_invoice(world: &mut World, invoice: &str) {
+    let draft = world.stripe.store.copy("in", invoice);
+    if text(&draft, "status") == Some("draft") && flag(&draft, "auto_advance") {
+        invoices::finalize(world, invoice);
+        collect(world, invoice);
+    }
+}
+
+/// Tries to collect an invoice; a refusal makes its subscription past due and is tried again later.
+pub(super) fn collect(world: &mut World, invoice: &str) {
     let method = method_for_invoice(world, invoice);
-    if invoices::charge(world, invoice, method.as_deref(), "Subscription update").is_ok() {
-        after_invoice_paid(world, invoice);
+    match invoices::charge(world, invoice, method.as_deref(), "Subscription update") {
+        Ok(()) => after_invoice_paid(world, invoice),
+        Err(_) => after_invoice_failed(world, invoice),
+    }
+}
+
+/// An attempt to collect an invoice failed: the next one is set, or the subscription ends as the seller chose.
+pub(crate) fn after_invoice_failed(world: &mut World, invoice: &str) {
+    let unpaid = world.stripe.store.copy("in", invoice);
+    let id = owned(&unpaid, "_subscription");
+    let subscription = world.stripe.store.copy("sub", &id);
+    if matches!(text(&subscription, "status"), None | Some("canceled" | "incomplete_expired")) {
         return;
     }
-    let attempts = integer(&world.stripe.store.copy("in", invoice), "attempt_count");
-    if attempts >= MOST_ATTEMPTS {
-        cancel(world, id, "payment_failed");
+    if let Some(next) = unpaid["next_payment_attempt"].as_i64() {
+        world.stripe.timers.at(next, Timer::InvoiceRetry(invoice.to_owned()));
+        if text(&subscription, "status") != Some("unpaid") {
+            change_status(world, &id, "past_due");
+        }
         return;
     }
-    let next = world.clock.now() + RETRY_AFTER;
-    world.stripe.store.change("in", invoice, [("next_payment_attempt", next.into())]);
-    world.stripe.timers.at(next, Timer::InvoiceRetry(invoice.to_owned()));
-    change_status(world, id, "past_due");
+    match world.stripe.settings.dunning.then {
+        AfterRetries::Canceled => cancel(world, &id, "payment_failed"),
+        AfterRetries::Unpaid => change_status(world, &id, "unpaid"),
+        AfterRetries::PastDue => change_status(world, &id, "past_due"),
+    }
 }
 
 /// The timer of an unpaid invoice has run out.
 pub(crate) fn retry_invoice(world: &mut World, invoice: &str) {
     let unpaid = world.stripe.store.copy("in", invoice);
-    let id = owned(&unpaid, "_subscription");
-    let subscription = world.stripe.store.copy("sub", &id);
-    if text(&unpaid, "status") == Some("open") && text(&subscription, "status") != Some("canceled") {
-        collect(world, &id, invoice);
+    let subscription = world.stripe.store.copy("sub", text(&unpaid, "_subscription").unwrap_or_default());
+    let runs = !matches!(text(&subscription, "status"), None | Some("canceled" | "incomplete_expired"));
+    if text(&unpaid, "status") == Some("open") && runs {
+        collect(world, invoice);
     }
 }
 
-/// A subscription whose open invoice got paid is active again.
+/// A subscription whose latest finalized invoice got paid is active again.
 pub(crate) fn after_invoice_paid(world: &mut World, invoice: &str) {
     let id = owned(&world.stripe.store.copy("in", invoice), "_subscription");
     let subscription = world.stripe.store.copy("sub", &id);
-    if matches!(text(&subscription, "status"), Some("past_due" | "incomplete")) {
+    let latest = world.stripe.store.newest_first("in").find(|one| {
+        text(one, "_subscription") == Some(&id) && !matches!(text(one, "status"), Some("draft" | "void"))
+    });
+    let is_paid: bool = latest.is_some_and(|latest| text(latest, "status") == Some("paid"));
+    if is_paid && matches!(text(&subscription, "status"), Some("past_due" | "incomplete" | "unpaid")) {
         change_status(world, &id, "active");
+    }
+}
+
+/// A subscription whose first invoice was not paid within 23 hours is over.
+/// <https://docs.stripe.com/billing/subscriptions/overview#subscription-statuses>
+pub(crate) fn expire_incomplete(world: &mut World, id: &str) {
+    let subscription = world.stripe.store.copy("sub", id);
+    if text(&subscription, "status") == Some("incomplete") {
+        if let Some(invoice) = text(&subscription, "latest_invoice") {
+            invoices::void(world, invoice).ok();
+        }
+        change_status(world, id, "incomplete_expired");
     }
 }
 
@@ -189,6 +256,21 @@ pub(crate) fn cancel(world: &mut World, id: &str, reason: &str) {
         }
         subscription["cancellation_details"]["reason"] = reason.into();
     }
+    stop_collecting(world, id);
     let subscription = world.stripe.store.copy("sub", id);
     emit(world, "customer.subscription.deleted", &subscription);
+}
+
+/// Nothing of an ended subscription is finalized or collected by itself any more.
+fn stop_collecting(world: &mut World, id: &str) {
+    let invoices = world.stripe.store.newest_first("in");
+    let pending = invoices.filter(|invoice| {
+        text(invoice, "_subscription") == Some(id)
+            && matches!(text(invoice, "status"), Some("draft" | "open"))
+    });
+    let pending: Vec<String> = pending.map(|invoice| owned(invoice, "id")).collect();
+    for invoice in pending {
+        let fields = [("auto_advance", false.into()), ("next_payment_attempt", Value::Null)];
+        world.stripe.store.change("in", &invoice, fields);
+    }
 }

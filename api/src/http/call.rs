@@ -1,0 +1,106 @@
+//! A request as handlers see it: its body read, its path, query and headers at hand.
+
+use bytes::Bytes;
+use warp::http::{HeaderMap, Method};
+use warp::path::FullPath;
+use warp::{Filter, Rejection};
+
+use super::path::Parameters;
+use crate::auth::Principal;
+use crate::problem::{Problem, ProblemKind};
+use crate::state::{AppState, SharedState};
+
+/// A request whose body has been read.
+#[derive(Debug)]
+pub struct Call {
+    pub method: Method,
+    /// As sent.
+    pub path: FullPath,
+    /// The path's parameters, decoded.
+    pub parameters: Parameters,
+    /// The query's pairs, decoded.
+    pub query: Vec<(String, String)>,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// A caller who may administrate.
+pub(crate) struct Admin {
+    /// For the record, and for keeping idempotency keys apart: `admin` for the configured key, else the user.
+    pub(crate) actor: String,
+}
+
+impl Call {
+    /// The user who calls.
+    pub(crate) async fn caller(&self, api: &AppState) -> Result<Principal, Problem> {
+        api.auth.caller(&self.method, &self.headers, &api.origins).await
+    }
+
+    /// The administrator who calls: with the configured key, or as a user with the admin role.
+    pub(crate) async fn require_admin(&self, api: &AppState) -> Result<Admin, Problem> {
+        if api.auth.is_admin_key(&self.headers) {
+            return Ok(Admin { actor: "admin".to_owned() });
+        }
+        let principal = self.caller(api).await?;
+        if !principal.is_admin {
+            return Err(Problem::forbidden("This needs the admin role."));
+        }
+        Ok(Admin { actor: principal.actor() })
+    }
+
+    /// A header's text, if it is there and readable.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The key that makes a repeated request the same request, if it has one.
+    ///
+    /// # Errors
+    /// A key that is empty, too long or not printable; more than one key.
+    pub fn idempotency_key(&self) -> Result<Option<&str>, Problem> {
+        let mut all = self.headers.get_all("idempotency-key").iter();
+        let key = match (all.next(), all.next()) {
+            (None, _) => return Ok(None),
+            (Some(key), None) => key,
+            (Some(_), Some(_)) => return Err(ProblemKind::IdempotencyKeyInvalid.into()),
+        };
+        let is_printable = |text: &&str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let key = key.to_str().ok().filter(|text| (1..=255).contains(&text.len())).filter(is_printable);
+        key.map(Some).ok_or(ProblemKind::IdempotencyKeyInvalid.into())
+    }
+
+    /// The path's value for a parameter of its template; empty if the template has no such parameter.
+    pub fn path_parameter(&self, name: &str) -> &str {
+        self.parameters.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// The first value of a query parameter.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// How many entries of a list the query asks for: `limit`, 50 unless given.
+    pub(crate) fn limit(&self, most: i64) -> Result<i64, Problem> {
+        let limit = self.parameter("limit").unwrap_or("50").parse().ok();
+        let problem = || Problem::invalid(format!("limit must be between 1 and {most}"));
+        limit.filter(|limit| (1..=most).contains(limit)).ok_or_else(problem)
+    }
+}
+
+/// Extracts the shared state and the request.
+pub fn call(
+    api: &SharedState,
+) -> impl Filter<Extract = (SharedState, Call), Error = Rejection> + Clone + use<> {
+    let api = SharedState::clone(api);
+    warp::any()
+        .map(move || SharedState::clone(&api))
+        .and(warp::method())
+        .and(warp::path::full())
+        .and(warp::query::<Vec<(String, String)>>())
+        .and(warp::header::headers_cloned())
+        .and(warp::body::bytes())
+        .map(|api, method, path, query, headers, body| {
+            (api, Call { method, path, parameters: Vec::new(), query, headers, body })
+        })
+        .untuple_one()
+}

@@ -1,0 +1,270 @@
+//! Administration of users, sessions, API keys and organizations.
+
+use std::time::Duration;
+
+use identity::{NewUser, Role, operations, rules};
+use kernel::ids::{ApiKeyId, OrganizationId, UserId, WalletId};
+use kernel::text_enum;
+use notices::Live;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object};
+use warp::http::StatusCode;
+
+use super::idempotent::{Keep, once};
+use super::parked_purchases::claim_for_new_user;
+use crate::http::call::Call;
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::json::read_json;
+use crate::http::values::{Id, Moment, one_of};
+use crate::http::{Response, empty};
+use crate::problem::Problem;
+use crate::state::SharedState;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let shown_once =
+        "The secret is shown in this answer only: a repetition with the same key does not show it again.";
+    vec![
+        Endpoint::post(
+            "/admin/users",
+            register_user,
+            Description::new(Access::Admin, "Register a user")
+                .says(
+                    "With a wallet. Registering the same user again answers the same. What the user bought in app \
+                     stores before is credited.",
+                )
+                .idempotency_key()
+                .takes::<UserInput>()
+                .answers::<UserView>(StatusCode::CREATED, "The user is registered."),
+        ),
+        Endpoint::post(
+            "/admin/sessions",
+            open_session,
+            Description::new(Access::Admin, "Open a login session for a user")
+                .says(shown_once)
+                .idempotency_key()
+                .takes::<SessionInput>()
+                .answers::<SessionView>(StatusCode::CREATED, "The session.")
+                .refuses(&[StatusCode::NOT_FOUND]),
+        ),
+        Endpoint::post(
+            "/admin/api-keys",
+            create_api_key,
+            Description::new(Access::Admin, "Make an API key for a user")
+                .says(shown_once)
+                .idempotency_key()
+                .takes::<ApiKeyInput>()
+                .answers::<ApiKeyView>(StatusCode::CREATED, "The key.")
+                .refuses(&[StatusCode::NOT_FOUND]),
+        ),
+        Endpoint::delete(
+            "/admin/api-keys/{apiKeyId}",
+            revoke_api_key,
+            Description::new(Access::Admin, "Withdraw an API key")
+                .says("It ends at once, and so do live connections that were opened with it.")
+                .path_parameter::<Id>("apiKeyId", "The key's id, which is not the key.")
+                .answers_plainly(StatusCode::NO_CONTENT, "The key is withdrawn.")
+                .refuses(&[StatusCode::NOT_FOUND]),
+        ),
+        Endpoint::post(
+            "/admin/organizations",
+            register_organization,
+            Description::new(Access::Admin, "Register an organization")
+                .says("With a wallet that its members share.")
+                .idempotency_key()
+                .takes::<OrganizationInput>()
+                .answers::<OrganizationView>(StatusCode::CREATED, "The organization is registered.")
+                .refuses(&[StatusCode::NOT_FOUND]),
+        ),
+    ]
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::NewUser)]
+struct UserInput {
+    /// Your own name for the user.
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
+    user_id: UserId,
+    /// Where receipts go.
+    email: Option<String>,
+    /// Whether the user may call the admin API.
+    #[serde(default)]
+    admin: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::User)]
+struct UserView {
+    #[schema(value_type = String)]
+    user_id: UserId,
+    #[schema(value_type = Uuid)]
+    wallet_id: WalletId,
+}
+
+async fn register_user(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let request: UserInput = read_json(&call)?;
+    let user = NewUser { id: request.user_id, email: request.email, is_admin: request.admin };
+    let work = {
+        let api = SharedState::clone(&api);
+        async move {
+            let user = operations::user_create(&api.pool, api.clock.now(), user).await?;
+            claim_for_new_user(&api, user.id.clone());
+            Ok((StatusCode::CREATED, UserView { user_id: user.id, wallet_id: user.wallet_id }))
+        }
+    };
+    once(&api, &call, admin.actor, Keep::Answer, work).await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = native::NewOrganization)]
+struct OrganizationInput {
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    members: Vec<MemberInput>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::Member)]
+struct MemberInput {
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
+    user_id: UserId,
+    #[schema(schema_with = role_schema)]
+    role: Role,
+}
+
+fn role_schema() -> Object {
+    one_of(Role::NAMES)
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::Organization)]
+struct OrganizationView {
+    #[schema(value_type = i64)]
+    org_id: OrganizationId,
+    #[schema(value_type = Uuid)]
+    wallet_id: WalletId,
+}
+
+async fn register_organization(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let request: OrganizationInput = read_json(&call)?;
+    let members: Vec<(UserId, Role)> =
+        request.members.into_iter().map(|member| (member.user_id, member.role)).collect();
+    let work = {
+        let api = SharedState::clone(&api);
+        async move {
+            let now = api.clock.now();
+            let organization =
+                operations::organization_create(&api.pool, now, &request.name, &members).await?;
+            let view = OrganizationView { org_id: organization.id, wallet_id: organization.wallet_id };
+            Ok((StatusCode::CREATED, view))
+        }
+    };
+    once(&api, &call, admin.actor, Keep::Answer, work).await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::NewApiKey)]
+struct ApiKeyInput {
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
+    user_id: UserId,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::ApiKey)]
+struct ApiKeyView {
+    #[schema(value_type = Uuid)]
+    api_key_id: ApiKeyId,
+    /// The key itself.
+    api_key: String,
+}
+
+async fn create_api_key(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let request: ApiKeyInput = read_json(&call)?;
+    let work = {
+        let api = SharedState::clone(&api);
+        async move {
+            let (id, key) = operations::api_key_create(&api.pool, api.clock.now(), &request.user_id).await?;
+            Ok((StatusCode::CREATED, ApiKeyView { api_key_id: id, api_key: key.text }))
+        }
+    };
+    once(&api, &call, admin.actor, Keep::Nothing, work).await
+}
+
+async fn revoke_api_key(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
+    let id: ApiKeyId = call
+        .path_parameter("apiKeyId")
+        .parse()
+        .map_err(|_| Problem::not_found("There is no such API key."))?;
+    let hash = operations::api_key_revoke(&api.pool, api.clock.now(), id).await?;
+    api.auth.forget(hash).await;
+    let announcement = Live::CredentialRevoked { key_hash: hash.to_hex() };
+    if let Err(error) = api.publisher.announce(&announcement).await {
+        tracing::warn!(%error, "other instances may accept a withdrawn key for up to half a minute");
+    }
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::NewSession)]
+struct SessionInput {
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
+    user_id: UserId,
+    /// How long it lasts; a day unless given.
+    #[schema(minimum = 1, maximum = 31_536_000)]
+    ttl_seconds: Option<u64>,
+    /// What may be done with it besides buying and looking: with `spend`, debits and holds. A browser needs none.
+    #[serde(default)]
+    #[schema(schema_with = scopes_schema)]
+    scopes: Vec<Scope>,
+}
+
+text_enum! {
+    /// A right that a session has only where it was given.
+    Scope {
+        /// Debits, and holds from beginning to end.
+        Spend => "spend",
+    }
+}
+
+fn scopes_schema() -> Array {
+    ArrayBuilder::new().items(one_of(Scope::NAMES)).build()
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::Session)]
+struct SessionView {
+    /// The token itself.
+    session_token: String,
+    expires_at: Moment,
+}
+
+async fn open_session(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let request: SessionInput = read_json(&call)?;
+    let ttl = request.ttl_seconds.map_or(rules::SESSION_TTL, Duration::from_secs);
+    let may_spend = request.scopes.contains(&Scope::Spend);
+    let work = {
+        let api = SharedState::clone(&api);
+        async move {
+            let now = api.clock.now();
+            let (token, expires_at) =
+                operations::session_create(&api.pool, now, &request.user_id, ttl, may_spend).await?;
+            let view = SessionView { session_token: token.text, expires_at: Moment(expires_at) };
+            Ok((StatusCode::CREATED, view))
+        }
+    };
+    once(&api, &call, admin.actor, Keep::Nothing, work).await
+}

@@ -1,0 +1,224 @@
+//! The problem that each error of the domain becomes.
+
+use billing::app_stores::ClaimError;
+use billing::catalog::CatalogError;
+use billing::checkins::CheckinError;
+use billing::coupons::{CouponError, CouponRefusal, RedeemError};
+use billing::packages::PackageError;
+use billing::payments::ordering::OrderError;
+use billing::plans::PlanError;
+use identity::IdentityError;
+use kernel::database;
+use kernel::money::AmountError;
+use ledger::Refusal;
+use ledger::holds::{HoldError, HoldState};
+use messaging::dead_letters::LetterError;
+use outgoing_webhooks::WebhookError;
+
+use super::{Problem, ProblemKind, Shortage};
+
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        if database::is_transient(&error) { Self::unavailable(error) } else { Self::internal(error) }
+    }
+}
+
+impl From<AmountError> for Problem {
+    fn from(error: AmountError) -> Self {
+        let message = match error {
+            AmountError::NotANumber => "credits must be a number",
+            AmountError::TooPrecise => "credits must have at most six decimals",
+            AmountError::Overflow => "credits are out of range",
+        };
+        Self::invalid(message).coded("invalid_credits")
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Insufficient { available, needed } => {
+                let message = format!("{needed} credits are needed, {available} are available.");
+                let shortage = Some(Shortage { available, needed });
+                Self { shortage, ..Self::new(ProblemKind::PaymentRequired, message) }
+            }
+            Refusal::BadAmount => Self::invalid("credits are out of range").coded("invalid_credits"),
+            Refusal::NoWallet | Refusal::NoGrant => Self::internal(refusal),
+        }
+    }
+}
+
+impl From<HoldError> for Problem {
+    fn from(error: HoldError) -> Self {
+        match error {
+            HoldError::Refused(refusal) => refusal.into(),
+            HoldError::NotFound => Self::not_found("There is no such hold."),
+            HoldError::Ended(state) => {
+                let code = match state {
+                    HoldState::Active | HoldState::Captured => "hold_captured",
+                    HoldState::Released => "hold_released",
+                    HoldState::Expired => "hold_expired",
+                };
+                Self::conflict(code, format!("The hold is already {}.", state.as_str()))
+            }
+            HoldError::Reused => ProblemKind::IdempotencyKeyReused.into(),
+            HoldError::InUse => ProblemKind::IdempotencyKeyInUse.into(),
+            HoldError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<IdentityError> for Problem {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::UserExists(_) => {
+                Self::conflict("user_exists", "There is a user with this id, but with other fields.")
+            }
+            IdentityError::NoUser(id) => {
+                Self::not_found(format!("There is no user {id}.")).coded("user_not_found")
+            }
+            IdentityError::NoMember => Self::not_found("There is no such organization or member."),
+            IdentityError::LastOwner => Self::conflict(
+                "last_owner",
+                "An organization keeps at least one owner: name another one first.",
+            ),
+            IdentityError::NoApiKey => Self::not_found("There is no such API key."),
+            IdentityError::Invalid(message) => Self::invalid(message),
+            IdentityError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<ClaimError> for Problem {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::NoPurchase => Self::not_found("There is no such purchase."),
+            ClaimError::NoUser(id) => IdentityError::NoUser(id.to_string()).into(),
+            ClaimError::Claimed => {
+                Self::conflict("purchase_claimed", "This purchase belongs to another user already.")
+            }
+            ClaimError::Refunded => Self::conflict(
+                "purchase_refunded",
+                "This purchase was refunded: nothing is left to be credited.",
+            ),
+            ClaimError::NoPack(product) => Self::conflict(
+                "unknown_product",
+                format!(
+                    "No pack has the storeProductId {product}: add it to one, and the purchase is credited."
+                ),
+            ),
+            ClaimError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<WebhookError> for Problem {
+    fn from(error: WebhookError) -> Self {
+        let message = error.to_string();
+        match error {
+            WebhookError::NoEndpoint | WebhookError::NoDelivery => Self::not_found(message),
+            WebhookError::Disabled => Self::conflict("webhook_endpoint_disabled", message),
+            WebhookError::TooMany(_) => Self::conflict("too_many_webhook_endpoints", message),
+            WebhookError::Invalid(_) => Self::invalid(message),
+            WebhookError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<LetterError> for Problem {
+    fn from(error: LetterError) -> Self {
+        let message = error.to_string();
+        match error {
+            LetterError::NotFound => Self::not_found("There is no such dead letter."),
+            LetterError::Settled(_) => Self::conflict("already_settled", message),
+            LetterError::NotText | LetterError::NoRole(_) => Self::conflict("cannot_be_replayed", message),
+            LetterError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<CatalogError> for Problem {
+    fn from(error: CatalogError) -> Self {
+        let message = error.to_string();
+        match error {
+            CatalogError::PackExists(_) => Self::conflict("pack_exists", message),
+            CatalogError::NoPack(_) => Self::not_found(message),
+            CatalogError::StoreProductTaken => Self::conflict("store_product_taken", message),
+            CatalogError::Invalid(_) => Self::invalid(message),
+            CatalogError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<PlanError> for Problem {
+    fn from(error: PlanError) -> Self {
+        let message = error.to_string();
+        match error {
+            PlanError::Exists(_) => Self::conflict("plan_exists", message),
+            PlanError::ProviderPriceTaken => Self::conflict("provider_price_taken", message),
+            PlanError::NoPlan(_) => Self::not_found(message),
+            PlanError::Invalid(_) => Self::invalid(message),
+            PlanError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<CouponError> for Problem {
+    fn from(error: CouponError) -> Self {
+        let message = error.to_string();
+        match error {
+            CouponError::Exists(_) => Self::conflict("coupon_exists", message),
+            CouponError::Invalid(_) => Self::invalid(message),
+            CouponError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<CouponRefusal> for Problem {
+    fn from(reason: CouponRefusal) -> Self {
+        Self::new(ProblemKind::CouponRefused(reason), reason.to_string())
+    }
+}
+
+impl From<RedeemError> for Problem {
+    fn from(error: RedeemError) -> Self {
+        match error {
+            RedeemError::Refused(reason) => reason.into(),
+            RedeemError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<OrderError> for Problem {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::Coupon(reason) => reason.into(),
+            OrderError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<PackageError> for Problem {
+    fn from(error: PackageError) -> Self {
+        match error {
+            PackageError::Invalid(message) => Self::invalid(message),
+            PackageError::Order(error) => error.into(),
+            PackageError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<CheckinError> for Problem {
+    fn from(error: CheckinError) -> Self {
+        match error {
+            CheckinError::Disabled => {
+                Self::forbidden("There are no check-ins here.").coded("checkin_disabled")
+            }
+            CheckinError::AlreadyCheckedIn { .. } => {
+                Self::conflict("already_checked_in", "You have checked in today: come back tomorrow.")
+            }
+            CheckinError::Invalid(message) => Self::invalid(message),
+            CheckinError::Database(error) => error.into(),
+        }
+    }
+}

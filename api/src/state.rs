@@ -1,0 +1,36 @@
+//! What handlers share.
+
+use std::sync::Arc;
+
+use kernel::clock::Clock;
+use messaging::Publisher;
+use messaging::inbox::Inbox;
+use sqlx::PgPool;
+
+use crate::auth::Authenticator;
+use crate::config::Config;
+use crate::confirmations::Confirmations;
+use crate::intake::Intake;
+use crate::origins::Origins;
+use crate::realtime::Hub;
+use crate::return_urls::ReturnOrigins;
+use crate::spending::Spending;
+
+pub struct AppState {
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) pool: PgPool,
+    pub(crate) publisher: Publisher,
+    pub(crate) inbox: Inbox,
+    pub(crate) auth: Authenticator,
+    pub(crate) origins: Origins,
+    pub(crate) return_origins: ReturnOrigins,
+    pub(crate) hub: Hub,
+    pub(crate) spending: Spending,
+    pub(crate) confirmations: Confirmations,
+    pub(crate) intake: Intake,
+    /// The description of what is served, as `/openapi.json` answers it.
+    pub(crate) openapi: String,
+}
+
+pub type SharedState = Arc<AppState>;

@@ -1,0 +1,80 @@
+//! The settings of a process. [`read`] collects everything that is wrong with them, so that an operator sees all of it
+//! at once, each problem with its variable and what to do about it.
+
+mod environment;
+mod secret;
+
+pub use environment::{ConfigError, Environment, Reported, read};
+pub use secret::Secret;
+
+use std::str::FromStr;
+
+/// Which world of the providers this installation lives in. Events of the other one are never credited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Test keys and test events (`livemode: false`).
+    Test,
+    /// Real money.
+    Live,
+}
+
+impl Mode {
+    /// Reads `PURSER_MODE`; `test` unless set.
+    pub fn read(environment: &mut Environment) -> Self {
+        environment.parsed("PURSER_MODE", Self::Test, "give `test` or `live`")
+    }
+
+    /// As providers say it.
+    pub fn is_live(self) -> bool {
+        self == Self::Live
+    }
+}
+
+impl FromStr for Mode {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "test" => Ok(Self::Test),
+            "live" => Ok(Self::Live),
+            _ => Err("it is `test` or `live`"),
+        }
+    }
+}
+
+/// Where every process finds the database and the broker.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    /// `DATABASE_URL`: PostgreSQL, for example `postgres://purser@localhost/purser`.
+    pub database_url: Secret,
+    /// `AMQP_URL`: RabbitMQ, for example `amqp://purser:…@localhost/%2f`.
+    pub amqp_url: Secret,
+    /// `AMQP_PREFIX`: starts the name of every exchange and queue; `purser` unless set.
+    pub amqp_prefix: String,
+    /// `DATABASE_MAX_CONNECTIONS`: for this process; 10 unless set.
+    pub database_max_connections: u32,
+}
+
+impl Connections {
+    /// Reads the variables named at the fields.
+    ///
+    /// # Errors
+    /// When the address of a server is missing or wrong.
+    pub fn read(environment: &mut Environment) -> Result<Self, Reported> {
+        let database_url = environment.server(
+            "DATABASE_URL",
+            &["postgres", "postgresql"],
+            "give the address of PostgreSQL, for example postgres://purser@localhost/purser",
+        );
+        let amqp_url = environment.server(
+            "AMQP_URL",
+            &["amqp", "amqps"],
+            "give the address of RabbitMQ, for example amqp://guest:guest@localhost:5672/%2f",
+        );
+        Ok(Self {
+            amqp_prefix: environment.optional("AMQP_PREFIX").unwrap_or_else(|| "purser".to_owned()),
+            database_max_connections: environment.at_least("DATABASE_MAX_CONNECTIONS", 1, 10),
+            database_url: database_url?,
+            amqp_url: amqp_url?,
+        })
+    }
+}

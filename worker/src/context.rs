@@ -1,0 +1,138 @@
+//! What jobs work with: the database, the broker, the time, and the providers' clients.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use billing::payments::ReturnUrls;
+use billing::reversals::Policy;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use kernel::clock::Clock;
+use kernel::ids::OutboxId;
+use kernel::{database, retry};
+use messaging::{Publisher, outbox};
+use outgoing_webhooks::standard_webhooks::client::WebhookClient;
+use sqlx::PgPool;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, Verify};
+use crate::error::JobError;
+use crate::providers::ProviderError;
+use crate::providers::creem::client::CreemClient;
+use crate::providers::stripe::client::StripeClient;
+use crate::webhook_lanes::WebhookLanes;
+
+/// How long a job waits, within one delivery, for a server that is away; then it comes back through a delay queue.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
+
+/// How long to wait before asking again whether the database is back.
+const DATABASE_PAUSE: Duration = Duration::from_millis(500);
+
+/// What jobs work with; all jobs of a process share it.
+pub(crate) struct Context {
+    pub pool: PgPool,
+    pub publisher: Publisher,
+    pub clock: Clock,
+    pub stripe: StripeClient,
+    /// None if no key of Creem is configured.
+    creem: Option<CreemClient>,
+    /// Keeps this process under Stripe's limit of requests.
+    stripe_pace: DefaultDirectRateLimiter,
+    pub webhook_client: WebhookClient,
+    pub webhook_lanes: WebhookLanes,
+    pub verify: Verify,
+    /// In which environments purchases in app stores count.
+    pub revenuecat_environments: Vec<String>,
+    pub reversals: Policy,
+    pub return_urls: ReturnUrls,
+    /// Set when a job met an outage: the next job first waits until the database answers.
+    database_doubted: AtomicBool,
+    /// Outbox rows that are being published after their transaction.
+    publishing: TaskTracker,
+}
+
+impl Context {
+    /// Sets up the clients.
+    ///
+    /// # Errors
+    /// When a client refuses its settings.
+    pub fn new(config: &Config, pool: PgPool, publisher: Publisher, clock: Clock) -> anyhow::Result<Self> {
+        let creem = match &config.creem_api_key {
+            Some(key) => Some(CreemClient::new(key, config.creem_api_base.as_deref())?),
+            None => None,
+        };
+        Ok(Self {
+            pool,
+            publisher,
+            clock,
+            stripe: StripeClient::new(&config.stripe_secret_key, config.stripe_api_base.as_deref())?,
+            creem,
+            stripe_pace: RateLimiter::direct(Quota::per_second(config.stripe_requests_per_second)),
+            webhook_client: WebhookClient::new(config.webhook_reach),
+            webhook_lanes: WebhookLanes::default(),
+            verify: config.verify,
+            revenuecat_environments: config.revenuecat_environments.clone(),
+            reversals: config.reversals,
+            return_urls: config.return_urls.clone(),
+            database_doubted: AtomicBool::new(false),
+            publishing: TaskTracker::new(),
+        })
+    }
+
+    /// Waits until all outbox rows of finished jobs are published.
+    pub async fn finish(&self) {
+        self.publishing.close();
+        self.publishing.wait().await;
+    }
+
+    /// Publishes jobs whose transaction has committed, without delaying the caller.
+    pub fn publish_soon(&self, ids: Vec<OutboxId>) {
+        if ids.is_empty() {
+            return;
+        }
+        let (pool, publisher) = (self.pool.clone(), self.publisher.clone());
+        self.publishing.spawn(async move { outbox::publish(&pool, &publisher, &ids).await });
+    }
+
+    /// The client of Creem, if there is one.
+    pub fn creem_if_set_up(&self) -> Option<&CreemClient> {
+        self.creem.as_ref()
+    }
+
+    /// The client of Creem. Without a key the job comes again: an operator will set it, and the order is still good.
+    pub fn creem(&self) -> Result<&CreemClient, JobError> {
+        let missing = ProviderError::Unavailable("CREEM_API_KEY is not set");
+        self.creem.as_ref().ok_or(JobError::Provider(missing))
+    }
+
+    /// Asks a provider, at this process's pace, and again while it gives no answer and patience lasts.
+    pub async fn ask<T, Answer>(&self, question: impl Fn() -> Answer) -> Result<T, ProviderError>
+    where
+        Answer: Future<Output = Result<T, ProviderError>>,
+    {
+        let transient = |error: &ProviderError| matches!(error, ProviderError::Unavailable(_));
+        retry::with_patience(PATIENCE, transient, || async {
+            self.stripe_pace.until_ready().await;
+            question().await
+        })
+        .await
+    }
+
+    /// A job met an outage, perhaps the database's.
+    pub fn doubt_database(&self) {
+        self.database_doubted.store(true, Ordering::Relaxed);
+    }
+
+    /// While the database is away jobs wait here, in their queue: sent through the delays, those of a long outage
+    /// would come back long after its end.
+    pub async fn wait_for_database(&self) {
+        while self.database_doubted.load(Ordering::Relaxed) {
+            match database::ping(&self.pool).await {
+                Ok(()) => self.database_doubted.store(false, Ordering::Relaxed),
+                Err(error) => {
+                    tracing::warn!(%error, "the database is away; jobs wait for it");
+                    tokio::time::sleep(DATABASE_PAUSE).await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The provider's payment page for an order. Opened twice it is the same page.
+
+use billing::catalog::operations::packs_by_id;
+use billing::payments::ordering::{checkout_opened, checkout_refused};
+use billing::payments::{CheckoutReply, Item, OpenedCheckout, Payment, Provider, ReturnUrls, store};
+use billing::plans::operations::plan;
+use identity::operations::user;
+use kernel::crash;
+use kernel::crash::Step;
+use kernel::ids::PaymentId;
+
+use super::orders::order;
+use crate::context::Context;
+use crate::error::JobError;
+use crate::providers::ProviderError;
+
+/// Opens the page, unless it is open already or the order has ended.
+pub(crate) async fn open(context: &Context, id: PaymentId) -> Result<CheckoutReply, JobError> {
+    let payment = order(context, id).await?;
+    if let Some(reply) = recorded(&payment) {
+        return Ok(reply);
+    }
+    let urls: &ReturnUrls = payment.return_urls.as_ref().unwrap_or(&context.return_urls);
+    // No transaction is open while the provider is asked.
+    let opened = match payment.provider {
+        Provider::Stripe => open_at_stripe(context, &payment, urls).await,
+        Provider::Creem => open_at_creem(context, &payment, urls).await,
+        provider @ (Provider::Revenuecat | Provider::Manual) => {
+            Err(JobError::Dead(format!("no page of {} can be opened", provider.as_str())))
+        }
+    };
+    match opened {
+        Ok(opened) => {
+            crash::point(Step::Asked, "checkout");
+            checkout_opened(&context.pool, payment.id, &opened).await?;
+            // Where two were opened at the same time, the first one that was recorded is the order's.
+            let payment = order(context, id).await?;
+            Ok(recorded(&payment).unwrap_or(CheckoutReply::Opened {
+                session: opened.session,
+                url: opened.url,
+                payment_intent: opened.provider_payment,
+            }))
+        }
+        Err(JobError::Provider(ProviderError::Refused { status, message })) => {
+            tracing::warn!(payment = %payment.id, status, "the provider refuses an order");
+            checkout_refused(&context.pool, payment.id, &message).await?;
+            Ok(CheckoutReply::Refused { status, message })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn open_at_stripe(
+    context: &Context,
+    payment: &Payment,
+    urls: &ReturnUrls,
+) -> Result<OpenedCheckout, JobError> {
+    let (items, customer) = {
+        let mut connection = context.pool.acquire().await?;
+        let items = store::items(&mut connection, payment.id).await?;
+        (items, store::customer(&mut connection, payment.provider, payment.wallet_id).await?)
+    };
+    let price = price_of_plan(context, payment).await?;
+    let price = price.as_deref();
+    let customer = match customer {
+        Some(customer) => customer,
+        None => create_customer(context, payment, None).await?,
+    };
+    match context.ask(|| context.stripe.open_checkout(payment, &items, price, &customer, urls)).await {
+        // Deleted at Stripe, perhaps by hand.
+        Err(ProviderError::NoCustomer) => {
+            tracing::warn!(wallet = %payment.wallet_id, customer, "the customer is gone; creating another");
+            let customer = create_customer(context, payment, Some(&customer)).await?;
+            Ok(context.ask(|| context.stripe.open_checkout(payment, &items, price, &customer, urls)).await?)
+        }
+        opened => Ok(opened?),
+    }
+}
+
+async fn create_customer(
+    context: &Context,
+    payment: &Payment,
+    gone: Option<&str>,
+) -> Result<String, JobError> {
+    let (wallet, user) = (payment.wallet_id, &payment.user_id);
+    let customer = context.ask(|| context.stripe.create_customer(wallet, user, gone)).await?;
+    crash::point(Step::Asked, "customer");
+    let (now, provider) = (context.clock.now(), payment.provider);
+    let mut connection = context.pool.acquire().await?;
+    Ok(store::customer_keep(&mut connection, now, provider, wallet, &customer, gone).await?)
+}
+
+async fn open_at_creem(
+    context: &Context,
+    payment: &Payment,
+    urls: &ReturnUrls,
+) -> Result<OpenedCheckout, JobError> {
+    let creem = context.creem()?;
+    let (items, buyer) = {
+        let mut connection = context.pool.acquire().await?;
+        let items = store::items(&mut connection, payment.id).await?;
+        (items, user(&mut connection, &payment.user_id).await?)
+    };
+    let email = buyer.and_then(|buyer| buyer.email);
+    let product = match payment.plan {
+        Some(_) => price_of_plan(context, payment).await?,
+        None => product_of_pack(context, &items).await?,
+    };
+    let (Some(product), [item]) = (product, items.as_slice()) else {
+        let message = "This is not sold over Creem.".to_owned();
+        return Err(ProviderError::Refused { status: 400, message }.into());
+    };
+    let units = item.quantity;
+    let opened = context.ask(|| creem.open_checkout(payment, &product, units, email.as_deref(), urls)).await;
+    match opened {
+        // The product was configured here, and is not there.
+        Err(ProviderError::NotFound) => {
+            let message = "The product is not known at Creem.".to_owned();
+            Err(ProviderError::Refused { status: 400, message }.into())
+        }
+        opened => Ok(opened?),
+    }
+}
+
+/// The provider's price or product for the plan of an order, if the plan has one.
+async fn price_of_plan(context: &Context, payment: &Payment) -> Result<Option<String>, JobError> {
+    let Some(period) = &payment.plan else { return Ok(None) };
+    let stored = plan(&mut *context.pool.acquire().await?, &period.plan_id).await?;
+    let terms = stored.and_then(|stored| stored.plan.terms_at(payment.provider, period.interval));
+    Ok(terms.and_then(|terms| terms.provider_price))
+}
+
+async fn product_of_pack(context: &Context, items: &[Item]) -> Result<Option<String>, JobError> {
+    let ids: Vec<String> = items.iter().filter_map(|item| item.pack_id.clone()).collect();
+    let packs = packs_by_id(&mut *context.pool.acquire().await?, &ids).await?;
+    Ok(packs.into_iter().find_map(|pack| pack.creem_product_id))
+}
+
+/// The reply, where the order's row has it already.
+fn recorded(payment: &Payment) -> Option<CheckoutReply> {
+    if let (Some(session), Some(url)) = (&payment.provider_session, &payment.checkout_url) {
+        let payment_intent = payment.provider_payment.clone();
+        return Some(CheckoutReply::Opened { session: session.clone(), url: url.clone(), payment_intent });
+    }
+    (!payment.state.is_open()).then(|| CheckoutReply::Refused {
+        status: 409,
+        message: payment
+            .failure
+            .clone()
+            .unwrap_or_else(|| format!("The payment is {}.", payment.state.as_str())),
+    })
+}

@@ -1,0 +1,79 @@
+//! What Stripe says about an object when it is asked, as the jobs that apply it.
+
+use billing::auto_recharge::cards;
+use billing::payments::{Mode, Payment};
+use jobs::EncodedJob;
+
+use super::{facts, stripe_reversals};
+use crate::context::Context;
+use crate::error::JobError;
+use crate::providers::ProviderError;
+
+/// What Stripe says about the object with an id.
+pub(crate) async fn facts(context: &Context, id: &str) -> Result<Vec<EncodedJob>, JobError> {
+    let (stripe, now) = (&context.stripe, context.clock.now());
+    Ok(if id.starts_with("cs_") {
+        vec![facts::payment(context.ask(|| stripe.session(id)).await?.fact(false))]
+    } else if id.starts_with("pi_") {
+        vec![facts::payment(context.ask(|| stripe.intent(id)).await?.fact())]
+    } else if id.starts_with("seti_") {
+        vec![facts::payment(context.ask(|| stripe.setup_intent(id)).await?.fact())]
+    } else if id.starts_with("pm_") {
+        update_card(context, id).await?;
+        Vec::new()
+    } else if id.starts_with("in_") {
+        let invoice = context.ask(|| stripe.invoice(id)).await?;
+        if !invoice.is_whole() {
+            return Err(JobError::Dead(format!("the lines of invoice {id} do not add up to its subtotal")));
+        }
+        invoice.fact(now).map(facts::subscription).into_iter().collect()
+    } else if id.starts_with("sub_") {
+        vec![facts::subscription(context.ask(|| stripe.subscription(id)).await?.fact(now))]
+    } else if let Some(reversals) = stripe_reversals::facts(context, id).await? {
+        reversals.into_iter().map(facts::reversal).collect()
+    } else {
+        // Other objects only add details, which the answer about their payment has too.
+        Vec::new()
+    })
+}
+
+/// What Stripe says about an order that has a page; of a plan's order, also what it says about its first invoice. A
+/// page that is overdue is closed first: from then on it cannot be paid.
+pub(crate) async fn order_facts(
+    context: &Context,
+    payment: &Payment,
+    session: &str,
+    is_overdue: bool,
+) -> Result<Vec<EncodedJob>, JobError> {
+    let stripe = &context.stripe;
+    let mut found = context.ask(|| stripe.session(session)).await?;
+    if is_overdue && found.status.as_deref() == Some("open") {
+        found = match context.ask(|| stripe.expire_checkout(session)).await {
+            Ok(session) => session,
+            // It was paid, or expired, in between.
+            Err(ProviderError::Refused { .. }) => context.ask(|| stripe.session(session)).await?,
+            Err(error) => return Err(error.into()),
+        };
+    }
+    let invoice = found.invoice.clone().filter(|_| payment.mode == Mode::Subscription);
+    let mut stated = vec![facts::payment(found.fact(false))];
+    if let Some(invoice) = invoice {
+        stated.extend(facts(context, invoice.id()).await?);
+    }
+    Ok(stated)
+}
+
+/// Records what Stripe says about a card, if a wallet is recharged from it.
+async fn update_card(context: &Context, payment_method: &str) -> Result<(), JobError> {
+    let owner = {
+        let mut connection = context.pool.acquire().await?;
+        cards::owner(&mut connection, payment_method).await?
+    };
+    let Some((wallet, customer)) = owner else { return Ok(()) };
+    let found = context.ask(|| context.stripe.card(&customer, payment_method)).await?;
+    let mut transaction = context.pool.begin().await?;
+    let written = cards::seen(&mut transaction, context.clock.now(), wallet, payment_method, found).await?;
+    transaction.commit().await?;
+    context.publish_soon(written);
+    Ok(())
+}
