@@ -215,7 +215,10 @@ mod tests {
         let usd = |amount: i64| json!({"amount": amount, "currency": "usd", "exchange_rate": null});
         assert_eq!(of(json!([usd(-10_000), usd(1)])), (Standing::Taken, 9_999));
         assert_eq!(of(json!([{"amount": -10_000}, {"amount": 1}])), (Standing::Taken, 9_999));
-        let eur = |amount: i64, rate: &str| json!({"amount": amount, "currency": "eur", "exchange_rate": rate.parse::<serde_json::Number>().unwrap()});
+        let eur = |amount: i64, rate: &str| {
+            let rate: serde_json::Number = rate.parse().unwrap();
+            json!({"amount": amount, "currency": "eur", "exchange_rate": rate})
+        };
         assert_eq!(of(json!([eur(-9_000, "0.9"), eur(2_300, "0.92")])), (Standing::Taken, 7_500));
         assert_eq!(of(json!([eur(-9_000, "0.9"), eur(9_200, "0.92")])), (Standing::Restored, 10_000));
     }
