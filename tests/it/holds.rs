@@ -32,21 +32,24 @@ fn is(status: u16, code: &str) -> (u16, String) {
     (status, code.to_owned())
 }
 
-/// Credits that lapse in an hour, and some that never do.
-async fn grants(world: &World, user: &User, lapsing: i64, lasting: i64) {
-    world.buy(user, lapsing).await;
+/// Sixty credits that lapse in an hour, and a hundred that never do.
+async fn grants(world: &World, user: &User) {
+    world.buy(user, 60).await;
+    world.buy(user, 100).await;
     let soon = world.clock().now() + time::Duration::hours(1);
-    sqlx::query("update grants set expires_at = $1").bind(soon).execute(world.pool()).await.unwrap();
-    world.buy(user, lasting).await;
+    let lapse = "update grants set expires_at = $1 where amount = 60000000 and wallet_id = $2::text::uuid";
+    sqlx::query(lapse).bind(soon).bind(&user.wallet_id).execute(world.pool()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_held_does_not_lapse_and_what_was_kept_for_it_lapses_with_it() {
     for sweeps in [false, true] {
         let world = World::start().await;
-        let alice = world.create_user("alice").await;
-        grants(&world, &alice, 60, 100).await;
-        let hold = place(&world, &alice, json!({"credits": 60, "ttlSeconds": 7_200})).await;
+        let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
+        grants(&world, &alice).await;
+        grants(&world, &bob).await;
+        let whole = place(&world, &alice, json!({"credits": 60, "ttlSeconds": 7_200})).await;
+        let part = place(&world, &bob, json!({"credits": 80, "ttlSeconds": 7_200})).await;
         world.clock().advance(Duration::from_secs(3_601));
         if sweeps {
             publish(&world, &ledger::operations::ExpireGrants {}).await;
@@ -56,18 +59,10 @@ async fn what_is_held_does_not_lapse_and_what_was_kept_for_it_lapses_with_it() {
         assert_eq!(shown["remainingCredits"], 160, "sweeps: {sweeps}");
         let spend = post(&world, &alice, "/credits/consume", json!({"credits": 101}));
         assert_eq!(code(spend).await, is(402, "insufficient_credits"));
-        let captured = end(&world, &alice, &hold, "capture", json!({})).expect(200).await;
+        let captured = end(&world, &alice, &whole, "capture", json!({})).expect(200).await;
         assert_eq!((&captured["captured"], &captured["balance"]), (&json!(60), &json!(100)));
 
-        let bob = world.create_user("bob").await;
-        grants(&world, &bob, 60, 100).await;
-        sqlx::query("update grants set expires_at = null where amount = 100000000")
-            .execute(world.pool())
-            .await
-            .unwrap();
-        let hold = place(&world, &bob, json!({"credits": 80, "ttlSeconds": 7_200})).await;
-        world.clock().advance(Duration::from_secs(3_601));
-        let captured = end(&world, &bob, &hold, "capture", json!({"credits": 15})).expect(200).await;
+        let captured = end(&world, &bob, &part, "capture", json!({"credits": 15})).expect(200).await;
         assert_eq!(captured["balance"], 100, "45 of 60 lapse with the rest of the hold");
         assert_eq!(world.balance(&bob.wallet_id).await, 100);
         world.finish().await;

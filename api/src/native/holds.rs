@@ -306,8 +306,9 @@ enum Deed {
     Capture,
 }
 
-/// Whether a caller may, and whether one who may not learns that there is such a hold. Holds on a personal wallet are the
-/// owner's; those on an organization's wallet are for who placed them, and for owners and admins to see and give up.
+/// Whether a caller may, and whether one who may not learns that there is such a hold. Holds on a personal wallet are
+/// the owner's; those on an organization's wallet are for who placed them, and for owners and admins to see and give
+/// up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Yes,

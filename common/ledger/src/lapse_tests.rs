@@ -1,4 +1,5 @@
-//! Tries the book of a wallet whose grants lapse while some of it is held against a model that knows only lots and sums.
+//! Tries the book of a wallet whose grants lapse while some of it is held against a model that knows only lots and
+//! sums.
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
@@ -219,7 +220,8 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        3 => (1..200_i64, proptest::option::weighted(0.8, 1..20_i64)).prop_map(|(amount, lives)| Step::Grant(amount, lives)),
+        3 => (1..200_i64, proptest::option::weighted(0.8, 1..20_i64))
+            .prop_map(|(amount, lives)| Step::Grant(amount, lives)),
         2 => (1..150_i64).prop_map(Step::Debit),
         3 => (1..200_i64).prop_map(Step::Hold),
         1 => (0..3_usize, 1..=100_i64).prop_map(|(nth, share)| Step::Capture(nth, share)),

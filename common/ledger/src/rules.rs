@@ -2,8 +2,8 @@
 //!
 //! Invariants, after every movement, refused ones too:
 //! balance = what remains of all grants − debt · debt > 0 only while no grant has anything left · held ≥ 0 ·
-//! a debit or hold never takes more than balance − held · what is held is covered by the grants that burn first, so of what
-//! has lapsed only max(0, lapsed − held) leaves the balance, and what stays is for the holds.
+//! a debit or hold never takes more than balance − held · what is held is covered by the grants that burn first, so of
+//! what has lapsed only max(0, lapsed − held) leaves the balance, and what stays is for the holds.
 
 use super::{Change, NewGrant, Refusal};
 use kernel::clock::Timestamp;

@@ -40,7 +40,8 @@ pub struct Theirs {
     pub is_paid: bool,
     /// How much was paid; none where nothing was to be paid.
     pub money: Option<Money>,
-    /// How much went back since, in smallest units, as the provider counts, which may be with tax.
+    /// How much went back since, in smallest units, as the provider counts, which may be with tax: at Stripe by refunds,
+    /// at Creem by whatever.
     pub gone_back_minor: i64,
     /// The object to ask about to hear what went back.
     pub charge: Option<String>,
@@ -107,8 +108,10 @@ pub struct Ours {
     pub credits: Credits,
     /// What the ledger says was granted for it; none without an entry.
     pub credited: Option<Credits>,
-    /// What we know to have gone back, by refunds and disputes, in smallest units, as the provider counts.
-    pub gone_back_minor: i64,
+    /// What we know to have gone back by refunds, in smallest units, as the provider counts.
+    pub refunded_minor: i64,
+    /// What we know to have gone back by disputes.
+    pub withdrawn_minor: i64,
 }
 
 text_enum! {

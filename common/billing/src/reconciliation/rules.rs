@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Comparison, Difference, Finding, Ours, Theirs};
+use crate::payments::Provider;
 use kernel::clock::Timestamp;
 use kernel::ids::PaymentId;
 
@@ -139,7 +140,14 @@ fn difference(order: &Ours, payment: &Theirs) -> Option<Difference> {
     if !order.state.is_paid() {
         return Some(Difference::PaidNotCredited);
     }
-    (payment.gone_back_minor > order.gone_back_minor).then_some(Difference::RefundNotKnown)
+    // At Stripe a dispute is no part of what was refunded: one that is known hides no refund that is not.
+    let known = match order.provider {
+        Provider::Stripe => order.refunded_minor,
+        Provider::Creem | Provider::Revenuecat | Provider::Manual => {
+            order.refunded_minor.saturating_add(order.withdrawn_minor)
+        }
+    };
+    (payment.gone_back_minor > known).then_some(Difference::RefundNotKnown)
 }
 
 /// An order has its entry exactly when it is paid, and that says what was ordered; one without credits has none.

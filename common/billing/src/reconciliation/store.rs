@@ -33,7 +33,7 @@ pub(super) async fn ours(
                union select id from payments where provider_payment = any($4))
            select payments.id as "id: PaymentId", provider as "provider: Provider", state as "state: State",
                   amount_minor, currency, credits as "credits: Credits", provider_session, provider_payment,
-                  refunded_minor + withdrawn_minor as "gone_back_minor!",
+                  refunded_minor, withdrawn_minor,
                   entries.amount as "credited?: Credits"
            from wanted join payments using (id)
            left join ledger_entries as entries
@@ -59,7 +59,8 @@ pub(super) async fn ours(
                 payment: row.provider_payment,
                 credits: row.credits,
                 credited: row.credited,
-                gone_back_minor: row.gone_back_minor,
+                refunded_minor: row.refunded_minor,
+                withdrawn_minor: row.withdrawn_minor,
             })
         })
         .collect()

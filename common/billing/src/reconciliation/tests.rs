@@ -30,7 +30,8 @@ fn order(number: u128, state: State) -> Ours {
         payment: state.is_paid().then(|| format!("pi_{number}")),
         credits,
         credited: state.is_paid().then_some(credits),
-        gone_back_minor: 0,
+        refunded_minor: 0,
+        withdrawn_minor: 0,
     }
 }
 
@@ -87,12 +88,17 @@ fn each_difference_is_found() {
         vec![page(1), Theirs { gone_back_minor: minor, charge: Some("ch_1".to_owned()), ..intent(1) }]
     };
     assert_eq!(found(refunded(100), std::slice::from_ref(&completed)), [Difference::RefundNotKnown]);
-    let partly = [Ours { gone_back_minor: 100, ..order(1, State::PartiallyRefunded) }];
+    let partly = [Ours { refunded_minor: 100, ..order(1, State::PartiallyRefunded) }];
     assert_eq!(found(refunded(100), &partly), []);
     let comparison = compare(&merged(refunded(2_500)), &partly, NOW);
     assert_eq!(comparison.findings[0].repair.as_deref(), Some("ch_1"));
+    // A dispute that is known hides no refund that is not.
+    let disputed = Ours { withdrawn_minor: 1_000, ..order(1, State::Disputed) };
+    assert_eq!(found(refunded(100), std::slice::from_ref(&disputed)), [Difference::RefundNotKnown]);
+    let both = [Ours { refunded_minor: 100, ..disputed }];
+    assert_eq!(found(refunded(100), &both), []);
     // Ours has heard of a refund that is on its way.
-    let wholly = [Ours { gone_back_minor: 2_500, ..order(1, State::Refunded) }];
+    let wholly = [Ours { refunded_minor: 2_500, ..order(1, State::Refunded) }];
     assert_eq!(found(refunded(100), &wholly), []);
     assert_eq!(found(vec![page(2)], &[]), [Difference::UnknownOrder]);
     let uncredited = Ours { credited: None, ..completed };

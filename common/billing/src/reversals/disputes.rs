@@ -20,15 +20,20 @@ pub enum Unit {
     Other { rate_billionths: Option<i64> },
 }
 
-/// A rate of exchange as it is written, in billionths; none if it is none.
+/// A rate of exchange as it is written, perhaps with an exponent, in billionths; none if it is none.
 pub fn rate_billionths(text: &str) -> Option<i64> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if whole.is_empty() || !is_number(whole) || !is_number(fraction) {
         return None;
     }
-    let fraction: String = fraction.chars().chain("000000000".chars()).take(9).collect();
-    format!("{whole}{fraction}").parse().ok().filter(|rate| *rate > 0)
+    // The place of the point, once moved by the exponent and to the billionths.
+    let digits = format!("{whole}{fraction}");
+    let place = i64::try_from(whole.len()).ok()?.checked_add(exponent.parse().ok()?)?.checked_add(9)?;
+    let length = usize::try_from(place.max(0)).ok().filter(|length| *length <= 18)?;
+    let kept: String = digits.chars().chain(std::iter::repeat('0')).take(length).collect();
+    kept.parse().ok().filter(|rate| *rate > 0)
 }
 
 /// Where the money of a dispute over `disputed` is, and how much that is: what was taken and has not come back; all of
@@ -140,7 +145,9 @@ mod tests {
         assert_eq!(rate_billionths("1.23456"), Some(1_234_560_000));
         assert_eq!(rate_billionths("2"), Some(2_000_000_000));
         assert_eq!(rate_billionths("0.00651234567891"), Some(6_512_345));
-        for none in ["", "0", "0.0", "-1.1", "1e-5", "1.1.1", ".5", "x"] {
+        assert_eq!(rate_billionths("6.1e-5"), Some(61_000));
+        assert_eq!(rate_billionths("1.5E3"), Some(1_500_000_000_000));
+        for none in ["", "0", "0.0", "-1.1", "1e-12", "1e99", "1e", "1.1.1", ".5", "x"] {
             assert_eq!(rate_billionths(none), None, "{none:?}");
         }
     }
@@ -156,7 +163,10 @@ mod tests {
         }
 
         #[test]
-        fn any_two_rates_give_all_back(disputed in 1..10_000_000_i64, rates in (100_000..3_000_000_i64, 100_000..3_000_000_i64)) {
+        fn any_two_rates_give_all_back(
+            disputed in 1..10_000_000_i64,
+            rates in (100_000..3_000_000_i64, 100_000..3_000_000_i64),
+        ) {
             let at = |rate: i64| {
                 let minor = i64::try_from((i128::from(disputed) * i128::from(rate) + 500_000) / 1_000_000).unwrap();
                 (minor, Unit::Other { rate_billionths: Some(rate * 1_000) })

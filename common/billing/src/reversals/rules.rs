@@ -1,7 +1,7 @@
 //! How much has gone back, and what follows for the credits. Pure.
 //!
-//! Invariants: taken back + shortfall = the share of the grant whose money is gone, less what had lapsed · the same facts
-//! in any order, once or more often, end in the same sums.
+//! Invariants: taken back + shortfall = the share of the grant whose money is gone, less what had lapsed · the same
+//! facts in any order, once or more often, end in the same sums.
 
 use super::{Account, Extent, Policy, Reversal, ReversalFact, ReversalKind, Standing};
 use crate::auto_recharge::PauseReason;
@@ -153,8 +153,8 @@ pub fn granted(payment: &Payment) -> Result<Credits, AmountError> {
     if payment.credits.is_positive() { payment.credits.checked_add(payment.bonus) } else { Ok(Credits::ZERO) }
 }
 
-/// The part of the grant whose money is gone: all of it once all money is. Fractions of a millionth are rounded down: the
-/// buyer keeps them.
+/// The part of the grant whose money is gone: all of it once all money is. Fractions of a millionth are rounded down:
+/// the buyer keeps them.
 pub fn share(granted: Credits, gone: &Gone) -> Credits {
     if gone.is_whole {
         return granted;
@@ -165,9 +165,9 @@ pub fn share(granted: Credits, gone: &Gone) -> Credits {
     Credits::from_millionths(i64::try_from(share).unwrap_or(granted.millionths())).min(granted)
 }
 
-/// How much is to be taken in all, once money for this `share` is gone and this much has `lapsed`: what had lapsed before
-/// more was to be taken counts towards it, for it is gone already; what lapses after that changes nothing. When money
-/// comes back, what was taken last is given back first.
+/// How much is to be taken in all, once money for this `share` is gone and this much has `lapsed`: what had lapsed
+/// before more was to be taken counts towards it, for it is gone already; what lapses after that changes nothing. When
+/// money comes back, what was taken last is given back first.
 fn target(account: &Account, share: Credits, lapsed: Credits) -> Result<(Credits, Credits), AmountError> {
     let claimed = account.reversed.checked_add(account.shortfall)?;
     let due = share.checked_sub(lapsed)?;
@@ -189,9 +189,9 @@ pub enum Step {
     Restore(Credits),
 }
 
-/// Has the credits follow their money: says what to move, and keeps the account of it. `share` is what the money that is
-/// gone bought, and `lapsed` what has lapsed of all that was bought. `available` is what could be spent now, which is all
-/// that [`Policy::Clamp`] takes. What was forgiven is forgotten before anything is given back.
+/// Has the credits follow their money: says what to move, and keeps the account of it. `share` is what the money that
+/// is gone bought, and `lapsed` what has lapsed of all that was bought. `available` is what could be spent now, which
+/// is all that [`Policy::Clamp`] takes. What was forgiven is forgotten before anything is given back.
 ///
 /// # Errors
 /// When an amount does not fit, which none of a stored payment does.

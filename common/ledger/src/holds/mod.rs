@@ -215,7 +215,8 @@ impl Ending {
 /// capturing it again with the same key. Returns the ledger entry, if credits were spent, and the balance.
 ///
 /// # Errors
-/// [`HoldError::Ended`] when it has ended, or its time is up, [`HoldError::Reused`] when the key captured another amount.
+/// [`HoldError::Ended`] when it has ended, or its time is up, [`HoldError::Reused`] when the key captured another
+/// amount.
 pub async fn end(
     connection: &mut PgConnection,
     now: Timestamp,

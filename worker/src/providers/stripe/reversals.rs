@@ -184,7 +184,7 @@ impl From<stripe_shared::Dispute> for Dispute {
                 .map(|moved| BalanceTransaction {
                     amount: moved.amount,
                     currency: Some(moved.currency.to_string()),
-                    exchange_rate: moved.exchange_rate.and_then(serde_json::Number::from_f64),
+                    exchange_rate: moved.exchange_rate.and_then(|rate| rate.to_string().parse().ok()),
                 })
                 .collect(),
             charge: Some(Reference::Id(dispute.charge.id().to_string())),
@@ -205,8 +205,8 @@ mod tests {
         let moved: Vec<_> = moved
             .iter()
             .map(|amount| {
-                let rate =
-                    serde_json::Number::from_f64(f64::from(i32::try_from(amount.abs()).unwrap()) / 1_000.0);
+                let rate = format!("{}.{:03}", amount.abs() / 1_000, amount.abs() % 1_000);
+                let rate: serde_json::Number = rate.parse().unwrap();
                 json!({"amount": amount, "currency": "usd", "exchange_rate": rate})
             })
             .collect();
@@ -246,10 +246,12 @@ mod tests {
         let usd = |amount: i64| json!({"amount": amount, "currency": "usd", "exchange_rate": null});
         assert_eq!(of(json!([usd(-10_000), usd(1)])), (Standing::Taken, 9_999));
         assert_eq!(of(json!([{"amount": -10_000}, {"amount": 1}])), (Standing::Taken, 9_999));
-        let eur =
-            |amount: i64, rate: f64| json!({"amount": amount, "currency": "eur", "exchange_rate": rate});
-        assert_eq!(of(json!([eur(-9_000, 0.9), eur(2_300, 0.92)])), (Standing::Taken, 7_500));
-        assert_eq!(of(json!([eur(-9_000, 0.9), eur(9_200, 0.92)])), (Standing::Restored, 10_000));
+        let eur = |amount: i64, rate: &str| {
+            let rate: serde_json::Number = rate.parse().unwrap();
+            json!({"amount": amount, "currency": "eur", "exchange_rate": rate})
+        };
+        assert_eq!(of(json!([eur(-9_000, "0.9"), eur(2_300, "0.92")])), (Standing::Taken, 7_500));
+        assert_eq!(of(json!([eur(-9_000, "0.9"), eur(9_200, "0.92")])), (Standing::Restored, 10_000));
     }
 
     #[test]
