@@ -196,9 +196,9 @@ pub(super) async fn spendable(
 ) -> Result<Spendable, sqlx::Error> {
     sqlx::query_as!(
         Spendable,
-        r#"select balance - held - least(greatest(balance - held, 0), coalesce((
+        r#"select balance - held - greatest(coalesce((
                select sum(remaining) from grants
-               where wallet_id = wallets.id and is_open and expires_at <= $2), 0)::bigint)
+               where wallet_id = wallets.id and is_open and expires_at <= $2), 0)::bigint - held, 0)
                as "available!: Credits", recharge_due_below as "recharge_due_below: Credits"
            from wallets where id = $1"#,
         wallet.0,
