@@ -23,7 +23,7 @@ pub struct Reconciliation {
 
 impl Reconciliation {
     /// Reads what the command printed. The findings are JSON on standard output. The counts are printed only as a line
-    /// of words, among log lines on standard error: see [`counts`].
+    /// of words, among log lines on standard error: see `counts`.
     ///
     /// # Errors
     /// When the comparison did not come to its end, or the output makes no sense.

@@ -1,7 +1,7 @@
 //! The worker: does everything that talks to a provider and everything that adds or takes back credits.
 //!
 //! Each role consumes a queue of its own; `--roles apply,verify` runs only some of them, so that each can be scaled on
-//! its own. [`handlers`] has a file for each job, [`steps`] what several of them need, and [`commands`] what operators
+//! its own. [`handlers`] has a file for each job, `steps` what several of them need, and `commands` what operators
 //! run from a shell.
 
 // Amounts are whole numbers, and none is ever cut to size silently.

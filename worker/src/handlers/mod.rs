@@ -1,5 +1,5 @@
 //! What each job does, a file for each, and the dispatch over all of them. A handler calls no other handler: what two
-//! of them need is in [`steps`](crate::steps).
+//! of them need is in `steps`.
 
 pub mod catalogue;
 
