@@ -39,8 +39,8 @@ pub struct Config {
     /// `REVERSALS`: what happens when credits were spent before their payment is refunded. `debt`: the wallet owes
     /// them; `clamp`: they are forgiven, and noted on the payment. `debt` unless set.
     pub reversals: Policy,
-    /// `AUTO_RECHARGE_PAUSE_SECONDS` and `AUTO_RECHARGES_PER_DAY`: how long the next recharge of a wallet waits after one,
-    /// at least, and how many there are in 24 hours; 60, which is the least, and 10 unless set.
+    /// `AUTO_RECHARGE_PAUSE_SECONDS` and `AUTO_RECHARGES_PER_DAY`: how long the next recharge of a wallet waits
+    /// after one, at least, and how many there are in 24 hours; 60, which is the least, and 10 unless set.
     pub recharge_limits: Limits,
     /// `CHECKOUT_SUCCESS_URL` and `CHECKOUT_CANCEL_URL`: where buyers return to unless the order says; pages of
     /// `PUBLIC_URL` unless set.

@@ -44,8 +44,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             Description::new(Access::User, "Reserve credits")
                 .says(
                     "A hold keeps credits from being spent by others, and from lapsing, until it is captured, is \
-                     released, or ends by itself. The same `Idempotency-Key` answers the same hold, as it is then; after \
-                     a refusal it may be used again.",
+                     released, or ends by itself. The same `Idempotency-Key` answers the same hold, as it is then; \
+                     after a refusal it may be used again.",
                 )
                 .idempotency_key()
                 .takes::<HoldInput>()

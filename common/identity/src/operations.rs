@@ -189,8 +189,8 @@ pub async fn members(pool: &PgPool, organization: OrganizationId) -> Result<Vec<
     store::members(&mut *pool.acquire().await?, organization).await
 }
 
-/// Gives a user a role in an organization, as a new member or instead of another role, in the caller's transaction. What
-/// must follow from it, for the user's holds and cards, the caller does in the same transaction.
+/// Gives a user a role in an organization, as a new member or instead of another role, in the caller's transaction.
+/// What must follow from it, for the user's holds and cards, the caller does in the same transaction.
 ///
 /// # Errors
 /// [`IdentityError::NoMember`] when there is no such organization, [`IdentityError::NoUser`],

@@ -13,6 +13,7 @@
 )]
 
 pub mod adjustments;
+pub mod grants;
 pub mod history;
 pub mod holds;
 pub mod levels;

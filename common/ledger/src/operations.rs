@@ -10,9 +10,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::PgConnection;
 
+use super::grants::{self, GrantLeft};
 use super::levels::{Crossing, Level, Levels, Use, announce};
 use super::rules::WalletState;
-use super::store::{self, EntryRow, GrantLeft, Spendable};
+use super::store::{self, EntryRow, Spendable};
 use super::{Cause, Change, CounterAccount, Movement, Posted, Postings, Refusal};
 use kernel::clock::Timestamp;
 use kernel::ids::{EntryId, GrantId, OutboxId, WalletId};
@@ -101,7 +102,7 @@ pub async fn lapse(
     wallet: WalletId,
 ) -> Result<Vec<OutboxId>, sqlx::Error> {
     store::wallets_lock(connection, &[wallet]).await?;
-    let due = store::grants_due_of(connection, now, wallet).await?;
+    let due = grants::due_of(connection, now, wallet).await?;
     let movements: Vec<Movement> =
         due.iter().map(|due| expiry(due.wallet_id, due.grant_id, due.remaining)).collect();
     Ok(post(connection, now, &movements).await?.jobs)
@@ -113,7 +114,7 @@ pub async fn lapse(
 /// Database errors only.
 pub async fn expire_grants(pool: &sqlx::PgPool, now: Timestamp, limit: i64) -> Result<usize, sqlx::Error> {
     let mut transaction = pool.begin().await?;
-    let due = store::grants_due(&mut transaction, now, limit).await?;
+    let due = grants::due(&mut transaction, now, limit).await?;
     let movements: Vec<Movement> =
         due.iter().map(|due| expiry(due.wallet_id, due.grant_id, due.remaining)).collect();
     post(&mut transaction, now, &movements).await?;
@@ -168,10 +169,10 @@ impl Book {
         // Read after the lock: whoever posts the same cause holds the same wallet's lock.
         let causes: Vec<&Cause> = movements.iter().map(|movement| &movement.cause).collect();
         let before = store::entries_by_cause(connection, &causes).await?;
-        let mut grants = store::load_grants(connection, now, &needs(movements)).await?;
+        let mut grants = grants::load(connection, now, &needs(movements)).await?;
         let named = named_grants(movements);
         if !named.is_empty() {
-            for row in store::grants_by_id(connection, &named).await? {
+            for row in grants::by_id(connection, &named).await? {
                 let list = grants.entry(row.0).or_default();
                 if !list.iter().any(|grant| grant.id == row.1.id) {
                     list.push(row.1);
@@ -336,10 +337,10 @@ impl Book {
             .filter_map(|(id, was)| left.get(id).filter(|is| is.remaining != *was).copied())
             .collect();
         if !burnt.is_empty() {
-            store::grants_write(connection, &burnt).await?;
+            grants::write(connection, &burnt).await?;
         }
         if !self.new_grants.is_empty() {
-            store::grants_insert(connection, self.now, &self.new_grants, &left).await?;
+            grants::insert(connection, self.now, &self.new_grants, &left).await?;
         }
         if !self.entries.is_empty() {
             store::entries_insert(connection, &self.entries).await?;

@@ -40,8 +40,8 @@ pub struct Theirs {
     pub is_paid: bool,
     /// How much was paid; none where nothing was to be paid.
     pub money: Option<Money>,
-    /// How much went back since, in smallest units, as the provider counts, which may be with tax: at Stripe by refunds,
-    /// at Creem by whatever.
+    /// How much went back since, in smallest units, as the provider counts, which may be with tax: at Stripe by
+    /// refunds, at Creem by whatever.
     pub gone_back_minor: i64,
     /// The object to ask about to hear what went back.
     pub charge: Option<String>,

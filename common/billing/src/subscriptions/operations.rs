@@ -21,7 +21,7 @@ use kernel::clock::Timestamp;
 use kernel::ids::{PaymentId, SubscriptionId, UserId};
 use kernel::money::{Credits, Money};
 use ledger::GrantSource;
-use ledger::store::Ending;
+use ledger::grants::{self, Ending};
 
 /// The subscription of a user: one that is not over, if there is one, else the last.
 ///
@@ -313,7 +313,7 @@ async fn end_plan_grants(
     except: Option<PaymentId>,
 ) -> Result<(), sqlx::Error> {
     let ending = Ending { source: GrantSource::Plan, until, at, except };
-    ledger::store::grants_end(connection, subscription.wallet_id, &ending).await
+    grants::end(connection, subscription.wallet_id, &ending).await
 }
 
 async fn conclude(

@@ -1,0 +1,275 @@
+//! The SQL of grants. Every function takes a connection, so that the caller owns the transaction.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::rules::GrantState;
+use super::{GrantSource, NewGrant};
+use kernel::clock::Timestamp;
+use kernel::ids::{GrantId, PaymentId, WalletId};
+use kernel::money::Credits;
+
+/// A grant whose time has come.
+#[derive(Clone, Debug)]
+pub struct DueGrant {
+    /// Whose.
+    pub wallet_id: WalletId,
+    /// Which.
+    pub grant_id: GrantId,
+    /// What is left of it.
+    pub remaining: Credits,
+}
+
+/// What movements left of a grant.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GrantLeft {
+    /// Which.
+    pub id: GrantId,
+    /// What is left.
+    pub remaining: Credits,
+    /// What lapsed of it by these movements.
+    pub lapsed: Credits,
+}
+
+/// How many open grants of a wallet are read at a time until its need is covered: nearly always the one that is burning
+/// covers it, and each of the others would be another page.
+const READ_AT_A_TIME: [Option<i64>; 3] = [Some(2), Some(32), None];
+
+/// Reads the open grants that are next to burn, for each wallet enough to cover its need.
+pub(super) async fn load(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    needs: &BTreeMap<WalletId, Credits>,
+) -> Result<HashMap<WalletId, Vec<GrantState>>, sqlx::Error> {
+    let mut grants = HashMap::new();
+    let mut short: Vec<WalletId> = needs.keys().copied().collect();
+    for limit in READ_AT_A_TIME {
+        if short.is_empty() {
+            break;
+        }
+        grants.extend(open(connection, &short, limit).await?);
+        short.retain(|wallet| {
+            let list = grants.get(wallet).map(Vec::as_slice).unwrap_or_default();
+            let is_all = limit.is_none_or(|limit| i64::try_from(list.len()).is_ok_and(|count| count < limit));
+            !is_all && live_sum(list, now) < needs.get(wallet).copied().unwrap_or_default().millionths()
+        });
+    }
+    Ok(grants)
+}
+
+/// What grants that have not lapsed have left, in millionths.
+fn live_sum(grants: &[GrantState], now: Timestamp) -> i64 {
+    let live = grants.iter().filter(|grant| grant.expires_at.is_none_or(|at| at > now));
+    live.map(|grant| grant.remaining.millionths()).fold(0, i64::saturating_add)
+}
+
+async fn open(
+    connection: &mut PgConnection,
+    wallets: &[WalletId],
+    limit: Option<i64>,
+) -> Result<HashMap<WalletId, Vec<GrantState>>, sqlx::Error> {
+    let wallets: Vec<Uuid> = wallets.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"select g.wallet_id as "wallet_id: WalletId", g.id as "id: GrantId", g.remaining as "remaining: Credits",
+                  g.expires_at as "expires_at?", g.priority, g.created_at
+           from unnest($1::uuid[]) as wanted (id)
+           cross join lateral (
+               select * from grants where wallet_id = wanted.id and is_open
+               order by expires_at, priority, created_at, id limit $2) g"#,
+        &wallets,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut grants: HashMap<WalletId, Vec<GrantState>> = HashMap::new();
+    for row in rows {
+        grants.entry(row.wallet_id).or_default().push(GrantState {
+            id: row.id,
+            remaining: row.remaining,
+            expires_at: row.expires_at,
+            priority: row.priority,
+            created_at: row.created_at,
+        });
+    }
+    Ok(grants)
+}
+
+/// Reads grants by id, open or not.
+pub(super) async fn by_id(
+    connection: &mut PgConnection,
+    ids: &[GrantId],
+) -> Result<Vec<(WalletId, GrantState)>, sqlx::Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"select wallet_id as "wallet_id: WalletId", id as "id: GrantId", remaining as "remaining: Credits",
+                  expires_at, priority, created_at
+           from grants where id = any($1)"#,
+        &ids
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let state = GrantState {
+                id: row.id,
+                remaining: row.remaining,
+                expires_at: row.expires_at,
+                priority: row.priority,
+                created_at: row.created_at,
+            };
+            (row.wallet_id, state)
+        })
+        .collect())
+}
+
+/// The open grants whose time has come and that no hold needs whole, in the order in which they burn.
+pub(super) async fn due(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<DueGrant>, sqlx::Error> {
+    sqlx::query_as!(
+        DueGrant,
+        r#"select g.wallet_id as "wallet_id: WalletId", g.id as "grant_id: GrantId",
+                  g.remaining as "remaining: Credits"
+           from grants g join wallets w on w.id = g.wallet_id
+           where g.is_open and g.expires_at <= $1
+             and (w.held = 0 or w.held < (
+                 select sum(e.remaining) from grants e
+                 where e.wallet_id = g.wallet_id and e.is_open
+                   and (e.expires_at, e.priority, e.created_at, e.id)
+                       <= (g.expires_at, g.priority, g.created_at, g.id)))
+           order by g.expires_at limit $2"#,
+        now,
+        limit
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// The open grants of a wallet whose time has come.
+pub(super) async fn due_of(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    wallet: WalletId,
+) -> Result<Vec<DueGrant>, sqlx::Error> {
+    sqlx::query_as!(
+        DueGrant,
+        r#"select wallet_id as "wallet_id: WalletId", id as "grant_id: GrantId", remaining as "remaining: Credits"
+           from grants where wallet_id = $1 and is_open and expires_at <= $2
+           order by expires_at, priority, created_at, id"#,
+        wallet.0,
+        now
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Writes what is left of grants.
+pub(super) async fn write(connection: &mut PgConnection, left: &[GrantLeft]) -> Result<(), sqlx::Error> {
+    let ids: Vec<Uuid> = left.iter().map(|grant| grant.id.0).collect();
+    let amounts: Vec<i64> = left.iter().map(|grant| grant.remaining.millionths()).collect();
+    let lapsed: Vec<i64> = left.iter().map(|grant| grant.lapsed.millionths()).collect();
+    sqlx::query!(
+        "update grants set remaining = new.remaining, is_open = new.remaining > 0, lapsed = grants.lapsed + new.lapsed
+         from unnest($1::uuid[], $2::bigint[], $3::bigint[]) as new (id, remaining, lapsed)
+         where grants.id = new.id",
+        &ids,
+        &amounts,
+        &lapsed
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Adds grants; `left` says what later movements of the same transaction left of them.
+pub(super) async fn insert(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    grants: &[(WalletId, NewGrant)],
+    left: &HashMap<GrantId, GrantLeft>,
+) -> Result<(), sqlx::Error> {
+    let ids: Vec<Uuid> = grants.iter().map(|(_, grant)| grant.id.0).collect();
+    let wallets: Vec<Uuid> = grants.iter().map(|(wallet, _)| wallet.0).collect();
+    let payments: Vec<Option<Uuid>> =
+        grants.iter().map(|(_, grant)| grant.payment_id.map(|id| id.0)).collect();
+    let sources: Vec<&str> = grants.iter().map(|(_, grant)| grant.source.as_str()).collect();
+    let amounts: Vec<i64> = grants.iter().map(|(_, grant)| grant.amount.millionths()).collect();
+    let origins: Vec<Option<Uuid>> =
+        grants.iter().map(|(_, grant)| grant.origin_payment_id.map(|id| id.0)).collect();
+    let remaining: Vec<i64> = grants
+        .iter()
+        .map(|(_, grant)| left.get(&grant.id).map_or(grant.amount, |left| left.remaining).millionths())
+        .collect();
+    let lapsed: Vec<i64> = grants
+        .iter()
+        .map(|(_, grant)| left.get(&grant.id).map_or(Credits::ZERO, |left| left.lapsed).millionths())
+        .collect();
+    let priorities: Vec<i16> = grants.iter().map(|(_, grant)| grant.priority).collect();
+    let expiries: Vec<Option<Timestamp>> = grants.iter().map(|(_, grant)| grant.expires_at).collect();
+    sqlx::query!(
+        "insert into grants (id, wallet_id, payment_id, source, amount, remaining, priority, expires_at, created_at,
+                             is_open, origin_payment_id, lapsed)
+         select id, wallet_id, payment_id, source, amount, remaining, priority, expires_at, $9, remaining > 0,
+                origin_payment_id, lapsed
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::smallint[],
+                     $8::timestamptz[], $10::uuid[], $11::bigint[])
+              as new (id, wallet_id, payment_id, source, amount, remaining, priority, expires_at, origin_payment_id,
+                      lapsed)",
+        &ids,
+        &wallets,
+        &payments as &[Option<Uuid>],
+        &sources as &[&str],
+        &amounts,
+        &remaining,
+        &priorities,
+        &expiries as &[Option<Timestamp>],
+        now,
+        &origins as &[Option<Uuid>],
+        &lapsed
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Which grants of a wallet lapse earlier than they would.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending {
+    pub source: GrantSource,
+    /// Those that would lapse by then…
+    pub until: Timestamp,
+    /// …lapse at this time.
+    pub at: Timestamp,
+    /// The grants of this payment stay.
+    pub except: Option<PaymentId>,
+}
+
+/// Has grants lapse earlier. Doing it again changes nothing.
+///
+/// # Errors
+/// Database errors only.
+pub async fn end(
+    connection: &mut PgConnection,
+    wallet: WalletId,
+    ending: &Ending,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "with locked as (select id from wallets where id = $1 for update)
+         update grants set expires_at = $4 from locked
+         where wallet_id = locked.id and source = $2 and is_open and expires_at > $4 and expires_at <= $3
+           and payment_id is distinct from $5",
+        wallet.0,
+        ending.source.as_str(),
+        ending.until,
+        ending.at,
+        ending.except.map(|id| id.0)
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
