@@ -21,7 +21,6 @@ use kernel::ids::AdminActionId;
 /// The actor of actions from a worker's command line.
 pub const COMMAND_LINE: &str = "command line";
 
-/// An administrator's action.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdminAction {
     /// `admin` for the configured key, `user:<id>` for a user with the admin role, or [`COMMAND_LINE`].

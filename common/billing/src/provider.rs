@@ -5,9 +5,7 @@ use kernel::text_enum;
 text_enum! {
     /// Who takes the money.
     Provider {
-        /// Stripe.
         Stripe => "stripe",
-        /// Creem.
         Creem => "creem",
         /// The app stores, through RevenueCat.
         Revenuecat => "revenuecat",

@@ -161,7 +161,7 @@ impl<'a> Batch<'a> {
         self.effects.extend(follow.into_iter().map(Effect::Job));
         let credited: Vec<&Payment> = self.credits.iter().filter_map(|id| self.payments.get(id)).collect();
         if !credited.is_empty() {
-            // The bonus first: the balance that is told is the one after the purchase.
+            // The bonus first: the notified balance is the one after the purchase.
             let movements: Vec<Movement> =
                 credited.iter().flat_map(|payment| [bonus(payment), purchase(payment)]).flatten().collect();
             let posted = post(connection, self.now, &movements).await?;

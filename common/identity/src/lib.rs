@@ -22,13 +22,11 @@ use kernel::text_enum;
 text_enum! {
     /// What a member may do in an organization.
     Role {
-        /// Everything.
         Owner => "owner",
         /// Buys and spends.
         Admin => "admin",
         /// Spends.
         Member => "member",
-        /// Sees.
         Viewer => "viewer",
     }
 }

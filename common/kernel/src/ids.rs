@@ -75,7 +75,6 @@ uuid_ids! {
     StorePurchaseId;
     /// A subscription to a plan.
     SubscriptionId;
-    /// A wallet.
     WalletId;
     /// A message on its way to one webhook endpoint.
     WebhookDeliveryId;
@@ -148,7 +147,6 @@ impl fmt::Display for UserId {
     }
 }
 
-/// An organization's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type)]
 #[serde(transparent)]
 #[sqlx(transparent)]

@@ -29,7 +29,6 @@ pub enum AmountError {
 }
 
 impl Credits {
-    /// None.
     pub const ZERO: Self = Self(0);
 
     /// From millionths of a credit.
@@ -52,12 +51,10 @@ impl Credits {
         self.0.div_euclid(MILLIONTHS_PER_CREDIT)
     }
 
-    /// The sum.
     pub fn checked_add(self, other: Self) -> Result<Self, AmountError> {
         self.0.checked_add(other.0).map(Self).ok_or(AmountError::Overflow)
     }
 
-    /// The difference.
     pub fn checked_sub(self, other: Self) -> Result<Self, AmountError> {
         self.0.checked_sub(other.0).map(Self).ok_or(AmountError::Overflow)
     }
@@ -72,12 +69,10 @@ impl Credits {
         self.0.checked_neg().map(Self).ok_or(AmountError::Overflow)
     }
 
-    /// Less than nothing.
     pub const fn is_negative(self) -> bool {
         self.0 < 0
     }
 
-    /// More than nothing.
     pub const fn is_positive(self) -> bool {
         self.0 > 0
     }
@@ -184,7 +179,6 @@ pub struct Currency([u8; 3]);
 pub struct InvalidCurrency;
 
 impl Currency {
-    /// US dollars.
     pub const USD: Self = Self(*b"usd");
 
     /// The code in lower case.
@@ -254,7 +248,6 @@ impl fmt::Debug for Currency {
 pub struct Money {
     /// Smallest units.
     pub minor: i64,
-    /// In which currency.
     pub currency: Currency,
 }
 

@@ -3,10 +3,10 @@
 #[macro_export]
 macro_rules! text_enum {
     (
-        $(#[doc = $doc:literal])+
+        $(#[doc = $doc:literal])*
         $name:ident { $($(#[doc = $variant_doc:literal])* $variant:ident => $text:literal,)+ }
     ) => {
-        $(#[doc = $doc])+
+        $(#[doc = $doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, sqlx::Type)]
         #[sqlx(type_name = "text")]
         pub enum $name {

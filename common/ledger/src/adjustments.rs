@@ -20,15 +20,13 @@ const PRIORITY: i16 = 50;
 pub struct Adjustment {
     /// Which: it is made once.
     pub adjustment_id: AdjustmentId,
-    /// Whose wallet.
     pub wallet_id: WalletId,
     /// By how much; not zero. What is taken must be available.
     pub credits: Credits,
     /// The word that lists show.
     pub entry_type: String,
-    /// Why.
     pub description: String,
-    /// Who, as [`AdminAction::actor`] has it.
+    /// Who, named as in [`AdminAction::actor`].
     pub by: String,
 }
 
@@ -38,16 +36,12 @@ pub struct Adjustment {
 pub enum Adjusted {
     /// It is made, now or before.
     Done {
-        /// The entry.
         entry_id: EntryId,
         /// The balance right after it.
         balance: Credits,
     },
     /// Less is available than is to be taken.
-    Insufficient {
-        /// What is available.
-        available: Credits,
-    },
+    Insufficient { available: Credits },
     /// The balance would be too large to count.
     OutOfRange,
     /// Another adjustment was made under this id.

@@ -14,9 +14,7 @@ use kernel::money::Credits;
 /// A grant whose time has come.
 #[derive(Clone, Debug)]
 pub struct DueGrant {
-    /// Whose.
     pub wallet_id: WalletId,
-    /// Which.
     pub grant_id: GrantId,
     /// What is left of it.
     pub remaining: Credits,
@@ -25,9 +23,7 @@ pub struct DueGrant {
 /// What movements left of a grant.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct GrantLeft {
-    /// Which.
     pub id: GrantId,
-    /// What is left.
     pub remaining: Credits,
     /// What lapsed of it by these movements.
     pub lapsed: Credits,

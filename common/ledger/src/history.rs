@@ -9,11 +9,9 @@ use kernel::money::Credits;
 /// An entry, with the owner of its wallet.
 #[derive(Clone, Debug)]
 pub struct HistoryEntry {
-    /// Which.
     pub id: EntryId,
     /// The user whose wallet it is…
     pub user_id: Option<UserId>,
-    /// …or the organization.
     pub organization_id: Option<OrganizationId>,
     /// Signed.
     pub amount: Credits,
@@ -23,7 +21,6 @@ pub struct HistoryEntry {
     pub entry_type: String,
     /// For people.
     pub description: Option<String>,
-    /// When.
     pub created_at: Timestamp,
 }
 

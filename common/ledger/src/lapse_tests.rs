@@ -96,7 +96,7 @@ impl Kept {
         self.book.lapse(self.wallet);
     }
 
-    /// As [`store::balance`] has it: what has lapsed and is needed by no hold is not shown, swept or not.
+    /// As [`store::balance`] computes it: what has lapsed and is needed by no hold is not shown, swept or not.
     fn shown(&self) -> i64 {
         let has_lapsed =
             |grant: &&crate::rules::GrantState| grant.expires_at.is_some_and(|at| at <= self.book.now);

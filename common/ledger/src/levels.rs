@@ -1,9 +1,9 @@
-//! Levels that something waits for: of the balance, below which people are told, and of what can be spent, below which
-//! the wallet is recharged. The movement that takes a wallet below one writes the job for it, in its own transaction,
+//! Levels that trigger something: of the balance, below which people are notified, and of what can be spent,
+//! below which the wallet is recharged. The movement that takes a wallet below one writes the job for it, in its own transaction,
 //! so that no fall goes unnoticed; and only that movement, so that many debits make one job.
 //!
 //! Only a use is a reason to recharge ([`Use`]): credits that lapse, are taken back or are corrected by hand are not.
-//! That a recharge is due is kept in the wallet's row, so that whoever looks at the wallet later decides by the same
+//! That a recharge is due is kept in the wallet's row, so that every later reader of the wallet decides by the same
 //! fact.
 
 use jobs::job;
@@ -27,7 +27,7 @@ pub struct Levels {
     pub recharge_below: Option<Credits>,
     /// A recharge is due while less than this can be spent.
     pub recharge_due_below: Option<Credits>,
-    /// Below each of them those who see the wallet are told.
+    /// Below each of them the people who see the wallet are notified.
     pub alert_below: Vec<Credits>,
 }
 
@@ -57,23 +57,19 @@ impl Use {
     }
 }
 
-/// A level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// A recharge is due.
     Recharge,
-    /// Below it those who see the wallet are told.
+    /// Below it the people who see the wallet are notified.
     Alert(Credits),
 }
 
 /// A wallet that has fallen below a level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crossing {
-    /// Which wallet.
     pub wallet_id: WalletId,
-    /// Which level.
     pub level: Level,
-    /// What is left.
     pub balance: Credits,
 }
 
@@ -143,7 +139,6 @@ pub(super) async fn announce(
 /// Decides whether a wallet is to be recharged now.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CheckRecharge {
-    /// The wallet.
     pub wallet_id: WalletId,
 }
 job!(CheckRecharge: "recharge.check" on Recharge, 8 attempts);

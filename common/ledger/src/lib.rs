@@ -32,17 +32,13 @@ use kernel::text_enum;
 text_enum! {
     /// The other side of a movement: what a wallet gains, its counter-account gives, so the books sum to zero.
     CounterAccount {
-        /// Bought through Stripe.
         Stripe => "stripe",
-        /// Bought through Creem.
         Creem => "creem",
-        /// Bought in an app store, told by RevenueCat.
+        /// Bought in an app store, reported by RevenueCat.
         Revenuecat => "revenuecat",
         /// Given: check-ins, coupons.
         Promotion => "promotion",
-        /// Spent.
         Usage => "usage",
-        /// Lapsed.
         Expiry => "expiry",
         /// Taken back because the money went back.
         Refund => "refund",
@@ -58,13 +54,9 @@ text_enum! {
         Purchase => "purchase",
         /// A period of a subscription.
         Plan => "plan",
-        /// A daily check-in.
         Checkin => "checkin",
-        /// A coupon.
         Coupon => "coupon",
-        /// An administrator.
         Manual => "manual",
-        /// An app store.
         Store => "store",
     }
 }
@@ -81,9 +73,7 @@ pub struct Cause {
 /// Credits to add.
 #[derive(Clone, Debug)]
 pub struct NewGrant {
-    /// Its id.
     pub id: GrantId,
-    /// From where.
     pub source: GrantSource,
     /// How much; positive.
     pub amount: Credits,
@@ -126,16 +116,12 @@ pub enum Change {
     },
 }
 
-/// A requested movement.
 #[derive(Clone, Debug)]
 pub struct Movement {
-    /// Whose wallet.
     pub wallet_id: WalletId,
     /// Why; unique.
     pub cause: Cause,
-    /// What.
     pub change: Change,
-    /// The other side.
     pub counter_account: CounterAccount,
     /// The word that lists show: `purchase`, `ai_usage`, …
     pub entry_type: String,
@@ -155,7 +141,6 @@ pub struct Postings {
 /// What a movement led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Posted {
-    /// Done now.
     Done {
         /// The entry written; none for a hold or a release, which move nothing.
         entry_id: Option<EntryId>,
@@ -170,9 +155,7 @@ pub enum Posted {
         wallet_id: WalletId,
         /// The amount it moved.
         amount: Credits,
-        /// Its type.
         entry_type: String,
-        /// Its description.
         description: Option<String>,
         /// The balance after it, then.
         balance: Credits,

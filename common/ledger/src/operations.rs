@@ -60,7 +60,7 @@ pub async fn spendable(
     store::spendable(connection, now, wallet).await
 }
 
-/// The levels below which those who see a wallet are told, ascending.
+/// The levels below which the people who see a wallet are notified, ascending.
 ///
 /// # Errors
 /// Database errors only.
@@ -68,8 +68,8 @@ pub async fn alerts(connection: &mut PgConnection, wallet: WalletId) -> Result<V
     store::alerts(connection, wallet).await
 }
 
-/// Replaces the levels below which those who see a wallet are told, and returns them as they are now. A balance that is
-/// below one already is told of when it falls below it again.
+/// Replaces the levels below which the people who see a wallet are notified, and returns the new ones.
+/// A balance that is below one already triggers a notice when it falls below it again.
 ///
 /// # Errors
 /// Database errors only.
@@ -166,7 +166,7 @@ impl Book {
         let ids: BTreeSet<WalletId> = movements.iter().map(|movement| movement.wallet_id).collect();
         let ids: Vec<WalletId> = ids.into_iter().collect();
         let rows = store::wallets_lock(connection, &ids).await?;
-        // Read after the lock: whoever posts the same cause holds the same wallet's lock.
+        // Read after the lock: every transaction that posts the same cause holds the same wallet's lock.
         let causes: Vec<&Cause> = movements.iter().map(|movement| &movement.cause).collect();
         let before = store::entries_by_cause(connection, &causes).await?;
         let mut grants = grants::load(connection, now, &needs(movements)).await?;

@@ -13,11 +13,8 @@ use kernel::money::Credits;
 /// A grant, as far as spending is concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantState {
-    /// Which.
     pub id: GrantId,
-    /// What is left.
     pub remaining: Credits,
-    /// When it lapses.
     pub expires_at: Option<Timestamp>,
     /// Lower burns first.
     pub priority: i16,
@@ -39,13 +36,10 @@ impl GrantState {
 /// A wallet and those of its grants that the movements at hand can touch, in burn order.
 #[derive(Clone, Debug)]
 pub struct WalletState {
-    /// Which.
     pub id: WalletId,
     /// Sum of the ledger.
     pub balance: Credits,
-    /// Reserved.
     pub held: Credits,
-    /// Owed.
     pub debt: Credits,
     grants: Vec<GrantState>,
 }

@@ -27,7 +27,6 @@ text_enum! {
 pub struct Filter {
     /// What it was for, in a word.
     pub types: Option<Vec<String>>,
-    /// How it stands.
     pub statuses: Option<Vec<Status>>,
     /// Whether it adds credits.
     pub is_credit: Option<bool>,
@@ -40,7 +39,6 @@ pub struct Filter {
 /// Which of the lines.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
-    /// How many.
     pub limit: i64,
     /// After how many.
     pub offset: i64,
@@ -48,7 +46,6 @@ pub struct Page {
     pub oldest_first: bool,
 }
 
-/// A line.
 #[derive(Clone, Debug)]
 pub struct Line {
     /// The ledger entry's id, or the unpaid purchase's.
@@ -57,13 +54,11 @@ pub struct Line {
     pub entry_type: String,
     /// Signed; of an unpaid purchase, what it would add.
     pub amount: Credits,
-    /// How it stands.
     pub status: Status,
     /// For people.
     pub description: Option<String>,
     /// The balance after it; none of what did not move.
     pub balance_after: Option<Credits>,
-    /// When.
     pub occurred_at: Timestamp,
 }
 

@@ -14,24 +14,20 @@ use kernel::money::Credits;
 /// A wallet as stored.
 #[derive(Clone, Debug)]
 pub struct WalletRow {
-    /// Which.
     pub id: WalletId,
     /// Sum of its ledger.
     pub balance: Credits,
-    /// Reserved.
     pub held: Credits,
-    /// Owed.
     pub debt: Credits,
     /// A use that leaves less than this to spend makes a recharge due.
     pub recharge_below: Option<Credits>,
     /// A recharge is due while less than this can be spent.
     pub recharge_due_below: Option<Credits>,
-    /// Below each of them those who see the wallet are told.
+    /// Below each of them the people who see the wallet are notified.
     pub alert_below: Vec<Credits>,
 }
 
 impl WalletRow {
-    /// Its levels.
     pub fn levels(&self) -> Levels {
         Levels {
             recharge_below: self.recharge_below,
@@ -41,16 +37,12 @@ impl WalletRow {
     }
 }
 
-/// A ledger entry.
 #[derive(Clone, Debug)]
 pub struct EntryRow {
-    /// Which.
     pub id: EntryId,
-    /// Whose.
     pub wallet_id: WalletId,
     /// Signed.
     pub amount: Credits,
-    /// The other side.
     pub counter_account: CounterAccount,
     /// The word that lists show.
     pub entry_type: String,
@@ -58,11 +50,9 @@ pub struct EntryRow {
     pub description: Option<String>,
     /// The kind of its cause.
     pub cause_kind: String,
-    /// Its cause.
     pub cause_id: String,
     /// The wallet's balance after it.
     pub balance_after: Credits,
-    /// When.
     pub created_at: Timestamp,
 }
 
@@ -93,7 +83,7 @@ pub(super) async fn wallets_lock(
     .await
 }
 
-/// The levels below which those who see a wallet are told.
+/// The levels below which the people who see a wallet are notified.
 pub(super) async fn alerts(
     connection: &mut PgConnection,
     wallet: WalletId,
@@ -206,7 +196,6 @@ pub(super) async fn entries_by_cause(
     .await
 }
 
-/// Appends entries.
 pub(super) async fn entries_insert(
     connection: &mut PgConnection,
     entries: &[EntryRow],

@@ -20,11 +20,8 @@ const SIGNATURES_MAX: usize = 16;
 pub struct Headers<'a> {
     /// `creem-signature`, or `x-creem-signature`.
     pub plain: Option<&'a str>,
-    /// `webhook-id`.
     pub id: Option<&'a str>,
-    /// `webhook-timestamp`.
     pub timestamp: Option<&'a str>,
-    /// `webhook-signature`.
     pub standard: Option<&'a str>,
 }
 

@@ -19,7 +19,6 @@ pub struct RevenueCatSecrets {
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Headers<'a> {
-    /// `Authorization`.
     pub authorization: Option<&'a str>,
     /// `X-RevenueCat-Webhook-Signature` or `X-RevenueCat-Signature`: `t=…,v1=…`, as Stripe signs.
     pub signature: Option<&'a str>,

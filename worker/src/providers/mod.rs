@@ -17,7 +17,6 @@ pub enum ProviderError {
     /// It refuses, and would again.
     #[error("the provider refused with status {status}: {message}")]
     Refused {
-        /// The HTTP status.
         status: u16,
         /// The provider's words, fit for the buyer.
         message: String,

@@ -1,4 +1,4 @@
-//! Purchases in app stores: made there, told by RevenueCat, and credited here as payments.
+//! Purchases in app stores: users make them there, RevenueCat reports them, and they are credited here as payments.
 //!
 //! Nobody orders from us first. So each purchase has a row of its own, one for each transaction of a store, and gets a
 //! payment once its buyer and its product are known here; until then it is parked. Lock order: purchases, payments,
@@ -13,14 +13,12 @@ use kernel::clock::Timestamp;
 use kernel::ids::{PaymentId, StorePurchaseId, UserId};
 use serde::{Deserialize, Serialize};
 
-/// What RevenueCat says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreFact {
     /// When it was so.
     pub at: Timestamp,
     /// What the buyer is called; earlier names count more.
     pub buyers: Vec<String>,
-    /// What is said.
     pub news: StoreNews,
 }
 
@@ -44,9 +42,7 @@ pub enum StoreNews {
 pub struct Transaction {
     /// Which store, as RevenueCat spells it.
     pub store: String,
-    /// Its id there.
     pub id: String,
-    /// What was bought.
     pub product_id: String,
     /// `PRODUCTION` or `SANDBOX`.
     pub environment: String,
@@ -57,13 +53,9 @@ pub struct Transaction {
 /// A purchase as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StorePurchase {
-    /// Which.
     pub id: StorePurchaseId,
-    /// In which store.
     pub store: String,
-    /// The transaction there.
     pub transaction_id: String,
-    /// What was bought.
     pub product_id: String,
     /// `PRODUCTION` or `SANDBOX`.
     pub environment: String,
@@ -79,7 +71,7 @@ pub struct StorePurchase {
     pub is_refunded: bool,
     /// When that was said.
     pub refund_told_at: Option<Timestamp>,
-    /// When it was first told of.
+    /// When RevenueCat first reported it.
     pub created_at: Timestamp,
 }
 
@@ -92,16 +84,15 @@ pub enum ClaimError {
     /// There is no such user.
     #[error("there is no user {0}")]
     NoUser(UserId),
-    /// It belongs to somebody.
+    /// A user has claimed it.
     #[error("this purchase belongs to somebody already")]
     Claimed,
     /// The money went back.
     #[error("this purchase was refunded")]
     Refunded,
-    /// No pack of ours is this product.
+    /// No pack has this product.
     #[error("no pack has the store product {0}: add one first")]
     NoPack(String),
-    /// The database failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }

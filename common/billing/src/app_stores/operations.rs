@@ -110,7 +110,7 @@ async fn bought(
 }
 
 /// Takes over that the money of a purchase went back, or came again, and has its credits follow. One that is not
-/// credited yet is not credited as long as it is refunded. The refund may be told of before the purchase.
+/// credited yet is not credited as long as it is refunded. The refund may be reported before the purchase.
 async fn refunded(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -211,7 +211,7 @@ async fn credit(
     settlement::apply(connection, now, &items).await
 }
 
-/// Who gets the credits: whom an administrator named, else the first name that is a user of ours.
+/// Who gets the credits: whom an administrator named, else the first name that is a user here.
 async fn buyer(
     connection: &mut PgConnection,
     purchase: &StorePurchase,

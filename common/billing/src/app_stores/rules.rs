@@ -8,10 +8,10 @@ use kernel::clock::Timestamp;
 /// The environment in which real money is paid.
 pub const PRODUCTION: &str = "PRODUCTION";
 
-/// How the names begin that RevenueCat gives to those who have not said who they are. They are never users of ours.
+/// How the names begin that RevenueCat gives to those who have not said who they are. They are never users here.
 const ANONYMOUS: &str = "$RCAnonymousID:";
 
-/// The names that may be users of ours.
+/// The names that may be users here.
 pub fn possible_users(names: &[String]) -> Vec<&str> {
     names.iter().map(String::as_str).filter(|name| !name.starts_with(ANONYMOUS)).collect()
 }

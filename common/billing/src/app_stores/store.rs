@@ -125,7 +125,7 @@ pub(super) async fn is_awaited(connection: &mut PgConnection, name: &str) -> Res
     Ok(found.fetch_optional(connection).await?.is_some())
 }
 
-/// The first of the names that is a user of ours.
+/// The first of the names that is a user here.
 pub(super) async fn first_user(
     connection: &mut PgConnection,
     names: &[&str],

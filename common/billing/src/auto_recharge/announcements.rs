@@ -1,4 +1,4 @@
-//! What those who see a wallet are told of its recharges.
+//! Notices about a wallet's recharges for the people who see the wallet.
 
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -74,7 +74,7 @@ pub fn reason(decline: &Decline) -> &str {
     decline.decline_code.as_deref().or(decline.code.as_deref()).unwrap_or("declined")
 }
 
-/// Has a wallet's people told, once the caller's transaction commits.
+/// Notifies the people who see a wallet, once the caller's transaction commits.
 pub(super) async fn tell(
     connection: &mut PgConnection,
     now: Timestamp,

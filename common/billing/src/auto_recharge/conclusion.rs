@@ -113,7 +113,7 @@ async fn forgive(
 }
 
 /// What follows once the credits of these recharges are there: what was used until then is charged for, and who has
-/// less than the threshold all the same is told that the amount is too small. The next use may charge again.
+/// less than the threshold all the same is notified that the amount is too small. The next use may charge again.
 ///
 /// # Errors
 /// Database errors only.

@@ -23,7 +23,7 @@ const DECLINED_AGAIN_AFTER: Duration = Duration::DAY;
 pub enum By<'a> {
     /// The wallet's owner, or who may buy for it.
     Owner,
-    /// An administrator, as [`AdminAction::actor`] has it.
+    /// An administrator, named as in [`AdminAction::actor`].
     Admin(&'a str),
 }
 
@@ -36,7 +36,6 @@ pub enum ResumeError {
     /// That is not the owner's to decide, or takes another card.
     #[error("it is paused ({}): {}", .0.as_str(), remedy(*.0))]
     NotYours(PauseReason),
-    /// The database failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
@@ -59,7 +58,7 @@ pub(super) async fn may_buy(
     Ok(membership.is_some_and(|membership| identity::rules::may_buy(membership.role)))
 }
 
-/// Whether the saved card is of somebody who may still buy for the wallet.
+/// Whether the saved card belongs to a user who may still buy for the wallet.
 pub(super) async fn may_be_charged(
     connection: &mut PgConnection,
     settings: &Settings,

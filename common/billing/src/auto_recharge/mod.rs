@@ -144,12 +144,10 @@ impl PauseReason {
     }
 }
 
-/// A saved card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Card {
     /// Whose it is at the provider.
     pub customer: String,
-    /// Its id there.
     pub payment_method: String,
     /// Such as `visa`.
     pub brand: String,
@@ -165,25 +163,20 @@ pub struct Card {
 /// two in the same second the one that was ordered last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CardPage {
-    /// When.
     pub given_at: Timestamp,
-    /// The page's order.
     pub order: PaymentId,
 }
 
 /// That recharging waits for the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pause {
-    /// Since when.
     pub at: Timestamp,
-    /// Why.
     pub reason: PauseReason,
 }
 
 /// What a wallet asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Which wallet.
     pub wallet_id: WalletId,
     /// Who set it up last: the buyer of what is charged.
     pub user_id: UserId,
@@ -201,7 +194,6 @@ pub struct Settings {
     pub amount: Money,
     /// At most this in a calendar month in UTC, in the amount's smallest unit; none: no cap.
     pub max_monthly_minor: Option<i64>,
-    /// The saved card.
     pub card: Option<Card>,
     /// Declines of the card in a row.
     pub declines: i32,
@@ -209,13 +201,13 @@ pub struct Settings {
     pub next_attempt_at: Option<Timestamp>,
     /// Whether it waits for the user.
     pub pause: Option<Pause>,
-    /// The month, by its first day, in which the user was told that the cap is reached.
+    /// The month, by its first day, in which the user was notified that the cap is reached.
     pub capped_month: Option<Date>,
     /// Who saved the card.
     pub card_owner: Option<UserId>,
     /// The page that the newest card was saved on, also after the card is gone.
     pub card_page: Option<CardPage>,
-    /// When the user was last told that the amount is too small.
+    /// When the user was last notified that the amount is too small.
     pub too_small_told_at: Option<Timestamp>,
 }
 
@@ -258,15 +250,12 @@ impl Settings {
 /// A change of settings by a user; what is none stays.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// Whose wallet.
     pub wallet_id: WalletId,
-    /// Who asks.
     pub user_id: UserId,
     /// The organization whose wallet it is.
     pub organization_id: Option<OrganizationId>,
     /// Real money?
     pub livemode: bool,
-    /// On or off.
     pub enabled: Option<bool>,
     /// Strictly below this balance.
     pub threshold: Option<Credits>,
@@ -276,7 +265,7 @@ pub struct Change {
     pub max_monthly_minor: Option<Option<i64>>,
 }
 
-/// How often a wallet is charged at the most, whatever its cap.
+/// How often a wallet is charged at most, independent of its cap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// At least this long after a charge comes the next; each further one of a day waits twice as long, up to an hour.
@@ -305,14 +294,10 @@ pub struct Defaults {
     pub amount: Money,
 }
 
-/// One recharge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// Which.
     pub id: RechargeRunId,
-    /// Of which wallet.
     pub wallet_id: WalletId,
-    /// Its order.
     pub payment_id: PaymentId,
     /// The month, by its first day, whose cap it counts against.
     pub month: Date,
@@ -320,11 +305,8 @@ pub struct Run {
     pub amount_minor: i64,
     /// Whose card is charged.
     pub customer: String,
-    /// The card.
     pub payment_method: String,
-    /// Where it stands.
     pub state: RunState,
-    /// Why it failed.
     pub failure: Option<String>,
     /// When it was decided.
     pub reserved_at: Timestamp,
@@ -338,7 +320,6 @@ pub struct Run {
 pub enum Check {
     /// It is being recharged.
     Charging {
-        /// The run.
         run_id: RechargeRunId,
         /// How much is charged, in the smallest unit.
         amount_minor: i64,
@@ -346,10 +327,7 @@ pub enum Check {
         credits: Credits,
     },
     /// It is not.
-    Skipped {
-        /// Why.
-        reason: Skip,
-    },
+    Skipped { reason: Skip },
 }
 
 /// Where a wallet stands.
@@ -361,7 +339,6 @@ pub struct Standing {
     pub spent_minor: i64,
     /// When the next month begins.
     pub resets_at: Timestamp,
-    /// The newest run.
     pub last_run: Option<Run>,
 }
 
@@ -381,7 +358,6 @@ pub struct Decline {
 /// Charges a wallet's card for a recharge that is decided, or finds out what became of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ChargeRecharge {
-    /// The recharge.
     pub run_id: RechargeRunId,
 }
 job!(ChargeRecharge: "recharge.charge" on Recharge, 8 attempts);

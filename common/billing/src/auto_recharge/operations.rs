@@ -81,7 +81,7 @@ pub async fn put(
     settings.threshold = change.threshold.unwrap_or(settings.threshold);
     settings.amount = change.amount.unwrap_or(settings.amount);
     settings.max_monthly_minor = change.max_monthly_minor.unwrap_or(settings.max_monthly_minor);
-    // Another cap may leave something; if not, the user is told so again.
+    // Another cap may leave something; if not, the user is notified again.
     if change.max_monthly_minor.is_some() {
         settings.capped_month = None;
     }
@@ -107,8 +107,8 @@ pub async fn standing(
     Ok(Standing { settings, spent_minor, resets_at, last_run })
 }
 
-/// The sessions of pages on which the user of a wallet that is low may have paid a moment ago, which no event has told
-/// of yet. Whoever knows that one was paid need not charge as well.
+/// The sessions of pages on which the user of a wallet that is low may have paid a moment ago, before any event of it
+/// arrived. If the provider says that one was paid, there is no need to charge as well.
 ///
 /// # Errors
 /// Database errors only.
@@ -123,7 +123,7 @@ pub async fn pages_to_ask(
 /// What was decided about a wallet, with the jobs that follow.
 #[derive(Clone, Debug)]
 pub struct Decided {
-    /// For whoever asked.
+    /// For the caller.
     pub check: Check,
     /// Written to the outbox.
     pub jobs: Vec<OutboxId>,
@@ -178,7 +178,7 @@ pub async fn reserve(
     }
 }
 
-/// Has the user told why nothing is charged, where that is news.
+/// Notifies the user why nothing is charged, unless they know.
 async fn say(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -206,7 +206,7 @@ async fn say(
     tell(connection, now, settings.wallet_id, body).await.map(Some)
 }
 
-/// Has the user told that the amount is too small for what is used, once in a while.
+/// Notifies the user, once in a while, that the amount is too small for what is used.
 pub(super) async fn tell_too_small(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -327,9 +327,9 @@ async fn check_all(
     Ok(written)
 }
 
-/// Money that was paid for a wallet's credits goes back, or may: whatever it was paid for, charging a card for what is
-/// missing then would take it again. Recharging waits for the wallet's owner, and what was used before is no reason for
-/// a charge any more. Comes after the payments are locked, and before the ledger takes the credits.
+/// Money that was paid for a wallet's credits goes back, or may. For any kind of payment, charging a card for what is
+/// missing then would take the money again. So recharging waits for the wallet's owner, and earlier use is no longer a
+/// reason to charge. Comes after the payments are locked, and before the ledger takes the credits.
 ///
 /// # Errors
 /// Database errors only.

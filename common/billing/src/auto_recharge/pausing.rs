@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use super::announcements::{self, tell};
 use super::{Pause, PauseReason, Settings, store, wallet_store};
 
-/// Has settings that this transaction has locked wait for the user, who is told. The first reason stays, unless the new
+/// Pauses settings that this transaction has locked, and notifies the user. The first reason stays, unless the new
 /// one is graver.
 pub(super) async fn pause(
     connection: &mut PgConnection,

@@ -14,7 +14,7 @@ pub const CHARGE_MAX_MINOR: i64 = 99_999_999;
 /// The longest that a wallet waits after a charge that was paid, unless its pause is longer from the start.
 const PAUSE_MAX: Duration = Duration::hours(1);
 
-/// People are told that their amount is too small at most once in this time.
+/// Users are notified that their amount is too small at most once in this time.
 const TOLD_AGAIN_AFTER: Duration = Duration::DAY;
 
 /// How long the provider surely remembers an idempotency key: Stripe forgets it after 24 hours at the earliest. Later
@@ -78,7 +78,7 @@ pub fn pause_after(pause: std::time::Duration, nth: i64) -> Duration {
     grown.unwrap_or(PAUSE_MAX).min(PAUSE_MAX.max(pause))
 }
 
-/// Whether people are to be told now that their amount is too small.
+/// Whether to notify the user now that the amount is too small.
 pub fn tells_too_small(told_at: Option<Timestamp>, now: Timestamp) -> bool {
     told_at.is_none_or(|at| now >= at.saturating_add(TOLD_AGAIN_AFTER))
 }
@@ -86,7 +86,6 @@ pub fn tells_too_small(told_at: Option<Timestamp>, now: Timestamp) -> bool {
 /// What is known of a wallet when it is decided about.
 #[derive(Clone, Debug)]
 pub struct Situation {
-    /// The time.
     pub now: Timestamp,
     /// What can be spent: its balance less what is held.
     pub available: Credits,
@@ -170,7 +169,7 @@ pub enum Class {
     Authenticate,
 }
 
-/// The declines after which a card is not charged again, whatever else is said.
+/// The declines after which a card is never charged again, even if the provider advises to retry.
 /// See <https://docs.stripe.com/declines/codes>.
 const FINAL: [&str; 21] = [
     "card_not_supported",

@@ -175,7 +175,7 @@ fn charges_wait_a_minute_then_longer_up_to_an_hour() {
     assert!(!tells_too_small(Some(NOW - time::Duration::HOUR), NOW));
 }
 
-/// Who lifts which pause: what charges a card that somebody denies takes another card, never the same one's word.
+/// Who lifts which pause: after a disputed charge only another card does, never a word from the same one's owner.
 #[test]
 fn a_pause_names_who_lifts_it_and_a_graver_one_prevails() {
     use PauseReason::*;

@@ -12,7 +12,6 @@ use kernel::money::{Credits, Money};
 pub struct Pack {
     /// Its id, which dialects show: letters, digits, `_`, `.`, `-`.
     pub id: String,
-    /// Its name.
     pub name: String,
     /// For people.
     pub description: String,
@@ -37,7 +36,6 @@ pub struct Pack {
 /// A pack as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPack {
-    /// What was written.
     pub pack: Pack,
     /// When it was made.
     pub created_at: Timestamp,
@@ -72,7 +70,6 @@ pub enum CatalogError {
     /// A field cannot be accepted; the text says which and why.
     #[error("{0}")]
     Invalid(String),
-    /// The database failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }

@@ -48,7 +48,6 @@ pub struct ConfigChange {
     pub time_zone: Option<String>,
 }
 
-/// A check-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkin {
     /// Its day, where days began then.
@@ -91,7 +90,6 @@ pub enum CheckinError {
     /// A setting cannot be accepted; the text says which and why.
     #[error("{0}")]
     Invalid(String),
-    /// The database failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
@@ -99,15 +97,12 @@ pub enum CheckinError {
 /// Credits a check-in whose day is claimed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ApplyCheckin {
-    /// Who checked in.
     pub user_id: UserId,
-    /// On which day.
     #[serde(with = "calendar_day")]
     pub day: Date,
 }
 job!(ApplyCheckin: "checkin.apply" on Apply, 8 attempts);
 
-/// What [`ApplyCheckin`] answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckinReply {
     /// The wallet's balance right after it.

@@ -30,7 +30,7 @@ pub async fn check_in(
     if !config.enabled {
         return Err(CheckinError::Disabled);
     }
-    // One at a time for each user: the next one sees this one's row, whatever its day is called.
+    // One at a time for each user: the next one sees this one's row, on whichever day it falls.
     store::user_lock(connection, user).await?;
     let last = store::checkin_last(connection, user).await?;
     match rules::standing(now, &config.time_zone, last.as_ref()) {

@@ -21,9 +21,7 @@ const BONUSES_MAX: usize = 50;
 /// Whether a user may check in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Yes.
     Open {
-        /// Today.
         day: Date,
         /// How many days in a row it would be.
         streak: i64,
@@ -270,7 +268,7 @@ mod tests {
                         prop_assert!(ends_at > now && ends_at <= now + Duration::hours(26));
                         last = Some(made(now, name, streak));
                     }
-                    // The moment that is told is the first one at which it works.
+                    // The reported moment is the first one at which it works.
                     Standing::Done { next_at } => {
                         prop_assert!(next_at > now && next_at <= now + Duration::hours(50));
                         prop_assert!(streak_of(standing(next_at, name, last.as_ref())).is_some());

@@ -31,10 +31,8 @@ impl Benefit {
     }
 }
 
-/// A coupon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coupon {
-    /// Which.
     pub id: CouponId,
     /// What the buyer types: capital letters, digits, `_`, `-`.
     pub code: String,
@@ -61,16 +59,13 @@ pub struct Coupon {
 /// What is bought with a coupon.
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {
-    /// A plan.
     Plan(&'a str),
-    /// A pack.
     Pack(&'a str),
 }
 
 /// The use of a coupon by an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redemption {
-    /// The coupon.
     pub coupon_id: CouponId,
     /// What it takes off the price, in smallest units.
     pub discount_minor: i64,
@@ -110,7 +105,6 @@ pub enum CouponError {
     /// A field cannot be accepted; the text says which and why.
     #[error("{0}")]
     Invalid(String),
-    /// The database failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }

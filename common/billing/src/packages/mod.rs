@@ -22,15 +22,12 @@ pub struct Label {
 /// A package; or a purchase that was made through another API, seen as one.
 #[derive(Clone, Debug)]
 pub struct Package {
-    /// The order.
     pub id: PaymentId,
     /// Through which API it was made.
     pub dialect: Dialect,
-    /// Why.
     pub kind: Kind,
     /// Who takes the money.
     pub provider: Provider,
-    /// Where it stands.
     pub state: State,
     /// What it grants when it is paid.
     pub credits: Credits,
@@ -40,7 +37,7 @@ pub struct Package {
     pub summary: String,
     /// Its pack, if it is for one only.
     pub pack_id: Option<String>,
-    /// What its buyer calls it; empty for what is no package of ours.
+    /// What its buyer calls it; empty for what is no package of this installation.
     pub label: Label,
     /// When it was made.
     pub created_at: Timestamp,
@@ -57,7 +54,6 @@ pub enum PackageError {
     /// The order is not taken.
     #[error(transparent)]
     Order(#[from] crate::payments::ordering::OrderError),
-    /// The database failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }

@@ -24,7 +24,7 @@ pub fn expired_unopened(payment: &Payment) -> Fact {
     }
 }
 
-/// The fact that an order is given: nobody is charged for it.
+/// The fact that an order is given away: no charge is made for it.
 pub fn given(payment: &Payment) -> Fact {
     Fact {
         stage: Stage::Paid,

@@ -13,13 +13,11 @@ use kernel::money::Credits;
 /// A payment and its lines.
 #[derive(Clone, Debug)]
 pub struct PastPayment {
-    /// Which.
     pub id: PaymentId,
     /// Its number, for dialects whose ids are numbers.
     pub number: i64,
     /// The organization that it was made for.
     pub organization_id: Option<OrganizationId>,
-    /// Where it stands.
     pub state: State,
     /// What is to be paid, in the currency's smallest unit.
     pub amount_minor: i64,
@@ -29,7 +27,6 @@ pub struct PastPayment {
     pub created_at: Timestamp,
     /// When it was paid.
     pub completed_at: Option<Timestamp>,
-    /// What was ordered.
     pub items: Vec<Item>,
 }
 
@@ -95,7 +92,7 @@ pub async fn of_organization(
     with_items(connection, rows).await
 }
 
-/// The payment of this number, whoever owns it: the caller compares the owner.
+/// The payment of this number, of any owner: the caller compares the owner.
 ///
 /// # Errors
 /// Database errors only.

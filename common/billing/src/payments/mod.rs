@@ -29,17 +29,11 @@ use kernel::text_enum;
 text_enum! {
     /// Through which API a purchase was made.
     Dialect {
-        /// Purser's own.
         Native => "native",
-        /// WASDI's.
         Wasdi => "wasdi",
-        /// TimeProof's.
         Timeproof => "timeproof",
-        /// The Billing API's.
         Billing => "billing",
-        /// Samsar's.
         Samsar => "samsar",
-        /// Allmine's.
         Allmine => "allmine",
     }
 }
@@ -59,11 +53,8 @@ text_enum! {
 text_enum! {
     /// What a provider's page is for.
     Mode {
-        /// Paying once.
         Payment => "payment",
-        /// Saving a card.
         Setup => "setup",
-        /// Starting a plan.
         Subscription => "subscription",
     }
 }
@@ -91,7 +82,7 @@ text_enum! {
 }
 
 impl State {
-    /// Whether the money has arrived, whatever happened to it since.
+    /// Whether the money has ever arrived, even if it went back since.
     pub fn is_paid(self) -> bool {
         match self {
             Self::Created | Self::Pending | Self::Failed | Self::Expired => false,
@@ -112,7 +103,6 @@ pub struct Item {
     pub pack_id: Option<String>,
     /// What the buyer reads.
     pub name: String,
-    /// How many.
     pub quantity: i64,
     /// For one.
     pub credits: Credits,
@@ -123,15 +113,12 @@ pub struct Item {
 /// An order to be stored.
 #[derive(Clone, Debug)]
 pub struct NewOrder {
-    /// The buyer.
     pub user_id: UserId,
     /// Who receives the credits.
     pub wallet_id: WalletId,
     /// The organization whose wallet that is.
     pub organization_id: Option<OrganizationId>,
-    /// Through which API.
     pub dialect: Dialect,
-    /// Why.
     pub kind: Kind,
     /// Who takes the money.
     pub provider: Provider,
@@ -139,7 +126,6 @@ pub struct NewOrder {
     pub mode: Mode,
     /// Real money?
     pub livemode: bool,
-    /// The lines.
     pub items: Vec<Item>,
     /// What is granted when it is paid.
     pub credits: Credits,
@@ -160,7 +146,6 @@ pub struct NewOrder {
 /// A period of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanPeriod {
-    /// The plan.
     pub plan_id: String,
     /// How long it is.
     pub interval: Interval,
@@ -191,7 +176,6 @@ impl Payment {
 /// A page that a provider has opened.
 #[derive(Clone, Debug)]
 pub struct OpenedCheckout {
-    /// Its session.
     pub session: String,
     /// Where the buyer pays.
     pub url: String,
@@ -206,19 +190,15 @@ pub struct OpenedCheckout {
 /// A payment as stored.
 #[derive(Clone, Debug)]
 pub struct Payment {
-    /// Which.
     pub id: PaymentId,
     /// Its number, for dialects whose ids are numbers.
     pub number: i64,
-    /// The buyer.
     pub user_id: UserId,
     /// Who receives the credits.
     pub wallet_id: WalletId,
     /// The organization whose wallet that is.
     pub organization_id: Option<OrganizationId>,
-    /// Through which API.
     pub dialect: Dialect,
-    /// Why.
     pub kind: Kind,
     /// Who takes the money.
     pub provider: Provider,
@@ -226,7 +206,6 @@ pub struct Payment {
     pub mode: Mode,
     /// Real money?
     pub livemode: bool,
-    /// Where it stands.
     pub state: State,
     /// What is granted when it is paid.
     pub credits: Credits,
@@ -240,7 +219,6 @@ pub struct Payment {
     pub attempt: i32,
     /// The buyer at the provider.
     pub provider_customer: Option<String>,
-    /// The page's session.
     pub provider_session: Option<String>,
     /// The payment at the provider (a PaymentIntent at Stripe).
     pub provider_payment: Option<String>,
@@ -254,7 +232,6 @@ pub struct Payment {
     pub payment_intent_status: Option<String>,
     /// The provider's receipt. Whoever has the address can read it: not for logs.
     pub receipt_url: Option<String>,
-    /// Why it failed.
     pub failure: Option<String>,
     /// When it was ordered.
     pub created_at: Timestamp,
@@ -283,7 +260,6 @@ pub struct Fact {
     pub provider: Provider,
     /// Real money?
     pub livemode: bool,
-    /// What is said.
     pub stage: Stage,
     /// The order, where the reference or metadata that we gave comes back.
     pub payment_id: Option<PaymentId>,
@@ -293,7 +269,6 @@ pub struct Fact {
     pub session: Option<String>,
     /// The provider's payment it is about.
     pub provider_payment: Option<String>,
-    /// The provider's customer.
     pub customer: Option<String>,
     /// What the page was for.
     pub mode: Option<Mode>,
@@ -308,9 +283,7 @@ pub struct Fact {
     pub payment_status: Option<String>,
     /// The provider's words about its payment.
     pub payment_intent_status: Option<String>,
-    /// The receipt.
     pub receipt_url: Option<String>,
-    /// Why it failed.
     pub failure: Option<String>,
 }
 
@@ -341,7 +314,6 @@ job!(ApplyPaymentFact: "payment.fact" on Apply, 8 attempts);
 /// Opens the provider's payment page for an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CreateCheckout {
-    /// The order.
     pub payment_id: PaymentId,
 }
 job!(CreateCheckout: "checkout.create" on Checkout, 8 attempts);
@@ -349,12 +321,11 @@ job!(CreateCheckout: "checkout.create" on Checkout, 8 attempts);
 /// Asks the provider how a payment stands.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct VerifyPayment {
-    /// The order.
     pub payment_id: PaymentId,
 }
 job!(VerifyPayment: "payment.verify" on Verify, 8 attempts);
 
-/// Asks the provider whether a page, of which somebody says so, was paid for an order of ours.
+/// Asks the provider whether a page that a caller names was paid, and for which order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConfirmSession {
     /// The session's id at Stripe, as it was given to us.
@@ -367,13 +338,11 @@ job!(ConfirmSession: "session.confirm" on Verify, 1 attempts);
 pub struct ExpirePayments {}
 job!(ExpirePayments: "payments.expire" on Verify, 3 attempts);
 
-/// What [`CreateCheckout`] answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum CheckoutReply {
     /// The page is open.
     Opened {
-        /// The provider's session.
         session: String,
         /// Where the buyer pays.
         url: String,
@@ -382,20 +351,18 @@ pub enum CheckoutReply {
     },
     /// The provider refuses the order.
     Refused {
-        /// Its HTTP status.
         status: u16,
         /// Its words, fit for the buyer.
         message: String,
     },
 }
 
-/// What [`ConfirmSession`] answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum ConfirmReply {
-    /// It was paid, for an order of ours, which is credited or will be in a moment.
+    /// It was paid, for an order that is credited or will be in a moment.
     Paid,
-    /// There is no such session, or it is not paid, or not for what an order of ours asks.
+    /// There is no such session, or it is not paid, or it does not match its order.
     NotPaid,
     /// The provider gave no answer.
     Unavailable {

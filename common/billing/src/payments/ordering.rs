@@ -14,7 +14,6 @@ pub enum OrderError {
     /// Its coupon is used up.
     #[error(transparent)]
     Coupon(CouponRefusal),
-    /// The database failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
@@ -89,7 +88,7 @@ pub async fn checkout_refused(pool: &PgPool, id: PaymentId, reason: &str) -> Res
     transaction.commit().await
 }
 
-/// The orders whose time is up and that nobody has looked at since; marks them as looked at.
+/// The orders whose time is up and that were not checked since; marks them as checked.
 ///
 /// # Errors
 /// Database errors only.

@@ -10,7 +10,6 @@ use kernel::money::Credits;
 /// A purchase, paid or not.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// Which.
     pub id: PaymentId,
     /// Its number, for people.
     pub number: i64,
@@ -18,7 +17,6 @@ pub struct Order {
     pub kind: Kind,
     /// Who takes the money.
     pub provider: Provider,
-    /// Where it stands.
     pub state: State,
     /// The plan, for a period of one.
     pub plan_id: Option<String>,
@@ -26,7 +24,6 @@ pub struct Order {
     pub pack_id: Option<String>,
     /// What is to be paid, in smallest units.
     pub amount_minor: i64,
-    /// Of which currency.
     pub currency: String,
     /// What is granted when it is paid, a coupon's bonus included.
     pub credits: Credits,

@@ -182,13 +182,13 @@ fn contradiction(payment: &Payment, fact: &Fact) -> Option<Contradiction> {
     }
 }
 
-/// Another page than the order's is a second payment of a paid order. Of an unpaid one it is somebody else's, unless
+/// Another page than the order's is a second payment of a paid order. Of an unpaid one it is a stranger's, unless
 /// the order takes any page: then its money is welcome.
 fn other_page(payment: &Payment, fact: &Fact) -> Option<Contradiction> {
     let pays_again = payment.state.is_paid() && fact.stage == Stage::Paid;
     let is_other_payment = differs(payment.provider_payment.as_deref(), fact.provider_payment.as_deref());
     if differs(payment.provider_session.as_deref(), fact.session.as_deref()) {
-        // The payment may have told of itself before its page did.
+        // The event of the payment may arrive before that of its page.
         let is_same_payment = fact.provider_payment.is_some()
             && fact.provider_payment == payment.provider_payment
             && payment.takes_any_page();

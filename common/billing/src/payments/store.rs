@@ -135,7 +135,7 @@ pub async fn payment_by_id(
     row.map(Payment::try_from).transpose()
 }
 
-/// The payment that a provider's session or payment belongs to, whoever owns it: the caller compares the owner.
+/// The payment that a provider's session or payment belongs to, of any owner: the caller compares the owner.
 ///
 /// # Errors
 /// Database errors only.

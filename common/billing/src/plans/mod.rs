@@ -14,9 +14,7 @@ use crate::provider::Provider;
 text_enum! {
     /// How often a plan is paid.
     Interval {
-        /// Every month.
         Month => "month",
-        /// Every year.
         Year => "year",
     }
 }
@@ -26,7 +24,6 @@ text_enum! {
 pub struct Plan {
     /// Its id: letters, digits, `_`, `.`, `-`.
     pub id: String,
-    /// Its name.
     pub name: String,
     /// For people.
     pub description: String,
@@ -61,7 +58,6 @@ pub struct Plan {
 /// A plan as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPlan {
-    /// What was written.
     pub plan: Plan,
     /// When it was made.
     pub created_at: Timestamp,
@@ -72,13 +68,9 @@ pub struct StoredPlan {
 /// What one period of a plan costs and grants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// The plan.
     pub plan_id: String,
-    /// The period.
     pub interval: Interval,
-    /// The price.
     pub price: Money,
-    /// What it grants.
     pub credits: Credits,
     /// Whether what is left stays.
     pub rollover: bool,
@@ -112,7 +104,7 @@ impl Plan {
                 };
                 self.terms(interval, product_id.clone())
             }
-            // App stores sell packs only, and nobody subscribes to what is given.
+            // App stores sell packs only, and a gift has no subscribers.
             Provider::Revenuecat | Provider::Manual => None,
         }
     }
@@ -148,7 +140,6 @@ pub enum PlanError {
     /// A field cannot be accepted; the text says which and why.
     #[error("{0}")]
     Invalid(String),
-    /// The database failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }

@@ -22,12 +22,9 @@ use crate::subscriptions::{Subscription, SubscriptionFact};
 /// A webhook whose signature was verified, word for word.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ProviderEvent {
-    /// Who sent it.
     pub provider: Provider,
-    /// When it arrived.
     #[serde(with = "time::serde::rfc3339")]
     pub received_at: Timestamp,
-    /// Its text.
     pub body: Box<RawValue>,
 }
 
@@ -42,7 +39,7 @@ job!(ApplyProviderEvents: "provider.events" on Apply, 8 attempts);
 /// Asks the provider about the object of an event that does not prove itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct VerifyObject {
-    /// Who has it.
+    /// Who processes it.
     pub provider: Provider,
     /// Its id there, such as `cs_…` or `pi_…`.
     pub object_id: String,
@@ -139,12 +136,7 @@ pub enum Effect {
     /// A job follows, which is written to the outbox.
     Job(OutboxId),
     /// The provider is to be asked about this object.
-    Verify {
-        /// Who.
-        provider: Provider,
-        /// Which object.
-        object_id: String,
-    },
+    Verify { provider: Provider, object_id: String },
 }
 
 /// Why an event or answer cannot be applied. The caller rolls its transaction back.

@@ -56,7 +56,7 @@ text_enum! {
         Type => "type",
         /// It names no object to ask the provider about.
         NoObject => "no_object",
-        /// It names no order of this installation: somebody else sells on the same account.
+        /// It names no order of this installation: another product sells on the same account.
         NoOrder => "no_order_of_ours",
         /// It names no product of the catalog.
         NoProduct => "no_product_of_ours",
@@ -82,7 +82,6 @@ text_enum! {
 pub enum Contradiction {
     /// Another amount, or none.
     Amount,
-    /// Another currency.
     Currency,
     /// Another customer than the one that the checkout was opened for.
     Customer,
@@ -90,11 +89,9 @@ pub enum Contradiction {
     Livemode,
     /// A page for another purpose.
     Mode,
-    /// Another buyer.
     Owner,
     /// The order is paid, and this is another payment for it: to be refunded by a person.
     PaidTwice,
-    /// Another provider.
     Provider,
     /// Another session than the one opened for this order.
     Session,

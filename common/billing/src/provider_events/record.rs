@@ -13,11 +13,8 @@ use kernel::ids::PaymentId;
 /// A recorded event, without its text.
 #[derive(Clone, Debug)]
 pub struct RecordedEvent {
-    /// Who sent it.
     pub provider: Provider,
-    /// Its id there.
     pub event_id: String,
-    /// Its type there.
     pub event_type: String,
     /// The object it is about.
     pub object_id: Option<String>,
@@ -25,9 +22,7 @@ pub struct RecordedEvent {
     pub payment_id: Option<PaymentId>,
     /// What became of it.
     pub outcome: String,
-    /// Why.
     pub reason: Option<String>,
-    /// When it arrived.
     pub received_at: Timestamp,
     /// When it was dealt with.
     pub handled_at: Timestamp,

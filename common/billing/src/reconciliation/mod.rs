@@ -1,6 +1,6 @@
 //! Reconciliation: what a provider has been paid, against our orders, against the ledger.
 //!
-//! Events can be lost for good: an endpoint that was switched off for days, a mistake of ours. The provider's own list
+//! Events can be lost for good: an endpoint was switched off for days, or a bug dropped them. The provider's own list
 //! of payments is what is true about money, so it is compared with ours from time to time. Nothing is changed here;
 //! what can be mended is mended by asking the provider about the payment, on the way that every payment takes.
 
@@ -19,10 +19,9 @@ use kernel::money::{Credits, Money};
 use kernel::text_enum;
 use serde::{Deserialize, Serialize};
 
-/// A payment as its provider has it.
+/// A payment as its provider lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Theirs {
-    /// Who.
     pub provider: Provider,
     /// The object to ask about to hear of it again: a session, a payment, an invoice, a subscription.
     pub id: String,
@@ -34,14 +33,14 @@ pub struct Theirs {
     pub order: Option<PaymentId>,
     /// A later period of the subscription that the order began.
     pub is_renewal: bool,
-    /// The subscription it is for, where only that is told.
+    /// The subscription it is for, where the provider names only that.
     pub subscription: Option<String>,
     /// Whether the money is there.
     pub is_paid: bool,
     /// How much was paid; none where nothing was to be paid.
     pub money: Option<Money>,
     /// How much went back since, in smallest units, as the provider counts, which may be with tax: at Stripe by
-    /// refunds, at Creem by whatever.
+    /// refunds, at Creem by refunds and disputes.
     pub gone_back_minor: i64,
     /// The object to ask about to hear what went back.
     pub charge: Option<String>,
@@ -89,18 +88,15 @@ impl Theirs {
     }
 }
 
-/// An order of ours, with what the ledger has for it.
+/// An order, with what the ledger has for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ours {
-    /// Which.
     pub id: PaymentId,
     /// Who takes the money.
     pub provider: Provider,
-    /// Where it stands.
     pub state: State,
     /// What is to be paid.
     pub money: Money,
-    /// The page.
     pub session: Option<String>,
     /// The payment at the provider.
     pub payment: Option<String>,
@@ -127,7 +123,7 @@ text_enum! {
         RefundNotKnown => "refund_not_known",
         /// The order is paid, and this is another payment for it.
         PaidTwice => "paid_twice",
-        /// The payment names an order of ours that does not exist.
+        /// The payment names an order that does not exist.
         UnknownOrder => "unknown_order",
         /// The ledger has not what the order's state says.
         LedgerDiffers => "ledger_differs",
@@ -137,11 +133,9 @@ text_enum! {
 /// A difference in the books.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How they differ.
     pub difference: Difference,
     /// Who takes the money.
     pub provider: Provider,
-    /// Our order.
     pub order: Option<PaymentId>,
     /// The object at the provider.
     pub object: Option<String>,
@@ -156,13 +150,12 @@ pub struct Finding {
 /// The outcome of a comparison.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
-    /// What differs.
     pub findings: Vec<Finding>,
     /// Payments that agree with their orders.
     pub agreeing: usize,
     /// Payments so new that their events may be under way.
     pub in_flight: usize,
-    /// Payments that name no order of ours: somebody else's on the same account, or those behind invoices.
+    /// Payments that name no order: another product's on the same account, or those behind invoices.
     pub foreign: usize,
 }
 

@@ -7,7 +7,7 @@ use crate::payments::Provider;
 use kernel::clock::Timestamp;
 use kernel::ids::PaymentId;
 
-/// What is told of one payment several times, by its page, by itself and by its invoice, as one.
+/// Merges what a page, a payment and an invoice say about one payment.
 pub fn merged(told: Vec<Theirs>) -> Vec<Theirs> {
     let mut merged: BTreeMap<String, Theirs> = BTreeMap::new();
     for theirs in told {
@@ -48,7 +48,7 @@ pub fn name_periods(theirs: &mut [Theirs], subscription: &str, order: PaymentId)
     }
 }
 
-/// Our credited orders that nothing is told of: the provider is to be asked about each.
+/// The credited orders that the provider's lists lack: it must be asked about each.
 pub fn unheard<'a>(theirs: &[Theirs], ours: &'a [Ours]) -> Vec<&'a Ours> {
     let index = Index::new(ours);
     let heard: BTreeSet<PaymentId> =
@@ -56,8 +56,8 @@ pub fn unheard<'a>(theirs: &[Theirs], ours: &'a [Ours]) -> Vec<&'a Ours> {
     ours.iter().filter(|ours| ours.state.is_paid() && !heard.contains(&ours.id)).collect()
 }
 
-/// Compares payments, each told once (see [`merged`]), with our orders. One that is newer than `settled_before` and not
-/// credited is in flight.
+/// Compares payments, each once (see [`merged`]), with the recorded orders. One that is newer than
+/// `settled_before` and not credited is in flight.
 pub fn compare(theirs: &[Theirs], ours: &[Ours], settled_before: Timestamp) -> Comparison {
     let index = Index::new(ours);
     let mut comparison = Comparison::default();

@@ -157,7 +157,7 @@ fn the_payments_of_others_are_counted_and_left_alone() {
     let foreign = Theirs { order: None, ..page(9) };
     let comparison = compare(&[foreign], &[], NOW);
     assert_eq!((comparison.findings.len(), comparison.foreign), (0, 1));
-    // The same id at another provider is somebody else's too.
+    // The same id at another provider is another payment.
     let elsewhere = Theirs { provider: Provider::Creem, order: None, ..page(1) };
     assert_eq!(compare(&[elsewhere], &[order(1, State::Pending)], NOW).foreign, 1);
 }

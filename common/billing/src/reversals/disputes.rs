@@ -16,7 +16,7 @@ pub struct Moved {
 pub enum Unit {
     /// That of the dispute.
     Disputed,
-    /// Another one. The rate is what one unit of the dispute's currency was worth, in billionths, if it was told.
+    /// Another one. The rate is what one unit of the dispute's currency was worth, in billionths, if it is known.
     Other { rate_billionths: Option<i64> },
 }
 

@@ -51,11 +51,8 @@ text_enum! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Extent {
-    /// All of it.
     All,
-    /// A part.
     Part {
-        /// How much.
         money: Money,
         /// Of how much, in smallest units, where that is not the order's amount: a merchant of record counts with tax.
         paid_minor: Option<i64>,
@@ -71,7 +68,6 @@ pub struct ReversalFact {
     pub livemode: bool,
     /// The refund or dispute there; for [`ReversalKind::Total`] the payment there.
     pub object_id: String,
-    /// What it is.
     pub kind: ReversalKind,
     /// Where its money is.
     pub standing: Standing,
@@ -109,12 +105,11 @@ impl std::str::FromStr for Policy {
     }
 }
 
-/// A refund or dispute as the latest fact has it.
+/// A refund or dispute as the latest fact describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reversal {
     /// Its id at the provider.
     pub object_id: String,
-    /// What it is.
     pub kind: ReversalKind,
     /// Where its money is.
     pub standing: Standing,

@@ -42,7 +42,7 @@ pub async fn apply(
     };
     store::reversal_write(connection, now, fact.provider, id, &reversal).await?;
     let mut effects = Vec::new();
-    // Before the credits are taken: what is missing then is no reason to charge, whatever the payment was for.
+    // Before the credits are taken: what is missing then is no reason to charge, for any kind of payment.
     if let Some(reason) = rules::stops_charging(known.as_ref(), &reversal) {
         let jobs = money_taken_back(connection, now, payment.wallet_id, reason).await?;
         effects.extend(jobs.into_iter().map(Effect::Job));
@@ -65,7 +65,7 @@ pub async fn apply(
     Ok(effects)
 }
 
-/// What was told of a refund, a dispute or a warning, if anything was.
+/// What is recorded about a refund, a dispute or a warning, if anything is.
 ///
 /// # Errors
 /// Database errors only.
@@ -200,7 +200,7 @@ async fn find(connection: &mut PgConnection, fact: &ReversalFact) -> Result<Opti
         None => store::payment_by_provider_payments(connection, &fact.provider_payments).await?,
     };
     if id.is_none() {
-        // Either whoever makes the payment sees what waits for it, or it is seen here: both take this lock.
+        // Either the transaction that makes the payment sees what waits for it, or this one does: both take this lock.
         let mut keys = fact.provider_payments.clone();
         keys.sort_unstable();
         for key in &keys {

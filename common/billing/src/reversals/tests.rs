@@ -167,7 +167,7 @@ fn a_fact_that_is_not_the_payments_is_a_contradiction() {
     assert_eq!(contradiction(ReversalFact { extent: part(-1, None), ..good }), Some(Contradiction::Amount));
 }
 
-/// The stories of several refunds and disputes, each told in its own order, mixed with one another.
+/// The events of several refunds and disputes, each in its own order, interleaved.
 fn stories() -> impl Strategy<Value = Vec<ReversalFact>> {
     let refunds = (
         0..4_u8,
@@ -292,7 +292,7 @@ fn whatever_takes_money_back_stops_charging_and_old_news_do_not() {
     for kind in [Refund, Total, Dispute] {
         assert_eq!(stops(Some((kind, Taken, 1)), kind, Restored, 1), None);
     }
-    // Of several that were told before their payment, the gravest.
+    // Of several that arrived before their payment, the gravest.
     let both = [known(Dispute, Announced, 1), known(Refund, Taken, 1)];
     assert_eq!(stop_charging_at_once(&both), Some(Disputed));
     assert_eq!(stop_charging_at_once(&[known(Refund, Restored, 1)]), None);

@@ -22,11 +22,9 @@ text_enum! {
     SubscriptionState {
         /// Agreed on, not paid yet.
         Incomplete => "incomplete",
-        /// Paid.
         Active => "active",
         /// A payment failed; the provider tries again.
         PastDue => "past_due",
-        /// Suspended.
         Paused => "paused",
         /// Over for good.
         Canceled => "canceled",
@@ -36,9 +34,7 @@ text_enum! {
 /// A subscription as stored.
 #[derive(Clone, Debug)]
 pub struct Subscription {
-    /// Which.
     pub id: SubscriptionId,
-    /// Whose.
     pub user_id: UserId,
     /// Who receives the credits.
     pub wallet_id: WalletId,
@@ -46,13 +42,10 @@ pub struct Subscription {
     pub payment_id: PaymentId,
     /// Who collects the money.
     pub provider: Provider,
-    /// Its id there.
     pub provider_subscription: String,
-    /// The payer there.
     pub provider_customer: Option<String>,
     /// Real money?
     pub livemode: bool,
-    /// Where it stands.
     pub state: SubscriptionState,
     /// Whether it ends with the current period.
     pub cancel_at_period_end: bool,
@@ -77,18 +70,15 @@ pub struct SubscriptionFact {
     pub provider: Provider,
     /// Real money?
     pub livemode: bool,
-    /// Its id there.
     pub subscription: String,
     /// The order that started it, where the metadata that we gave comes back.
     pub payment_id: Option<PaymentId>,
     /// The payer, where the metadata that we gave comes back.
     pub user_id: Option<String>,
-    /// The provider's customer.
     pub customer: Option<String>,
     /// When the provider said it.
     #[serde(with = "time::serde::rfc3339")]
     pub at: Timestamp,
-    /// What is said.
     pub news: News,
 }
 
@@ -98,9 +88,7 @@ pub struct SubscriptionFact {
 pub enum News {
     /// A period, or the difference to another plan, is paid.
     Paid(Paid),
-    /// A payment failed.
     PaymentFailed,
-    /// How it stands.
     Standing(Standing),
 }
 
@@ -128,14 +116,12 @@ pub struct Paid {
     /// The end of the period that is paid for.
     #[serde(with = "time::serde::rfc3339::option")]
     pub period_end: Option<Timestamp>,
-    /// The receipt.
     pub receipt_url: Option<String>,
 }
 
 /// A line of an invoice, before discounts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
-    /// The provider's price.
     pub price: Option<String>,
     /// Smallest units; negative for what is given back on a change of plan.
     pub amount: i64,
@@ -147,7 +133,6 @@ pub struct Line {
 /// How a subscription stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
-    /// Its state.
     pub state: SubscriptionState,
     /// Whether it ends with the current period.
     pub cancel_at_period_end: bool,
@@ -169,34 +154,22 @@ job!(ApplySubscriptionFact: "subscription.fact" on Apply, 8 attempts);
 /// Opens the provider's page on which subscriptions are managed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OpenPortal {
-    /// Whose page.
     pub provider: Provider,
-    /// The customer there.
     pub customer: String,
     /// Where the page returns to. Already checked against the allowed origins.
     pub return_url: String,
 }
 job!(OpenPortal: "portal.open" on Checkout, 1 attempts);
 
-/// What [`OpenPortal`] answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum PortalReply {
     /// The page is open.
-    Opened {
-        /// Its address.
-        url: String,
-    },
+    Opened { url: String },
     /// The provider knows no such customer.
     NoCustomer,
     /// The provider refuses.
-    Refused {
-        /// Its words.
-        message: String,
-    },
+    Refused { message: String },
     /// The provider cannot be asked now.
-    Unavailable {
-        /// Why.
-        reason: String,
-    },
+    Unavailable { reason: String },
 }

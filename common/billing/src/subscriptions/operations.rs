@@ -45,14 +45,14 @@ pub async fn apply(
     event: Option<&Event>,
     fact: &SubscriptionFact,
 ) -> Result<Vec<Effect>, ApplyError> {
-    // Events tell whole seconds: with its fraction, the time of an answer would be after what was told later.
+    // Events carry whole seconds: with its fraction, the time of an answer would lie after that of a later event.
     let fact = &SubscriptionFact { at: fact.at.truncate_to_second(), ..fact.clone() };
     let Some(mut subscription) = find(connection, now, fact).await? else {
         if fact.payment_id.is_some() {
             let unknown = Contradiction::UnknownOrder;
             return Ok(quarantine(connection, now, event, fact.payment_id, unknown).await?);
         }
-        // Without the id of an order it is a subscription that somebody else sells on the same account.
+        // Without the id of an order it is a subscription that another product sells on the same account.
         record(connection, now, event, None, EventOutcome::Ignored(IgnoreReason::NoOrder)).await?;
         return Ok(Vec::new());
     };
@@ -114,7 +114,7 @@ async fn find(
         current_period_end: None,
         terms,
         created_at: now,
-        // Nothing has been told of its state yet.
+        // No event has reported its state yet.
         told_at: Timestamp::UNIX_EPOCH,
         canceled_at: None,
         carried: Credits::ZERO,
@@ -215,7 +215,7 @@ async fn take_over_carried(
     Ok(())
 }
 
-/// The terms of another plan of ours that a provider's price stands for.
+/// The terms of another plan, which a provider's price stands for.
 async fn terms_by_price(
     connection: &mut PgConnection,
     subscription: &Subscription,
@@ -230,7 +230,7 @@ async fn terms_by_price(
     }))
 }
 
-/// The payment of a later period: the one that is recorded, or a new one; none if nothing of ours was paid for.
+/// The payment of a later period: the one that is recorded, or a new one; none if no plan was paid for.
 async fn payment_of_period(
     connection: &mut PgConnection,
     now: Timestamp,

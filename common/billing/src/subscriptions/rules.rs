@@ -70,7 +70,7 @@ pub fn terms_paid_for<'a>(paid: &Paid, known: &'a [Terms]) -> Option<&'a Terms> 
 
 /// Whether a payment is the one that started the subscription, where the provider does not say so. The first that is
 /// heard of is, unless the order was made cheaper by a coupon and this is the full price: then it is of a later
-/// period, and was told before the first.
+/// period, and arrived before the first.
 pub fn is_first(subscription: &Subscription, order: &Payment, paid: &Paid) -> bool {
     let is_of_order = order.provider_payment.as_deref() == Some(paid.payment.as_str());
     let is_full_price = order.discount_minor > 0 && paid.money == subscription.terms.price;
@@ -79,7 +79,7 @@ pub fn is_first(subscription: &Subscription, order: &Payment, paid: &Paid) -> bo
 
 /// The provider's price that stands for the terms, where lines that were paid for tell it: the price may have been
 /// made for the order, or be another one by now. The first payment is for the terms by definition; of a later one,
-/// told before it, a line is that costs as much.
+/// arrived before it, a line is that costs as much.
 pub fn price_of_terms(terms: &Terms, lines: &[Line], is_first: bool) -> Option<String> {
     let is_known = |line: &&Line| line.price.is_some() && line.price == terms.provider_price;
     if lines.iter().find(is_known).is_some() || (!is_first && terms.provider_price.is_some()) {
@@ -91,7 +91,7 @@ pub fn price_of_terms(terms: &Terms, lines: &[Line], is_first: bool) -> Option<S
 
 /// What paid lines are worth in credits. A line of a full period is worth what the terms say; a part of a period, as
 /// on a change of plan, that part, and what is given back is taken off. Discounts are not in the lines: a coupon cuts
-/// the price, not the credits. None if no line is for a plan of ours.
+/// the price, not the credits. None if no line is for a known plan.
 pub fn worth(lines: &[Line], terms: &[Terms]) -> Option<Credits> {
     let mut sum: Option<i128> = None;
     for line in lines {
@@ -263,7 +263,7 @@ mod tests {
         let made = Terms { provider_price: None, ..terms("pro", 999, 10_000) };
         let price = |terms: &Terms, lines: &[Line], is_first| price_of_terms(terms, lines, is_first);
         assert_eq!(price(&made, &[line("made", 999)], true).as_deref(), Some("price_made"));
-        // A later period may be told first: it costs as much.
+        // The event of a later period may arrive first: it costs as much.
         assert_eq!(
             price(&made, &[line("setup", 500), line("made", 999)], false).as_deref(),
             Some("price_made")

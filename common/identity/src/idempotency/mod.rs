@@ -37,7 +37,6 @@ pub enum Claim {
     First(Claimed),
     /// The request was answered before, with this.
     Done {
-        /// HTTP status.
         status: u16,
         /// None if the answer contained a secret, which is not stored.
         body: Option<serde_json::Value>,

@@ -14,7 +14,6 @@ use std::str::FromStr;
 pub enum Mode {
     /// Test keys and test events (`livemode: false`).
     Test,
-    /// Real money.
     Live,
 }
 

@@ -18,7 +18,6 @@ use kernel::text_enum;
 text_enum! {
     /// What became of a hold.
     HoldState {
-        /// Reserved.
         Active => "active",
         /// Spent, in whole or part; the rest is free again.
         Captured => "captured",
@@ -32,14 +31,10 @@ text_enum! {
 /// The word that lists show for what is captured, unless the hold says another.
 pub const ENTRY_TYPE: &str = "hold_captured";
 
-/// A hold.
 #[derive(Clone, Debug)]
 pub struct Hold {
-    /// Which.
     pub id: HoldId,
-    /// On which wallet.
     pub wallet_id: WalletId,
-    /// By whom.
     pub user_id: UserId,
     /// How much is, or was, reserved.
     pub amount: Credits,
@@ -73,9 +68,7 @@ impl Hold {
 /// A hold to be placed.
 #[derive(Clone, Debug)]
 pub struct NewHold {
-    /// On which wallet.
     pub wallet_id: WalletId,
-    /// By whom.
     pub user_id: UserId,
     /// How much is reserved.
     pub amount: Credits,
@@ -126,13 +119,12 @@ pub enum HoldError {
     /// It has ended another way, or in another request.
     #[error("the hold is already {}", .0.as_str())]
     Ended(HoldState),
-    /// The database failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
 
 /// Reserves credits until the hold's time is up. A request with the same key finds the hold that the first one placed,
-/// whatever has become of it; a refusal leaves nothing behind, and the key may be used again.
+/// in its present state; a refusal leaves nothing behind, and the key may be used again.
 ///
 /// # Errors
 /// [`HoldError::Refused`] when less is available, [`HoldError::Reused`] when the key placed another hold.

@@ -38,7 +38,6 @@ pub struct Message<'a> {
     pub id: String,
     /// The time of this attempt: receivers refuse old messages.
     pub sent_at: Timestamp,
-    /// JSON.
     pub body: &'a str,
     /// Every secret that the receiver may know; each of them signs.
     pub secrets: &'a [Secret],

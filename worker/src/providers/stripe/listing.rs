@@ -18,14 +18,12 @@ use kernel::clock::{Timestamp, from_unix_seconds};
 /// The most that Stripe lists at once.
 const PAGE: i64 = 100;
 
-/// What is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listed {
     /// Payment pages. Those that were not paid are left out, and those of subscriptions, whose invoices say more.
     Sessions,
     /// Payments, with how much of each went back.
     Intents,
-    /// Invoices of subscriptions.
     Invoices,
 }
 

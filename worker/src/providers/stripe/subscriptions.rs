@@ -34,7 +34,6 @@ pub struct Invoice {
     /// Smallest units, after discounts.
     #[serde(default)]
     pub total_excluding_tax: Option<i64>,
-    /// The customer.
     #[serde(default)]
     pub customer: Option<Reference>,
     /// Where the payer can read it.
