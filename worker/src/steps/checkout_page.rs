@@ -145,6 +145,7 @@ fn recorded(payment: &Payment) -> Option<CheckoutReply> {
     (!payment.state.is_open()).then(|| CheckoutReply::Refused {
         status: 409,
         message: payment
+            .progress
             .failure
             .clone()
             .unwrap_or_else(|| format!("The payment is {}.", payment.state.as_str())),

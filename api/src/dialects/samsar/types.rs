@@ -279,8 +279,8 @@ pub(super) fn last_top_up(payment: &Payment) -> TopUp<'_> {
         billing_reason: payment.kind.as_str(),
         credits_applied: Amount(payment.credits),
         payment_date: moment(payment.completed_at.unwrap_or(payment.created_at)),
-        receipt_url: payment.receipt_url.as_deref(),
-        receipt_available: payment.receipt_url.is_some(),
+        receipt_url: payment.progress.receipt_url.as_deref(),
+        receipt_available: payment.progress.receipt_url.is_some(),
         product_summary: &payment.summary,
     }
 }
@@ -289,7 +289,7 @@ pub(super) fn last_top_up(payment: &Payment) -> TopUp<'_> {
 fn top_up_status(payment: &Payment) -> &str {
     match payment.state {
         State::Refunded | State::PartiallyRefunded | State::Disputed => payment.state.as_str(),
-        _ => payment.payment_status.as_deref().unwrap_or("paid"),
+        _ => payment.progress.payment_status.as_deref().unwrap_or("paid"),
     }
 }
 
@@ -317,11 +317,11 @@ pub(super) fn recharge<'a>(
 fn status(payment: &Payment) -> &'static str {
     let says = |field: &Option<String>, word: &str| field.as_deref() == Some(word);
     let paid = payment.state.is_paid()
-        || says(&payment.payment_status, "paid")
-        || says(&payment.payment_intent_status, "succeeded");
+        || says(&payment.progress.payment_status, "paid")
+        || says(&payment.progress.payment_intent_status, "succeeded");
     let over = matches!(payment.state, State::Failed | State::Expired)
-        || says(&payment.session_status, "expired")
-        || says(&payment.payment_intent_status, "canceled");
+        || says(&payment.progress.session_status, "expired")
+        || says(&payment.progress.payment_intent_status, "canceled");
     match (paid, over) {
         (true, _) => "succeeded",
         (false, true) => "failed",
@@ -334,8 +334,8 @@ pub(super) fn session_status(payment: &Payment) -> PaymentStatus<'_> {
     let session = PaymentStatus {
         mode: payment.mode.as_str(),
         checkout_session_id: Some(payment.provider_session.as_deref()),
-        session_status: Some(payment.session_status.as_deref()),
-        payment_status: Some(payment.payment_status.as_deref()),
+        session_status: Some(payment.progress.session_status.as_deref()),
+        payment_status: Some(payment.progress.payment_status.as_deref()),
         setup_intent_id: Some(None),
         setup_intent_status: Some(None),
         ..intent_status(payment)
@@ -378,7 +378,7 @@ pub(super) fn intent_status(payment: &Payment) -> PaymentStatus<'_> {
         session_status: None,
         payment_status: None,
         payment_intent_id: Some(payment.provider_payment.as_deref()),
-        payment_intent_status: Some(payment.payment_intent_status.as_deref()),
+        payment_intent_status: Some(payment.progress.payment_intent_status.as_deref()),
         setup_intent_id: None,
         setup_intent_status: None,
         amount_cents: Some(Some(payment.amount.minor)),

@@ -110,7 +110,7 @@ async fn page(api: &SharedState, call: &Call, id: PaymentId) -> Result<Response,
 }
 
 fn opened(payment: &Payment) -> Result<Response, Problem> {
-    if payment.session_status.as_deref() == Some("complete") {
+    if payment.progress.session_status.as_deref() == Some("complete") {
         return Err(Problem::invalid("The payment of the credit package is under way."));
     }
     match &payment.checkout_url {

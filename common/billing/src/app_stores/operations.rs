@@ -12,7 +12,7 @@ use kernel::clock::Timestamp;
 use crate::payments::facts::given;
 use crate::payments::ordering::order_create;
 use crate::payments::store::payment_by_id;
-use crate::payments::{Dialect, Fact, Item, Kind, Mode, NewOrder, Payment, Provider};
+use crate::payments::{Dialect, Fact, Item, Kind, Mode, NewOrder, Payment, Progress, Provider};
 use crate::provider_events::record::{is_applied, record};
 use crate::provider_events::{ApplyError, Effect, Event, EventOutcome, IgnoreReason, PaymentNews, Remark};
 use crate::reversals::{Extent, Policy, ReversalFact, ReversalKind, Standing, operations as reversals};
@@ -259,7 +259,7 @@ fn order(
 fn paid_fact(payment: &Payment, purchase: &StorePurchase) -> Fact {
     Fact {
         provider_payment: Some(rules::provider_payment(purchase)),
-        payment_status: Some("paid".to_owned()),
+        progress: Progress { payment_status: Some("paid".to_owned()), ..Progress::default() },
         ..given(payment)
     }
 }

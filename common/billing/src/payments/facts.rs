@@ -1,6 +1,6 @@
 //! Facts about orders that no provider has to report.
 
-use super::{Fact, Payment, Stage};
+use super::{Fact, Payment, Progress, Stage};
 
 /// The fact that an order's time is up, for an order that never reached its provider.
 pub fn expired_unopened(payment: &Payment) -> Fact {
@@ -16,11 +16,7 @@ pub fn expired_unopened(payment: &Payment) -> Fact {
         mode: None,
         money: None,
         discount_minor: None,
-        session_status: Some("expired".to_owned()),
-        payment_status: None,
-        payment_intent_status: None,
-        receipt_url: None,
-        failure: None,
+        progress: Progress { session_status: Some("expired".to_owned()), ..Progress::default() },
     }
 }
 
@@ -30,8 +26,7 @@ pub fn given(payment: &Payment) -> Fact {
         stage: Stage::Paid,
         mode: Some(payment.mode),
         money: Some(payment.amount),
-        session_status: None,
-        payment_status: Some("no_payment_required".to_owned()),
+        progress: Progress { payment_status: Some("no_payment_required".to_owned()), ..Progress::default() },
         ..expired_unopened(payment)
     }
 }

@@ -224,15 +224,7 @@ pub struct Payment {
     pub provider_payment: Option<String>,
     /// Where the buyer pays, while that is possible.
     pub checkout_url: Option<String>,
-    /// The provider's words about the session.
-    pub session_status: Option<String>,
-    /// The provider's words about paying.
-    pub payment_status: Option<String>,
-    /// The provider's words about its payment.
-    pub payment_intent_status: Option<String>,
-    /// The provider's receipt. Whoever has the address can read it: not for logs.
-    pub receipt_url: Option<String>,
-    pub failure: Option<String>,
+    pub progress: Progress,
     /// When it was ordered.
     pub created_at: Timestamp,
     /// Until when it can be paid.
@@ -251,6 +243,18 @@ pub struct Payment {
     pub bonus: Credits,
     /// Whether a refund or dispute of it is known.
     pub has_reversals: bool,
+}
+
+/// How far a payment has come, in its provider's words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    pub session_status: Option<String>,
+    pub payment_status: Option<String>,
+    /// Of the provider's payment (a PaymentIntent at Stripe).
+    pub payment_intent_status: Option<String>,
+    /// The provider's receipt. Anyone who has the address can read it, so it is kept out of logs.
+    pub receipt_url: Option<String>,
+    pub failure: Option<String>,
 }
 
 /// What a provider says about a payment.
@@ -277,14 +281,8 @@ pub struct Fact {
     /// What discounts at the provider took off, where it says so. Smallest units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discount_minor: Option<i64>,
-    /// The provider's words about the session.
-    pub session_status: Option<String>,
-    /// The provider's words about paying.
-    pub payment_status: Option<String>,
-    /// The provider's words about its payment.
-    pub payment_intent_status: Option<String>,
-    pub receipt_url: Option<String>,
-    pub failure: Option<String>,
+    #[serde(flatten)]
+    pub progress: Progress,
 }
 
 /// What a fact says.

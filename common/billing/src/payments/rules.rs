@@ -6,7 +6,7 @@
 
 use kernel::money::Money;
 
-use super::{Fact, Kind, Mode, Payment, Provider, Stage, State};
+use super::{Fact, Kind, Mode, Payment, Progress, Provider, Stage, State};
 use crate::provider_events::outcome::Contradiction;
 use kernel::clock::Timestamp;
 
@@ -44,7 +44,7 @@ pub fn decide(payment: &mut Payment, fact: &Fact, now: Timestamp) -> Decision {
         Stage::Paid if paid_before => None,
         Stage::Paid => {
             payment.completed_at = Some(now);
-            payment.failure = None;
+            payment.progress.failure = None;
             payment.checkout_url = None;
             payment.page_expires_at = None;
             payment.state = State::Completed;
@@ -68,7 +68,7 @@ pub fn decide(payment: &mut Payment, fact: &Fact, now: Timestamp) -> Decision {
 pub fn reopen(payment: &mut Payment, now: Timestamp) -> bool {
     let is_over = match payment.state {
         State::Created | State::Pending => {
-            payment.session_status.as_deref() != Some("complete")
+            payment.progress.session_status.as_deref() != Some("complete")
                 && payment.page_expires_at.is_some_and(|at| at <= now)
         }
         State::Failed => true,
@@ -98,10 +98,7 @@ fn leave_page(payment: &mut Payment) {
     payment.provider_payment = None;
     payment.checkout_url = None;
     payment.page_expires_at = None;
-    payment.session_status = None;
-    payment.payment_status = None;
-    payment.payment_intent_status = None;
-    payment.failure = None;
+    payment.progress = Progress::default();
 }
 
 /// Whether a fact is about another page or payment than the order's own and brings no money: it says nothing of the
@@ -217,10 +214,10 @@ fn note(payment: &mut Payment, fact: &Fact) -> bool {
     };
     take(&mut payment.provider_session, &fact.session);
     take(&mut payment.provider_payment, &fact.provider_payment);
-    take(&mut payment.receipt_url, &fact.receipt_url);
-    take(&mut payment.session_status, &fact.session_status);
-    take(&mut payment.payment_status, &fact.payment_status);
-    take(&mut payment.payment_intent_status, &fact.payment_intent_status);
-    take(&mut payment.failure, &fact.failure);
+    take(&mut payment.progress.receipt_url, &fact.progress.receipt_url);
+    take(&mut payment.progress.session_status, &fact.progress.session_status);
+    take(&mut payment.progress.payment_status, &fact.progress.payment_status);
+    take(&mut payment.progress.payment_intent_status, &fact.progress.payment_intent_status);
+    take(&mut payment.progress.failure, &fact.progress.failure);
     changed
 }

@@ -7,106 +7,18 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{
-    Dialect, Item, Kind, Mode, NewOrder, OpenedCheckout, Payment, PlanPeriod, Provider, ReturnUrls, State,
+    Dialect, Item, Kind, Mode, NewOrder, OpenedCheckout, Payment, PlanPeriod, Progress, Provider, ReturnUrls,
+    State,
 };
 use crate::plans::Interval;
 use kernel::clock::Timestamp;
 use kernel::ids::{OrganizationId, PaymentId, UserId, WalletId};
 use kernel::money::{Credits, Currency, Money};
 
-/// A payment as its columns are.
-struct Row {
-    id: PaymentId,
-    number: i64,
-    user_id: UserId,
-    wallet_id: WalletId,
-    organization_id: Option<OrganizationId>,
-    dialect: Dialect,
-    kind: Kind,
-    provider: Provider,
-    mode: Mode,
-    livemode: bool,
-    state: State,
-    credits: Credits,
-    amount_minor: i64,
-    currency: String,
-    summary: String,
-    return_urls: Option<Json<ReturnUrls>>,
-    attempt: i32,
-    provider_customer: Option<String>,
-    provider_session: Option<String>,
-    provider_payment: Option<String>,
-    checkout_url: Option<String>,
-    session_status: Option<String>,
-    payment_status: Option<String>,
-    payment_intent_status: Option<String>,
-    receipt_url: Option<String>,
-    failure: Option<String>,
-    created_at: Timestamp,
-    expires_at: Timestamp,
-    page_expires_at: Option<Timestamp>,
-    completed_at: Option<Timestamp>,
-    plan_id: Option<String>,
-    billing_interval: Option<Interval>,
-    credits_expire_at: Option<Timestamp>,
-    discount_minor: i64,
-    bonus_credits: Credits,
-    has_reversals: bool,
-}
-
-impl TryFrom<Row> for Payment {
-    type Error = sqlx::Error;
-
-    fn try_from(row: Row) -> Result<Self, Self::Error> {
-        let currency: Currency =
-            row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-        Ok(Self {
-            id: row.id,
-            number: row.number,
-            user_id: row.user_id,
-            wallet_id: row.wallet_id,
-            organization_id: row.organization_id,
-            dialect: row.dialect,
-            kind: row.kind,
-            provider: row.provider,
-            mode: row.mode,
-            livemode: row.livemode,
-            state: row.state,
-            credits: row.credits,
-            amount: Money::new(row.amount_minor, currency),
-            summary: row.summary,
-            return_urls: row.return_urls.map(|urls| urls.0),
-            attempt: row.attempt,
-            provider_customer: row.provider_customer,
-            provider_session: row.provider_session,
-            provider_payment: row.provider_payment,
-            checkout_url: row.checkout_url,
-            session_status: row.session_status,
-            payment_status: row.payment_status,
-            payment_intent_status: row.payment_intent_status,
-            receipt_url: row.receipt_url,
-            failure: row.failure,
-            created_at: row.created_at,
-            expires_at: row.expires_at,
-            page_expires_at: row.page_expires_at,
-            completed_at: row.completed_at,
-            plan: row
-                .plan_id
-                .zip(row.billing_interval)
-                .map(|(plan_id, interval)| PlanPeriod { plan_id, interval }),
-            credits_expire_at: row.credits_expire_at,
-            discount_minor: row.discount_minor,
-            bonus: row.bonus_credits,
-            has_reversals: row.has_reversals,
-        })
-    }
-}
-
 /// A query for payments: all columns, and the condition that follows.
 macro_rules! select_payments {
     ($condition:literal $(, $argument:expr)*) => {
-        sqlx::query_as!(
-            Row,
+        sqlx::query!(
             r#"select id as "id: PaymentId", number, user_id as "user_id: UserId", wallet_id as "wallet_id: WalletId",
                       organization_id as "organization_id: OrganizationId", dialect as "dialect: Dialect",
                       kind as "kind: Kind", provider as "provider: Provider", mode as "mode: Mode", livemode,
@@ -120,7 +32,55 @@ macro_rules! select_payments {
                 + $condition
             $(, $argument)*
         )
+        .try_map(|row| {
+            Ok(Payment {
+                id: row.id,
+                number: row.number,
+                user_id: row.user_id,
+                wallet_id: row.wallet_id,
+                organization_id: row.organization_id,
+                dialect: row.dialect,
+                kind: row.kind,
+                provider: row.provider,
+                mode: row.mode,
+                livemode: row.livemode,
+                state: row.state,
+                credits: row.credits,
+                amount: money(row.amount_minor, &row.currency)?,
+                summary: row.summary,
+                return_urls: row.return_urls.map(|urls| urls.0),
+                attempt: row.attempt,
+                provider_customer: row.provider_customer,
+                provider_session: row.provider_session,
+                provider_payment: row.provider_payment,
+                checkout_url: row.checkout_url,
+                progress: Progress {
+                    session_status: row.session_status,
+                    payment_status: row.payment_status,
+                    payment_intent_status: row.payment_intent_status,
+                    receipt_url: row.receipt_url,
+                    failure: row.failure,
+                },
+                created_at: row.created_at,
+                expires_at: row.expires_at,
+                page_expires_at: row.page_expires_at,
+                completed_at: row.completed_at,
+                plan: row
+                    .plan_id
+                    .zip(row.billing_interval)
+                    .map(|(plan_id, interval)| PlanPeriod { plan_id, interval }),
+                credits_expire_at: row.credits_expire_at,
+                discount_minor: row.discount_minor,
+                bonus: row.bonus_credits,
+                has_reversals: row.has_reversals,
+            })
+        })
     };
+}
+
+fn money(minor: i64, currency: &str) -> Result<Money, sqlx::Error> {
+    let currency: Currency = currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    Ok(Money::new(minor, currency))
 }
 
 /// One payment.
@@ -131,8 +91,7 @@ pub async fn payment_by_id(
     connection: &mut PgConnection,
     id: PaymentId,
 ) -> Result<Option<Payment>, sqlx::Error> {
-    let row = select_payments!("where id = $1", id.0).fetch_optional(connection).await?;
-    row.map(Payment::try_from).transpose()
+    select_payments!("where id = $1", id.0).fetch_optional(connection).await
 }
 
 /// The payment that a provider's session or payment belongs to, of any owner: the caller compares the owner.
@@ -143,10 +102,9 @@ pub async fn payment_by_provider_id(
     connection: &mut PgConnection,
     provider_id: &str,
 ) -> Result<Option<Payment>, sqlx::Error> {
-    let row = select_payments!("where provider_session = $1 or provider_payment = $1", provider_id)
+    select_payments!("where provider_session = $1 or provider_payment = $1", provider_id)
         .fetch_optional(connection)
-        .await?;
-    row.map(Payment::try_from).transpose()
+        .await
 }
 
 /// The page on which a card can be saved for a wallet, if one stays open until a time.
@@ -158,15 +116,14 @@ pub async fn open_page_for_card(
     wallet: WalletId,
     until: Timestamp,
 ) -> Result<Option<Payment>, sqlx::Error> {
-    let row = select_payments!(
+    select_payments!(
         "where wallet_id = $1 and mode = 'setup' and state = 'pending' and session_status = 'open'
            and page_expires_at > $2 order by created_at desc limit 1",
         wallet.0,
         until
     )
     .fetch_optional(connection)
-    .await?;
-    row.map(Payment::try_from).transpose()
+    .await
 }
 
 /// The newest payment that put credits into a wallet.
@@ -177,14 +134,13 @@ pub async fn last_top_up(
     connection: &mut PgConnection,
     wallet: WalletId,
 ) -> Result<Option<Payment>, sqlx::Error> {
-    let row = select_payments!(
+    select_payments!(
         "where wallet_id = $1 and completed_at is not null and credits > 0
          order by completed_at desc, created_at desc limit 1",
         wallet.0
     )
     .fetch_optional(connection)
-    .await?;
-    row.map(Payment::try_from).transpose()
+    .await
 }
 
 /// Locks payments, in the order of their ids.
@@ -196,9 +152,7 @@ pub(crate) async fn payments_lock(
         return Ok(Vec::new());
     }
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    let rows =
-        select_payments!("where id = any($1) order by id for update", &ids).fetch_all(connection).await?;
-    rows.into_iter().map(Payment::try_from).collect()
+    select_payments!("where id = any($1) order by id for update", &ids).fetch_all(connection).await
 }
 
 /// The payments that sessions or payments of a provider belong to.
@@ -374,11 +328,11 @@ pub(crate) async fn payments_write(
         &texts(|payment| payment.provider_session.as_deref()) as &[Option<String>],
         &texts(|payment| payment.provider_payment.as_deref()) as &[Option<String>],
         &texts(|payment| payment.checkout_url.as_deref()) as &[Option<String>],
-        &texts(|payment| payment.session_status.as_deref()) as &[Option<String>],
-        &texts(|payment| payment.payment_status.as_deref()) as &[Option<String>],
-        &texts(|payment| payment.payment_intent_status.as_deref()) as &[Option<String>],
-        &texts(|payment| payment.receipt_url.as_deref()) as &[Option<String>],
-        &texts(|payment| payment.failure.as_deref()) as &[Option<String>],
+        &texts(|payment| payment.progress.session_status.as_deref()) as &[Option<String>],
+        &texts(|payment| payment.progress.payment_status.as_deref()) as &[Option<String>],
+        &texts(|payment| payment.progress.payment_intent_status.as_deref()) as &[Option<String>],
+        &texts(|payment| payment.progress.receipt_url.as_deref()) as &[Option<String>],
+        &texts(|payment| payment.progress.failure.as_deref()) as &[Option<String>],
         &attempts,
         &pages as &[Option<Timestamp>]
     )

@@ -6,7 +6,7 @@ use time::Duration;
 use time::macros::datetime;
 
 use super::rules::{Decision, decide, reopen};
-use super::{Dialect, Fact, Kind, Mode, Payment, Provider, Stage, State};
+use super::{Dialect, Fact, Kind, Mode, Payment, Progress, Provider, Stage, State};
 use crate::provider_events::outcome::Contradiction;
 use kernel::clock::Timestamp;
 use kernel::ids::{PaymentId, UserId, WalletId};
@@ -36,11 +36,11 @@ pub(crate) fn order() -> Payment {
         provider_session: Some("cs_1".to_owned()),
         provider_payment: None,
         checkout_url: Some("https://checkout.example/cs_1".to_owned()),
-        session_status: Some("open".to_owned()),
-        payment_status: Some("unpaid".to_owned()),
-        payment_intent_status: None,
-        receipt_url: None,
-        failure: None,
+        progress: Progress {
+            session_status: Some("open".to_owned()),
+            payment_status: Some("unpaid".to_owned()),
+            ..Progress::default()
+        },
         created_at: NOW,
         expires_at: NOW + Duration::hours(24),
         page_expires_at: Some(NOW + Duration::hours(24)),
@@ -66,11 +66,7 @@ fn fact(payment: &Payment, stage: Stage) -> Fact {
         mode: Some(Mode::Payment),
         money: Some(Money::new(2500, Currency::USD)),
         discount_minor: None,
-        session_status: None,
-        payment_status: None,
-        payment_intent_status: None,
-        receipt_url: None,
-        failure: None,
+        progress: Progress::default(),
     }
 }
 
@@ -229,7 +225,7 @@ fn a_receipt_of_another_payment_is_not_taken() {
     let paid = of_page(&payment, 1, Stage::Paid);
     assert_eq!(decide(&mut payment, &paid, NOW), Decision::Credit);
     let mut receipt = of_page(&payment, 1, Stage::Details);
-    receipt.receipt_url = Some("https://receipt.example".to_owned());
+    receipt.progress.receipt_url = Some("https://receipt.example".to_owned());
     receipt.provider_payment = Some("pi_2".to_owned());
     assert_eq!(decide(&mut payment, &receipt, NOW), Decision::Nothing);
     receipt.provider_payment = Some("pi_1".to_owned());
@@ -243,7 +239,10 @@ fn only_a_page_that_cannot_be_paid_on_is_let_go_of() {
     let open = package();
     assert!(!reopened(&open, NOW) && reopened(&open, later));
     assert!(!reopened(&order(), later), "an ordinary order has one page");
-    let completed = Payment { session_status: Some("complete".to_owned()), ..package() };
+    let completed = Payment {
+        progress: Progress { session_status: Some("complete".to_owned()), ..Progress::default() },
+        ..package()
+    };
     assert!(!reopened(&completed, later), "its money is on the way");
     let without = Payment { provider_session: None, page_expires_at: None, ..package() };
     assert!(!reopened(&without, later));

@@ -7,7 +7,7 @@ use super::rules::{self, stand};
 use super::{News, Paid, Subscription, SubscriptionFact, SubscriptionState, store};
 use crate::payments::ordering::order_create;
 use crate::payments::{
-    Fact, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Stage, periods, store as payments,
+    Fact, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Progress, Stage, periods, store as payments,
 };
 use crate::plans::operations::{plan, plan_by_provider_price};
 use crate::plans::{Interval, Terms};
@@ -296,11 +296,11 @@ fn payment_fact(fact: &SubscriptionFact, paid: &Paid, payment_id: PaymentId, mon
         mode: Some(Mode::Subscription),
         money: Some(money),
         discount_minor: None,
-        session_status: None,
-        payment_status: Some("paid".to_owned()),
-        payment_intent_status: None,
-        receipt_url: paid.receipt_url.clone(),
-        failure: None,
+        progress: Progress {
+            payment_status: Some("paid".to_owned()),
+            receipt_url: paid.receipt_url.clone(),
+            ..Progress::default()
+        },
     }
 }
 

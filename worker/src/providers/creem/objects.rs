@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use crate::providers::{PAYMENT_ID, Reference, USER_ID};
-use billing::payments::{Fact, Mode, Provider, Stage};
+use billing::payments::{Fact, Mode, Progress, Provider, Stage};
 use billing::reconciliation::Theirs as ProviderPayment;
 use billing::subscriptions::{Line, News, Paid, Standing, SubscriptionFact, SubscriptionState};
 use kernel::clock;
@@ -156,11 +156,11 @@ impl Checkout {
             mode: self.order.as_ref().map(|_| if recurs { Mode::Subscription } else { Mode::Payment }),
             money: paid.and_then(|order| order.amounts.money()),
             discount_minor: paid.and_then(|order| order.amounts.discount_amount),
-            session_status: self.status,
-            payment_status: Some(if stage == Stage::Paid { "paid" } else { "unpaid" }.to_owned()),
-            payment_intent_status: None,
-            receipt_url: None,
-            failure: None,
+            progress: Progress {
+                session_status: self.status,
+                payment_status: Some(if stage == Stage::Paid { "paid" } else { "unpaid" }.to_owned()),
+                ..Progress::default()
+            },
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use billing::payments::{Fact, Mode, Provider, Stage};
+use billing::payments::{Fact, Mode, Progress, Provider, Stage};
 use kernel::ids::PaymentId;
 use kernel::money::Money;
 
@@ -162,11 +162,14 @@ impl Session {
             mode: self.mode.as_deref().and_then(mode),
             money: net.and_then(|minor| money(minor, self.currency.as_deref())),
             discount_minor: self.total_details.map(|details| details.amount_discount),
-            session_status: self.status,
-            payment_status: self.payment_status,
-            payment_intent_status: (stage == Stage::Paid).then(|| "succeeded".to_owned()),
-            receipt_url: None,
-            failure: async_failed.then(|| "the payment failed after the checkout was completed".to_owned()),
+            progress: Progress {
+                session_status: self.status,
+                payment_status: self.payment_status,
+                payment_intent_status: (stage == Stage::Paid).then(|| "succeeded".to_owned()),
+                failure: async_failed
+                    .then(|| "the payment failed after the checkout was completed".to_owned()),
+                ..Progress::default()
+            },
         }
     }
 }
@@ -193,11 +196,13 @@ impl Intent {
             mode: None,
             money: money(minor, Some(&self.currency)),
             discount_minor: None,
-            session_status: None,
-            payment_status: (stage == Stage::Paid).then(|| "paid".to_owned()),
-            payment_intent_status: Some(self.status),
-            receipt_url: self.receipt_url,
-            failure: if stage == Stage::Paid { None } else { failure },
+            progress: Progress {
+                payment_status: (stage == Stage::Paid).then(|| "paid".to_owned()),
+                payment_intent_status: Some(self.status),
+                receipt_url: self.receipt_url,
+                failure: if stage == Stage::Paid { None } else { failure },
+                ..Progress::default()
+            },
         }
     }
 }
@@ -217,11 +222,7 @@ impl Charge {
             mode: None,
             money: None,
             discount_minor: None,
-            session_status: None,
-            payment_status: None,
-            payment_intent_status: None,
-            receipt_url: self.receipt_url,
-            failure: None,
+            progress: Progress { receipt_url: self.receipt_url, ..Progress::default() },
         }
     }
 }

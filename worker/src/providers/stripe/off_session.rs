@@ -12,7 +12,7 @@ use super::client::{StripeClient, currency_of, metadata};
 use super::objects::{Intent, Metadata, PaymentError, null_is_default, payment_id};
 use crate::providers::{ProviderError, Reference, USER_ID};
 use billing::auto_recharge::{Card, Decline, Run};
-use billing::payments::{Fact, Mode, Payment, Provider, Stage};
+use billing::payments::{Fact, Mode, Payment, Progress, Provider, Stage};
 use kernel::clock::{self, Timestamp};
 
 /// The key of a run's id in the metadata that we give to its charge.
@@ -60,11 +60,11 @@ impl SetupIntent {
             mode: Some(Mode::Setup),
             money: None,
             discount_minor: None,
-            session_status: None,
-            payment_status: None,
-            payment_intent_status: Some(self.status),
-            receipt_url: None,
-            failure: if stage == Stage::Paid { None } else { failure },
+            progress: Progress {
+                payment_intent_status: Some(self.status),
+                failure: if stage == Stage::Paid { None } else { failure },
+                ..Progress::default()
+            },
         }
     }
 }
