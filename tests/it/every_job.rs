@@ -10,7 +10,7 @@ use billing::payments::{ApplyPaymentFact, ConfirmSession, CreateCheckout, Expire
 use billing::provider_events::{ApplyProviderEvents, ProviderEvent, VerifyObject};
 use billing::reconciliation::ReconcilePayments;
 use billing::reversals::ApplyPaymentReversal;
-use billing::reversals::{Extent, ReversalFact, ReversalKind, Standing};
+use billing::reversals::{Extent, ReversalFact, ReversalKind, ReversalState};
 use billing::subscriptions::{ApplySubscriptionFact, OpenPortal};
 use billing::subscriptions::{News, SubscriptionFact};
 use harness::world::{Checkout, GOOD_CARD, User, World};
@@ -80,7 +80,7 @@ fn half_refund(payment_id: PaymentId) -> ReversalFact {
         livemode: false,
         object_id: "re_1".to_owned(),
         kind: ReversalKind::Refund,
-        standing: Standing::Taken,
+        standing: ReversalState::Taken,
         status: "succeeded".to_owned(),
         step: 2,
         extent: Extent::Part { money: Money::new(1_250, Currency::USD), paid_minor: None },

@@ -60,7 +60,7 @@ impl From<ApplyError> for JobError {
         match error {
             ApplyError::Database(error) => Self::Database(error),
             ApplyError::Ledger { .. }
-            | ApplyError::PostedBefore(_)
+            | ApplyError::AlreadyPosted(_)
             | ApplyError::Amount(_)
             | ApplyError::Order(_) => Self::Refused(error.to_string()),
         }

@@ -84,7 +84,7 @@ async fn consume(api: SharedState, call: Call) -> Result<Response, Problem> {
     match api.spending.debit(movement).await? {
         Posted::Done { entry_id: Some(entry), balance } => Ok(done(entry, balance)),
         Posted::Done { entry_id: None, .. } => Err(Problem::internal("a debit wrote no entry")),
-        Posted::Before {
+        Posted::AlreadyPosted {
             entry_id,
             wallet_id: wallet,
             amount: moved,

@@ -1,7 +1,7 @@
 //! A payment as administrators see it: its state, refunds and disputes.
 
 use billing::payments::{Provider, State, store as payments};
-use billing::reversals::{Extent, Reversal, ReversalKind, Standing, store as reversals};
+use billing::reversals::{Extent, Reversal, ReversalKind, ReversalState, store as reversals};
 use kernel::ids::{PaymentId, UserId, WalletId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -99,7 +99,7 @@ fn kind_schema() -> Object {
 }
 
 fn standing_schema() -> Object {
-    one_of(Standing::NAMES)
+    one_of(ReversalState::NAMES)
 }
 
 impl From<Reversal> for ReversalView {

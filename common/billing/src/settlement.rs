@@ -221,7 +221,7 @@ fn credit_effect(
             .get(id)
             .map(|payment| Effect::Credited { payment: Box::new(payment.clone()), balance })),
         // Its state says unpaid, the ledger says credited: the ledger is right, and the state follows it.
-        Posted::Before { .. } => Ok(None),
+        Posted::AlreadyPosted { .. } => Ok(None),
         // A paid order that cannot be credited must not be marked as completed.
         Posted::Refused(refusal) => Err(ApplyError::Ledger { payment: *id, refusal }),
     }

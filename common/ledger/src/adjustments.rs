@@ -61,7 +61,7 @@ pub async fn adjust(pool: &PgPool, now: Timestamp, adjustment: &Adjustment) -> R
             audit::record(&mut transaction, now, &action).await?;
             Adjusted::Done { entry_id, balance }
         }
-        Some(Posted::Before { entry_id, wallet_id, amount, entry_type, description, balance }) => {
+        Some(Posted::AlreadyPosted { entry_id, wallet_id, amount, entry_type, description, balance }) => {
             let same = wallet_id == adjustment.wallet_id
                 && amount == adjustment.credits
                 && entry_type == adjustment.entry_type

@@ -56,7 +56,7 @@ impl Kept {
         match posted {
             Posted::Done { balance, .. } => Some(balance.millionths()),
             Posted::Refused(_) => None,
-            Posted::Before { .. } => panic!("{posted:?}"),
+            Posted::AlreadyPosted { .. } => panic!("{posted:?}"),
         }
     }
 

@@ -148,7 +148,7 @@ pub enum Posted {
         balance: Credits,
     },
     /// Its cause was applied before: nothing was done now.
-    Before {
+    AlreadyPosted {
         /// The entry written then.
         entry_id: EntryId,
         /// The wallet it went to.

@@ -210,7 +210,7 @@ impl Book {
 
     fn post(&mut self, movement: &Movement) -> Posted {
         if let Some(row) = self.before.get(&(movement.cause.kind.to_owned(), movement.cause.id.clone())) {
-            return Posted::Before {
+            return Posted::AlreadyPosted {
                 entry_id: row.id,
                 wallet_id: row.wallet_id,
                 amount: row.amount,

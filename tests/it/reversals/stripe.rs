@@ -2,7 +2,7 @@
 
 use billing::payments::Provider;
 use billing::reversals::ApplyPaymentReversal;
-use billing::reversals::{Extent, ReversalFact, ReversalKind, Standing};
+use billing::reversals::{Extent, ReversalFact, ReversalKind, ReversalState};
 use harness::world::{GOOD_CARD, World};
 use kernel::money::{Currency, Money};
 use serde_json::{Value, json};
@@ -297,7 +297,7 @@ async fn the_refund_of_a_second_payment_of_an_order_takes_no_credits() {
         livemode: false,
         object_id: "re_second".to_owned(),
         kind: ReversalKind::Refund,
-        standing: Standing::Taken,
+        standing: ReversalState::Taken,
         status: "succeeded".to_owned(),
         step: 2,
         extent: Extent::Part { money: Money::new(2_500, Currency::USD), paid_minor: None },

@@ -15,7 +15,7 @@ use crate::payments::store::payment_by_id;
 use crate::payments::{Dialect, Fact, Item, Kind, Mode, NewOrder, Payment, Progress, Provider};
 use crate::provider_events::record::{is_applied, record};
 use crate::provider_events::{ApplyError, Effect, Event, EventOutcome, IgnoreReason, PaymentNews, Remark};
-use crate::reversals::{Extent, Policy, ReversalFact, ReversalKind, Standing, operations as reversals};
+use crate::reversals::{Extent, Policy, ReversalFact, ReversalKind, ReversalState, operations as reversals};
 use crate::settlement::{self, SettlementItem};
 use kernel::ids::{PaymentId, StorePurchaseId, UserId, WalletId};
 
@@ -148,9 +148,9 @@ fn reversal_fact(
 ) -> ReversalFact {
     let transaction = rules::provider_payment(purchase);
     let (standing, status) = if is_refunded {
-        (Standing::Taken, "CUSTOMER_SUPPORT")
+        (ReversalState::Taken, "CUSTOMER_SUPPORT")
     } else {
-        (Standing::Restored, "REFUND_REVERSED")
+        (ReversalState::Restored, "REFUND_REVERSED")
     };
     ReversalFact {
         provider: Provider::Revenuecat,

@@ -75,7 +75,7 @@ pub fn reason(decline: &Decline) -> &str {
 }
 
 /// Notifies the people who see a wallet, once the caller's transaction commits.
-pub(super) async fn tell(
+pub(super) async fn notify(
     connection: &mut PgConnection,
     now: Timestamp,
     wallet_id: WalletId,

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::announcements::{self, tell};
+use super::announcements::{self, notify};
 use super::pausing::write;
 use super::{Card, CardPage, PauseReason, Remedy, custody, rules, store};
 use crate::payments::Payment;
@@ -51,9 +51,9 @@ pub async fn saved(
     if !settings.enabled {
         return Ok(Vec::new());
     }
-    let told = tell(connection, now, order.wallet_id, announcements::enabled(&settings)).await?;
+    let notice = notify(connection, now, order.wallet_id, announcements::enabled(&settings)).await?;
     let job = CheckRecharge { wallet_id: order.wallet_id };
-    Ok(vec![told, outbox::insert(connection, now, &job).await?])
+    Ok(vec![notice, outbox::insert(connection, now, &job).await?])
 }
 
 /// The session of the page on which the holder of the last card is to pay, if there is one. With a new card it is not
@@ -97,8 +97,9 @@ pub async fn seen(
         return Ok(Vec::new());
     };
     let Some(card) = found else {
-        let told = custody::let_go_of_card(connection, now, &mut settings, PauseReason::CardRemoved).await?;
-        return Ok(told.into_iter().collect());
+        let notice =
+            custody::let_go_of_card(connection, now, &mut settings, PauseReason::CardRemoved).await?;
+        return Ok(notice.into_iter().collect());
     };
     let is_good = !rules::has_expired(&card, now);
     if is_good && settings.pause.is_some_and(|pause| pause.reason == PauseReason::CardExpired) {

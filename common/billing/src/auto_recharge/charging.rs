@@ -5,7 +5,7 @@
 
 use sqlx::PgConnection;
 
-use super::announcements::{self, tell};
+use super::announcements::{self, notify};
 use super::pausing::pause;
 use super::rules::{self, Aftermath, Class};
 use super::{Decline, PauseReason, Run, RunState, Settings, store};
@@ -144,7 +144,7 @@ pub async fn declined(
                 return Ok(Vec::new());
             }
             let body = announcements::failed(&run, decline, until);
-            Ok(vec![tell(connection, now, run.wallet_id, body).await?])
+            Ok(vec![notify(connection, now, run.wallet_id, body).await?])
         }
         Aftermath::Pause(reason) => {
             Ok(pause(connection, now, &mut settings, reason).await?.into_iter().collect())

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use time::Duration;
 
-use super::announcements::{self, tell};
+use super::announcements::{self, notify};
 use super::operations::tell_too_small;
 use super::pausing::pause;
 use super::{PauseReason, Run, RunState, Settings, rules, store, wallet_store};
@@ -50,7 +50,7 @@ pub async fn conclude_runs(
             store::run_write(connection, now, &run).await?;
             forgive(connection, now, settings, &run).await?;
             let body = announcements::succeeded(&run, payment.credits, payment.number);
-            written.push(tell(connection, now, run.wallet_id, body).await?);
+            written.push(notify(connection, now, run.wallet_id, body).await?);
             written.extend(warn(connection, now, settings, &run).await?);
         } else if !payment.state.is_paid() && !matches!(was, RunState::Succeeded | RunState::Failed) {
             run.state = RunState::Failed;
@@ -94,7 +94,7 @@ async fn warn(
         return Ok(None);
     };
     let body = announcements::cap_warning(settings, run, percent, charged);
-    tell(connection, now, run.wallet_id, body).await.map(Some)
+    notify(connection, now, run.wallet_id, body).await.map(Some)
 }
 
 /// A card that was charged has no declines in a row, and is left alone for as long as was decided with the charge.

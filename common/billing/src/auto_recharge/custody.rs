@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 use time::Duration;
 
-use super::announcements::{self, tell};
+use super::announcements::{self, notify};
 use super::pausing::{pause, write};
 use super::{Pause, PauseReason, Remedy, Settings, store};
 use audit::AdminAction;
@@ -97,9 +97,9 @@ pub(super) async fn let_go_of_card(
 ) -> Result<Option<OutboxId>, sqlx::Error> {
     settings.card = None;
     settings.card_owner = None;
-    let told = pause(connection, now, settings, reason).await?;
+    let notice = pause(connection, now, settings, reason).await?;
     write(connection, now, settings, false).await?;
-    Ok(told)
+    Ok(notice)
 }
 
 /// Removes the card at its owner's wish, and switches recharging off. An earlier page does not bring it back.
@@ -167,7 +167,7 @@ pub async fn resume(
     settings.pause = None;
     write(connection, now, &settings, false).await?;
     note(connection, now, wallet, by, "auto_recharge.resume", reason).await?;
-    tell(connection, now, wallet, announcements::resumed(reason)).await?;
+    notify(connection, now, wallet, announcements::resumed(reason)).await?;
     if settings.is_active() {
         outbox::insert(connection, now, &CheckRecharge { wallet_id: wallet }).await?;
     }

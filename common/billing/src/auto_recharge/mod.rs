@@ -332,7 +332,7 @@ pub enum Check {
 
 /// Where a wallet stands.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct RechargeOverview {
     /// What it asks for.
     pub settings: Settings,
     /// What is charged or reserved in this month, in the smallest unit.

@@ -4,12 +4,12 @@ use sqlx::PgConnection;
 use time::Duration;
 use uuid::Uuid;
 
-use super::announcements::{self, tell};
+use super::announcements::{self, notify};
 use super::pausing::{pause, write};
 use super::rules::{self, Situation};
 use super::{
-    Card, Change, Check, Defaults, Limits, PauseReason, RechargeError, Remedy, Run, RunState, Settings, Skip,
-    Standing, custody, store, wallet_store,
+    Card, Change, Check, Defaults, Limits, PauseReason, RechargeError, RechargeOverview, Remedy, Run,
+    RunState, Settings, Skip, custody, store, wallet_store,
 };
 use crate::auto_recharge::ChargeRecharge;
 use crate::payments::ordering::order_create;
@@ -97,14 +97,14 @@ pub async fn standing(
     connection: &mut PgConnection,
     now: Timestamp,
     nothing: Settings,
-) -> Result<Standing, sqlx::Error> {
+) -> Result<RechargeOverview, sqlx::Error> {
     let wallet = nothing.wallet_id;
     let settings = store::settings(connection, wallet).await?.unwrap_or(nothing);
     let month = rules::month_of(now);
     let totals = store::totals(connection, wallet, month, now).await?;
     let last_run = store::run_last(connection, wallet).await?;
     let (spent_minor, resets_at) = (totals.spent_minor, rules::resets_at(month));
-    Ok(Standing { settings, spent_minor, resets_at, last_run })
+    Ok(RechargeOverview { settings, spent_minor, resets_at, last_run })
 }
 
 /// The sessions of pages on which the user of a wallet that is low may have paid a moment ago, before any event of it
@@ -144,9 +144,9 @@ pub async fn reserve(
         return Ok(skipped(Skip::Disabled, Vec::new()));
     };
     if !custody::may_be_charged(connection, &settings).await? {
-        let told =
+        let notice =
             custody::let_go_of_card(connection, now, &mut settings, PauseReason::CardOwnerLeft).await?;
-        return Ok(skipped(Skip::Paused, told.into_iter().collect()));
+        return Ok(skipped(Skip::Paused, notice.into_iter().collect()));
     }
     let month = rules::month_of(now);
     // Runs before the balance: a run that has succeeded by then has its credits in the balance that is read next.
@@ -172,8 +172,8 @@ pub async fn reserve(
             open(connection, now, &settings, &card, amount_minor).await
         }
         Err(reason) => {
-            let told = say(connection, now, &mut settings, reason, totals.recent_since).await?;
-            Ok(skipped(reason, told.into_iter().collect()))
+            let notice = say(connection, now, &mut settings, reason, totals.recent_since).await?;
+            Ok(skipped(reason, notice.into_iter().collect()))
         }
     }
 }
@@ -203,7 +203,7 @@ async fn say(
         _ => return Ok(None),
     };
     store::settings_write(connection, now, settings).await?;
-    tell(connection, now, settings.wallet_id, body).await.map(Some)
+    notify(connection, now, settings.wallet_id, body).await.map(Some)
 }
 
 /// Notifies the user, once in a while, that the amount is too small for what is used.
@@ -217,7 +217,7 @@ pub(super) async fn tell_too_small(
     }
     settings.too_small_told_at = Some(now);
     store::settings_write(connection, now, settings).await?;
-    tell(connection, now, settings.wallet_id, announcements::amount_too_small(settings)).await.map(Some)
+    notify(connection, now, settings.wallet_id, announcements::amount_too_small(settings)).await.map(Some)
 }
 
 fn skipped(reason: Skip, jobs: Vec<OutboxId>) -> Decided {

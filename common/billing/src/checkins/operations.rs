@@ -4,7 +4,7 @@ use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 use time::Date;
 
-use super::rules::{self, Standing};
+use super::rules::{self, CheckinStatus};
 use super::{Checkin, CheckinConfig, CheckinError, ConfigChange, Status, store};
 use audit::{self, AdminAction};
 use kernel::clock::Timestamp;
@@ -34,8 +34,8 @@ pub async fn check_in(
     store::user_lock(connection, user).await?;
     let last = store::checkin_last(connection, user).await?;
     match rules::standing(now, &config.time_zone, last.as_ref()) {
-        Standing::Done { next_at } => Err(CheckinError::AlreadyCheckedIn { next_reset_at: next_at }),
-        Standing::Open { day, streak, .. } => {
+        CheckinStatus::Done { next_at } => Err(CheckinError::AlreadyCheckedIn { next_reset_at: next_at }),
+        CheckinStatus::Open { day, streak, .. } => {
             let credits = rules::credits(&config, streak)
                 .map_err(|error| CheckinError::Invalid(format!("check-ins give too much: {error}")))?;
             let checkin = Checkin { day, time_zone: config.time_zone, streak, credits, checked_in_at: now };
@@ -78,7 +78,7 @@ pub async fn apply(
         description: Some(format!("Check-in of {day}")),
     };
     let balance = match post(&mut transaction, now, &[movement]).await?.each.into_iter().next() {
-        Some(Posted::Done { balance, .. } | Posted::Before { balance, .. }) => balance,
+        Some(Posted::Done { balance, .. } | Posted::AlreadyPosted { balance, .. }) => balance,
         // Only a balance too large to count refuses a grant.
         Some(Posted::Refused(refusal)) => return Err(sqlx::Error::Encode(Box::new(refusal))),
         None => return Err(sqlx::Error::RowNotFound),
@@ -100,8 +100,8 @@ pub async fn status(
     let last = store::checkin_last(connection, user).await?;
     let (checked_in_today, streak, next_reset_at) =
         match rules::standing(now, &config.time_zone, last.as_ref()) {
-            Standing::Open { streak, ends_at, .. } => (false, streak.saturating_sub(1), ends_at),
-            Standing::Done { next_at } => (true, last.map_or(0, |last| last.streak), next_at),
+            CheckinStatus::Open { streak, ends_at, .. } => (false, streak.saturating_sub(1), ends_at),
+            CheckinStatus::Done { next_at } => (true, last.map_or(0, |last| last.streak), next_at),
         };
     Ok(Status { config, checked_in_today, streak, next_reset_at })
 }

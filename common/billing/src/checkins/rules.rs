@@ -20,7 +20,7 @@ const BONUSES_MAX: usize = 50;
 
 /// Whether a user may check in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum CheckinStatus {
     Open {
         day: Date,
         /// How many days in a row it would be.
@@ -36,10 +36,10 @@ pub enum Standing {
 }
 
 /// How a user stands who made this last check-in.
-pub fn standing(now: Timestamp, time_zone: &str, last: Option<&Checkin>) -> Standing {
+pub fn standing(now: Timestamp, time_zone: &str, last: Option<&Checkin>) -> CheckinStatus {
     let zone = zone_or_utc(time_zone);
     let today = day(now, &zone);
-    let open = |streak| Standing::Open { day: today, streak, ends_at: start(next(today), &zone) };
+    let open = |streak| CheckinStatus::Open { day: today, streak, ends_at: start(next(today), &zone) };
     let Some(last) = last else { return open(1) };
     let last_zone = zone_or_utc(&last.time_zone);
     // The last day, as it would be called now.
@@ -48,7 +48,7 @@ pub fn standing(now: Timestamp, time_zone: &str, last: Option<&Checkin>) -> Stan
         let is_in_a_row = today == next(last_day);
         return open(if is_in_a_row { last.streak.saturating_add(1) } else { 1 });
     }
-    Standing::Done { next_at: start(next(last_day), &zone).max(start(next(last.day), &last_zone)) }
+    CheckinStatus::Done { next_at: start(next(last_day), &zone).max(start(next(last.day), &last_zone)) }
 }
 
 /// What the day gives that makes a streak so long.
@@ -149,10 +149,10 @@ mod tests {
         }
     }
 
-    fn streak_of(standing: Standing) -> Option<i64> {
+    fn streak_of(standing: CheckinStatus) -> Option<i64> {
         match standing {
-            Standing::Open { streak, .. } => Some(streak),
-            Standing::Done { .. } => None,
+            CheckinStatus::Open { streak, .. } => Some(streak),
+            CheckinStatus::Done { .. } => None,
         }
     }
 
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(rome(datetime!(2026-10-25 22:59:59 UTC)), date!(2026 - 10 - 25));
         let last = made(datetime!(2026-10-24 22:00:00 UTC), "Europe/Rome", 1);
         let after = standing(datetime!(2026-10-25 22:30:00 UTC), "Europe/Rome", Some(&last));
-        assert_eq!(after, Standing::Done { next_at: datetime!(2026-10-25 23:00:00 UTC) });
+        assert_eq!(after, CheckinStatus::Done { next_at: datetime!(2026-10-25 23:00:00 UTC) });
         // Midnight does not happen on this day in Cairo: it begins at one.
         assert_eq!(
             start(date!(2026 - 04 - 24), &zone("Africa/Cairo").unwrap()),
@@ -191,7 +191,7 @@ mod tests {
         let in_tokyo = |now| standing(now, "Asia/Tokyo", Some(&last));
         assert_eq!(
             in_tokyo(datetime!(2026-11-24 23:31 UTC)),
-            Standing::Done { next_at: datetime!(2026-11-25 15:00 UTC) }
+            CheckinStatus::Done { next_at: datetime!(2026-11-25 15:00 UTC) }
         );
         // The streak goes on, though the days have numbers that are two apart.
         assert_eq!(streak_of(in_tokyo(datetime!(2026-11-25 15:00 UTC))), Some(2));
@@ -199,7 +199,7 @@ mod tests {
         let last = made(datetime!(2026-11-24 00:30 UTC), "UTC", 1);
         assert_eq!(
             standing(datetime!(2026-11-24 15:00 UTC), "Asia/Tokyo", Some(&last)),
-            Standing::Done { next_at: datetime!(2026-11-25 00:00 UTC) }
+            CheckinStatus::Done { next_at: datetime!(2026-11-25 00:00 UTC) }
         );
     }
 
@@ -257,7 +257,7 @@ mod tests {
                 now += Duration::minutes(minutes);
                 let name = ZONES[zone_index];
                 match standing(now, name, last.as_ref()) {
-                    Standing::Open { day: today, streak, ends_at } => {
+                    CheckinStatus::Open { day: today, streak, ends_at } => {
                         if let Some(last) = &last {
                             for name in [name, last.time_zone.as_str()] {
                                 let zone = zone(name).unwrap();
@@ -269,7 +269,7 @@ mod tests {
                         last = Some(made(now, name, streak));
                     }
                     // The reported moment is the first one at which it works.
-                    Standing::Done { next_at } => {
+                    CheckinStatus::Done { next_at } => {
                         prop_assert!(next_at > now && next_at <= now + Duration::hours(50));
                         prop_assert!(streak_of(standing(next_at, name, last.as_ref())).is_some());
                         let before = next_at - Duration::seconds(1);

@@ -147,7 +147,7 @@ pub enum ApplyError {
     Ledger { payment: PaymentId, refusal: Refusal },
     /// The ledger knows its cause already, though the payment does not.
     #[error("the ledger has posted this change of payment {0} before")]
-    PostedBefore(PaymentId),
+    AlreadyPosted(PaymentId),
     #[error(transparent)]
     Amount(#[from] AmountError),
     #[error(transparent)]

@@ -1,6 +1,6 @@
 //! How much of a dispute's money is gone, by the movements of the seller's balance. Pure.
 
-use super::Standing;
+use super::ReversalState;
 
 /// A movement of the balance because of a dispute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,15 +38,15 @@ pub fn rate_billionths(text: &str) -> Option<i64> {
 
 /// Where the money of a dispute over `disputed` is, and how much that is: what was taken and has not come back; all of
 /// it where nothing has moved, or all is back. Movements are added, not counted: a dispute may end partly won.
-pub fn standing(disputed: i64, moved: &[Moved]) -> (Standing, i64) {
+pub fn standing(disputed: i64, moved: &[Moved]) -> (ReversalState, i64) {
     let Some(first) = moved.iter().find(|one| one.minor < 0) else {
-        return (Standing::Announced, disputed);
+        return (ReversalState::Announced, disputed);
     };
     let gone: i128 = moved.iter().map(|one| -in_disputed_currency(i128::from(disputed), first, one)).sum();
     match i64::try_from(gone.clamp(0, i128::from(disputed.max(0)))) {
-        Ok(0) => (Standing::Restored, disputed),
-        Ok(gone) => (Standing::Taken, gone),
-        Err(_) => (Standing::Taken, disputed),
+        Ok(0) => (ReversalState::Restored, disputed),
+        Ok(gone) => (ReversalState::Taken, gone),
+        Err(_) => (ReversalState::Taken, disputed),
     }
 }
 
@@ -104,21 +104,21 @@ mod tests {
             standing(10_000, &moved)
         };
         for (moved, expected) in [
-            (&[][..], (Standing::Announced, 10_000)),
-            (&[0], (Standing::Announced, 10_000)),
-            (&[-10_000], (Standing::Taken, 10_000)),
-            (&[-10_000, 1], (Standing::Taken, 9_999)),
-            (&[-10_000, 1, 4_999], (Standing::Taken, 5_000)),
-            (&[1, -10_000], (Standing::Taken, 9_999)),
-            (&[-10_000, 10_000], (Standing::Restored, 10_000)),
-            (&[-10_000, 10_000, -10_000], (Standing::Taken, 10_000)),
-            (&[-10_000, 10_000, -10_000, 2_500], (Standing::Taken, 7_500)),
-            (&[-10_000, 10_001], (Standing::Restored, 10_000)),
+            (&[][..], (ReversalState::Announced, 10_000)),
+            (&[0], (ReversalState::Announced, 10_000)),
+            (&[-10_000], (ReversalState::Taken, 10_000)),
+            (&[-10_000, 1], (ReversalState::Taken, 9_999)),
+            (&[-10_000, 1, 4_999], (ReversalState::Taken, 5_000)),
+            (&[1, -10_000], (ReversalState::Taken, 9_999)),
+            (&[-10_000, 10_000], (ReversalState::Restored, 10_000)),
+            (&[-10_000, 10_000, -10_000], (ReversalState::Taken, 10_000)),
+            (&[-10_000, 10_000, -10_000, 2_500], (ReversalState::Taken, 7_500)),
+            (&[-10_000, 10_001], (ReversalState::Restored, 10_000)),
             // 3000 of the payment had been given back before.
-            (&[-7_000], (Standing::Taken, 7_000)),
-            (&[-7_000, 1], (Standing::Taken, 6_999)),
-            (&[-7_000, 7_000], (Standing::Restored, 10_000)),
-            (&[-4_000, -6_000, 500], (Standing::Taken, 9_500)),
+            (&[-7_000], (ReversalState::Taken, 7_000)),
+            (&[-7_000, 1], (ReversalState::Taken, 6_999)),
+            (&[-7_000, 7_000], (ReversalState::Restored, 10_000)),
+            (&[-4_000, -6_000, 500], (ReversalState::Taken, 9_500)),
         ] {
             assert_eq!(gone(moved), expected, "{moved:?}");
         }
@@ -130,14 +130,17 @@ mod tests {
             let moved: Vec<Moved> = moved.iter().map(|(minor, rate)| other(*minor, rate)).collect();
             standing(1_000, &moved)
         };
-        assert_eq!(rated(&[(-1_100, "1.1"), (1_090, "1.09")]), (Standing::Restored, 1_000));
-        assert_eq!(rated(&[(-1_099, "1.0987"), (1_080, "1.0803")]), (Standing::Restored, 1_000));
-        assert_eq!(rated(&[(-1_100, "1.1"), (1_090, "1.09"), (-1_120, "1.12")]), (Standing::Taken, 1_000));
-        assert_eq!(rated(&[(-1_100, "1.1"), (545, "1.09")]), (Standing::Taken, 500));
+        assert_eq!(rated(&[(-1_100, "1.1"), (1_090, "1.09")]), (ReversalState::Restored, 1_000));
+        assert_eq!(rated(&[(-1_099, "1.0987"), (1_080, "1.0803")]), (ReversalState::Restored, 1_000));
+        assert_eq!(
+            rated(&[(-1_100, "1.1"), (1_090, "1.09"), (-1_120, "1.12")]),
+            (ReversalState::Taken, 1_000)
+        );
+        assert_eq!(rated(&[(-1_100, "1.1"), (545, "1.09")]), (ReversalState::Taken, 500));
         // Yen in cents: the scale of the rate does not matter.
-        assert_eq!(rated(&[(-650, "0.0065"), (65, "0.0065")]), (Standing::Taken, 900));
+        assert_eq!(rated(&[(-650, "0.0065"), (65, "0.0065")]), (ReversalState::Taken, 900));
         let untold = |minor| Moved { minor, unit: Unit::Other { rate_billionths: None } };
-        assert_eq!(standing(1_000, &[untold(-1_100), untold(110)]), (Standing::Taken, 900));
+        assert_eq!(standing(1_000, &[untold(-1_100), untold(110)]), (ReversalState::Taken, 900));
     }
 
     #[test]
@@ -157,9 +160,9 @@ mod tests {
         fn a_return_of_any_part_leaves_the_rest_gone(disputed in 1..100_000_000_i64, part in 0..100_000_000_i64) {
             let part = part % disputed;
             let (now, gone) = standing(disputed, &[same(-disputed), same(part)]);
-            prop_assert_eq!((now, gone), (Standing::Taken, disputed - part));
+            prop_assert_eq!((now, gone), (ReversalState::Taken, disputed - part));
             let (now, _) = standing(disputed, &[same(-disputed), same(part), same(disputed - part)]);
-            prop_assert_eq!(now, Standing::Restored);
+            prop_assert_eq!(now, ReversalState::Restored);
         }
 
         #[test]
@@ -174,7 +177,7 @@ mod tests {
             let ((taken, first), (back, second)) = (at(rates.0), at(rates.1));
             prop_assume!(taken > 0 && back > 0 && taken.min(back) > 20);
             let moved = [Moved { minor: -taken, unit: first }, Moved { minor: back, unit: second }];
-            prop_assert_eq!(standing(disputed, &moved).0, Standing::Restored);
+            prop_assert_eq!(standing(disputed, &moved).0, ReversalState::Restored);
         }
     }
 }

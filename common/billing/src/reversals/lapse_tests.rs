@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::rules::{Step, settle};
+use super::rules::{Step, rebalance};
 use super::{Account, Policy};
 use kernel::money::Credits;
 
@@ -32,7 +32,7 @@ impl Bought {
     fn gone(&mut self, share: i64) -> i64 {
         let of = Credits::from_millionths;
         let step =
-            settle(&mut self.account, of(share), of(self.lapsed), Policy::Debt, Credits::ZERO).unwrap();
+            rebalance(&mut self.account, of(share), of(self.lapsed), Policy::Debt, Credits::ZERO).unwrap();
         let moved = match step {
             Step::Stay => 0,
             Step::Take(amount) => -amount.millionths(),

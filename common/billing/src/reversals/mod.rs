@@ -37,7 +37,7 @@ text_enum! {
 
 text_enum! {
     /// Where the money of a refund or dispute is.
-    Standing {
+    ReversalState {
         /// Nothing has moved yet, and perhaps nothing will: an inquiry, a dispute that has just begun.
         Announced => "announced",
         /// It is back with the buyer, or on its way there.
@@ -70,7 +70,7 @@ pub struct ReversalFact {
     pub object_id: String,
     pub kind: ReversalKind,
     /// Where its money is.
-    pub standing: Standing,
+    pub standing: ReversalState,
     /// The provider's word for how it stands.
     pub status: String,
     /// Grows with each thing that happens to the object: a fact of an earlier step is an old one, and changes nothing.
@@ -112,7 +112,7 @@ pub struct Reversal {
     pub object_id: String,
     pub kind: ReversalKind,
     /// Where its money is.
-    pub standing: Standing,
+    pub standing: ReversalState,
     /// The provider's word for how it stands.
     pub status: String,
     /// How far it has come.

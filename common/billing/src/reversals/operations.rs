@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use super::rules::{self, Step};
-use super::{Account, Policy, Reversal, ReversalFact, ReversalKind, Reversed, Standing, store};
+use super::{Account, Policy, Reversal, ReversalFact, ReversalKind, ReversalState, Reversed, store};
 use crate::auto_recharge::operations::money_taken_back;
 use crate::payments::movements::{PURCHASE_PRIORITY, grant_source};
 use crate::payments::{Payment, Provider, store as payments};
@@ -57,7 +57,8 @@ pub async fn apply(
         effects
             .extend(follow_money(connection, now, policy, &mut payment, step).await?.map(Effect::Reversed));
     }
-    let is_new_dispute = reversal.kind == ReversalKind::Dispute && reversal.standing != Standing::Restored;
+    let is_new_dispute =
+        reversal.kind == ReversalKind::Dispute && reversal.standing != ReversalState::Restored;
     if is_new_dispute && known.is_none_or(|known| known.standing != reversal.standing) {
         effects.push(Effect::Disputed(Box::new(payment)));
     }
@@ -125,7 +126,7 @@ pub async fn follow_money(
         Policy::Debt => Credits::ZERO,
         Policy::Clamp => available(connection, payment.wallet_id).await?,
     };
-    let step = rules::settle(&mut account, share, lapsed, policy, available)?;
+    let step = rules::rebalance(&mut account, share, lapsed, policy, available)?;
     (account.refunded_minor, account.withdrawn_minor) = (gone.refunded_minor, gone.withdrawn_minor);
     payment.state = rules::state(&gone);
     store::payment_write(connection, payment.id, payment.state, &account).await?;
@@ -147,7 +148,7 @@ pub async fn follow_money(
             Ok(Some(Reversed { payment, kind, credits, shortfall, balance, jobs }))
         }
         Some(Posted::Refused(refusal)) => Err(ApplyError::Ledger { payment: payment.id, refusal }),
-        Some(Posted::Before { .. }) | None => Err(ApplyError::PostedBefore(payment.id)),
+        Some(Posted::AlreadyPosted { .. }) | None => Err(ApplyError::AlreadyPosted(payment.id)),
     }
 }
 

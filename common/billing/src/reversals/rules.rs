@@ -3,7 +3,7 @@
 //! Invariants: taken back + shortfall = the share of the grant whose money is gone, less what had lapsed · the same
 //! facts in any order, once or more often, end in the same sums.
 
-use super::{Account, Extent, Policy, Reversal, ReversalFact, ReversalKind, Standing};
+use super::{Account, Extent, Policy, Reversal, ReversalFact, ReversalKind, ReversalState};
 use crate::auto_recharge::PauseReason;
 use crate::payments::{Payment, State};
 use crate::provider_events::outcome::Contradiction;
@@ -30,12 +30,12 @@ pub fn contradiction(payment: &Payment, fact: &ReversalFact) -> Option<Contradic
 
 /// Where the money of a refund is, and how far the refund has come, by the provider's word. Money on its way back is as
 /// good as back; a refund may fail even after it succeeded.
-pub fn refund_standing(status: &str) -> (Standing, i64) {
+pub fn refund_standing(status: &str) -> (ReversalState, i64) {
     match status {
-        "pending" | "requires_action" | "requiresAction" => (Standing::Taken, 1),
-        "succeeded" => (Standing::Taken, 2),
-        "failed" | "canceled" => (Standing::Restored, 3),
-        _ => (Standing::Announced, 0),
+        "pending" | "requires_action" | "requiresAction" => (ReversalState::Taken, 1),
+        "succeeded" => (ReversalState::Taken, 2),
+        "failed" | "canceled" => (ReversalState::Restored, 3),
+        _ => (ReversalState::Announced, 0),
     }
 }
 
@@ -68,7 +68,7 @@ pub fn advance(known: Option<&Reversal>, fact: &ReversalFact) -> Option<Reversal
 /// than before, or a dispute or a warning of fraud is heard of for the first time. What is known comes again later,
 /// when the owner may have decided to go on.
 pub fn stops_charging(known: Option<&Reversal>, reversal: &Reversal) -> Option<PauseReason> {
-    let is_gone = |one: &Reversal| one.standing == Standing::Taken;
+    let is_gone = |one: &Reversal| one.standing == ReversalState::Taken;
     let more = |known: &Reversal| match (known.extent, reversal.extent) {
         (Extent::Part { money: known, .. }, Extent::Part { money, .. }) => money.minor > known.minor,
         (Extent::Part { .. }, Extent::All) => true,
@@ -76,17 +76,17 @@ pub fn stops_charging(known: Option<&Reversal>, reversal: &Reversal) -> Option<P
     };
     let is_news = known.is_none_or(|known| !is_gone(known) || more(known));
     match (reversal.kind, reversal.standing) {
-        (_, Standing::Restored) => None,
-        (ReversalKind::Dispute | ReversalKind::Warning, Standing::Taken) => {
+        (_, ReversalState::Restored) => None,
+        (ReversalKind::Dispute | ReversalKind::Warning, ReversalState::Taken) => {
             is_news.then_some(PauseReason::Disputed)
         }
-        (ReversalKind::Dispute, Standing::Announced) => known.is_none().then_some(PauseReason::Disputed),
+        (ReversalKind::Dispute, ReversalState::Announced) => known.is_none().then_some(PauseReason::Disputed),
         // It was known before only if its payment was not.
-        (ReversalKind::Warning, Standing::Announced) => Some(PauseReason::Disputed),
-        (ReversalKind::Refund | ReversalKind::Total, Standing::Taken) => {
+        (ReversalKind::Warning, ReversalState::Announced) => Some(PauseReason::Disputed),
+        (ReversalKind::Refund | ReversalKind::Total, ReversalState::Taken) => {
             is_news.then_some(PauseReason::MoneyTakenBack)
         }
-        (ReversalKind::Refund | ReversalKind::Total, Standing::Announced) => None,
+        (ReversalKind::Refund | ReversalKind::Total, ReversalState::Announced) => None,
     }
 }
 
@@ -127,7 +127,7 @@ pub fn gone(payment: &Payment, reversals: &[Reversal]) -> Gone {
         Extent::Part { money, .. } => money.minor.min(paid_minor),
     };
     let sum = |kind| {
-        let taken = own().filter(|one| one.kind == kind && one.standing == Standing::Taken);
+        let taken = own().filter(|one| one.kind == kind && one.standing == ReversalState::Taken);
         taken.map(minor).fold(0, i64::saturating_add)
     };
     let (refunds, disputes) = (sum(ReversalKind::Refund), sum(ReversalKind::Dispute));
@@ -135,7 +135,7 @@ pub fn gone(payment: &Payment, reversals: &[Reversal]) -> Gone {
     let total = sum(ReversalKind::Total);
     let untold = total.saturating_sub(single).max(0);
     let minor = single.max(total).min(paid_minor);
-    let is_all = |one: &Reversal| one.standing == Standing::Taken && one.extent == Extent::All;
+    let is_all = |one: &Reversal| one.standing == ReversalState::Taken && one.extent == Extent::All;
     Gone {
         refunded_minor: refunds.saturating_add(untold),
         withdrawn_minor: disputes,
@@ -195,7 +195,7 @@ pub enum Step {
 ///
 /// # Errors
 /// When an amount does not fit, which none of a stored payment does.
-pub fn settle(
+pub fn rebalance(
     account: &mut Account,
     share: Credits,
     lapsed: Credits,

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::{Account, Extent, Reversal, ReversalKind, Standing};
+use super::{Account, Extent, Reversal, ReversalKind, ReversalState};
 use crate::payments::{Provider, State};
 use kernel::clock::Timestamp;
 use kernel::ids::{GrantId, PaymentId};
@@ -13,7 +13,7 @@ struct Row {
     object_id: String,
     provider_payments: Vec<String>,
     kind: ReversalKind,
-    standing: Standing,
+    standing: ReversalState,
     status: String,
     step: i64,
     amount_minor: Option<i64>,
@@ -49,7 +49,7 @@ macro_rules! select_reversals {
     ($condition:literal $(, $argument:expr)*) => {
         sqlx::query_as!(
             Row,
-            r#"select object_id, provider_payments, kind as "kind: ReversalKind", standing as "standing: Standing",
+            r#"select object_id, provider_payments, kind as "kind: ReversalKind", standing as "standing: ReversalState",
                       status, step, amount_minor, paid_minor, currency
                from reversals where "#
                 + $condition

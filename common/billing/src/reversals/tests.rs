@@ -3,8 +3,8 @@
 
 use proptest::prelude::*;
 
-use super::rules::{self, Step, refund_standing, settle, stop_charging_at_once, stops_charging};
-use super::{Account, Extent, Policy, Reversal, ReversalFact, ReversalKind, Standing};
+use super::rules::{self, Step, rebalance, refund_standing, stop_charging_at_once, stops_charging};
+use super::{Account, Extent, Policy, Reversal, ReversalFact, ReversalKind, ReversalState};
 use crate::payments::tests::order;
 use crate::payments::{Payment, Provider, State};
 use crate::provider_events::outcome::Contradiction;
@@ -44,7 +44,7 @@ fn refund(id: &str, minor: i64, status: &str) -> ReversalFact {
     }
 }
 
-fn dispute(id: &str, minor: i64, step: i64, standing: Standing) -> ReversalFact {
+fn dispute(id: &str, minor: i64, step: i64, standing: ReversalState) -> ReversalFact {
     ReversalFact { kind: ReversalKind::Dispute, standing, step, ..refund(id, minor, "needs_response") }
 }
 
@@ -67,7 +67,7 @@ impl Books {
         }
         let share = self.share(payment);
         let available = Credits::from_millionths(available);
-        match settle(&mut self.account, share, Credits::ZERO, policy, available).unwrap() {
+        match rebalance(&mut self.account, share, Credits::ZERO, policy, available).unwrap() {
             Step::Stay => {}
             Step::Take(amount) => {
                 assert!(amount.is_positive());
@@ -110,9 +110,9 @@ fn the_share_follows_the_money_and_full_money_is_the_full_grant() {
     assert_eq!(take(&refund("re_2", 667, "succeeded")), (GRANT, State::Refunded));
     assert_eq!(take(&refund("re_2", 667, "failed")), (1_109, State::PartiallyRefunded));
     assert_eq!(take(&refund("re_2", 667, "succeeded")), (1_109, State::PartiallyRefunded));
-    assert_eq!(take(&dispute("dp_1", 1_000, 0, Standing::Announced)), (1_109, State::PartiallyRefunded));
-    assert_eq!(take(&dispute("dp_1", 1_000, 2, Standing::Taken)), (GRANT, State::Disputed));
-    assert_eq!(take(&dispute("dp_1", 1_000, 4, Standing::Restored)), (1_109, State::PartiallyRefunded));
+    assert_eq!(take(&dispute("dp_1", 1_000, 0, ReversalState::Announced)), (1_109, State::PartiallyRefunded));
+    assert_eq!(take(&dispute("dp_1", 1_000, 2, ReversalState::Taken)), (GRANT, State::Disputed));
+    assert_eq!(take(&dispute("dp_1", 1_000, 4, ReversalState::Restored)), (1_109, State::PartiallyRefunded));
     assert_eq!(take(&refund("re_1", 333, "failed")), (0, State::Completed));
     assert_eq!(books.moved, 0);
 }
@@ -186,9 +186,9 @@ fn stories() -> impl Strategy<Value = Vec<ReversalFact>> {
             .flat_map(|(id, minor, length)| {
                 (0..length).map(move |step| {
                     let standing = match step {
-                        0 => Standing::Announced,
-                        1 | 4 => Standing::Taken,
-                        _ => Standing::Restored,
+                        0 => ReversalState::Announced,
+                        1 | 4 => ReversalState::Taken,
+                        _ => ReversalState::Restored,
                     };
                     dispute(&format!("dp_{id}"), minor, step, standing)
                 })
@@ -256,7 +256,7 @@ proptest! {
     }
 }
 
-fn known(kind: ReversalKind, standing: Standing, cents: i64) -> Reversal {
+fn known(kind: ReversalKind, standing: ReversalState, cents: i64) -> Reversal {
     Reversal {
         object_id: "x".to_owned(),
         kind,
@@ -272,8 +272,8 @@ fn known(kind: ReversalKind, standing: Standing, cents: i64) -> Reversal {
 fn whatever_takes_money_back_stops_charging_and_old_news_do_not() {
     use crate::auto_recharge::PauseReason::{Disputed, MoneyTakenBack};
     use ReversalKind::{Dispute, Refund, Total, Warning};
-    use Standing::{Announced, Restored, Taken};
-    let stops = |before: Option<(ReversalKind, Standing, i64)>, kind, standing, cents| {
+    use ReversalState::{Announced, Restored, Taken};
+    let stops = |before: Option<(ReversalKind, ReversalState, i64)>, kind, standing, cents| {
         let before = before.map(|(kind, standing, cents)| known(kind, standing, cents));
         stops_charging(before.as_ref(), &known(kind, standing, cents))
     };

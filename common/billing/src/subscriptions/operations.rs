@@ -190,7 +190,7 @@ async fn take_payment(
         return Ok(effects);
     }
     let begun = paid.period_start.or(subscription.current_period_end);
-    let renewed = rules::settle(&mut subscription, fact.at, paid, is_first, &known);
+    let renewed = rules::record_payment(&mut subscription, fact.at, paid, is_first, &known);
     // The renewal is decided: what is left of the periods before lapses.
     if let Some(begun) = begun.filter(|_| !is_first) {
         let (until, at) = (rules::lapses_after(begun), begun.max(now));

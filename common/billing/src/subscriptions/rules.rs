@@ -120,7 +120,7 @@ pub fn granted(worth: Credits, carried: Credits) -> (Credits, Credits) {
 
 /// The subscription after a payment; says whether anything changed. From the newest payment on it is on the plan of
 /// the last line that was paid for; the first one is for the plan that it began with.
-pub fn settle(
+pub fn record_payment(
     subscription: &mut Subscription,
     at: Timestamp,
     paid: &Paid,
@@ -315,16 +315,16 @@ mod tests {
     fn what_was_paid_earlier_does_not_bring_the_plan_back_that_it_was_paid_for() {
         let mut subscription = subscription();
         let upgrade = NOW + Duration::seconds(9);
-        assert!(settle(&mut subscription, upgrade, &paid("team", 1_500), false, &plans()));
+        assert!(record_payment(&mut subscription, upgrade, &paid("team", 1_500), false, &plans()));
         assert_eq!(subscription.terms.plan_id, "team");
         for is_first in [true, false] {
-            assert!(!settle(&mut subscription, NOW, &paid("pro", 999), is_first, &plans()));
+            assert!(!record_payment(&mut subscription, NOW, &paid("pro", 999), is_first, &plans()));
             assert_eq!(subscription.terms.plan_id, "team");
         }
         // Nor does it undo that a later payment failed.
         subscription.state = SubscriptionState::PastDue;
-        assert!(!settle(&mut subscription, NOW, &paid("pro", 999), true, &plans()));
-        assert!(settle(&mut subscription, upgrade, &paid("team", 1_500), false, &plans()));
+        assert!(!record_payment(&mut subscription, NOW, &paid("pro", 999), true, &plans()));
+        assert!(record_payment(&mut subscription, upgrade, &paid("team", 1_500), false, &plans()));
         assert_eq!(subscription.state, SubscriptionState::Active);
     }
 

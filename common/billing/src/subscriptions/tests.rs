@@ -134,12 +134,18 @@ fn a_change_to_a_shorter_period_ends_sooner() {
     let mut subscription = subscription(year(), year_end);
     let (at, month_end) = (NOW + Duration::days(9), NOW + Duration::days(39));
     let lines = vec![proration(&year(), -9_700), line(&month(), 999)];
-    assert!(settle(&mut subscription, at, &paid(0, 0, 0, lines, month_end), false, &[year(), month()]));
+    assert!(record_payment(
+        &mut subscription,
+        at,
+        &paid(0, 0, 0, lines, month_end),
+        false,
+        &[year(), month()]
+    ));
     assert_eq!(subscription.terms.interval, Interval::Month);
     assert_eq!(subscription.current_period_end, Some(month_end));
     // The first invoice of the year, delivered again, brings nothing back.
     let late = paid(9_990, 9_990, 9_990, vec![line(&year(), 9_990)], year_end);
-    settle(&mut subscription, NOW, &late, true, &[year(), month()]);
+    record_payment(&mut subscription, NOW, &late, true, &[year(), month()]);
     assert_eq!(subscription.terms.interval, Interval::Month);
 }
 

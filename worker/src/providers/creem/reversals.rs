@@ -10,7 +10,7 @@ use super::objects::{Amounts, Checkout, Transaction, is_live};
 use crate::providers::Reference;
 use billing::payments::Provider;
 use billing::reversals::rules::refund_standing;
-use billing::reversals::{Extent, ReversalFact, ReversalKind, Standing};
+use billing::reversals::{Extent, ReversalFact, ReversalKind, ReversalState};
 use kernel::ids::PaymentId;
 use kernel::money::Money;
 
@@ -84,7 +84,7 @@ impl PaidWith {
             livemode: is_live(&self.mode),
             object_id,
             kind,
-            standing: Standing::Taken,
+            standing: ReversalState::Taken,
             status: "created".to_owned(),
             step: 1,
             extent,
@@ -124,7 +124,7 @@ impl Transaction {
             provider: Provider::Creem,
             livemode: is_live(self.mode.as_deref()?),
             kind: ReversalKind::Total,
-            standing: Standing::Taken,
+            standing: ReversalState::Taken,
             // It only grows.
             step: minor,
             extent: part(minor, &self.amounts.currency, &self.amounts)?,

@@ -11,7 +11,7 @@ use super::reversals::{Dispute, FraudWarning, Refund};
 use super::subscriptions::{Invoice, Subscription};
 use billing::payments::{Fact, Provider};
 use billing::provider_events::{Content, Event, IgnoreReason, Incoming};
-use billing::reversals::{ReversalFact, Standing};
+use billing::reversals::{ReversalFact, ReversalState};
 use kernel::clock;
 use kernel::clock::Timestamp;
 
@@ -148,7 +148,7 @@ fn reader(kind: &str) -> Option<Reader> {
         "charge.dispute.funds_withdrawn" => Some(|object, _| {
             let fact = parse::<Dispute>(object)?.fact()?;
             // Without the movement that took the money, its return later could not be recognised.
-            if fact.standing == Standing::Announced { None } else { reversal(fact) }
+            if fact.standing == ReversalState::Announced { None } else { reversal(fact) }
         }),
         _ => None,
     }

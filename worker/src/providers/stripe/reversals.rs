@@ -11,7 +11,7 @@ use crate::providers::Reference;
 use billing::payments::Provider;
 use billing::reversals::disputes::{self, Moved, Unit, rate_billionths};
 use billing::reversals::rules::refund_standing;
-use billing::reversals::{Extent, ReversalFact, ReversalKind, Standing};
+use billing::reversals::{Extent, ReversalFact, ReversalKind, ReversalState};
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Refund {
@@ -139,7 +139,7 @@ impl FraudWarning {
             livemode,
             object_id: self.id,
             kind: ReversalKind::Warning,
-            standing: Standing::Announced,
+            standing: ReversalState::Announced,
             status: "early_fraud_warning".to_owned(),
             step: 0,
             extent: Extent::All,
@@ -197,7 +197,7 @@ impl From<stripe_shared::Dispute> for Dispute {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use billing::reversals::Standing;
+    use billing::reversals::ReversalState;
     use serde_json::json;
 
     /// In dollars, at a rate for which all that is disputed is what moved.
@@ -218,13 +218,13 @@ mod tests {
     #[test]
     fn only_money_that_moved_is_taken_and_each_word_is_newer_than_the_one_before() {
         let story = [
-            ("needs_response", &[][..], Standing::Announced),
-            ("needs_response", &[-1_100], Standing::Taken),
-            ("lost", &[-1_100], Standing::Taken),
+            ("needs_response", &[][..], ReversalState::Announced),
+            ("needs_response", &[-1_100], ReversalState::Taken),
+            ("lost", &[-1_100], ReversalState::Taken),
             // At another rate of exchange than before.
-            ("under_review", &[-1_100, 1_090], Standing::Restored),
-            ("won", &[-1_100, 1_090], Standing::Restored),
-            ("lost", &[-1_100, 1_090, -1_120], Standing::Taken),
+            ("under_review", &[-1_100, 1_090], ReversalState::Restored),
+            ("won", &[-1_100, 1_090], ReversalState::Restored),
+            ("lost", &[-1_100, 1_090, -1_120], ReversalState::Taken),
         ];
         let facts = story.map(|(status, moved, _)| dispute(status, moved));
         for (fact, (status, _, standing)) in facts.iter().zip(story) {
@@ -244,19 +244,19 @@ mod tests {
             (fact.standing, money.minor)
         };
         let usd = |amount: i64| json!({"amount": amount, "currency": "usd", "exchange_rate": null});
-        assert_eq!(of(json!([usd(-10_000), usd(1)])), (Standing::Taken, 9_999));
-        assert_eq!(of(json!([{"amount": -10_000}, {"amount": 1}])), (Standing::Taken, 9_999));
+        assert_eq!(of(json!([usd(-10_000), usd(1)])), (ReversalState::Taken, 9_999));
+        assert_eq!(of(json!([{"amount": -10_000}, {"amount": 1}])), (ReversalState::Taken, 9_999));
         let eur = |amount: i64, rate: &str| {
             let rate: serde_json::Number = rate.parse().unwrap();
             json!({"amount": amount, "currency": "eur", "exchange_rate": rate})
         };
-        assert_eq!(of(json!([eur(-9_000, "0.9"), eur(2_300, "0.92")])), (Standing::Taken, 7_500));
-        assert_eq!(of(json!([eur(-9_000, "0.9"), eur(9_200, "0.92")])), (Standing::Restored, 10_000));
+        assert_eq!(of(json!([eur(-9_000, "0.9"), eur(2_300, "0.92")])), (ReversalState::Taken, 7_500));
+        assert_eq!(of(json!([eur(-9_000, "0.9"), eur(9_200, "0.92")])), (ReversalState::Restored, 10_000));
     }
 
     #[test]
     fn an_inquiry_takes_nothing() {
-        assert_eq!(dispute("warning_needs_response", &[]).standing, Standing::Announced);
-        assert_eq!(dispute("warning_closed", &[]).standing, Standing::Announced);
+        assert_eq!(dispute("warning_needs_response", &[]).standing, ReversalState::Announced);
+        assert_eq!(dispute("warning_closed", &[]).standing, ReversalState::Announced);
     }
 }
