@@ -38,6 +38,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use kernel::service::{self, ServiceArguments};
+use kernel::test_clock;
 use messaging::Publisher;
 use messaging::inbox::Inbox;
 use tokio::net::TcpListener;
@@ -93,6 +94,7 @@ pub fn main() -> ExitCode {
 pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let pool = kernel::database::pool(&config.connections).context("DATABASE_URL cannot be used")?;
+    test_clock::start(&config.clock, &config.connections, config.mode, shutdown.clone()).await?;
     // The broker must outlive the last request that publishes.
     let messaging = CancellationToken::new();
     let _stop_messaging = messaging.clone().drop_guard();
@@ -100,7 +102,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let inbox = Inbox::start(&config.connections, &publisher, messaging.clone());
     let own_origin = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let auth = Authenticator::new(&config, pool.clone(), &messaging);
-    let hub = Hub::start(inbox.live(), auth.clone(), shutdown.clone());
+    let hub = Hub::start(config.clock.clone(), inbox.live(), auth.clone(), shutdown.clone());
     let api = Arc::new(AppState {
         clock: config.clock.clone(),
         return_origins: ReturnOrigins::new(&own_origin, &config.return_url_origins),

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use identity::credentials::CredentialHash;
+use kernel::clock::{Clock, Deadline};
 use kernel::ids::{UserId, WalletId};
 use notices::Live;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Authenticator;
@@ -21,6 +21,7 @@ const BUFFER: usize = 64;
 /// Knows all subscriptions. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Hub {
+    clock: Clock,
     watchers: Arc<Mutex<Watchers>>,
     left: Arc<Notify>,
 }
@@ -82,17 +83,18 @@ pub(crate) struct Subscription {
     hub: Hub,
     notices: mpsc::Receiver<Arc<Notice>>,
     end: watch::Receiver<Option<End>>,
-    expires: Option<Instant>,
+    expires: Option<Deadline>,
 }
 
 impl Hub {
     /// Starts forwarding; at `stop` all subscriptions end.
     pub(crate) fn start(
+        clock: Clock,
         live: broadcast::Receiver<Arc<Live>>,
         auth: Authenticator,
         stop: CancellationToken,
     ) -> Self {
-        let hub = Self { watchers: Arc::default(), left: Arc::default() };
+        let hub = Self { clock, watchers: Arc::default(), left: Arc::default() };
         tokio::spawn(hub.clone().forward(live, auth, stop));
         hub
     }
@@ -115,7 +117,7 @@ impl Hub {
         }
         watchers.all.insert(id, Watcher { user, wallets, credential, notices, end });
         metrics::gauge!("purser_live_connections").set(metric(watchers.all.len()));
-        let expires = left.and_then(|left| Instant::now().checked_add(left));
+        let expires = left.map(|left| self.clock.deadline(left));
         Subscription { id, hub: self.clone(), notices: receiver, end: ended, expires }
     }
 
@@ -205,7 +207,7 @@ impl Subscription {
         let Self { notices, end, expires, .. } = self;
         let expiry = async {
             match expires {
-                Some(at) => sleep_until(*at).await,
+                Some(deadline) => deadline.passed().await,
                 None => std::future::pending().await,
             }
         };
@@ -249,7 +251,7 @@ mod tests {
     use serde_json::json;
 
     fn hub() -> Hub {
-        Hub { watchers: Arc::default(), left: Arc::default() }
+        Hub { clock: Clock::system(), watchers: Arc::default(), left: Arc::default() }
     }
 
     fn credential(text: &str) -> CredentialHash {

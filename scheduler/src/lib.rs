@@ -19,9 +19,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use kernel::clock::Clock;
-use kernel::config::{Connections, Environment, Reported};
-use kernel::database;
+use kernel::config::{Connections, Environment, Mode, Reported};
 use kernel::service::{self, ServiceArguments};
+use kernel::{database, test_clock};
 use messaging::Publisher;
 use tokio_util::sync::CancellationToken;
 
@@ -64,6 +64,8 @@ pub fn main() -> ExitCode {
 /// When the configuration cannot be used. Servers that are away are waited for.
 pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> anyhow::Result<()> {
     let pool = database::pool(&config.connections)?;
+    // In live mode the clock is never moved.
+    test_clock::start(&clock, &config.connections, Mode::Test, shutdown.clone()).await?;
     let publishing = CancellationToken::new();
     let publisher = Publisher::start(&config.connections, publishing.clone());
     let ticker = ticker::Ticker { pool: pool.clone(), publisher, clock };

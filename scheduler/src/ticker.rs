@@ -59,7 +59,7 @@ impl Ticker {
             // Up to a tenth earlier, so that entries do not stay in step.
             let tenth = u64::try_from(entry.every.as_millis() / 10).unwrap_or(0);
             let earlier = Duration::from_millis(rand::rng().random_range(0..=tenth));
-            tokio::time::sleep(entry.every.saturating_sub(earlier)).await;
+            self.clock.sleep(entry.every.saturating_sub(earlier)).await;
         }
     }
 

@@ -50,7 +50,7 @@ async fn what_is_held_does_not_lapse_and_what_was_kept_for_it_lapses_with_it() {
         grants(&world, &bob).await;
         let whole = place(&world, &alice, json!({"credits": 60, "ttlSeconds": 7_200})).await;
         let part = place(&world, &bob, json!({"credits": 80, "ttlSeconds": 7_200})).await;
-        world.clock().advance(Duration::from_secs(3_601));
+        world.advance(Duration::from_secs(3_601)).await;
         if sweeps {
             publish(&world, &ledger::operations::ExpireGrants {}).await;
             world.drain().await;
@@ -166,7 +166,7 @@ async fn a_key_places_one_hold_for_ever_a_refusal_does_not_stick_and_ids_are_not
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hold_is_captured_once_in_time_and_says_what_for() {
-    let world = World::start().await;
+    let world = World::builder().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     world.buy(&alice, 100).await;
     let body = json!({"credits": 42, "type": "render", "description": "A video"});
@@ -191,7 +191,7 @@ async fn a_hold_is_captured_once_in_time_and_says_what_for() {
     assert_eq!((&shown["type"], &shown["description"]), (&json!("render"), &json!("A video")));
 
     let late = place(&world, &alice, json!({"credits": 42, "ttlSeconds": 60})).await;
-    world.clock().advance(Duration::from_mins(1));
+    world.advance(Duration::from_mins(1)).await;
     assert_eq!(code(end(&world, &alice, &late, "capture", json!({}))).await, is(409, "hold_expired"));
     let shown = world.api().get(&format!("/credits/holds/{late}")).bearer(&alice.api_key).expect(200).await;
     assert_eq!(shown["state"], "expired");

@@ -94,7 +94,7 @@ async fn holds_reserve_credits_until_captured_released_or_expired() {
     post(format!("/credits/holds/{second}/release"), json!({})).expect(200).await;
     place(55).expect(201).await;
     assert_eq!(spend(&world, &alice, "held", json!(1)).await.0, 402);
-    world.clock().advance(Duration::from_secs(61));
+    world.advance(Duration::from_secs(61)).await;
     publish(&world, &ledger::holds::ExpireHolds {}).await;
     world.drain().await;
     assert_eq!(spend(&world, &alice, "free again", json!(55)).await.0, 200);
@@ -155,7 +155,7 @@ async fn lapsed_grants_are_entered_in_the_ledger() {
     sqlx::query("update grants set expires_at = $1").bind(soon).execute(world.pool()).await.unwrap();
     world.buy(&alice, 50).await;
     assert_eq!(spend(&world, &alice, "first", json!(30)).await.1["balance"], 120);
-    world.clock().advance(Duration::from_secs(3601));
+    world.advance(Duration::from_secs(3601)).await;
     // Before any sweep: what has lapsed is neither shown nor spent.
     let shown = world.api().get("/v1/credits").bearer(&alice.api_key).expect(200).await;
     assert_eq!(shown["remainingCredits"], 50);

@@ -33,6 +33,7 @@ mod scheduler;
 mod security;
 mod settings;
 mod subscriptions;
+mod test_clock;
 mod tidy;
 mod tokens;
 mod webhook_endpoints;

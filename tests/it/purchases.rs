@@ -202,7 +202,7 @@ async fn polling_recovers_a_lost_webhook() {
     world.lose_events().await;
     world.pay(&checkout.session_id, GOOD_CARD).await;
     // A poll has the provider asked at most every few seconds.
-    world.clock().advance(std::time::Duration::from_secs(60));
+    world.advance(std::time::Duration::from_secs(60)).await;
     let path = format!("/v1/payment_status?checkoutSessionId={}", checkout.session_id);
     world.api().get(&path).bearer(&alice.api_key).expect(200).await;
     world.drain().await;
@@ -267,7 +267,7 @@ async fn an_unpaid_order_expires_at_the_provider_too() {
     let checkout = world.start_checkout(&alice, 2_500).await;
     // The provider's own word would come signed at another time than this clock shows.
     world.lose_events().await;
-    world.clock().advance(std::time::Duration::from_secs(25 * 3600));
+    world.advance(std::time::Duration::from_secs(25 * 3600)).await;
     let mut socket = world.api().open_websocket("/ws", &alice.api_key).await.unwrap();
     publish(&world, &billing::payments::ExpirePayments {}).await;
     let message = socket.receive_within(std::time::Duration::from_secs(10)).await.unwrap();

@@ -81,11 +81,8 @@ async fn the_books_of_a_quarter_with_many_wallets_balance() {
     world.finish().await;
 }
 
-/// Moves both clocks. The provider signs by its own from now on, as Purser's has moved too.
 async fn pass(world: &World, time: Duration) {
-    world.clock().advance(time);
-    let now = world.clock().now().unix_timestamp();
-    world.emulator().put("/_emulator/clock").json(json!({"now": now, "signs": true})).expect(200).await;
+    world.advance(time).await;
 }
 
 async fn misbehave(world: &World, seed: u32) {

@@ -3,6 +3,7 @@
 pub mod books;
 pub mod client;
 pub mod dev;
+pub mod emulator_clock;
 pub mod error_formats;
 pub mod eventually;
 pub mod fuzz;

@@ -19,6 +19,8 @@ const STRIPE_REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(19
 pub struct Config {
     /// Database and broker.
     pub connections: Connections,
+    /// `PURSER_MODE`: `test` or `live`; test unless set.
+    pub mode: Mode,
     /// `--roles` or `WORKER_ROLES`: which queues to consume; all unless set.
     pub roles: Vec<Role>,
     /// `STRIPE_SECRET_KEY`: of the Stripe account, `sk_…` or a restricted `rk_…`.
@@ -80,6 +82,7 @@ impl Config {
         let mode = Mode::read(environment);
         let stripe_secret_key = stripe_secret_key(environment, mode);
         Ok(Self {
+            mode,
             roles: all_unless_given(environment, roles),
             stripe_api_base: environment.web_address(
                 "STRIPE_API_BASE",

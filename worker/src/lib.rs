@@ -29,7 +29,7 @@ use std::time::Duration;
 use clap::Parser;
 use jobs::Role;
 use kernel::clock::Clock;
-use kernel::{database, service};
+use kernel::{database, service, test_clock};
 use messaging::Publisher;
 use messaging::collector::Collector;
 use messaging::consumer::{Consumer, Limits};
@@ -61,6 +61,7 @@ pub fn main() -> ExitCode {
 /// When the configuration cannot be used. Servers that are away are waited for.
 pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> anyhow::Result<()> {
     let pool = database::pool(&config.connections)?;
+    test_clock::start(&clock, &config.connections, config.mode, shutdown.clone()).await?;
     // Jobs that are under way at the end still publish: the publisher stops after the consumers.
     let publishing = CancellationToken::new();
     let publisher = Publisher::start(&config.connections, publishing.clone());

@@ -16,6 +16,7 @@ mod pages;
 mod parked_purchases;
 mod payments;
 mod provider_events;
+mod test_clock;
 mod users;
 mod webhook_endpoints;
 mod words;
@@ -67,6 +68,7 @@ fn endpoints() -> Vec<Endpoint> {
         balance_alerts::endpoints(),
         webhook_endpoints::endpoints(),
         payments::endpoints(),
+        test_clock::endpoints(),
         health::endpoints(),
         documentation::endpoints(),
         pages::endpoints(),

@@ -2,11 +2,11 @@
 //! move it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
+use tokio::sync::watch;
 
 /// A moment, in UTC, to the microsecond (what the database keeps).
 pub type Timestamp = OffsetDateTime;
@@ -32,10 +32,10 @@ fn plausible(at: Timestamp) -> Option<Timestamp> {
     (at >= Timestamp::UNIX_EPOCH).then_some(at)
 }
 
-/// A clock; its clones share one offset.
+/// A clock; its clones share one offset, which [`crate::test_clock`] moves.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
-    offset_seconds: Arc<AtomicI64>,
+    offset_seconds: Arc<watch::Sender<i64>>,
 }
 
 impl Clock {
@@ -49,19 +49,72 @@ impl Clock {
         let now = OffsetDateTime::now_utc();
         let micros = now.nanosecond() / 1_000 * 1_000;
         let now = now.replace_nanosecond(micros).unwrap_or(now);
-        now.saturating_add(time::Duration::seconds(self.offset_seconds.load(Ordering::Relaxed)))
+        now.saturating_add(time::Duration::seconds(*self.offset_seconds.borrow()))
     }
 
-    /// Moves this clock and its clones forward; for tests.
-    pub fn advance(&self, by: Duration) {
-        let seconds = i64::try_from(by.as_secs()).unwrap_or(i64::MAX);
-        self.offset_seconds.fetch_add(seconds, Ordering::Relaxed);
+    /// Sets this clock and its clones ahead of real time.
+    pub fn set_offset(&self, seconds: i64) {
+        self.offset_seconds.send_if_modified(|offset| std::mem::replace(offset, seconds) != seconds);
+    }
+
+    /// Waits until so much time has passed.
+    pub async fn sleep(&self, duration: Duration) {
+        self.deadline(duration).passed().await;
+    }
+
+    /// The moment when so much time has passed from now on.
+    pub fn deadline(&self, after: Duration) -> Deadline {
+        let mut offset_seconds = self.offset_seconds.subscribe();
+        let ahead = *offset_seconds.borrow_and_update();
+        Deadline { offset_seconds, began: Instant::now(), ahead, after }
+    }
+}
+
+/// A moment by a clock. Time that the machine's clock is corrected by does not count, time that the test clock is moved
+/// by does.
+#[derive(Debug)]
+pub struct Deadline {
+    offset_seconds: watch::Receiver<i64>,
+    began: Instant,
+    /// The offset then.
+    ahead: i64,
+    after: Duration,
+}
+
+impl Deadline {
+    /// Waits until it has passed.
+    pub async fn passed(&mut self) {
+        loop {
+            let moved = self.offset_seconds.borrow_and_update().saturating_sub(self.ahead);
+            let moved = Duration::from_secs(u64::try_from(moved).unwrap_or(0));
+            let left = self.after.saturating_sub(moved).saturating_sub(self.began.elapsed());
+            tokio::select! {
+                () = tokio::time::sleep(left) => return,
+                // Without its clock nothing moves it any more.
+                Ok(()) = self.offset_seconds.changed() => {}
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_sleep_ends_when_the_clock_is_moved_past_its_end() {
+        let clock = Clock::system();
+        let asleep = clock.sleep(Duration::from_hours(24));
+        let moves = async {
+            clock.set_offset(3_600);
+            tokio::task::yield_now().await;
+            clock.set_offset(86_400);
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(5), async { tokio::join!(asleep, moves) }).await;
+        assert!(ended.is_ok());
+        let asleep = clock.sleep(Duration::from_hours(24));
+        assert!(tokio::time::timeout(Duration::from_millis(20), asleep).await.is_err());
+    }
 
     #[test]
     fn only_times_that_can_be_kept_are_taken() {

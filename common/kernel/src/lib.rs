@@ -21,4 +21,5 @@ pub mod redaction;
 pub mod retry;
 pub mod service;
 pub mod telemetry;
+pub mod test_clock;
 mod text_enum;

@@ -97,7 +97,7 @@ async fn every_operation_refuses_bad_credentials() {
     let revoked =
         world.api().delete(&format!("/admin/api-keys/{key_id}")).bearer(admin).send().await.unwrap();
     assert_eq!(revoked.status(), 204);
-    world.clock().advance(Duration::from_secs(120));
+    world.advance(Duration::from_secs(120)).await;
     world.api().get("/admin/catalog/packs").bearer(&lasting).expect(200).await;
 
     let bearer = |text: &str| ("authorization", format!("Bearer {text}"));

@@ -115,7 +115,7 @@ async fn a_missing_and_a_bad_credential_are_both_unauthorized() {
     }
     let alice = world.create_user("alice").await;
     let session = world.create_session(&alice).await;
-    world.clock().advance(std::time::Duration::from_hours(24 * 365));
+    world.advance(std::time::Duration::from_hours(24 * 365)).await;
     let expired = world.api().get("/v1/credits").bearer(&session).send().await.unwrap();
     let message = "Your api key has expired, please generate a new api key.".to_owned();
     assert_eq!(complaint(&expired), (401, message));

@@ -236,7 +236,7 @@ async fn unknown_callers_are_refused() {
         };
         assert_eq!(refused(request).await.0, 403, "{origin:?}");
     }
-    world.clock().advance(Duration::from_secs(25 * 3600));
+    world.advance(Duration::from_secs(25 * 3600)).await;
     let expired = world.api().get("/api/payments/history").header("x-session-token", &session);
     assert_eq!(refused(expired).await, (401, "The session has expired.".to_owned()));
     assert_eq!(world.count("payments").await, 0);
@@ -325,7 +325,7 @@ async fn polling_a_checkout_recovers_a_lost_webhook() {
     let session = checkout["sessionId"].as_str().unwrap();
     world.lose_events().await;
     world.pay(session, GOOD_CARD).await;
-    world.clock().advance(Duration::from_secs(60));
+    world.advance(Duration::from_secs(60)).await;
     let path = format!("/api/payments/session/{session}");
     assert_eq!(browser.get(&path).expect(200).await["status"], "pending");
     world.drain().await;

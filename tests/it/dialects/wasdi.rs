@@ -138,7 +138,7 @@ async fn a_package_is_added_paid_confirmed_and_credited() {
     assert!((now - 120_000..now + 120_000).contains(&(bought as i64)), "milliseconds: {bought}");
     assert_eq!((&paid["buySuccess"], &paid["lastUpdate"]), (&json!(true), &paid["buyDate"]));
     for _ in 0..2 {
-        world.clock().advance(Duration::from_mins(1));
+        world.advance(Duration::from_mins(1)).await;
         assert_eq!(confirm(&world, &session).await, 200);
     }
     world.drain().await;
@@ -282,7 +282,7 @@ async fn packages_are_sorted_by_purchase() {
         url(&world, &alice, id).await;
         world.pay(&session_of(&world, id).await, GOOD_CARD).await;
         world.drain().await;
-        world.clock().advance(Duration::from_secs(5));
+        world.advance(Duration::from_secs(5)).await;
     }
     let names = async |query: &str| -> String {
         list(&world, &alice, query).await.iter().map(|package| package["name"].as_str().unwrap()).collect()

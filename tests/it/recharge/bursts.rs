@@ -25,7 +25,7 @@ async fn one_debit_makes_one_charge_however_small_it_is() {
     }
     assert_eq!((charges(&world).await.len(), world.balance(&alice.wallet_id).await), (1, 100));
     // Long after it too: nothing was used since.
-    world.clock().advance(Duration::from_secs(200));
+    world.advance(Duration::from_secs(200)).await;
     sweep(&world).await;
     assert_eq!(charges(&world).await.len(), 1);
     // She is told once in a while, not each time.
@@ -52,18 +52,18 @@ async fn the_next_charge_waits_a_minute_and_the_one_after_it_longer() {
         // Off and on is no way around it.
         let shown = enable(&world, &alice, json!({"enabled": true})).await;
         assert_eq!(shown["autoRechargeRun"]["reason"], "recently_recharged", "{shown}");
-        world.clock().advance(Duration::from_secs(wait - 5));
+        world.advance(Duration::from_secs(wait - 5)).await;
         sweep(&world).await;
         assert_eq!(charges(&world).await.len(), count, "before {wait} seconds");
         if count == 1 {
-            world.clock().advance(Duration::from_secs(6));
+            world.advance(Duration::from_secs(6)).await;
             let grown = "update auto_recharge set next_attempt_at = null";
             // The second charge, of which the third is kept for longer.
             sqlx::query(grown).execute(world.pool()).await.unwrap();
             sqlx::query("update wallets set recharge_due_below = null").execute(world.pool()).await.unwrap();
         }
     }
-    world.clock().advance(Duration::from_secs(6));
+    world.advance(Duration::from_secs(6)).await;
     sweep(&world).await;
     assert_eq!(charges(&world).await.len(), 3);
     world.finish().await;

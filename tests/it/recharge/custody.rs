@@ -229,7 +229,7 @@ async fn consent_is_only_given_explicitly() {
     world.pay(on["setup"]["sessionId"].as_str().unwrap(), GOOD_CARD).await;
     world.drain().await;
     world.api().delete("/auto-recharge").bearer(&alice.api_key).expect(200).await;
-    world.clock().advance(std::time::Duration::from_secs(5));
+    world.advance(std::time::Duration::from_secs(5)).await;
     for body in
         [json!({"thresholdCredits": 5_000}), json!({}), json!({"maxMonthlyCents": null, "resume": true})]
     {

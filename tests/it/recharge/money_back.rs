@@ -243,7 +243,7 @@ async fn a_fall_that_was_made_good_charges_nothing_later() {
     assert_eq!(world.count("wallets where recharge_due_below is not null").await, 0);
     let correction: Value = json!({"user_id": "alice", "amount": -1_300, "description": "A correction"});
     world.admin_post("/admin/credits/manual", correction).expect(201).await;
-    world.clock().advance(std::time::Duration::from_secs(130));
+    world.advance(std::time::Duration::from_secs(130)).await;
     sweep(&world).await;
     check(&world, &alice).await;
     assert_eq!((world.balance(&alice.wallet_id).await, world.count("recharge_runs").await), (100, 0));

@@ -60,7 +60,7 @@ async fn live(seed: u64) {
                 begin_month(&world).await;
             }
             _ => {
-                world.clock().advance(Duration::from_secs(if months == 0 { 10 } else { 7_200 }));
+                world.advance(Duration::from_secs(if months == 0 { 10 } else { 7_200 })).await;
                 sweep(&world).await;
             }
         }

@@ -41,7 +41,7 @@ async fn lost_events_only_delay() {
     let session = asked["setupSessionId"].as_str().unwrap();
     world.lose_events().await;
     world.pay(session, GOOD_CARD).await;
-    world.clock().advance(std::time::Duration::from_secs(10));
+    world.advance(std::time::Duration::from_secs(10)).await;
     let path = format!("/v1/payment_status?setupSessionId={session}");
     let request = || world.api().get(&path).bearer(&alice.api_key);
     assert_eq!(request().expect(200).await["status"], "pending");

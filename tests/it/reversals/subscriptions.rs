@@ -81,7 +81,7 @@ async fn lapsed_credits_are_not_taken_back_again() {
     subscribe(&world, &alice).await;
     assert_eq!(super::consume(&world, &alice, 2_000).await, 200);
     // A month, and the time for which credits outlast it while their renewal is not decided.
-    world.clock().advance(std::time::Duration::from_hours(47 * 24));
+    world.advance(std::time::Duration::from_hours(47 * 24)).await;
     crate::events::publish(&world, &ledger::operations::ExpireGrants {}).await;
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 0);

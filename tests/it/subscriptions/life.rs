@@ -9,10 +9,9 @@ use serde_json::{Value, json};
 
 use super::{DAY, MONTH, STRIPE, Subscriber, pass, quarantined, sell_by_price, subscribe};
 
-/// Moves the clocks of the provider and of the system together.
+/// Lets time pass for the provider and the system, and what is due happen.
 async fn both(world: &World, seconds: i64) {
-    world.clock().advance(Duration::from_secs(u64::try_from(seconds).unwrap()));
-    pass(world, seconds).await;
+    world.advance(Duration::from_secs(u64::try_from(seconds).unwrap())).await;
     world.drain().await;
 }
 
@@ -30,7 +29,6 @@ async fn shown_balance(world: &World, subscriber: &Subscriber) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn credits_outlast_their_period_until_its_renewal_is_paid() {
     let world = World::start().await;
-    world.emulator().put("/_emulator/clock").json(json!({"signs": true})).expect(200).await;
     let alice = subscribe(&world, "alice", STRIPE).await;
     world.drain().await;
     let spend = world.api().post("/credits/consume").bearer(&alice.user.api_key);
@@ -53,7 +51,6 @@ async fn credits_outlast_their_period_until_its_renewal_is_paid() {
 #[tokio::test(flavor = "multi_thread")]
 async fn credits_of_a_canceled_subscription_lapse_with_its_period() {
     let world = World::start().await;
-    world.emulator().put("/_emulator/clock").json(json!({"signs": true})).expect(200).await;
     let alice = subscribe(&world, "alice", STRIPE).await;
     world.drain().await;
     let path = format!("subscriptions/{}", alice.id);

@@ -46,7 +46,7 @@ async fn unused_credits_lapse_with_their_period_unless_they_roll_over() {
     world.drain().await;
     assert_eq!((lapses.balance(&world).await, stays.balance(&world).await), (16_000, 80_000));
     // Now the month has passed for us too: the first 6 000 that were left are gone, and only they.
-    world.clock().advance(Duration::from_secs(u64::try_from(MONTH).unwrap()));
+    world.advance(Duration::from_secs(u64::try_from(MONTH).unwrap())).await;
     assert_eq!(lapses.get(&world, "/credits/balance").await, json!({"balance": 10_000}));
     assert_eq!(stays.get(&world, "/credits/balance").await, json!({"balance": 80_000}));
     let spend = world.api().post("/credits/consume").bearer(&lapses.user.api_key);

@@ -52,7 +52,7 @@ async fn send_notices(world: &World, notices: Vec<Notice>) {
 
 /// Moves the clock and has what is due tried again.
 async fn later(world: &World, by: Duration) {
-    world.clock().advance(by);
+    world.advance(by).await;
     publish(world, &RetryWebhooks {}).await;
     world.drain().await;
 }
@@ -200,10 +200,10 @@ async fn an_endpoint_that_always_fails_is_disabled_and_can_be_enabled_again() {
     };
     tell_alice().await;
     assert_eq!(show(&world, &left).await["disabledReason"], "It answered 410 Gone.");
-    world.clock().advance(HOUR * 24 * 5 - SECOND * 60);
+    world.advance(HOUR * 24 * 5 - SECOND * 60).await;
     tell_alice().await;
     assert_eq!(show(&world, &endpoint).await["enabled"], true);
-    world.clock().advance(SECOND * 120);
+    world.advance(SECOND * 120).await;
     tell_alice().await;
     let shown = show(&world, &endpoint).await;
     assert_eq!((&shown["enabled"], &shown["consecutiveFailures"]), (&json!(false), &json!(3)));
@@ -321,7 +321,7 @@ async fn a_secret_that_was_replaced_signs_for_a_day() {
     world.admin_post(&path("test"), json!({})).expect(202).await;
     let both = receiver.wait_for(1).await.pop().unwrap();
     assert!(both.is_signed_by(&old, &world) && both.is_signed_by(new, &world));
-    world.clock().advance(HOUR * 24);
+    world.advance(HOUR * 24).await;
     world.admin_post(&path("test"), json!({})).expect(202).await;
     let one = receiver.wait_for(2).await.pop().unwrap();
     assert!(!one.is_signed_by(&old, &world) && one.is_signed_by(new, &world));

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 use jobs::Role;
+use kernel::clock::Clock;
 use sqlx::postgres::PgPoolOptions;
+use tokio_util::sync::DropGuard;
 
 use super::arguments::Ports;
 use super::directory::DevDirectory;
@@ -13,6 +15,7 @@ use super::environment_file::EnvironmentFile;
 use super::seed::{self, Credentials};
 use super::start_servers;
 use crate::client::Client;
+use crate::emulator_clock;
 use crate::eventually::{Look, eventually};
 use crate::queues::Queues;
 use crate::system::{Addresses, Secrets, Service, ServiceProcess, Settings};
@@ -29,6 +32,7 @@ const DEATH_INTERVAL: Duration = Duration::from_millis(250);
 /// Servers, processes, and the file that describes them. Stopped from the first field to the last.
 pub struct System {
     environment_file: Option<EnvironmentFile>,
+    clock_follower: Option<DropGuard>,
     services: Vec<ServiceProcess>,
     servers: Servers,
     settings: Settings,
@@ -60,6 +64,7 @@ impl System {
         let client = Client::new(settings.api_url())?;
         let mut system = Self {
             environment_file: None,
+            clock_follower: None,
             services: Vec::new(),
             servers,
             settings,
@@ -114,6 +119,7 @@ impl System {
     /// Stops everything: who gives work first, who does it next, the servers last. Blocks for some seconds.
     pub fn stop(mut self) {
         self.environment_file = None;
+        self.clock_follower = None;
         for service in &self.services {
             let _had_ended_before = service.sigterm();
         }
@@ -134,6 +140,10 @@ impl System {
         }
         progress.say("waiting for the API, the worker, the scheduler and the emulator");
         self.wait_until_ready().await?;
+        let emulator = Client::new(self.settings.emulator_url())?;
+        let connections = self.settings.connections(1)?;
+        self.clock_follower =
+            Some(emulator_clock::follow(&connections, Clock::system(), Some(emulator)).await?);
         progress.say(format!("everything runs; the API is at {}", self.settings.api_url()));
         let credentials = seed::create_user(&self.client, &self.settings).await?;
         seed::link_packs(&self.client, &self.settings).await?;

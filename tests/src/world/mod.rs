@@ -13,9 +13,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use kernel::clock::Clock;
+use kernel::test_clock::{self, Target};
 use serde_json::{Value, json};
 use servers::Servers;
 use sqlx::PgPool;
+use tokio_util::sync::DropGuard;
 
 use self::part::Part;
 use crate::books;
@@ -46,6 +48,7 @@ enum UsedServers {
 pub struct World {
     settings: Settings,
     clock: Clock,
+    clock_follower: Option<DropGuard>,
     pool: PgPool,
     api: Client,
     emulator: Client,
@@ -102,6 +105,16 @@ impl World {
     /// The clock of every part that runs in this process.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Lets time pass: for every part, the providers included, as the test clock's endpoint does.
+    ///
+    /// # Panics
+    /// When a part does not follow.
+    pub async fn advance(&self, by: Duration) {
+        let seconds = expect(i64::try_from(by.as_secs()), "a time to pass");
+        let moved = test_clock::advance(&self.pool, Target::Ahead(seconds), None).await;
+        assert!(expect(moved, "the test clock").in_force, "a part does not follow the test clock");
     }
 
     pub fn settings(&self) -> &Settings {
@@ -318,6 +331,7 @@ impl World {
     }
 
     async fn stop_parts(&mut self) {
+        self.clock_follower = None;
         for part in
             [&mut self.api_part, &mut self.worker_part, &mut self.scheduler_part, &mut self.emulator_part]
         {

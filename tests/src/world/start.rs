@@ -21,6 +21,7 @@ use super::builder::{Placement, WorldBuilder};
 use super::part::Part;
 use super::{UsedServers, World, database};
 use crate::client::Client;
+use crate::emulator_clock;
 use crate::eventually::{Look, eventually};
 use crate::queues::Queues;
 use crate::run;
@@ -69,11 +70,16 @@ pub(super) async fn start(builder: WorldBuilder) -> Result<World> {
         scheduler_part: start_scheduler(&builder, &settings, &clock)?,
         settings,
         clock,
+        clock_follower: None,
         pool,
         dead_letters_allowed: false,
         servers,
     };
     wait_until_ready(&mut world, builder.roles.as_deref()).await?;
+    let emulator = world.emulator_part.is_present().then(|| world.emulator.clone());
+    let connections = world.settings.connections(1)?;
+    let follower = emulator_clock::follow(&connections, world.clock.clone(), emulator).await?;
+    world.clock_follower = Some(follower);
     Ok(world)
 }
 
@@ -219,6 +225,7 @@ fn start_worker(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> R
         }
         Placement::InProcess => {
             let config = worker::Config {
+                mode: Mode::Test,
                 connections: settings.connections(DATABASE_CONNECTIONS)?,
                 roles,
                 stripe_secret_key: secret(&settings.secrets.stripe_secret_key)?,

@@ -7,9 +7,9 @@ use clap::Subcommand;
 use jobs::Role;
 use kernel::clock::Clock;
 use kernel::config::Connections;
-use kernel::database;
 use kernel::ids::DeadLetterId;
 use kernel::service::Verdict;
+use kernel::{database, test_clock};
 use messaging::dead_letters::{DeadLetter, Filter, LetterError, LetterState, operations};
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -62,6 +62,7 @@ fn not_blank(text: &str) -> Result<String, &'static str> {
 impl Command {
     pub(super) async fn run(self, connections: Connections, clock: Clock) -> anyhow::Result<Verdict> {
         let pool = database::pool(&connections)?;
+        clock.set_offset(test_clock::offset(&pool).await?);
         let verdict = match self {
             Self::List { role, limit, json } => list(&pool, role, limit, json).await,
             Self::Show { id } => show(&pool, id).await,

@@ -7,8 +7,8 @@ use anyhow::ensure;
 use billing::reconciliation::{Comparison, Finding, operations};
 use clap::Args;
 use kernel::clock::{Clock, Timestamp};
-use kernel::database;
 use kernel::service::Verdict;
+use kernel::{database, test_clock};
 use messaging::Publisher;
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
@@ -55,9 +55,10 @@ impl FromStr for Moment {
 
 impl Command {
     pub(super) async fn run(self, config: Config, clock: Clock) -> anyhow::Result<Verdict> {
+        let pool = database::pool(&config.connections)?;
+        clock.set_offset(test_clock::offset(&pool).await?);
         let window = Window { from: self.from.0, to: self.to.map_or_else(|| clock.now(), |to| to.0) };
         ensure!(window.from < window.to, "the window is empty: --from must be before --to");
-        let pool = database::pool(&config.connections)?;
         let stopping = CancellationToken::new();
         let _stop = stopping.clone().drop_guard();
         let publisher = Publisher::start(&config.connections, stopping);

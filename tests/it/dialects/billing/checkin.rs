@@ -18,9 +18,9 @@ async fn check_in(world: &World, user: &User) -> Answer {
 }
 
 /// Moves the world's clock to a moment, which is in its future.
-fn go_to(world: &World, at: time::OffsetDateTime) {
+async fn go_to(world: &World, at: time::OffsetDateTime) {
     let wait = at - world.clock().now();
-    world.clock().advance(Duration::try_from(wait).unwrap());
+    world.advance(Duration::try_from(wait).unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,7 +40,7 @@ async fn concurrent_check_ins_count_once_a_day() {
     for answer in answers.iter().filter(|answer| answer.status() != 200) {
         assert_eq!(complaint(answer), (409, "ALREADY_CHECKED_IN".to_owned()));
     }
-    world.clock().advance(Duration::from_hours(24));
+    world.advance(Duration::from_hours(24)).await;
     let next = data(world.api().post("/checkin").bearer(&alice.api_key).expect(200).await);
     assert_eq!((&next["credits"], &next["streak"]), (&json!(15), &json!(2)));
     assert_eq!(world.balance(&alice.wallet_id).await, 25);
@@ -67,7 +67,7 @@ async fn a_day_begins_at_midnight_of_its_time_zone() {
         (datetime!(2027-10-31 22:59:58 UTC), None),
         (datetime!(2027-10-31 23:00:01 UTC), Some(3)),
     ] {
-        go_to(&world, at);
+        go_to(&world, at).await;
         let answer = check_in(&world, &alice).await;
         match streak {
             Some(streak) => assert_eq!(data(answer.json().unwrap())["streak"], json!(streak), "{at}"),
@@ -95,12 +95,12 @@ async fn a_changed_configuration_applies_from_then_on() {
         json!({"enabled": true, "credits_per_day": 10, "time_zone": "UTC", "streak_bonuses": []}),
     )
     .await;
-    go_to(&world, datetime!(2027-05-01 23:30 UTC));
+    go_to(&world, datetime!(2027-05-01 23:30 UTC)).await;
     assert_eq!(data(check_in(&world, &alice).await.json().unwrap())["credits"], json!(10));
     // In Tokyo it is the next morning: that is no second day.
     configure(&world, json!({"time_zone": "Asia/Tokyo", "credits_per_day": 20})).await;
     assert_eq!(complaint(&check_in(&world, &alice).await), (409, "ALREADY_CHECKED_IN".to_owned()));
-    go_to(&world, datetime!(2027-05-02 15:00:01 UTC));
+    go_to(&world, datetime!(2027-05-02 15:00:01 UTC)).await;
     let next = data(check_in(&world, &alice).await.json().unwrap());
     assert_eq!((&next["credits"], &next["streak"]), (&json!(20), &json!(2)));
     for (field, value) in [
@@ -138,7 +138,7 @@ async fn a_bonus_is_given_once_for_its_streak() {
     let mut given = Vec::new();
     // Four days in a row, one left out, two more.
     for hours in [0, 24, 24, 24, 48, 24] {
-        world.clock().advance(Duration::from_hours(hours));
+        world.advance(Duration::from_hours(hours)).await;
         given.push(data(check_in(&world, &alice).await.json().unwrap())["credits"].as_i64().unwrap());
     }
     assert_eq!(given, [1, 6, 1, 101, 1, 6]);

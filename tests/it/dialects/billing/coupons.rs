@@ -116,7 +116,7 @@ async fn an_inapplicable_coupon_is_refused() {
     assert_eq!(refused(&world, &alice, with("ONCE")).await, (422, "COUPON_ALREADY_USED".to_owned()));
     let bob = world.create_user("bob").await;
     session(&world, &bob, with("ONCE")).await;
-    world.clock().advance(std::time::Duration::from_hours(2));
+    world.advance(std::time::Duration::from_hours(2)).await;
     assert_eq!(refused(&world, &bob, with("SOON")).await, (422, "COUPON_EXPIRED".to_owned()));
     // No coupon is no coupon.
     for none in [json!(""), json!("  "), json!(null)] {
