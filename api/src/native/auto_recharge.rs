@@ -2,7 +2,9 @@
 
 use billing::auto_recharge::custody::{self, By, ResumeError};
 use billing::auto_recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR, allowance};
-use billing::auto_recharge::{Card, Pause, PauseReason, Run, RunState, Settings, Standing, operations};
+use billing::auto_recharge::{
+    Card, Pause, PauseReason, RechargeOverview, Run, RunState, Settings, operations,
+};
 use billing::payments::Dialect;
 use identity::rules as roles;
 use kernel::clock::Timestamp;
@@ -208,7 +210,7 @@ fn run_schema() -> Object {
 async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
     let principal = call.caller(&api).await?;
     let owner = owner(&api, &principal, asked_organization(&call)?, Intent::View).await?;
-    Ok(answer(StatusCode::OK, &standing(&api, &owner, None).await?))
+    Ok(answer(StatusCode::OK, &overview(&api, &owner, None).await?))
 }
 
 async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
@@ -230,7 +232,7 @@ async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
     let (settings, _) = change(&api, &owner, wanted).await?;
     let wants_page = request.request_setup || (settings.enabled && settings.card.is_none());
     if !wants_page {
-        return Ok(answer(StatusCode::OK, &standing(&api, &owner, None).await?));
+        return Ok(answer(StatusCode::OK, &overview(&api, &owner, None).await?));
     }
     let (status, page) = match save_card(&api, &call, principal.actor(), &owner, Dialect::Native).await? {
         Ordered::Open(page) => (StatusCode::OK, page),
@@ -244,7 +246,7 @@ async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
         url: page.checkout_url.clone(),
         session_id: page.provider_session.clone(),
     };
-    Ok(answer(status, &standing(&api, &owner, Some(setup)).await?))
+    Ok(answer(status, &overview(&api, &owner, Some(setup)).await?))
 }
 
 async fn resume(api: &SharedState, owner: &Owner) -> Result<(), Problem> {
@@ -271,7 +273,7 @@ async fn switch_off(api: SharedState, call: Call) -> Result<Response, Problem> {
     } else if known.is_some() {
         change(&api, &owner, SettingsChange { enabled: Some(false), ..SettingsChange::default() }).await?;
     }
-    Ok(answer(StatusCode::OK, &standing(&api, &owner, None).await?))
+    Ok(answer(StatusCode::OK, &overview(&api, &owner, None).await?))
 }
 
 /// What a caller wants with a wallet's settings.
@@ -314,20 +316,20 @@ fn amount(field: &str, cents: i64) -> Result<Money, Problem> {
     Err(Problem::invalid(message))
 }
 
-async fn standing(
+async fn overview(
     api: &SharedState,
     owner: &Owner,
     setup: Option<SetupView>,
 ) -> Result<SettingsView, Problem> {
     let now = api.clock.now();
     let mut connection = api.pool.acquire().await?;
-    let standing = operations::standing(&mut connection, now, initial_settings(api, owner)).await?;
-    Ok(view(now, standing, setup))
+    let overview = operations::overview(&mut connection, now, initial_settings(api, owner)).await?;
+    Ok(view(now, overview, setup))
 }
 
-fn view(now: Timestamp, standing: Standing, setup: Option<SetupView>) -> SettingsView {
-    let state = state(now, &standing);
-    let Standing { settings, spent_minor, resets_at, last_run } = standing;
+fn view(now: Timestamp, overview: RechargeOverview, setup: Option<SetupView>) -> SettingsView {
+    let state = state(now, &overview);
+    let RechargeOverview { settings, spent_minor, resets_at, last_run } = overview;
     SettingsView {
         enabled: settings.enabled,
         state,
@@ -361,17 +363,17 @@ fn view(now: Timestamp, standing: Standing, setup: Option<SetupView>) -> Setting
 }
 
 /// The state of a wallet's auto-recharge: one of [`STATES`].
-fn state(now: Timestamp, standing: &Standing) -> &'static str {
-    let settings: &Settings = &standing.settings;
+fn state(now: Timestamp, overview: &RechargeOverview) -> &'static str {
+    let settings: &Settings = &overview.settings;
     let is_open = |run: &Run| !matches!(run.state, RunState::Succeeded | RunState::Failed);
-    let left = allowance(settings.max_monthly_minor, standing.spent_minor);
+    let left = allowance(settings.max_monthly_minor, overview.spent_minor);
     if !settings.enabled {
         "off"
     } else if settings.pause.is_some() {
         "paused"
     } else if settings.card.is_none() {
         "needs_card"
-    } else if standing.last_run.as_ref().is_some_and(is_open) {
+    } else if overview.last_run.as_ref().is_some_and(is_open) {
         "recharging"
     } else if settings.declines > 0 && settings.next_attempt_at.is_some_and(|at| at > now) {
         "cooling_down"

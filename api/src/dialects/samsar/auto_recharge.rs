@@ -229,7 +229,7 @@ pub(super) async fn enable(api: SharedState, call: Call) -> Result<Response, Pro
     };
     let mut connection = api.pool.acquire().await?;
     let customer = customer(&mut connection, Provider::Stripe, owner.wallet_id).await?;
-    let standing = operations::standing(&mut connection, api.clock.now(), settings.clone()).await?;
+    let standing = operations::overview(&mut connection, api.clock.now(), settings.clone()).await?;
     let run = check.map(|check| run(&settings, check, standing.spent_minor));
     let endpoint = endpoint(page.as_deref().filter(|_| !is_open));
     let body = settings_body(&settings, customer.as_deref(), page.as_deref(), run, &endpoint, is_open);

@@ -93,7 +93,7 @@ pub async fn put(
 ///
 /// # Errors
 /// Database errors only.
-pub async fn standing(
+pub async fn overview(
     connection: &mut PgConnection,
     now: Timestamp,
     nothing: Settings,
