@@ -8,6 +8,8 @@ use serde::Deserialize;
 
 /// The key of the order's id in the metadata that providers keep for this installation.
 const PAYMENT_ID: &str = "payment_id";
+/// The key of the mark of the installation that an order is from: others may sell on the same account.
+const INSTALLATION: &str = "purser_installation";
 /// The key of the buyer's id.
 const USER_ID: &str = "user_id";
 

@@ -63,7 +63,9 @@ async fn with_orders(
     listed: Vec<ProviderPayment>,
     window: Window,
 ) -> Result<(Vec<ProviderPayment>, Vec<RecordedPayment>), JobError> {
+    let mark = context.installation().await?.to_string();
     let mut payments = rules::merged(listed);
+    payments.iter_mut().for_each(|payment| payment.forget_another(&mark));
     let mut connection = context.pool.acquire().await?;
     operations::name_orders(&mut connection, &mut payments).await?;
     let orders = operations::ours(&mut connection, &payments, window.from, window.to).await?;

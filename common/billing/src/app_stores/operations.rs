@@ -161,6 +161,7 @@ fn reversal_fact(
         status: status.to_owned(),
         step: rules::step(is_refunded, at),
         extent: Extent::All,
+        installation: None,
         payment_id: Some(payment_id),
         provider_payments: vec![transaction],
     }
@@ -206,8 +207,7 @@ async fn credit(
         }
         store::purchase_write(connection, purchase).await?;
     }
-    let items: Vec<SettlementItem<'_>> =
-        paid.iter().map(|news| SettlementItem { event: None, news }).collect();
+    let items: Vec<SettlementItem<'_>> = paid.iter().map(|news| SettlementItem::new(None, news)).collect();
     settlement::apply(connection, now, &items).await
 }
 

@@ -52,14 +52,16 @@ struct Row {
     discount_minor: i64,
     bonus_credits: Credits,
     has_reversals: bool,
+    accepted_minor: Option<i64>,
+    accepted_currency: Option<String>,
 }
 
 impl TryFrom<Row> for Payment {
     type Error = sqlx::Error;
 
     fn try_from(row: Row) -> Result<Self, Self::Error> {
-        let currency: Currency =
-            row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+        let currency = parse_currency(&row.currency)?;
+        let accepted = row.accepted_currency.as_deref().map(parse_currency).transpose()?;
         Ok(Self {
             id: row.id,
             number: row.number,
@@ -98,8 +100,13 @@ impl TryFrom<Row> for Payment {
             discount_minor: row.discount_minor,
             bonus: row.bonus_credits,
             has_reversals: row.has_reversals,
+            accepted: row.accepted_minor.zip(accepted).map(|(minor, currency)| Money::new(minor, currency)),
         })
     }
+}
+
+fn parse_currency(text: &str) -> Result<Currency, sqlx::Error> {
+    text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
 /// A query for payments: all columns, and the condition that follows.
@@ -115,7 +122,7 @@ macro_rules! select_payments {
                       provider_payment, checkout_url, session_status, payment_status, payment_intent_status,
                       receipt_url, failure, created_at, expires_at, page_expires_at, completed_at, plan_id,
                       billing_interval as "billing_interval: Interval", credits_expire_at, discount_minor,
-                      bonus_credits as "bonus_credits: Credits", has_reversals
+                      bonus_credits as "bonus_credits: Credits", has_reversals, accepted_minor, accepted_currency
                from payments "#
                 + $condition
             $(, $argument)*

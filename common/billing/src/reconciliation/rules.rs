@@ -24,6 +24,7 @@ pub fn merged(told: Vec<Theirs>) -> Vec<Theirs> {
                     known.money = theirs.money.or(known.money);
                 }
                 known.order = known.order.or(theirs.order);
+                known.installation = known.installation.take().or(theirs.installation);
                 known.money = known.money.or(theirs.money);
                 known.subscription = known.subscription.take().or(theirs.subscription);
                 known.is_renewal |= theirs.is_renewal;
@@ -64,7 +65,7 @@ pub fn compare(theirs: &[Theirs], ours: &[Ours], settled_before: Timestamp) -> C
     let mut paid: BTreeSet<PaymentId> = BTreeSet::new();
     for payment in theirs.iter().filter(|payment| payment.is_paid) {
         let verdict = match index.find(payment) {
-            None if payment.order.is_none() => {
+            None if index.is_foreign(payment) => {
                 comparison.foreign = comparison.foreign.saturating_add(1);
                 continue;
             }
@@ -111,6 +112,12 @@ impl<'a> Index<'a> {
                 .flat_map(|order| provider_ids(order).map(move |id| (id.as_str(), order)))
                 .collect(),
         }
+    }
+
+    /// Whether a payment that is for no order of ours is nobody's: it names none, or one that is unknown without our mark.
+    fn is_foreign(&self, theirs: &Theirs) -> bool {
+        let is_known = |order| self.by_id.contains_key(&order);
+        theirs.order.is_none_or(|order| theirs.installation.is_none() && !is_known(order))
     }
 
     /// The order that a payment is for. A renewal names the order of the first period, and is not for that.

@@ -100,7 +100,7 @@ fn reader(kind: &str) -> Option<Reader> {
     match kind {
         "checkout.session.completed"
         | "checkout.session.async_payment_succeeded"
-        | "checkout.session.expired" => Some(|object, _| payment(parse::<Session>(object)?.fact(false))),
+        | "checkout.session.expired" => Some(|object, _| session(parse(object)?)),
         "checkout.session.async_payment_failed" => {
             Some(|object, _| payment(parse::<Session>(object)?.fact(true)))
         }
@@ -152,6 +152,14 @@ fn reader(kind: &str) -> Option<Reader> {
         }),
         _ => None,
     }
+}
+
+#[allow(clippy::unnecessary_wraps)] // As below.
+fn session(session: Session) -> Option<Content> {
+    if session.is_unordered() {
+        return Some(Content::ignored(IgnoreReason::Unordered));
+    }
+    Some(Content::fact(session.fact(false)))
 }
 
 #[allow(clippy::unnecessary_wraps)] // It ends the readers, which may find nothing to read.
