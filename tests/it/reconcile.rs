@@ -212,7 +212,7 @@ async fn payments_outside_the_window_or_in_flight_are_not_reported() {
     // Seconds old by the provider's clock.
     let looked = reconcile(&world, &[]).await;
     assert_eq!((looked.exit_code, looked.in_flight), (0, 1), "{looked:?}");
-    let elsewhere = ["reconcile", "--from", "2020-01-01", "--to", "2020-01-02"];
+    let elsewhere = ["reconcile", "--json", "--from", "2020-01-01", "--to", "2020-01-02"];
     let elsewhere = read(&commands::worker(&world, &elsewhere).await);
     assert_eq!(
         (elsewhere.exit_code, elsewhere.agreeing, elsewhere.findings.len(), elsewhere.in_flight),

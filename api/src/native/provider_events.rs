@@ -182,7 +182,8 @@ fn key(call: &Call) -> Result<EventKey, Problem> {
     text.parse().ok().filter(|_| !text.contains('\0')).ok_or_else(not_found)
 }
 
-fn checked(reason: String) -> Result<String, Problem> {
+/// A reason that can be recorded.
+pub(super) fn checked(reason: String) -> Result<String, Problem> {
     if reason.trim().is_empty() || reason.chars().count() > REASON_MAX {
         return Err(Problem::invalid(format!("reason must have 1 to {REASON_MAX} characters")));
     }

@@ -28,7 +28,11 @@ pub enum ProviderError {
     NotFound,
     #[error("the provider has no such customer")]
     NoCustomer,
-    /// It did not answer, not readably, or asks to come back later. What was asked may have been done: ask again
+    /// It answered, and the answer cannot be read: asking again would lead to the same, but what was asked may have been
+    /// done.
+    #[error("the provider's answer cannot be read")]
+    Unreadable,
+    /// It did not answer, or asks to come back later. What was asked may have been done: ask again
     /// with the same key.
     #[error("the provider gave no answer ({0})")]
     Unavailable(&'static str),

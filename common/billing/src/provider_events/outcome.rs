@@ -101,7 +101,7 @@ text_enum! {
         NoRefund => "no_refund",
         /// It is about no subscription.
         NoSubscription => "no_subscription",
-        /// A period that costs nothing.
+        /// A period, or a gift, that costs nothing.
         UnpaidPeriod => "unpaid_period",
     }
 }

@@ -1,6 +1,6 @@
 //! Comparing the provider's payments with our orders. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{Comparison, Difference, Finding, Ours, Theirs};
 use crate::payments::Provider;
@@ -94,6 +94,27 @@ pub fn compare(theirs: &[Theirs], ours: &[Ours], settled_before: Timestamp) -> C
         comparison.findings.push(of_order(order, Difference::LedgerDiffers));
     }
     comparison
+}
+
+/// Leaves out payments that an operator has looked at and dismissed, by any of the ids that the provider knows them by.
+pub fn without_dismissed(comparison: &mut Comparison, theirs: &[Theirs], dismissed: &HashSet<String>) {
+    let is_dismissed = |payment: &Theirs| {
+        [Some(&payment.id), payment.session.as_ref(), payment.payment.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|id| dismissed.contains(id))
+    };
+    let left_out: HashSet<&str> =
+        theirs.iter().filter(|payment| is_dismissed(payment)).map(|payment| payment.id.as_str()).collect();
+    comparison.findings.retain(|finding| match finding.difference {
+        Difference::PaidNotCredited
+        | Difference::AmountDiffers
+        | Difference::PaidTwice
+        | Difference::UnknownOrder => {
+            finding.object.as_deref().is_none_or(|object| !left_out.contains(object))
+        }
+        Difference::CreditedNotPaid | Difference::RefundNotKnown | Difference::LedgerDiffers => true,
+    });
 }
 
 /// Our orders by what a payment may know them by.

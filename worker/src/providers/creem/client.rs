@@ -140,8 +140,7 @@ impl CreemClient {
         }
         let found: Value = self.get("v1/subscriptions", ("subscription_id", id)).await?;
         let last = Last::deserialize(&found).ok().and_then(|last| last.last_transaction_id);
-        let mut subscription =
-            Subscription::deserialize(&found).map_err(|_| ProviderError::Unavailable("unreadable answer"))?;
+        let mut subscription = Subscription::deserialize(&found).map_err(|_| ProviderError::Unreadable)?;
         if subscription.last_transaction.is_none()
             && let Some(id) = last
         {
@@ -209,8 +208,7 @@ impl CreemClient {
             .map_err(|_| ProviderError::Unavailable("configuration"))?;
         let (status, body) = self.client.send(request).await.map_err(ProviderError::Unavailable)?;
         if status.is_success() {
-            return serde_json::from_slice(&body)
-                .map_err(|_| ProviderError::Unavailable("unreadable answer"));
+            return serde_json::from_slice(&body).map_err(|_| ProviderError::Unreadable);
         }
         Err(match status {
             StatusCode::NOT_FOUND => ProviderError::NotFound,

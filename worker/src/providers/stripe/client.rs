@@ -363,7 +363,7 @@ impl From<StripeError> for ProviderError {
                     .unwrap_or_else(|| "The payment provider refused the request.".to_owned()),
             },
             // The request may have been carried out.
-            StripeError::JSONDeserialize(_) => Self::Unavailable("unreadable answer"),
+            StripeError::JSONDeserialize(_) => Self::Unreadable,
             StripeError::ClientError(_) => Self::Unavailable("connection failed"),
             StripeError::ConfigError(_) => Self::Unavailable("configuration"),
             StripeError::Timeout => Self::Unavailable("timeout"),
