@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use billing::app_stores;
 use billing::provider_events::record;
+use billing::reconciliation;
 use identity::idempotency;
 use jobs::Role;
 use kernel::clock::Clock;
@@ -111,6 +112,11 @@ impl Ticker {
         set("purser_outbox_oldest_seconds", age);
         set("purser_events_quarantined", quarantined);
         set("purser_store_purchases_parked", parked);
+        if let Some((findings, uncredited)) = reconciliation::operations::last_run(&mut connection).await? {
+            set("purser_reconciliation_findings", findings);
+            set("purser_paid_not_credited", uncredited);
+        }
+        drop(connection);
         self.measure_dead_letters().await
     }
 

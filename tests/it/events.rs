@@ -66,6 +66,11 @@ pub async fn publish(world: &World, job: impl Into<EncodedJob>) {
     shutdown.cancel();
 }
 
+/// The mark that this installation gives its orders at the providers.
+pub async fn installation(world: &World) -> Uuid {
+    sqlx::query_scalar("select id from installation").fetch_one(world.pool()).await.unwrap()
+}
+
 /// The session of a checkout as the provider would show it once it is paid.
 pub async fn paid_session(world: &World, user: &User, checkout: &Checkout) -> Value {
     let (payment, customer, amount): (Uuid, Option<String>, i64) = sqlx::query_as(
@@ -75,12 +80,13 @@ pub async fn paid_session(world: &World, user: &User, checkout: &Checkout) -> Va
     .fetch_one(world.pool())
     .await
     .unwrap();
+    let mark = installation(world).await;
     json!({
         "id": checkout.session_id, "object": "checkout.session", "livemode": false, "mode": "payment",
         "status": "complete", "payment_status": "paid", "amount_total": amount, "currency": "usd",
         "client_reference_id": payment, "customer": customer,
         "payment_intent": format!("pi_{}", payment.simple()),
-        "metadata": {"payment_id": payment, "user_id": user.id},
+        "metadata": {"payment_id": payment, "user_id": user.id, "purser_installation": mark},
     })
 }
 

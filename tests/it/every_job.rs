@@ -8,6 +8,7 @@ use billing::checkins::ApplyCheckin;
 use billing::payments::Provider;
 use billing::payments::{ApplyPaymentFact, ConfirmSession, CreateCheckout, ExpirePayments, VerifyPayment};
 use billing::provider_events::{ApplyProviderEvents, ProviderEvent, VerifyObject};
+use billing::quarantine::CreditProviderEvent;
 use billing::reconciliation::ReconcilePayments;
 use billing::reversals::ApplyPaymentReversal;
 use billing::reversals::{Extent, ReversalFact, ReversalKind, ReversalState};
@@ -66,6 +67,7 @@ fn foreign_subscription(now: Timestamp) -> SubscriptionFact {
         provider: Provider::Stripe,
         livemode: false,
         subscription: "sub_foreign".to_owned(),
+        installation: None,
         payment_id: None,
         user_id: None,
         customer: None,
@@ -84,6 +86,7 @@ fn half_refund(payment_id: PaymentId) -> ReversalFact {
         status: "succeeded".to_owned(),
         step: 2,
         extent: Extent::Part { money: Money::new(1_250, Currency::USD), paid_minor: None },
+        installation: None,
         payment_id: Some(payment_id),
         provider_payments: Vec::new(),
     }
@@ -134,6 +137,11 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
         EncodedJob::from(&SweepRecharges {}),
         EncodedJob::from(&BeginRechargeMonth {}),
         EncodedJob::from(&ReconcilePayments {}),
+        EncodedJob::from(&CreditProviderEvent {
+            event: "stripe:evt_unknown".parse().unwrap(),
+            by: "admin".to_owned(),
+            reason: "none".to_owned(),
+        }),
         EncodedJob::from(&SendNotices { notices: vec![notice] }),
         EncodedJob::from(&DeliverWebhook { delivery_id: WebhookDeliveryId::new(), attempts: 0 }),
         EncodedJob::from(&RetryWebhooks {}),

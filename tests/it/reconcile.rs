@@ -7,7 +7,7 @@ use harness::world::{Checkout, GOOD_CARD, User, World};
 use serde_json::{Value, json};
 
 use crate::commands::{self, Output};
-use crate::events::{deliver, event, paid_session, publish};
+use crate::events::{deliver, event, installation, paid_session, publish};
 
 /// Compares the last day, up to an hour from now, so that the two clocks need not agree to the second.
 async fn reconcile(world: &World, more: &[&str]) -> Reconciliation {
@@ -162,8 +162,9 @@ async fn differences_that_need_a_person_are_reported_and_left_alone() {
     // For an order that was never ours.
     let unknown = format!(
         "amount=500&currency=usd&payment_method=pm_card_visa&confirm=true&return_url=https://a.example\
-         &metadata[payment_id]={}",
-        uuid::Uuid::new_v4()
+         &metadata[payment_id]={}&metadata[purser_installation]={}",
+        uuid::Uuid::new_v4(),
+        installation(&world).await
     );
     world.stripe_post("payment_intents", &unknown).expect(200).await;
     world.drain().await;
@@ -211,7 +212,7 @@ async fn payments_outside_the_window_or_in_flight_are_not_reported() {
     // Seconds old by the provider's clock.
     let looked = reconcile(&world, &[]).await;
     assert_eq!((looked.exit_code, looked.in_flight), (0, 1), "{looked:?}");
-    let elsewhere = ["reconcile", "--from", "2020-01-01", "--to", "2020-01-02"];
+    let elsewhere = ["reconcile", "--json", "--from", "2020-01-01", "--to", "2020-01-02"];
     let elsewhere = read(&commands::worker(&world, &elsewhere).await);
     assert_eq!(
         (elsewhere.exit_code, elsewhere.agreeing, elsewhere.findings.len(), elsewhere.in_flight),

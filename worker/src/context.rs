@@ -8,11 +8,12 @@ use billing::payments::ReturnUrls;
 use billing::reversals::Policy;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use kernel::clock::Clock;
-use kernel::ids::OutboxId;
+use kernel::ids::{InstallationId, OutboxId};
 use kernel::{database, retry};
 use messaging::{Publisher, outbox};
 use outgoing_webhooks::standard_webhooks::client::WebhookClient;
 use sqlx::PgPool;
+use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Verify};
@@ -46,6 +47,8 @@ pub(crate) struct Context {
     pub reversals: Policy,
     pub recharge_limits: Limits,
     pub return_urls: ReturnUrls,
+    /// Read once: it never changes.
+    installation: OnceCell<InstallationId>,
     /// Set when a job met an outage: the next job first waits until the database answers.
     database_doubted: AtomicBool,
     /// Outbox rows that are being published after their transaction.
@@ -76,6 +79,7 @@ impl Context {
             reversals: config.reversals,
             recharge_limits: config.recharge_limits,
             return_urls: config.return_urls.clone(),
+            installation: OnceCell::new(),
             database_doubted: AtomicBool::new(false),
             publishing: TaskTracker::new(),
         })
@@ -85,6 +89,12 @@ impl Context {
     pub async fn finish(&self) {
         self.publishing.close();
         self.publishing.wait().await;
+    }
+
+    /// The mark that this installation's orders carry at the providers.
+    pub async fn installation(&self) -> Result<InstallationId, sqlx::Error> {
+        let read = || async { billing::installation::id(&mut *self.pool.acquire().await?).await };
+        self.installation.get_or_try_init(read).await.copied()
     }
 
     /// Publishes jobs whose transaction has committed, without delaying the caller.

@@ -63,6 +63,41 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .says("Its message is forgotten. That it was, by whom and why stays on record.")
                 .takes::<DiscardInput>(),
         ),
+        Endpoint::get(
+            "/purser/v1/dead-letters",
+            list,
+            Description::new(Access::Admin, "Jobs that nobody could do and that wait for an operator")
+                .says("Newest first, without their messages; and how many there are, by role and reason.")
+                .query::<String>("role", "Only those for this role of the workers, such as `verify`.")
+                .query::<i64>("limit", "How many, between 1 and 500; 50 unless given.")
+                .answers::<LettersView>(StatusCode::OK, "The letters.")
+                .refuses(&[StatusCode::BAD_REQUEST]),
+        ),
+        Endpoint::get(
+            "/purser/v1/dead-letters/{id}",
+            show,
+            Description::new(
+                Access::Admin,
+                "A job that nobody could do, with what may be seen of its message",
+            )
+            .says("Ids, types and states only: never texts, addresses or links.")
+            .path_parameter::<Id>("id", "The letter's id.")
+            .answers::<LetterDetail>(StatusCode::OK, "The letter.")
+            .refuses(&[StatusCode::NOT_FOUND]),
+        ),
+        Endpoint::post(
+            "/purser/v1/dead-letters/{id}/retry",
+            replay,
+            settles("Have a dead letter done again")
+                .says("It goes back to its queue. Should it fail again, it is a new dead letter."),
+        ),
+        Endpoint::post(
+            "/purser/v1/dead-letters/{id}/dismiss",
+            discard,
+            settles("Give a dead letter up")
+                .says("Its message is forgotten. That it was, by whom and why stays on record.")
+                .takes::<DiscardInput>(),
+        ),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! Purchases in app stores by unknown buyers, and assigning one to a user by hand.
 
-use billing::app_stores::operations::{assign, is_awaited, parked, purchase};
+use billing::app_stores::operations::{self, assign, is_awaited, parked, purchase};
 use billing::app_stores::{ClaimError, ClaimPurchases, StorePurchase};
 use jobs::outbox;
 use kernel::ids::{PaymentId, StorePurchaseId, UserId};
@@ -10,11 +10,12 @@ use utoipa::ToSchema;
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
+use super::provider_events::checked as checked_reason;
 use crate::commands::carry_out;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::json::read_json;
+use crate::http::json::{read_json, read_json_or_default};
 use crate::http::values::{Id, Moment};
 use crate::http::{Response, answer};
 use crate::problem::Problem;
@@ -46,7 +47,70 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .answers::<ClaimView>(StatusCode::ACCEPTED, "The purchase is the user's; the credits follow.")
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
+        Endpoint::get(
+            "/purser/v1/parked-purchases",
+            list,
+            Description::new(Access::Admin, "Purchases in app stores that wait for their buyers or products")
+                .says("Oldest first.")
+                .query::<i64>("limit", "How many, between 1 and 500; 50 unless given.")
+                .answers::<PurchasesView>(StatusCode::OK, "The purchases.")
+                .refuses(&[StatusCode::BAD_REQUEST]),
+        ),
+        Endpoint::get(
+            "/purser/v1/parked-purchases/{purchaseId}",
+            show,
+            about("A purchase in an app store").answers::<PurchaseView>(StatusCode::OK, "The purchase."),
+        ),
+        Endpoint::post(
+            "/purser/v1/parked-purchases/{purchaseId}/claim",
+            claim,
+            settles("Give a parked purchase to a user")
+                .takes::<ClaimInput>()
+                .answers::<ClaimView>(StatusCode::OK, "The credits are there.")
+                .answers::<ClaimView>(StatusCode::ACCEPTED, "The purchase is the user's; the credits follow."),
+        ),
+        Endpoint::post(
+            "/purser/v1/parked-purchases/{purchaseId}/retry",
+            retry,
+            settles("Have a parked purchase looked at again")
+                .says("It is credited if its buyer and its product are known now.")
+                .may_take::<RetryInput>()
+                .answers::<PurchaseView>(StatusCode::ACCEPTED, "It is on its way."),
+        ),
+        Endpoint::post(
+            "/purser/v1/parked-purchases/{purchaseId}/dismiss",
+            dismiss,
+            settles("Decide that nobody gets a parked purchase")
+                .takes::<DismissInput>()
+                .answers::<PurchaseView>(StatusCode::OK, "The purchase is dismissed."),
+        ),
     ]
+}
+
+fn about(summary: &str) -> Description {
+    Description::new(Access::Admin, summary)
+        .path_parameter::<Id>("purchaseId", "The purchase's id.")
+        .refuses(&[StatusCode::NOT_FOUND])
+}
+
+fn settles(summary: &str) -> Description {
+    about(summary).idempotency_key().refuses(&[StatusCode::CONFLICT])
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = native::DismissParkedPurchase)]
+struct DismissInput {
+    /// Why, for the record.
+    #[schema(min_length = 1, max_length = 500)]
+    reason: String,
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[schema(as = native::RetryParkedPurchase)]
+struct RetryInput {
+    /// Why, for the record.
+    #[schema(max_length = 500)]
+    reason: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -124,11 +188,56 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     ))
 }
 
+fn id(call: &Call) -> Result<StorePurchaseId, Problem> {
+    call.path_parameter("purchaseId").parse().map_err(|_| Problem::from(ClaimError::NoPurchase))
+}
+
+async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
+    let found = purchase(&mut *api.pool.acquire().await?, id(&call)?).await?;
+    Ok(answer(StatusCode::OK, &PurchaseView::from(found.ok_or(ClaimError::NoPurchase)?)))
+}
+
+async fn retry(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let reason = read_json_or_default::<RetryInput>(&call)?.reason.map(checked_reason).transpose()?;
+    let (id, actor) = (id(&call)?, admin.actor.clone());
+    let work = {
+        let api = SharedState::clone(&api);
+        async move {
+            let now = api.clock.now();
+            let mut transaction = api.pool.begin().await?;
+            let purchase = operations::retry(&mut transaction, now, &actor, id, reason.as_deref()).await?;
+            let written = outbox::insert(&mut transaction, now, &ClaimPurchases {}).await?;
+            transaction.commit().await?;
+            messaging::outbox::publish(&api.pool, &api.publisher, &[written]).await;
+            Ok((StatusCode::ACCEPTED, PurchaseView::from(purchase)))
+        }
+    };
+    once(&api, &call, admin.actor, Keep::Answer, work).await
+}
+
+async fn dismiss(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let reason = checked_reason(read_json::<DismissInput>(&call)?.reason)?;
+    let (id, actor) = (id(&call)?, admin.actor.clone());
+    let work = {
+        let api = SharedState::clone(&api);
+        async move {
+            let mut transaction = api.pool.begin().await?;
+            let dismissed =
+                operations::dismiss(&mut transaction, api.clock.now(), &actor, id, &reason).await?;
+            transaction.commit().await?;
+            Ok((StatusCode::OK, PurchaseView::from(dismissed)))
+        }
+    };
+    once(&api, &call, admin.actor, Keep::Answer, work).await
+}
+
 async fn claim(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
     let ClaimInput { user_id } = read_json(&call)?;
-    let id: StorePurchaseId =
-        call.path_parameter("purchaseId").parse().map_err(|_| Problem::from(ClaimError::NoPurchase))?;
+    let id = id(&call)?;
     let work = {
         let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {

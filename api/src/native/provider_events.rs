@@ -1,87 +1,292 @@
-//! Administration of provider events: how each was handled, and those that need a person.
+//! Administration of provider events: how each was handled, and the way out for those that need a person.
 
+mod views;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use billing::payments::Provider;
-use billing::provider_events::record::{self as recorded, RecordedEvent};
-use kernel::ids::PaymentId;
-use serde::Serialize;
+use billing::provider_events::record as recorded;
+use billing::quarantine::{
+    CreditProviderEvent, CreditRefusal, CreditReply, EventKey, EventState, Page, SettleError, operations,
+};
+use jobs::outbox;
+use kernel::clock::Timestamp;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
+use self::views::{EventDetail, EventView, EventsPage, EventsView, OldEventView};
+use super::idempotent::{Keep, once};
+use crate::commands::carry_out;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::values::{Moment, one_of};
+use crate::http::json::{read_json, read_json_or_default};
 use crate::http::{Response, answer};
 use crate::problem::Problem;
 use crate::state::SharedState;
 
+/// The longest reason that is recorded.
+const REASON_MAX: usize = 500;
+
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    vec![Endpoint::get(
-        "/admin/provider-events",
-        events,
-        Description::new(Access::Admin, "Events of providers, as they were handled")
-            .says("Newest first, without their bodies.")
-            .query::<String>("outcome", "Only those with this outcome, such as `quarantined`.")
-            .query::<i64>("limit", "How many, between 1 and 500; 50 unless given.")
-            .answers::<EventsView>(StatusCode::OK, "The events.")
-            .refuses(&[StatusCode::BAD_REQUEST]),
-    )]
+    vec![
+        Endpoint::get(
+            "/admin/provider-events",
+            old_list,
+            Description::new(Access::Admin, "Events of providers, as they were handled")
+                .says("Newest first, without their bodies. `GET /purser/v1/provider-events` does more.")
+                .query::<String>("outcome", "Only those with this outcome, such as `quarantined`.")
+                .query::<i64>("limit", "How many, between 1 and 500; 50 unless given.")
+                .answers::<EventsView>(StatusCode::OK, "The events.")
+                .refuses(&[StatusCode::BAD_REQUEST]),
+        ),
+        Endpoint::get(
+            "/purser/v1/provider-events",
+            list,
+            Description::new(Access::Admin, "Events of providers, and what became of them")
+                .says(
+                    "Newest first. Those in state `open` contradict their orders: nothing was credited, and an \
+                     operator credits the order, has the event applied again, or dismisses it.",
+                )
+                .query::<String>("state", "Only those in this state, such as `open`.")
+                .query::<String>("provider", "Only those of this provider, such as `stripe`.")
+                .query::<String>("cursor", "The `nextCursor` of the page before.")
+                .query::<i64>("limit", "How many, between 1 and 500; 50 unless given.")
+                .answers::<EventsPage>(StatusCode::OK, "The events.")
+                .refuses(&[StatusCode::BAD_REQUEST]),
+        ),
+        Endpoint::get(
+            "/purser/v1/provider-events/{id}",
+            show,
+            about("An event, what it says, and the order that it is about")
+                .says("What came and what was expected, side by side. The text has personal data of the buyer.")
+                .answers::<EventDetail>(StatusCode::OK, "The event."),
+        ),
+        Endpoint::post(
+            "/purser/v1/provider-events/{id}/credit",
+            credit,
+            settles("Credit the order of an event in quarantine as paid")
+                .says(
+                    "The order counts as paid with what the event says was paid, and grants what was ordered. It is \
+                     refused if there is no order, or the order is credited already.",
+                )
+                .takes::<ReasonInput>()
+                .answers::<EventView>(StatusCode::OK, "The order is credited.")
+                .answers::<EventView>(StatusCode::ACCEPTED, "It will be, unless that turns out to be impossible."),
+        ),
+        Endpoint::post(
+            "/purser/v1/provider-events/{id}/retry",
+            retry,
+            settles("Have an event in quarantine applied again, after a repair")
+                .says("It goes through the queue, and leaves the quarantine if it agrees with its order now.")
+                .may_take::<OptionalReasonInput>()
+                .answers::<EventView>(StatusCode::ACCEPTED, "It is on its way."),
+        ),
+        Endpoint::post(
+            "/purser/v1/provider-events/{id}/dismiss",
+            dismiss,
+            settles("Take an event out of quarantine without crediting anything")
+                .takes::<ReasonInput>()
+                .answers::<EventView>(StatusCode::OK, "The event is dismissed."),
+        ),
+    ]
 }
 
-#[derive(Serialize, ToSchema)]
-#[schema(as = native::ProviderEvents)]
-struct EventsView {
-    events: Vec<EventView>,
+fn about(summary: &str) -> Description {
+    Description::new(Access::Admin, summary)
+        .path_parameter::<String>("id", "The event's id, such as `stripe:evt_1`.")
+        .refuses(&[StatusCode::NOT_FOUND])
 }
 
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = native::ProviderEvent)]
-struct EventView {
-    #[schema(schema_with = provider_schema)]
-    provider: &'static str,
-    event_id: String,
-    #[serde(rename = "type")]
-    event_type: String,
-    /// The object at the provider that it is about.
-    #[schema(required)]
-    object_id: Option<String>,
-    /// The order that it is about.
-    #[schema(value_type = Option<Uuid>, required)]
-    payment_id: Option<PaymentId>,
-    /// What became of it, such as `applied` or `quarantined`.
-    outcome: String,
-    /// Why.
-    #[schema(required)]
+fn settles(summary: &str) -> Description {
+    about(summary).idempotency_key().refuses(&[StatusCode::CONFLICT])
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = native::SettleProviderEvent)]
+struct ReasonInput {
+    /// Why, for the record.
+    #[schema(min_length = 1, max_length = 500)]
+    reason: String,
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[schema(as = native::RetryProviderEvent)]
+struct OptionalReasonInput {
+    /// Why, for the record.
+    #[schema(max_length = 500)]
     reason: Option<String>,
-    received_at: Moment,
-    handled_at: Moment,
 }
 
-fn provider_schema() -> Object {
-    one_of(Provider::NAMES)
-}
-
-async fn events(api: SharedState, call: Call) -> Result<Response, Problem> {
+async fn old_list(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
     let limit = call.limit(500)?;
     let mut connection = api.pool.acquire().await?;
     let events = recorded::list(&mut connection, call.parameter("outcome"), limit).await?;
-    let events = events.into_iter().map(view).collect();
+    let events = events.into_iter().map(OldEventView::from).collect();
     Ok(answer(StatusCode::OK, &EventsView { events }))
 }
 
-fn view(event: RecordedEvent) -> EventView {
-    EventView {
-        provider: event.provider.as_str(),
-        event_id: event.event_id,
-        event_type: event.event_type,
-        object_id: event.object_id,
-        payment_id: event.payment_id,
-        outcome: event.outcome,
-        reason: event.reason,
-        received_at: Moment(event.received_at),
-        handled_at: Moment(event.handled_at),
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
+    let limit = call.limit(500)?;
+    let page = Page {
+        state: named(&call, "state", EventState::NAMES)?,
+        provider: named(&call, "provider", Provider::NAMES)?,
+        before: call.parameter("cursor").map(read_cursor).transpose()?,
+        // One more says whether there are more.
+        limit: limit.saturating_add(1),
+    };
+    let mut events = operations::list(&mut *api.pool.acquire().await?, &page).await?;
+    let is_more = i64::try_from(events.len()).is_ok_and(|found| found > limit);
+    if is_more {
+        events.pop();
+    }
+    let last = events.last().filter(|_| is_more);
+    let next_cursor = last.map(|event| cursor(event.handled_at, &views::key(event)));
+    let data = events.into_iter().map(EventView::from).collect();
+    Ok(answer(StatusCode::OK, &EventsPage { data, next_cursor }))
+}
+
+/// A parameter of the query that is one of a closed set of names.
+fn named<T: DeserializeOwned>(call: &Call, name: &str, names: &[&str]) -> Result<Option<T>, Problem> {
+    let Some(text) = call.parameter(name) else { return Ok(None) };
+    let found = serde_json::from_value(text.into()).map(Some);
+    found.map_err(|_| Problem::invalid(format!("{name} must be one of {}", names.join(", "))))
+}
+
+fn cursor(at: Timestamp, key: &EventKey) -> String {
+    let microseconds = at.unix_timestamp_nanos() / 1_000;
+    URL_SAFE_NO_PAD.encode(format!("{microseconds}:{key}"))
+}
+
+fn read_cursor(text: &str) -> Result<(Timestamp, EventKey), Problem> {
+    let read = || {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let (at, key) = text.split_once(':')?;
+        let nanoseconds = at.parse::<i128>().ok()?.checked_mul(1_000)?;
+        let at = Timestamp::from_unix_timestamp_nanos(nanoseconds).ok()?;
+        Some((at, key.parse().ok().filter(|_| !text.contains('\0'))?))
+    };
+    read().ok_or_else(|| Problem::invalid("cursor must be the nextCursor of a page"))
+}
+
+fn not_found() -> Problem {
+    Problem::not_found("There is no such event.")
+}
+
+fn key(call: &Call) -> Result<EventKey, Problem> {
+    let text = call.path_parameter("id");
+    text.parse().ok().filter(|_| !text.contains('\0')).ok_or_else(not_found)
+}
+
+/// A reason that can be recorded.
+pub(super) fn checked(reason: String) -> Result<String, Problem> {
+    if reason.trim().is_empty() || reason.chars().count() > REASON_MAX {
+        return Err(Problem::invalid(format!("reason must have 1 to {REASON_MAX} characters")));
+    }
+    Ok(reason)
+}
+
+async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.require_admin(&api).await?;
+    let found = operations::event(&mut *api.pool.acquire().await?, &key(&call)?).await?;
+    Ok(answer(StatusCode::OK, &EventDetail::from(found.ok_or_else(not_found)?)))
+}
+
+async fn view(api: &SharedState, key: &EventKey) -> Result<EventView, Problem> {
+    let found = operations::event(&mut *api.pool.acquire().await?, key).await?;
+    Ok(found.ok_or_else(not_found)?.event.into())
+}
+
+async fn credit(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let reason = checked(read_json::<ReasonInput>(&call)?.reason)?;
+    let (event, by) = (key(&call)?, admin.actor.clone());
+    let work = {
+        let api = SharedState::clone(&api);
+        async move {
+            let job = CreditProviderEvent { event, by, reason };
+            let mut connection = api.pool.acquire().await?;
+            operations::creditable(&mut connection, &job.event).await?;
+            let outbox_id = outbox::insert(&mut connection, api.clock.now(), &job).await?;
+            drop(connection);
+            let status = match carry_out::<CreditReply>(&api, &job, outbox_id).await {
+                Some(CreditReply::Credited { .. }) => StatusCode::OK,
+                Some(CreditReply::Refused { refusal }) => return Err(refusal.into()),
+                None => StatusCode::ACCEPTED,
+            };
+            Ok((status, view(&api, &job.event).await?))
+        }
+    };
+    once(&api, &call, admin.actor, Keep::Answer, work).await
+}
+
+async fn retry(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let reason = read_json_or_default::<OptionalReasonInput>(&call)?.reason.map(checked).transpose()?;
+    let (event, by) = (key(&call)?, admin.actor.clone());
+    let work = {
+        let api = SharedState::clone(&api);
+        async move {
+            let mut transaction = api.pool.begin().await?;
+            let now = api.clock.now();
+            let (event, written) =
+                operations::retry(&mut transaction, now, &by, &event, reason.as_deref()).await?;
+            transaction.commit().await?;
+            messaging::outbox::publish(&api.pool, &api.publisher, &[written]).await;
+            Ok((StatusCode::ACCEPTED, EventView::from(event)))
+        }
+    };
+    once(&api, &call, admin.actor, Keep::Answer, work).await
+}
+
+async fn dismiss(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let reason = checked(read_json::<ReasonInput>(&call)?.reason)?;
+    let (event, by) = (key(&call)?, admin.actor.clone());
+    let work = {
+        let api = SharedState::clone(&api);
+        async move {
+            let mut transaction = api.pool.begin().await?;
+            let event = operations::dismiss(&mut transaction, api.clock.now(), &by, &event, &reason).await?;
+            transaction.commit().await?;
+            Ok((StatusCode::OK, EventView::from(event)))
+        }
+    };
+    once(&api, &call, admin.actor, Keep::Answer, work).await
+}
+
+impl From<SettleError> for Problem {
+    fn from(error: SettleError) -> Self {
+        match error {
+            SettleError::Refused(refusal) => refusal.into(),
+            SettleError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<CreditRefusal> for Problem {
+    fn from(refusal: CreditRefusal) -> Self {
+        let message = match refusal {
+            CreditRefusal::NoEvent => return not_found(),
+            CreditRefusal::NotQuarantined => "The event is not in quarantine: it was handled.",
+            CreditRefusal::Settled => "The event was credited or dismissed before.",
+            CreditRefusal::NoOrder => "The event names no order that exists, so there is none to credit.",
+            CreditRefusal::Credited => {
+                "The order is credited already. If it was paid twice, refund one payment."
+            }
+            CreditRefusal::NotPaid => "The event does not say that money has arrived.",
+            CreditRefusal::OtherMoney => {
+                "The event is about test money and the order about real money, or the reverse."
+            }
+            CreditRefusal::OfAnotherOrder => "The event's payment is the payment of another order.",
+            CreditRefusal::NotUnderstood => {
+                "What the event says was not kept: apply it again with /retry first."
+            }
+        };
+        Self::conflict(refusal.as_str(), message)
     }
 }

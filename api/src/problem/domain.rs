@@ -101,6 +101,9 @@ impl From<ClaimError> for Problem {
                 "purchase_refunded",
                 "This purchase was refunded: nothing is left to be credited.",
             ),
+            ClaimError::Dismissed => {
+                Self::conflict("purchase_dismissed", "This purchase was dismissed: nobody gets it.")
+            }
             ClaimError::NoPack(product) => Self::conflict(
                 "unknown_product",
                 format!(

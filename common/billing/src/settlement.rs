@@ -11,21 +11,27 @@ use sqlx::PgConnection;
 
 use crate::auto_recharge::conclusion::{conclude_runs, credits_came};
 use crate::coupons::operations as coupons;
+use crate::payments::acceptance::payment_accept;
 use crate::payments::movements::{bonus, purchase};
 use crate::payments::rules::{self, Decision};
 use crate::payments::{Fact, Payment, store};
 use crate::provider_events::record::{self, EventRow};
 use crate::provider_events::{
-    ApplyError, Contradiction, Effect, Event, EventOutcome, IgnoreReason, PaymentNews,
+    ApplyError, Contradiction, Effect, Event, EventOutcome, IgnoreReason, PaymentNews, Statement,
 };
 use crate::reversals::Policy;
 use crate::reversals::operations::follow_money;
+use crate::subscriptions::SubscriptionFact;
 
 /// What one event or answer says about a payment.
 #[derive(Clone, Copy, Debug)]
 pub struct SettlementItem<'a> {
     pub event: Option<&'a Event>,
     pub news: &'a PaymentNews,
+    /// What is said about a subscription, where the news follow from that.
+    pub about: Option<&'a SubscriptionFact>,
+    /// Whether an operator has the order be paid, whatever the fact contradicts.
+    pub is_accepted: bool,
 }
 
 /// Applies a batch in the caller's transaction. Applying anything again changes nothing.
@@ -47,8 +53,10 @@ pub async fn apply(
         payments: locked.into_iter().map(|payment| (payment.id, payment)).collect(),
         changed: BTreeSet::new(),
         credits: Vec::new(),
+        accepted: Vec::new(),
         ended: Vec::new(),
         events: Vec::new(),
+        answered: Vec::new(),
         effects: Vec::new(),
     };
     for (item, payment_id) in items.iter().zip(found) {
@@ -86,6 +94,16 @@ async fn find(
 }
 
 impl<'a> SettlementItem<'a> {
+    /// What an event or answer says.
+    pub fn new(event: Option<&'a Event>, news: &'a PaymentNews) -> Self {
+        Self { event, news, about: None, is_accepted: false }
+    }
+
+    fn statement(&self) -> Option<Statement> {
+        let about = self.about.map(|fact| Statement::Subscription(Box::new(fact.clone())));
+        about.or_else(|| self.fact().map(|fact| Statement::Payment(Box::new(fact.clone()))))
+    }
+
     fn fact(&self) -> Option<&'a Fact> {
         match self.news {
             PaymentNews::Fact(fact) => Some(fact),
@@ -99,8 +117,10 @@ struct Batch<'a> {
     payments: HashMap<PaymentId, Payment>,
     changed: BTreeSet<PaymentId>,
     credits: Vec<PaymentId>,
+    accepted: Vec<PaymentId>,
     ended: Vec<PaymentId>,
     events: Vec<EventRow<'a>>,
+    answered: Vec<Statement>,
     effects: Vec<Effect>,
 }
 
@@ -111,7 +131,21 @@ impl<'a> Batch<'a> {
             PaymentNews::NeedsVerification => self.ask(item),
             PaymentNews::Fact(fact) => self.take_fact(item, fact, payment_id),
         };
-        self.events.extend(item.event.map(|event| EventRow { event, payment_id, outcome }));
+        if outcome == EventOutcome::Ignored(IgnoreReason::Unordered) {
+            let event_id = item.event.map(|event| event.id.clone());
+            self.effects.push(Effect::Unordered { event_id });
+        }
+        let row = match item.is_accepted {
+            true => None,
+            false => EventRow::new(self.now, item.event, payment_id, outcome, || item.statement()),
+        };
+        if let EventOutcome::Quarantined(contradiction) = outcome {
+            let event_id = row.as_ref().map(|row| row.event.id.clone());
+            self.effects.push(Effect::Quarantined { event_id, payment_id, contradiction });
+        } else if item.event.is_none() {
+            self.answered.extend(item.statement());
+        }
+        self.events.extend(row);
     }
 
     fn ask(&mut self, item: SettlementItem<'_>) -> EventOutcome {
@@ -129,20 +163,19 @@ impl<'a> Batch<'a> {
     ) -> EventOutcome {
         let Some(id) = payment_id else { return EventOutcome::Ignored(IgnoreReason::NoOrder) };
         let decision = match self.payments.get_mut(&id) {
+            Some(payment) if item.is_accepted => rules::accept(payment, fact, self.now),
             Some(payment) => rules::decide(payment, fact, self.now),
+            // Who does not carry our mark may name orders of another product.
+            None if fact.installation.is_none() => return EventOutcome::Ignored(IgnoreReason::NoOrder),
             None => Decision::Quarantine(Contradiction::UnknownOrder),
         };
         match decision {
             Decision::Nothing => return EventOutcome::NoChange(None),
-            Decision::Quarantine(contradiction) => {
-                self.effects.push(Effect::Quarantined {
-                    event_id: item.event.map(|event| event.id.clone()),
-                    payment_id: Some(id),
-                    contradiction,
-                });
-                return EventOutcome::Quarantined(contradiction);
+            Decision::Quarantine(contradiction) => return EventOutcome::Quarantined(contradiction),
+            Decision::Credit => {
+                self.credits.push(id);
+                self.accepted.extend(item.is_accepted.then_some(id));
             }
-            Decision::Credit => self.credits.push(id),
             Decision::Ended(_) => {
                 self.ended.push(id);
                 let ended = self.payments.get(&id).cloned();
@@ -176,6 +209,9 @@ impl<'a> Batch<'a> {
         if !changed.is_empty() {
             store::payments_write(connection, &changed).await?;
         }
+        for payment in self.accepted.iter().filter_map(|id| self.payments.get(id)) {
+            payment_accept(connection, payment).await?;
+        }
         let unused: Vec<PaymentId> = changed
             .iter()
             .filter(|payment| payment.has_coupon() && !payment.state.is_open() && !payment.state.is_paid())
@@ -189,10 +225,13 @@ impl<'a> Batch<'a> {
             let fresh = record::insert(connection, self.now, &self.events).await?;
             // A contradiction is reported once, however often its event is delivered.
             self.effects.retain(|effect| match effect {
-                Effect::Quarantined { event_id: Some(id), .. } => fresh.contains(id),
+                Effect::Quarantined { event_id: Some(id), .. } | Effect::Unordered { event_id: Some(id) } => {
+                    fresh.contains(id)
+                }
                 _ => true,
             });
         }
+        record::answered(connection, self.now, &self.answered).await?;
         Ok(self.effects)
     }
 

@@ -61,6 +61,8 @@ uuid_ids! {
     GrantId;
     /// A reservation of credits.
     HoldId;
+    /// This installation, as its orders name it at the providers.
+    InstallationId;
     /// A message to the host application about something that happened: its `webhook-id`.
     MessageId;
     /// A job waiting to be published.

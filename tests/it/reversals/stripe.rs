@@ -301,6 +301,7 @@ async fn the_refund_of_a_second_payment_of_an_order_takes_no_credits() {
         status: "succeeded".to_owned(),
         step: 2,
         extent: Extent::Part { money: Money::new(2_500, Currency::USD), paid_minor: None },
+        installation: None,
         payment_id: Some(payment_id),
         provider_payments: vec!["pi_second".to_owned(), "ch_second".to_owned()],
     };

@@ -188,7 +188,10 @@ impl Estate {
             ("endpointId", _) => owned(json!(self.endpoint), uuid(), Installation),
             ("deliveryId", _) => owned(json!(self.delivery), uuid(), Installation),
             ("purchaseId", _) => owned(json!(self.parked), uuid(), Installation),
-            ("id", path) if path.starts_with("/admin/dead-letters/") => {
+            ("id", path) if path.starts_with("/purser/v1/provider-events/") => {
+                owned(json!("stripe:evt_of_nobody"), json!("stripe:evt_of_nobody_else"), Installation)
+            }
+            ("id", path) if path.contains("/dead-letters/") => {
                 owned(json!(self.dead_letter), uuid(), Installation)
             }
             (

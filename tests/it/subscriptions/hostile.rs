@@ -4,6 +4,7 @@ use harness::world::World;
 use serde_json::{Value, json};
 
 use super::{CREEM, MONTH, STRIPE, last, pass, quarantined, sell_over_creem, subscribe};
+use crate::events::installation;
 
 /// Emits an event like one that happened, with some fields of its object changed.
 async fn emit(world: &World, provider: &str, like: &Value, changes: &[(&str, Value)]) {
@@ -133,7 +134,8 @@ async fn a_subscription_pays_only_its_own_order() {
     let bob = subscribe(&world, "bob", STRIPE).await;
     world.set_provider_faults(json!({})).await;
     let metadata = "/parent/subscription_details/metadata";
-    let unknown = json!({"payment_id": uuid::Uuid::now_v7(), "user_id": "alice"});
+    let mut unknown = json!({"payment_id": uuid::Uuid::now_v7(), "user_id": "alice"});
+    unknown["purser_installation"] = json!(installation(&world).await);
     emit(&world, "stripe", &invoice, &[(metadata, unknown)]).await;
     let foreign = json!({"payment_id": bob.order, "user_id": "alice"});
     emit(&world, "stripe", &invoice, &[(metadata, foreign)]).await;

@@ -31,7 +31,7 @@ pub struct Command {
     /// Ask the provider about payments and refunds that no event has announced, which mends them
     #[arg(long)]
     apply: bool,
-    /// One JSON object a line
+    /// One JSON object a line: each difference, and at last the counts
     #[arg(long)]
     json: bool,
 }
@@ -88,6 +88,9 @@ impl Command {
             operations::record_repair(&mut *pool.acquire().await?, clock.now(), &asked).await?;
         }
         pool.close().await;
+        if self.json {
+            println!("{}", counts(&whole));
+        }
         eprintln!(
             "{} agree, {} differ, {} so new that their events may be under way, {} for no order of this installation",
             whole.agreeing,
@@ -98,6 +101,14 @@ impl Command {
         let left = whole.findings.len().saturating_sub(asked.len());
         Ok(if left == 0 { Verdict::Fine } else { Verdict::Remaining })
     }
+}
+
+/// The last line of the output.
+fn counts(whole: &Comparison) -> Value {
+    json!({ "counts": {
+        "agreeing": whole.agreeing, "differing": whole.findings.len(), "inFlight": whole.in_flight,
+        "foreign": whole.foreign,
+    } })
 }
 
 fn line(finding: &Finding, is_repaired: bool) -> String {

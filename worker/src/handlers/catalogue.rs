@@ -5,6 +5,7 @@ use billing::auto_recharge::{BeginRechargeMonth, ChargeRecharge, SaveRechargeCar
 use billing::checkins::ApplyCheckin;
 use billing::payments::{ApplyPaymentFact, ConfirmSession, CreateCheckout, ExpirePayments, VerifyPayment};
 use billing::provider_events::{ApplyProviderEvents, VerifyObject};
+use billing::quarantine::CreditProviderEvent;
 use billing::reconciliation::ReconcilePayments;
 use billing::reversals::ApplyPaymentReversal;
 use billing::subscriptions::{ApplySubscriptionFact, OpenPortal};
@@ -25,6 +26,7 @@ jobs::job_set! {
         ApplyCheckin,
         ClaimPurchases,
         AdjustCredits,
+        CreditProviderEvent,
         ExpireGrants,
         ExpireHolds,
         CreateCheckout,

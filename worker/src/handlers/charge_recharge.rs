@@ -39,11 +39,12 @@ pub(super) async fn handle(context: &Context, job: &ChargeRecharge) -> JobResult
 }
 
 async fn charge(context: &Context, payment: &Payment, run: &Run) -> Result<(), JobError> {
-    let charged = context.ask(|| context.stripe.charge(payment, run)).await;
+    let mark = context.installation().await?;
+    let charged = context.ask(|| context.stripe.charge(payment, run, mark)).await;
     crash::point(Step::Asked, "recharge");
     match charged {
         Ok(charged) => record(context, run, charged).await,
-        Err(error @ ProviderError::Unavailable(_)) => {
+        Err(error @ (ProviderError::Unavailable(_) | ProviderError::Unreadable)) => {
             let mut connection = context.pool.acquire().await?;
             charging::unknown(&mut connection, context.clock.now(), run.id).await?;
             Err(error.into())

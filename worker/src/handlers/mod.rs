@@ -15,6 +15,7 @@ mod check_recharge;
 mod claim_purchases;
 mod confirm_session;
 mod create_checkout;
+mod credit_provider_event;
 mod deliver_webhook;
 mod expire_grants;
 mod expire_holds;
@@ -60,6 +61,7 @@ fn plan<'a>(context: &'a Context, job: &'a AnyJob) -> Plan<'a> {
         AnyJob::ApplyCheckin(job) => alone(apply_checkin::handle(context, job)),
         AnyJob::ClaimPurchases(_) => alone(claim_purchases::handle(context)),
         AnyJob::AdjustCredits(job) => alone(adjust_credits::handle(context, job)),
+        AnyJob::CreditProviderEvent(job) => alone(credit_provider_event::handle(context, job)),
         AnyJob::ExpireGrants(_) => alone(expire_grants::handle(context)),
         AnyJob::ExpireHolds(_) => alone(expire_holds::handle(context)),
         AnyJob::CreateCheckout(job) => alone(create_checkout::handle(context, job)),

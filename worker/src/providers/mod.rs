@@ -8,6 +8,8 @@ use serde::Deserialize;
 
 /// The key of the order's id in the metadata that providers keep for this installation.
 const PAYMENT_ID: &str = "payment_id";
+/// The key of the mark of the installation that an order is from: others may sell on the same account.
+const INSTALLATION: &str = "purser_installation";
 /// The key of the buyer's id.
 const USER_ID: &str = "user_id";
 
@@ -25,7 +27,11 @@ pub enum ProviderError {
     NotFound,
     #[error("the provider has no such customer")]
     NoCustomer,
-    /// It did not answer, not readably, or asks to come back later. What was asked may have been done: ask again
+    /// It answered, and the answer cannot be read: asking again would lead to the same, but what was asked may have been
+    /// done.
+    #[error("the provider's answer cannot be read")]
+    Unreadable,
+    /// It did not answer, or asks to come back later. What was asked may have been done: ask again
     /// with the same key.
     #[error("the provider gave no answer ({0})")]
     Unavailable(&'static str),

@@ -43,9 +43,17 @@ struct Unit {
 
 /// Applies a batch and says how each of its jobs ended, in their order.
 pub(crate) async fn apply(context: &Context, batch: Vec<Contribution>) -> Vec<Outcome> {
+    let mark = match context.installation().await {
+        Ok(mark) => mark.to_string(),
+        Err(error) => {
+            let away = JobError::from(error).into_outcome();
+            return batch.iter().map(|_| away.clone()).collect();
+        }
+    };
     let (mut outcomes, mut units) = (Vec::with_capacity(batch.len()), Vec::new());
     for (job, contribution) in batch.into_iter().enumerate() {
-        units.extend(contribution.incoming.into_iter().map(|incoming| Unit { job, incoming }));
+        let own = contribution.incoming.into_iter().map(|incoming| incoming.unless_of_another(&mark));
+        units.extend(own.map(|incoming| Unit { job, incoming }));
         outcomes.push(match dead_letter(context, contribution.unreadable).await {
             Ok(()) => Outcome::Done(contribution.reply),
             Err(error) => error.into_outcome(),
@@ -130,7 +138,7 @@ async fn apply_transaction(
     for Incoming { event, content } in incoming {
         let event = event.as_ref();
         match content {
-            Content::Payment(news) => items.push(SettlementItem { event, news }),
+            Content::Payment(news) => items.push(SettlementItem::new(event, news)),
             Content::Subscription(fact) => {
                 effects.extend(subscriptions::apply(&mut transaction, now, event, fact).await?);
             }

@@ -66,12 +66,15 @@ async fn open_at_stripe(
         Some(customer) => customer,
         None => create_customer(context, payment, None).await?,
     };
-    match context.ask(|| context.stripe.open_checkout(payment, &items, price, &customer, urls)).await {
+    let mark = context.installation().await?;
+    match context.ask(|| context.stripe.open_checkout(payment, &items, price, &customer, urls, mark)).await {
         // Deleted at Stripe, perhaps by hand.
         Err(ProviderError::NoCustomer) => {
             tracing::warn!(wallet = %payment.wallet_id, customer, "the customer is gone; creating another");
             let customer = create_customer(context, payment, Some(&customer)).await?;
-            Ok(context.ask(|| context.stripe.open_checkout(payment, &items, price, &customer, urls)).await?)
+            Ok(context
+                .ask(|| context.stripe.open_checkout(payment, &items, price, &customer, urls, mark))
+                .await?)
         }
         opened => Ok(opened?),
     }
@@ -111,7 +114,9 @@ async fn open_at_creem(
         return Err(ProviderError::Refused { status: 400, message }.into());
     };
     let units = item.quantity;
-    let opened = context.ask(|| creem.open_checkout(payment, &product, units, email.as_deref(), urls)).await;
+    let mark = context.installation().await?;
+    let opened =
+        context.ask(|| creem.open_checkout(payment, &product, units, email.as_deref(), urls, mark)).await;
     match opened {
         // The product was configured here, and is not there.
         Err(ProviderError::NotFound) => {

@@ -54,7 +54,11 @@ pub(crate) async fn compare(context: &Context, window: Window) -> Result<Compari
         asked.extend(ask_about(context, order).await?);
     }
     payments.extend(asked);
-    Ok(rules::compare(&rules::merged(payments), &orders, context.clock.now().saturating_sub(GRACE)))
+    let payments = rules::merged(payments);
+    let dismissed = operations::dismissed(&mut *context.pool.acquire().await?, &payments).await?;
+    let mut compared = rules::compare(&payments, &orders, context.clock.now().saturating_sub(GRACE));
+    rules::without_dismissed(&mut compared, &payments, &dismissed);
+    Ok(compared)
 }
 
 /// Payments, each once and with the order it names, and the orders that they may be for.
@@ -63,7 +67,9 @@ async fn with_orders(
     listed: Vec<ProviderPayment>,
     window: Window,
 ) -> Result<(Vec<ProviderPayment>, Vec<RecordedPayment>), JobError> {
+    let mark = context.installation().await?.to_string();
     let mut payments = rules::merged(listed);
+    payments.iter_mut().for_each(|payment| payment.forget_another(&mark));
     let mut connection = context.pool.acquire().await?;
     operations::name_orders(&mut connection, &mut payments).await?;
     let orders = operations::ours(&mut connection, &payments, window.from, window.to).await?;
@@ -159,6 +165,11 @@ fn answered<T>(answer: Result<T, ProviderError>) -> Result<Option<T>, JobError> 
     match answer {
         Ok(found) => Ok(Some(found)),
         Err(ProviderError::NotFound) => Ok(None),
+        // One answer must not keep the others from being compared; the order is reported as not paid.
+        Err(error @ ProviderError::Unreadable) => {
+            tracing::error!(%error, "an order cannot be compared");
+            Ok(None)
+        }
         Err(error) => Err(error.into()),
     }
 }

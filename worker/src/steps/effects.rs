@@ -36,6 +36,7 @@ pub(crate) async fn write_to_outbox(
             | Effect::Disputed(_)
             | Effect::Ended(_)
             | Effect::Subscription(_)
+            | Effect::Unordered { .. }
             | Effect::Quarantined { .. } => {}
         }
     }
@@ -58,7 +59,11 @@ fn notice(now: Timestamp, effect: &Effect) -> Option<Notice> {
         }
         Effect::Reversed(reversed) => (&reversed.payment, reversal_body(reversed)),
         Effect::Subscription(subscription) => return Some(subscription_notice(now, subscription)),
-        Effect::Disputed(_) | Effect::Quarantined { .. } | Effect::Job(_) | Effect::Verify { .. } => {
+        Effect::Disputed(_)
+        | Effect::Unordered { .. }
+        | Effect::Quarantined { .. }
+        | Effect::Job(_)
+        | Effect::Verify { .. } => {
             return None;
         }
     };
@@ -99,7 +104,14 @@ pub(crate) fn report(effects: &[Effect]) {
                     payment = payment_id.as_ref().map(display),
                     reason,
                     "an authentic event contradicts its order: nothing was credited; \
-                     see GET /admin/provider-events?outcome=quarantined"
+                     see GET /purser/v1/provider-events?state=open"
+                );
+            }
+            Effect::Unordered { event_id } => {
+                metrics::counter!("purser_unordered_payments_total").increment(1);
+                tracing::warn!(
+                    event = event_id.as_ref().map(display),
+                    "money came through a Payment Link that names no order: nothing was credited"
                 );
             }
             Effect::Ended(payment) => {

@@ -46,10 +46,12 @@ async fn find_order(context: &Context, mut fact: ReversalFact) -> Result<Option<
     };
     let paid = context.ask(|| stripe.intent(&intent)).await?.fact();
     fact.livemode = paid.livemode;
+    fact.installation.clone_from(&paid.installation);
     if let Some(invoice) = context.ask(|| stripe.invoice_of(&intent)).await? {
         let id = invoice.id.clone();
         if let Some(period) = invoice.fact(context.clock.now()) {
             fact.provider_payments.push(id);
+            fact.installation = period.installation.or(fact.installation);
             return Ok(period.payment_id.is_some().then_some(fact));
         }
     }
@@ -57,7 +59,9 @@ async fn find_order(context: &Context, mut fact: ReversalFact) -> Result<Option<
         Some(id) => Some(id),
         None => {
             let session = context.ask(|| stripe.session_of(&intent)).await?;
-            session.and_then(|session| session.fact(false).payment_id)
+            let session = session.map(|session| session.fact(false));
+            fact.installation = session.as_ref().and_then(|session| session.installation.clone());
+            session.and_then(|session| session.payment_id)
         }
     };
     Ok(fact.payment_id.is_some().then_some(fact))
@@ -74,6 +78,7 @@ fn warning(known: Reversal) -> ReversalFact {
         status: known.status,
         step: known.step.saturating_add(1),
         extent: known.extent,
+        installation: None,
         payment_id: None,
         provider_payments: known.provider_payments,
     }

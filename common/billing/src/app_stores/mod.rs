@@ -46,8 +46,9 @@ pub struct Transaction {
     pub product_id: String,
     /// `PRODUCTION` or `SANDBOX`.
     pub environment: String,
-    /// Whether the store bills it again and again. Of products that are not ours such purchases are not kept.
-    pub is_recurring: bool,
+    /// Whether it buys access, as a subscription or an unlock for life does, rather than something that is used up. Of
+    /// products that are not ours such purchases are not kept: they are the app's own affair.
+    pub buys_access: bool,
 }
 
 /// A purchase as stored.
@@ -73,6 +74,8 @@ pub struct StorePurchase {
     pub refund_told_at: Option<Timestamp>,
     /// When RevenueCat first reported it.
     pub created_at: Timestamp,
+    /// When an operator decided that nobody gets it.
+    pub dismissed_at: Option<Timestamp>,
 }
 
 /// Why an administrator cannot give a purchase to a user.
@@ -90,6 +93,9 @@ pub enum ClaimError {
     /// The money went back.
     #[error("this purchase was refunded")]
     Refunded,
+    /// An operator dismissed it.
+    #[error("this purchase was dismissed")]
+    Dismissed,
     /// No pack has this product.
     #[error("no pack has the store product {0}: add one first")]
     NoPack(String),

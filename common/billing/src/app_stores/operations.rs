@@ -81,7 +81,7 @@ async fn bought(
     transaction: &Transaction,
 ) -> Result<Applied, ApplyError> {
     let is_ours = pack_by_store_product(connection, &transaction.product_id).await?.is_some();
-    if transaction.is_recurring && !is_ours {
+    if transaction.buys_access && !is_ours {
         return Ok(Applied::without_effect(EventOutcome::Ignored(IgnoreReason::NoProduct), None));
     }
     store::purchase_insert(connection, now, transaction, &fact.buyers).await?;
@@ -161,6 +161,7 @@ fn reversal_fact(
         status: status.to_owned(),
         step: rules::step(is_refunded, at),
         extent: Extent::All,
+        installation: None,
         payment_id: Some(payment_id),
         provider_payments: vec![transaction],
     }
@@ -206,8 +207,7 @@ async fn credit(
         }
         store::purchase_write(connection, purchase).await?;
     }
-    let items: Vec<SettlementItem<'_>> =
-        paid.iter().map(|news| SettlementItem { event: None, news }).collect();
+    let items: Vec<SettlementItem<'_>> = paid.iter().map(|news| SettlementItem::new(None, news)).collect();
     settlement::apply(connection, now, &items).await
 }
 
@@ -300,6 +300,9 @@ pub async fn assign(
     if purchase.is_refunded {
         return Err(ClaimError::Refunded);
     }
+    if purchase.dismissed_at.is_some() {
+        return Err(ClaimError::Dismissed);
+    }
     match &purchase.user_id {
         Some(owner) if owner == user => return Ok(()),
         Some(_) => return Err(ClaimError::Claimed),
@@ -320,6 +323,73 @@ pub async fn assign(
         details: json!({ "user_id": user, "transaction": rules::provider_payment(&purchase) }),
     };
     Ok(audit::record(connection, now, &action).await?)
+}
+
+/// Locks a purchase that waits for its buyer or product.
+async fn lock_parked(
+    connection: &mut PgConnection,
+    id: StorePurchaseId,
+) -> Result<StorePurchase, ClaimError> {
+    let found = store::purchase_lock(connection, id).await?.filter(|purchase| purchase.bought_at.is_some());
+    let purchase = found.ok_or(ClaimError::NoPurchase)?;
+    match &purchase {
+        StorePurchase { payment_id: Some(_), .. } => Err(ClaimError::Claimed),
+        StorePurchase { is_refunded: true, .. } => Err(ClaimError::Refunded),
+        StorePurchase { dismissed_at: Some(_), .. } => Err(ClaimError::Dismissed),
+        StorePurchase { .. } => Ok(purchase),
+    }
+}
+
+/// Decides for an administrator that nobody gets a parked purchase, in the caller's transaction.
+///
+/// # Errors
+/// [`ClaimError`]; nothing is changed then.
+pub async fn dismiss(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    actor: &str,
+    id: StorePurchaseId,
+    reason: &str,
+) -> Result<StorePurchase, ClaimError> {
+    let mut purchase = lock_parked(connection, id).await?;
+    purchase.dismissed_at = Some(now);
+    store::purchase_write(connection, &purchase).await?;
+    record_action(connection, now, actor, "dismiss", &purchase, Some(reason)).await?;
+    Ok(purchase)
+}
+
+/// Records that an administrator has a parked purchase looked at again, in the caller's transaction; [`claim_due`]
+/// credits it if its buyer and product are known now.
+///
+/// # Errors
+/// [`ClaimError`]; nothing is changed then.
+pub async fn retry(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    actor: &str,
+    id: StorePurchaseId,
+    reason: Option<&str>,
+) -> Result<StorePurchase, ClaimError> {
+    let purchase = lock_parked(connection, id).await?;
+    record_action(connection, now, actor, "retry", &purchase, reason).await?;
+    Ok(purchase)
+}
+
+async fn record_action(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    actor: &str,
+    verb: &str,
+    purchase: &StorePurchase,
+    reason: Option<&str>,
+) -> Result<(), sqlx::Error> {
+    let action = AdminAction {
+        actor: actor.to_owned(),
+        action: format!("parked_purchase.{verb}"),
+        subject: purchase.id.to_string(),
+        details: json!({ "reason": reason, "transaction": rules::provider_payment(purchase) }),
+    };
+    audit::record(connection, now, &action).await
 }
 
 /// A purchase.

@@ -48,7 +48,10 @@ pub fn step(is_refunded: bool, at: Timestamp) -> i64 {
 
 /// Whether a purchase waits for nothing but its buyer and its product.
 pub fn is_parked(purchase: &StorePurchase) -> bool {
-    purchase.payment_id.is_none() && purchase.bought_at.is_some() && !purchase.is_refunded
+    purchase.payment_id.is_none()
+        && purchase.bought_at.is_some()
+        && !purchase.is_refunded
+        && purchase.dismissed_at.is_none()
 }
 
 /// The transaction as the provider's id of a payment: of one store, and like no other provider's ids.
@@ -87,6 +90,7 @@ mod tests {
             is_refunded: false,
             refund_told_at: None,
             created_at: at(0),
+            dismissed_at: None,
         }
     }
 
@@ -113,6 +117,7 @@ mod tests {
         assert!(is_parked(&purchase()));
         assert!(!is_parked(&StorePurchase { is_refunded: true, ..purchase() }));
         assert!(!is_parked(&StorePurchase { bought_at: None, ..purchase() }));
+        assert!(!is_parked(&StorePurchase { dismissed_at: Some(at(1)), ..purchase() }));
         assert!(!is_parked(&StorePurchase { payment_id: Some(kernel::ids::PaymentId::new()), ..purchase() }));
     }
 

@@ -13,7 +13,7 @@ macro_rules! select_purchases {
             StorePurchase,
             r#"select id as "id: StorePurchaseId", store, transaction_id, product_id, environment, buyers,
                       user_id as "user_id: UserId", payment_id as "payment_id: PaymentId", bought_at, is_refunded,
-                      refund_told_at, created_at
+                      refund_told_at, created_at, dismissed_at
                from store_purchases "#
                 + $condition
             $(, $argument)*
@@ -68,7 +68,7 @@ pub(super) async fn purchases_take_due(
     limit: i64,
 ) -> Result<Vec<StorePurchase>, sqlx::Error> {
     select_purchases!(
-        "where payment_id is null and bought_at is not null and not is_refunded
+        "where payment_id is null and bought_at is not null and not is_refunded and dismissed_at is null
            and exists (select from packs where packs.store_product_id = store_purchases.product_id)
            and (user_id is not null
                 or exists (select from unnest(buyers) as names (name) join users on users.id = names.name
@@ -100,7 +100,8 @@ pub(super) async fn purchases_parked(
     limit: i64,
 ) -> Result<Vec<StorePurchase>, sqlx::Error> {
     select_purchases!(
-        "where payment_id is null and bought_at is not null and not is_refunded order by id limit $1",
+        "where payment_id is null and bought_at is not null and not is_refunded and dismissed_at is null
+         order by id limit $1",
         limit
     )
     .fetch_all(connection)
@@ -110,7 +111,7 @@ pub(super) async fn purchases_parked(
 pub(super) async fn parked_count(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
         r#"select count(*) as "count!" from store_purchases
-           where payment_id is null and bought_at is not null and not is_refunded"#
+           where payment_id is null and bought_at is not null and not is_refunded and dismissed_at is null"#
     )
     .fetch_one(connection)
     .await
@@ -147,7 +148,8 @@ pub(super) async fn purchase_write(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "update store_purchases
-         set buyers = $2, user_id = $3, payment_id = $4, bought_at = $5, is_refunded = $6, refund_told_at = $7
+         set buyers = $2, user_id = $3, payment_id = $4, bought_at = $5, is_refunded = $6, refund_told_at = $7,
+             dismissed_at = $8
          where id = $1",
         purchase.id.0,
         &purchase.buyers,
@@ -155,7 +157,8 @@ pub(super) async fn purchase_write(
         purchase.payment_id.map(|id| id.0),
         purchase.bought_at,
         purchase.is_refunded,
-        purchase.refund_told_at
+        purchase.refund_told_at,
+        purchase.dismissed_at
     )
     .execute(connection)
     .await?;

@@ -8,6 +8,7 @@ pub fn expired_unopened(payment: &Payment) -> Fact {
         provider: payment.provider,
         livemode: payment.livemode,
         stage: Stage::Expired,
+        installation: None,
         payment_id: Some(payment.id),
         user_id: None,
         session: None,

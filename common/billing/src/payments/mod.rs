@@ -4,6 +4,7 @@
 //! event or from asking; [`rules::decide`] compares it with the order and says what follows;
 //! [`settlement::apply`](crate::settlement::apply) does it, for a whole batch, in one transaction with the ledger.
 
+pub(crate) mod acceptance;
 pub mod facts;
 pub mod history;
 pub(crate) mod movements;
@@ -167,6 +168,11 @@ impl Payment {
         self.dialect == Dialect::Wasdi
     }
 
+    /// What is to be paid for it, or what was paid and accepted in its place.
+    pub fn due(&self) -> Money {
+        self.accepted.unwrap_or(self.amount)
+    }
+
     /// Whether a coupon is used for it.
     pub fn has_coupon(&self) -> bool {
         self.discount_minor > 0 || self.bonus.is_positive()
@@ -243,6 +249,8 @@ pub struct Payment {
     pub bonus: Credits,
     /// Whether a refund or dispute of it is known.
     pub has_reversals: bool,
+    /// What was paid, where an operator accepted something else than was ordered.
+    pub accepted: Option<Money>,
 }
 
 /// How far a payment has come, in its provider's words.
@@ -265,6 +273,9 @@ pub struct Fact {
     /// Real money?
     pub livemode: bool,
     pub stage: Stage,
+    /// The mark of the installation that the object is from, where it comes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installation: Option<String>,
     /// The order, where the reference or metadata that we gave comes back.
     pub payment_id: Option<PaymentId>,
     /// The buyer, where the metadata that we gave comes back.

@@ -43,11 +43,7 @@ pub fn decide(payment: &mut Payment, fact: &Fact, now: Timestamp) -> Decision {
     let decision = match fact.stage {
         Stage::Paid if paid_before => None,
         Stage::Paid => {
-            payment.completed_at = Some(now);
-            payment.progress.failure = None;
-            payment.checkout_url = None;
-            payment.page_expires_at = None;
-            payment.state = State::Completed;
+            complete(payment, now);
             Some(Decision::Credit)
         }
         // Money that arrived is not unmade by a late word that it did not.
@@ -61,6 +57,31 @@ pub fn decide(payment: &mut Payment, fact: &Fact, now: Timestamp) -> Decision {
         Stage::Open | Stage::Failed | Stage::Expired | Stage::Details => None,
     };
     decision.unwrap_or(if changed { Decision::Noted } else { Decision::Nothing })
+}
+
+/// Has an order be paid by what a fact reports although the fact contradicts it, because an operator says so. Who was
+/// paid, on which page, by whom and how much is the fact's from now on: later facts, refunds and the provider's books
+/// are compared with that. An order that is paid is not paid again.
+pub fn accept(payment: &mut Payment, fact: &Fact, now: Timestamp) -> Decision {
+    if payment.state.is_paid() {
+        return Decision::Quarantine(Contradiction::PaidTwice);
+    }
+    payment.provider = fact.provider;
+    payment.provider_session.clone_from(&fact.session);
+    payment.provider_payment.clone_from(&fact.provider_payment);
+    payment.provider_customer = fact.customer.clone().or(payment.provider_customer.take());
+    payment.accepted = fact.money.filter(|money| *money != payment.amount);
+    note(payment, fact);
+    complete(payment, now);
+    Decision::Credit
+}
+
+fn complete(payment: &mut Payment, now: Timestamp) {
+    payment.completed_at = Some(now);
+    payment.progress.failure = None;
+    payment.checkout_url = None;
+    payment.page_expires_at = None;
+    payment.state = State::Completed;
 }
 
 /// Has an unpaid order let go of a page on which it cannot be paid any more, if it may be paid on another one; says
@@ -137,7 +158,7 @@ fn includes_tax(payment: &Payment, fact: &Fact) -> bool {
         && payment.mode == Mode::Payment
         && fact.session.is_none()
         && fact.money.is_some_and(|money| {
-            money.currency == payment.amount.currency && money.minor > payment.amount.minor
+            money.currency == payment.due().currency && money.minor > payment.due().minor
         })
 }
 
@@ -169,8 +190,8 @@ fn contradiction(payment: &Payment, fact: &Fact) -> Option<Contradiction> {
         return Some(Contradiction::Mode);
     }
     match fact.money {
-        Some(money) if money.currency != payment.amount.currency => Some(Contradiction::Currency),
-        Some(money) if money.minor != payment.amount.minor && !is_discounted(payment, fact, money) => {
+        Some(money) if money.currency != payment.due().currency => Some(Contradiction::Currency),
+        Some(money) if money.minor != payment.due().minor && !is_discounted(payment, fact, money) => {
             Some(Contradiction::Amount)
         }
         // Who says "paid" must say how much, except where nothing is.

@@ -27,7 +27,7 @@ macro_rules! select_payments {
                       provider_payment, checkout_url, session_status, payment_status, payment_intent_status,
                       receipt_url, failure, created_at, expires_at, page_expires_at, completed_at, plan_id,
                       billing_interval as "billing_interval: Interval", credits_expire_at, discount_minor,
-                      bonus_credits as "bonus_credits: Credits", has_reversals
+                      bonus_credits as "bonus_credits: Credits", has_reversals, accepted_minor, accepted_currency
                from payments "#
                 + $condition
             $(, $argument)*
@@ -73,6 +73,10 @@ macro_rules! select_payments {
                 discount_minor: row.discount_minor,
                 bonus: row.bonus_credits,
                 has_reversals: row.has_reversals,
+                accepted: match (row.accepted_minor, row.accepted_currency) {
+                    (Some(minor), Some(currency)) => Some(money(minor, &currency)?),
+                    (None, _) | (_, None) => None,
+                },
             })
         })
     };

@@ -50,6 +50,7 @@ pub(crate) fn order() -> Payment {
         discount_minor: 0,
         bonus: Credits::ZERO,
         has_reversals: false,
+        accepted: None,
     }
 }
 
@@ -58,6 +59,7 @@ fn fact(payment: &Payment, stage: Stage) -> Fact {
         provider: Provider::Stripe,
         livemode: false,
         stage,
+        installation: None,
         payment_id: Some(payment.id),
         user_id: Some("alice".to_owned()),
         session: Some("cs_1".to_owned()),

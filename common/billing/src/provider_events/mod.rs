@@ -2,6 +2,7 @@
 
 pub mod outcome;
 pub mod record;
+pub mod statement;
 
 use jobs::job;
 use kernel::clock::Timestamp;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 pub use outcome::{Contradiction, EventOutcome, IgnoreReason, Remark};
+pub use statement::{Statement, Uncreditable};
 
 use crate::app_stores::StoreFact;
 use crate::payments::ordering::OrderError;
@@ -92,7 +94,29 @@ pub enum PaymentNews {
     NeedsVerification,
 }
 
+impl Incoming {
+    /// The same, unless it carries another mark than this installation's: then it is nobody's.
+    #[must_use]
+    pub fn unless_of_another(self, mark: &str) -> Self {
+        let is_other = self.content.installation().is_some_and(|installation| installation != mark);
+        match is_other {
+            true => Self { content: Content::ignored(IgnoreReason::AnotherInstallation), ..self },
+            false => self,
+        }
+    }
+}
+
 impl Content {
+    /// The mark that the object carries.
+    fn installation(&self) -> Option<&str> {
+        match self {
+            Self::Payment(PaymentNews::Fact(fact)) => fact.installation.as_deref(),
+            Self::Payment(PaymentNews::Ignored(_) | PaymentNews::NeedsVerification) | Self::Store(_) => None,
+            Self::Subscription(fact) => fact.installation.as_deref(),
+            Self::Reversal(fact) => fact.installation.as_deref(),
+        }
+    }
+
     pub fn fact(fact: Fact) -> Self {
         Self::Payment(PaymentNews::Fact(Box::new(fact)))
     }
@@ -124,6 +148,8 @@ pub enum Effect {
     Reversed(Reversed),
     /// The buyer's bank asks about a payment, or has taken its money: a reason not to charge the card again unasked.
     Disputed(Box<Payment>),
+    /// Money came that nobody ordered.
+    Unordered { event_id: Option<String> },
     /// An event contradicts its order.
     Quarantined {
         /// Which event, if it was one.

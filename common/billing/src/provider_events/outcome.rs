@@ -29,6 +29,14 @@ impl EventOutcome {
         }
     }
 
+    /// Whether a person may have to look at it, and needs its text for that.
+    pub fn needs_person(self) -> bool {
+        match self {
+            Self::Quarantined(_) | Self::Ignored(IgnoreReason::Unordered) => true,
+            Self::Applied(_) | Self::NoChange(_) | Self::Ignored(_) | Self::SentToVerify => false,
+        }
+    }
+
     pub fn reason(self) -> Option<&'static str> {
         match self {
             Self::Applied(remark) | Self::NoChange(remark) => remark.map(Remark::as_str),
@@ -36,6 +44,22 @@ impl EventOutcome {
             Self::SentToVerify => None,
             Self::Quarantined(contradiction) => Some(contradiction.as_str()),
         }
+    }
+}
+
+text_enum! {
+    /// Where an event stands.
+    EventState {
+        /// It waits for an operator.
+        Open => "open",
+        /// An operator had its order credited.
+        Credited => "credited",
+        /// An operator decided that nothing follows from it.
+        Dismissed => "dismissed",
+        Applied => "applied",
+        NoChange => "no_change",
+        Ignored => "ignored",
+        SentToVerify => "sent_to_verify",
     }
 }
 
@@ -58,6 +82,11 @@ text_enum! {
         NoObject => "no_object",
         /// It names no order of this installation: another product sells on the same account.
         NoOrder => "no_order_of_ours",
+        /// It carries the mark of another installation.
+        AnotherInstallation => "another_installation",
+        /// Money came through a bare Payment Link that names no order: nobody ordered anything here. Either another
+        /// product's, or a mistake that a person should look at.
+        Unordered => "unordered_payment",
         /// It names no product of the catalog.
         NoProduct => "no_product_of_ours",
         /// The refund or dispute is of another payment, as when an order was paid twice.
@@ -72,7 +101,7 @@ text_enum! {
         NoRefund => "no_refund",
         /// It is about no subscription.
         NoSubscription => "no_subscription",
-        /// A period that costs nothing.
+        /// A period, or a gift, that costs nothing.
         UnpaidPeriod => "unpaid_period",
     }
 }

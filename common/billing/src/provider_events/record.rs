@@ -1,11 +1,14 @@
 //! The record of provider events and of what became of each, for operators.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
+use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Contradiction, Effect, Event, EventOutcome};
+use super::outcome::EventState;
+use super::{Contradiction, Effect, Event, EventOutcome, Statement};
 use crate::payments::Provider;
 use kernel::clock::Timestamp;
 use kernel::ids::PaymentId;
@@ -26,6 +29,9 @@ pub struct RecordedEvent {
     pub received_at: Timestamp,
     /// When it was dealt with.
     pub handled_at: Timestamp,
+    pub state: EventState,
+    /// When an operator settled it.
+    pub settled_at: Option<Timestamp>,
 }
 
 /// Reads events that meet a condition, which ends with their order.
@@ -34,7 +40,9 @@ macro_rules! select_events {
         sqlx::query_as!(
             RecordedEvent,
             r#"select provider as "provider: Provider", event_id, event_type, object_id,
-                      payment_id as "payment_id: PaymentId", outcome, reason, received_at, handled_at
+                      payment_id as "payment_id: PaymentId", outcome, reason, received_at, handled_at,
+                      case when outcome = 'quarantined' then coalesce(settled_as, 'open') else outcome end
+                      as "state!: EventState", settled_at
                from provider_events where "#
                 + $condition
             $(, $argument)*
@@ -66,40 +74,80 @@ pub async fn list(
     .await
 }
 
+/// The type of what is recorded of an answer: no event brought it.
+pub const ANSWER: &str = "answer";
+
 /// An event, what became of it, and the order it is about.
 #[derive(Debug)]
 pub(crate) struct EventRow<'a> {
-    pub event: &'a Event,
-    pub payment_id: Option<PaymentId>,
-    pub outcome: EventOutcome,
+    pub event: Cow<'a, Event>,
+    payment_id: Option<PaymentId>,
+    outcome: EventOutcome,
+    statement: Option<Value>,
 }
 
-/// Records what became of an event, if an event it was. Whether it was recorded before does not matter to the caller
-/// but for reporting a contradiction once: true if it was not.
+impl<'a> EventRow<'a> {
+    /// What is to be recorded: of an event what became of it, of an answer only that it contradicts its order.
+    pub fn new(
+        now: Timestamp,
+        event: Option<&'a Event>,
+        payment_id: Option<PaymentId>,
+        outcome: EventOutcome,
+        statement: impl FnOnce() -> Option<Statement>,
+    ) -> Option<Self> {
+        let is_quarantined = matches!(outcome, EventOutcome::Quarantined(_));
+        let statement = if is_quarantined { statement() } else { None };
+        let event = match event {
+            Some(event) => Cow::Borrowed(event),
+            None => Cow::Owned(answer(now, statement.as_ref()?)?),
+        };
+        Some(Self { event, payment_id, outcome, statement: statement.map(|said| said.to_json()) })
+    }
+}
+
+/// An answer as an event. There is one for each object: asked again, the provider says the same.
+fn answer(now: Timestamp, statement: &Statement) -> Option<Event> {
+    let object_id = statement.object_id()?.to_owned();
+    Some(Event {
+        provider: statement.provider(),
+        id: format!("{ANSWER}:{object_id}"),
+        kind: ANSWER.to_owned(),
+        object_id: Some(object_id),
+        received_at: now,
+        body: statement.to_json().to_string(),
+    })
+}
+
+/// Records what became of an event, if an event it was.
 pub(crate) async fn record(
     connection: &mut PgConnection,
     now: Timestamp,
     event: Option<&Event>,
     payment_id: Option<PaymentId>,
     outcome: EventOutcome,
-) -> Result<bool, sqlx::Error> {
-    let Some(event) = event else { return Ok(true) };
-    let rows = [EventRow { event, payment_id, outcome }];
-    Ok(insert(connection, now, &rows).await?.contains(&event.id))
+) -> Result<(), sqlx::Error> {
+    let Some(row) = EventRow::new(now, event, payment_id, outcome, || None) else { return Ok(()) };
+    insert(connection, now, &[row]).await?;
+    Ok(())
 }
 
-/// Records that an event contradicts its order; the effect tells operators, once.
+/// Records that an event or answer contradicts its order; the effect tells operators, once.
 pub(crate) async fn quarantine(
     connection: &mut PgConnection,
     now: Timestamp,
     event: Option<&Event>,
     payment_id: Option<PaymentId>,
     contradiction: Contradiction,
+    statement: Statement,
 ) -> Result<Vec<Effect>, sqlx::Error> {
     let outcome = EventOutcome::Quarantined(contradiction);
-    let is_new = record(connection, now, event, payment_id, outcome).await?;
-    let event_id = event.map(|event| event.id.clone());
-    Ok(if is_new { vec![Effect::Quarantined { event_id, payment_id, contradiction }] } else { Vec::new() })
+    let Some(row) = EventRow::new(now, event, payment_id, outcome, || Some(statement)) else {
+        return Ok(Vec::new());
+    };
+    let event_id = row.event.id.clone();
+    let is_new = insert(connection, now, &[row]).await?.contains(&event_id);
+    let effect = Effect::Quarantined { event_id: Some(event_id), payment_id, contradiction };
+    Ok(if is_new { vec![effect] } else { Vec::new() })
 }
 
 /// Records events; returns the ids of those that were not recorded before.
@@ -108,41 +156,122 @@ pub(crate) async fn insert(
     now: Timestamp,
     rows: &[EventRow<'_>],
 ) -> Result<HashSet<String>, sqlx::Error> {
-    let events = || rows.iter().map(|row| row.event);
-    let providers: Vec<&str> = events().map(|event| event.provider.as_str()).collect();
-    let ids: Vec<&str> = events().map(|event| event.id.as_str()).collect();
+    let events = || rows.iter().map(|row| &row.event);
+    let columns = Columns::new(rows);
     let types: Vec<&str> = events().map(|event| event.kind.as_str()).collect();
     let objects: Vec<Option<&str>> = events().map(|event| event.object_id.as_deref()).collect();
     let received: Vec<Timestamp> = events().map(|event| event.received_at).collect();
-    let payments: Vec<Option<Uuid>> = rows.iter().map(|row| row.payment_id.map(|id| id.0)).collect();
-    let outcomes: Vec<&str> = rows.iter().map(|row| row.outcome.as_str()).collect();
-    let reasons: Vec<Option<&str>> = rows.iter().map(|row| row.outcome.reason()).collect();
     // The text is kept where a person has to look at it.
-    let bodies: Vec<Option<&str>> = rows
-        .iter()
-        .map(|row| matches!(row.outcome, EventOutcome::Quarantined(_)).then_some(row.event.body.as_str()))
-        .collect();
+    let bodies: Vec<Option<&str>> =
+        rows.iter().map(|row| row.outcome.needs_person().then_some(row.event.body.as_str())).collect();
     let fresh = sqlx::query_scalar!(
         "insert into provider_events (provider, event_id, event_type, object_id, payment_id, outcome, reason, body,
-                                      received_at, handled_at)
-         select *, $10::timestamptz
+                                      received_at, statement, handled_at)
+         select *, $11::timestamptz
          from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[],
-                     $9::timestamptz[])
+                     $9::timestamptz[], $10::jsonb[])
          on conflict do nothing returning event_id",
-        &providers as &[&str],
-        &ids as &[&str],
+        &columns.providers as &[&str],
+        &columns.ids as &[&str],
         &types as &[&str],
         &objects as &[Option<&str>],
-        &payments as &[Option<Uuid>],
-        &outcomes as &[&str],
-        &reasons as &[Option<&str>],
+        &columns.payments as &[Option<Uuid>],
+        &columns.outcomes as &[&str],
+        &columns.reasons as &[Option<&str>],
         &bodies as &[Option<&str>],
         &received,
+        &columns.statements as &[Option<&Value>],
         now
     )
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
-    Ok(fresh.into_iter().collect())
+    let fresh: HashSet<String> = fresh.into_iter().collect();
+    if fresh.len() < rows.len() {
+        renew(connection, now, &columns).await?;
+    }
+    Ok(fresh)
+}
+
+/// What has changed of a row whose event came again.
+struct Columns<'a> {
+    providers: Vec<&'a str>,
+    ids: Vec<&'a str>,
+    payments: Vec<Option<Uuid>>,
+    outcomes: Vec<&'a str>,
+    reasons: Vec<Option<&'a str>>,
+    statements: Vec<Option<&'a Value>>,
+}
+
+impl<'a> Columns<'a> {
+    fn new(rows: &'a [EventRow<'_>]) -> Self {
+        Self {
+            providers: rows.iter().map(|row| row.event.provider.as_str()).collect(),
+            ids: rows.iter().map(|row| row.event.id.as_str()).collect(),
+            payments: rows.iter().map(|row| row.payment_id.map(|id| id.0)).collect(),
+            outcomes: rows.iter().map(|row| row.outcome.as_str()).collect(),
+            reasons: rows.iter().map(|row| row.outcome.reason()).collect(),
+            statements: rows.iter().map(|row| row.statement.as_ref()).collect(),
+        }
+    }
+}
+
+/// Takes over what became of events that came again while they were in quarantine: applied now, after a repair, or
+/// contradicting their orders in another way. What an operator has settled stays, unless a dismissed one was applied.
+async fn renew(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    columns: &Columns<'_>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update provider_events old
+         set outcome = new.outcome, reason = new.reason, payment_id = coalesce(new.payment_id, old.payment_id),
+             statement = new.statement, handled_at = $7, settled_as = null, settled_at = null,
+             body = case when new.outcome <> 'quarantined' then null
+                         when old.event_type = 'answer' then new.statement::text else old.body end
+         from unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::jsonb[])
+              as new (provider, event_id, payment_id, outcome, reason, statement)
+         where old.provider = new.provider and old.event_id = new.event_id and old.outcome = 'quarantined'
+           and (old.settled_as is null or (old.settled_as = 'dismissed' and new.outcome = 'applied'))
+           and (new.outcome, new.reason, new.statement) is distinct from (old.outcome, old.reason, old.statement)",
+        &columns.providers as &[&str],
+        &columns.ids as &[&str],
+        &columns.payments as &[Option<Uuid>],
+        &columns.outcomes as &[&str],
+        &columns.reasons as &[Option<&str>],
+        &columns.statements as &[Option<&Value>],
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Takes answers about objects out of quarantine that agree with their orders now.
+pub(crate) async fn answered(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    statements: &[Statement],
+) -> Result<(), sqlx::Error> {
+    let about = statements
+        .iter()
+        .filter_map(|said| Some((said.provider().as_str(), format!("{ANSWER}:{}", said.object_id()?))));
+    let (providers, ids): (Vec<&str>, Vec<String>) = about.unzip();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "update provider_events old
+         set outcome = 'applied', reason = null, body = null, statement = null, handled_at = $3
+         from unnest($1::text[], $2::text[]) as new (provider, event_id)
+         where old.provider = new.provider and old.event_id = new.event_id and old.outcome = 'quarantined'
+           and old.settled_as is null",
+        &providers as &[&str],
+        &ids,
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Whether an event was applied before.
@@ -167,7 +296,9 @@ pub(crate) async fn is_applied(
 /// # Errors
 /// Database errors only.
 pub async fn quarantined_count(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar!(r#"select count(*) as "count!" from provider_events where outcome = 'quarantined'"#)
-        .fetch_one(connection)
-        .await
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from provider_events where outcome = 'quarantined' and settled_as is null"#
+    )
+    .fetch_one(connection)
+    .await
 }

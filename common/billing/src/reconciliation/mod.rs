@@ -31,6 +31,8 @@ pub struct Theirs {
     pub payment: Option<String>,
     /// The order that it names with the metadata or the reference that we gave.
     pub order: Option<PaymentId>,
+    /// The mark of this installation, where it comes back: without it the order may be another product's.
+    pub installation: Option<String>,
     /// A later period of the subscription that the order began.
     pub is_renewal: bool,
     /// The subscription it is for, where the provider names only that.
@@ -57,6 +59,7 @@ impl Theirs {
             session: fact.session,
             payment: fact.provider_payment,
             order: fact.payment_id,
+            installation: fact.installation,
             is_renewal: false,
             subscription: None,
             is_paid: fact.stage == Stage::Paid,
@@ -64,6 +67,13 @@ impl Theirs {
             gone_back_minor: 0,
             charge: None,
             at,
+        }
+    }
+
+    /// Forgets the order that it names if it carries another mark than this installation's.
+    pub fn forget_another(&mut self, mark: &str) {
+        if self.installation.as_deref().is_some_and(|installation| installation != mark) {
+            (self.order, self.installation) = (None, None);
         }
     }
 
@@ -77,6 +87,7 @@ impl Theirs {
             session: None,
             payment: Some(paid.payment.clone()),
             order: fact.payment_id,
+            installation: fact.installation.clone(),
             is_renewal,
             subscription: Some(fact.subscription.clone()),
             is_paid: true,

@@ -1,10 +1,10 @@
 //! Reading our side of the books.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::PgConnection;
 
-use super::{Ours, Theirs, store};
+use super::{Comparison, Ours, Theirs, store};
 use crate::payments::Provider;
 use audit::{self, AdminAction, COMMAND_LINE};
 use kernel::clock::Timestamp;
@@ -52,6 +52,39 @@ pub async fn unpaid(
     to: Timestamp,
 ) -> Result<Vec<(PaymentId, String)>, sqlx::Error> {
     store::unpaid(connection, provider, from, to).await
+}
+
+/// Keeps what a comparison of the last days found, for those who watch.
+///
+/// # Errors
+/// Database errors only.
+pub async fn keep_run(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    comparison: &Comparison,
+) -> Result<(), sqlx::Error> {
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let (findings, uncredited) = (comparison.findings.len(), comparison.paid_not_credited());
+    store::run_write(connection, now, count(findings), count(uncredited)).await
+}
+
+/// How many differences the last comparison found, and how many of them are payments that are not credited.
+///
+/// # Errors
+/// Database errors only.
+pub async fn last_run(connection: &mut PgConnection) -> Result<Option<(i64, i64)>, sqlx::Error> {
+    store::run(connection).await
+}
+
+/// Which of the objects of these payments are in events that an operator dismissed.
+///
+/// # Errors
+/// Database errors only.
+pub async fn dismissed(
+    connection: &mut PgConnection,
+    theirs: &[Theirs],
+) -> Result<HashSet<String>, sqlx::Error> {
+    store::dismissed(connection, theirs).await
 }
 
 /// Records that an operator had payments asked about again.

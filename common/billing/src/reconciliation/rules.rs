@@ -1,6 +1,6 @@
 //! Comparing the provider's payments with our orders. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{Comparison, Difference, Finding, Ours, Theirs};
 use crate::payments::Provider;
@@ -24,6 +24,7 @@ pub fn merged(told: Vec<Theirs>) -> Vec<Theirs> {
                     known.money = theirs.money.or(known.money);
                 }
                 known.order = known.order.or(theirs.order);
+                known.installation = known.installation.take().or(theirs.installation);
                 known.money = known.money.or(theirs.money);
                 known.subscription = known.subscription.take().or(theirs.subscription);
                 known.is_renewal |= theirs.is_renewal;
@@ -64,7 +65,7 @@ pub fn compare(theirs: &[Theirs], ours: &[Ours], settled_before: Timestamp) -> C
     let mut paid: BTreeSet<PaymentId> = BTreeSet::new();
     for payment in theirs.iter().filter(|payment| payment.is_paid) {
         let verdict = match index.find(payment) {
-            None if payment.order.is_none() => {
+            None if index.is_foreign(payment) => {
                 comparison.foreign = comparison.foreign.saturating_add(1);
                 continue;
             }
@@ -95,6 +96,27 @@ pub fn compare(theirs: &[Theirs], ours: &[Ours], settled_before: Timestamp) -> C
     comparison
 }
 
+/// Leaves out payments that an operator has looked at and dismissed, by any of the ids that the provider knows them by.
+pub fn without_dismissed(comparison: &mut Comparison, theirs: &[Theirs], dismissed: &HashSet<String>) {
+    let is_dismissed = |payment: &Theirs| {
+        [Some(&payment.id), payment.session.as_ref(), payment.payment.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|id| dismissed.contains(id))
+    };
+    let left_out: HashSet<&str> =
+        theirs.iter().filter(|payment| is_dismissed(payment)).map(|payment| payment.id.as_str()).collect();
+    comparison.findings.retain(|finding| match finding.difference {
+        Difference::PaidNotCredited
+        | Difference::AmountDiffers
+        | Difference::PaidTwice
+        | Difference::UnknownOrder => {
+            finding.object.as_deref().is_none_or(|object| !left_out.contains(object))
+        }
+        Difference::CreditedNotPaid | Difference::RefundNotKnown | Difference::LedgerDiffers => true,
+    });
+}
+
 /// Our orders by what a payment may know them by.
 struct Index<'a> {
     by_id: HashMap<PaymentId, &'a Ours>,
@@ -111,6 +133,12 @@ impl<'a> Index<'a> {
                 .flat_map(|order| provider_ids(order).map(move |id| (id.as_str(), order)))
                 .collect(),
         }
+    }
+
+    /// Whether a payment that is for no order of ours is nobody's: it names none, or one that is unknown without our mark.
+    fn is_foreign(&self, theirs: &Theirs) -> bool {
+        let is_known = |order| self.by_id.contains_key(&order);
+        theirs.order.is_none_or(|order| theirs.installation.is_none() && !is_known(order))
     }
 
     /// The order that a payment is for. A renewal names the order of the first period, and is not for that.

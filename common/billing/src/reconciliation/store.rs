@@ -1,6 +1,6 @@
-//! The SQL of reconciliation. It only reads.
+//! The SQL of reconciliation. Of what is compared it only reads.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -32,7 +32,8 @@ pub(super) async fn ours(
                union select id from payments where provider_session = any($4)
                union select id from payments where provider_payment = any($4))
            select payments.id as "id: PaymentId", provider as "provider: Provider", state as "state: State",
-                  amount_minor, currency, credits as "credits: Credits", provider_session, provider_payment,
+                  coalesce(accepted_minor, amount_minor) as "amount_minor!",
+                  coalesce(accepted_currency, currency) as "currency!", credits as "credits: Credits", provider_session, provider_payment,
                   refunded_minor, withdrawn_minor,
                   entries.amount as "credited?: Credits"
            from wanted join payments using (id)
@@ -98,4 +99,45 @@ pub(super) async fn unpaid(
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.page)).collect())
+}
+
+pub(super) async fn run_write(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    findings: i64,
+    paid_not_credited: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into reconciliation_runs (ended_at, findings, paid_not_credited) values ($1, $2, $3)
+         on conflict (is_only) do update
+             set ended_at = excluded.ended_at, findings = excluded.findings,
+                 paid_not_credited = excluded.paid_not_credited",
+        now,
+        findings,
+        paid_not_credited
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn run(connection: &mut PgConnection) -> Result<Option<(i64, i64)>, sqlx::Error> {
+    let row = sqlx::query!("select findings, paid_not_credited from reconciliation_runs");
+    Ok(row.fetch_optional(connection).await?.map(|row| (row.findings, row.paid_not_credited)))
+}
+
+pub(super) async fn dismissed(
+    connection: &mut PgConnection,
+    theirs: &[Theirs],
+) -> Result<HashSet<String>, sqlx::Error> {
+    let ids = theirs.iter().flat_map(|payment| {
+        [Some(&payment.id), payment.session.as_ref(), payment.payment.as_ref()].into_iter().flatten()
+    });
+    let ids: Vec<&str> = ids.map(String::as_str).collect();
+    let rows = sqlx::query_scalar!(
+        r#"select object_id as "object_id!" from provider_events
+           where object_id = any($1) and settled_as = 'dismissed'"#,
+        &ids as &[&str]
+    );
+    Ok(rows.fetch_all(connection).await?.into_iter().collect())
 }

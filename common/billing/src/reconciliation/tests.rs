@@ -43,6 +43,7 @@ fn page(number: u128) -> Theirs {
         session: Some(format!("cs_{number}")),
         payment: Some(format!("pi_{number}")),
         order: Some(PaymentId(Uuid::from_u128(number))),
+        installation: Some("ours".to_owned()),
         is_renewal: false,
         subscription: None,
         is_paid: true,
@@ -67,6 +68,18 @@ fn found(theirs: Vec<Theirs>, ours: &[Ours]) -> Vec<Difference> {
 fn books_that_agree_have_no_findings() {
     let comparison = compare(&merged(vec![page(1), intent(1)]), &[order(1, State::Completed)], NOW);
     assert_eq!((comparison.findings.len(), comparison.agreeing), (0, 1));
+}
+
+#[test]
+fn an_unknown_order_is_ours_only_with_our_mark() {
+    assert_eq!(found(vec![page(9)], &[]), [Difference::UnknownOrder]);
+    assert_eq!(found(vec![Theirs { installation: None, ..page(9) }], &[]), []);
+    let mut of_another = page(9);
+    of_another.forget_another("another");
+    assert_eq!(found(vec![of_another], &[]), []);
+    // Orders of before there was a mark.
+    let known = [order(1, State::Pending)];
+    assert_eq!(found(vec![Theirs { installation: None, ..page(1) }], &known), [Difference::PaidNotCredited]);
 }
 
 #[test]

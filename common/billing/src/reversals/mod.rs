@@ -78,6 +78,9 @@ pub struct ReversalFact {
     pub step: i64,
     /// How much it is about.
     pub extent: Extent,
+    /// The mark of the installation that the object is from, where it comes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installation: Option<String>,
     /// The order, where it is known.
     pub payment_id: Option<PaymentId>,
     /// The ids under which the provider knows the payment. One of them is the payment's `provider_payment`, or the

@@ -7,8 +7,10 @@ use super::{Account, Policy, Reversal, ReversalFact, ReversalKind, ReversalState
 use crate::auto_recharge::operations::money_taken_back;
 use crate::payments::movements::{PURCHASE_PRIORITY, grant_source};
 use crate::payments::{Payment, Provider, store as payments};
-use crate::provider_events::record::{quarantine, record};
-use crate::provider_events::{ApplyError, Contradiction, Effect, Event, EventOutcome, IgnoreReason};
+use crate::provider_events::record::{answered, quarantine, record};
+use crate::provider_events::{
+    ApplyError, Contradiction, Effect, Event, EventOutcome, IgnoreReason, Statement,
+};
 use kernel::clock::Timestamp;
 use kernel::ids::{GrantId, OutboxId, PaymentId};
 use kernel::money::Credits;
@@ -28,12 +30,27 @@ pub async fn apply(
     event: Option<&Event>,
     fact: &ReversalFact,
 ) -> Result<Vec<Effect>, ApplyError> {
+    let effects = apply_fact(connection, now, policy, event, fact).await?;
+    let is_quarantined = effects.iter().any(|effect| matches!(effect, Effect::Quarantined { .. }));
+    if event.is_none() && !is_quarantined {
+        answered(connection, now, &[Statement::Reversal(Box::new(fact.clone()))]).await?;
+    }
+    Ok(effects)
+}
+
+async fn apply_fact(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    policy: Policy,
+    event: Option<&Event>,
+    fact: &ReversalFact,
+) -> Result<Vec<Effect>, ApplyError> {
     let Some(mut payment) = find(connection, fact).await? else {
         return wait(connection, now, event, fact).await;
     };
     let id = Some(payment.id);
     if let Some(contradiction) = rules::contradiction(&payment, fact) {
-        return Ok(quarantine(connection, now, event, id, contradiction).await?);
+        return contradicted(connection, now, event, &payment, contradiction, fact).await;
     }
     let known = store::reversal(connection, fact.provider, &fact.object_id).await?;
     let Some(reversal) = rules::advance(known.as_ref(), fact) else {
@@ -215,6 +232,27 @@ async fn find(connection: &mut PgConnection, fact: &ReversalFact) -> Result<Opti
     }
 }
 
+/// Quarantines a fact. It may contradict the order's currency or amount, but money that goes back, or a dispute, is a
+/// reason not to charge the card again unasked.
+async fn contradicted(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    event: Option<&Event>,
+    payment: &Payment,
+    contradiction: Contradiction,
+    fact: &ReversalFact,
+) -> Result<Vec<Effect>, ApplyError> {
+    let said = Statement::Reversal(Box::new(fact.clone()));
+    let mut effects = quarantine(connection, now, event, Some(payment.id), contradiction, said).await?;
+    let reason = rules::advance(None, fact).and_then(|reversal| rules::stops_charging(None, &reversal));
+    let is_of_this_money = payment.livemode == fact.livemode;
+    if let Some(reason) = reason.filter(|_| is_of_this_money && !effects.is_empty()) {
+        let jobs = money_taken_back(connection, now, payment.wallet_id, reason).await?;
+        effects.extend(jobs.into_iter().map(Effect::Job));
+    }
+    Ok(effects)
+}
+
 /// What to do about a fact without a payment. An event is asked about, which finds the payment; what was asked about
 /// waits for the payment to be heard of, and so does what the answer does not tell of: Creem's payments say how much is
 /// gone, and not that it was a dispute.
@@ -224,8 +262,15 @@ async fn wait(
     event: Option<&Event>,
     fact: &ReversalFact,
 ) -> Result<Vec<Effect>, ApplyError> {
+    if fact.payment_id.is_some() && fact.installation.is_none() {
+        // It names an order, but none of ours.
+        record(connection, now, event, None, EventOutcome::Ignored(IgnoreReason::NoOrder)).await?;
+        return Ok(Vec::new());
+    }
     if fact.payment_id.is_some() {
-        return Ok(quarantine(connection, now, event, fact.payment_id, Contradiction::UnknownOrder).await?);
+        let said = Statement::Reversal(Box::new(fact.clone()));
+        let unknown = Contradiction::UnknownOrder;
+        return Ok(quarantine(connection, now, event, fact.payment_id, unknown, said).await?);
     }
     let asked = event.and_then(|event| Some((event.provider, event.object_id.clone()?)));
     let mut effects = Vec::new();

@@ -18,7 +18,7 @@ pub fn contradiction(payment: &Payment, fact: &ReversalFact) -> Option<Contradic
         return Some(Contradiction::Livemode);
     }
     match fact.extent {
-        Extent::Part { money, .. } if money.currency != payment.amount.currency => {
+        Extent::Part { money, .. } if money.currency != payment.due().currency => {
             Some(Contradiction::Currency)
         }
         Extent::Part { money, paid_minor } if money.minor < 0 || paid_minor.is_some_and(|paid| paid < 0) => {
@@ -121,7 +121,7 @@ pub fn gone(payment: &Payment, reversals: &[Reversal]) -> Gone {
             Extent::All => None,
         })
         .max()
-        .unwrap_or(payment.amount.minor);
+        .unwrap_or(payment.due().minor);
     let minor = |reversal: &Reversal| match reversal.extent {
         Extent::All => paid_minor,
         Extent::Part { money, .. } => money.minor.min(paid_minor),

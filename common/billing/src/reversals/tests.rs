@@ -39,6 +39,7 @@ fn refund(id: &str, minor: i64, status: &str) -> ReversalFact {
         status: status.to_owned(),
         step,
         extent: part(minor, None),
+        installation: None,
         payment_id: None,
         provider_payments: vec!["pi_1".to_owned(), "ch_1".to_owned()],
     }

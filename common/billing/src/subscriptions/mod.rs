@@ -71,6 +71,9 @@ pub struct SubscriptionFact {
     /// Real money?
     pub livemode: bool,
     pub subscription: String,
+    /// The mark of the installation that the object is from, where it comes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installation: Option<String>,
     /// The order that started it, where the metadata that we gave comes back.
     pub payment_id: Option<PaymentId>,
     /// The payer, where the metadata that we gave comes back.

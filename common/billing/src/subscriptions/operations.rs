@@ -11,9 +11,9 @@ use crate::payments::{
 };
 use crate::plans::operations::{plan, plan_by_provider_price};
 use crate::plans::{Interval, Terms};
-use crate::provider_events::record::{quarantine, record};
+use crate::provider_events::record::{answered, quarantine, record};
 use crate::provider_events::{
-    ApplyError, Contradiction, Effect, Event, EventOutcome, IgnoreReason, PaymentNews,
+    ApplyError, Contradiction, Effect, Event, EventOutcome, IgnoreReason, PaymentNews, Statement,
 };
 use crate::reversals::operations::adopt;
 use crate::settlement::{self, SettlementItem};
@@ -47,21 +47,68 @@ pub async fn apply(
 ) -> Result<Vec<Effect>, ApplyError> {
     // Events carry whole seconds: with its fraction, the time of an answer would lie after that of a later event.
     let fact = &SubscriptionFact { at: fact.at.truncate_to_second(), ..fact.clone() };
+    let effects = apply_fact(connection, now, event, fact).await?;
+    let is_quarantined = effects.iter().any(|effect| matches!(effect, Effect::Quarantined { .. }));
+    if event.is_none() && !is_quarantined {
+        answered(connection, now, &[said(fact)]).await?;
+    }
+    Ok(effects)
+}
+
+/// Has a period be paid by what a fact reports although the fact contradicts what was agreed on, because an operator
+/// says so; none if it reports no payment for a subscription of ours. A period that is paid for is not paid again:
+/// then an effect says that the fact is in quarantine, and the transaction is to be rolled back.
+pub(crate) async fn accept(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    fact: &SubscriptionFact,
+) -> Result<Option<Vec<Effect>>, ApplyError> {
+    let News::Paid(paid) = &fact.news else { return Ok(None) };
+    let Some(mut subscription) = find(connection, now, fact).await? else { return Ok(None) };
+    subscription.provider_customer = fact.customer.clone().or(subscription.provider_customer);
+    let context = Told { now, event: None, fact, is_accepted: true };
+    take_payment(connection, context, subscription, paid).await.map(Some)
+}
+
+/// A fact, and what is known of it besides.
+#[derive(Clone, Copy)]
+struct Told<'a> {
+    now: Timestamp,
+    event: Option<&'a Event>,
+    fact: &'a SubscriptionFact,
+    /// Whether an operator has it count, whatever it contradicts.
+    is_accepted: bool,
+}
+
+fn said(fact: &SubscriptionFact) -> Statement {
+    Statement::Subscription(Box::new(fact.clone()))
+}
+
+async fn apply_fact(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    event: Option<&Event>,
+    fact: &SubscriptionFact,
+) -> Result<Vec<Effect>, ApplyError> {
     let Some(mut subscription) = find(connection, now, fact).await? else {
-        if fact.payment_id.is_some() {
+        if fact.payment_id.is_some() && fact.installation.is_some() {
             let unknown = Contradiction::UnknownOrder;
-            return Ok(quarantine(connection, now, event, fact.payment_id, unknown).await?);
+            return Ok(quarantine(connection, now, event, fact.payment_id, unknown, said(fact)).await?);
         }
-        // Without the id of an order it is a subscription that another product sells on the same account.
+        // Without the id of an order, or our mark, it is a subscription that another product sells on the same account.
         record(connection, now, event, None, EventOutcome::Ignored(IgnoreReason::NoOrder)).await?;
         return Ok(Vec::new());
     };
     if let Some(contradiction) = rules::contradiction(&subscription, fact) {
-        return Ok(quarantine(connection, now, event, Some(subscription.payment_id), contradiction).await?);
+        let id = Some(subscription.payment_id);
+        return Ok(quarantine(connection, now, event, id, contradiction, said(fact)).await?);
     }
     subscription.provider_customer = subscription.provider_customer.or_else(|| fact.customer.clone());
     match &fact.news {
-        News::Paid(paid) => take_payment(connection, now, event, subscription, fact, paid).await,
+        News::Paid(paid) => {
+            let told = Told { now, event, fact, is_accepted: false };
+            take_payment(connection, told, subscription, paid).await
+        }
         News::PaymentFailed => {
             let changed = subscription.state == SubscriptionState::Active && fact.at >= subscription.told_at;
             if changed {
@@ -141,15 +188,14 @@ async fn terms_of(connection: &mut PgConnection, order: &Payment) -> Result<Opti
 
 async fn take_payment(
     connection: &mut PgConnection,
-    now: Timestamp,
-    event: Option<&Event>,
+    told: Told<'_>,
     mut subscription: Subscription,
-    fact: &SubscriptionFact,
     paid: &Paid,
 ) -> Result<Vec<Effect>, ApplyError> {
+    let Told { now, event, fact, is_accepted } = told;
     let Some(order) = payments::payment_by_id(connection, subscription.payment_id).await? else {
         let id = Some(subscription.payment_id);
-        return Ok(quarantine(connection, now, event, id, Contradiction::UnknownOrder).await?);
+        return Ok(quarantine(connection, now, event, id, Contradiction::UnknownOrder, said(fact)).await?);
     };
     let is_first = rules::is_first(&subscription, &order, paid);
     if let Some(price) = rules::price_of_terms(&subscription.terms, &paid.lines, is_first) {
@@ -174,7 +220,9 @@ async fn take_payment(
             Some(id) => id,
             None => {
                 let id = Some(subscription.payment_id);
-                return Ok(quarantine(connection, now, event, id, Contradiction::UnknownPlan).await?);
+                return Ok(
+                    quarantine(connection, now, event, id, Contradiction::UnknownPlan, said(fact)).await?
+                );
             }
         }
     };
@@ -185,7 +233,8 @@ async fn take_payment(
     adopt(connection, fact.provider, &paid.payment, payment_id).await?;
     let money = if is_first { rules::charged(paid) } else { paid.money };
     let news = PaymentNews::Fact(Box::new(payment_fact(fact, paid, payment_id, money)));
-    let mut effects = settlement::apply(connection, now, &[SettlementItem { event, news: &news }]).await?;
+    let item = SettlementItem { event, news: &news, about: Some(fact), is_accepted };
+    let mut effects = settlement::apply(connection, now, &[item]).await?;
     if effects.iter().any(|effect| matches!(effect, Effect::Quarantined { .. })) {
         return Ok(effects);
     }
@@ -288,6 +337,7 @@ fn payment_fact(fact: &SubscriptionFact, paid: &Paid, payment_id: PaymentId, mon
         provider: fact.provider,
         livemode: fact.livemode,
         stage: Stage::Paid,
+        installation: fact.installation.clone(),
         payment_id: Some(payment_id),
         user_id: fact.user_id.clone(),
         session: None,

@@ -381,6 +381,7 @@ mod tests {
             provider: Provider::Stripe,
             livemode: false,
             subscription: "sub_1".to_owned(),
+            installation: None,
             payment_id: None,
             user_id: None,
             customer: None,

@@ -81,6 +81,7 @@ fn fact(at: Timestamp, news: News) -> SubscriptionFact {
         provider: Provider::Stripe,
         livemode: false,
         subscription: "sub_1".to_owned(),
+        installation: None,
         payment_id: None,
         user_id: None,
         customer: None,

@@ -13,11 +13,12 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::objects::{Checkout, ListedTransaction, Subscription, Transaction, Transactions};
-use crate::providers::{PAYMENT_ID, ProviderError, USER_ID};
+use crate::providers::{INSTALLATION, PAYMENT_ID, ProviderError, USER_ID};
 use billing::payments::OpenedCheckout;
 use billing::payments::{Payment, ReturnUrls};
 use kernel::config::Secret;
 use kernel::https::HttpsClient;
+use kernel::ids::InstallationId;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 const LIVE: &str = "https://api.creem.io";
@@ -78,13 +79,14 @@ impl CreemClient {
         units: i64,
         email: Option<&str>,
         urls: &ReturnUrls,
+        installation: InstallationId,
     ) -> Result<OpenedCheckout, ProviderError> {
         let mut body = json!({
             "request_id": format!("{}:{}", payment.id, payment.attempt),
             "product_id": product,
             "units": units,
             "success_url": urls.success.replace("{CHECKOUT_SESSION_ID}", &payment.id.to_string()),
-            "metadata": { PAYMENT_ID: payment.id, USER_ID: payment.user_id },
+            "metadata": { PAYMENT_ID: payment.id, USER_ID: payment.user_id, INSTALLATION: installation },
         });
         if payment.discount_minor > 0 {
             body["discount_code"] = self.discount(payment, product).await?.into();
@@ -138,8 +140,7 @@ impl CreemClient {
         }
         let found: Value = self.get("v1/subscriptions", ("subscription_id", id)).await?;
         let last = Last::deserialize(&found).ok().and_then(|last| last.last_transaction_id);
-        let mut subscription =
-            Subscription::deserialize(&found).map_err(|_| ProviderError::Unavailable("unreadable answer"))?;
+        let mut subscription = Subscription::deserialize(&found).map_err(|_| ProviderError::Unreadable)?;
         if subscription.last_transaction.is_none()
             && let Some(id) = last
         {
@@ -207,8 +208,7 @@ impl CreemClient {
             .map_err(|_| ProviderError::Unavailable("configuration"))?;
         let (status, body) = self.client.send(request).await.map_err(ProviderError::Unavailable)?;
         if status.is_success() {
-            return serde_json::from_slice(&body)
-                .map_err(|_| ProviderError::Unavailable("unreadable answer"));
+            return serde_json::from_slice(&body).map_err(|_| ProviderError::Unreadable);
         }
         Err(match status {
             StatusCode::NOT_FOUND => ProviderError::NotFound,

@@ -14,14 +14,15 @@ use kernel::clock::Timestamp;
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
-    id: String,
+    #[serde(default)]
+    id: Option<String>,
     #[serde(rename = "eventType", alias = "type")]
     kind: String,
     /// Milliseconds since 1970.
     #[serde(default)]
     created_at: Option<i64>,
-    #[serde(borrow, alias = "data")]
-    object: &'a RawValue,
+    #[serde(default, borrow, alias = "data")]
+    object: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -60,7 +61,7 @@ pub struct UnreadableEvent {
 pub fn read(body: &str, received_at: Timestamp, trust: bool) -> Result<Incoming, UnreadableEvent> {
     let envelope: Envelope<'_> = serde_json::from_str(body)
         .map_err(|error| UnreadableEvent { line: error.line(), column: error.column() })?;
-    let object = envelope.object.get();
+    let Some(object) = envelope.object.map(RawValue::get) else { return ping(envelope, body, received_at) };
     let about = match envelope.kind.as_str() {
         // Creem cannot be asked for these, but for the payment that they are about.
         "refund.created" | "dispute.created" => serde_json::from_str::<Asked>(object).ok(),
@@ -75,10 +76,11 @@ pub fn read(body: &str, received_at: Timestamp, trust: bool) -> Result<Incoming,
         Some(_) if !trust => Content::needs_verification(),
         Some(read) => read(object, at).unwrap_or(Content::needs_verification()),
     };
+    let id = envelope.id.ok_or(UnreadableEvent { line: 1, column: 0 })?;
     Ok(Incoming {
         event: Some(Event {
             provider: Provider::Creem,
-            id: envelope.id,
+            id,
             kind: envelope.kind,
             object_id,
             received_at,
@@ -86,6 +88,22 @@ pub fn read(body: &str, received_at: Timestamp, trust: bool) -> Result<Incoming,
         }),
         content,
     })
+}
+
+/// A test of the dashboard, which is about nothing.
+fn ping(envelope: Envelope<'_>, body: &str, received_at: Timestamp) -> Result<Incoming, UnreadableEvent> {
+    if reader(&envelope.kind).is_some() {
+        return Err(UnreadableEvent { line: 1, column: 0 });
+    }
+    let event = envelope.id.map(|id| Event {
+        provider: Provider::Creem,
+        id,
+        kind: envelope.kind,
+        object_id: None,
+        received_at,
+        body: body.to_owned(),
+    });
+    Ok(Incoming { event, content: Content::ignored(IgnoreReason::Type) })
 }
 
 /// Reads an object in the state of a time; none if it cannot be read.
@@ -163,6 +181,18 @@ mod tests {
         assert_eq!(paid(1_089), (Stage::Paid, 900));
         assert_eq!(paid(900), (Stage::Paid, 900));
         assert_eq!(paid(899), (Stage::Paid, 899));
+    }
+
+    #[test]
+    fn a_ping_is_ignored_and_an_event_without_its_object_is_refused() {
+        for ping in [json!({"id": "evt_1", "eventType": "test"}), json!({"eventType": "webhook.test"})] {
+            let content = read(&ping.to_string(), NOW, true).unwrap().content;
+            assert!(matches!(content, Content::Payment(PaymentNews::Ignored(IgnoreReason::Type))), "{ping}");
+        }
+        for odd in [json!({"id": "evt_1", "eventType": "refund.created"}), json!({"id": "evt_1"}), json!([])]
+        {
+            assert!(read(&odd.to_string(), NOW, true).is_err(), "{odd}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use crate::providers::{PAYMENT_ID, Reference, USER_ID};
+use crate::providers::{INSTALLATION, PAYMENT_ID, Reference, USER_ID};
 use billing::payments::{Fact, Mode, Progress, Provider, Stage};
 use billing::reconciliation::Theirs as ProviderPayment;
 use billing::subscriptions::{Line, News, Paid, Standing, SubscriptionFact, SubscriptionState};
@@ -21,6 +21,11 @@ pub struct Metadata(HashMap<String, serde_json::Value>);
 impl Metadata {
     fn text(&self, key: &str) -> Option<&str> {
         self.0.get(key).and_then(|value| value.as_str())
+    }
+
+    /// The mark of the installation that gave it.
+    fn installation(&self) -> Option<String> {
+        self.text(INSTALLATION).map(str::to_owned)
     }
 
     fn payment_id(&self) -> Option<PaymentId> {
@@ -124,6 +129,11 @@ impl Checkout {
         self.metadata.as_ref().and_then(Metadata::payment_id).or_else(by_request)
     }
 
+    /// The mark of the installation that it is from.
+    pub fn installation(&self) -> Option<String> {
+        self.metadata.as_ref().and_then(Metadata::installation)
+    }
+
     /// The payment that paid it, unless it began a subscription.
     pub fn transaction_id(&self) -> Option<&str> {
         let order = self.order.as_ref().filter(|order| order.kind.as_deref() != Some("recurring"))?;
@@ -147,6 +157,7 @@ impl Checkout {
             provider: Provider::Creem,
             livemode: is_live(&self.mode),
             stage,
+            installation: metadata.installation(),
             payment_id,
             user_id: metadata.text(USER_ID).map(str::to_owned),
             session: Some(self.id),
@@ -232,6 +243,7 @@ impl ListedTransaction {
             session: None,
             payment: Some(id.clone()),
             order: None,
+            installation: None,
             is_renewal: subscription.is_some(),
             subscription,
             is_paid: true,
@@ -332,6 +344,7 @@ impl Subscription {
             provider: Provider::Creem,
             livemode: is_live(&self.mode),
             subscription: self.id.clone(),
+            installation: metadata.installation(),
             payment_id: metadata.payment_id(),
             user_id: metadata.text(USER_ID).map(str::to_owned),
             customer: self.customer.as_ref().map(|customer| customer.id().to_owned()),

@@ -88,6 +88,7 @@ impl PaidWith {
             status: "created".to_owned(),
             step: 1,
             extent,
+            installation: checkout.as_ref().and_then(|checkout| checkout.installation()),
             payment_id: checkout.and_then(|checkout| checkout.payment_id()),
             provider_payments: self.transaction.ids(),
         }
@@ -128,6 +129,7 @@ impl Transaction {
             // It only grows.
             step: minor,
             extent: part(minor, &self.amounts.currency, &self.amounts)?,
+            installation: None,
             payment_id,
             provider_payments: self.ids(),
             object_id: self.id,

@@ -21,7 +21,8 @@ struct Envelope {
 
 #[derive(Deserialize)]
 struct StoreEvent {
-    id: String,
+    #[serde(default, deserialize_with = "lenient")]
+    id: Option<String>,
     #[serde(rename = "type")]
     kind: String,
     #[serde(default, deserialize_with = "lenient")]
@@ -50,6 +51,8 @@ struct StoreEvent {
     is_family_share: Option<bool>,
     #[serde(default, deserialize_with = "lenient")]
     cancel_reason: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    entitlement_ids: Option<Vec<String>>,
 }
 
 fn lenient<'de, T: DeserializeOwned, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
@@ -77,8 +80,12 @@ pub fn read(
 ) -> Result<Incoming, UnreadableEvent> {
     let Envelope { event } = serde_json::from_str(body)
         .map_err(|error| UnreadableEvent::Form { line: error.line(), column: error.column() })?;
+    // The dashboard's test says only that events arrive.
+    if event.kind == "TEST" && text(event.id.as_deref()).is_none() {
+        return Ok(Incoming { event: None, content: Content::ignored(IgnoreReason::Type) });
+    }
     let content = content(&event, received_at, environments)?;
-    let (id, kind) = (text(Some(&event.id)), text(Some(&event.kind)));
+    let (id, kind) = (text(event.id.as_deref()), text(Some(&event.kind)));
     Ok(Incoming {
         event: Some(Event {
             provider: Provider::Revenuecat,
@@ -98,7 +105,7 @@ fn content(
     environments: &[String],
 ) -> Result<Content, UnreadableEvent> {
     let is_counted = event.environment.as_ref().map(|environment| environments.contains(environment));
-    let about_transaction = |news: fn(Transaction) -> StoreNews, is_recurring| {
+    let about_transaction = |news: fn(Transaction) -> StoreNews, buys_access| {
         if is_counted != Some(true) {
             return Ok(Content::ignored(IgnoreReason::Environment));
         }
@@ -107,20 +114,24 @@ fn content(
             id: text(event.transaction_id.as_deref()).ok_or(UnreadableEvent::Field("transaction_id"))?,
             product_id: text(event.product_id.as_deref()).ok_or(UnreadableEvent::Field("product_id"))?,
             environment: event.environment.clone().unwrap_or_default(),
-            is_recurring,
+            buys_access,
         };
         Ok(fact(event, received_at, event.buyers(), news(transaction)))
     };
     match event.kind.as_str() {
+        // The seller's own gifts: nobody paid for them, and no store knows their transactions.
+        "NON_RENEWING_PURCHASE" | "INITIAL_PURCHASE" | "RENEWAL" | "CANCELLATION" | "REFUND_REVERSED"
+            if event.is_gift() =>
+        {
+            Ok(Content::ignored(IgnoreReason::UnpaidPeriod))
+        }
         // The buyer's family may use it too, but only the buyer has paid.
         "NON_RENEWING_PURCHASE" | "INITIAL_PURCHASE" | "RENEWAL" if event.is_family_share == Some(true) => {
             Ok(Content::ignored(IgnoreReason::FamilyShare))
         }
-        "NON_RENEWING_PURCHASE" => about_transaction(StoreNews::Bought, false),
-        // A trial, or a gift, is not paid.
-        "INITIAL_PURCHASE" | "RENEWAL"
-            if matches!(event.period_type.as_deref(), Some("TRIAL" | "PROMOTIONAL")) =>
-        {
+        "NON_RENEWING_PURCHASE" => about_transaction(StoreNews::Bought, event.unlocks()),
+        // A trial is not paid.
+        "INITIAL_PURCHASE" | "RENEWAL" if event.period_type.as_deref() == Some("TRIAL") => {
             Ok(Content::ignored(IgnoreReason::UnpaidPeriod))
         }
         "INITIAL_PURCHASE" | "RENEWAL" => about_transaction(StoreNews::Bought, true),
@@ -151,6 +162,15 @@ fn fact(event: &StoreEvent, received_at: Timestamp, buyers: Vec<String>, news: S
 }
 
 impl StoreEvent {
+    fn is_gift(&self) -> bool {
+        self.store.as_deref() == Some("PROMOTIONAL") || self.period_type.as_deref() == Some("PROMOTIONAL")
+    }
+
+    /// Whether it entitles to something, as an unlock for life does and credits do not.
+    fn unlocks(&self) -> bool {
+        self.entitlement_ids.as_ref().is_some_and(|entitlements| !entitlements.is_empty())
+    }
+
     /// All names of the buyer; the one that the app uses now is first.
     fn buyers(&self) -> Vec<String> {
         let current =
@@ -225,10 +245,10 @@ mod tests {
         assert_eq!(fact.at.unix_timestamp(), 1_790_000_000);
         let StoreNews::Bought(transaction) = fact.news else { panic!("{fact:?}") };
         assert_eq!((transaction.store.as_str(), transaction.id.as_str()), ("APP_STORE", "170000869511114"));
-        assert!(!transaction.is_recurring);
+        assert!(!transaction.buys_access);
         for kind in ["INITIAL_PURCHASE", "RENEWAL"] {
             let StoreNews::Bought(period) = news(&purchase(kind)).news else { panic!("{kind}") };
-            assert!(period.is_recurring);
+            assert!(period.buys_access);
         }
     }
 
@@ -258,6 +278,21 @@ mod tests {
         ] {
             assert_eq!(ignored(&purchase(kind)), "type", "{kind}");
         }
+    }
+
+    #[test]
+    fn gifts_are_no_purchases_and_unlocks_are_access() {
+        for kind in
+            ["NON_RENEWING_PURCHASE", "INITIAL_PURCHASE", "RENEWAL", "CANCELLATION", "REFUND_REVERSED"]
+        {
+            let gift = with(purchase(kind), "store", json!("PROMOTIONAL"));
+            assert_eq!(ignored(&with(gift, "transaction_id", Value::Null)), "unpaid_period", "{kind}");
+            let gift = with(purchase(kind), "period_type", json!("PROMOTIONAL"));
+            assert_eq!(ignored(&gift), "unpaid_period", "{kind}");
+        }
+        let unlock = with(purchase("NON_RENEWING_PURCHASE"), "entitlement_ids", json!(["pro"]));
+        let StoreNews::Bought(unlock) = news(&unlock).news else { panic!("no purchase") };
+        assert!(unlock.buys_access);
     }
 
     #[test]
@@ -308,10 +343,12 @@ mod tests {
                 assert_eq!(content_of(&event).unwrap_err(), UnreadableEvent::Field(field));
             }
         }
-        for body in ["{}", "[]", r#"{"event":{}}"#, r#"{"event":{"id":1,"type":"TEST"}}"#] {
+        let ping = read(r#"{"event":{"id":1,"type":"TEST"}}"#, NOW, &[]).unwrap();
+        assert!(ping.event.is_none(), "{ping:?}");
+        for body in ["{}", "[]", r#"{"event":{}}"#, r#"{"event":{"id":"1"}}"#] {
             assert!(matches!(read(body, NOW, &[]), Err(UnreadableEvent::Form { .. })), "{body}");
         }
-        let odd = json!({"event": {"id": "a\u{0}", "type": "TEST"}});
+        let odd = json!({"event": {"id": "a\u{0}", "type": "EXPIRATION"}});
         assert_eq!(content_of(&odd).unwrap_err(), UnreadableEvent::Field("id"));
     }
 

@@ -29,13 +29,13 @@ use stripe_shared::{CheckoutSession, CheckoutSessionMode, CouponDuration, Paymen
 use super::objects::{Intent, Metadata, PaymentError, Session, TotalDetails};
 use super::reversals::{Dispute, Refund};
 use super::subscriptions::{Invoice, Subscription};
-use crate::providers::{PAYMENT_ID, ProviderError, Reference, USER_ID};
+use crate::providers::{INSTALLATION, PAYMENT_ID, ProviderError, Reference, USER_ID};
 use billing::payments::OpenedCheckout;
 use billing::payments::{Item, Mode, Payment, ReturnUrls};
 use billing::plans::Interval;
 use kernel::clock::from_unix_seconds;
 use kernel::config::Secret;
-use kernel::ids::{UserId, WalletId};
+use kernel::ids::{InstallationId, UserId, WalletId};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -86,9 +86,10 @@ impl StripeClient {
         price: Option<&str>,
         customer: &str,
         urls: &ReturnUrls,
+        installation: InstallationId,
     ) -> Result<OpenedCheckout, ProviderError> {
         let currency = currency_of(payment)?;
-        let metadata = metadata(payment);
+        let metadata = metadata(payment, installation);
         let mut request = CreateCheckoutSession::new()
             .customer(customer)
             .client_reference_id(payment.id.to_string())
@@ -337,8 +338,9 @@ pub(super) fn currency_of(payment: &Payment) -> Result<stripe_types::Currency, P
 }
 
 /// The metadata by which Stripe's objects lead back to the order.
-pub(super) fn metadata(payment: &Payment) -> Metadata {
+pub(super) fn metadata(payment: &Payment, installation: InstallationId) -> Metadata {
     HashMap::from([
+        (INSTALLATION.to_owned(), installation.to_string()),
         (PAYMENT_ID.to_owned(), payment.id.to_string()),
         (USER_ID.to_owned(), payment.user_id.to_string()),
     ])
@@ -361,7 +363,7 @@ impl From<StripeError> for ProviderError {
                     .unwrap_or_else(|| "The payment provider refused the request.".to_owned()),
             },
             // The request may have been carried out.
-            StripeError::JSONDeserialize(_) => Self::Unavailable("unreadable answer"),
+            StripeError::JSONDeserialize(_) => Self::Unreadable,
             StripeError::ClientError(_) => Self::Unavailable("connection failed"),
             StripeError::ConfigError(_) => Self::Unavailable("configuration"),
             StripeError::Timeout => Self::Unavailable("timeout"),
@@ -393,6 +395,7 @@ impl From<CheckoutSession> for Session {
             payment_intent: session.payment_intent.map(|intent| Reference::Id(intent.id().to_string())),
             setup_intent: session.setup_intent.map(|intent| Reference::Id(intent.id().to_string())),
             customer: session.customer.map(|customer| Reference::Id(customer.id().to_string())),
+            payment_link: session.payment_link.map(|link| Reference::Id(link.id().to_string())),
             invoice: session
                 .invoice
                 .and_then(|invoice| invoice.id().as_ref().map(|id| Reference::Id(id.to_string()))),

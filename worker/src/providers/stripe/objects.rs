@@ -9,7 +9,7 @@ use billing::payments::{Fact, Mode, Progress, Provider, Stage};
 use kernel::ids::PaymentId;
 use kernel::money::Money;
 
-use crate::providers::{PAYMENT_ID, Reference, USER_ID};
+use crate::providers::{INSTALLATION, PAYMENT_ID, Reference, USER_ID};
 
 /// The metadata of an object: what this installation gave to it.
 pub type Metadata = HashMap<String, String>;
@@ -46,6 +46,9 @@ pub struct Session {
     pub setup_intent: Option<Reference>,
     #[serde(default)]
     pub customer: Option<Reference>,
+    /// The Payment Link on which it was opened, if it was on one.
+    #[serde(default)]
+    pub payment_link: Option<Reference>,
     /// The first invoice, in subscription mode.
     #[serde(default)]
     pub invoice: Option<Reference>,
@@ -130,6 +133,14 @@ impl Session {
         }
     }
 
+    /// Whether it is of a Payment Link that names no order, and money was paid on it: nothing here leads to it, so nobody
+    /// would hear of it.
+    pub fn is_unordered(&self) -> bool {
+        let names_nothing = !self.metadata.contains_key(PAYMENT_ID) && self.client_reference_id.is_none();
+        let is_paid = self.payment_status.as_deref() == Some("paid");
+        self.payment_link.is_some() && names_nothing && is_paid
+    }
+
     /// What the session says. A `completed` session whose money is still on its way is open, not paid.
     pub fn fact(self, async_failed: bool) -> Fact {
         let net = self.net();
@@ -154,6 +165,7 @@ impl Session {
             provider: Provider::Stripe,
             livemode: self.livemode,
             stage,
+            installation: installation(&self.metadata),
             payment_id,
             user_id: self.metadata.get(USER_ID).cloned(),
             session: Some(self.id),
@@ -188,6 +200,7 @@ impl Intent {
             provider: Provider::Stripe,
             livemode: self.livemode,
             stage,
+            installation: installation(&self.metadata),
             payment_id: payment_id(&self.metadata),
             user_id: self.metadata.get(USER_ID).cloned(),
             session: None,
@@ -214,6 +227,7 @@ impl Charge {
             provider: Provider::Stripe,
             livemode: self.livemode,
             stage: Stage::Details,
+            installation: installation(&self.metadata),
             payment_id: payment_id(&self.metadata),
             user_id: self.metadata.get(USER_ID).cloned(),
             session: None,
@@ -229,6 +243,11 @@ impl Charge {
 
 pub(super) fn payment_id(metadata: &Metadata) -> Option<PaymentId> {
     metadata.get(PAYMENT_ID).and_then(|id| id.parse().ok())
+}
+
+/// The mark of the installation that gave the metadata.
+pub(super) fn installation(metadata: &Metadata) -> Option<String> {
+    metadata.get(INSTALLATION).cloned()
 }
 
 fn mode(text: &str) -> Option<Mode> {

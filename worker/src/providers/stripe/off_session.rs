@@ -9,11 +9,12 @@ use stripe_shared::api_errors::ApiErrorsType;
 use stripe_shared::{ApiErrors, PaymentMethod};
 
 use super::client::{StripeClient, currency_of, metadata};
-use super::objects::{Intent, Metadata, PaymentError, null_is_default, payment_id};
+use super::objects::{Intent, Metadata, PaymentError, installation, null_is_default, payment_id};
 use crate::providers::{ProviderError, Reference, USER_ID};
 use billing::auto_recharge::{Card, Decline, Run};
 use billing::payments::{Fact, Mode, Payment, Progress, Provider, Stage};
 use kernel::clock::{self, Timestamp};
+use kernel::ids::InstallationId;
 
 /// The key of a run's id in the metadata that we give to its charge.
 const RUN_ID: &str = "run_id";
@@ -52,6 +53,7 @@ impl SetupIntent {
             provider: Provider::Stripe,
             livemode: self.livemode,
             stage,
+            installation: installation(&self.metadata),
             payment_id: payment_id(&self.metadata),
             user_id: self.metadata.get(USER_ID).cloned(),
             session: None,
@@ -99,8 +101,13 @@ impl StripeClient {
     ///
     /// # Errors
     /// When it is unavailable the card may have been charged.
-    pub async fn charge(&self, payment: &Payment, run: &Run) -> Result<Charged, ProviderError> {
-        let mut metadata = metadata(payment);
+    pub async fn charge(
+        &self,
+        payment: &Payment,
+        run: &Run,
+        installation: InstallationId,
+    ) -> Result<Charged, ProviderError> {
+        let mut metadata = metadata(payment, installation);
         metadata.insert(RUN_ID.to_owned(), run.id.to_string());
         let request = CreatePaymentIntent::new(run.amount_minor, currency_of(payment)?)
             .customer(run.customer.clone())
@@ -114,6 +121,10 @@ impl StripeClient {
             Ok(intent) => Ok(Charged::Answered(Box::new(intent.into()))),
             Err(StripeError::Stripe(error, _)) if error.type_ == ApiErrorsType::CardError => {
                 Ok(Charged::Declined(decline(*error)))
+            }
+            // Another version has asked under this key in other words: what became of that is to be looked up.
+            Err(StripeError::Stripe(error, _)) if error.type_ == ApiErrorsType::IdempotencyError => {
+                Err(ProviderError::Unavailable("the key of the charge was used before"))
             }
             Err(StripeError::Stripe(error, 400 | 404)) if is_card_gone(&error) => Ok(Charged::NoCard),
             Err(error) => Err(error.into()),

@@ -100,6 +100,7 @@ impl Refund {
             status: self.status,
             step,
             extent: part(self.amount, &self.currency)?,
+            installation: None,
             payment_id: None,
             provider_payments: ids(self.payment_intent, self.charge),
         })
@@ -125,6 +126,7 @@ impl Dispute {
             status: self.status,
             step: steps.saturating_mul(2).saturating_add(i64::from(is_over)),
             extent: part(minor, &self.currency)?,
+            installation: None,
             payment_id: None,
             provider_payments: ids(self.payment_intent, self.charge),
         })
@@ -143,6 +145,7 @@ impl FraudWarning {
             status: "early_fraud_warning".to_owned(),
             step: 0,
             extent: Extent::All,
+            installation: None,
             payment_id: None,
             provider_payments: ids(self.payment_intent, self.charge),
         }

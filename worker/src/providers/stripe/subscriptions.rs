@@ -6,7 +6,7 @@
 
 use serde::Deserialize;
 
-use super::objects::{Metadata, money, null_is_default, payment_id};
+use super::objects::{Metadata, installation, money, null_is_default, payment_id};
 use crate::providers::{Reference, USER_ID};
 use billing::payments::Provider;
 use billing::subscriptions::{Line, News, Paid, Standing, SubscriptionFact, SubscriptionState};
@@ -150,6 +150,7 @@ impl Invoice {
             provider: Provider::Stripe,
             livemode: self.livemode,
             subscription: details.subscription.id().to_owned(),
+            installation: installation(&details.metadata),
             payment_id: payment_id(&details.metadata),
             user_id: details.metadata.get(USER_ID).cloned(),
             customer: self.customer.map(|customer| customer.id().to_owned()),
@@ -235,6 +236,7 @@ impl Subscription {
             provider: Provider::Stripe,
             livemode: self.livemode,
             subscription: self.id,
+            installation: installation(&self.metadata),
             payment_id: payment_id(&self.metadata),
             user_id: self.metadata.get(USER_ID).cloned(),
             customer: self.customer.map(|customer| customer.id().to_owned()),
