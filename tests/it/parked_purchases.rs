@@ -42,10 +42,8 @@ async fn a_parked_purchase_is_seen_tried_again_claimed_or_dismissed() {
     assert_eq!(act(&world, &format!("parked-purchases/{first}/retry"), json!({})).await.0, 202);
     assert_eq!(act(&world, &format!("parked-purchases/{first}/dismiss"), json!({})).await.0, 400);
     let why = json!({"reason": "a test purchase"});
-    let both = futures::join!(
-        act(&world, &format!("parked-purchases/{first}/dismiss"), why.clone()),
-        act(&world, &format!("parked-purchases/{first}/dismiss"), why.clone())
-    );
+    let path = format!("parked-purchases/{first}/dismiss");
+    let both = futures::join!(act(&world, &path, why.clone()), act(&world, &path, why.clone()));
     let mut statuses = [both.0.0, both.1.0];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409]);
