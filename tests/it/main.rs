@@ -21,6 +21,7 @@ mod openapi;
 mod organizations;
 mod origin;
 mod outages;
+mod parked_purchases;
 mod plans;
 mod private_servers;
 mod purchases;

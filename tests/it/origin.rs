@@ -114,3 +114,25 @@ async fn a_bare_payment_link_that_was_paid_is_seen() {
     assert_eq!(world.count("ledger_entries").await, 0);
     world.finish().await;
 }
+
+/// Thin events name their object only, and pings are about none.
+#[tokio::test(flavor = "multi_thread")]
+async fn thin_events_are_asked_about_and_pings_are_ignored() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let checkout = world.start_checkout(&alice, 2_500).await;
+    world.lose_events().await;
+    world.pay(&checkout.session_id, GOOD_CARD).await;
+    world.set_provider_faults(json!({})).await;
+    let thin = |kind: &str, object: Value| {
+        json!({"id": format!("evt_{}", Uuid::new_v4().simple()), "object": "v2.core.event", "type": kind,
+               "livemode": false, "created": "2026-11-28T08:00:00.000Z", "related_object": object})
+    };
+    let object =
+        json!({"id": checkout.session_id, "type": "checkout.session", "url": "/v1/checkout/sessions"});
+    deliver(&world, &thin("v2.core.event_destination.ping", Value::Null)).await;
+    deliver(&world, &thin("v1.checkout.session.completed", object)).await;
+    world.drain().await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 2_500);
+    world.finish().await;
+}

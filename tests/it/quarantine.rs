@@ -238,6 +238,22 @@ async fn what_cannot_be_credited_is_refused_and_can_be_dismissed() {
     world.finish().await;
 }
 
+/// What an operator has decided about is no difference in the books.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_was_dismissed_is_not_reported_again() {
+    let world = World::start().await;
+    world.emulator().put("/_emulator/clock").json(json!({"advance_seconds": -3_600})).expect(200).await;
+    let alice = world.create_user("alice").await;
+    pay_too_little(&world, &alice).await;
+    assert_eq!(reconcile(&world).await.differences(), ["amount_differs"]);
+    for event in open(&world).await {
+        let id = event["id"].as_str().unwrap();
+        assert_eq!(act(&world, id, "dismiss", json!({"reason": "refunded"})).await.status(), 200);
+    }
+    assert_eq!(reconcile(&world).await.findings.len(), 0);
+    world.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_administrators_see_events_page_by_page_and_give_reasons() {
     let world = World::start().await;

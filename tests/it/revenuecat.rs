@@ -533,3 +533,38 @@ async fn events_in_any_order_lead_to_the_same_end() {
     assert_eq!(world.balance(&alice.wallet_id).await, 600);
     world.finish().await;
 }
+
+/// Gifts of the seller, unlocks for life, and the dashboard's test.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_buys_no_credits_waits_for_nobody() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let gift = with(purchase("alice", "1"), "store", json!("PROMOTIONAL"));
+    let gift = with(with(gift, "transaction_id", Value::Null), "product_id", json!("rc_promo_pro_lifetime"));
+    let unlock = with(purchase("alice", "2"), "product_id", json!("com.app.unlock"));
+    let unlock = with(unlock, "entitlement_ids", json!(["pro"]));
+    deliver_all(&world, &[gift.clone(), unlock.clone(), json!({"event": {"type": "TEST"}})]).await;
+    assert_eq!(outcome(&world, &gift).await, ("ignored".to_owned(), Some("unpaid_period".to_owned())));
+    assert_eq!(outcome(&world, &unlock).await, ("ignored".to_owned(), Some("no_product_of_ours".to_owned())));
+    assert_eq!(parked(&world).await, Vec::<Value>::new());
+    assert_eq!(world.balance(&alice.wallet_id).await, 0);
+    world.finish().await;
+}
+
+/// Google Play sells several at once, and only the price says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn several_bought_at_once_are_flagged() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let at = |transaction: &str, price: &str| {
+        let event = with(purchase("alice", transaction), "store", json!("PLAY_STORE"));
+        let event = with(event, "currency", json!("USD"));
+        with(event, "price_in_purchased_currency", serde_json::from_str(price).unwrap())
+    };
+    let (one, three) = (at("GPA.1", "8.99"), at("GPA.2", "26.97"));
+    deliver_all(&world, &[one.clone(), three.clone()]).await;
+    assert_eq!(outcome(&world, &one).await, ("applied".to_owned(), None));
+    assert_eq!(outcome(&world, &three).await, ("applied".to_owned(), Some("several_bought".to_owned())));
+    assert_eq!(world.balance(&alice.wallet_id).await, 200);
+    world.finish().await;
+}

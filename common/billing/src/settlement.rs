@@ -142,7 +142,7 @@ impl<'a> Batch<'a> {
         if let EventOutcome::Quarantined(contradiction) = outcome {
             let event_id = row.as_ref().map(|row| row.event.id.clone());
             self.effects.push(Effect::Quarantined { event_id, payment_id, contradiction });
-        } else if item.event.is_none() {
+        } else if item.event.is_none() && !item.is_accepted {
             self.answered.extend(item.statement());
         }
         self.events.extend(row);

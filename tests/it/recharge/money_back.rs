@@ -268,3 +268,19 @@ async fn what_is_known_does_not_stop_it_again() {
     assert_eq!(status_of(&world, &alice).await["state"], "active");
     world.finish().await;
 }
+
+/// In another currency than the order's: nothing follows for the credits, and yet the bank asks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_in_quarantine_stops_charging_too() {
+    let world = World::start().await;
+    let alice = recharged(&world, "alice", 5_000, GOOD_CARD, plain()).await;
+    assert_eq!(spend(&world, &alice, 3_900).await, 200);
+    let dispute = json!({"id": "dp_odd", "object": "dispute", "amount": 4_500, "currency": "eur",
+                         "livemode": false, "status": "needs_response", "charge": "ch_odd",
+                         "payment_intent": intents(&world).await[0], "balance_transactions": []});
+    deliver(&world, &event("charge.dispute.created", &dispute)).await;
+    world.drain().await;
+    assert_eq!(world.count("provider_events where outcome = 'quarantined'").await, 1);
+    is_stopped(&world, &alice, PauseReason::Disputed).await;
+    world.finish().await;
+}

@@ -27,7 +27,7 @@ pub enum ProviderError {
     NotFound,
     #[error("the provider has no such customer")]
     NoCustomer,
-    /// It answered, and the answer cannot be read: asking again would lead to the same, but what was asked may have been
+    /// It answered, and the answer cannot be read: asking again would lead to the same. What was asked may have been
     /// done.
     #[error("the provider's answer cannot be read")]
     Unreadable,

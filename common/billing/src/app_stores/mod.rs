@@ -11,6 +11,7 @@ mod store;
 use jobs::job;
 use kernel::clock::Timestamp;
 use kernel::ids::{PaymentId, StorePurchaseId, UserId};
+use kernel::money::Money;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub struct Transaction {
     /// Whether it buys access, as a subscription or an unlock for life does, rather than something that is used up. Of
     /// products that are not ours such purchases are not kept: they are the app's own affair.
     pub buys_access: bool,
+    /// What the buyer was charged, where that is told.
+    pub paid: Option<Money>,
 }
 
 /// A purchase as stored.

@@ -80,8 +80,8 @@ async fn bought(
     fact: &StoreFact,
     transaction: &Transaction,
 ) -> Result<Applied, ApplyError> {
-    let is_ours = pack_by_store_product(connection, &transaction.product_id).await?.is_some();
-    if transaction.buys_access && !is_ours {
+    let pack = pack_by_store_product(connection, &transaction.product_id).await?;
+    if transaction.buys_access && pack.is_none() {
         return Ok(Applied::without_effect(EventOutcome::Ignored(IgnoreReason::NoProduct), None));
     }
     store::purchase_insert(connection, now, transaction, &fact.buyers).await?;
@@ -100,6 +100,10 @@ async fn bought(
     let remark = match own {
         Some(own) if own.is_refunded => Some(Remark::Refunded),
         Some(own) if rules::is_parked(own) => Some(Remark::Parked),
+        Some(_) if pack.is_some_and(|pack| rules::may_be_several(transaction, pack.price)) => {
+            metrics::counter!("purser_store_purchases_of_several_total").increment(1);
+            Some(Remark::Several)
+        }
         Some(_) | None => None,
     };
     Ok(Applied {

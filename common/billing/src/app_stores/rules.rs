@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::{StorePurchase, Transaction};
 use kernel::clock::Timestamp;
+use kernel::money::Money;
 
 /// The environment in which real money is paid.
 pub const PRODUCTION: &str = "PRODUCTION";
@@ -25,6 +26,17 @@ pub fn joined(first: &[String], second: &[String]) -> Vec<String> {
 /// Whether two lists have a name in common.
 pub fn overlap(first: &[String], second: &[String]) -> bool {
     first.iter().any(|name| second.contains(name))
+}
+
+/// The store that sells several at once, and tells of that in nothing but the price.
+const SELLS_SEVERAL: &str = "PLAY_STORE";
+
+/// Whether what was charged is the price of two or more: then one is credited, and a person has to look at the rest.
+pub fn may_be_several(transaction: &Transaction, price: Money) -> bool {
+    let twice = price.minor.saturating_mul(2);
+    transaction.store == SELLS_SEVERAL
+        && twice > 0
+        && transaction.paid.is_some_and(|paid| paid.currency == price.currency && paid.minor >= twice)
 }
 
 /// Takes over whether a purchase is refunded; says whether that was news. Of two words the later one counts, in

@@ -68,6 +68,8 @@ text_enum! {
     Remark {
         /// Its money went back before its buyer or product was known.
         Refunded => "refunded",
+        /// The price of several was paid, and one was credited: a person has to see how many were bought.
+        Several => "several_bought",
         /// Its buyer or its product is unknown.
         Parked => "parked",
     }

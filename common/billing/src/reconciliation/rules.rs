@@ -135,7 +135,7 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// Whether a payment that is for no order of ours is nobody's: it names none, or one that is unknown without our mark.
+    /// Whether a payment that is for no order of ours is nobody's: it names none, or an unknown one without our mark.
     fn is_foreign(&self, theirs: &Theirs) -> bool {
         let is_known = |order| self.by_id.contains_key(&order);
         theirs.order.is_none_or(|order| theirs.installation.is_none() && !is_known(order))

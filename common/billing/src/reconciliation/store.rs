@@ -33,7 +33,8 @@ pub(super) async fn ours(
                union select id from payments where provider_payment = any($4))
            select payments.id as "id: PaymentId", provider as "provider: Provider", state as "state: State",
                   coalesce(accepted_minor, amount_minor) as "amount_minor!",
-                  coalesce(accepted_currency, currency) as "currency!", credits as "credits: Credits", provider_session, provider_payment,
+                  coalesce(accepted_currency, currency) as "currency!",
+                  credits as "credits: Credits", provider_session, provider_payment,
                   refunded_minor, withdrawn_minor,
                   entries.amount as "credited?: Credits"
            from wanted join payments using (id)

@@ -10,9 +10,16 @@ use billing::payments::Provider;
 use billing::provider_events::{Content, Event, IgnoreReason, Incoming};
 use kernel::clock;
 use kernel::clock::Timestamp;
+use kernel::money::{Money, parse_scaled};
 
 /// Longer texts are not ids. RevenueCat's own limit for the names of buyers is 100 characters.
 const TEXT_MAX: usize = 255;
+
+/// Currencies that are not counted in hundredths.
+const NO_HUNDREDTHS: [&str; 17] = [
+    "bif", "clp", "djf", "gnf", "isk", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf",
+    "xof", "xpf",
+];
 
 #[derive(Deserialize)]
 struct Envelope {
@@ -53,6 +60,10 @@ struct StoreEvent {
     cancel_reason: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     entitlement_ids: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "lenient")]
+    price_in_purchased_currency: Option<serde_json::Number>,
+    #[serde(default, deserialize_with = "lenient")]
+    currency: Option<String>,
 }
 
 fn lenient<'de, T: DeserializeOwned, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
@@ -115,6 +126,7 @@ fn content(
             product_id: text(event.product_id.as_deref()).ok_or(UnreadableEvent::Field("product_id"))?,
             environment: event.environment.clone().unwrap_or_default(),
             buys_access,
+            paid: event.paid(),
         };
         Ok(fact(event, received_at, event.buyers(), news(transaction)))
     };
@@ -164,6 +176,16 @@ fn fact(event: &StoreEvent, received_at: Timestamp, buyers: Vec<String>, news: S
 impl StoreEvent {
     fn is_gift(&self) -> bool {
         self.store.as_deref() == Some("PROMOTIONAL") || self.period_type.as_deref() == Some("PROMOTIONAL")
+    }
+
+    /// What was charged. Currencies without hundredths are left out.
+    fn paid(&self) -> Option<Money> {
+        let currency = self.currency.as_deref()?.to_ascii_lowercase();
+        if NO_HUNDREDTHS.contains(&currency.as_str()) {
+            return None;
+        }
+        let minor = parse_scaled(&self.price_in_purchased_currency.as_ref()?.to_string(), 2).ok()?;
+        Some(Money::new(minor, currency.parse().ok()?))
     }
 
     /// Whether it entitles to something, as an unlock for life does and credits do not.

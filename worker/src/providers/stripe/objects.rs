@@ -133,8 +133,8 @@ impl Session {
         }
     }
 
-    /// Whether it is of a Payment Link that names no order, and money was paid on it: nothing here leads to it, so nobody
-    /// would hear of it.
+    /// Whether it is of a Payment Link that names no order, and money was paid on it: nothing here leads to it, so
+    /// nobody would hear of it.
     pub fn is_unordered(&self) -> bool {
         let names_nothing = !self.metadata.contains_key(PAYMENT_ID) && self.client_reference_id.is_none();
         let is_paid = self.payment_status.as_deref() == Some("paid");

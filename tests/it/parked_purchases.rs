@@ -1,0 +1,90 @@
+//! Parked purchases and dead letters have their ways out under `/purser/v1`.
+
+use billing::app_stores::ClaimPurchases;
+use billing::provider_events::VerifyObject;
+use harness::client::Answer;
+use harness::world::World;
+use serde_json::{Value, json};
+
+use crate::events::publish;
+
+async fn get(world: &World, path: &str) -> Value {
+    let admin = &world.settings().secrets.admin_api_key;
+    world.api().get(&format!("/purser/v1/{path}")).bearer(admin).expect(200).await
+}
+
+async fn act(world: &World, path: &str, body: Value) -> (u16, Value) {
+    let answer: Answer = world.admin_post(&format!("/purser/v1/{path}"), body).send().await.unwrap();
+    (answer.status(), answer.json().unwrap()["error"]["code"].clone())
+}
+
+async fn buy(world: &World, transaction: &str) {
+    let event = json!({"api_version": "1.0", "event": {
+        "id": transaction, "type": "NON_RENEWING_PURCHASE", "app_user_id": "nobody", "aliases": [],
+        "product_id": "com.allmine.credits.100", "store": "APP_STORE", "environment": "PRODUCTION",
+        "transaction_id": transaction}});
+    let authorization = &world.settings().secrets.revenuecat_webhook_auth;
+    let request = world.api().post("/webhooks/revenuecat").header("authorization", authorization);
+    request.json(event).expect(200).await;
+    world.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parked_purchase_is_seen_tried_again_claimed_or_dismissed() {
+    let world = World::start().await;
+    for transaction in ["1", "2"] {
+        buy(&world, transaction).await;
+    }
+    let parked = get(&world, "parked-purchases").await["purchases"].as_array().unwrap().clone();
+    let ids: Vec<&str> = parked.iter().map(|one| one["purchaseId"].as_str().unwrap()).collect();
+    let [first, second] = ids.as_slice() else { panic!("{parked:?}") };
+    assert_eq!(get(&world, &format!("parked-purchases/{first}")).await, parked[0]);
+    assert_eq!(act(&world, &format!("parked-purchases/{first}/retry"), json!({})).await.0, 202);
+    assert_eq!(act(&world, &format!("parked-purchases/{first}/dismiss"), json!({})).await.0, 400);
+    let why = json!({"reason": "a test purchase"});
+    let path = format!("parked-purchases/{first}/dismiss");
+    let both = futures::join!(act(&world, &path, why.clone()), act(&world, &path, why.clone()));
+    let mut statuses = [both.0.0, both.1.0];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409]);
+    let alice = world.create_user("alice").await;
+    let claimed = act(&world, &format!("parked-purchases/{first}/claim"), json!({"userId": "alice"})).await;
+    assert_eq!(claimed, (409, json!("purchase_dismissed")));
+    // Its buyer comes, and gets only the other one.
+    let nobody = world.create_user("nobody").await;
+    publish(&world, &ClaimPurchases {}).await;
+    world.drain().await;
+    assert_eq!(world.balance(&nobody.wallet_id).await, 100);
+    assert_eq!(world.balance(&alice.wallet_id).await, 0);
+    for verb in ["retry", "dismiss"] {
+        let settled = act(&world, &format!("parked-purchases/{second}/{verb}"), why.clone()).await;
+        assert_eq!(settled, (409, json!("purchase_claimed")), "{verb}");
+        let unknown = format!("parked-purchases/{}/{verb}", uuid::Uuid::now_v7());
+        assert_eq!(act(&world, &unknown, why.clone()).await.0, 404);
+    }
+    assert_eq!(get(&world, "parked-purchases").await["purchases"], json!([]));
+    assert_eq!(world.count("admin_actions where action = 'parked_purchase.dismiss'").await, 1);
+    assert_eq!(world.count("admin_actions where action = 'parked_purchase.retry'").await, 1);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_is_seen_retried_or_dismissed() {
+    let mut world = World::start().await;
+    world.allow_dead_letters();
+    let dead = VerifyObject { provider: billing::payments::Provider::Manual, object_id: "x".to_owned() };
+    for count in 1..=2 {
+        publish(&world, &dead).await;
+        world.wait_for_rows(count, "dead_letters").await;
+    }
+    let letters = get(&world, "dead-letters").await["deadLetters"].as_array().unwrap().clone();
+    let ids: Vec<&str> = letters.iter().map(|one| one["id"].as_str().unwrap()).collect();
+    assert_eq!(get(&world, &format!("dead-letters/{}", ids[0])).await["kind"], "object.verify");
+    assert_eq!(act(&world, &format!("dead-letters/{}/retry", ids[0]), json!({})).await.0, 200);
+    let why = json!({"reason": "nothing to ask"});
+    assert_eq!(act(&world, &format!("dead-letters/{}/dismiss", ids[1]), json!({"reason": ""})).await.0, 400);
+    assert_eq!(act(&world, &format!("dead-letters/{}/dismiss", ids[1]), why.clone()).await.0, 200);
+    assert_eq!(act(&world, &format!("dead-letters/{}/dismiss", ids[1]), why).await.0, 409);
+    world.wait_for_rows(1, "dead_letters where state = 'waiting'").await;
+    world.finish().await;
+}
