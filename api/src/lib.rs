@@ -37,6 +37,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
+use kernel::installation;
 use kernel::service::{self, ServiceArguments};
 use messaging::Publisher;
 use messaging::inbox::Inbox;
@@ -92,7 +93,9 @@ pub fn main() -> ExitCode {
 /// When the database's address cannot be read.
 pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
-    let pool = kernel::database::pool(&config.connections).context("DATABASE_URL cannot be used")?;
+    let (connections, mode) = (config.connections.clone(), config.mode);
+    let pool = installation::pool(&connections, mode).context("DATABASE_URL cannot be used")?;
+    installation::check_at_start(&connections, mode).await?;
     // The broker must outlive the last request that publishes.
     let messaging = CancellationToken::new();
     let _stop_messaging = messaging.clone().drop_guard();
@@ -117,7 +120,10 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         config,
     });
     tracing::info!(%address, "listening");
-    server::serve(Arc::clone(&api), listener, shutdown).await;
+    tokio::select! {
+        () = server::serve(Arc::clone(&api), listener, shutdown) => {}
+        error = installation::disagreement(&connections, &api.pool, mode) => return Err(error.into()),
+    }
     api.hub.drained(Duration::from_secs(1)).await;
     api.pool.close().await;
     Ok(())

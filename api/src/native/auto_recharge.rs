@@ -3,6 +3,7 @@
 use billing::auto_recharge::custody::{self, By, ResumeError};
 use billing::auto_recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR, allowance};
 use billing::auto_recharge::{Card, Pause, PauseReason, Run, RunState, Settings, Standing, operations};
+use billing::catalog::prices::price;
 use billing::payments::Dialect;
 use identity::rules as roles;
 use kernel::clock::Timestamp;
@@ -107,7 +108,7 @@ fn null_is_given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Op
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::AutoRecharge)]
-struct SettingsView {
+pub(super) struct SettingsView {
     enabled: bool,
     #[schema(schema_with = state_schema)]
     state: &'static str,
@@ -180,7 +181,7 @@ struct RunView {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::CardSetup)]
-struct SetupView {
+pub(super) struct SetupView {
     #[schema(value_type = Uuid)]
     payment_id: PaymentId,
     /// The page; null until it is open.
@@ -224,6 +225,9 @@ async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
             other => other,
         },
     };
+    if request.enabled == Some(true) {
+        require_price(&api).await?;
+    }
     if request.resume {
         resume(&api, &owner).await?;
     }
@@ -245,6 +249,17 @@ async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
         session_id: page.provider_session.clone(),
     };
     Ok(answer(status, &standing(&api, &owner, Some(setup)).await?))
+}
+
+/// Whoever switches recharging on agrees to a price, so there must be one.
+async fn require_price(api: &SharedState) -> Result<(), Problem> {
+    let currency = api.config.auto_recharge.amount.currency;
+    let known = price(&mut *api.pool.acquire().await?, currency).await?;
+    if known.is_some() {
+        return Ok(());
+    }
+    let message = "Credits have no price in this currency yet: an administrator has to set one.";
+    Err(Problem::conflict("no_credit_price", message))
 }
 
 async fn resume(api: &SharedState, owner: &Owner) -> Result<(), Problem> {
@@ -325,7 +340,7 @@ async fn standing(
     Ok(view(now, standing, setup))
 }
 
-fn view(now: Timestamp, standing: Standing, setup: Option<SetupView>) -> SettingsView {
+pub(super) fn view(now: Timestamp, standing: Standing, setup: Option<SetupView>) -> SettingsView {
     let state = state(now, &standing);
     let Standing { settings, spent_minor, resets_at, last_run } = standing;
     SettingsView {

@@ -7,7 +7,7 @@ use anyhow::ensure;
 use billing::reconciliation::{Comparison, Finding, operations};
 use clap::Args;
 use kernel::clock::{Clock, Timestamp};
-use kernel::database;
+use kernel::installation;
 use kernel::service::Verdict;
 use messaging::Publisher;
 use serde_json::{Value, json};
@@ -57,7 +57,8 @@ impl Command {
     pub(super) async fn run(self, config: Config, clock: Clock) -> anyhow::Result<Verdict> {
         let window = Window { from: self.from.0, to: self.to.map_or_else(|| clock.now(), |to| to.0) };
         ensure!(window.from < window.to, "the window is empty: --from must be before --to");
-        let pool = database::pool(&config.connections)?;
+        let pool = installation::pool(&config.connections, config.mode)?;
+        installation::check_at_start(&config.connections, config.mode).await?;
         let stopping = CancellationToken::new();
         let _stop = stopping.clone().drop_guard();
         let publisher = Publisher::start(&config.connections, stopping);

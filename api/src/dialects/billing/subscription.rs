@@ -63,10 +63,11 @@ struct SubscriptionView {
 
 impl From<Subscription> for SubscriptionView {
     fn from(subscription: Subscription) -> Self {
+        let (plan_id, interval) = subscription.plan();
         Self {
             id: subscription.id.to_string(),
-            plan_id: subscription.terms.plan_id,
-            interval: subscription.terms.interval.as_str(),
+            plan_id: plan_id.to_owned(),
+            interval: interval.as_str(),
             channel: subscription.provider.as_str(),
             status: subscription.state.as_str(),
             cancel_at_period_end: subscription.cancel_at_period_end,

@@ -125,6 +125,11 @@ impl StripeClient {
                     ..CreateCheckoutSessionSubscriptionData::new()
                 }),
         };
+        if payment.has_coupon() {
+            // Its use is kept from others for as long as the page is open. Always the same time: asked for again, the
+            // same page must be asked for.
+            request = request.expires_at(payment.expires_at.unix_timestamp());
+        }
         if payment.discount_minor > 0 {
             let coupon = self.discount(payment, &currency).await?;
             request = request.discounts(vec![CreateCheckoutSessionDiscounts {
