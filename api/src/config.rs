@@ -60,8 +60,8 @@ pub struct Config {
     pub dialects: Dialects,
     /// `WEBHOOK_ALLOW_PRIVATE`: as the worker has it; `false` unless set.
     pub webhook_reach: Reach,
-    /// `SAMSAR_CENTS_PER_100_CREDITS`: what credits cost over Samsar's API while the catalog has no price in US dollars;
-    /// 100, as its document has it, unless set.
+    /// `SAMSAR_CENTS_PER_100_CREDITS`: what credits cost over Samsar's API while the catalog has no price in US
+    /// dollars; 100, as its document has it, unless set.
     pub contract_price: CreditPrice,
     /// `AUTO_RECHARGE_THRESHOLD` (credits, 1000 unless set) and `AUTO_RECHARGE_AMOUNT_CENTS` (5000 unless set): the
     /// settings of an account that switches auto-recharge on, until it changes them.

@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 /// What is read whole, or in order until a page is full, and why it may be.
 const READ_WHOLE: &[(&str, &str)] = &[
     ("checkin_config", "it is one row"),
+    ("credit_prices", "there is one for a currency"),
     ("coupons", "administrators write them, and list them"),
     ("packs", "administrators write them, and everybody sees all of them"),
     ("plans", "administrators write them, and everybody sees all of them"),

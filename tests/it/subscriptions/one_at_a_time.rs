@@ -73,6 +73,9 @@ async fn several_are_sold_where_that_is_configured() {
     }
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 20_000);
+    // That both bill is shown.
+    let shown = world.api().get("/subscription").bearer(&alice.api_key).expect(200).await;
+    assert_eq!(shown["data"]["others"].as_array().map(Vec::len), Some(1), "{shown}");
     world.finish().await;
 }
 

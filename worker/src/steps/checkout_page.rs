@@ -132,8 +132,9 @@ async fn create_customer(
     payment: &Payment,
     gone: Option<&str>,
 ) -> Result<String, JobError> {
-    let (wallet, user) = (payment.wallet_id, &payment.user_id);
-    let customer = context.ask(|| context.stripe.create_customer(wallet, user, gone)).await?;
+    let (wallet, id) = (payment.wallet_id, &payment.user_id);
+    let email = user(&mut *context.pool.acquire().await?, id).await?.and_then(|user| user.email);
+    let customer = context.ask(|| context.stripe.create_customer(wallet, id, email.as_deref(), gone)).await?;
     crash::point(Step::Asked, "customer");
     let (now, provider) = (context.clock.now(), payment.provider);
     let mut connection = context.pool.acquire().await?;

@@ -65,7 +65,7 @@ pub(crate) async fn order_facts(
     Ok(stated)
 }
 
-/// Whether the use of a coupon is still this order's: its page may be paid at the lower price for as long as Creem keeps
+/// Whether the use of a coupon is still this order's: its page may be paid at the lower price while Creem keeps
 /// it open, and another order with the same use would be a second one.
 fn keeps_coupon(context: &Context, payment: &Payment, page: &Checkout) -> bool {
     let age = context.clock.now() - payment.created_at;

@@ -135,7 +135,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_one_gets_credits_for_less(lot in 1..1_000_000_i64, minor in 1..1_000_000_i64, wanted in 1..1_000_000_i64) {
+        fn no_one_gets_credits_for_less(
+            lot in 1..1_000_000_i64, minor in 1..1_000_000_i64, wanted in 1..1_000_000_i64
+        ) {
             let (price, wanted) = (price(lot, minor), Credits::from_whole(wanted).unwrap());
             let amount = price.amount_for(wanted).unwrap();
             prop_assert!(price.credits_for(amount).unwrap() >= wanted);

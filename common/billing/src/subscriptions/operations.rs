@@ -34,6 +34,17 @@ pub async fn newest_of_user(
     store::newest_of_user(connection, user).await
 }
 
+/// The other subscriptions of the same wallet that are not over: each of them bills.
+///
+/// # Errors
+/// Database errors only.
+pub async fn others_live(
+    connection: &mut PgConnection,
+    subscription: &Subscription,
+) -> Result<Vec<SubscriptionId>, sqlx::Error> {
+    store::others_live(connection, subscription.wallet_id, subscription.id).await
+}
+
 /// Applies a fact in the caller's transaction, in which nothing else is done: it locks the subscription, then its
 /// payment, then the wallet. Applying it again changes nothing.
 ///
@@ -88,7 +99,7 @@ pub async fn apply(
     }
 }
 
-/// Takes over which plan the provider says a subscription is on; says whether that is news. It is shown from now on, and
+/// Takes over which plan the provider says a subscription is on; says whether that is news. It is shown from now on and
 /// grants nothing: what is paid for it does, and makes it the terms.
 async fn show_plan(
     connection: &mut PgConnection,
@@ -145,6 +156,10 @@ async fn find(
         carried: Credits::ZERO,
     };
     store::subscription_insert(connection, &new).await?;
+    if !others_live(connection, &new).await?.is_empty() {
+        // Paid on two pages, perhaps of two providers: a person decides which of them ends.
+        metrics::counter!("purser_subscriptions_doubled_total").increment(1);
+    }
     store::subscription_lock(connection, provider, id).await
 }
 

@@ -121,6 +121,22 @@ pub(super) async fn newest_of_user(
     row.map(Subscription::try_from).transpose()
 }
 
+/// The subscriptions of a wallet that are not over, besides one.
+pub(super) async fn others_live(
+    connection: &mut PgConnection,
+    wallet: WalletId,
+    besides: SubscriptionId,
+) -> Result<Vec<SubscriptionId>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select id as "id: SubscriptionId" from subscriptions
+           where wallet_id = $1 and state <> 'canceled' and id <> $2 order by id"#,
+        wallet.0,
+        besides.0
+    )
+    .fetch_all(connection)
+    .await
+}
+
 /// Keeps a new subscription, unless there is one of its order or of its id at the provider.
 pub(super) async fn subscription_insert(
     connection: &mut PgConnection,
