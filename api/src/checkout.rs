@@ -7,7 +7,9 @@ use std::time::Duration;
 use billing::payments::facts::given;
 use billing::payments::ordering::{order_create, take_check};
 use billing::payments::store::payment_by_id;
-use billing::payments::{ApplyPaymentFact, CheckoutReply, CreateCheckout, NewOrder, Payment, VerifyPayment};
+use billing::payments::{
+    ApplyPaymentFact, CheckoutReply, CreateCheckout, Mode, NewOrder, Payment, VerifyPayment, superseding,
+};
 use identity::idempotency::{self, Caller, Claim, Claimed, Fingerprint};
 use jobs::outbox;
 use kernel::clock::Timestamp;
@@ -26,6 +28,9 @@ use crate::state::SharedState;
 
 /// How long an order can be paid; the provider's page closes no later.
 pub(crate) const PAYABLE: Duration = Duration::from_hours(24);
+/// The same for an order with a coupon: nobody else has its use meanwhile. Stripe closes no page sooner than 30 minutes
+/// after it was opened.
+pub(crate) const PAYABLE_WITH_COUPON: Duration = Duration::from_mins(45);
 /// The least time between two questions to the provider about one payment.
 const PAUSE: time::Duration = time::Duration::seconds(3);
 
@@ -118,7 +123,7 @@ pub(crate) async fn give(
     match claim(api, call, scope, operation).await? {
         Claimable::Fresh(claimed) => {
             let mut transaction = api.pool.begin().await?;
-            let payment = store(&mut transaction, api.clock.now(), order, claimed.as_ref()).await?;
+            let payment = store(api, &mut transaction, api.clock.now(), order, claimed.as_ref()).await?;
             let applied = give_stored(api, transaction, &payment).await?;
             Ok((payment, applied))
         }
@@ -212,7 +217,7 @@ async fn create(
 ) -> Result<(Payment, OutboxId), Problem> {
     let now = api.clock.now();
     let mut transaction = api.pool.begin().await?;
-    let payment = store(&mut transaction, now, order, claimed).await?;
+    let payment = store(api, &mut transaction, now, order, claimed).await?;
     let outbox_id = outbox::insert(&mut transaction, now, &job(&payment)).await?;
     crash::point(Step::Written, "order");
     transaction.commit().await?;
@@ -222,12 +227,20 @@ async fn create(
 
 /// Stores the order and the record for the idempotency key.
 async fn store(
+    api: &SharedState,
     connection: &mut PgConnection,
     now: Timestamp,
     order: &NewOrder,
     claimed: Option<&Claimed>,
 ) -> Result<Payment, Problem> {
+    let earlier = match order.mode {
+        Mode::Subscription if !api.config.several_subscriptions => {
+            superseding::require_sole_subscription(connection, order).await?
+        }
+        Mode::Subscription | Mode::Payment | Mode::Setup => Vec::new(),
+    };
     let payment = order_create(connection, now, order).await?;
+    superseding::supersede(connection, &earlier, payment.id).await?;
     if let Some(claimed) = claimed {
         let record = json!({ "paymentId": payment.id });
         idempotency::operations::finish_within(connection, claimed, 200, Some(&record)).await?;

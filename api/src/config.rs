@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use billing::auto_recharge::Defaults;
 use billing::auto_recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR};
+use billing::catalog::prices::CreditPrice;
 use ipnet::IpNet;
 use kernel::clock::Clock;
 use kernel::config::{Connections, Environment, Mode, Reported, Secret};
@@ -45,6 +46,11 @@ pub struct Config {
     pub checkout_deadline: Duration,
     /// `PURSER_MODE`: `test` or `live`; test unless set.
     pub mode: Mode,
+    /// `FREE_PURCHASES`: `true` lets users buy packages for nothing where an API has such an endpoint; `false` unless
+    /// set, and always in live mode.
+    pub free_purchases: bool,
+    /// `SEVERAL_SUBSCRIPTIONS`: `true` lets a wallet have more than one subscription; `false` unless set.
+    pub several_subscriptions: bool,
     /// `MAX_CONNECTIONS`: open at once, further ones wait; 10000 unless set.
     pub max_connections: usize,
     /// `RATE_LIMIT_PER_CREDENTIAL`, `RATE_LIMIT_PER_ADDRESS`, `TRUSTED_PROXIES`: how many requests one caller may make
@@ -54,6 +60,9 @@ pub struct Config {
     pub dialects: Dialects,
     /// `WEBHOOK_ALLOW_PRIVATE`: as the worker has it; `false` unless set.
     pub webhook_reach: Reach,
+    /// `SAMSAR_CENTS_PER_100_CREDITS`: what credits cost over Samsar's API while the catalog has no price in US
+    /// dollars; 100, as its document has it, unless set.
+    pub contract_price: CreditPrice,
     /// `AUTO_RECHARGE_THRESHOLD` (credits, 1000 unless set) and `AUTO_RECHARGE_AMOUNT_CENTS` (5000 unless set): the
     /// settings of an account that switches auto-recharge on, until it changes them.
     pub auto_recharge: Defaults,
@@ -101,6 +110,7 @@ impl Config {
         let connections = Connections::read(environment);
         let admin_api_key = environment.required_own_secret("ADMIN_API_KEY", ADMIN_API_KEY_MIN);
         let stripe_webhook_secrets = stripe_webhook_secrets(environment);
+        let mode = Mode::read(environment);
         Ok(Self {
             address: environment.parsed(
                 "API_ADDR",
@@ -118,7 +128,13 @@ impl Config {
             jwt: jwt(environment),
             allowed_origins: environment.origins("ALLOWED_ORIGINS"),
             checkout_deadline: Duration::from_millis(environment.at_least("CHECKOUT_DEADLINE_MS", 1, 5_000)),
-            mode: Mode::read(environment),
+            free_purchases: free_purchases(environment, mode),
+            mode,
+            several_subscriptions: environment.parsed(
+                "SEVERAL_SUBSCRIPTIONS",
+                false,
+                "give `true` or `false`",
+            ),
             max_connections: environment.at_least("MAX_CONNECTIONS", 1, 10_000),
             rate_limits: rate_limits(environment),
             dialects: environment.parsed(
@@ -131,6 +147,11 @@ impl Config {
                 Reach::Public,
                 "give `true` or `false`",
             ),
+            contract_price: CreditPrice::per_hundred(environment.at_least(
+                "SAMSAR_CENTS_PER_100_CREDITS",
+                1,
+                100,
+            )),
             auto_recharge: auto_recharge(environment),
             clock: Clock::system(),
             connections: connections?,
@@ -160,6 +181,14 @@ fn revenuecat(environment: &mut Environment) -> RevenueCatSecrets {
             "give the signing secret that RevenueCat shows",
         ),
     }
+}
+
+fn free_purchases(environment: &mut Environment, mode: Mode) -> bool {
+    let allowed = environment.parsed("FREE_PURCHASES", false, "give `true` or `false`");
+    if allowed && mode.is_live() {
+        environment.problem("FREE_PURCHASES", "is true in live mode", "unset it, or set PURSER_MODE=test");
+    }
+    allowed && !mode.is_live()
 }
 
 fn rate_limits(environment: &mut Environment) -> RateLimitConfig {

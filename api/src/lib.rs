@@ -37,6 +37,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
+use kernel::installation;
 use kernel::service::{self, ServiceArguments};
 use kernel::test_clock;
 use messaging::Publisher;
@@ -93,7 +94,9 @@ pub fn main() -> ExitCode {
 /// When the database's address cannot be read.
 pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
-    let pool = kernel::database::pool(&config.connections).context("DATABASE_URL cannot be used")?;
+    let (connections, mode) = (config.connections.clone(), config.mode);
+    let pool = installation::pool(&connections, mode).context("DATABASE_URL cannot be used")?;
+    installation::check_at_start(&connections, mode).await?;
     test_clock::start(&config.clock, &config.connections, config.mode, shutdown.clone()).await?;
     // The broker must outlive the last request that publishes.
     let messaging = CancellationToken::new();
@@ -119,7 +122,10 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         config,
     });
     tracing::info!(%address, "listening");
-    server::serve(Arc::clone(&api), listener, shutdown).await;
+    tokio::select! {
+        () = server::serve(Arc::clone(&api), listener, shutdown) => {}
+        error = installation::disagreement(&connections, &api.pool, mode) => return Err(error.into()),
+    }
     api.hub.drained(Duration::from_secs(1)).await;
     api.pool.close().await;
     Ok(())

@@ -158,6 +158,10 @@ impl Hub {
                         self.end(End::Revoked, |watcher| watcher.credential == credential);
                     }
                 }
+                Ok(Live::LoginsChanged { user_id }) => {
+                    auth.forget_all();
+                    self.end(End::Revoked, |watcher| watcher.user == *user_id);
+                }
                 Ok(Live::MembershipChanged { user_id }) => {
                     self.end(End::WalletsChanged, |watcher| watcher.user == *user_id);
                 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use harness::catalog;
 use harness::client::Client;
 use harness::eventually::{Look, eventually};
 use harness::system::{Service, ServiceProcess, Settings};
-use kernel::database;
 use servers::progress::{Progress, Sink};
 use servers::watchdog::Watchdog;
 use servers::{Durability, Options, Servers, Surroundings, target_directory};
@@ -45,7 +45,7 @@ impl Bench {
         let settings = Settings::on_free_ports(&servers, "bench")?;
         // Planned as the planner likes: here are audits of everything, which the services never make.
         let pool = PgPool::connect(servers.postgres().url()).await?;
-        database::migrate(&pool).await?;
+        catalog::migrate_and_stock(&pool).await?;
         let mut services = vec![Service::Api];
         services.extend(std::iter::repeat_n(Service::Worker, workers));
         services.push(Service::Scheduler);

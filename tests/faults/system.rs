@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use harness::catalog;
 use harness::client::Client;
 use harness::eventually::{Look, eventually_every};
 use harness::queues::Queues;
@@ -183,7 +184,7 @@ fn start_servers(directory: &Path, watchdog: &Arc<Watchdog>) -> Result<Servers> 
 
 async fn migrated(settings: &Settings) -> Result<PgPool> {
     let pool = database::pool(&settings.connections(4)?)?;
-    database::migrate(&pool).await?;
+    catalog::migrate_and_stock(&pool).await?;
     Ok(pool)
 }
 

@@ -1,11 +1,13 @@
 //! The one test binary: every integration test is a module of it, so that all share one PostgreSQL and one RabbitMQ.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod accounts;
 mod balance_alerts;
 mod checkout;
 mod commands;
 mod conformance;
 mod crash_points;
+mod credit_prices;
 mod dead_letters;
 mod dev;
 mod dialects;
@@ -13,6 +15,7 @@ mod events;
 mod every_job;
 mod fuzz;
 mod holds;
+mod installation;
 mod ledger;
 mod live;
 mod messaging;

@@ -14,6 +14,7 @@ const READ_WHOLE: &[(&str, &str)] = &[
     ("checkin_config", "it is one row"),
     ("installation", "it is one row"),
     ("reconciliation_runs", "it is one row"),
+    ("credit_prices", "there is one for a currency"),
     ("coupons", "administrators write them, and list them"),
     ("packs", "administrators write them, and everybody sees all of them"),
     ("plans", "administrators write them, and everybody sees all of them"),

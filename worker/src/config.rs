@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use billing::app_stores::rules::PRODUCTION;
 use billing::auto_recharge::Limits;
+use billing::catalog::prices::CreditPrice;
 use billing::payments::ReturnUrls;
 use billing::reversals::Policy;
 use jobs::Role;
@@ -43,6 +44,7 @@ pub struct Config {
     pub reversals: Policy,
     /// `AUTO_RECHARGE_PAUSE_SECONDS` and `AUTO_RECHARGES_PER_DAY`: how long the next recharge of a wallet waits
     /// after one, at least, and how many there are in 24 hours; 60, which is the least, and 10 unless set.
+    /// `SAMSAR_CENTS_PER_100_CREDITS`: as the api has it; 100 unless set.
     pub recharge_limits: Limits,
     /// `CHECKOUT_SUCCESS_URL` and `CHECKOUT_CANCEL_URL`: where buyers return to unless the order says; pages of
     /// `PUBLIC_URL` unless set.
@@ -137,7 +139,9 @@ fn recharge_limits(environment: &mut Environment) -> Limits {
     if per_day > 100 {
         environment.problem("AUTO_RECHARGES_PER_DAY", "is too many", "give at most 100");
     }
-    Limits { pause: Duration::from_secs(seconds), per_day }
+    let cents = environment.at_least("SAMSAR_CENTS_PER_100_CREDITS", 1, 100);
+    let contract_price = CreditPrice::per_hundred(cents);
+    Limits { pause: Duration::from_secs(seconds), per_day, contract_price }
 }
 
 fn stripe_secret_key(environment: &mut Environment, mode: Mode) -> Result<Secret, Reported> {

@@ -29,7 +29,7 @@ use std::time::Duration;
 use clap::Parser;
 use jobs::Role;
 use kernel::clock::Clock;
-use kernel::{database, service, test_clock};
+use kernel::{installation, service, test_clock};
 use messaging::Publisher;
 use messaging::collector::Collector;
 use messaging::consumer::{Consumer, Limits};
@@ -60,7 +60,8 @@ pub fn main() -> ExitCode {
 /// # Errors
 /// When the configuration cannot be used. Servers that are away are waited for.
 pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let pool = database::pool(&config.connections)?;
+    let pool = installation::pool(&config.connections, config.mode)?;
+    installation::check_at_start(&config.connections, config.mode).await?;
     test_clock::start(&clock, &config.connections, config.mode, shutdown.clone()).await?;
     // Jobs that are under way at the end still publish: the publisher stops after the consumers.
     let publishing = CancellationToken::new();
@@ -78,7 +79,13 @@ pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> a
         };
         tokio::spawn(consumer.run(shutdown.clone()))
     });
-    for ended in futures::future::join_all(consumers).await {
+    let consumers = futures::future::join_all(consumers);
+    let disagreement = installation::disagreement(&config.connections, &pool, config.mode);
+    let all_ended = tokio::select! {
+        all_ended = consumers => all_ended,
+        error = disagreement => return Err(error.into()),
+    };
+    for ended in all_ended {
         ended?;
     }
     collecting.await?;

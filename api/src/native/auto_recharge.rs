@@ -5,6 +5,7 @@ use billing::auto_recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR, allowanc
 use billing::auto_recharge::{
     Card, Pause, PauseReason, RechargeOverview, Run, RunState, Settings, operations,
 };
+use billing::catalog::prices::price;
 use billing::payments::Dialect;
 use identity::rules as roles;
 use kernel::clock::Timestamp;
@@ -109,7 +110,7 @@ fn null_is_given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Op
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::AutoRecharge)]
-struct SettingsView {
+pub(super) struct SettingsView {
     enabled: bool,
     #[schema(schema_with = state_schema)]
     state: &'static str,
@@ -182,7 +183,7 @@ struct RunView {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::CardSetup)]
-struct SetupView {
+pub(super) struct SetupView {
     #[schema(value_type = Uuid)]
     payment_id: PaymentId,
     /// The page; null until it is open.
@@ -226,6 +227,9 @@ async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
             other => other,
         },
     };
+    if request.enabled == Some(true) {
+        require_price(&api).await?;
+    }
     if request.resume {
         resume(&api, &owner).await?;
     }
@@ -247,6 +251,17 @@ async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
         session_id: page.provider_session.clone(),
     };
     Ok(answer(status, &overview(&api, &owner, Some(setup)).await?))
+}
+
+/// Whoever switches recharging on agrees to a price, so there must be one.
+async fn require_price(api: &SharedState) -> Result<(), Problem> {
+    let currency = api.config.auto_recharge.amount.currency;
+    let known = price(&mut *api.pool.acquire().await?, currency).await?;
+    if known.is_some() {
+        return Ok(());
+    }
+    let message = "Credits have no price in this currency yet: an administrator has to set one.";
+    Err(Problem::conflict("no_credit_price", message))
 }
 
 async fn resume(api: &SharedState, owner: &Owner) -> Result<(), Problem> {
@@ -327,7 +342,7 @@ async fn overview(
     Ok(view(now, overview, setup))
 }
 
-fn view(now: Timestamp, overview: RechargeOverview, setup: Option<SetupView>) -> SettingsView {
+pub(super) fn view(now: Timestamp, overview: RechargeOverview, setup: Option<SetupView>) -> SettingsView {
     let state = state(now, &overview);
     let RechargeOverview { settings, spent_minor, resets_at, last_run } = overview;
     SettingsView {

@@ -148,9 +148,9 @@ async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
     let id = written.pack_id.take().ok_or_else(|| Problem::invalid("packId is missing"))?;
     let pack = written.into_pack(id)?;
     let work = {
-        let api = SharedState::clone(&api);
+        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
-            operations::pack_create(&api.pool, api.clock.now(), &pack).await?;
+            operations::pack_create(&api.pool, api.clock.now(), &actor, &pack).await?;
             Ok((StatusCode::CREATED, view(&pack)))
         }
     };
@@ -158,14 +158,14 @@ async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
 }
 
 async fn replace(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    let admin = call.require_admin(&api).await?;
     let id = call.path_parameter("packId").to_owned();
     let written: PackInput = read_json(&call)?;
     if written.pack_id.as_ref().is_some_and(|named| *named != id) {
         return Err(Problem::invalid("packId differs from the path"));
     }
     let pack = written.into_pack(id)?;
-    operations::pack_replace(&api.pool, api.clock.now(), &pack).await?;
+    operations::pack_replace(&api.pool, api.clock.now(), &admin.actor, &pack).await?;
     Ok(answer(StatusCode::OK, &view(&pack)))
 }
 

@@ -19,7 +19,7 @@ use warp::http::{HeaderValue, StatusCode};
 use super::consume::{
     check_may_spend, checked_description, checked_type, may_not, positive, wallet_to_spend,
 };
-use super::organizations::membership;
+use super::organizations::{asked_organization, membership};
 use crate::auth::Principal;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
@@ -280,13 +280,9 @@ async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     let principal = call.caller(&api).await?;
-    let (wallet_id, manages) = match call.parameter("orgId") {
+    let (wallet_id, manages) = match asked_organization(&call)? {
         None => (principal.wallet_id, true),
-        Some(text) => {
-            let organization = text
-                .parse()
-                .map(OrganizationId)
-                .map_err(|_| Problem::invalid("orgId must be the number of an organization"))?;
+        Some(organization) => {
             let membership = membership(&api, &principal, organization).await?;
             (membership.wallet_id, may_manage_holds(membership.role))
         }

@@ -1,10 +1,14 @@
 //! Purser's own API: administration, spending, holds, live events, health. camelCase; errors are
 //! `{"error":{"code","message"}}`; every POST takes an `Idempotency-Key`.
 
+mod accounts;
+mod audit_log;
 mod auto_recharge;
+mod auto_recharge_admin;
 mod balance_alerts;
 mod catalog;
 mod consume;
+mod credit_prices;
 mod dead_letters;
 mod documentation;
 mod health;
@@ -13,6 +17,7 @@ mod idempotent;
 mod live;
 mod organizations;
 mod pages;
+mod pages_of;
 mod parked_purchases;
 mod payments;
 mod provider_events;
@@ -60,8 +65,12 @@ fn endpoints() -> Vec<Endpoint> {
         auto_recharge::endpoints(),
         live::endpoints(),
         users::endpoints(),
+        accounts::endpoints(),
+        audit_log::endpoints(),
+        auto_recharge_admin::endpoints(),
         provider_events::endpoints(),
         catalog::endpoints(),
+        credit_prices::endpoints(),
         dead_letters::endpoints(),
         parked_purchases::endpoints(),
         organizations::endpoints(),

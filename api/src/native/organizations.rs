@@ -1,5 +1,6 @@
 //! Organizations: members see them, administrators manage their members.
 
+use audit::note;
 use billing::auto_recharge::custody;
 use identity::{Member, Membership, OwnOrganization, Role, operations, rules};
 use kernel::ids::{OrganizationId, UserId};
@@ -8,6 +9,7 @@ use ledger::holds;
 use ledger::operations::balance;
 use notices::Live;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
@@ -163,12 +165,14 @@ async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
 }
 
 async fn put_member(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    let admin = call.require_admin(&api).await?;
     let RoleInput { role } = read_json(&call)?;
     let (organization, user) = (organization_id(&call)?, user_id(&call)?);
     let now = api.clock.now();
     let mut transaction = api.pool.begin().await?;
     operations::member_put(&mut transaction, now, organization, &user, role).await?;
+    let (subject, details) = (organization.to_string(), json!({ "userId": user, "role": role.as_str() }));
+    note(&mut transaction, now, &admin.actor, "organization.member_put", &subject, details).await?;
     if !rules::may_spend(role) {
         release_holds(&api, &mut transaction, organization, &user).await?;
     }
@@ -181,20 +185,23 @@ async fn put_member(api: SharedState, call: Call) -> Result<Response, Problem> {
 }
 
 async fn remove_member(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    let admin = call.require_admin(&api).await?;
     let user = user_id(&call)?;
     let organization = organization_id(&call)?;
     let mut transaction = api.pool.begin().await?;
     operations::member_remove(&mut transaction, organization, &user).await?;
+    let (now, subject) = (api.clock.now(), organization.to_string());
+    let details = json!({ "userId": user });
+    note(&mut transaction, now, &admin.actor, "organization.member_remove", &subject, details).await?;
     release_holds(&api, &mut transaction, organization, &user).await?;
-    custody::let_go(&mut transaction, api.clock.now(), &user, Some(organization)).await?;
+    custody::let_go(&mut transaction, now, &user, Some(organization)).await?;
     transaction.commit().await?;
     announce_membership_change(&api, &user).await;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
 /// Gives up what a user holds of an organization's credits, who may not spend them any more.
-async fn release_holds(
+pub(super) async fn release_holds(
     api: &SharedState,
     connection: &mut PgConnection,
     organization: OrganizationId,
@@ -238,7 +245,7 @@ fn organization_id(call: &Call) -> Result<OrganizationId, Problem> {
     call.path_parameter("orgId").parse().map(OrganizationId).map_err(|_| no_such_organization())
 }
 
-fn user_id(call: &Call) -> Result<UserId, Problem> {
+pub(super) fn user_id(call: &Call) -> Result<UserId, Problem> {
     let text = call.path_parameter("userId").to_owned();
     UserId::try_from(text).map_err(|_| Problem::not_found("There is no such user."))
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use identity::credentials::CredentialHash;
+use identity::operations::NewSession;
 use identity::{NewUser, Role, operations, rules};
-use kernel::ids::{ApiKeyId, OrganizationId, UserId, WalletId};
+use kernel::ids::{ApiKeyId, OrganizationId, SessionId, UserId, WalletId};
 use kernel::text_enum;
 use notices::Live;
 use serde::{Deserialize, Serialize};
@@ -109,9 +111,9 @@ async fn register_user(api: SharedState, call: Call) -> Result<Response, Problem
     let request: UserInput = read_json(&call)?;
     let user = NewUser { id: request.user_id, email: request.email, is_admin: request.admin };
     let work = {
-        let api = SharedState::clone(&api);
+        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
-            let user = operations::user_create(&api.pool, api.clock.now(), user).await?;
+            let user = operations::user_create(&api.pool, api.clock.now(), &actor, user).await?;
             claim_for_new_user(&api, user.id.clone());
             Ok((StatusCode::CREATED, UserView { user_id: user.id, wallet_id: user.wallet_id }))
         }
@@ -157,11 +159,11 @@ async fn register_organization(api: SharedState, call: Call) -> Result<Response,
     let members: Vec<(UserId, Role)> =
         request.members.into_iter().map(|member| (member.user_id, member.role)).collect();
     let work = {
-        let api = SharedState::clone(&api);
+        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
             let now = api.clock.now();
             let organization =
-                operations::organization_create(&api.pool, now, &request.name, &members).await?;
+                operations::organization_create(&api.pool, now, &actor, &request.name, &members).await?;
             let view = OrganizationView { org_id: organization.id, wallet_id: organization.wallet_id };
             Ok((StatusCode::CREATED, view))
         }
@@ -191,28 +193,34 @@ async fn create_api_key(api: SharedState, call: Call) -> Result<Response, Proble
     let admin = call.require_admin(&api).await?;
     let request: ApiKeyInput = read_json(&call)?;
     let work = {
-        let api = SharedState::clone(&api);
+        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
-            let (id, key) = operations::api_key_create(&api.pool, api.clock.now(), &request.user_id).await?;
+            let now = api.clock.now();
+            let (id, key) = operations::api_key_create(&api.pool, now, &actor, &request.user_id).await?;
             Ok((StatusCode::CREATED, ApiKeyView { api_key_id: id, api_key: key.text }))
         }
     };
     once(&api, &call, admin.actor, Keep::Nothing, work).await
 }
 
-async fn revoke_api_key(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+pub(super) async fn revoke_api_key(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
     let id: ApiKeyId = call
         .path_parameter("apiKeyId")
         .parse()
         .map_err(|_| Problem::not_found("There is no such API key."))?;
-    let hash = operations::api_key_revoke(&api.pool, api.clock.now(), id).await?;
-    api.auth.forget(hash).await;
-    let announcement = Live::CredentialRevoked { key_hash: hash.to_hex() };
-    if let Err(error) = api.publisher.announce(&announcement).await {
-        tracing::warn!(%error, "other instances may accept a withdrawn key for up to half a minute");
-    }
+    let hash = operations::api_key_revoke(&api.pool, api.clock.now(), &admin.actor, id).await?;
+    withdrawn(&api, hash).await;
     Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// Has every instance forget a credential, and end the live connections that were opened with it.
+pub(super) async fn withdrawn(api: &SharedState, credential: CredentialHash) {
+    api.auth.forget(credential).await;
+    let announcement = Live::CredentialRevoked { key_hash: credential.to_hex() };
+    if let Err(error) = api.publisher.announce(&announcement).await {
+        tracing::warn!(%error, "other instances may accept a withdrawn credential for up to half a minute");
+    }
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -246,6 +254,8 @@ fn scopes_schema() -> Array {
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Session)]
 struct SessionView {
+    #[schema(value_type = Uuid)]
+    session_id: SessionId,
     /// The token itself.
     session_token: String,
     expires_at: Moment,
@@ -255,14 +265,17 @@ async fn open_session(api: SharedState, call: Call) -> Result<Response, Problem>
     let admin = call.require_admin(&api).await?;
     let request: SessionInput = read_json(&call)?;
     let ttl = request.ttl_seconds.map_or(rules::SESSION_TTL, Duration::from_secs);
-    let may_spend = request.scopes.contains(&Scope::Spend);
+    let session =
+        NewSession { user: request.user_id, ttl, may_spend: request.scopes.contains(&Scope::Spend) };
     let work = {
-        let api = SharedState::clone(&api);
+        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
-            let now = api.clock.now();
-            let (token, expires_at) =
-                operations::session_create(&api.pool, now, &request.user_id, ttl, may_spend).await?;
-            let view = SessionView { session_token: token.text, expires_at: Moment(expires_at) };
+            let opened = operations::session_create(&api.pool, api.clock.now(), &actor, &session).await?;
+            let view = SessionView {
+                session_id: opened.id,
+                session_token: opened.token.text,
+                expires_at: Moment(opened.expires_at),
+            };
             Ok((StatusCode::CREATED, view))
         }
     };

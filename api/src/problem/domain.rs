@@ -6,6 +6,7 @@ use billing::checkins::CheckinError;
 use billing::coupons::{CouponError, CouponRefusal, RedeemError};
 use billing::packages::PackageError;
 use billing::payments::ordering::OrderError;
+use billing::payments::superseding::SubscribeError;
 use billing::plans::PlanError;
 use identity::IdentityError;
 use kernel::database;
@@ -82,6 +83,10 @@ impl From<IdentityError> for Problem {
                 "last_owner",
                 "An organization keeps at least one owner: name another one first.",
             ),
+            IdentityError::NoSession => Self::not_found("There is no such session."),
+            IdentityError::Erased => {
+                Self::conflict("user_erased", "This user was erased, which is for good.")
+            }
             IdentityError::NoApiKey => Self::not_found("There is no such API key."),
             IdentityError::Invalid(message) => Self::invalid(message),
             IdentityError::Database(error) => error.into(),
@@ -170,6 +175,7 @@ impl From<CouponError> for Problem {
     fn from(error: CouponError) -> Self {
         let message = error.to_string();
         match error {
+            CouponError::Unknown => Self::not_found("There is no such coupon."),
             CouponError::Exists(_) => Self::conflict("coupon_exists", message),
             CouponError::Invalid(_) => Self::invalid(message),
             CouponError::Database(error) => error.into(),
@@ -196,7 +202,20 @@ impl From<OrderError> for Problem {
     fn from(error: OrderError) -> Self {
         match error {
             OrderError::Coupon(reason) => reason.into(),
+
             OrderError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<SubscribeError> for Problem {
+    fn from(error: SubscribeError) -> Self {
+        match error {
+            SubscribeError::Subscribed => Self::conflict(
+                "already_subscribed",
+                "There is a subscription already: change its plan, or end it first.",
+            ),
+            SubscribeError::Database(error) => error.into(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The SQL of the audit log.
 
+use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::{AdminAction, RecordedAction};
@@ -29,6 +30,23 @@ pub async fn record(
     Ok(())
 }
 
+/// As [`record`], from its parts.
+///
+/// # Errors
+/// Database errors only.
+pub async fn note(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    by: &str,
+    action: &str,
+    subject: &str,
+    details: Value,
+) -> Result<(), sqlx::Error> {
+    let action =
+        AdminAction { actor: by.to_owned(), action: action.to_owned(), subject: subject.to_owned(), details };
+    record(connection, now, &action).await
+}
+
 /// Newest first.
 ///
 /// # Errors
@@ -38,7 +56,8 @@ pub async fn list(
     limit: i64,
     offset: i64,
 ) -> Result<Vec<RecordedAction>, sqlx::Error> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Row,
         r#"select id as "id: AdminActionId", actor, action, subject, details, created_at
            from admin_actions order by id desc limit $1 offset $2"#,
         limit,
@@ -46,9 +65,42 @@ pub async fn list(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| RecordedAction {
+    Ok(rows.into_iter().map(RecordedAction::from).collect())
+}
+
+/// The newest actions before one.
+///
+/// # Errors
+/// Database errors only.
+pub async fn before(
+    connection: &mut PgConnection,
+    before: AdminActionId,
+    limit: i64,
+) -> Result<Vec<RecordedAction>, sqlx::Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"select id as "id: AdminActionId", actor, action, subject, details, created_at
+           from admin_actions where id < $1 order by id desc limit $2"#,
+        before.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(RecordedAction::from).collect())
+}
+
+struct Row {
+    id: AdminActionId,
+    actor: String,
+    action: String,
+    subject: String,
+    details: Value,
+    created_at: Timestamp,
+}
+
+impl From<Row> for RecordedAction {
+    fn from(row: Row) -> Self {
+        Self {
             id: row.id,
             action: AdminAction {
                 actor: row.actor,
@@ -57,6 +109,6 @@ pub async fn list(
                 details: row.details,
             },
             created_at: row.created_at,
-        })
-        .collect())
+        }
+    }
 }

@@ -9,6 +9,7 @@
     clippy::float_arithmetic
 )]
 
+pub mod administration;
 pub mod credentials;
 pub mod idempotency;
 pub mod operations;
@@ -105,6 +106,10 @@ pub enum IdentityError {
     LastOwner,
     #[error("there is no such API key")]
     NoApiKey,
+    #[error("there is no such session")]
+    NoSession,
+    #[error("this user was erased")]
+    Erased,
     /// A field is invalid; the text says which and why.
     #[error("{0}")]
     Invalid(String),

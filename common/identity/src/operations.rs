@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use audit::note;
+use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 
 use super::credentials::{API_KEY_PREFIX, CredentialHash, NewCredential, SESSION_PREFIX};
@@ -18,12 +20,15 @@ use kernel::ids::{ApiKeyId, OrganizationId, SessionId, UserId, WalletId};
 ///
 /// # Errors
 /// [`IdentityError::UserExists`] when the id exists with other fields, [`IdentityError::Invalid`].
-pub async fn user_create(pool: &PgPool, now: Timestamp, user: NewUser) -> Result<User, IdentityError> {
+pub async fn user_create(
+    pool: &PgPool,
+    now: Timestamp,
+    by: &str,
+    user: NewUser,
+) -> Result<User, IdentityError> {
     rules::check_user(&user)?;
     let mut transaction = pool.begin().await?;
-    let wallet_id = WalletId::new();
-    if store::user_insert(&mut transaction, now, &user).await? {
-        store::wallet_insert(&mut transaction, now, wallet_id, Some(&user.id), None).await?;
+    if let Some(wallet_id) = user_insert(&mut transaction, now, by, &user).await? {
         transaction.commit().await?;
         return Ok(User { id: user.id, email: user.email, is_admin: user.is_admin, wallet_id });
     }
@@ -31,6 +36,23 @@ pub async fn user_create(pool: &PgPool, now: Timestamp, user: NewUser) -> Result
         Some(existing) if existing.email == user.email && existing.is_admin == user.is_admin => Ok(existing),
         _ => Err(IdentityError::UserExists(user.id)),
     }
+}
+
+/// None when the id exists. The e-mail stays out of the log, which is never erased.
+pub(super) async fn user_insert(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    by: &str,
+    user: &NewUser,
+) -> Result<Option<WalletId>, sqlx::Error> {
+    if !store::user_insert(connection, now, user).await? {
+        return Ok(None);
+    }
+    let wallet_id = WalletId::new();
+    store::wallet_insert(connection, now, wallet_id, Some(&user.id), None).await?;
+    let details = json!({ "admin": user.is_admin });
+    note(connection, now, by, "user.create", user.id.as_str(), details).await?;
+    Ok(Some(wallet_id))
 }
 
 /// # Errors
@@ -46,6 +68,7 @@ pub async fn user(connection: &mut PgConnection, id: &UserId) -> Result<Option<U
 pub async fn organization_create(
     pool: &PgPool,
     now: Timestamp,
+    by: &str,
     name: &str,
     members: &[(UserId, Role)],
 ) -> Result<Organization, IdentityError> {
@@ -59,6 +82,9 @@ pub async fn organization_create(
     store::members_insert(&mut transaction, now, id, members).await?;
     let wallet_id = WalletId::new();
     store::wallet_insert(&mut transaction, now, wallet_id, None, Some(id)).await?;
+    let members: Vec<_> = members.iter().map(|(user, role)| json!([user, role.as_str()])).collect();
+    let details = json!({ "name": name, "members": members });
+    note(&mut transaction, now, by, "organization.create", &id.to_string(), details).await?;
     transaction.commit().await?;
     Ok(Organization { id, wallet_id })
 }
@@ -68,13 +94,16 @@ pub async fn organization_create(
 pub async fn api_key_create(
     pool: &PgPool,
     now: Timestamp,
+    by: &str,
     user: &UserId,
 ) -> Result<(ApiKeyId, NewCredential), IdentityError> {
     let (id, key) = (ApiKeyId::new(), NewCredential::generate(API_KEY_PREFIX));
-    let mut connection = pool.acquire().await?;
-    store::api_key_insert(&mut connection, now, id, user, key.hash)
+    let mut transaction = pool.begin().await?;
+    store::api_key_insert(&mut transaction, now, id, user, key.hash)
         .await
         .map_err(|error| no_user(error, user))?;
+    note(&mut transaction, now, by, "api_key.create", &id.to_string(), json!({ "userId": user })).await?;
+    transaction.commit().await?;
     Ok((id, key))
 }
 
@@ -86,31 +115,52 @@ pub async fn api_key_create(
 pub async fn api_key_revoke(
     pool: &PgPool,
     now: Timestamp,
+    by: &str,
     id: ApiKeyId,
 ) -> Result<CredentialHash, IdentityError> {
-    let mut connection = pool.acquire().await?;
-    store::api_key_revoke(&mut connection, now, id).await?.ok_or(IdentityError::NoApiKey)
+    let mut transaction = pool.begin().await?;
+    let revoked = store::api_key_revoke(&mut transaction, now, id).await?.ok_or(IdentityError::NoApiKey)?;
+    note(&mut transaction, now, by, "api_key.revoke", &id.to_string(), json!({})).await?;
+    transaction.commit().await?;
+    Ok(revoked)
 }
 
-/// Opens a session, which can spend credits only if `may_spend`.
-///
+/// A session to be opened.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    pub user: UserId,
+    pub ttl: Duration,
+    /// Whether credits can be spent with it.
+    pub may_spend: bool,
+}
+
+/// A session that was just opened.
+#[derive(Debug)]
+pub struct OpenedSession {
+    pub id: SessionId,
+    pub token: NewCredential,
+    pub expires_at: Timestamp,
+}
+
 /// # Errors
 /// [`IdentityError::NoUser`], [`IdentityError::Invalid`] for a lifetime out of range.
 pub async fn session_create(
     pool: &PgPool,
     now: Timestamp,
-    user: &UserId,
-    ttl: Duration,
-    may_spend: bool,
-) -> Result<(NewCredential, Timestamp), IdentityError> {
-    rules::check_session_ttl(ttl)?;
-    let token = NewCredential::generate(SESSION_PREFIX);
-    let expires_at = now + ttl;
-    let mut connection = pool.acquire().await?;
-    store::session_insert(&mut connection, now, SessionId::new(), user, token.hash, expires_at, may_spend)
+    by: &str,
+    session: &NewSession,
+) -> Result<OpenedSession, IdentityError> {
+    rules::check_session_ttl(session.ttl)?;
+    let (id, token) = (SessionId::new(), NewCredential::generate(SESSION_PREFIX));
+    let (user, expires_at) = (&session.user, now + session.ttl);
+    let mut transaction = pool.begin().await?;
+    store::session_insert(&mut transaction, now, id, user, token.hash, expires_at, session.may_spend)
         .await
         .map_err(|error| no_user(error, user))?;
-    Ok((token, expires_at))
+    let details = json!({ "userId": user, "maySpend": session.may_spend, "seconds": session.ttl.as_secs() });
+    note(&mut transaction, now, by, "session.create", &id.to_string(), details).await?;
+    transaction.commit().await?;
+    Ok(OpenedSession { id, token, expires_at })
 }
 
 /// The user of an API key; none if the key is unknown or revoked.

@@ -11,6 +11,8 @@ pub const SESSION_TTL: Duration = Duration::from_hours(24);
 
 const SESSION_TTL_MAX: Duration = Duration::from_hours(24 * 365);
 
+const REASON_MAX: usize = 500;
+
 /// The most members that one request may name.
 const MEMBERS_MAX: usize = 1_000;
 
@@ -22,6 +24,15 @@ pub fn check_user(user: &NewUser) -> Result<(), IdentityError> {
         && email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
         && !email.chars().any(|letter| letter.is_control() || letter.is_whitespace());
     if shaped { Ok(()) } else { Err(IdentityError::Invalid("email is not an e-mail address".to_owned())) }
+}
+
+/// # Errors
+/// [`IdentityError::Invalid`].
+pub fn check_reason(reason: &str) -> Result<(), IdentityError> {
+    if reason.trim().is_empty() || reason.chars().count() > REASON_MAX {
+        return Err(IdentityError::Invalid(format!("reason must have 1 to {REASON_MAX} characters")));
+    }
+    Ok(())
 }
 
 /// # Errors

@@ -325,7 +325,7 @@ pub(super) async fn login_by_api_key(
         r#"select u.id as "user_id: UserId", w.id as "wallet_id: WalletId", u.is_admin,
                   null::timestamptz as expires_at, true as "may_spend!"
            from api_keys k join users u on u.id = k.user_id join wallets w on w.user_id = u.id
-           where k.key_hash = $1 and k.revoked_at is null"#,
+           where k.key_hash = $1 and k.revoked_at is null and u.blocked_at is null"#,
         key.0.as_slice()
     )
     .fetch_optional(connection)
@@ -341,7 +341,7 @@ pub(super) async fn login_by_session(
         r#"select u.id as "user_id: UserId", w.id as "wallet_id: WalletId", u.is_admin,
                   s.expires_at as "expires_at?", s.may_spend
            from sessions s join users u on u.id = s.user_id join wallets w on w.user_id = u.id
-           where s.token_hash = $1"#,
+           where s.token_hash = $1 and u.blocked_at is null"#,
         token.0.as_slice()
     )
     .fetch_optional(connection)
@@ -356,7 +356,7 @@ pub(super) async fn login_by_user(
         Login,
         r#"select u.id as "user_id: UserId", w.id as "wallet_id: WalletId", u.is_admin,
                   null::timestamptz as expires_at, false as "may_spend!"
-           from users u join wallets w on w.user_id = u.id where u.id = $1"#,
+           from users u join wallets w on w.user_id = u.id where u.id = $1 and u.blocked_at is null"#,
         user.as_str()
     )
     .fetch_optional(connection)

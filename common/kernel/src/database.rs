@@ -23,11 +23,19 @@ const PLANNING: [(&str, &str); 4] =
 /// # Errors
 /// When the address cannot be read.
 pub fn pool(connections: &Connections) -> Result<PgPool, sqlx::Error> {
-    let options = connections.database_url.expose().parse::<PgConnectOptions>()?.options(PLANNING);
-    Ok(PgPoolOptions::new()
+    pool_with(connections, |options| options)
+}
+
+/// As [`pool`], with more said of it.
+pub(crate) fn pool_with(
+    connections: &Connections,
+    more: impl FnOnce(PgPoolOptions) -> PgPoolOptions,
+) -> Result<PgPool, sqlx::Error> {
+    let server = connections.database_url.expose().parse::<PgConnectOptions>()?.options(PLANNING);
+    let options = PgPoolOptions::new()
         .max_connections(connections.database_max_connections)
-        .acquire_timeout(Duration::from_secs(5))
-        .connect_lazy_with(options))
+        .acquire_timeout(Duration::from_secs(5));
+    Ok(more(options).connect_lazy_with(server))
 }
 
 /// Brings the schema up to date. Safe when several processes do it at once: they queue on a lock.

@@ -16,6 +16,7 @@ pub mod database;
 pub mod group_commit;
 pub mod https;
 pub mod ids;
+pub mod installation;
 pub mod money;
 pub mod redaction;
 pub mod retry;

@@ -65,6 +65,8 @@ pub enum Live {
         /// The credential's hash, in hexadecimal.
         key_hash: String,
     },
+    /// Logins of the user were withdrawn, or mean something else now: API instances read all of them anew.
+    LoginsChanged { user_id: UserId },
     /// The set of wallets that a user may see has changed.
     MembershipChanged { user_id: UserId },
 }

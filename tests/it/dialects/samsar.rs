@@ -338,8 +338,9 @@ async fn payments_of_others_are_refused_and_reveal_nothing() {
     let ask =
         async |query: String| complaint(&get(&world, &bob, &format!("/v1/payment_status?{query}")).await);
     let none = (404, "Stripe customer not found for user.".to_owned());
-    // Bob never bought: foreign and unknown ids look the same.
-    assert_eq!(ask(format!("sessionId={session}")).await, none);
+    // Bob never bought.
+    let not_his = (403, "Checkout session does not belong to this user.".to_owned());
+    assert_eq!(ask(format!("sessionId={session}")).await, not_his);
     assert_eq!(ask("sessionId=cs_test_unknown".to_owned()).await, none);
     world.start_checkout(&bob, 500).await;
     let foreign = |what: &str| (403, format!("{what} does not belong to this user."));

@@ -55,10 +55,11 @@ async fn the_catalog_is_public() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let packs = world.api().get("/api/payments/packs").expect(200).await;
     let expected = json!({"packs": [
-        {"packId": "micro", "name": "Micro", "credits": 100, "price": 1_500, "pricePerCredit": 15},
-        {"packId": "basic", "name": "Basic", "credits": 350, "price": 4_900, "pricePerCredit": 14},
-        {"packId": "pro", "name": "Pro", "credits": 1_000, "price": 12_900, "pricePerCredit": 12.9},
-        {"packId": "bulk", "name": "Bulk", "credits": 2_500, "price": 29_900, "pricePerCredit": 11.96},
+        {"packId": "micro", "name": "Micro", "credits": 100, "price": 1_500, "currency": "usd", "pricePerCredit": 15},
+        {"packId": "basic", "name": "Basic", "credits": 350, "price": 4_900, "currency": "usd", "pricePerCredit": 14},
+        {"packId": "pro", "name": "Pro", "credits": 1_000, "price": 12_900, "currency": "usd", "pricePerCredit": 12.9},
+        {"packId": "bulk", "name": "Bulk", "credits": 2_500, "price": 29_900, "currency": "usd",
+         "pricePerCredit": 11.96},
     ]});
     assert_eq!(packs, expected);
     world.finish().await;
@@ -227,19 +228,26 @@ async fn unknown_callers_are_refused() {
         }
     }
     // A cookie is sent along by any page, so the page must be of an allowed site.
-    for origin in [None, Some("https://evil.example"), Some("null")] {
+    let cookie = format!("purser_session={session}");
+    let ordered = || {
         let request = world.api().post("/api/payments/checkout").json(json!({"packId": "micro"}));
-        let request = request.header("cookie", &format!("purser_session={session}"));
-        let request = match origin {
-            Some(origin) => request.header("origin", origin),
-            None => request,
-        };
-        assert_eq!(refused(request).await.0, 403, "{origin:?}");
+        request.header("cookie", &cookie)
+    };
+    for (name, value) in [
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("referer", "https://evil.example/"),
+    ] {
+        assert_eq!(refused(ordered().header(name, value)).await.0, 403, "{name} {value}");
     }
+    assert_eq!(world.count("payments").await, 0);
+    // The document's own sample in Python keeps its cookie in a session, and says nothing of pages.
+    let sample = world.api().post("/api/payments/checkout").header("cookie", &cookie);
+    assert_eq!(refused(sample.json(json!({"packId": "unknown"}))).await.0, 400);
     world.advance(Duration::from_secs(25 * 3600)).await;
     let expired = world.api().get("/api/payments/history").header("x-session-token", &session);
     assert_eq!(refused(expired).await, (401, "The session has expired.".to_owned()));
-    assert_eq!(world.count("payments").await, 0);
     world.finish().await;
 }
 

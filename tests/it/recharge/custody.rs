@@ -119,7 +119,7 @@ async fn the_newest_page_wins_whatever_comes_when() {
     let world = World::start().await;
     let alice = at_threshold(&world, GOOD_CARD, plain()).await;
     save_card(&world, &alice, OTHER_CARD).await;
-    let admin = By::Admin("admin");
+    let admin = By::Admin { actor: "admin", reason: "a test" };
     let wallet: WalletId = alice.wallet_id.parse().unwrap();
     let now = world.clock().now();
     let mut connection = world.pool().acquire().await.unwrap();
@@ -178,7 +178,9 @@ async fn a_pause_is_lifted_by_those_whose_it_is() {
 
     let wallet: WalletId = alice.wallet_id.parse().unwrap();
     let (now, mut connection) = (world.clock().now(), world.pool().acquire().await.unwrap());
-    custody::stop(&mut connection, now, wallet, By::Admin("user:root")).await.unwrap();
+    custody::stop(&mut connection, now, wallet, By::Admin { actor: "user:root", reason: "a test" })
+        .await
+        .unwrap();
     let refused = put(&world, &alice, json!({"resume": true})).await;
     assert_eq!(refused.status(), 409, "{refused}");
     enable(&world, &alice, json!({"enabled": false})).await;
@@ -189,7 +191,9 @@ async fn a_pause_is_lifted_by_those_whose_it_is() {
     assert_eq!(charges(&world).await.len(), 2);
     let listed = custody::list(&mut connection, true, WalletId(uuid::Uuid::nil()), 10).await.unwrap();
     assert_eq!(listed.iter().map(|settings| settings.wallet_id).collect::<Vec<_>>(), [wallet]);
-    custody::resume(&mut connection, now, wallet, By::Admin("user:root")).await.unwrap();
+    custody::resume(&mut connection, now, wallet, By::Admin { actor: "user:root", reason: "a test" })
+        .await
+        .unwrap();
     assert_eq!(status_of(&world, &alice).await["state"], "active");
     let noted = "admin_actions where actor = 'user:root'
                  and action in ('auto_recharge.pause', 'auto_recharge.resume')";

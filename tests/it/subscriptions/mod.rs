@@ -5,6 +5,7 @@ mod changes;
 mod endings;
 mod hostile;
 mod life;
+mod one_at_a_time;
 mod order;
 mod renewals;
 

@@ -14,6 +14,7 @@ use super::directory::DevDirectory;
 use super::environment_file::EnvironmentFile;
 use super::seed::{self, Credentials};
 use super::start_servers;
+use crate::catalog;
 use crate::client::Client;
 use crate::emulator_clock;
 use crate::eventually::{Look, eventually};
@@ -264,7 +265,7 @@ async fn prepare_database(servers: &Servers) -> Result<String> {
         postgres::create_database(server.url(), DATABASE, None).await?
     };
     let pool = PgPoolOptions::new().max_connections(1).connect(&url).await.context("cannot connect")?;
-    kernel::database::migrate(&pool).await.context("cannot bring the schema up to date")?;
+    catalog::migrate_and_stock(&pool).await?;
     pool.close().await;
     Ok(url)
 }

@@ -159,6 +159,7 @@ impl Settings {
             ("PUBLIC_URL", self.api_url()),
             ("WEBHOOK_ALLOW_PRIVATE", "true".to_owned()),
             ("PURSER_MODE", "test".to_owned()),
+            ("FREE_PURCHASES", "true".to_owned()),
             ("ADMIN_API_KEY", secrets.admin_api_key.clone()),
             ("STRIPE_WEBHOOK_SECRET", secrets.stripe_webhook_secret.clone()),
             ("CREEM_WEBHOOK_SECRET", secrets.creem_webhook_secret.clone()),

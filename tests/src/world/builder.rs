@@ -33,6 +33,7 @@ pub struct WorldBuilder {
     pub(super) jwks_url: Option<String>,
     pub(super) revenuecat_signing_secrets: Vec<String>,
     pub(super) is_live: bool,
+    pub(super) has_several_subscriptions: bool,
     pub(super) rate_limits: (u32, u32),
     pub(super) guards_webhooks: bool,
     pub(super) log_filter: Option<String>,
@@ -102,6 +103,12 @@ impl WorldBuilder {
     /// Has the API take real money only, as `PURSER_MODE=live` does.
     pub fn live(mut self) -> Self {
         self.is_live = true;
+        self
+    }
+
+    /// Lets a wallet have more than one subscription, as `SEVERAL_SUBSCRIPTIONS=true` does.
+    pub fn several_subscriptions(mut self) -> Self {
+        self.has_several_subscriptions = true;
         self
     }
 

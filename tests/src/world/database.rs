@@ -6,6 +6,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tokio::sync::OnceCell;
 
+use crate::catalog;
 use crate::queues::Queues;
 use crate::system::Settings;
 
@@ -53,7 +54,7 @@ async fn create_template(server_url: &str) -> Result<String> {
 
 async fn migrate(url: &str) -> Result<()> {
     let pool = PgPoolOptions::new().max_connections(1).connect(url).await.context("cannot connect")?;
-    kernel::database::migrate(&pool).await.context("cannot migrate")?;
+    catalog::migrate_and_stock(&pool).await?;
     // A template may not be in use while it is copied.
     pool.close().await;
     Ok(())

@@ -189,7 +189,9 @@ fn api_config(
         return_url_origins: settings.allowed_origins(),
         allowed_origins: settings.allowed_origins(),
         checkout_deadline: CHECKOUT_DEADLINE,
-        mode: if builder.is_live { Mode::Live } else { Mode::Test },
+        mode: mode(builder),
+        free_purchases: !builder.is_live,
+        several_subscriptions: builder.has_several_subscriptions,
         max_connections: CONNECTIONS_MAX,
         dialects: api::Dialects::all(),
         rate_limits: api::RateLimitConfig {
@@ -198,6 +200,7 @@ fn api_config(
             trusted_proxies: Vec::new(),
         },
         webhook_reach: webhook_reach(builder),
+        contract_price: billing::catalog::prices::CreditPrice::per_hundred(100),
         auto_recharge: billing::auto_recharge::Defaults {
             threshold: kernel::money::Credits::from_whole(1_000)?,
             amount: kernel::money::Money::new(5_000, kernel::money::Currency::USD),
@@ -227,6 +230,7 @@ fn start_worker(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> R
             let config = worker::Config {
                 mode: Mode::Test,
                 connections: settings.connections(DATABASE_CONNECTIONS)?,
+                mode: mode(builder),
                 roles,
                 stripe_secret_key: secret(&settings.secrets.stripe_secret_key)?,
                 stripe_api_base: Some(settings.emulator_url()),
@@ -294,6 +298,10 @@ fn start_emulator(builder: &WorldBuilder, settings: &Settings, socket: Socket) -
             Ok(Part::task("emulator", move |shutdown| emulator::run(config, listener, shutdown)))
         }
     }
+}
+
+fn mode(builder: &WorldBuilder) -> Mode {
+    if builder.is_live { Mode::Live } else { Mode::Test }
 }
 
 /// The receivers of tests are on this machine.

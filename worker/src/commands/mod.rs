@@ -3,6 +3,7 @@
 //! output, all else to standard error.
 
 mod dead_letters;
+mod mode;
 mod reconcile;
 
 use std::process::ExitCode;
@@ -20,6 +21,8 @@ pub enum Command {
     /// List jobs that failed for good, replay them, or discard them
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
+    /// Show whether the installation is in test or live mode, or change it while nothing was ordered yet
+    Mode(mode::Command),
     /// Compare the providers' payments with the orders and the ledger; ends with 1 if anything is left to do
     Reconcile(reconcile::Command),
 }
@@ -30,6 +33,9 @@ impl Command {
         match self {
             Self::DeadLetters(command) => {
                 service::command("worker", Connections::read, |connections| command.run(connections, clock))
+            }
+            Self::Mode(command) => {
+                service::command("worker", Connections::read, |connections| command.run(connections))
             }
             Self::Reconcile(command) => service::command(
                 "worker",

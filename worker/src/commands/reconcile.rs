@@ -7,8 +7,9 @@ use anyhow::ensure;
 use billing::reconciliation::{Comparison, Finding, operations};
 use clap::Args;
 use kernel::clock::{Clock, Timestamp};
+use kernel::installation;
 use kernel::service::Verdict;
-use kernel::{database, test_clock};
+use kernel::test_clock;
 use messaging::Publisher;
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
@@ -55,7 +56,8 @@ impl FromStr for Moment {
 
 impl Command {
     pub(super) async fn run(self, config: Config, clock: Clock) -> anyhow::Result<Verdict> {
-        let pool = database::pool(&config.connections)?;
+        let pool = installation::pool(&config.connections, config.mode)?;
+        installation::check_at_start(&config.connections, config.mode).await?;
         clock.set_offset(test_clock::offset(&pool).await?);
         let window = Window { from: self.from.0, to: self.to.map_or_else(|| clock.now(), |to| to.0) };
         ensure!(window.from < window.to, "the window is empty: --from must be before --to");

@@ -2,7 +2,9 @@
 
 use billing::catalog::operations::packs_by_id;
 use billing::payments::ordering::{checkout_opened, checkout_refused};
-use billing::payments::{CheckoutReply, Item, OpenedCheckout, Payment, Provider, ReturnUrls, store};
+use billing::payments::{
+    CheckoutReply, Item, OpenedCheckout, Payment, Provider, ReturnUrls, store, superseding,
+};
 use billing::plans::operations::plan;
 use identity::operations::user;
 use kernel::crash;
@@ -10,15 +12,22 @@ use kernel::crash::Step;
 use kernel::ids::PaymentId;
 
 use super::orders::order;
+use super::{facts, stripe_objects};
 use crate::context::Context;
 use crate::error::JobError;
 use crate::providers::ProviderError;
+
+const SUPERSEDED: &str = "A later order has taken the place of this one.";
+const PAID_BEFORE: &str = "You have paid on the page that you opened before.";
 
 /// Opens the page, unless it is open already or the order has ended.
 pub(crate) async fn open(context: &Context, id: PaymentId) -> Result<CheckoutReply, JobError> {
     let payment = order(context, id).await?;
     if let Some(reply) = recorded(&payment) {
         return Ok(reply);
+    }
+    if let Some(refusal) = give_place(context, &payment).await? {
+        return Ok(refusal);
     }
     let urls: &ReturnUrls = payment.return_urls.as_ref().unwrap_or(&context.return_urls);
     // No transaction is open while the provider is asked.
@@ -33,6 +42,11 @@ pub(crate) async fn open(context: &Context, id: PaymentId) -> Result<CheckoutRep
         Ok(opened) => {
             crash::point(Step::Asked, "checkout");
             checkout_opened(&context.pool, payment.id, &opened).await?;
+            if superseding::is_superseded(&context.pool, id).await? {
+                // Nobody was told of the page, and the later order must not see it paid.
+                close(context, &order(context, id).await?).await?;
+                return Ok(refused(SUPERSEDED));
+            }
             // Where two were opened at the same time, the first one that was recorded is the order's.
             let payment = order(context, id).await?;
             Ok(recorded(&payment).unwrap_or(CheckoutReply::Opened {
@@ -48,6 +62,42 @@ pub(crate) async fn open(context: &Context, id: PaymentId) -> Result<CheckoutRep
         }
         Err(error) => Err(error),
     }
+}
+
+/// Closes the pages of the orders in whose place this one comes; says why it is not opened, if it is not.
+async fn give_place(context: &Context, payment: &Payment) -> Result<Option<CheckoutReply>, JobError> {
+    if superseding::is_superseded(&context.pool, payment.id).await? {
+        checkout_refused(&context.pool, payment.id, SUPERSEDED).await?;
+        return Ok(Some(refused(SUPERSEDED)));
+    }
+    for earlier in superseding::superseded(&context.pool, payment.id).await? {
+        let is_paid =
+            earlier.state.is_paid() || (earlier.state.is_open() && close(context, &earlier).await?);
+        if is_paid {
+            superseding::earlier_is_paid(&context.pool, payment.id, earlier.id, PAID_BEFORE).await?;
+            return Ok(Some(refused(PAID_BEFORE)));
+        }
+    }
+    Ok(None)
+}
+
+/// Closes the page of an order, where the provider can; says whether it was paid on before.
+async fn close(context: &Context, payment: &Payment) -> Result<bool, JobError> {
+    match (&payment.provider_session, payment.provider) {
+        (Some(session), Provider::Stripe) => {
+            let found = stripe_objects::closed(context, session).await?;
+            let is_paid = found.status.as_deref() == Some("complete");
+            facts::publish(context, vec![facts::payment(found.fact(false))]).await?;
+            Ok(is_paid)
+        }
+        // Creem keeps its pages open. What is paid on two of them is shown to a person.
+        (Some(_), Provider::Creem) => Ok(false),
+        (None, _) | (Some(_), Provider::Revenuecat | Provider::Manual) => Ok(false),
+    }
+}
+
+fn refused(message: &str) -> CheckoutReply {
+    CheckoutReply::Refused { status: 409, message: message.to_owned() }
 }
 
 async fn open_at_stripe(
@@ -85,8 +135,9 @@ async fn create_customer(
     payment: &Payment,
     gone: Option<&str>,
 ) -> Result<String, JobError> {
-    let (wallet, user) = (payment.wallet_id, &payment.user_id);
-    let customer = context.ask(|| context.stripe.create_customer(wallet, user, gone)).await?;
+    let (wallet, id) = (payment.wallet_id, &payment.user_id);
+    let email = user(&mut *context.pool.acquire().await?, id).await?.and_then(|user| user.email);
+    let customer = context.ask(|| context.stripe.create_customer(wallet, id, email.as_deref(), gone)).await?;
     crash::point(Step::Asked, "customer");
     let (now, provider) = (context.clock.now(), payment.provider);
     let mut connection = context.pool.acquire().await?;

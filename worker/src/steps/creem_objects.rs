@@ -9,6 +9,10 @@ use super::facts;
 use crate::context::Context;
 use crate::error::JobError;
 use crate::providers::creem::client::CreemClient;
+use crate::providers::creem::objects::Checkout;
+
+/// Nobody pays on a page that is older.
+const PAGE_LASTS: time::Duration = time::Duration::days(30);
 
 /// What Creem says about the object with an id.
 pub(crate) async fn facts(context: &Context, id: &str) -> Result<Vec<EncodedJob>, JobError> {
@@ -48,6 +52,9 @@ pub(crate) async fn order_facts(
     let found = context.ask(|| creem.checkout(checkout)).await?;
     let subscription = found.subscription_id().map(str::to_owned);
     let is_unpaid = found.status.as_deref() != Some("completed");
+    if is_overdue && is_unpaid && keeps_coupon(context, payment, &found) {
+        return Ok(Vec::new());
+    }
     if is_overdue && is_unpaid {
         return Ok(vec![facts::payment(expired_unopened(payment))]);
     }
@@ -56,6 +63,13 @@ pub(crate) async fn order_facts(
         stated.extend(facts(context, &id).await?);
     }
     Ok(stated)
+}
+
+/// Whether the use of a coupon is still this order's: its page may be paid at the lower price while Creem keeps
+/// it open, and another order with the same use would be a second one.
+fn keeps_coupon(context: &Context, payment: &Payment, page: &Checkout) -> bool {
+    let age = context.clock.now() - payment.created_at;
+    payment.has_coupon() && page.status.as_deref() != Some("expired") && age < PAGE_LASTS
 }
 
 /// What Creem says about a payment and how much of it has gone back. The payment may be for a period that is not the

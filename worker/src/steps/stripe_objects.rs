@@ -8,6 +8,7 @@ use super::{facts, stripe_reversals};
 use crate::context::Context;
 use crate::error::JobError;
 use crate::providers::ProviderError;
+use crate::providers::stripe::objects::Session;
 
 /// What Stripe says about the object with an id.
 pub(crate) async fn facts(context: &Context, id: &str) -> Result<Vec<EncodedJob>, JobError> {
@@ -45,22 +46,32 @@ pub(crate) async fn order_facts(
     session: &str,
     is_overdue: bool,
 ) -> Result<Vec<EncodedJob>, JobError> {
-    let stripe = &context.stripe;
-    let mut found = context.ask(|| stripe.session(session)).await?;
-    if is_overdue && found.status.as_deref() == Some("open") {
-        found = match context.ask(|| stripe.expire_checkout(session)).await {
-            Ok(session) => session,
-            // It was paid, or expired, in between.
-            Err(ProviderError::Refused { .. }) => context.ask(|| stripe.session(session)).await?,
-            Err(error) => return Err(error.into()),
-        };
-    }
+    let found = if is_overdue {
+        closed(context, session).await?
+    } else {
+        context.ask(|| context.stripe.session(session)).await?
+    };
     let invoice = found.invoice.clone().filter(|_| payment.mode == Mode::Subscription);
     let mut stated = vec![facts::payment(found.fact(false))];
     if let Some(invoice) = invoice {
         stated.extend(facts(context, invoice.id()).await?);
     }
     Ok(stated)
+}
+
+/// A page that cannot be paid on any more; it may have been.
+pub(crate) async fn closed(context: &Context, session: &str) -> Result<Session, JobError> {
+    let stripe = &context.stripe;
+    let found = context.ask(|| stripe.session(session)).await?;
+    if found.status.as_deref() != Some("open") {
+        return Ok(found);
+    }
+    match context.ask(|| stripe.expire_checkout(session)).await {
+        Ok(session) => Ok(session),
+        // It was paid, or expired, in between.
+        Err(ProviderError::Refused { .. }) => Ok(context.ask(|| stripe.session(session)).await?),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Records what Stripe says about a card, if a wallet is recharged from it.

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
-use warp::http::StatusCode;
+use warp::http::{Method, StatusCode};
 
 use super::envelope::{List, Moment, Success, success};
 use super::page::{Page, paged};
@@ -36,6 +36,17 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .takes::<CouponInput>()
                 .answers::<Success<CouponView>>(StatusCode::CREATED, "The coupon.")
                 .refuses(&[StatusCode::CONFLICT]),
+        ),
+        Endpoint::new(
+            Method::PUT,
+            "/admin/billing/coupons/{code}",
+            switch,
+            Description::new(Access::Admin, "Switch a coupon on or off")
+                .says("Orders that use it already keep it.")
+                .path_parameter::<String>("code", "The coupon's code.")
+                .takes::<CouponSwitch>()
+                .answers::<Success<CouponView>>(StatusCode::OK, "The coupon as it is now.")
+                .refuses(&[StatusCode::NOT_FOUND]),
         ),
     ]
 }
@@ -80,6 +91,13 @@ struct CouponInput {
     pack_ids: Vec<String>,
     /// Whether it is accepted; yes unless given.
     is_active: Option<bool>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = billing::CouponSwitch)]
+struct CouponSwitch {
+    /// Whether it is accepted from now on.
+    is_active: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -181,8 +199,17 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
 }
 
 async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
-    let coupon = read_json::<CouponInput>(&call)?.coupon(api.clock.now())?;
-    operations::coupon_create(&api.pool, &coupon).await?;
+    let admin = call.require_admin(&api).await?;
+    let now = api.clock.now();
+    let coupon = read_json::<CouponInput>(&call)?.coupon(now)?;
+    operations::coupon_create(&api.pool, now, &admin.actor, &coupon).await?;
     Ok(success(StatusCode::CREATED, CouponView::try_from(coupon)?))
+}
+
+async fn switch(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let admin = call.require_admin(&api).await?;
+    let CouponSwitch { is_active } = read_json(&call)?;
+    let (now, code) = (api.clock.now(), call.path_parameter("code"));
+    let coupon = operations::coupon_switch(&api.pool, now, &admin.actor, code, is_active).await?;
+    Ok(success(StatusCode::OK, CouponView::try_from(coupon)?))
 }

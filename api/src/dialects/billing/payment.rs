@@ -3,6 +3,7 @@
 use billing::catalog::operations::packs_by_id;
 use billing::coupons::operations::worth;
 use billing::coupons::{Redemption, Target};
+use billing::payments::superseding::page_with_coupon;
 use billing::payments::{Dialect, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Provider, ReturnUrls};
 use billing::plans::Interval;
 use billing::plans::operations::plan;
@@ -14,7 +15,7 @@ use warp::http::{HeaderValue, StatusCode, header};
 use super::check_return_url;
 use super::envelope::{Success, success};
 use crate::auth::Principal;
-use crate::checkout::{self, Ordered, PAYABLE};
+use crate::checkout::{self, Ordered, PAYABLE, PAYABLE_WITH_COUPON};
 use crate::http::Response;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
@@ -136,6 +137,12 @@ async fn create_session(api: SharedState, call: Call) -> Result<Response, Proble
     };
     let redemption = redemption_of(&api, &request, &goods).await?;
     let order = order(&api, &principal, provider, goods, redemption, return_urls);
+    // Creem keeps a page open: who orders the same again with the same coupon gets it again.
+    if let (Provider::Creem, Some(redemption)) = (provider, &order.redemption)
+        && let Some(page) = page_with_coupon(&api.pool, redemption.coupon_id, &order).await?
+    {
+        return Ok(success(StatusCode::CREATED, SessionView::of(&page)));
+    }
     let scope = format!("billing:{}", principal.user_id);
     match checkout::order(&api, &call, scope, "/payment/create-session", &order).await? {
         Ordered::Open(payment) => Ok(success(StatusCode::CREATED, SessionView::of(&payment))),
@@ -259,6 +266,7 @@ fn order(
     // A discount is never more than the price.
     let discount = redemption.as_ref().map_or(0, |redemption| redemption.discount_minor);
     let amount = Money::new(goods.price.minor.saturating_sub(discount), goods.price.currency);
+    let payable = if redemption.is_some() { PAYABLE_WITH_COUPON } else { PAYABLE };
     NewOrder {
         user_id: principal.user_id.clone(),
         wallet_id: principal.wallet_id,
@@ -273,7 +281,7 @@ fn order(
         summary: goods.item.name.clone(),
         items: vec![goods.item],
         return_urls,
-        expires_at: api.clock.now() + PAYABLE,
+        expires_at: api.clock.now() + payable,
         plan: goods.plan,
         redemption,
     }

@@ -254,14 +254,14 @@ async fn list_all(api: SharedState, call: Call) -> Result<Response, Problem> {
 }
 
 async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    let admin = call.require_admin(&api).await?;
     let plan = read_json::<PlanInput>(&call)?.new_plan()?;
-    let stored = operations::plan_create(&api.pool, api.clock.now(), plan).await?;
+    let stored = operations::plan_create(&api.pool, api.clock.now(), &admin.actor, plan).await?;
     Ok(success(StatusCode::CREATED, PlanView::from(stored)))
 }
 
 async fn update(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    let admin = call.require_admin(&api).await?;
     let id = call.path_parameter("planId");
     let written: PlanInput = read_json(&call)?;
     if written.id.as_deref().is_some_and(|named| named != id) {
@@ -270,6 +270,6 @@ async fn update(api: SharedState, call: Call) -> Result<Response, Problem> {
     let stored = operations::plan(&mut *api.pool.acquire().await?, id).await?;
     let mut plan = stored.ok_or_else(|| Problem::not_found("There is no such plan."))?.plan;
     written.change(&mut plan)?;
-    let stored = operations::plan_replace(&api.pool, api.clock.now(), plan).await?;
+    let stored = operations::plan_replace(&api.pool, api.clock.now(), &admin.actor, plan).await?;
     Ok(success(StatusCode::OK, PlanView::from(stored)))
 }

@@ -2,8 +2,9 @@
 
 use billing::payments::Provider;
 use billing::payments::store::customer;
-use billing::subscriptions::operations::newest_of_user;
+use billing::subscriptions::operations::{newest_of_user, others_live};
 use billing::subscriptions::{OpenPortal, PortalReply, Subscription, SubscriptionState};
+use kernel::ids::SubscriptionId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::StatusCode;
@@ -59,20 +60,25 @@ struct SubscriptionView {
     created_at: Moment,
     #[schema(required)]
     canceled_at: Option<Moment>,
+    /// Other subscriptions that bill for the same wallet, by their ids; left out if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    others: Vec<String>,
 }
 
-impl From<Subscription> for SubscriptionView {
-    fn from(subscription: Subscription) -> Self {
+impl SubscriptionView {
+    fn new(subscription: Subscription, others: &[SubscriptionId]) -> Self {
+        let (plan_id, interval) = subscription.plan();
         Self {
             id: subscription.id.to_string(),
-            plan_id: subscription.terms.plan_id,
-            interval: subscription.terms.interval.as_str(),
+            plan_id: plan_id.to_owned(),
+            interval: interval.as_str(),
             channel: subscription.provider.as_str(),
             status: subscription.state.as_str(),
             cancel_at_period_end: subscription.cancel_at_period_end,
             current_period_end: subscription.current_period_end.map(Moment),
             created_at: Moment(subscription.created_at),
             canceled_at: subscription.canceled_at.map(Moment),
+            others: others.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -94,7 +100,9 @@ async fn current(api: SharedState, call: Call) -> Result<Response, Problem> {
     let principal = call.caller(&api).await?;
     let mut connection = api.pool.acquire().await?;
     let found = newest_of_user(&mut connection, &principal.user_id).await?;
-    Ok(success(StatusCode::OK, SubscriptionView::from(found.ok_or_else(no_subscription)?)))
+    let subscription = found.ok_or_else(no_subscription)?;
+    let others = others_live(&mut connection, &subscription).await?;
+    Ok(success(StatusCode::OK, SubscriptionView::new(subscription, &others)))
 }
 
 async fn portal(api: SharedState, call: Call) -> Result<Response, Problem> {

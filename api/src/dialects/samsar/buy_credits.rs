@@ -1,5 +1,7 @@
 //! Buying credits.
 
+use billing::auto_recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR};
+use billing::catalog::prices::{CreditPrice, price};
 use billing::payments::{Dialect, Item, Kind, Mode, NewOrder, Payment, Provider};
 use kernel::money::{Credits, Currency, Money};
 use warp::http::{HeaderValue, StatusCode, header};
@@ -12,22 +14,28 @@ use crate::http::{Response, answer};
 use crate::problem::Problem;
 use crate::state::SharedState;
 
-/// Stripe charges no less than 50 US cents…
-const CREDITS_MIN: i64 = 50;
-/// …and no more than eight digits.
+/// No more than eight digits, as of money.
 const CREDITS_MAX: i64 = 99_999_999;
 
 pub(super) async fn buy_credits(api: SharedState, call: Call) -> Result<Response, Problem> {
     let principal = call.caller(&api).await?;
     let credits = Fields::read(&call)?.credits()?;
-    if credits < CREDITS_MIN {
-        let message = format!("credits must be at least {CREDITS_MIN}: Stripe's minimum charge is $0.50.");
-        return Err(Problem::invalid(message));
-    }
+    let price = price(&mut *api.pool.acquire().await?, Currency::USD).await?;
+    let price = price.unwrap_or(api.config.contract_price);
     if credits > CREDITS_MAX {
         return Err(types::too_many());
     }
-    let order = order(&api, &principal, credits)?;
+    let whole = Credits::from_whole(credits).map_err(|_| types::too_many())?;
+    let cents = price.amount_for(whole).map_err(|_| types::too_many())?;
+    if cents < CHARGE_MIN_MINOR {
+        let message =
+            format!("credits must be at least {}: Stripe's minimum charge is $0.50.", least(&price)?);
+        return Err(Problem::invalid(message));
+    }
+    if cents > CHARGE_MAX_MINOR {
+        return Err(types::too_many());
+    }
+    let order = order(&api, &principal, whole, Money::new(cents, Currency::USD));
     let scope = format!("samsar:{}", principal.user_id);
     match checkout::order(&api, &call, scope, "/credits/recharge", &order).await? {
         Ordered::Open(payment) => {
@@ -46,11 +54,15 @@ pub(super) async fn buy_credits(api: SharedState, call: Call) -> Result<Response
     }
 }
 
-fn order(api: &SharedState, principal: &Principal, credits: i64) -> Result<NewOrder, Problem> {
+/// The fewest whole credits that cost what can be charged.
+fn least(price: &CreditPrice) -> Result<i64, Problem> {
+    let too_few = price.credits_for(CHARGE_MIN_MINOR.saturating_sub(1));
+    Ok(too_few.map_err(|_| types::too_many())?.floor_whole().saturating_add(1))
+}
+
+fn order(api: &SharedState, principal: &Principal, credits: Credits, amount: Money) -> NewOrder {
     let summary = format!("Purchase {credits} credits");
-    let amount = Money::new(credits, Currency::USD);
-    let credits = Credits::from_whole(credits).map_err(|_| types::too_many())?;
-    Ok(NewOrder {
+    NewOrder {
         user_id: principal.user_id.clone(),
         wallet_id: principal.wallet_id,
         organization_id: None,
@@ -73,7 +85,7 @@ fn order(api: &SharedState, principal: &Principal, credits: i64) -> Result<NewOr
         expires_at: api.clock.now() + PAYABLE,
         plan: None,
         redemption: None,
-    })
+    }
 }
 
 /// The order is taken; its page is not open yet.

@@ -45,10 +45,13 @@ pub(super) async fn payment_status(api: SharedState, call: Call) -> Result<Respo
     let found = find(&mut connection, &lookup).await?;
     let own = found.as_ref().filter(|payment| payment.user_id == principal.user_id);
     let Some(payment) = own else {
+        if found.is_some() {
+            return Err(lookup.foreign());
+        }
         if customer(&mut connection, Provider::Stripe, principal.wallet_id).await?.is_none() {
             return Err(Problem::not_found("Stripe customer not found for user."));
         }
-        return Err(if found.is_some() { lookup.foreign() } else { lookup.unknown() });
+        return Err(lookup.unknown());
     };
     refresh(&api, &mut connection, payment).await?;
     Ok(answer(StatusCode::OK, &lookup.describe(payment)))

@@ -34,6 +34,8 @@ struct PackBody {
     credits: Amount,
     /// In cents.
     price: i64,
+    /// An ISO 4217 code in lower case.
+    currency: String,
     /// What one credit costs, in cents, with at most four decimals.
     #[schema(schema_with = number)]
     price_per_credit: Number,
@@ -50,6 +52,7 @@ impl From<&[Pack]> for Packs {
             name: pack.name.clone(),
             credits: Amount(pack.credits),
             price: pack.price.minor,
+            currency: pack.price.currency.into(),
             price_per_credit: price_per_credit(pack.price.minor, pack.credits),
         });
         Self { packs: packs.collect() }

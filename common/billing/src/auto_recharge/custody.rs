@@ -24,7 +24,11 @@ pub enum By<'a> {
     /// The wallet's owner, or who may buy for it.
     Owner,
     /// An administrator, named as in [`AdminAction::actor`].
-    Admin(&'a str),
+    Admin {
+        actor: &'a str,
+        /// In the administrator's words, for the audit log.
+        reason: &'a str,
+    },
 }
 
 /// Why recharging is not resumed.
@@ -132,7 +136,7 @@ pub async fn stop(
     let Some(mut settings) = store::settings_lock(connection, wallet).await? else { return Ok(None) };
     let reason = match by {
         By::Owner => PauseReason::ByOwner,
-        By::Admin(_) => PauseReason::ByAdmin,
+        By::Admin { .. } => PauseReason::ByAdmin,
     };
     pause(connection, now, &mut settings, reason).await?;
     note(connection, now, wallet, by, "auto_recharge.pause", reason).await?;
@@ -153,7 +157,7 @@ pub async fn resume(
     let mut settings = locked.ok_or(ResumeError::NoSettings)?;
     let Some(Pause { at, reason }) = settings.pause else { return Ok(settings) };
     match (by, reason.remedy()) {
-        (By::Admin(_), _) => {
+        (By::Admin { .. }, _) => {
             settings.declines = 0;
             settings.next_attempt_at = None;
         }
@@ -180,14 +184,14 @@ async fn note(
     wallet: WalletId,
     by: By<'_>,
     action: &str,
-    reason: PauseReason,
+    pause: PauseReason,
 ) -> Result<(), sqlx::Error> {
-    let By::Admin(actor) = by else { return Ok(()) };
+    let By::Admin { actor, reason } = by else { return Ok(()) };
     let action = AdminAction {
         actor: actor.to_owned(),
         action: action.to_owned(),
         subject: wallet.to_string(),
-        details: json!({ "reason": reason.as_str() }),
+        details: json!({ "pause": pause.as_str(), "reason": reason }),
     };
     audit::record(connection, now, &action).await
 }

@@ -33,6 +33,7 @@ use kernel::clock::Timestamp;
 use kernel::ids::{OrganizationId, PaymentId, RechargeRunId, UserId, WalletId};
 use kernel::money::{AmountError, Credits, Money};
 
+use crate::catalog::prices::CreditPrice;
 use crate::payments::ordering::OrderError;
 use kernel::text_enum;
 
@@ -272,6 +273,8 @@ pub struct Limits {
     pub pause: std::time::Duration,
     /// Charges in 24 hours.
     pub per_day: i64,
+    /// What credits cost where the catalog has no price: only over Samsar's API is recharging sold without one.
+    pub contract_price: CreditPrice,
 }
 
 impl Limits {
@@ -281,7 +284,7 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { pause: Self::PAUSE_MIN, per_day: 10 }
+        Self { pause: Self::PAUSE_MIN, per_day: 10, contract_price: CreditPrice::per_hundred(100) }
     }
 }
 

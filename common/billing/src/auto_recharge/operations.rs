@@ -12,6 +12,7 @@ use super::{
     RunState, Settings, Skip, custody, store, wallet_store,
 };
 use crate::auto_recharge::ChargeRecharge;
+use crate::catalog::prices::{CreditPrice, price};
 use crate::payments::ordering::order_create;
 use crate::payments::{Dialect, Item, Kind, Mode, NewOrder, Provider};
 use jobs::outbox;
@@ -153,8 +154,11 @@ pub async fn reserve(
     let totals = store::totals(connection, wallet, month, now.saturating_sub(Duration::DAY)).await?;
     let spendable = spendable(connection, now, wallet).await?;
     let since = now.saturating_sub(PURCHASE_COMES_WITHIN);
+    // Whoever set it up agreed to the price that holds when it is charged.
+    let price = price(connection, settings.amount.currency).await?.unwrap_or(limits.contract_price);
     let situation = Situation {
         now,
+        price,
         is_open: totals.is_open,
         spent_minor: totals.spent_minor,
         runs_today: totals.recent,
@@ -169,7 +173,8 @@ pub async fn reserve(
             let card = card.clone();
             settings.next_attempt_at = Some(now.saturating_add(pause));
             store::settings_write(connection, now, &settings).await?;
-            open(connection, now, &settings, &card, amount_minor).await
+            let order = order(now, &settings, amount_minor, &price)?;
+            open(connection, now, &settings, &card, &order).await
         }
         Err(reason) => {
             let notice = say(connection, now, &mut settings, reason, totals.recent_since).await?;
@@ -229,10 +234,10 @@ async fn open(
     now: Timestamp,
     settings: &Settings,
     card: &Card,
-    amount_minor: i64,
+    order: &NewOrder,
 ) -> Result<Decided, RechargeError> {
-    let order = order(now, settings, amount_minor)?;
-    let payment = order_create(connection, now, &order).await?;
+    let amount_minor = order.amount.minor;
+    let payment = order_create(connection, now, order).await?;
     let run = Run {
         id: RechargeRunId::new(),
         wallet_id: settings.wallet_id,
@@ -254,8 +259,13 @@ async fn open(
     })
 }
 
-fn order(now: Timestamp, settings: &Settings, amount_minor: i64) -> Result<NewOrder, AmountError> {
-    let credits = rules::credits_for(amount_minor)?;
+fn order(
+    now: Timestamp,
+    settings: &Settings,
+    amount_minor: i64,
+    price: &CreditPrice,
+) -> Result<NewOrder, AmountError> {
+    let credits = price.credits_for(amount_minor)?;
     let summary = format!("Auto-recharge {credits} credits");
     let item = Item { pack_id: None, name: summary.clone(), quantity: 1, credits, amount_minor };
     Ok(NewOrder {

@@ -3,8 +3,9 @@
 use time::{Date, Duration, Month, Time};
 
 use super::{Card, Decline, PauseReason, Settings, Skip};
+use crate::catalog::prices::CreditPrice;
 use kernel::clock::Timestamp;
-use kernel::money::{AmountError, Credits};
+use kernel::money::Credits;
 
 /// Stripe charges no less than 50 US cents…
 pub const CHARGE_MIN_MINOR: i64 = 50;
@@ -27,14 +28,6 @@ pub const LOST_AFTER: Duration = Duration::hours(24);
 /// How long after each decline in a row the card is left alone; after one more the user is waited for. Card networks
 /// fine those who retry more than 15 times in 30 days.
 const COOL_DOWNS: [Duration; 3] = [Duration::hours(1), Duration::hours(3), Duration::hours(7)];
-
-/// What an amount buys: one credit for each US cent.
-///
-/// # Errors
-/// When it is too large to count.
-pub fn credits_for(amount_minor: i64) -> Result<Credits, AmountError> {
-    Credits::from_whole(amount_minor)
-}
 
 /// The month of a time in UTC, by its first day.
 pub fn month_of(now: Timestamp) -> Date {
@@ -99,6 +92,8 @@ pub struct Situation {
     pub runs_today: i64,
     /// …and how many it may be.
     pub runs_per_day: i64,
+    /// What credits cost.
+    pub price: CreditPrice,
     /// Whether the user has paid for credits that are not here yet.
     pub purchase_under_way: bool,
 }
@@ -144,7 +139,8 @@ pub fn decide<'a>(settings: &'a Settings, situation: &Situation) -> Result<(i64,
         return Err(Skip::MonthlyCapReached);
     }
     // Above the threshold the card is charged only for a use that can be made then.
-    let after = credits_for(amount).and_then(|bought| situation.available.checked_add(bought));
+    let after =
+        situation.price.credits_for(amount).and_then(|bought| situation.available.checked_add(bought));
     let is_enough = situation.due_below.zip(after.ok()).is_some_and(|(needed, after)| after >= needed);
     if !is_low && !is_enough {
         return Err(Skip::AmountTooSmall);

@@ -1,6 +1,7 @@
 //! What is for sale: packs of credits at a price. Prices and credits of an order always come from here.
 
 pub mod operations;
+pub mod prices;
 pub mod rules;
 mod store;
 

@@ -1,5 +1,7 @@
 //! The verbs of the catalog.
 
+use audit::note;
+use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 
 use super::{CatalogError, Pack, StoredPack, rules, store};
@@ -45,21 +47,33 @@ pub async fn pack_by_store_product(
 ///
 /// # Errors
 /// [`CatalogError::Invalid`], [`CatalogError::PackExists`], [`CatalogError::StoreProductTaken`].
-pub async fn pack_create(pool: &PgPool, now: Timestamp, pack: &Pack) -> Result<(), CatalogError> {
+pub async fn pack_create(pool: &PgPool, now: Timestamp, by: &str, pack: &Pack) -> Result<(), CatalogError> {
     rules::check_pack(pack)?;
-    let mut connection = pool.acquire().await?;
-    store::pack_insert(&mut connection, now, pack).await.map_err(|error| refused(error, pack))
+    let mut transaction = pool.begin().await?;
+    store::pack_insert(&mut transaction, now, pack).await.map_err(|error| refused(error, pack))?;
+    note(&mut transaction, now, by, "pack.create", &pack.id, described(pack)).await?;
+    Ok(transaction.commit().await?)
 }
 
 /// Replaces a pack. Orders already made keep what they were made with.
 ///
 /// # Errors
 /// [`CatalogError::Invalid`], [`CatalogError::NoPack`], [`CatalogError::StoreProductTaken`].
-pub async fn pack_replace(pool: &PgPool, now: Timestamp, pack: &Pack) -> Result<(), CatalogError> {
+pub async fn pack_replace(pool: &PgPool, now: Timestamp, by: &str, pack: &Pack) -> Result<(), CatalogError> {
     rules::check_pack(pack)?;
-    let mut connection = pool.acquire().await?;
-    let found = store::pack_update(&mut connection, now, pack).await.map_err(|error| refused(error, pack))?;
-    if found { Ok(()) } else { Err(CatalogError::NoPack(pack.id.clone())) }
+    let mut transaction = pool.begin().await?;
+    if !store::pack_update(&mut transaction, now, pack).await.map_err(|error| refused(error, pack))? {
+        return Err(CatalogError::NoPack(pack.id.clone()));
+    }
+    note(&mut transaction, now, by, "pack.replace", &pack.id, described(pack)).await?;
+    Ok(transaction.commit().await?)
+}
+
+fn described(pack: &Pack) -> Value {
+    json!({
+        "name": pack.name, "credits": pack.credits.to_string(), "price": pack.price.to_string(),
+        "active": pack.is_active,
+    })
 }
 
 fn refused(error: sqlx::Error, pack: &Pack) -> CatalogError {

@@ -102,6 +102,8 @@ pub enum CouponError {
     /// The code is taken.
     #[error("there is a coupon {0} already")]
     Exists(String),
+    #[error("there is no such coupon")]
+    Unknown,
     /// A field cannot be accepted; the text says which and why.
     #[error("{0}")]
     Invalid(String),

@@ -82,6 +82,23 @@ pub fn redeem(
     Ok(Redemption { coupon_id: coupon.id, discount_minor, bonus })
 }
 
+/// Whether one more order of a user, who has used it `used` times, may use a coupon.
+///
+/// # Errors
+/// [`CouponRefusal`].
+pub fn may_take(coupon: &Coupon, used: i64) -> Result<(), CouponRefusal> {
+    if !coupon.is_active {
+        return Err(CouponRefusal::Unknown);
+    }
+    if coupon.max_redemptions.is_some_and(|most| coupon.redemptions >= most) {
+        return Err(CouponRefusal::Exhausted);
+    }
+    if coupon.max_per_user.is_some_and(|most| used >= most) {
+        return Err(CouponRefusal::UsedByBuyer);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -86,6 +86,17 @@ pub(super) async fn coupon_by_code(
     row.map(Coupon::try_from).transpose()
 }
 
+pub(super) async fn coupon_switch(
+    connection: &mut PgConnection,
+    code: &str,
+    is_active: bool,
+) -> Result<Option<Coupon>, sqlx::Error> {
+    sqlx::query!("update coupons set is_active = $2 where code = $1", code, is_active)
+        .execute(&mut *connection)
+        .await?;
+    coupon_by_code(connection, code).await
+}
+
 pub(super) async fn coupon_insert(connection: &mut PgConnection, coupon: &Coupon) -> Result<(), sqlx::Error> {
     let (value, currency) = match coupon.benefit {
         Benefit::Percent(percent) => (percent, None),
@@ -114,19 +125,64 @@ pub(super) async fn coupon_insert(connection: &mut PgConnection, coupon: &Coupon
     Ok(())
 }
 
-/// Counts one more order, if the limit allows, and returns the limit per user; none if the limit is reached.
+/// The coupon, locked until the transaction ends.
+pub(super) async fn coupon_lock(
+    connection: &mut PgConnection,
+    id: CouponId,
+) -> Result<Option<Coupon>, sqlx::Error> {
+    let row = select_coupons!("where id = $1 for update", id.0).fetch_optional(connection).await?;
+    row.map(Coupon::try_from).transpose()
+}
+
 pub(super) async fn coupon_count_up(
     connection: &mut PgConnection,
     coupon: CouponId,
-) -> Result<Option<Option<i64>>, sqlx::Error> {
+) -> Result<(), sqlx::Error> {
+    sqlx::query!("update coupons set redemptions = redemptions + 1 where id = $1", coupon.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The oldest order of a user that uses the coupon and waits on a page that can be closed. One that is being settled
+/// just now is none.
+pub(super) async fn redemption_on_page(
+    connection: &mut PgConnection,
+    coupon: CouponId,
+    user: &UserId,
+) -> Result<Option<PaymentId>, sqlx::Error> {
     sqlx::query_scalar!(
-        "update coupons set redemptions = redemptions + 1
-         where id = $1 and is_active and (max_redemptions is null or redemptions < max_redemptions)
-         returning max_per_user",
-        coupon.0
+        r#"select p.id as "id: PaymentId" from coupon_redemptions r join payments p on p.id = r.payment_id
+           where r.coupon_id = $1 and r.user_id = $2 and p.state = 'pending' and p.provider = 'stripe'
+             and p.provider_session is not null and p.superseded_by is null
+           order by p.id limit 1 for update of p skip locked"#,
+        coupon.0,
+        user.as_str()
     )
     .fetch_optional(connection)
     .await
+}
+
+pub(super) async fn redemption_move(
+    connection: &mut PgConnection,
+    from: PaymentId,
+    to: PaymentId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!("update coupon_redemptions set payment_id = $2 where payment_id = $1", from.0, to.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn payment_supersede(
+    connection: &mut PgConnection,
+    earlier: PaymentId,
+    later: PaymentId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!("update payments set superseded_by = $2 where id = $1", earlier.0, later.0)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn redemptions_by_user(

@@ -72,7 +72,8 @@ pub(super) async fn packages(
            from payments p
            left join packages k on k.payment_id = p.id
            left join grants g on g.payment_id = p.id
-           where p.user_id = $1 and p.wallet_id = $2 and (p.completed_at is not null or k.payment_id is not null)
+           where p.user_id = $1 and p.wallet_id = $2 and p.mode <> 'setup'
+             and (p.completed_at is not null or k.payment_id is not null)
            order by p.created_at, p.number"#,
         user.as_str(),
         wallet.0

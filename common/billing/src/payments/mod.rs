@@ -13,6 +13,7 @@ pub mod orders;
 pub(crate) mod periods;
 pub mod rules;
 pub mod store;
+pub mod superseding;
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -1,5 +1,7 @@
 //! The verbs of plans.
 
+use audit::note;
+use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 
 use super::{Plan, PlanError, StoredPlan, rules, store};
@@ -37,10 +39,17 @@ pub async fn plan_by_provider_price(
 ///
 /// # Errors
 /// [`PlanError::Invalid`], [`PlanError::Exists`], [`PlanError::ProviderPriceTaken`].
-pub async fn plan_create(pool: &PgPool, now: Timestamp, plan: Plan) -> Result<StoredPlan, PlanError> {
+pub async fn plan_create(
+    pool: &PgPool,
+    now: Timestamp,
+    by: &str,
+    plan: Plan,
+) -> Result<StoredPlan, PlanError> {
     rules::check_plan(&plan)?;
-    let mut connection = pool.acquire().await?;
-    store::plan_insert(&mut connection, now, &plan).await.map_err(|error| refused(error, &plan))?;
+    let mut transaction = pool.begin().await?;
+    store::plan_insert(&mut transaction, now, &plan).await.map_err(|error| refused(error, &plan))?;
+    note(&mut transaction, now, by, "plan.create", &plan.id, described(&plan)).await?;
+    transaction.commit().await?;
     Ok(StoredPlan { plan, created_at: now, updated_at: now })
 }
 
@@ -48,15 +57,28 @@ pub async fn plan_create(pool: &PgPool, now: Timestamp, plan: Plan) -> Result<St
 ///
 /// # Errors
 /// [`PlanError::Invalid`], [`PlanError::NoPlan`], [`PlanError::ProviderPriceTaken`].
-pub async fn plan_replace(pool: &PgPool, now: Timestamp, plan: Plan) -> Result<StoredPlan, PlanError> {
+pub async fn plan_replace(
+    pool: &PgPool,
+    now: Timestamp,
+    by: &str,
+    plan: Plan,
+) -> Result<StoredPlan, PlanError> {
     rules::check_plan(&plan)?;
-    let mut connection = pool.acquire().await?;
+    let mut transaction = pool.begin().await?;
     let created_at =
-        store::plan_update(&mut connection, now, &plan).await.map_err(|error| refused(error, &plan))?;
-    match created_at {
-        Some(created_at) => Ok(StoredPlan { plan, created_at, updated_at: now }),
-        None => Err(PlanError::NoPlan(plan.id)),
-    }
+        store::plan_update(&mut transaction, now, &plan).await.map_err(|error| refused(error, &plan))?;
+    let Some(created_at) = created_at else { return Err(PlanError::NoPlan(plan.id)) };
+    note(&mut transaction, now, by, "plan.replace", &plan.id, described(&plan)).await?;
+    transaction.commit().await?;
+    Ok(StoredPlan { plan, created_at, updated_at: now })
+}
+
+fn described(plan: &Plan) -> Value {
+    json!({
+        "name": plan.name, "priceMonthly": plan.price_monthly, "priceYearly": plan.price_yearly,
+        "currency": plan.currency.as_str(), "credits": plan.credits_included.to_string(),
+        "active": plan.is_active,
+    })
 }
 
 fn refused(error: sqlx::Error, plan: &Plan) -> PlanError {

@@ -10,8 +10,8 @@ mod tests;
 use jobs::job;
 use serde::{Deserialize, Serialize};
 
-use crate::payments::Provider;
-use crate::plans::Terms;
+use crate::payments::{PlanPeriod, Provider};
+use crate::plans::{Interval, Terms};
 use kernel::clock::Timestamp;
 use kernel::ids::{PaymentId, SubscriptionId, UserId, WalletId};
 use kernel::money::{Credits, Money};
@@ -53,6 +53,8 @@ pub struct Subscription {
     pub current_period_end: Option<Timestamp>,
     /// What a period costs and grants.
     pub terms: Terms,
+    /// The plan that the provider says it is on, where no payment has made that the terms yet.
+    pub told_plan: Option<PlanPeriod>,
     /// When it was agreed on.
     pub created_at: Timestamp,
     /// When the provider said what is known of its state.
@@ -61,6 +63,21 @@ pub struct Subscription {
     pub canceled_at: Option<Timestamp>,
     /// What a change of plan gave back money for: never positive, and taken off what later payments grant.
     pub carried: Credits,
+}
+
+impl Subscription {
+    /// The plan and interval of the terms.
+    pub(crate) fn terms_period(&self) -> (&str, Interval) {
+        (&self.terms.plan_id, self.terms.interval)
+    }
+
+    /// The plan and interval that it is on: the newest that is known, paid for or not.
+    pub fn plan(&self) -> (&str, Interval) {
+        match &self.told_plan {
+            Some(told) => (&told.plan_id, told.interval),
+            None => self.terms_period(),
+        }
+    }
 }
 
 /// What a provider says about a subscription.

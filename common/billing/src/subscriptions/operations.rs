@@ -4,7 +4,7 @@
 use sqlx::PgConnection;
 
 use super::rules::{self, stand};
-use super::{News, Paid, Subscription, SubscriptionFact, SubscriptionState, store};
+use super::{News, Paid, Standing, Subscription, SubscriptionFact, SubscriptionState, store};
 use crate::payments::ordering::order_create;
 use crate::payments::{
     Fact, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Progress, Stage, periods, store as payments,
@@ -32,6 +32,17 @@ pub async fn newest_of_user(
     user: &UserId,
 ) -> Result<Option<Subscription>, sqlx::Error> {
     store::newest_of_user(connection, user).await
+}
+
+/// The other subscriptions of the same wallet that are not over: each of them bills.
+///
+/// # Errors
+/// Database errors only.
+pub async fn others_live(
+    connection: &mut PgConnection,
+    subscription: &Subscription,
+) -> Result<Vec<SubscriptionId>, sqlx::Error> {
+    store::others_live(connection, subscription.wallet_id, subscription.id).await
 }
 
 /// Applies a fact in the caller's transaction, in which nothing else is done: it locks the subscription, then its
@@ -120,7 +131,11 @@ async fn apply_fact(
         News::Standing(standing) => {
             // An answer of the same second may be unclear too: the question is then asked again, until the next second.
             let is_unclear = rules::is_unclear(&subscription, fact, standing);
-            let changed = stand(&mut subscription, fact, standing);
+            let is_news = fact.at >= subscription.told_at;
+            let mut changed = stand(&mut subscription, fact, standing);
+            if is_news && subscription.state != SubscriptionState::Canceled {
+                changed |= show_plan(connection, &mut subscription, standing).await?;
+            }
             let mut effects = conclude(connection, now, event, subscription, changed).await?;
             if is_unclear {
                 let object_id = fact.subscription.clone();
@@ -129,6 +144,26 @@ async fn apply_fact(
             Ok(effects)
         }
     }
+}
+
+/// Takes over which plan the provider says a subscription is on; says whether that is news. It is shown from now on and
+/// grants nothing: what is paid for it does, and makes it the terms.
+async fn show_plan(
+    connection: &mut PgConnection,
+    subscription: &mut Subscription,
+    standing: &Standing,
+) -> Result<bool, sqlx::Error> {
+    let Some(price) = &standing.price else { return Ok(false) };
+    let told = if subscription.terms.provider_price.as_ref() == Some(price) {
+        None
+    } else {
+        let terms = terms_by_price(connection, subscription, price).await?;
+        let told = terms.map(|terms| PlanPeriod { plan_id: terms.plan_id, interval: terms.interval });
+        told.filter(|told| (told.plan_id.as_str(), told.interval) != subscription.terms_period())
+    };
+    let is_news = told != subscription.told_plan;
+    subscription.told_plan = told;
+    Ok(is_news)
 }
 
 /// The subscription that a fact is about, locked. The first fact that names our order makes it.
@@ -160,6 +195,7 @@ async fn find(
         cancel_at_period_end: false,
         current_period_end: None,
         terms,
+        told_plan: None,
         created_at: now,
         // No event has reported its state yet.
         told_at: Timestamp::UNIX_EPOCH,
@@ -167,6 +203,10 @@ async fn find(
         carried: Credits::ZERO,
     };
     store::subscription_insert(connection, &new).await?;
+    if !others_live(connection, &new).await?.is_empty() {
+        // Paid on two pages, perhaps of two providers: a person decides which of them ends.
+        metrics::counter!("purser_subscriptions_doubled_total").increment(1);
+    }
     store::subscription_lock(connection, provider, id).await
 }
 
@@ -239,7 +279,14 @@ async fn take_payment(
         return Ok(effects);
     }
     let begun = paid.period_start.or(subscription.current_period_end);
+    let before = subscription.terms.clone();
     let renewed = rules::record_payment(&mut subscription, fact.at, paid, is_first, &known);
+    let told = subscription.told_plan.as_ref();
+    let is_reached =
+        told.is_some_and(|told| (told.plan_id.as_str(), told.interval) == subscription.terms_period());
+    if is_reached || before.plan_id != subscription.terms.plan_id {
+        subscription.told_plan = None;
+    }
     // The renewal is decided: what is left of the periods before lapses.
     if let Some(begun) = begun.filter(|_| !is_first) {
         let (until, at) = (rules::lapses_after(begun), begun.max(now));

@@ -293,6 +293,7 @@ mod tests {
             created_at: NOW,
             told_at: NOW,
             canceled_at: None,
+            told_plan: None,
             carried: Credits::ZERO,
         }
     }

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use super::{Subscription, SubscriptionState};
-use crate::payments::Provider;
+use crate::payments::{PlanPeriod, Provider};
 use crate::plans::{Interval, Terms};
 use kernel::clock::Timestamp;
 use kernel::ids::{PaymentId, SubscriptionId, UserId, WalletId};
@@ -28,6 +28,8 @@ struct Row {
     currency: String,
     credits: Credits,
     rollover: bool,
+    told_plan_id: Option<String>,
+    told_interval: Option<Interval>,
     created_at: Timestamp,
     told_at: Timestamp,
     canceled_at: Option<Timestamp>,
@@ -59,6 +61,10 @@ impl TryFrom<Row> for Subscription {
                 rollover: row.rollover,
                 provider_price: row.provider_price,
             },
+            told_plan: row
+                .told_plan_id
+                .zip(row.told_interval)
+                .map(|(plan_id, interval)| PlanPeriod { plan_id, interval }),
             created_at: row.created_at,
             told_at: row.told_at,
             canceled_at: row.canceled_at,
@@ -76,7 +82,8 @@ macro_rules! select_subscriptions {
                       payment_id as "payment_id: PaymentId", provider as "provider: Provider", provider_subscription,
                       provider_customer, livemode, state as "state: SubscriptionState", cancel_at_period_end,
                       current_period_end, plan_id, billing_interval as "billing_interval: Interval", provider_price,
-                      amount_minor, currency, credits as "credits: Credits", rollover, created_at, told_at, canceled_at,
+                      amount_minor, currency, credits as "credits: Credits", rollover, told_plan_id,
+                      told_interval as "told_interval: Interval", created_at, told_at, canceled_at,
                       carried as "carried: Credits"
                from subscriptions "#
                 + $condition
@@ -112,6 +119,22 @@ pub(super) async fn newest_of_user(
     .fetch_optional(connection)
     .await?;
     row.map(Subscription::try_from).transpose()
+}
+
+/// The subscriptions of a wallet that are not over, besides one.
+pub(super) async fn others_live(
+    connection: &mut PgConnection,
+    wallet: WalletId,
+    besides: SubscriptionId,
+) -> Result<Vec<SubscriptionId>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select id as "id: SubscriptionId" from subscriptions
+           where wallet_id = $1 and state <> 'canceled' and id <> $2 order by id"#,
+        wallet.0,
+        besides.0
+    )
+    .fetch_all(connection)
+    .await
 }
 
 /// Keeps a new subscription, unless there is one of its order or of its id at the provider.
@@ -160,7 +183,7 @@ pub(super) async fn subscription_write(
         "update subscriptions
          set state = $2, cancel_at_period_end = $3, current_period_end = $4, plan_id = $5, billing_interval = $6,
              provider_price = $7, amount_minor = $8, currency = $9, credits = $10, rollover = $11, told_at = $12,
-             canceled_at = $13, provider_customer = $14, carried = $15
+             canceled_at = $13, provider_customer = $14, carried = $15, told_plan_id = $16, told_interval = $17
          where id = $1",
         subscription.id.0,
         subscription.state.as_str(),
@@ -176,7 +199,9 @@ pub(super) async fn subscription_write(
         subscription.told_at,
         subscription.canceled_at,
         subscription.provider_customer,
-        subscription.carried.millionths()
+        subscription.carried.millionths(),
+        subscription.told_plan.as_ref().map(|told| &told.plan_id),
+        subscription.told_plan.as_ref().map(|told| told.interval.as_str())
     )
     .execute(connection)
     .await?;

@@ -58,6 +58,7 @@ fn subscription(terms: Terms, end: Timestamp) -> Subscription {
         created_at: NOW,
         told_at: NOW,
         canceled_at: None,
+        told_plan: None,
         carried: Credits::ZERO,
     }
 }

@@ -23,6 +23,13 @@ impl Mode {
         environment.parsed("PURSER_MODE", Self::Test, "give `test` or `live`")
     }
 
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Live => "live",
+        }
+    }
+
     /// As providers say it.
     pub fn is_live(self) -> bool {
         self == Self::Live

@@ -66,12 +66,17 @@ impl StripeClient {
         &self,
         wallet: WalletId,
         user: &UserId,
+        email: Option<&str>,
         gone: Option<&str>,
     ) -> Result<String, ProviderError> {
-        let request = CreateCustomer::new().metadata(HashMap::from([
+        let mut request = CreateCustomer::new().metadata(HashMap::from([
             ("wallet_id".to_owned(), wallet.to_string()),
             (USER_ID.to_owned(), user.to_string()),
         ]));
+        // Receipts of every charge go there, also of those that are made while nobody is at the page.
+        if let Some(email) = email {
+            request = request.email(email);
+        }
         let key = format!("customer:{wallet}:{}", gone.unwrap_or("first"));
         let customer = self.send(&request, Some(key)).await?;
         Ok(customer.id.to_string())
@@ -126,6 +131,11 @@ impl StripeClient {
                     ..CreateCheckoutSessionSubscriptionData::new()
                 }),
         };
+        if payment.has_coupon() {
+            // Its use is kept from others for as long as the page is open. Always the same time: asked for again, the
+            // same page must be asked for.
+            request = request.expires_at(payment.expires_at.unix_timestamp());
+        }
         if payment.discount_minor > 0 {
             let coupon = self.discount(payment, &currency).await?;
             request = request.discounts(vec![CreateCheckoutSessionDiscounts {

@@ -1,0 +1,296 @@
+//! What administrators see of users and take back from them: sessions, keys, rights, and access as a whole. Each change
+//! is in the audit log, in the same transaction.
+
+use audit::note;
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::credentials::CredentialHash;
+use super::{IdentityError, NewUser, operations, rules, store};
+use kernel::clock::Timestamp;
+use kernel::ids::{ApiKeyId, OrganizationId, SessionId, UserId, WalletId};
+
+/// A user as administrators see one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub id: UserId,
+    pub email: Option<String>,
+    pub is_admin: bool,
+    pub wallet_id: WalletId,
+    pub created_at: Timestamp,
+    pub blocked_at: Option<Timestamp>,
+    pub block_reason: Option<String>,
+    pub erased_at: Option<Timestamp>,
+}
+
+/// A change of a user; what is none stays.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    /// `Some(None)` removes the address.
+    pub email: Option<Option<String>>,
+    pub is_admin: Option<bool>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRecord {
+    pub id: SessionId,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub may_spend: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKeyRecord {
+    pub id: ApiKeyId,
+    pub created_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// A query for accounts: all columns, and the condition that follows.
+macro_rules! select_accounts {
+    ($condition:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Account,
+            r#"select u.id as "id: UserId", u.email, u.is_admin, w.id as "wallet_id: WalletId", u.created_at,
+                      u.blocked_at, u.block_reason, u.erased_at
+               from users u join wallets w on w.user_id = u.id "#
+                + $condition
+            $(, $argument)*
+        )
+    };
+}
+
+/// # Errors
+/// [`IdentityError::NoUser`].
+pub async fn account(connection: &mut PgConnection, id: &UserId) -> Result<Account, IdentityError> {
+    let found = account_by_id(connection, id).await?;
+    found.ok_or_else(|| IdentityError::NoUser(id.to_string()))
+}
+
+/// Makes a user, or changes one.
+///
+/// # Errors
+/// [`IdentityError::Invalid`], [`IdentityError::Erased`].
+pub async fn user_put(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    by: &str,
+    id: &UserId,
+    change: &UserChange,
+) -> Result<(Account, bool), IdentityError> {
+    let (email, is_admin) = (change.email.clone().flatten(), change.is_admin.unwrap_or(false));
+    let new = NewUser { id: id.clone(), email, is_admin };
+    rules::check_user(&new)?;
+    if operations::user_insert(connection, now, by, &new).await?.is_some() {
+        return Ok((account(connection, id).await?, true));
+    }
+    let known = account_lock(connection, id).await?;
+    if known.erased_at.is_some() {
+        return Err(IdentityError::Erased);
+    }
+    let email = change.email.clone().unwrap_or(known.email);
+    let is_admin = change.is_admin.unwrap_or(known.is_admin);
+    sqlx::query!("update users set email = $2, is_admin = $3 where id = $1", id.as_str(), email, is_admin)
+        .execute(&mut *connection)
+        .await?;
+    let details = json!({ "emailChanged": change.email.is_some(), "admin": is_admin });
+    note(connection, now, by, "user.change", id.as_str(), details).await?;
+    Ok((account(connection, id).await?, false))
+}
+
+/// Keeps a user out: no credential of theirs works any more, new ones neither. What else follows, such as for cards,
+/// the caller does in the same transaction.
+///
+/// # Errors
+/// [`IdentityError::NoUser`], [`IdentityError::Invalid`].
+pub async fn user_block(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    by: &str,
+    id: &UserId,
+    reason: &str,
+) -> Result<Account, IdentityError> {
+    rules::check_reason(reason)?;
+    account_lock(connection, id).await?;
+    sqlx::query!(
+        "update users set blocked_at = coalesce(blocked_at, $2), block_reason = $3 where id = $1",
+        id.as_str(),
+        now,
+        reason
+    )
+    .execute(&mut *connection)
+    .await?;
+    note(connection, now, by, "user.block", id.as_str(), json!({ "reason": reason })).await?;
+    account(connection, id).await
+}
+
+/// Lets a blocked user in again, with the credentials of before.
+///
+/// # Errors
+/// [`IdentityError::NoUser`], [`IdentityError::Invalid`], [`IdentityError::Erased`].
+pub async fn user_unblock(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    by: &str,
+    id: &UserId,
+    reason: &str,
+) -> Result<Account, IdentityError> {
+    rules::check_reason(reason)?;
+    if account_lock(connection, id).await?.erased_at.is_some() {
+        return Err(IdentityError::Erased);
+    }
+    sqlx::query!("update users set blocked_at = null, block_reason = null where id = $1", id.as_str())
+        .execute(&mut *connection)
+        .await?;
+    note(connection, now, by, "user.unblock", id.as_str(), json!({ "reason": reason })).await?;
+    account(connection, id).await
+}
+
+/// Removes a user's personal data and credentials for good, and keeps the user out. The books stay.
+///
+/// # Errors
+/// [`IdentityError::NoUser`], [`IdentityError::LastOwner`].
+pub async fn user_erase(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    by: &str,
+    id: &UserId,
+) -> Result<Vec<OrganizationId>, IdentityError> {
+    account_lock(connection, id).await?;
+    let organizations: Vec<OrganizationId> =
+        store::organizations(connection, id).await?.into_iter().map(|member| member.id).collect();
+    for organization in &organizations {
+        operations::member_remove(connection, *organization, id).await?;
+    }
+    sqlx::query!("delete from sessions where user_id = $1", id.as_str()).execute(&mut *connection).await?;
+    sqlx::query!(
+        "update api_keys set revoked_at = $2 where user_id = $1 and revoked_at is null",
+        id.as_str(),
+        now
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "update users set email = null, is_admin = false, erased_at = coalesce(erased_at, $2),
+                          blocked_at = coalesce(blocked_at, $2), block_reason = 'erased'
+         where id = $1",
+        id.as_str(),
+        now
+    )
+    .execute(&mut *connection)
+    .await?;
+    note(connection, now, by, "user.erase", id.as_str(), json!({})).await?;
+    Ok(organizations)
+}
+
+/// Ends one session; returns its hash, so that API instances can drop it from their caches.
+///
+/// # Errors
+/// [`IdentityError::NoSession`].
+pub async fn session_end(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    by: &str,
+    id: SessionId,
+) -> Result<CredentialHash, IdentityError> {
+    let ended = sqlx::query!("delete from sessions where id = $1 returning user_id, token_hash", id.0)
+        .fetch_optional(&mut *connection)
+        .await?
+        .ok_or(IdentityError::NoSession)?;
+    note(connection, now, by, "session.end", &id.to_string(), json!({ "userId": ended.user_id })).await?;
+    ended.token_hash.try_into().map(CredentialHash).map_err(|_| IdentityError::NoSession)
+}
+
+/// Ends all sessions of a user; returns how many.
+///
+/// # Errors
+/// [`IdentityError::NoUser`].
+pub async fn sessions_end(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    by: &str,
+    user: &UserId,
+) -> Result<u64, IdentityError> {
+    account_lock(connection, user).await?;
+    let ended = sqlx::query!("delete from sessions where user_id = $1", user.as_str())
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    note(connection, now, by, "session.end_all", user.as_str(), json!({ "sessions": ended })).await?;
+    Ok(ended)
+}
+
+/// Users, ordered by id: those after `after`, only administrators if so wanted.
+///
+/// # Errors
+/// Database errors only.
+pub async fn accounts(
+    connection: &mut PgConnection,
+    only_admins: bool,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Account>, sqlx::Error> {
+    if only_admins {
+        return select_accounts!("where u.id > $1 and u.is_admin order by u.id limit $2", after, limit)
+            .fetch_all(connection)
+            .await;
+    }
+    select_accounts!("where u.id > $1 order by u.id limit $2", after, limit).fetch_all(connection).await
+}
+
+/// A user's sessions that have not ended, the newest first.
+///
+/// # Errors
+/// Database errors only.
+pub async fn sessions(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    user: &UserId,
+    before: SessionId,
+    limit: i64,
+) -> Result<Vec<SessionRecord>, sqlx::Error> {
+    sqlx::query_as!(
+        SessionRecord,
+        r#"select id as "id: SessionId", created_at, expires_at, may_spend from sessions
+           where user_id = $1 and id < $2 and expires_at > $3 order by id desc limit $4"#,
+        user.as_str(),
+        before.0,
+        now,
+        limit
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// A user's API keys, withdrawn ones too, the newest first.
+///
+/// # Errors
+/// Database errors only.
+pub async fn api_keys(
+    connection: &mut PgConnection,
+    user: &UserId,
+    before: ApiKeyId,
+    limit: i64,
+) -> Result<Vec<ApiKeyRecord>, sqlx::Error> {
+    sqlx::query_as!(
+        ApiKeyRecord,
+        r#"select id as "id: ApiKeyId", created_at, revoked_at from api_keys
+           where user_id = $1 and id < $2 order by id desc limit $3"#,
+        user.as_str(),
+        before.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await
+}
+
+async fn account_by_id(connection: &mut PgConnection, id: &UserId) -> Result<Option<Account>, sqlx::Error> {
+    select_accounts!("where u.id = $1", id.as_str()).fetch_optional(connection).await
+}
+
+/// The user, whose row stays locked until the transaction ends.
+async fn account_lock(connection: &mut PgConnection, id: &UserId) -> Result<Account, IdentityError> {
+    let found =
+        select_accounts!("where u.id = $1 for update of u", id.as_str()).fetch_optional(connection).await?;
+    found.ok_or_else(|| IdentityError::NoUser(id.to_string()))
+}
