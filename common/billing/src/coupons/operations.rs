@@ -61,7 +61,7 @@ pub(crate) async fn take(
         return Err(CouponRefusal::Exhausted.into());
     };
     if let Some(limit) = per_user
-        && store::redemptions_by_user(connection, redemption.coupon_id, user).await? >= limit
+        && store::redemptions_by_user(connection, redemption.coupon_id, user, limit).await? >= limit
     {
         return Err(CouponRefusal::UsedByBuyer.into());
     }
