@@ -1,5 +1,7 @@
 //! The provider's payment page for an order. Opened twice it is the same page.
 
+use std::time::Duration;
+
 use billing::catalog::operations::packs_by_id;
 use billing::payments::ordering::{checkout_opened, checkout_refused};
 use billing::payments::{CheckoutReply, Item, OpenedCheckout, Payment, Provider, ReturnUrls, store};
@@ -14,12 +16,19 @@ use crate::context::Context;
 use crate::error::JobError;
 use crate::providers::ProviderError;
 
+/// Pages that one process opens for one user at a time; further ones come later, so that other buyers need not wait.
+const PAGES_AT_ONCE: usize = 4;
+
 /// Opens the page, unless it is open already or the order has ended.
 pub(crate) async fn open(context: &Context, id: PaymentId) -> Result<CheckoutReply, JobError> {
     let payment = order(context, id).await?;
     if let Some(reply) = recorded(&payment) {
         return Ok(reply);
     }
+    let lanes = &context.checkout_lanes;
+    let Some(_place) = lanes.place(&payment.user_id, PAGES_AT_ONCE, Duration::ZERO).await else {
+        return Err(ProviderError::Unavailable("the user has many orders on their way").into());
+    };
     let urls: &ReturnUrls = payment.return_urls.as_ref().unwrap_or(&context.return_urls);
     // No transaction is open while the provider is asked.
     let opened = match payment.provider {
