@@ -1,5 +1,5 @@
-//! Keeps strangers from having the payment provider asked too much: how often it is asked whether a session is paid, for
-//! each session and for each buyer. A buyer's questions are not limited by those about others.
+//! Keeps strangers from having the payment provider asked too much: how often it is asked whether a session is paid,
+//! for each session and for each buyer. A buyer's questions are not limited by those about others.
 
 use std::num::NonZeroU32;
 

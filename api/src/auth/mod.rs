@@ -174,8 +174,8 @@ impl Authenticator {
         Ok(login.map(|login| Login { expires_at, may_spend, ..login }))
     }
 
-    /// Those of some credentials that are still valid, and the wallets that users may see now. Logins of credentials that
-    /// are not are forgotten.
+    /// Those of some credentials that are still valid, and the wallets that users may see now. Logins of the other
+    /// credentials are forgotten.
     pub async fn standing(
         &self,
         credentials: &HashSet<CredentialHash>,

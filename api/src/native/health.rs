@@ -28,8 +28,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/readyz",
             ready,
             Description::new(Access::Public, "Whether the process can serve")
-                .says("Asks the database, which must have the schema of this version, and the broker. Webhooks need the \
-                       broker only.")
+                .says(
+                    "Asks the database, which must have the schema of this version, and the broker. Webhooks need the \
+                     broker only.",
+                )
                 .answers::<Ready>(StatusCode::OK, "It can.")
                 .answers::<Ready>(StatusCode::SERVICE_UNAVAILABLE, "One of them does not answer."),
         ),

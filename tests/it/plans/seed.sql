@@ -49,21 +49,25 @@ select pg_temp.id(100000 + n), n, now() from generate_series(1, 2000) n;
 insert into organization_members (organization_id, user_id, role, created_at)
 select n, pg_temp.name(m), 'owner', now() from generate_series(1, 2000) n, generate_series(n, n + 4) m;
 insert into api_keys (id, user_id, key_hash, created_at)
-select pg_temp.id(n), pg_temp.name(pg_temp.owner(n)), decode(md5(n::text), 'hex'), now() from generate_series(1, 20000) n;
+select pg_temp.id(n), pg_temp.name(pg_temp.owner(n)), decode(md5(n::text), 'hex'), now() from
+       generate_series(1, 20000) n;
 insert into sessions (id, user_id, token_hash, created_at, expires_at)
 select pg_temp.id(n), pg_temp.name(pg_temp.owner(n)), decode(md5(n::text), 'hex'), now(), now() + interval '1 day'
 from generate_series(1, 50000) n;
 
-insert into payments (id, user_id, wallet_id, organization_id, dialect, kind, provider, mode, livemode, state, credits,
+insert into payments (id, user_id, wallet_id, organization_id, dialect, kind, provider, mode, livemode, state,
+       credits,
                       amount_minor, currency, summary, provider_session, provider_payment, session_status, created_at,
                       expires_at, completed_at, page_expires_at)
 select pg_temp.id(n), pg_temp.name(pg_temp.owner(n)), pg_temp.id(pg_temp.owner(n)), case when n % 4 = 0 then 1 end,
        'native', 'one_time', case when n % 3 = 0 then 'creem' else 'stripe' end,
        case when n % 50 = 3 then 'setup' else 'payment' end, true,
-       case when n > 299990 or n > 280000 and n % 2 = 0 then 'pending' when n % 10 = 3 then 'expired' else 'completed' end, 1000000, 100, 'usd',
+       case when n > 299990 or n > 280000 and n % 2 = 0 then 'pending' when n % 10 = 3 then 'expired' else
+       'completed' end, 1000000, 100, 'usd',
        'credits', pg_temp.name(n), 'PAID-' || n, 'complete', pg_temp.age(n, 300000),
        pg_temp.age(n, 300000) + interval '60 days',
-       case when n <= 299990 and not (n > 280000 and n % 2 = 0) and n % 10 <> 3 then pg_temp.age(n, 300000) end, pg_temp.age(n, 300000)
+       case when n <= 299990 and not (n > 280000 and n % 2 = 0) and n % 10 <> 3 then pg_temp.age(n, 300000)
+       end, pg_temp.age(n, 300000)
 from generate_series(1, 300000) n;
 insert into payment_items (payment_id, line, name, quantity, credits, amount_minor)
 select pg_temp.id(n), 1, 'credits', 1, 1000000, 100 from generate_series(1, 100000) n;
@@ -76,7 +80,8 @@ insert into coupons (id, code, kind, value, created_at)
 select pg_temp.id(n), pg_temp.name(n), 'percent', 10, now() from generate_series(1, 1000) n;
 insert into coupon_redemptions (payment_id, coupon_id, user_id, created_at)
 select pg_temp.id(n), pg_temp.id(1), pg_temp.name(pg_temp.owner(n)), now() from generate_series(1, 20000) n;
-insert into plans (id, name, price_monthly, currency, credits_included, credits_included_yearly, created_at, updated_at)
+insert into plans (id, name, price_monthly, currency, credits_included, credits_included_yearly, created_at,
+       updated_at)
 values ('USER-1', 'plan', 100, 'usd', 1, 1, now(), now()) on conflict do nothing;
 insert into packs (id, name, credits, price_minor, currency, created_at, updated_at)
 values ('USER-1', 'pack', 1, 1, 'usd', now(), now()) on conflict do nothing;
@@ -112,10 +117,12 @@ select case when n % 3 = 0 then 'creem' else 'stripe' end, pg_temp.name(n), 'eve
 from generate_series(1, 300000) n;
 insert into reversals (provider, object_id, payment_id, provider_payments, kind, standing, status, step, created_at,
                        updated_at)
-select 'stripe', pg_temp.name(n), case when n % 10 > 0 then pg_temp.id(n) end, array[pg_temp.name(n)], 'refund', 'taken',
+select 'stripe', pg_temp.name(n), case when n % 10 > 0 then pg_temp.id(n) end, array[pg_temp.name(n)],
+       'refund', 'taken',
        'succeeded', 1, now(), now()
 from generate_series(1, 20000) n;
-insert into store_purchases (id, store, transaction_id, product_id, environment, buyers, payment_id, bought_at, created_at)
+insert into store_purchases (id, store, transaction_id, product_id, environment, buyers, payment_id, bought_at,
+       created_at)
 select pg_temp.id(n), 'APP_STORE', pg_temp.name(n), 'product', 'PRODUCTION', array[pg_temp.name(pg_temp.owner(n))],
        case when n > 100 then pg_temp.id(n) end, now(), now()
 from generate_series(1, 20000) n;
@@ -125,9 +132,11 @@ select pg_temp.id(n), pg_temp.name(n), true, true, now(), 1, 100, 'usd', pg_temp
        pg_temp.name(n), now(), now()
 from generate_series(1, 20000) n;
 update wallets set recharge_below = 1 where user_id is not null;
-insert into recharge_runs (id, wallet_id, payment_id, month, amount_minor, customer, payment_method, state, reserved_at,
+insert into recharge_runs (id, wallet_id, payment_id, month, amount_minor, customer, payment_method, state,
+       reserved_at,
                            updated_at)
-select pg_temp.id(n), pg_temp.id(pg_temp.owner(n)), pg_temp.id(n), date_trunc('month', pg_temp.age(n, 20000))::date, 100,
+select pg_temp.id(n), pg_temp.id(pg_temp.owner(n)), pg_temp.id(n), date_trunc('month', pg_temp.age(n,
+       20000))::date, 100,
        'customer', 'card', 'succeeded', pg_temp.age(n, 20000), pg_temp.age(n, 20000)
 from generate_series(1, 20000) n;
 insert into checkins (user_id, day, time_zone, wallet_id, streak, credits, checked_in_at)

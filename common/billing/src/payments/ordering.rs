@@ -37,7 +37,8 @@ impl From<RedeemError> for OrderError {
     }
 }
 
-/// Checks that a buyer may place another order, in the transaction that stores it. Charges of auto-recharge do not count.
+/// Checks that a buyer may place another order, in the transaction that stores it. Charges of auto-recharge do not
+/// count.
 ///
 /// # Errors
 /// [`AdmissionError`].

@@ -123,8 +123,6 @@ macro_rules! select_payments {
     };
 }
 
-/// One payment.
-///
 /// # Errors
 /// Database errors only.
 pub async fn payment_by_id(
@@ -309,8 +307,6 @@ pub(super) async fn items_insert(
     Ok(())
 }
 
-/// The lines of an order.
-///
 /// # Errors
 /// Database errors only.
 pub async fn items(connection: &mut PgConnection, payment: PaymentId) -> Result<Vec<Item>, sqlx::Error> {
