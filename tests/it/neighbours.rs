@@ -204,19 +204,20 @@ async fn cleaning_leaves_nothing_that_is_over_and_everything_that_is_not() {
     let days = time::Duration::days;
     let retention = scheduler::Retention { provider_events: days(90), dead_letters: days(50) };
     let (stop, config) = (CancellationToken::new(), scheduler::Config { connections, retention });
-    let running = tokio::spawn(scheduler::run(config, world.clock().clone(), stop.clone()));
-    world.wait_for_rows(0, "idempotency_keys where caller = 'x'").await;
-    world.wait_for_rows(2, "provider_events").await;
-    // The one that is fifty days old may be a moment younger than the scheduler's clock.
-    world
-        .eventually("old dead letters are gone", async || {
+    let running = scheduler::run(config, world.clock().clone(), stop.clone());
+    let (ended, ()) = futures::join!(running, async {
+        world.wait_for_rows(0, "idempotency_keys where caller = 'x'").await;
+        world.wait_for_rows(2, "provider_events").await;
+        // The one that is fifty days old may be a moment younger than the scheduler's clock.
+        let old_ones_are_gone = async || {
             let left = world.count("dead_letters").await;
             Look::when((49..=50).contains(&left), left)
-        })
-        .await;
-    assert_eq!(world.count("provider_events where outcome = 'quarantined'").await, 1);
-    stop.cancel();
-    running.await.unwrap().unwrap();
+        };
+        world.eventually("old dead letters are gone", old_ones_are_gone).await;
+        assert_eq!(world.count("provider_events where outcome = 'quarantined'").await, 1);
+        stop.cancel();
+    });
+    ended.unwrap();
     world.abandon().await;
 }
 

@@ -19,7 +19,8 @@ pub(super) fn values(text: &str, types: &[String]) -> Vec<String> {
 }
 
 fn is_optional(text: &str, place: usize) -> bool {
-    let cast = text.split(&format!("${place}::")).skip(1);
+    let parameter = format!("${place}::");
+    let cast = text.split(&parameter).skip(1);
     let mut after = cast.map(|rest| {
         rest.trim_start_matches(|letter: char| letter.is_alphanumeric() || "[]".contains(letter))
     });
