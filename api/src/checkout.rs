@@ -5,14 +5,13 @@
 use std::time::Duration;
 
 use billing::payments::facts::given;
-use billing::payments::ordering::{order_create, take_check};
+use billing::payments::ordering::{check_open_orders, order_create, take_check};
 use billing::payments::store::payment_by_id;
 use billing::payments::{
     ApplyPaymentFact, CheckoutReply, CreateCheckout, Mode, NewOrder, Payment, VerifyPayment, superseding,
 };
 use identity::idempotency::{self, Caller, Claim, Claimed, Fingerprint};
 use jobs::outbox;
-use kernel::clock::Timestamp;
 use kernel::crash::{self, Step};
 use kernel::ids::{OutboxId, PaymentId};
 use messaging::inbox::CallError;
@@ -54,12 +53,13 @@ pub(crate) async fn order(
     operation: &str,
     order: &NewOrder,
 ) -> Result<Ordered, Problem> {
-    match claim(api, call, scope, operation).await? {
-        Claimable::Fresh(claimed) => {
-            let (payment, outbox_id) = create(api, order, claimed.as_ref()).await?;
-            open(api, call, payment, Some(outbox_id)).await
-        }
-        Claimable::Ordered(id) => open(api, call, ordered(api, id).await?, None).await,
+    let stored = order.clone();
+    let created = once(api, call, scope, operation, |api, claimed| async move {
+        create(&api, &stored, claimed.as_ref()).await
+    });
+    match created.await? {
+        Once::Done((payment, outbox_id)) => open(api, call, payment, Some(outbox_id)).await,
+        Once::Before(id) => open(api, call, ordered(api, id).await?, None).await,
     }
 }
 
@@ -120,14 +120,16 @@ pub(crate) async fn give(
     operation: &str,
     order: &NewOrder,
 ) -> Result<(Payment, bool), Problem> {
-    match claim(api, call, scope, operation).await? {
-        Claimable::Fresh(claimed) => {
-            let mut transaction = api.pool.begin().await?;
-            let payment = store(api, &mut transaction, api.clock.now(), order, claimed.as_ref()).await?;
-            let applied = give_stored(api, transaction, &payment).await?;
-            Ok((payment, applied))
-        }
-        Claimable::Ordered(id) => {
+    let stored = order.clone();
+    let given = once(api, call, scope, operation, |api, claimed| async move {
+        let mut transaction = api.pool.begin().await?;
+        let payment = store(&api, &mut transaction, &stored, claimed.as_ref()).await?;
+        let applied = give_stored(&api, transaction, &payment).await?;
+        Ok((payment, applied))
+    });
+    match given.await? {
+        Once::Done(given) => Ok(given),
+        Once::Before(id) => {
             let payment = ordered(api, id).await?;
             let applied = payment.state.is_paid();
             Ok((payment, applied))
@@ -184,29 +186,55 @@ pub(crate) fn refused(status: u16, message: String) -> Problem {
     }
 }
 
-/// Whether a request is new.
-enum Claimable {
-    /// It is. With a key, its order is recorded under this claim.
-    Fresh(Option<Claimed>),
+/// Whether a request was new.
+enum Once<Done> {
+    /// It was, and this is done.
+    Done(Done),
     /// It was made before and led to this order.
-    Ordered(PaymentId),
+    Before(PaymentId),
 }
 
-async fn claim(api: &SharedState, call: &Call, scope: String, operation: &str) -> Result<Claimable, Problem> {
-    let key = call.idempotency_key()?;
-    let Some(key) = key else { return Ok(Claimable::Fresh(None)) };
+/// Does what stores an order, once for each key. A key whose order was not stored can be used again at once; the work
+/// goes on when the caller hangs up, so that no key is left claimed by nobody.
+async fn once<Done, Work>(
+    api: &SharedState,
+    call: &Call,
+    scope: String,
+    operation: &str,
+    work: impl FnOnce(SharedState, Option<Claimed>) -> Work + Send + 'static,
+) -> Result<Once<Done>, Problem>
+where
+    Work: Future<Output = Result<Done, Problem>> + Send,
+    Done: Send + 'static,
+{
+    let Some(key) = call.idempotency_key()?.map(str::to_owned) else {
+        return work(SharedState::clone(api), None).await.map(Once::Done);
+    };
     let fingerprint = Fingerprint::of("POST", operation, &call.body);
-    match idempotency::operations::claim(&api.pool, api.clock.now(), Caller(scope), key, fingerprint).await? {
-        Claim::First(claimed) => Ok(Claimable::Fresh(Some(claimed))),
-        Claim::Done { body, .. } => {
-            let id = body.as_ref().and_then(|body| body.get("paymentId")).and_then(Value::as_str);
-            id.and_then(|id| id.parse().ok())
-                .map(Claimable::Ordered)
-                .ok_or_else(|| Problem::internal("a recorded order has no id"))
+    let api = SharedState::clone(api);
+    let working = tokio::spawn(async move {
+        let (now, caller) = (api.clock.now(), Caller(scope));
+        match idempotency::operations::claim(&api.pool, now, caller, &key, fingerprint).await? {
+            Claim::First(claimed) => {
+                let done = work(SharedState::clone(&api), Some(claimed.clone())).await;
+                if done.is_err()
+                    && let Err(error) = idempotency::operations::abandon(&api.pool, &claimed).await
+                {
+                    tracing::warn!(%error, "the key of an order that was not stored stays claimed for a minute");
+                }
+                done.map(Once::Done)
+            }
+            Claim::Done { body, .. } => {
+                let id = body.as_ref().and_then(|body| body.get("paymentId")).and_then(Value::as_str);
+                id.and_then(|id| id.parse().ok())
+                    .map(Once::Before)
+                    .ok_or_else(|| Problem::internal("a recorded order has no id"))
+            }
+            Claim::InProgress => Err(ProblemKind::IdempotencyKeyInUse.into()),
+            Claim::OtherRequest => Err(ProblemKind::IdempotencyKeyReused.into()),
         }
-        Claim::InProgress => Err(ProblemKind::IdempotencyKeyInUse.into()),
-        Claim::OtherRequest => Err(ProblemKind::IdempotencyKeyReused.into()),
-    }
+    });
+    working.await.map_err(Problem::internal)?
 }
 
 /// Stores the order, the job that opens its page, and the record for the idempotency key, together.
@@ -217,7 +245,7 @@ async fn create(
 ) -> Result<(Payment, OutboxId), Problem> {
     let now = api.clock.now();
     let mut transaction = api.pool.begin().await?;
-    let payment = store(api, &mut transaction, now, order, claimed).await?;
+    let payment = store(api, &mut transaction, order, claimed).await?;
     let outbox_id = outbox::insert(&mut transaction, now, &job(&payment)).await?;
     crash::point(Step::Written, "order");
     transaction.commit().await?;
@@ -229,10 +257,11 @@ async fn create(
 async fn store(
     api: &SharedState,
     connection: &mut PgConnection,
-    now: Timestamp,
     order: &NewOrder,
     claimed: Option<&Claimed>,
 ) -> Result<Payment, Problem> {
+    let now = api.clock.now();
+    check_open_orders(connection, now, &order.user_id, api.config.open_orders_max).await?;
     let earlier = match order.mode {
         Mode::Subscription if !api.config.several_subscriptions => {
             superseding::require_sole_subscription(connection, order).await?

@@ -53,6 +53,11 @@ pub struct Config {
     pub several_subscriptions: bool,
     /// `MAX_CONNECTIONS`: open at once, further ones wait; 10000 unless set.
     pub max_connections: usize,
+    /// `LIVE_CONNECTIONS_PER_USER`: WebSockets and event streams that a user may have open at a process; 20 unless set.
+    /// All of them together take at most half of `MAX_CONNECTIONS`.
+    pub live_connections_max: usize,
+    /// `OPEN_ORDERS_PER_USER`: orders of a user that can still be paid; 100 unless set. A further one is refused.
+    pub open_orders_max: u32,
     /// `RATE_LIMIT_PER_CREDENTIAL`, `RATE_LIMIT_PER_ADDRESS`, `TRUSTED_PROXIES`: how many requests one caller may make
     /// in a second.
     pub rate_limits: RateLimitConfig,
@@ -136,6 +141,8 @@ impl Config {
                 "give `true` or `false`",
             ),
             max_connections: environment.at_least("MAX_CONNECTIONS", 1, 10_000),
+            live_connections_max: environment.at_least("LIVE_CONNECTIONS_PER_USER", 1, 20),
+            open_orders_max: environment.at_least("OPEN_ORDERS_PER_USER", 1, 100),
             rate_limits: rate_limits(environment),
             dialects: environment.parsed(
                 "DIALECTS",

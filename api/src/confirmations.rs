@@ -1,46 +1,57 @@
-//! Keeps strangers from having the payment provider asked too much: how often each process asks whether a session is
-//! paid, and which sessions it does not ask about again for a while.
+//! Keeps strangers from having the payment provider asked too much: how often it is asked whether a session is paid,
+//! for each session and for each buyer. A buyer's questions are not limited by those about others.
 
 use std::num::NonZeroU32;
-use std::time::Duration;
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use moka::future::Cache;
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use kernel::ids::UserId;
 
-/// Each process asks the provider this often a second…
-const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
-/// …and this often at once.
-const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
-/// How long a session that was not confirmed is not asked about again.
-const REMEMBERED: Duration = Duration::from_mins(1);
-const CAPACITY: u64 = 10_000;
+/// A session is asked about this often at once, and then once a second.
+const SESSION_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
+/// So often a second, all sessions of a buyer are asked about together.
+const BUYER_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
+/// When more are remembered, those that were not asked about lately are forgotten.
+const REMEMBERED: usize = 10_000;
 
 pub(crate) struct Confirmations {
-    pace: DefaultDirectRateLimiter,
-    unconfirmed: Cache<String, ()>,
+    sessions: DefaultKeyedRateLimiter<String>,
+    buyers: DefaultKeyedRateLimiter<UserId>,
 }
 
 impl Default for Confirmations {
     fn default() -> Self {
-        Self {
-            pace: RateLimiter::direct(Quota::per_second(PER_SECOND).allow_burst(BURST)),
-            unconfirmed: Cache::builder().max_capacity(CAPACITY).time_to_live(REMEMBERED).build(),
-        }
+        let session = Quota::per_second(NonZeroU32::MIN).allow_burst(SESSION_BURST);
+        let buyer = Quota::per_second(BUYER_PER_SECOND);
+        Self { sessions: RateLimiter::keyed(session), buyers: RateLimiter::keyed(buyer) }
     }
 }
 
 impl Confirmations {
-    /// Whether the provider did not confirm the session a moment ago.
-    pub(crate) fn is_unconfirmed(&self, session: &str) -> bool {
-        self.unconfirmed.contains_key(session)
+    /// Takes a question about a buyer's session from what may be asked now; false if nothing is left.
+    pub(crate) fn take_question(&self, session: &str, buyer: &UserId) -> bool {
+        if self.sessions.len() > REMEMBERED {
+            self.sessions.retain_recent();
+            self.buyers.retain_recent();
+        }
+        self.sessions.check_key(&session.to_owned()).is_ok() && self.buyers.check_key(buyer).is_ok()
     }
+}
 
-    pub(crate) async fn remember_unconfirmed(&self, session: &str) {
-        self.unconfirmed.insert(session.to_owned(), ()).await;
-    }
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
 
-    /// Takes a question to the provider from the allowance of this process; false if none is left.
-    pub(crate) fn take_question(&self) -> bool {
-        self.pace.check().is_ok()
+    #[test]
+    fn questions_about_one_session_leave_those_about_others() {
+        let confirmations = Confirmations::default();
+        let buyer = |name: &str| UserId::try_from(name.to_owned()).unwrap();
+        let asked = (0..100).filter(|_| confirmations.take_question("cs_test_a", &buyer("a"))).count();
+        assert_eq!(asked, 2);
+        assert!(confirmations.take_question("cs_test_b", &buyer("a")));
+        let asked =
+            (0..100).filter(|at| confirmations.take_question(&format!("cs_test_c{at}"), &buyer("b"))).count();
+        assert_eq!(asked, 5);
+        assert!(confirmations.take_question("cs_test_d", &buyer("c")));
     }
 }

@@ -105,12 +105,21 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let inbox = Inbox::start(&config.connections, &publisher, messaging.clone());
     let own_origin = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let auth = Authenticator::new(&config, pool.clone(), &messaging);
-    let hub = Hub::start(config.clock.clone(), inbox.live(), auth.clone(), shutdown.clone());
+    let live_limits = realtime::Limits {
+        per_user: config.live_connections_max,
+        in_all: config.max_connections.div_ceil(2),
+    };
+    let hub = Hub::start(config.clock.clone(), inbox.live(), auth.clone(), live_limits, shutdown.clone());
     let api = Arc::new(AppState {
         clock: config.clock.clone(),
         return_origins: ReturnOrigins::new(&own_origin, &config.return_url_origins),
         origins: Origins::new(own_origin, &config.allowed_origins),
-        spending: Spending::start(pool.clone(), publisher.clone(), config.clock.clone()),
+        spending: Spending::start(
+            &config.connections,
+            pool.clone(),
+            publisher.clone(),
+            config.clock.clone(),
+        )?,
         intake: Intake::start(publisher.clone()),
         openapi: serde_json::to_string(&openapi::document(&config.dialects))?,
         pool,

@@ -1,7 +1,7 @@
 //! Brings live messages to the connections that may see them. Each connection has a bounded buffer; a connection that
 //! does not keep up is ended and asked to connect again, so that it does not hold others up.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,13 +17,44 @@ use crate::auth::Authenticator;
 
 /// Messages that wait for a slow client before it is dropped.
 const BUFFER: usize = 64;
+/// How often the database is asked whether connections may stay open: their credential may be withdrawn, and their
+/// wallets may change, while the broker cannot say so.
+const RECHECK: Duration = Duration::from_secs(10);
 
 /// Knows all subscriptions. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Hub {
     clock: Clock,
+    limits: Limits,
     watchers: Arc<Mutex<Watchers>>,
     left: Arc<Notify>,
+}
+
+/// How many connections there may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) per_user: usize,
+    pub(crate) in_all: usize,
+}
+
+/// Why there cannot be another connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// The user has as many as one may have.
+    User,
+    /// The process has as many as it takes.
+    Process,
+}
+
+/// Who watches, and what.
+pub(crate) struct Audience {
+    pub(crate) user: UserId,
+    pub(crate) wallets: Vec<WalletId>,
+    pub(crate) credential: CredentialHash,
+    /// Whether the credential is in the database.
+    pub(crate) is_recorded: bool,
+    /// Until the credential expires.
+    pub(crate) left: Option<Duration>,
 }
 
 #[derive(Default)]
@@ -38,6 +69,7 @@ struct Watcher {
     user: UserId,
     wallets: Vec<WalletId>,
     credential: CredentialHash,
+    is_recorded: bool,
     notices: mpsc::Sender<Arc<Notice>>,
     end: watch::Sender<Option<End>>,
 }
@@ -92,33 +124,39 @@ impl Hub {
         clock: Clock,
         live: broadcast::Receiver<Arc<Live>>,
         auth: Authenticator,
+        limits: Limits,
         stop: CancellationToken,
     ) -> Self {
-        let hub = Self { clock, watchers: Arc::default(), left: Arc::default() };
+        let hub = Self { clock, limits, watchers: Arc::default(), left: Arc::default() };
+        tokio::spawn(hub.clone().recheck(auth.clone(), stop.clone()));
         tokio::spawn(hub.clone().forward(live, auth, stop));
         hub
     }
 
-    /// Watches a user's wallets until the credential expires, `left` from now.
-    pub(crate) fn subscribe(
-        &self,
-        user: UserId,
-        wallets: Vec<WalletId>,
-        credential: CredentialHash,
-        left: Option<Duration>,
-    ) -> Subscription {
+    /// Watches a user's wallets until the credential expires.
+    ///
+    /// # Errors
+    /// When there are too many connections.
+    pub(crate) fn subscribe(&self, audience: Audience) -> Result<Subscription, Full> {
+        let Audience { user, wallets, credential, is_recorded, left } = audience;
         let (notices, receiver) = mpsc::channel(BUFFER);
         let mut watchers = self.lock();
+        if watchers.all.len() >= self.limits.in_all {
+            return Err(Full::Process);
+        }
+        if watchers.all.values().filter(|watcher| watcher.user == user).count() >= self.limits.per_user {
+            return Err(Full::User);
+        }
         let (end, ended) = watch::channel(watchers.stopped.then_some(End::Stopping));
         let id = watchers.next;
         watchers.next = id.wrapping_add(1);
         for wallet in &wallets {
             watchers.by_wallet.entry(*wallet).or_default().push(id);
         }
-        watchers.all.insert(id, Watcher { user, wallets, credential, notices, end });
+        watchers.all.insert(id, Watcher { user, wallets, credential, is_recorded, notices, end });
         metrics::gauge!("purser_live_connections").set(metric(watchers.all.len()));
         let expires = left.map(|left| self.clock.deadline(left));
-        Subscription { id, hub: self.clone(), notices: receiver, end: ended, expires }
+        Ok(Subscription { id, hub: self.clone(), notices: receiver, end: ended, expires })
     }
 
     /// Waits until every connection has ended, but no longer than `patience`.
@@ -133,6 +171,43 @@ impl Hub {
             }
         };
         let _in_time = tokio::time::timeout(patience, all_left).await;
+    }
+
+    async fn recheck(self, auth: Authenticator, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(RECHECK) => {}
+                () = stop.cancelled() => return,
+            }
+            if let Err(error) = self.end_withdrawn(&auth).await {
+                tracing::debug!(%error, "live connections are not checked now; the database is away");
+            }
+        }
+    }
+
+    /// Ends connections whose credential is withdrawn, or whose user may see other wallets than before.
+    async fn end_withdrawn(&self, auth: &Authenticator) -> Result<(), sqlx::Error> {
+        let (credentials, users) = self.audience();
+        if users.is_empty() {
+            return Ok(());
+        }
+        let (valid, visible) = auth.standing(&credentials, &users).await?;
+        self.end(End::Revoked, |watcher| {
+            credentials.contains(&watcher.credential) && !valid.contains(&watcher.credential)
+        });
+        self.end(End::WalletsChanged, |watcher| {
+            let known: HashSet<WalletId> = watcher.wallets.iter().copied().collect();
+            // Who connected after the question is looked at the next time.
+            users.contains(&watcher.user) && visible.get(&watcher.user) != Some(&known)
+        });
+        Ok(())
+    }
+
+    fn audience(&self) -> (HashSet<CredentialHash>, HashSet<UserId>) {
+        let watchers = self.lock();
+        let recorded = watchers.all.values().filter(|watcher| watcher.is_recorded);
+        let credentials = recorded.map(|watcher| watcher.credential).collect();
+        (credentials, watchers.all.values().map(|watcher| watcher.user.clone()).collect())
     }
 
     async fn forward(
@@ -255,7 +330,25 @@ mod tests {
     use serde_json::json;
 
     fn hub() -> Hub {
-        Hub { clock: Clock::system(), watchers: Arc::default(), left: Arc::default() }
+        let limits = Limits { per_user: 2, in_all: 3 };
+        Hub { clock: Clock::system(), limits, watchers: Arc::default(), left: Arc::default() }
+    }
+
+    fn watch(hub: &Hub, name: &str, wallet: WalletId, left: Option<Duration>) -> Result<Subscription, Full> {
+        let (user, credential) = (user(name), credential(name));
+        hub.subscribe(Audience { user, wallets: vec![wallet], credential, is_recorded: true, left })
+    }
+
+    #[tokio::test]
+    async fn one_user_has_so_many_connections_and_all_together_so_many() {
+        let (hub, wallet) = (hub(), WalletId::new());
+        let watch = |name: &str| watch(&hub, name, wallet, None);
+        let (first, _second) = (watch("a").unwrap(), watch("a").unwrap());
+        assert_eq!(watch("a").err(), Some(Full::User));
+        let _other = watch("b").unwrap();
+        assert_eq!(watch("c").err(), Some(Full::Process));
+        drop(first);
+        assert!(watch("a").is_ok(), "a connection that has ended leaves its place");
     }
 
     fn credential(text: &str) -> CredentialHash {
@@ -269,8 +362,8 @@ mod tests {
     #[tokio::test]
     async fn only_those_who_may_see_a_wallet_are_told() {
         let (hub, mine, theirs) = (hub(), WalletId::new(), WalletId::new());
-        let mut me = hub.subscribe(user("a"), vec![mine], credential("a"), None);
-        let mut they = hub.subscribe(user("b"), vec![theirs], credential("b"), None);
+        let mut me = watch(&hub, "a", mine, None).unwrap();
+        let mut they = watch(&hub, "b", theirs, None).unwrap();
         hub.notify(mine, &json!({ "type": "credits.added", "credits": 5 }));
         hub.notify(theirs, &json!({ "type": "balance.low" }));
         assert_eq!(me.next().await.ok().map(|notice| notice.kind.clone()).as_deref(), Some("credits.added"));
@@ -280,11 +373,11 @@ mod tests {
     #[tokio::test]
     async fn a_slow_client_is_ended_and_others_are_not() {
         let (hub, wallet) = (hub(), WalletId::new());
-        let mut slow = hub.subscribe(user("a"), vec![wallet], credential("a"), None);
+        let mut slow = watch(&hub, "a", wallet, None).unwrap();
         for _ in 0..=BUFFER {
             hub.notify(wallet, &json!({ "type": "credits.added" }));
         }
-        let mut quick = hub.subscribe(user("a"), vec![wallet], credential("a"), None);
+        let mut quick = watch(&hub, "a", wallet, None).unwrap();
         assert_eq!(slow.next().await.err(), Some(End::TooSlow));
         drop(slow);
         hub.notify(wallet, &json!({ "type": "credits.added" }));
@@ -296,10 +389,10 @@ mod tests {
     #[tokio::test]
     async fn a_subscription_ends_with_its_credential() {
         let (hub, wallet) = (hub(), WalletId::new());
-        let mut short = hub.subscribe(user("a"), vec![wallet], credential("a"), Some(Duration::ZERO));
+        let mut short = watch(&hub, "a", wallet, Some(Duration::ZERO)).unwrap();
         assert_eq!(short.next().await.err(), Some(End::Expired));
-        let mut revoked = hub.subscribe(user("a"), vec![wallet], credential("a"), None);
-        let mut kept = hub.subscribe(user("b"), vec![wallet], credential("b"), None);
+        let mut revoked = watch(&hub, "a", wallet, None).unwrap();
+        let mut kept = watch(&hub, "b", wallet, None).unwrap();
         hub.end(End::Revoked, |watcher| watcher.credential == credential("a"));
         hub.notify(wallet, &json!({ "type": "credits.added" }));
         assert_eq!(revoked.next().await.err(), Some(End::Revoked));

@@ -1,36 +1,97 @@
 //! Debits, grouped: concurrent requests share a transaction, as databases group commits. When a group fails, each of
-//! its debits is tried alone, so that one that fails does not take the others with it.
+//! its debits is tried alone, so that one that fails does not take the others with it. A wallet that another
+//! transaction has locked holds up its own debits only: they leave the group, and wait in a lane of their own.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use kernel::clock::Clock;
+use kernel::config::Connections;
 use kernel::crash::{self, Step};
+use kernel::database;
 use kernel::group_commit::{GroupCommit, GroupLimits};
-use ledger::operations::post;
+use kernel::ids::{OutboxId, WalletId};
+use ledger::operations::{post, post_unlocked};
 use ledger::{Movement, Posted};
 use messaging::{Publisher, outbox};
 use sqlx::PgPool;
+use tokio::sync::Semaphore;
 
 use crate::problem::Problem;
 
 /// How many debits share a transaction, and how many transactions run at once: one, so that debits that arrive
 /// meanwhile share the next. Two at once are half as large each, and cost the database a third more for each debit.
 const LIMITS: GroupLimits = GroupLimits { size: 128, concurrency: 1 };
+/// Connections for groups alone: whoever waits for a locked wallet with one of the others does not hold them up.
+const CONNECTIONS: u32 = 2;
+/// Lanes that wait for their wallet at the same time, each with a connection.
+const WAITING: usize = 4;
 
 type DebitResult = Result<Posted, Problem>;
+type Lane = GroupCommit<Movement, DebitResult>;
 
-pub(crate) struct Spending(GroupCommit<Movement, DebitResult>);
+pub(crate) struct Spending {
+    /// Answers nothing for a debit of a wallet that is locked.
+    group: GroupCommit<Movement, Option<DebitResult>>,
+    lanes: Mutex<HashMap<WalletId, Weak<Lane>>>,
+    patient: Purse,
+    waiting: Arc<Semaphore>,
+}
 
 impl Spending {
-    pub(crate) fn start(pool: PgPool, publisher: Publisher, clock: Clock) -> Self {
-        let purse = Purse { pool, publisher, clock };
-        Self(GroupCommit::start(LIMITS, move |movements: Vec<Movement>| {
+    /// `pool` is what the process has for everything; groups have connections of their own.
+    pub(crate) fn start(
+        connections: &Connections,
+        pool: PgPool,
+        publisher: Publisher,
+        clock: Clock,
+    ) -> Result<Self, sqlx::Error> {
+        let own = Connections { database_max_connections: CONNECTIONS, ..connections.clone() };
+        let patient = Purse { pool, publisher, clock };
+        let purse = Purse { pool: database::pool(&own)?, ..patient.clone() };
+        let group = GroupCommit::start(LIMITS, move |movements: Vec<Movement>| {
             let purse = purse.clone();
-            async move { purse.debit(movements).await }
-        }))
+            async move { purse.debit_free(movements).await }
+        });
+        let waiting = Arc::new(Semaphore::new(WAITING));
+        Ok(Self { group, lanes: Mutex::default(), patient, waiting })
     }
 
     /// Posts a debit in the transaction of its group.
     pub(crate) async fn debit(&self, movement: Movement) -> Result<Posted, Problem> {
-        self.0.submit(movement).await.unwrap_or_else(|error| Err(Problem::unavailable(error)))
+        let lane = match self.lane(movement.wallet_id) {
+            Some(lane) => lane,
+            None => match self.group.submit(movement.clone()).await {
+                Ok(Some(result)) => return result,
+                Ok(None) => self.lane_for(movement.wallet_id),
+                Err(error) => return Err(Problem::unavailable(error)),
+            },
+        };
+        lane.submit(movement).await.unwrap_or_else(|error| Err(Problem::unavailable(error)))
+    }
+
+    /// The lane of a wallet that debits are waiting for.
+    fn lane(&self, wallet: WalletId) -> Option<Arc<Lane>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner).get(&wallet).and_then(Weak::upgrade)
+    }
+
+    /// As [`Self::lane`]; a new one if there is none.
+    fn lane_for(&self, wallet: WalletId) -> Arc<Lane> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = lanes.get(&wallet).and_then(Weak::upgrade) {
+            return lane;
+        }
+        lanes.retain(|_, lane| lane.strong_count() > 0);
+        let (purse, waiting) = (self.patient.clone(), Arc::clone(&self.waiting));
+        let lane = Arc::new(GroupCommit::start(LIMITS, move |movements: Vec<Movement>| {
+            let (purse, waiting) = (purse.clone(), Arc::clone(&waiting));
+            async move {
+                let _place = waiting.acquire().await;
+                purse.debit(movements).await
+            }
+        }));
+        lanes.insert(wallet, Arc::downgrade(&lane));
+        lane
     }
 }
 
@@ -42,20 +103,31 @@ struct Purse {
 }
 
 impl Purse {
+    /// Posts the debits of wallets that are not locked.
+    async fn debit_free(&self, movements: Vec<Movement>) -> Vec<Option<DebitResult>> {
+        match self.together_free(&movements).await {
+            Ok(posted) => posted.into_iter().map(|posted| posted.map(Ok)).collect(),
+            Err(error) => self.after(error, movements).await.into_iter().map(Some).collect(),
+        }
+    }
+
     async fn debit(&self, movements: Vec<Movement>) -> Vec<DebitResult> {
         match self.together(&movements).await {
             Ok(posted) => posted.into_iter().map(Ok).collect(),
-            Err(error) if movements.len() > 1 && !is_outage(&error) => {
-                tracing::warn!(%error, debits = movements.len(), "a group of debits failed; trying each alone");
-                self.one_by_one(movements).await
-            }
-            Err(error) => {
-                let message = error.to_string();
-                let first = std::iter::once(Err(Problem::from(error)));
-                let others = movements.iter().skip(1).map(|_| Err(Problem::unavailable(&message)));
-                first.chain(others).collect()
-            }
+            Err(error) => self.after(error, movements).await,
         }
+    }
+
+    /// What becomes of debits whose common transaction failed.
+    async fn after(&self, error: sqlx::Error, movements: Vec<Movement>) -> Vec<DebitResult> {
+        if movements.len() > 1 && !concerns_all(&error) {
+            tracing::warn!(%error, debits = movements.len(), "a group of debits failed; trying each alone");
+            return self.one_by_one(movements).await;
+        }
+        let message = error.to_string();
+        let first = std::iter::once(Err(Problem::from(error)));
+        let others = movements.iter().skip(1).map(|_| Err(Problem::unavailable(&message)));
+        first.chain(others).collect()
     }
 
     async fn together(&self, movements: &[Movement]) -> Result<Vec<Posted>, sqlx::Error> {
@@ -63,12 +135,25 @@ impl Purse {
         let posted = post(&mut transaction, self.clock.now(), movements).await?;
         crash::point(Step::Written, "debit");
         transaction.commit().await?;
-        crash::point(Step::Committed, "debit");
-        if !posted.jobs.is_empty() {
-            let purse = self.clone();
-            tokio::spawn(async move { outbox::publish(&purse.pool, &purse.publisher, &posted.jobs).await });
-        }
+        self.committed(posted.jobs);
         Ok(posted.each)
+    }
+
+    async fn together_free(&self, movements: &[Movement]) -> Result<Vec<Option<Posted>>, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        let (each, jobs) = post_unlocked(&mut transaction, self.clock.now(), movements).await?;
+        crash::point(Step::Written, "debit");
+        transaction.commit().await?;
+        self.committed(jobs);
+        Ok(each)
+    }
+
+    fn committed(&self, jobs: Vec<OutboxId>) {
+        crash::point(Step::Committed, "debit");
+        if !jobs.is_empty() {
+            let purse = self.clone();
+            tokio::spawn(async move { outbox::publish(&purse.pool, &purse.publisher, &jobs).await });
+        }
     }
 
     async fn one_by_one(&self, movements: Vec<Movement>) -> Vec<DebitResult> {
@@ -84,7 +169,8 @@ impl Purse {
     }
 }
 
-/// Whether the database is away: trying each debit alone would only take longer to fail.
-fn is_outage(error: &sqlx::Error) -> bool {
+/// Whether trying each debit alone would only take longer to fail: the database is away, or their wallet is locked.
+fn concerns_all(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_))
+        || database::is_locked(error)
 }

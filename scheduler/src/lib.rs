@@ -30,6 +30,27 @@ use tokio_util::sync::CancellationToken;
 pub struct Config {
     /// Database and broker.
     pub connections: Connections,
+    pub retention: Retention,
+}
+
+/// How long the records of what is over are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// `KEEP_PROVIDER_EVENTS_DAYS`: of events that were dealt with; 90 unless set, at least 35: providers send an event
+    /// again for up to a month. Quarantined ones stay until they are dealt with.
+    pub provider_events: time::Duration,
+    /// `KEEP_DEAD_LETTERS_DAYS`: of dead letters that were replayed or discarded; 90 unless set.
+    pub dead_letters: time::Duration,
+}
+
+impl Retention {
+    fn read(environment: &mut Environment) -> Self {
+        let mut days = |name, least| time::Duration::days(environment.at_least::<i64>(name, least, 90));
+        Self {
+            provider_events: days("KEEP_PROVIDER_EVENTS_DAYS", 35),
+            dead_letters: days("KEEP_DEAD_LETTERS_DAYS", 1),
+        }
+    }
 }
 
 impl Config {
@@ -38,7 +59,8 @@ impl Config {
     /// # Errors
     /// When something that must be set is missing or wrong.
     pub fn read(environment: &mut Environment) -> Result<Self, Reported> {
-        Ok(Self { connections: Connections::read(environment)? })
+        let retention = Retention::read(environment);
+        Ok(Self { connections: Connections::read(environment)?, retention })
     }
 }
 
@@ -68,7 +90,7 @@ pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> a
     test_clock::start(&clock, &config.connections, Mode::Test, shutdown.clone()).await?;
     let publishing = CancellationToken::new();
     let publisher = Publisher::start(&config.connections, publishing.clone());
-    let ticker = ticker::Ticker { pool: pool.clone(), publisher, clock };
+    let ticker = ticker::Ticker { pool: pool.clone(), publisher, clock, retention: config.retention };
     leader::lead_until(&pool, &shutdown, async |leadership| ticker.run(leadership).await).await;
     publishing.cancel();
     pool.close().await;

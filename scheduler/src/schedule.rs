@@ -25,8 +25,8 @@ pub enum Action {
     Publish(fn() -> EncodedJob),
     /// Publishes jobs that a transaction wrote to the outbox and its process did not publish.
     SweepOutbox,
-    /// Deletes answers to idempotent requests that are older than a day, sessions that have ended, and messages to
-    /// webhook endpoints that were delivered, or given up, a month ago.
+    /// Deletes answers to idempotent requests that are older than a day, sessions that have ended, messages to webhook
+    /// endpoints that were delivered, or given up, a month ago, and old provider events and settled dead letters.
     Forget,
     /// Counts what operators watch.
     Measure,
@@ -78,5 +78,5 @@ pub const SCHEDULE: &[Entry] = &[
         every: Duration::from_secs(3600),
         action: Action::Publish(|| EncodedJob::from(&ReconcilePayments {})),
     },
-    Entry { name: "forget", every: Duration::from_secs(600), action: Action::Forget },
+    Entry { name: "forget", every: Duration::from_secs(60), action: Action::Forget },
 ];

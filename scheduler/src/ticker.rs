@@ -1,6 +1,6 @@
 //! Does what the schedule says, each entry in a loop of its own, while this process leads.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use billing::app_stores;
 use billing::provider_events::record;
@@ -17,6 +17,7 @@ use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::Retention;
 use crate::schedule::{Action, Entry, SCHEDULE};
 
 /// How old a job in the outbox must be before the sweep takes it: the process that wrote it is about to publish it.
@@ -27,8 +28,10 @@ const SWEEP_AT_ONCE: i64 = 500;
 const KEEP_ANSWERS: time::Duration = time::Duration::hours(24);
 /// How long messages to webhook endpoints are kept after they were delivered or given up.
 const KEEP_WEBHOOKS: time::Duration = time::Duration::days(30);
-/// Answers, sessions, or webhooks, forgotten at once.
-const FORGET_AT_ONCE: i64 = 10_000;
+/// Rows forgotten in one transaction…
+const FORGET_AT_ONCE: i64 = 2_000;
+/// …and how long those of one kind may take in one run.
+const FORGET_FOR: Duration = Duration::from_secs(60);
 
 /// What the schedule's actions work with.
 #[derive(Clone)]
@@ -36,6 +39,7 @@ pub struct Ticker {
     pub pool: PgPool,
     pub publisher: Publisher,
     pub clock: Clock,
+    pub retention: Retention,
 }
 
 impl Ticker {
@@ -92,14 +96,19 @@ impl Ticker {
         }
     }
 
+    /// Deletes what is kept no longer, in small transactions, until nothing is left of it or the time for it is over:
+    /// then the next run goes on.
     async fn forget(&self) -> Result<(), sqlx::Error> {
         let now = self.clock.now();
-        let before = now.saturating_sub(KEEP_ANSWERS);
-        idempotency::operations::forget(&self.pool, before, FORGET_AT_ONCE).await?;
-        identity::operations::sessions_forget(&self.pool, before, FORGET_AT_ONCE).await?;
-        let before = now.saturating_sub(KEEP_WEBHOOKS);
-        webhooks::operations::forget(&self.pool, before, FORGET_AT_ONCE).await?;
-        Ok(())
+        let (pool, most) = (&self.pool, FORGET_AT_ONCE);
+        let (answers, webhooks) = (now.saturating_sub(KEEP_ANSWERS), now.saturating_sub(KEEP_WEBHOOKS));
+        let events = now.saturating_sub(self.retention.provider_events);
+        let letters = now.saturating_sub(self.retention.dead_letters);
+        until_none("answers", || idempotency::operations::forget(pool, answers, most)).await?;
+        until_none("sessions", || identity::operations::sessions_forget(pool, answers, most)).await?;
+        until_none("webhooks", || webhooks::operations::forget(pool, webhooks, most)).await?;
+        until_none("provider events", || record::forget(pool, events, most)).await?;
+        until_none("dead letters", || dead_letters::forget(pool, letters, most)).await
     }
 
     async fn measure(&self) -> Result<(), sqlx::Error> {
@@ -129,6 +138,25 @@ impl Ticker {
             gauge.set(i32::try_from(count).unwrap_or(i32::MAX));
         }
         Ok(())
+    }
+}
+
+/// Deletes batch after batch.
+async fn until_none<Batch>(what: &'static str, forget: impl Fn() -> Batch) -> Result<(), sqlx::Error>
+where
+    Batch: Future<Output = Result<u64, sqlx::Error>>,
+{
+    let until = Instant::now() + FORGET_FOR;
+    loop {
+        let forgotten = forget().await?;
+        metrics::counter!("purser_forgotten_rows_total", "what" => what).increment(forgotten);
+        if i64::try_from(forgotten).is_ok_and(|count| count < FORGET_AT_ONCE) {
+            return Ok(());
+        }
+        if Instant::now() >= until {
+            tracing::info!(what, "there is more to forget; the next run goes on");
+            return Ok(());
+        }
     }
 }
 

@@ -68,7 +68,7 @@ pub async fn publish(world: &World, job: impl Into<EncodedJob>) {
 
 /// The mark that this installation gives its orders at the providers.
 pub async fn installation(world: &World) -> Uuid {
-    sqlx::query_scalar("select id from installation").fetch_one(world.pool()).await.unwrap()
+    sqlx::query_scalar("select id from installation_mark").fetch_one(world.pool()).await.unwrap()
 }
 
 /// The session of a checkout as the provider would show it once it is paid.

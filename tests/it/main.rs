@@ -20,6 +20,7 @@ mod ledger;
 mod live;
 mod messaging;
 mod native;
+mod neighbours;
 mod openapi;
 mod organizations;
 mod origin;

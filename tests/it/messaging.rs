@@ -54,6 +54,8 @@ impl Line {
             amqp_url: Secret::new(amqp_url).unwrap(),
             amqp_prefix: format!("line-{}", uuid::Uuid::new_v4().simple()),
             database_max_connections: 1,
+            database_lock_timeout: Duration::from_millis(500),
+            database_statement_timeout: Duration::from_secs(10),
         };
         let shutdown = CancellationToken::new();
         let publisher = Publisher::start(&connections, shutdown.clone());

@@ -1,5 +1,6 @@
 //! What jobs work with: the database, the broker, the time, and the providers' clients.
 
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use billing::auto_recharge::Limits;
 use billing::payments::ReturnUrls;
 use billing::reversals::Policy;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use jobs::Role;
 use kernel::clock::Clock;
-use kernel::ids::{InstallationId, OutboxId};
+use kernel::ids::{InstallationId, OutboxId, UserId, WebhookEndpointId};
 use kernel::{database, retry};
 use messaging::{Publisher, outbox};
 use outgoing_webhooks::standard_webhooks::client::WebhookClient;
@@ -18,10 +20,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Verify};
 use crate::error::JobError;
+use crate::lanes::Lanes;
 use crate::providers::ProviderError;
 use crate::providers::creem::client::CreemClient;
 use crate::providers::stripe::client::StripeClient;
-use crate::webhook_lanes::WebhookLanes;
 
 /// How long a job waits, within one delivery, for a server that is away; then it comes back through a delay queue.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
@@ -29,7 +31,17 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
 /// How long to wait before asking again whether the database is back.
 const DATABASE_PAUSE: Duration = Duration::from_millis(500);
 
-/// What jobs work with; all jobs of a process share it.
+/// What a role may ask of the provider in a second: half of all for checkouts, where buyers wait; a quarter each for
+/// what verifies and what recharges, and for the rest.
+fn share(role: Role, all: NonZeroU32) -> NonZeroU32 {
+    let part = match role {
+        Role::Checkout => all.get() / 2,
+        Role::Recharge | Role::Verify | Role::Apply | Role::Notify => all.get() / 4,
+    };
+    NonZeroU32::new(part).unwrap_or(NonZeroU32::MIN)
+}
+
+/// What the jobs of a role work with in a process.
 pub(crate) struct Context {
     pub pool: PgPool,
     pub publisher: Publisher,
@@ -37,10 +49,14 @@ pub(crate) struct Context {
     pub stripe: StripeClient,
     /// None if no key of Creem is configured.
     creem: Option<CreemClient>,
-    /// Keeps this process under Stripe's limit of requests.
+    /// Keeps this process under Stripe's limit of requests. Each role has its share: checkouts do not wait for what is
+    /// verified, reconciled or recharged.
     stripe_pace: DefaultDirectRateLimiter,
+    /// The orders that each user has on their way to the provider.
+    pub checkout_lanes: Lanes<UserId>,
     pub webhook_client: WebhookClient,
-    pub webhook_lanes: WebhookLanes,
+    /// The messages on their way to each webhook endpoint.
+    pub webhook_lanes: Lanes<WebhookEndpointId>,
     pub verify: Verify,
     /// In which environments purchases in app stores count.
     pub revenuecat_environments: Vec<String>,
@@ -60,7 +76,13 @@ impl Context {
     ///
     /// # Errors
     /// When a client refuses its settings.
-    pub fn new(config: &Config, pool: PgPool, publisher: Publisher, clock: Clock) -> anyhow::Result<Self> {
+    pub fn new(
+        config: &Config,
+        role: Role,
+        pool: PgPool,
+        publisher: Publisher,
+        clock: Clock,
+    ) -> anyhow::Result<Self> {
         let creem = match &config.creem_api_key {
             Some(key) => Some(CreemClient::new(key, config.creem_api_base.as_deref())?),
             None => None,
@@ -71,9 +93,13 @@ impl Context {
             clock,
             stripe: StripeClient::new(&config.stripe_secret_key, config.stripe_api_base.as_deref())?,
             creem,
-            stripe_pace: RateLimiter::direct(Quota::per_second(config.stripe_requests_per_second)),
+            stripe_pace: RateLimiter::direct(Quota::per_second(share(
+                role,
+                config.stripe_requests_per_second,
+            ))),
+            checkout_lanes: Lanes::default(),
             webhook_client: WebhookClient::new(config.webhook_reach),
-            webhook_lanes: WebhookLanes::default(),
+            webhook_lanes: Lanes::default(),
             verify: config.verify,
             revenuecat_environments: config.revenuecat_environments.clone(),
             reversals: config.reversals,

@@ -18,9 +18,9 @@ pub mod config;
 mod context;
 mod error;
 pub mod handlers;
+mod lanes;
 pub mod providers;
 mod steps;
-mod webhook_lanes;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -66,16 +66,20 @@ pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> a
     // Jobs that are under way at the end still publish: the publisher stops after the consumers.
     let publishing = CancellationToken::new();
     let publisher = Publisher::start(&config.connections, publishing.clone());
-    let context = Arc::new(Context::new(&config, pool.clone(), publisher.clone(), clock.clone())?);
+    let mut contexts = Vec::new();
+    for role in &config.roles {
+        let context = Context::new(&config, *role, pool.clone(), publisher.clone(), clock.clone())?;
+        contexts.push((role, Arc::new(context)));
+    }
     let collector = Collector { connections: config.connections.clone(), pool: pool.clone(), clock };
     let collecting = tokio::spawn(collector.run(shutdown.clone()));
-    let consumers = config.roles.iter().map(|role| {
+    let consumers = contexts.iter().map(|(role, context)| {
         let consumer = Consumer {
             connections: config.connections.clone(),
             publisher: publisher.clone(),
-            role: *role,
-            limits: limits(*role),
-            handler: Arc::clone(&context),
+            role: **role,
+            limits: limits(**role),
+            handler: Arc::clone(context),
         };
         tokio::spawn(consumer.run(shutdown.clone()))
     });
@@ -89,7 +93,9 @@ pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> a
         ended?;
     }
     collecting.await?;
-    context.finish().await;
+    for (_, context) in &contexts {
+        context.finish().await;
+    }
     publishing.cancel();
     pool.close().await;
     Ok(())
@@ -102,9 +108,11 @@ fn limits(role: Role) -> Limits {
         // Large batches share a commit; a second one is read and decided while the first is written.
         Role::Apply => Limits { batch: 64, concurrency: 2, linger: Duration::from_millis(4) },
         // These wait for the provider most of the time.
-        Role::Checkout | Role::Recharge => alone(16),
+        Role::Recharge => alone(16),
+        // Those of a user who has many on their way are put off at once.
+        Role::Checkout => alone(32),
         Role::Verify => alone(8),
-        // These wait for the host application's endpoints; a slow one must not delay the rest.
-        Role::Notify => alone(64),
+        // These wait for the host application's endpoints; slow ones must not delay the rest.
+        Role::Notify => alone(128),
     }
 }

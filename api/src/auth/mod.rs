@@ -8,6 +8,7 @@ mod jwt;
 mod key_set;
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -50,6 +51,8 @@ pub struct Principal {
     /// Whether credits may be spent with the credential.
     pub may_spend: bool,
     pub credential: CredentialHash,
+    /// Whether the credential is one of the database, where it can be withdrawn; a token only expires.
+    pub is_recorded: bool,
     pub via: Via,
 }
 
@@ -136,6 +139,7 @@ impl Authenticator {
             expires_at: login.expires_at,
             may_spend: login.may_spend,
             credential: hash,
+            is_recorded: matches!(credential::kind(&text), Kind::ApiKey | Kind::Session),
             via,
         })
     }
@@ -168,6 +172,26 @@ impl Authenticator {
         let login = unless_away(operations::login_by_user(&self.pool, &token.user_id).await)?;
         let (expires_at, may_spend) = (Some(token.expires_at), token.may_spend);
         Ok(login.map(|login| Login { expires_at, may_spend, ..login }))
+    }
+
+    /// Those of some credentials that are still valid, and the wallets that users may see now. Logins of the other
+    /// credentials are forgotten.
+    pub async fn standing(
+        &self,
+        credentials: &HashSet<CredentialHash>,
+        users: &HashSet<UserId>,
+    ) -> Result<(HashSet<CredentialHash>, HashMap<UserId, HashSet<WalletId>>), sqlx::Error> {
+        let asked: Vec<CredentialHash> = credentials.iter().copied().collect();
+        let valid = operations::credentials_valid(&self.pool, self.clock.now(), &asked).await?;
+        for withdrawn in credentials.difference(&valid) {
+            self.forget(*withdrawn).await;
+        }
+        let users: Vec<&UserId> = users.iter().collect();
+        let mut visible: HashMap<UserId, HashSet<WalletId>> = HashMap::new();
+        for (user, wallet) in operations::wallets_visible_to(&self.pool, &users).await? {
+            visible.entry(user).or_default().insert(wallet);
+        }
+        Ok((valid, visible))
     }
 
     /// Forgets the login of a withdrawn credential.

@@ -162,8 +162,8 @@ async fn shown(api: &SharedState, settings: Settings) -> Result<WalletRecharge, 
     let (wallet_id, user_id) = (settings.wallet_id, settings.user_id.clone());
     let (org_id, card_user_id) = (settings.organization_id, settings.card_owner.clone());
     let now = api.clock.now();
-    let standing = operations::standing(&mut *api.pool.acquire().await?, now, settings).await?;
-    Ok(WalletRecharge { wallet_id, user_id, org_id, card_user_id, settings: view(now, standing, None) })
+    let overview = operations::overview(&mut *api.pool.acquire().await?, now, settings).await?;
+    Ok(WalletRecharge { wallet_id, user_id, org_id, card_user_id, settings: view(now, overview, None) })
 }
 
 fn wallet_id(call: &Call) -> Result<WalletId, Problem> {

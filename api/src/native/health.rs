@@ -28,7 +28,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/readyz",
             ready,
             Description::new(Access::Public, "Whether the process can serve")
-                .says("Asks the database and the broker. Webhooks need the broker only.")
+                .says(
+                    "Asks the database, which must have the schema of this version, and the broker. Webhooks need the \
+                     broker only.",
+                )
                 .answers::<Ready>(StatusCode::OK, "It can.")
                 .answers::<Ready>(StatusCode::SERVICE_UNAVAILABLE, "One of them does not answer."),
         ),
@@ -76,10 +79,10 @@ async fn alive(_api: SharedState, _call: Call) -> Result<Response, Problem> {
 
 async fn ready(api: SharedState, _call: Call) -> Result<Response, Problem> {
     let (database, broker) = futures::join!(
-        tokio::time::timeout(PATIENCE, kernel::database::ping(&api.pool)),
+        tokio::time::timeout(PATIENCE, kernel::database::is_migrated(&api.pool)),
         tokio::time::timeout(PATIENCE, api.publisher.probe()),
     );
-    let (database, broker) = (matches!(database, Ok(Ok(()))), matches!(broker, Ok(Ok(()))));
+    let (database, broker) = (matches!(database, Ok(Ok(true))), matches!(broker, Ok(Ok(()))));
     let ready = database && broker;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let checks = Checks { database: Health::of(database), broker: Health::of(broker) };

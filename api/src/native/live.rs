@@ -17,8 +17,8 @@ use crate::http::call::{Call, call};
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::{Response, Route};
-use crate::problem::Problem;
-use crate::realtime::{End, Subscription};
+use crate::problem::{Failure, Problem, ProblemKind};
+use crate::realtime::{Audience, End, Full, Subscription};
 use crate::state::SharedState;
 
 /// Between signs of life; below the minute after which proxies give up.
@@ -80,7 +80,22 @@ async fn subscribe(api: &SharedState, principal: &Principal) -> Result<Subscript
     let left = principal.expires_at.map(|at| at - api.clock.now());
     // A negative duration means that the credential has just expired.
     let left = left.map(|left| Duration::try_from(left).unwrap_or(Duration::ZERO));
-    Ok(api.hub.subscribe(principal.user_id.clone(), wallets, principal.credential, left))
+    let audience = Audience {
+        user: principal.user_id.clone(),
+        wallets,
+        credential: principal.credential,
+        is_recorded: principal.is_recorded,
+        left,
+    };
+    api.hub.subscribe(audience).map_err(|full| match full {
+        Full::User => {
+            let message = "You have too many live connections: close one of them first.";
+            Problem::new(ProblemKind::Server(Failure::TooManyRequests), message)
+                .coded("too_many_live_connections")
+                .retry_soon()
+        }
+        Full::Process => Problem::unavailable("there are as many live connections as the process takes"),
+    })
 }
 
 fn as_events(

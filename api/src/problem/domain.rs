@@ -5,7 +5,7 @@ use billing::catalog::CatalogError;
 use billing::checkins::CheckinError;
 use billing::coupons::{CouponError, CouponRefusal, RedeemError};
 use billing::packages::PackageError;
-use billing::payments::ordering::OrderError;
+use billing::payments::ordering::{AdmissionError, OrderError};
 use billing::payments::superseding::SubscribeError;
 use billing::plans::PlanError;
 use identity::IdentityError;
@@ -16,7 +16,10 @@ use ledger::holds::{HoldError, HoldState};
 use messaging::dead_letters::LetterError;
 use outgoing_webhooks::WebhookError;
 
-use super::{Problem, ProblemKind, Shortage};
+use super::{Failure, Problem, ProblemKind, Shortage};
+
+/// When orders may have been paid, or expired, whose number is limited.
+const OPEN_ORDERS_RETRY_SECONDS: u16 = 60;
 
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
@@ -194,6 +197,20 @@ impl From<RedeemError> for Problem {
         match error {
             RedeemError::Refused(reason) => reason.into(),
             RedeemError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<AdmissionError> for Problem {
+    fn from(error: AdmissionError) -> Self {
+        let message = error.to_string();
+        match error {
+            AdmissionError::TooManyOpen(_) => {
+                Self::new(ProblemKind::Server(Failure::TooManyRequests), message)
+                    .coded("too_many_open_orders")
+                    .retry_in(OPEN_ORDERS_RETRY_SECONDS)
+            }
+            AdmissionError::Database(error) => error.into(),
         }
     }
 }

@@ -219,6 +219,13 @@ impl Problem {
         self
     }
 
+    /// Asks the client to try again after a while.
+    #[must_use]
+    pub fn retry_in(mut self, seconds: u16) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
     pub fn status(&self) -> StatusCode {
         self.kind.usual().0
     }

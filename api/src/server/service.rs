@@ -91,7 +91,8 @@ impl Service {
         if let Some(cause) = problem.and_then(|problem| problem.cause)
             && (status == StatusCode::INTERNAL_SERVER_ERROR || self.outages.may_log())
         {
-            tracing::warn!(%method, route, status = status.as_u16(), request_id = ?id, cause, "a request failed");
+            let (status, request_id) = (status.as_u16(), id.to_str().unwrap_or("none"));
+            tracing::warn!(%method, route, status, request_id, cause, "a request failed");
         }
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
         // Keeps browsers from guessing that an answer is a page or a script.

@@ -9,5 +9,7 @@ use sqlx::PgConnection;
 /// # Errors
 /// Database errors only.
 pub async fn id(connection: &mut PgConnection) -> Result<InstallationId, sqlx::Error> {
-    sqlx::query_scalar!(r#"select id as "id: InstallationId" from installation"#).fetch_one(connection).await
+    sqlx::query_scalar!(r#"select id as "id: InstallationId" from installation_mark"#)
+        .fetch_one(connection)
+        .await
 }

@@ -1,6 +1,7 @@
 //! The verbs of identity: registers users and organizations, issues and revokes credentials, and finds the user of a
 //! credential.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use audit::note;
@@ -309,6 +310,29 @@ async fn members_locked(
 /// Database errors only.
 pub async fn wallets_visible(pool: &PgPool, user: &UserId) -> Result<Vec<WalletId>, sqlx::Error> {
     store::wallets_visible(&mut *pool.acquire().await?, user).await
+}
+
+/// Those of some credentials that still open the API: keys that are not withdrawn, and sessions that last.
+///
+/// # Errors
+/// Database errors only.
+pub async fn credentials_valid(
+    pool: &PgPool,
+    now: Timestamp,
+    credentials: &[CredentialHash],
+) -> Result<HashSet<CredentialHash>, sqlx::Error> {
+    store::credentials_valid(&mut *pool.acquire().await?, now, credentials).await
+}
+
+/// The wallets that users may see, each with its user.
+///
+/// # Errors
+/// Database errors only.
+pub async fn wallets_visible_to(
+    pool: &PgPool,
+    users: &[&UserId],
+) -> Result<Vec<(UserId, WalletId)>, sqlx::Error> {
+    store::wallets_visible_to(&mut *pool.acquire().await?, users).await
 }
 
 /// Deletes up to `limit` sessions that expired before `before`; returns how many.

@@ -1,5 +1,7 @@
 //! The SQL of users, organizations and credentials.
 
+use std::collections::HashSet;
+
 use sqlx::PgConnection;
 
 use super::credentials::CredentialHash;
@@ -361,4 +363,39 @@ pub(super) async fn login_by_user(
     )
     .fetch_optional(connection)
     .await
+}
+
+pub(super) async fn credentials_valid(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    credentials: &[CredentialHash],
+) -> Result<HashSet<CredentialHash>, sqlx::Error> {
+    let hashes: Vec<&[u8]> = credentials.iter().map(|credential| credential.0.as_slice()).collect();
+    let found = sqlx::query_scalar!(
+        r#"select key_hash as "hash!" from api_keys where key_hash = any($1) and revoked_at is null
+           union all
+           select token_hash from sessions where token_hash = any($1) and expires_at > $2"#,
+        &hashes as &[&[u8]],
+        now
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(found.iter().filter_map(|hash| hash.as_slice().try_into().ok().map(CredentialHash)).collect())
+}
+
+pub(super) async fn wallets_visible_to(
+    connection: &mut PgConnection,
+    users: &[&UserId],
+) -> Result<Vec<(UserId, WalletId)>, sqlx::Error> {
+    let users: Vec<&str> = users.iter().map(|user| user.as_str()).collect();
+    let found = sqlx::query!(
+        r#"select user_id as "user_id!: UserId", id as "wallet_id!: WalletId" from wallets where user_id = any($1)
+           union all
+           select m.user_id, w.id from organization_members m join wallets w on w.organization_id = m.organization_id
+           where m.user_id = any($1)"#,
+        &users as &[&str]
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(found.into_iter().map(|row| (row.user_id, row.wallet_id)).collect())
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
-use sqlx::migrate::MigrateError;
+use sqlx::migrate::{Migrate, MigrateError};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Executor, PgPool};
 
 use crate::config::Connections;
 
@@ -16,6 +16,20 @@ pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migration
 /// installation are a minute late, and prepared statements keep their plans.
 const PLANNING: [(&str, &str); 4] =
     [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("jit", "off")];
+
+/// How long a transaction may be idle: that of a process that hangs ends, and with it its locks.
+const IDLE_IN_TRANSACTION: (&str, &str) = ("idle_in_transaction_session_timeout", "30s");
+
+/// The server notices within a minute that a process is gone with its machine, and ends its transactions.
+const KEEPALIVE: [(&str, &str); 4] = [
+    ("tcp_keepalives_idle", "20"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "50000"),
+];
+
+/// How long a process waits for a connection, one of its own or a new one.
+const ACQUIRE: Duration = Duration::from_secs(5);
 
 /// A pool that connects when first used, so that a process can start, and webhooks be accepted, while the
 /// database is down.
@@ -31,10 +45,20 @@ pub(crate) fn pool_with(
     connections: &Connections,
     more: impl FnOnce(PgPoolOptions) -> PgPoolOptions,
 ) -> Result<PgPool, sqlx::Error> {
-    let server = connections.database_url.expose().parse::<PgConnectOptions>()?.options(PLANNING);
-    let options = PgPoolOptions::new()
-        .max_connections(connections.database_max_connections)
-        .acquire_timeout(Duration::from_secs(5));
+    let limits = [
+        ("lock_timeout", connections.database_lock_timeout.as_millis().to_string()),
+        ("statement_timeout", connections.database_statement_timeout.as_millis().to_string()),
+    ];
+    let server = connections
+        .database_url
+        .expose()
+        .parse::<PgConnectOptions>()?
+        .options(PLANNING)
+        .options(KEEPALIVE)
+        .options([IDLE_IN_TRANSACTION])
+        .options(limits);
+    let options =
+        PgPoolOptions::new().max_connections(connections.database_max_connections).acquire_timeout(ACQUIRE);
     Ok(more(options).connect_lazy_with(server))
 }
 
@@ -43,7 +67,26 @@ pub(crate) fn pool_with(
 /// # Errors
 /// When the database cannot be reached, or holds other migrations than this build.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
-    MIGRATIONS.run(pool).await
+    // An index of a large table takes its time.
+    let mut connection = pool.acquire().await?.detach();
+    connection.execute("set statement_timeout = 0; set lock_timeout = 0").await?;
+    MIGRATIONS.run(&mut connection).await
+}
+
+/// Whether the schema is at least that of this build: all of its migrations have been applied.
+///
+/// # Errors
+/// When the server does not answer, or has no schema at all.
+pub async fn is_migrated(pool: &PgPool) -> Result<bool, MigrateError> {
+    let mut connection = pool.acquire().await?;
+    let applied = connection.list_applied_migrations(&MIGRATIONS.table_name).await?;
+    let is_applied = |version| applied.iter().any(|applied| applied.version == version);
+    Ok(MIGRATIONS.iter().all(|migration| is_applied(migration.version)))
+}
+
+/// Whether a statement waited too long for a row that another transaction has locked.
+pub fn is_locked(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error) if error.code().is_some_and(|code| code == "55P03"))
 }
 
 /// Asks the server whether it answers.
@@ -59,7 +102,8 @@ pub async fn ping(pool: &PgPool) -> Result<(), sqlx::Error> {
 pub fn is_transient(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            matches!(code.get(..2), Some("08" | "40" | "53" | "57")) || matches!(&*code, "55P03" | "25006")
+            matches!(code.get(..2), Some("08" | "40" | "53" | "57"))
+                || matches!(&*code, "55P03" | "25006" | "25P03")
         }),
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)

@@ -138,7 +138,8 @@ pub(super) async fn due(
                  where e.wallet_id = g.wallet_id and e.is_open
                    and (e.expires_at, e.priority, e.created_at, e.id)
                        <= (g.expires_at, g.priority, g.created_at, g.id)))
-           order by g.expires_at limit $2"#,
+           order by g.expires_at limit $2
+           for no key update of w skip locked"#,
         now,
         limit
     )

@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use super::grants::{self, GrantLeft};
 use super::levels::{Crossing, Level, Levels, Use, announce};
 use super::rules::WalletState;
-use super::store::{self, EntryRow, Spendable};
+use super::store::{self, EntryRow, Spendable, WalletRow};
 use super::{Cause, Change, CounterAccount, Movement, Posted, Postings, Refusal};
 use kernel::clock::Timestamp;
 use kernel::ids::{EntryId, GrantId, OutboxId, WalletId};
@@ -34,6 +34,27 @@ pub async fn post(
     let crossings = book.crossings();
     book.write(connection).await?;
     Ok(Postings { each, jobs: announce(connection, now, &crossings).await? })
+}
+
+/// As [`post`], but does not wait for wallets that another transaction has locked: a movement of such a wallet, or of
+/// none that exists, is not made and has no outcome.
+///
+/// # Errors
+/// Database errors only; the transaction is then to be rolled back.
+pub async fn post_unlocked(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    movements: &[Movement],
+) -> Result<(Vec<Option<Posted>>, Vec<OutboxId>), sqlx::Error> {
+    let rows = store::wallets_lock_free(connection, &wallets_of(movements)).await?;
+    let free: BTreeSet<WalletId> = rows.iter().map(|row| row.id).collect();
+    let is_free = |movement: &&Movement| free.contains(&movement.wallet_id);
+    let possible: Vec<Movement> = movements.iter().filter(is_free).cloned().collect();
+    let mut book = Book::of(connection, now, rows, &possible).await?;
+    let each = movements.iter().map(|movement| is_free(&movement).then(|| book.post(movement))).collect();
+    let crossings = book.crossings();
+    book.write(connection).await?;
+    Ok((each, announce(connection, now, &crossings).await?))
 }
 
 /// The balance of a wallet, without what has lapsed but is not yet taken off.
@@ -163,9 +184,17 @@ impl Book {
         now: Timestamp,
         movements: &[Movement],
     ) -> Result<Self, sqlx::Error> {
-        let ids: BTreeSet<WalletId> = movements.iter().map(|movement| movement.wallet_id).collect();
-        let ids: Vec<WalletId> = ids.into_iter().collect();
-        let rows = store::wallets_lock(connection, &ids).await?;
+        let rows = store::wallets_lock(connection, &wallets_of(movements)).await?;
+        Self::of(connection, now, rows, movements).await
+    }
+
+    /// For wallets that this transaction has locked.
+    async fn of(
+        connection: &mut PgConnection,
+        now: Timestamp,
+        rows: Vec<WalletRow>,
+        movements: &[Movement],
+    ) -> Result<Self, sqlx::Error> {
         // Read after the lock: every transaction that posts the same cause holds the same wallet's lock.
         let causes: Vec<&Cause> = movements.iter().map(|movement| &movement.cause).collect();
         let before = store::entries_by_cause(connection, &causes).await?;
@@ -347,6 +376,12 @@ impl Book {
         }
         Ok(())
     }
+}
+
+/// In the order in which they are locked.
+fn wallets_of(movements: &[Movement]) -> Vec<WalletId> {
+    let ids: BTreeSet<WalletId> = movements.iter().map(|movement| movement.wallet_id).collect();
+    ids.into_iter().collect()
 }
 
 /// For each wallet that is to be burnt from, how much at the most.

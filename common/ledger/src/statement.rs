@@ -62,40 +62,57 @@ pub struct Line {
     pub occurred_at: Timestamp,
 }
 
-macro_rules! statement_query {
-    ($query:ident, ($($into:ident,)?) $select:literal, $rest:literal,
-     $wallet:expr, $user:expr, $filter:expr $(, $argument:expr)*) => {{
+// Ids sort by age, so a page is the beginning of a walk along two keys; hence a limit for each, and a query for each
+// direction.
+macro_rules! lines_query {
+    ($order:literal, $connection:expr, $wallet:expr, $user:expr, $filter:expr, $page:expr) => {{
         let statuses: Option<Vec<&str>> =
             $filter.statuses.as_ref().map(|all| all.iter().map(|status| status.as_str()).collect());
-        sqlx::$query!(
-            $($into,)?
-            "with statement as (
-                 select e.id, e.entry_type, e.amount, e.description, e.balance_after, e.created_at as occurred_at,
-                        case when p.state in ('refunded', 'disputed') then 'refunded' else 'completed' end as status
-                 from ledger_entries e
-                 left join payments p on e.source_kind = 'payment' and p.id::text = e.source_id
-                                         and p.user_id = $2 and p.wallet_id = e.wallet_id
-                 where e.wallet_id = $1
-                 union all
-                 select id, case kind when 'subscription' then 'subscription' else 'purchase' end, credits, summary,
-                        null, created_at, case when state in ('created', 'pending') then 'pending' else 'failed' end
-                 from payments
-                 where user_id = $2 and wallet_id = $1 and mode <> 'setup' and completed_at is null
-             )
-             select " + $select + " from statement
-             where ($3::text[] is null or entry_type = any($3)) and ($4::text[] is null or status = any($4))
-               and ($5::boolean is null or (amount > 0) = $5)
-               and ($6::timestamptz is null or occurred_at >= $6) and ($7::timestamptz is null or occurred_at < $7)"
-                + $rest,
+        sqlx::query_as!(
+            Line,
+            r#"select id as "id!", entry_type as "entry_type!", amount as "amount!: Credits",
+                      status as "status!: Status", description, balance_after as "balance_after: Credits",
+                      occurred_at as "occurred_at!"
+               from ((select * from (
+                          select e.id, e.entry_type, e.amount, e.description, e.balance_after,
+                                 e.created_at as occurred_at,
+                                 case when p.state in ('refunded', 'disputed') then 'refunded' else 'completed' end
+                                     as status
+                          from ledger_entries e
+                          left join payments p on p.id = case when e.source_kind = 'payment' then e.source_id::uuid end
+                                                  and p.user_id = $2 and p.wallet_id = e.wallet_id
+                          where e.wallet_id = $1) as moved
+                      where ($3::text[] is null or entry_type = any($3)) and ($4::text[] is null or status = any($4))
+                        and ($5::boolean is null or (amount > 0) = $5)
+                        and ($6::timestamptz is null or occurred_at >= $6)
+                        and ($7::timestamptz is null or occurred_at < $7)
+                      order by id "# + $order + " limit $8::bigint + $9::bigint)
+                     union all
+                     (select * from (
+                          select id, case kind when 'subscription' then 'subscription' else 'purchase' end
+                                     as entry_type, credits as amount, summary as description,
+                                 null::bigint as balance_after, created_at as occurred_at,
+                                 case when state in ('created', 'pending') then 'pending' else 'failed' end as status
+                          from payments
+                          where user_id = $2 and wallet_id = $1 and mode <> 'setup' and completed_at is null) as unpaid
+                      where ($3::text[] is null or entry_type = any($3)) and ($4::text[] is null or status = any($4))
+                        and ($5::boolean is null or (amount > 0) = $5)
+                        and ($6::timestamptz is null or occurred_at >= $6)
+                        and ($7::timestamptz is null or occurred_at < $7)
+                      order by id " + $order + " limit $8::bigint + $9::bigint)) as statement
+               order by id " + $order + " limit $8 offset $9",
             $wallet.0,
             $user.as_str(),
             $filter.types.as_deref(),
             statuses.as_deref() as Option<&[&str]>,
             $filter.is_credit,
             $filter.from,
-            $filter.until
-            $(, $argument)*
+            $filter.until,
+            $page.limit,
+            $page.offset
         )
+        .fetch_all($connection)
+        .await
     }};
 }
 
@@ -110,22 +127,11 @@ pub async fn lines(
     filter: &Filter,
     page: Page,
 ) -> Result<Vec<Line>, sqlx::Error> {
-    statement_query!(
-        query_as,
-        (Line,)
-        r#"id as "id!", entry_type as "entry_type!", amount as "amount!: Credits", status as "status!: Status",
-           description, balance_after as "balance_after: Credits", occurred_at as "occurred_at!""#,
-        " order by case when $8 then occurred_at end, case when $8 then id end, occurred_at desc, id desc
-          limit $9 offset $10",
-        wallet,
-        user,
-        filter,
-        page.oldest_first,
-        page.limit,
-        page.offset
-    )
-    .fetch_all(connection)
-    .await
+    if page.oldest_first {
+        lines_query!("asc", connection, wallet, user, filter, page)
+    } else {
+        lines_query!("desc", connection, wallet, user, filter, page)
+    }
 }
 
 /// How many lines there are.
@@ -138,7 +144,34 @@ pub async fn count(
     wallet: WalletId,
     filter: &Filter,
 ) -> Result<i64, sqlx::Error> {
-    statement_query!(query_scalar, () r#"count(*) as "count!""#, "", wallet, user, filter)
+    let statuses: Option<Vec<&str>> =
+        filter.statuses.as_ref().map(|all| all.iter().map(|status| status.as_str()).collect());
+    sqlx::query_scalar!(
+        r#"with statement as (
+               select e.entry_type, e.amount, e.created_at as occurred_at,
+                      case when p.state in ('refunded', 'disputed') then 'refunded' else 'completed' end as status
+               from ledger_entries e
+               left join payments p on p.id = case when e.source_kind = 'payment' then e.source_id::uuid end
+                                       and p.user_id = $2 and p.wallet_id = e.wallet_id
+               where e.wallet_id = $1
+               union all
+               select case kind when 'subscription' then 'subscription' else 'purchase' end, credits, created_at,
+                      case when state in ('created', 'pending') then 'pending' else 'failed' end
+               from payments
+               where user_id = $2 and wallet_id = $1 and mode <> 'setup' and completed_at is null
+           )
+           select count(*) as "count!" from statement
+           where ($3::text[] is null or entry_type = any($3)) and ($4::text[] is null or status = any($4))
+             and ($5::boolean is null or (amount > 0) = $5)
+             and ($6::timestamptz is null or occurred_at >= $6) and ($7::timestamptz is null or occurred_at < $7)"#,
+        wallet.0,
+        user.as_str(),
+        filter.types.as_deref(),
+        statuses.as_deref() as Option<&[&str]>,
+        filter.is_credit,
+        filter.from,
+        filter.until
+    )
         .fetch_one(connection)
         .await
 }

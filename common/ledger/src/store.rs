@@ -83,6 +83,24 @@ pub(super) async fn wallets_lock(
     .await
 }
 
+/// Locks those of some wallets that no other transaction has locked.
+pub(super) async fn wallets_lock_free(
+    connection: &mut PgConnection,
+    ids: &[WalletId],
+) -> Result<Vec<WalletRow>, sqlx::Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    sqlx::query_as!(
+        WalletRow,
+        r#"select id as "id: WalletId", balance as "balance: Credits", held as "held: Credits",
+                  debt as "debt: Credits", recharge_below as "recharge_below: Credits",
+                  recharge_due_below as "recharge_due_below: Credits", alert_below as "alert_below: Vec<Credits>"
+           from wallets where id = any($1) order by id for no key update skip locked"#,
+        &ids
+    )
+    .fetch_all(connection)
+    .await
+}
+
 /// The levels below which the people who see a wallet are notified.
 pub(super) async fn alerts(
     connection: &mut PgConnection,

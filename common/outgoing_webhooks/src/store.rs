@@ -270,7 +270,8 @@ pub(super) async fn deliveries(
         r#"select id as "id: WebhookDeliveryId", message_id as "message_id: MessageId", event_type,
                   state as "state: DeliveryState", next_attempt_at, created_at, delivered_at
            from webhook_deliveries
-           where endpoint_id = $1 and ($2::text is null or state = $2) and ($3::uuid is null or id < $3)
+           where endpoint_id = $1 and ($2::text is null or state = $2) 
+             and id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
            order by id desc limit $4"#,
         endpoint.0,
         state.map(DeliveryState::as_str),

@@ -1,5 +1,7 @@
 //! The environment variables that each process is started with, from one description of the whole system.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use kernel::config::{Connections, Secret};
 use servers::{Servers, ports};
@@ -98,6 +100,8 @@ impl Settings {
             amqp_url: secret(&self.addresses.amqp_url)?,
             amqp_prefix: self.addresses.amqp_prefix.clone(),
             database_max_connections,
+            database_lock_timeout: Duration::from_millis(500),
+            database_statement_timeout: Duration::from_secs(10),
         })
     }
 

@@ -31,6 +31,10 @@ const READY_PATIENCE: Duration = Duration::from_secs(60);
 /// Short, so that a test that has the API down does not wait for seconds.
 const WEBHOOK_RETRY: Duration = Duration::from_millis(100);
 /// Enough for a test, so that many worlds fit on one server.
+const RETENTION: scheduler::Retention = scheduler::Retention {
+    provider_events: time::Duration::days(90),
+    dead_letters: time::Duration::days(90),
+};
 const DATABASE_CONNECTIONS: u32 = 5;
 const CONNECTIONS_MAX: usize = 1_000;
 /// Generous: a test that wants the answer 202 takes the worker away.
@@ -193,6 +197,8 @@ fn api_config(
         free_purchases: !builder.is_live,
         several_subscriptions: builder.has_several_subscriptions,
         max_connections: CONNECTIONS_MAX,
+        live_connections_max: 20,
+        open_orders_max: 100,
         dialects: api::Dialects::all(),
         rate_limits: api::RateLimitConfig {
             per_credential: builder.rate_limits.0,
@@ -262,7 +268,10 @@ fn start_scheduler(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -
         Placement::Absent => Ok(Part::Absent("scheduler")),
         Placement::Process(program) => start_process(builder, Service::Scheduler, program, settings, &[]),
         Placement::InProcess => {
-            let config = scheduler::Config { connections: settings.connections(DATABASE_CONNECTIONS)? };
+            let config = scheduler::Config {
+                connections: settings.connections(DATABASE_CONNECTIONS)?,
+                retention: RETENTION,
+            };
             let clock = clock.clone();
             Ok(Part::thread("scheduler", move |shutdown| scheduler::run(config, clock, shutdown)))
         }

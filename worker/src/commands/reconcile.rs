@@ -6,6 +6,7 @@ use std::str::FromStr;
 use anyhow::ensure;
 use billing::reconciliation::{Comparison, Finding, operations};
 use clap::Args;
+use jobs::Role;
 use kernel::clock::{Clock, Timestamp};
 use kernel::installation;
 use kernel::service::Verdict;
@@ -64,7 +65,7 @@ impl Command {
         let stopping = CancellationToken::new();
         let _stop = stopping.clone().drop_guard();
         let publisher = Publisher::start(&config.connections, stopping);
-        let context = Context::new(&config, pool.clone(), publisher.clone(), clock.clone())?;
+        let context = Context::new(&config, Role::Verify, pool.clone(), publisher.clone(), clock.clone())?;
         if self.apply {
             publisher.wait_until_connected().await;
         }

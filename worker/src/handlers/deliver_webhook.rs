@@ -1,6 +1,8 @@
 //! Sends a message to a webhook endpoint and records how that went. Done twice at the same time it sends twice, under
 //! one id, and records once.
 
+use std::time::Duration;
+
 use outgoing_webhooks::rules::JITTER_MAX_PERMILLE;
 use outgoing_webhooks::standard_webhooks::client::{Message, Sent};
 use outgoing_webhooks::{DeliverWebhook, Due, Outcome, Recorded, operations, rules};
@@ -10,13 +12,17 @@ use tokio::time::Instant;
 use crate::context::Context;
 use crate::error::{DONE, JobResult};
 
+/// Messages that one process has on their way to one endpoint.
+const AT_ONCE: usize = 8;
+/// How long a message waits for its turn before it is put off.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// When a message comes again that found no place among the others to its endpoint.
 const PUT_OFF: time::Duration = time::Duration::seconds(5);
 
 pub(super) async fn handle(context: &Context, job: &DeliverWebhook) -> JobResult {
     let due = operations::due(&context.pool, context.clock.now(), job.delivery_id, job.attempts).await?;
     let Some(due) = due else { return DONE };
-    let Some(_place) = context.webhook_lanes.place(due.endpoint_id).await else {
+    let Some(_place) = context.webhook_lanes.place(&due.endpoint_id, AT_ONCE, PATIENCE).await else {
         let until = context.clock.now().saturating_add(PUT_OFF);
         operations::put_off(&context.pool, &due, until).await?;
         return DONE;

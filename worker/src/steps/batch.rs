@@ -6,6 +6,7 @@ use billing::provider_events::{ApplyError, ApplyProviderEvents, Content, Effect,
 use billing::reversals::operations as reversals;
 use billing::settlement::{self, SettlementItem};
 use billing::subscriptions::operations as subscriptions;
+use futures::stream::{self, StreamExt};
 use kernel::crash;
 use kernel::crash::Step;
 use kernel::ids::OutboxId;
@@ -16,6 +17,9 @@ use serde_json::Value;
 use super::effects;
 use crate::context::{Context, PATIENCE};
 use crate::error::JobError;
+
+/// Units that are applied at the same time, each alone.
+const AT_ONCE: usize = 4;
 
 /// What one job contributes to a batch.
 #[derive(Default)]
@@ -101,7 +105,7 @@ async fn apply_together(context: &Context, units: &[&Unit]) -> Vec<(usize, Outco
     }
     let all: Vec<&Incoming> = units.iter().map(|unit| &unit.incoming).collect();
     let Err(error) = apply_once(context, &all).await else { return Vec::new() };
-    if units.len() == 1 || error.is_transient() {
+    if units.len() == 1 || (error.is_transient() && !error.is_locked()) {
         let failure = JobError::from(error).into_outcome();
         return units.iter().map(|unit| (unit.job, failure.clone())).collect();
     }
@@ -110,22 +114,29 @@ async fn apply_together(context: &Context, units: &[&Unit]) -> Vec<(usize, Outco
 }
 
 async fn apply_each(context: &Context, units: &[&Unit]) -> Vec<(usize, Outcome)> {
-    let mut failed = Vec::new();
-    for unit in units {
-        if let Err(error) = apply_once(context, &[&unit.incoming]).await {
-            failed.push((unit.job, JobError::from(error).into_outcome()));
+    let apply = |unit: &Unit| {
+        let (job, incoming) = (unit.job, unit.incoming.clone());
+        async move {
+            let applied = apply_once(context, &[&incoming]).await;
+            applied.err().map(|error| (job, JobError::from(error).into_outcome()))
         }
-    }
-    failed
+    };
+    // Those that wait for a locked wallet do not hold up the others.
+    let attempts: Vec<_> = units.iter().map(|unit| apply(unit)).collect();
+    stream::iter(attempts).buffered(AT_ONCE).filter_map(std::future::ready).collect().await
 }
 
 async fn apply_once(context: &Context, incoming: &[&Incoming]) -> Result<(), ApplyError> {
     let (effects, written) =
-        retry::with_patience(PATIENCE, ApplyError::is_transient, || apply_transaction(context, incoming))
-            .await?;
+        retry::with_patience(PATIENCE, may_pass_soon, || apply_transaction(context, incoming)).await?;
     context.publish_soon(written);
     effects::report(&effects);
     Ok(())
+}
+
+/// Whether it is worth trying again at once. What waits for a locked wallet waits in a delay queue, out of the way.
+fn may_pass_soon(error: &ApplyError) -> bool {
+    error.is_transient() && !error.is_locked()
 }
 
 async fn apply_transaction(

@@ -1,5 +1,7 @@
 //! The provider's payment page for an order. Opened twice it is the same page.
 
+use std::time::Duration;
+
 use billing::catalog::operations::packs_by_id;
 use billing::payments::ordering::{checkout_opened, checkout_refused};
 use billing::payments::{
@@ -19,6 +21,8 @@ use crate::providers::ProviderError;
 
 const SUPERSEDED: &str = "A later order has taken the place of this one.";
 const PAID_BEFORE: &str = "You have paid on the page that you opened before.";
+/// Pages that one process opens for one user at a time; further ones come later, so that other buyers need not wait.
+const PAGES_AT_ONCE: usize = 4;
 
 /// Opens the page, unless it is open already or the order has ended.
 pub(crate) async fn open(context: &Context, id: PaymentId) -> Result<CheckoutReply, JobError> {
@@ -26,6 +30,10 @@ pub(crate) async fn open(context: &Context, id: PaymentId) -> Result<CheckoutRep
     if let Some(reply) = recorded(&payment) {
         return Ok(reply);
     }
+    let lanes = &context.checkout_lanes;
+    let Some(_place) = lanes.place(&payment.user_id, PAGES_AT_ONCE, Duration::ZERO).await else {
+        return Err(ProviderError::Unavailable("the user has many orders on their way").into());
+    };
     if let Some(refusal) = give_place(context, &payment).await? {
         return Ok(refusal);
     }

@@ -1,6 +1,6 @@
 //! What follows from what was applied: jobs and notices in the outbox, counts and log lines for operators.
 
-use billing::payments::{Kind, State};
+use billing::payments::{Kind, Payment, State};
 use billing::provider_events::Effect;
 use billing::provider_events::VerifyObject;
 use billing::reversals::Reversed;
@@ -91,10 +91,13 @@ fn subscription_notice(now: Timestamp, subscription: &Subscription) -> Notice {
 pub(crate) fn report(effects: &[Effect]) {
     for effect in effects {
         match effect {
-            Effect::Credited { payment, .. } => {
+            Effect::Credited { payment, balance } => {
                 metrics::counter!("purser_payments_credited_total", "provider" => payment.provider.as_str())
                     .increment(1);
-                tracing::debug!(payment = %payment.id, credits = %payment.credits, "credited");
+                let Payment { id, wallet_id, user_id, credits, amount, .. } = &**payment;
+                let provider = payment.provider.as_str();
+                tracing::info!(payment = %id, wallet = %wallet_id, user = %user_id, provider, %credits, %amount,
+                               %balance, "a payment is credited");
             }
             Effect::Quarantined { event_id, payment_id, contradiction } => {
                 let reason = contradiction.as_str();

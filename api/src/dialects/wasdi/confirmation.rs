@@ -1,11 +1,11 @@
 //! Confirms a payment after the provider's page has sent the buyer back. Anyone may ask, so Purser's own record answers
-//! where it can; the provider is asked seldom, and not again for a while about a session that it does not confirm.
+//! where it can, and the provider is asked about the sessions of open orders only, each of them once in a second.
 //! Confirming changes nothing that the provider's event would not: it only comes earlier.
 
 use std::time::Duration;
 
 use billing::payments::store::payment_by_provider_id;
-use billing::payments::{ConfirmReply, ConfirmSession};
+use billing::payments::{ConfirmReply, ConfirmSession, Payment};
 use tokio::time::Instant;
 use warp::http::{HeaderValue, StatusCode, header};
 
@@ -19,6 +19,8 @@ use crate::state::SharedState;
 
 /// Between two looks at the record.
 const LOOK: Duration = Duration::from_millis(25);
+/// The same, while others are asking.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// Longer than any session's id.
 const ID_MAX: usize = 200;
 
@@ -59,23 +61,29 @@ async fn confirm(api: &SharedState, session: &str) -> Result<(), Problem> {
         return Err(ProblemKind::Internal.into());
     }
     let deadline = Instant::now() + api.config.checkout_deadline;
-    if is_paid(api, session).await? {
-        return Ok(());
+    loop {
+        // Only pages of orders can be paid: nobody is asked about others.
+        let Some(payment) = order_of(api, session).await? else { return Err(ProblemKind::Internal.into()) };
+        if payment.state.is_paid() {
+            return Ok(());
+        }
+        if api.confirmations.take_question(session, &payment.user_id) {
+            return ask(api, session, deadline).await;
+        }
+        // Others ask about the same session: what they learn is soon in the record.
+        if Instant::now() >= deadline {
+            return Err(Problem::from(ProblemKind::Internal).retry_soon());
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
-    if api.confirmations.is_unconfirmed(session) {
-        return Err(ProblemKind::Internal.into());
-    }
-    if !api.confirmations.take_question() {
-        return Err(Problem::from(ProblemKind::Internal).retry_soon());
-    }
+}
+
+async fn ask(api: &SharedState, session: &str, deadline: Instant) -> Result<(), Problem> {
     let job = ConfirmSession { session: session.to_owned() };
     let reply = api.inbox.call(&job, api.config.checkout_deadline).await.map_err(Problem::internal)?;
     match reply {
         ConfirmReply::Paid => wait_until_paid(api, session, deadline).await,
-        ConfirmReply::NotPaid => {
-            api.confirmations.remember_unconfirmed(session).await;
-            Err(ProblemKind::Internal.into())
-        }
+        ConfirmReply::NotPaid => Err(Problem::from(ProblemKind::Internal).retry_soon()),
         ConfirmReply::Unavailable { reason } => Err(Problem::internal(reason)),
     }
 }
@@ -83,7 +91,7 @@ async fn confirm(api: &SharedState, session: &str) -> Result<(), Problem> {
 /// Waits until the worker has credited the payment, which the record shows.
 async fn wait_until_paid(api: &SharedState, session: &str, deadline: Instant) -> Result<(), Problem> {
     while Instant::now() < deadline {
-        if is_paid(api, session).await? {
+        if order_of(api, session).await?.is_some_and(|payment| payment.state.is_paid()) {
             return Ok(());
         }
         tokio::time::sleep(LOOK).await;
@@ -91,13 +99,11 @@ async fn wait_until_paid(api: &SharedState, session: &str, deadline: Instant) ->
     Err(Problem::internal("a confirmed payment was not credited in time"))
 }
 
-/// Whether the record has this session as that of a paid order.
-async fn is_paid(api: &SharedState, session: &str) -> Result<bool, sqlx::Error> {
+/// The order whose page this is.
+async fn order_of(api: &SharedState, session: &str) -> Result<Option<Payment>, sqlx::Error> {
     let mut connection = api.pool.acquire().await?;
     let found = payment_by_provider_id(&mut connection, session).await?;
-    Ok(found.is_some_and(|payment| {
-        payment.provider_session.as_deref() == Some(session) && payment.state.is_paid()
-    }))
+    Ok(found.filter(|payment| payment.provider_session.as_deref() == Some(session)))
 }
 
 /// Whether a text has the form that Stripe's session ids have.

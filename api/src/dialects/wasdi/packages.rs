@@ -2,6 +2,7 @@
 
 use billing::catalog::{Pack, operations as catalog};
 use billing::packages::{Label, operations as packages};
+use billing::payments::ordering::check_open_orders;
 use billing::payments::{Dialect, Item, Kind, Mode, NewOrder, Provider};
 use kernel::money::Money;
 use ledger::operations::balance;
@@ -84,6 +85,10 @@ async fn add_package(api: SharedState, call: Call) -> Result<Response, Problem> 
     let pack = catalog::packs_by_id(&mut transaction, &[id]).await?.into_iter().find(is_sold);
     let pack = pack.ok_or_else(|| Problem::invalid(BAD_TYPE))?;
     let order = order(&api, &principal, &pack, is_gift);
+    if !is_gift {
+        let (now, user) = (api.clock.now(), &principal.user_id);
+        check_open_orders(&mut transaction, now, user, api.config.open_orders_max).await?;
+    }
     let payment = packages::package_create(&mut transaction, api.clock.now(), &order, &label).await?;
     if is_gift {
         // Credited already or not, the package is given: its job stays in the outbox until it is done.

@@ -362,9 +362,13 @@ pub(super) async fn totals(
                   coalesce(bool_or(state in ('reserved', 'charging', 'unknown', 'requires_action')), false)
                       as "is_open!"
            from recharge_runs
-           where wallet_id = $1
-             and (month >= $2 or reserved_at > $3
-                  or state in ('reserved', 'charging', 'unknown', 'requires_action'))"#,
+           where id in (
+               select id from recharge_runs where wallet_id = $1 and month >= $2
+               union all
+               select id from recharge_runs where wallet_id = $1 and reserved_at > $3
+               union all
+               select id from recharge_runs
+               where wallet_id = $1 and state in ('reserved', 'charging', 'unknown', 'requires_action'))"#,
         wallet.0,
         month,
         since
@@ -414,16 +418,17 @@ pub(super) async fn wallets_due(
     limit: i64,
 ) -> Result<Vec<WalletId>, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"select a.wallet_id as "wallet_id: WalletId"
-           from auto_recharge a join wallets w on w.id = a.wallet_id
-           where a.enabled and a.wallet_id > $3 and a.payment_method is not null and a.paused_at is null
-             and w.balance - w.held < w.recharge_due_below and (a.next_attempt_at is null or a.next_attempt_at <= $1)
+        r#"select w.id as "wallet_id: WalletId"
+           from wallets w join auto_recharge a on a.wallet_id = w.id
+           where w.id > $3 and w.recharge_due_below is not null and w.balance - w.held < w.recharge_due_below
+             and a.enabled and a.payment_method is not null and a.paused_at is null
+             and (a.next_attempt_at is null or a.next_attempt_at <= $1)
              and (a.capped_month is null or a.capped_month < $2)
              and not exists (
                  select from recharge_runs
-                 where wallet_id = a.wallet_id
+                 where wallet_id = w.id
                    and state in ('reserved', 'charging', 'unknown', 'requires_action'))
-           order by a.wallet_id limit $4"#,
+           order by w.id limit $4"#,
         now,
         month,
         after.0,

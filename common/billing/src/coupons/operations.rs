@@ -95,7 +95,10 @@ pub(crate) async fn take(
 ) -> Result<(), RedeemError> {
     let id = redemption.coupon_id;
     let coupon = store::coupon_lock(connection, id).await?.ok_or(CouponRefusal::Unknown)?;
-    let used = store::redemptions_by_user(connection, id, user).await?;
+    let used = match coupon.max_per_user {
+        Some(limit) => store::redemptions_by_user(connection, id, user, limit).await?,
+        None => 0,
+    };
     match rules::may_take(&coupon, used) {
         Ok(()) => {
             store::coupon_count_up(connection, id).await?;

@@ -189,11 +189,14 @@ pub(super) async fn redemptions_by_user(
     connection: &mut PgConnection,
     coupon: CouponId,
     user: &UserId,
+    at_most: i64,
 ) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"select count(*) as "count!" from coupon_redemptions where coupon_id = $1 and user_id = $2"#,
+        r#"select count(*) as "count!" from (
+               select from coupon_redemptions where coupon_id = $1 and user_id = $2 limit $3) as used"#,
         coupon.0,
-        user.as_str()
+        user.as_str(),
+        at_most
     )
     .fetch_one(connection)
     .await

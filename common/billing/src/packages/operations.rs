@@ -10,6 +10,9 @@ use crate::payments::{NewOrder, Payment};
 use kernel::clock::Timestamp;
 use kernel::ids::{PaymentId, UserId, WalletId};
 
+/// Names looked up together; twice as many each time that all of them are taken.
+const NAMES_AT_ONCE: usize = 8;
+
 /// Stores an order as a package, in the caller's transaction. Where the buyer has a package of this name, the new
 /// one gets the next name that is free.
 ///
@@ -23,16 +26,23 @@ pub async fn package_create(
 ) -> Result<Payment, PackageError> {
     rules::check_label(label)?;
     let payment = order_create(connection, now, order).await?;
+    let (mut wanted, mut at_once) = (label.name.clone(), NAMES_AT_ONCE);
     loop {
-        let names: HashSet<Option<String>> =
-            store::names(connection, &order.user_id).await?.into_iter().collect();
-        let name = rules::free_name(label.name.as_deref(), |name| names.contains(&name.map(str::to_owned)));
+        let names = rules::names_from(wanted, at_once);
+        let taken: HashSet<Option<String>> =
+            store::names_taken(connection, &order.user_id, &names).await?.into_iter().collect();
+        let Some(name) = names.iter().find(|name| !taken.contains(*name)).cloned() else {
+            wanted = names.last().map(|last| Some(rules::next_name(last.as_deref()))).unwrap_or_default();
+            at_once = at_once.saturating_mul(2);
+            continue;
+        };
         let description = label.description.as_deref();
         let taken = (payment.id, &order.user_id, name.as_deref(), description);
         if store::package_insert(connection, taken).await? {
             return Ok(payment);
         }
         // Another request has just taken this name: its package can be seen now.
+        wanted = name;
     }
 }
 

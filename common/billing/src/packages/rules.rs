@@ -48,13 +48,9 @@ pub fn next_name(name: Option<&str>) -> String {
     }
 }
 
-/// The first name, from the wanted one on, that is not taken.
-pub fn free_name(wanted: Option<&str>, is_taken: impl Fn(Option<&str>) -> bool) -> Option<String> {
-    let mut name = wanted.map(str::to_owned);
-    while is_taken(name.as_deref()) {
-        name = Some(next_name(name.as_deref()));
-    }
-    name
+/// The wanted name and those to try after it, in their order.
+pub fn names_from(wanted: Option<String>, count: usize) -> Vec<Option<String>> {
+    std::iter::successors(Some(wanted), |name| Some(Some(next_name(name.as_deref())))).take(count).collect()
 }
 
 #[cfg(test)]
@@ -95,13 +91,12 @@ mod tests {
     }
 
     #[test]
-    fn the_first_free_name_is_taken() {
-        let taken = HashSet::from([None, Some("X"), Some("X(1)"), Some("Untitled Workspace")]);
-        let free = |wanted| free_name(wanted, |name| taken.contains(&name));
-        assert_eq!(free(Some("Y")).as_deref(), Some("Y"));
-        assert_eq!(free(Some("X")).as_deref(), Some("X(2)"));
-        assert_eq!(free(None).as_deref(), Some("Untitled Workspace(1)"));
-        assert_eq!(free(Some("")).as_deref(), Some(""));
+    fn names_follow_each_other() {
+        let names = |wanted: Option<&str>| names_from(wanted.map(str::to_owned), 3);
+        let some = |name: &str| Some(name.to_owned());
+        assert_eq!(names(Some("X")), [some("X"), some("X(1)"), some("X(2)")]);
+        assert_eq!(names(None), [None, some("Untitled Workspace"), some("Untitled Workspace(1)")]);
+        assert_eq!(names(Some("")), [some(""), some("Untitled Workspace"), some("Untitled Workspace(1)")]);
     }
 
     #[test]
@@ -114,14 +109,11 @@ mod tests {
     }
 
     proptest! {
-        /// However often a name is used, there is another one, and it is soon found.
+        /// However often a name is used, there is another one.
         #[test]
         fn names_never_run_out(name in "[a-c0-9() ]{0,8}", count in 1_usize..40) {
-            let mut taken: HashSet<Option<String>> = HashSet::new();
-            for _ in 0..count {
-                let free = free_name(Some(&name), |name| taken.contains(&name.map(str::to_owned)));
-                prop_assert!(taken.insert(free));
-            }
+            let names: HashSet<Option<String>> = names_from(Some(name), count).into_iter().collect();
+            prop_assert_eq!(names.len(), count);
         }
     }
 }

@@ -24,14 +24,23 @@ struct Row {
     completed_at: Option<Timestamp>,
 }
 
-/// The names that a user's packages have.
-pub(super) async fn names(
+/// Those of some names that packages of a user have.
+pub(super) async fn names_taken(
     connection: &mut PgConnection,
     user: &UserId,
+    names: &[Option<String>],
 ) -> Result<Vec<Option<String>>, sqlx::Error> {
-    sqlx::query_scalar!("select name from packages where user_id = $1", user.as_str())
-        .fetch_all(connection)
-        .await
+    let texts: Vec<&str> = names.iter().filter_map(Option::as_deref).collect();
+    sqlx::query_scalar!(
+        "select taken.name from unnest($2::text[]) as wanted (name)
+         cross join lateral (select name from packages where user_id = $1 and name = wanted.name limit 1) taken
+         union all
+         select name from packages where user_id = $1 and name is null",
+        user.as_str(),
+        &texts as &[&str]
+    )
+    .fetch_all(connection)
+    .await
 }
 
 /// Adds a package; false when its name is taken. Waits for those that are taking it.

@@ -1,7 +1,7 @@
 //! Orders from the request to the provider's page: stored, opened, refused, looked at when their time is up.
 
 use kernel::clock::Timestamp;
-use kernel::ids::PaymentId;
+use kernel::ids::{PaymentId, UserId};
 use sqlx::{PgConnection, PgPool};
 
 use super::{NewOrder, OpenedCheckout, Payment, rules, store};
@@ -18,6 +18,15 @@ pub enum OrderError {
     Database(#[from] sqlx::Error),
 }
 
+/// Why a buyer may not place another order.
+#[derive(Debug, thiserror::Error)]
+pub enum AdmissionError {
+    #[error("There are {0} orders that are not paid: pay one, or wait until some have expired.")]
+    TooManyOpen(u32),
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
 impl From<RedeemError> for OrderError {
     fn from(error: RedeemError) -> Self {
         match error {
@@ -25,6 +34,22 @@ impl From<RedeemError> for OrderError {
             RedeemError::Database(error) => Self::Database(error),
         }
     }
+}
+
+/// Checks that a buyer may place another order, in the transaction that stores it. Charges of auto-recharge do not
+/// count.
+///
+/// # Errors
+/// [`AdmissionError`].
+pub async fn check_open_orders(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    user: &UserId,
+    max: u32,
+) -> Result<(), AdmissionError> {
+    store::orders_lock(connection, user).await?;
+    let open = store::open_orders(connection, now, user, i64::from(max)).await?;
+    if open >= i64::from(max) { Err(AdmissionError::TooManyOpen(max)) } else { Ok(()) }
 }
 
 /// Stores an order, and uses its coupon, in the caller's transaction.

@@ -179,6 +179,34 @@ pub(crate) async fn ids_by_provider_ids(
         .collect())
 }
 
+/// Makes the orders of a user come one after the other, until the end of the transaction.
+pub(super) async fn orders_lock(connection: &mut PgConnection, user: &UserId) -> Result<(), sqlx::Error> {
+    sqlx::query!("select pg_advisory_xact_lock(hashtextextended('orders:' || $1, 0))", user.as_str())
+        .fetch_one(connection)
+        .await?;
+    Ok(())
+}
+
+/// How many orders of a user can still be paid, counted up to `limit`.
+pub(super) async fn open_orders(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    user: &UserId,
+    limit: i64,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from (
+               select from payments
+               where user_id = $1 and state in ('created', 'pending') and kind <> 'auto_recharge' and expires_at > $2
+               limit $3) as open"#,
+        user.as_str(),
+        now,
+        limit
+    )
+    .fetch_one(connection)
+    .await
+}
+
 pub(super) async fn payment_insert(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -239,8 +267,6 @@ pub(super) async fn items_insert(
     Ok(())
 }
 
-/// The lines of an order.
-///
 /// # Errors
 /// Database errors only.
 pub async fn items(connection: &mut PgConnection, payment: PaymentId) -> Result<Vec<Item>, sqlx::Error> {

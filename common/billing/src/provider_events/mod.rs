@@ -196,4 +196,9 @@ impl ApplyError {
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Database(error) if kernel::database::is_transient(error))
     }
+
+    /// Whether it waited too long for what another transaction has locked.
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Database(error) if kernel::database::is_locked(error))
+    }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::outcome::EventState;
@@ -12,6 +12,9 @@ use super::{Contradiction, Effect, Event, EventOutcome, Statement};
 use crate::payments::Provider;
 use kernel::clock::Timestamp;
 use kernel::ids::PaymentId;
+
+/// What becomes of events, as [`EventOutcome`] spells it.
+const OUTCOMES: [&str; 5] = ["applied", "no_change", "ignored", "sent_to_verify", "quarantined"];
 
 /// A recorded event, without its text.
 #[derive(Clone, Debug)]
@@ -50,8 +53,7 @@ macro_rules! select_events {
     };
 }
 
-/// Events, newest first; of one outcome or of all, which reads all that was ever recorded unless the outcome is
-/// `quarantined`.
+/// Events, newest first; of one outcome or of all.
 ///
 /// # Errors
 /// Database errors only.
@@ -60,14 +62,18 @@ pub async fn list(
     outcome: Option<&str>,
     limit: i64,
 ) -> Result<Vec<RecordedEvent>, sqlx::Error> {
-    if outcome == Some("quarantined") {
-        return select_events!("outcome = 'quarantined' order by handled_at desc, event_id limit $1", limit)
-            .fetch_all(connection)
-            .await;
-    }
-    select_events!(
-        "($1::text is null or outcome = $1) order by handled_at desc, event_id limit $2",
-        outcome,
+    // The newest of each outcome, and of those the newest: there is one index for both questions.
+    let outcomes = outcome.map_or_else(|| OUTCOMES.to_vec(), |outcome| vec![outcome]);
+    sqlx::query_as!(
+        RecordedEvent,
+        r#"select e.provider as "provider: Provider", e.event_id, e.event_type, e.object_id,
+                  e.payment_id as "payment_id: PaymentId", e.outcome, e.reason, e.received_at, e.handled_at
+           from unnest($1::text[]) as wanted (outcome)
+           cross join lateral (
+               select * from provider_events where outcome = wanted.outcome
+               order by handled_at desc, event_id limit $2) e
+           order by e.handled_at desc, e.event_id limit $2"#,
+        &outcomes as &[&str],
         limit
     )
     .fetch_all(connection)
@@ -289,6 +295,23 @@ pub(crate) async fn is_applied(
         event_id
     );
     Ok(found.fetch_optional(connection).await?.is_some())
+}
+
+/// Deletes up to `limit` events that were dealt with before a time, and returns how many; not what is quarantined.
+///
+/// # Errors
+/// Database errors only.
+pub async fn forget(pool: &PgPool, before: Timestamp, limit: i64) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        "delete from provider_events where (provider, event_id) in (
+             select provider, event_id from provider_events
+             where outcome = any('{applied,no_change,ignored,sent_to_verify}') and handled_at < $1 limit $2)",
+        before,
+        limit
+    )
+    .execute(&mut *pool.acquire().await?)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// How many events wait for a person to look at them.

@@ -8,6 +8,7 @@ pub use environment::{ConfigError, Environment, Reported, read};
 pub use secret::Secret;
 
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Which world of the providers this installation lives in. Events of the other one are never credited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +59,11 @@ pub struct Connections {
     pub amqp_prefix: String,
     /// `DATABASE_MAX_CONNECTIONS`: for this process; 10 unless set.
     pub database_max_connections: u32,
+    /// `DATABASE_LOCK_TIMEOUT_MS`: how long a statement waits for a row that another transaction has locked; 500 unless
+    /// set. What could not wait any longer is answered with 503, or tried again by the worker.
+    pub database_lock_timeout: Duration,
+    /// `DATABASE_STATEMENT_TIMEOUT_MS`: how long a statement may take; 10000 unless set.
+    pub database_statement_timeout: Duration,
 }
 
 impl Connections {
@@ -79,8 +85,19 @@ impl Connections {
         Ok(Self {
             amqp_prefix: environment.optional("AMQP_PREFIX").unwrap_or_else(|| "purser".to_owned()),
             database_max_connections: environment.at_least("DATABASE_MAX_CONNECTIONS", 1, 10),
+            database_lock_timeout: milliseconds(environment, "DATABASE_LOCK_TIMEOUT_MS", 10, 500),
+            database_statement_timeout: milliseconds(
+                environment,
+                "DATABASE_STATEMENT_TIMEOUT_MS",
+                1_000,
+                10_000,
+            ),
             database_url: database_url?,
             amqp_url: amqp_url?,
         })
     }
+}
+
+fn milliseconds(environment: &mut Environment, name: &'static str, least: u32, usual: u32) -> Duration {
+    Duration::from_millis(u64::from(environment.at_least(name, least, usual)))
 }

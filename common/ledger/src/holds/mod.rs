@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::operations::post;
 use super::{Cause, Change, CounterAccount, Movement, Posted, Refusal};
 use kernel::clock::Timestamp;
+use kernel::database::is_locked;
 use kernel::ids::{EntryId, HoldId, UserId, WalletId};
 use kernel::money::Credits;
 use kernel::text_enum;
@@ -248,6 +249,8 @@ pub async fn expire_due(pool: &PgPool, now: Timestamp, limit: i64) -> Result<usi
             Ok(_) => transaction.commit().await?,
             // The caller was quicker.
             Err(HoldError::Ended(_)) => transaction.rollback().await?,
+            // Its wallet is locked: it comes again, and the others do not wait for it.
+            Err(HoldError::Database(error)) if is_locked(&error) => transaction.rollback().await?,
             Err(error) => return Err(error),
         }
     }

@@ -115,3 +115,11 @@ async fn settle(
     audit::record(connection, now, &action).await?;
     Ok(DeadLetter { state, settled_at: Some(now), ..letter })
 }
+
+/// Deletes up to `limit` dead letters that were settled before a time; returns how many.
+///
+/// # Errors
+/// Database errors only.
+pub async fn forget(pool: &PgPool, before: Timestamp, limit: i64) -> Result<u64, sqlx::Error> {
+    store::letters_delete(&mut *pool.acquire().await?, before, limit).await
+}

@@ -104,3 +104,18 @@ pub(super) async fn waiting(connection: &mut PgConnection) -> Result<Vec<Waiting
     .fetch_all(connection)
     .await
 }
+
+pub(super) async fn letters_delete(
+    connection: &mut PgConnection,
+    settled_before: Timestamp,
+    limit: i64,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        "delete from dead_letters where id in (select id from dead_letters where settled_at < $1 limit $2)",
+        settled_before,
+        limit
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}

@@ -296,7 +296,7 @@ async fn unpaid_orders_do_not_lock_a_coupon_for_long() {
     // The same again is the same page.
     assert_eq!(session(&world, bob, with("creem")).await["session_id"], page["session_id"]);
     world.lose_events().await;
-    world.clock().advance(std::time::Duration::from_mins(50));
+    world.advance(std::time::Duration::from_mins(50)).await;
     crate::events::publish(&world, &billing::payments::ExpirePayments {}).await;
     world.drain().await;
     let carol = world.create_user("carol").await;
