@@ -3,7 +3,8 @@
 //! charged that may be.
 //!
 //! The ordinary run is small. This is the whole:
-//! `YEAR_ACTORS=40 YEAR_STEP_DAYS=1 cargo test -p tests --test it year -- --ignored --nocapture`. `YEAR_SEED` repeats a run,
+//! `YEAR_ACTORS=40 YEAR_STEP_DAYS=1 cargo test -p tests --test it year -- --ignored --nocapture`.
+//! `YEAR_SEED` repeats a run,
 //! `YEAR_GOES_ON` shows every broken rule rather than the first ones, and `YEAR_WITHOUT` leaves things out.
 //! `tests/YEAR.md` says what was found.
 
