@@ -46,3 +46,4 @@ mod tokens;
 mod webhook_endpoints;
 mod webhooks;
 mod worlds;
+mod year;

@@ -100,6 +100,22 @@ proptest! {
     }
 }
 
+/// The provider's payment says what it would have cost with tax; its page is not named.
+#[test]
+fn a_payment_with_tax_that_fails_is_no_contradiction() {
+    let mut payment = order();
+    let with_tax = Some(Money::new(3_000, Currency::USD));
+    for stage in [Stage::Failed, Stage::Expired] {
+        let failed = Fact { session: None, money: with_tax, ..fact(&payment, stage) };
+        let decision = decide(&mut payment, &failed, NOW);
+        assert!(!matches!(decision, Decision::Quarantine(_)), "{stage:?}: {decision:?}");
+    }
+    // A page says exactly what its order costs.
+    let mut payment = order();
+    let failed = Fact { money: with_tax, ..fact(&payment, Stage::Failed) };
+    assert!(matches!(decide(&mut payment, &failed, NOW), Decision::Quarantine(_)));
+}
+
 #[test]
 fn each_contradiction_is_quarantined_and_changes_nothing() {
     type Change = fn(&mut Fact);

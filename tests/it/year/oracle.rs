@@ -1,0 +1,162 @@
+//! The oracle knows money and terms only: what the provider kept, and what the actors did. Of Purser it reads the
+//! balances of wallets, to compare.
+
+use std::collections::BTreeMap;
+
+use harness::world::World;
+
+use super::actors::{Act, Actor};
+use super::bank::{Bank, Charge};
+use super::terms::{CREDIT, Plan, part};
+
+/// Clocks may differ by so much, either way.
+const SKEW: i64 = 40;
+const DAY: i64 = 86_400;
+/// The least pause between two charges of a saved card.
+const PAUSE: i64 = 60;
+/// Each payment rounds by less than a millionth; the least thing sold is worth much more.
+const ROUNDING: i64 = CREDIT / 100;
+
+/// Brings the purse of an actor up to what the provider says.
+pub fn catch_up(actor: &mut Actor, bank: &Bank, plans: &[Plan], now: i64) {
+    for (intent, credits) in &actor.orders {
+        if bank.charges.contains_key(intent) && !actor.purse.knows(intent) {
+            actor.purse.grant(intent, *credits, None);
+        }
+    }
+    for charge in recharges(actor, bank) {
+        if !actor.purse.knows(&charge.intent) {
+            actor.purse.grant(&charge.intent, charge.cents * CREDIT, None);
+        }
+    }
+    let own = |subscription: &String| actor.subscriptions.contains(subscription);
+    let invoices: Vec<_> = bank.invoices.iter().filter(|invoice| own(&invoice.subscription)).collect();
+    for invoice in &invoices {
+        if actor.purse.knows(&invoice.id) {
+            continue;
+        }
+        let worth = |(price, cents): &(String, i64)| {
+            let plan = plans.iter().find(|plan| plan.price == *price);
+            plan.map_or(0, |plan| part(plan.credits * CREDIT, *cents, plan.cents))
+        };
+        let worth = invoice.lines.iter().map(worth).sum();
+        actor.purse.invoice(&invoice.id, worth, (invoice.subscription.clone(), invoice.period_end));
+    }
+    actor.purse.lapse(now, |subscription, end| {
+        let is_over = bank.subscriptions.get(subscription).is_none_or(|state| state == "canceled");
+        let is_renewed =
+            invoices.iter().any(|invoice| invoice.subscription == subscription && invoice.period_end > end);
+        is_over || is_renewed
+    });
+    // Of what bought nothing here nothing is taken.
+    for charge in bank.charges.values() {
+        actor.purse.gone(&charge.intent, charge.gone, charge.cents);
+    }
+    for invoice in invoices {
+        if let Some(charge) = invoice.intent.as_ref().and_then(|intent| bank.charges.get(intent)) {
+            actor.purse.gone(&invoice.id, charge.gone, charge.cents);
+        }
+    }
+}
+
+fn recharges<'a>(actor: &Actor, bank: &'a Bank) -> Vec<&'a Charge> {
+    let is_own = |charge: &&Charge| charge.is_recharge && actor.customers.contains_key(&charge.customer);
+    let mut found: Vec<&Charge> = bank.charges.values().filter(is_own).collect();
+    found.sort_by_key(|charge| charge.at);
+    found
+}
+
+/// All rules that are broken, in words.
+pub async fn judge(world: &World, actor: &Actor, bank: &Bank) -> Vec<String> {
+    let mut broken = Vec::new();
+    let balance: i64 = sqlx::query_scalar("select balance from wallets where id = $1::text::uuid")
+        .bind(&actor.wallet_id)
+        .fetch_one(world.pool())
+        .await
+        .unwrap();
+    let paid_for = actor.purse.balance();
+    if (balance - paid_for).abs() > ROUNDING {
+        let credits = |millionths: i64| format!("{}.{:06}", millionths / CREDIT, (millionths % CREDIT).abs());
+        broken.push(format!(
+            "credits are what the money that was kept buys: the wallet has {}, its money bought {} that are not spent \
+             or lapsed",
+            credits(balance),
+            credits(paid_for)
+        ));
+    }
+    let charges = recharges(actor, bank);
+    broken.extend(uses(actor, &charges));
+    broken.extend(charges.windows(2).filter(|pair| pair[1].at - pair[0].at < PAUSE).map(|pair| {
+        format!("one fall, one charge: {} and {} within {PAUSE} s", pair[0].intent, pair[1].intent)
+    }));
+    broken.extend(doubts(actor, bank, &charges));
+    broken.extend(caps(actor, &charges));
+    for charge in charges {
+        let left_at = actor.customers[&charge.customer];
+        if left_at.is_some_and(|left| charge.at > left + SKEW) {
+            broken.push(format!(
+                "a leaver's card pays nothing: {} was charged after its owner left",
+                charge.intent
+            ));
+        }
+    }
+    broken
+}
+
+/// Each charge has a use of its own, since the last charge. The first may follow from switching it on.
+fn uses(actor: &Actor, charges: &[&Charge]) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut uses: Vec<i64> =
+        actor.acts.iter().filter(|(_, act)| *act == Act::Used).map(|(at, _)| *at).collect();
+    uses.sort_unstable();
+    let mut since = 0;
+    for charge in charges {
+        let cause = uses.iter().position(|at| (since - SKEW..=charge.at + SKEW).contains(at));
+        match cause {
+            // What came before it is over with this charge, but for what came in its very moment.
+            Some(position) => drop(uses.drain(..=position)),
+            None if since == 0 && actor.has_decided() => {}
+            None => {
+                broken.push(format!("no charge without a use: {} of {} cents", charge.intent, charge.cents))
+            }
+        }
+        since = charge.at;
+    }
+    broken
+}
+
+/// After money went back, or a bank had doubts, nothing is charged until the owner acts.
+fn doubts(actor: &Actor, bank: &Bank, charges: &[&Charge]) -> Vec<String> {
+    let own_money = bank.charges.values().filter(|charge| {
+        actor.orders.contains_key(&charge.intent) || actor.customers.contains_key(&charge.customer)
+    });
+    let doubts: Vec<i64> = own_money.flat_map(|charge| charge.doubted_at.iter().copied()).collect();
+    let mut broken = Vec::new();
+    for charge in charges {
+        let is_allowed = |doubt: &i64| {
+            let acted = |(at, act): &(i64, Act)| {
+                *act == Act::Decided && (doubt - SKEW..=charge.at + SKEW).contains(at)
+            };
+            charge.at <= doubt + SKEW || charge.at > doubt + DAY * 400 || actor.acts.iter().any(acted)
+        };
+        if let Some(doubt) = doubts.iter().find(|doubt| !is_allowed(doubt)) {
+            broken.push(format!(
+                "nothing is charged after money went back until the owner acts: {} was, {} s later",
+                charge.intent,
+                charge.at - doubt
+            ));
+        }
+    }
+    broken
+}
+
+fn caps(actor: &Actor, charges: &[&Charge]) -> Vec<String> {
+    let Some(cap) = actor.cap_cents else { return Vec::new() };
+    let mut months: BTreeMap<(i32, u8), i64> = BTreeMap::new();
+    for charge in charges {
+        let at = time::OffsetDateTime::from_unix_timestamp(charge.at).unwrap();
+        *months.entry((at.year(), u8::from(at.month()))).or_default() += charge.cents;
+    }
+    let above = months.into_iter().filter(|(_, cents)| *cents > cap);
+    above.map(|(month, cents)| format!("caps hold: {cents} cents in {month:?}, above {cap}")).collect()
+}

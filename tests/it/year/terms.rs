@@ -1,0 +1,159 @@
+//! What money buys: the seller's terms, and a purse that goes by them. Amounts are in millionths of a credit.
+
+/// A plan as it is sold in a rhythm.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub id: &'static str,
+    pub interval: &'static str,
+    pub cents: i64,
+    pub credits: i64,
+    /// The provider's price that stands for it.
+    pub price: String,
+}
+
+pub const CREDIT: i64 = 1_000_000;
+/// How long the credits of a period outlast it while nobody has decided its renewal.
+const GRACE: i64 = 15 * 86_400;
+
+pub fn plans() -> Vec<Plan> {
+    let plan = |id, interval, cents, credits| Plan { id, interval, cents, credits, price: String::new() };
+    vec![
+        plan("pro", "month", 999, 10_000),
+        plan("team", "month", 2_999, 40_000),
+        plan("pro", "year", 9_990, 120_000),
+    ]
+}
+
+/// A part of a number, towards zero.
+pub fn part(whole: i64, numerator: i64, denominator: i64) -> i64 {
+    let product = i128::from(whole) * i128::from(numerator) / i128::from(denominator);
+    i64::try_from(product).unwrap()
+}
+
+/// What one payment bought.
+#[derive(Clone, Debug)]
+struct Lot {
+    cause: String,
+    granted: i64,
+    left: i64,
+    lapsed: i64,
+    taken: i64,
+    /// The subscription, and the end of the period in Unix seconds.
+    period: Option<(String, i64)>,
+}
+
+/// Credits of one wallet, as the terms have them.
+#[derive(Clone, Debug, Default)]
+pub struct Purse {
+    lots: Vec<Lot>,
+    debt: i64,
+    /// What changes of plan gave back and no payment has made up for.
+    carried: i64,
+    /// All that was ever spent.
+    pub spent: i64,
+}
+
+impl Purse {
+    pub fn balance(&self) -> i64 {
+        self.lots.iter().map(|lot| lot.left).sum::<i64>() - self.debt
+    }
+
+    pub fn knows(&self, cause: &str) -> bool {
+        self.lots.iter().any(|lot| lot.cause == cause)
+    }
+
+    pub fn grant(&mut self, cause: &str, amount: i64, period: Option<(String, i64)>) {
+        let to_debt = self.debt.min(amount);
+        self.debt -= to_debt;
+        let lot = Lot {
+            cause: cause.to_owned(),
+            granted: amount,
+            left: amount - to_debt,
+            lapsed: 0,
+            taken: 0,
+            period,
+        };
+        self.lots.push(lot);
+        // What lapses first burns first.
+        self.lots.sort_by_key(|lot| lot.period.as_ref().map_or(i64::MAX, |(_, end)| *end));
+    }
+
+    /// A paid invoice, which may be worth less than nothing.
+    pub fn invoice(&mut self, cause: &str, worth: i64, period: (String, i64)) {
+        let sum = worth + self.carried;
+        self.carried = sum.min(0);
+        self.grant(cause, sum.max(0), Some(period));
+    }
+
+    pub fn debit(&mut self, amount: i64) {
+        self.spent += amount;
+        self.burn(amount);
+    }
+
+    fn burn(&mut self, amount: i64) {
+        let mut rest = amount;
+        for lot in &mut self.lots {
+            let burnt = lot.left.min(rest);
+            lot.left -= burnt;
+            rest -= burnt;
+        }
+        self.debt += rest;
+    }
+
+    /// Of what a payment cost, so much is with the buyer again.
+    pub fn gone(&mut self, cause: &str, gone: i64, paid: i64) {
+        let Some(lot) = self.lots.iter_mut().find(|lot| lot.cause == cause) else { return };
+        let worth = part(lot.granted, gone.min(paid), paid);
+        let target = (worth - lot.lapsed).max(0);
+        if gone == 0 && lot.taken == 0 || target == lot.taken {
+            return;
+        }
+        let more = target - lot.taken;
+        lot.taken = target;
+        if more > 0 {
+            let own = lot.left.min(more);
+            lot.left -= own;
+            self.burn(more - own);
+        } else {
+            let to_debt = self.debt.min(-more);
+            lot.left += -more - to_debt;
+            self.debt -= to_debt;
+        }
+    }
+
+    /// What is left of periods that are over is no more, once their renewal is decided.
+    pub fn lapse(&mut self, now: i64, is_decided: impl Fn(&str, i64) -> bool) {
+        for lot in &mut self.lots {
+            let Some((subscription, end)) = &lot.period else { continue };
+            if now >= *end && (is_decided(subscription, *end) || now >= *end + GRACE) {
+                lot.lapsed += lot.left;
+                lot.left = 0;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_purse_goes_by_the_terms() {
+    let mut purse = Purse::default();
+    purse.grant("pack", 1_000, None);
+    purse.invoice("in_1", 500, ("sub".to_owned(), 100));
+    purse.debit(200);
+    purse.gone("in_1", 50, 100);
+    assert_eq!(purse.balance(), 1_050);
+    purse.lapse(99, |_, _| true);
+    purse.lapse(100, |_, _| false);
+    assert_eq!(purse.balance(), 1_050);
+    purse.lapse(100, |_, _| true);
+    assert_eq!(purse.balance(), 1_000);
+    // Half was lapsed or taken: there is no more to take than what was left of it.
+    purse.gone("in_1", 100, 100);
+    assert_eq!(purse.balance(), 800);
+    purse.gone("pack", 100, 100);
+    assert_eq!(purse.balance(), -200);
+    purse.gone("pack", 0, 100);
+    assert_eq!(purse.balance(), 800);
+    purse.invoice("in_2", -300, ("sub".to_owned(), 200));
+    purse.invoice("in_3", 400, ("sub".to_owned(), 300));
+    assert_eq!(purse.balance(), 900);
+}
