@@ -139,6 +139,10 @@ async fn administrators_pause_and_resume_recharging() {
     let world = World::start().await;
     let alice = recharged(&world, "alice", 1_100, GOOD_CARD, plain()).await;
     let path = format!("/purser/v1/wallets/{}/auto-recharge", alice.wallet_id);
+    let steer = |how: &str| match how {
+        "pause" => format!("/purser/v1/wallets/{}/auto-recharge/pause", alice.wallet_id),
+        _ => format!("/purser/v1/wallets/{}/auto-recharge/resume", alice.wallet_id),
+    };
     let listed = async |query: &str| {
         get(&world, &format!("/purser/v1/auto-recharge{query}")).await["data"].as_array().unwrap().len()
     };
@@ -146,7 +150,7 @@ async fn administrators_pause_and_resume_recharging() {
     assert_eq!((&shown["state"], &shown["cardUserId"]), (&json!("active"), &json!("alice")));
     assert_eq!((listed("").await, listed("?paused=true").await), (1, 0));
     let reason = json!({"reason": "asked by phone"});
-    let paused = post(&world, &format!("{path}/pause"), reason.clone()).await;
+    let paused = post(&world, &steer("pause"), reason.clone()).await;
     assert_eq!(paused["pause"]["reason"], json!("by_admin"));
     assert_eq!(listed("?paused=true").await, 1);
     assert_eq!(spend(&world, &alice, 200).await, 200);
@@ -155,7 +159,7 @@ async fn administrators_pause_and_resume_recharging() {
     // Not the owner's to decide.
     let own = world.api().put("/auto-recharge").bearer(&alice.api_key).json(json!({"resume": true}));
     assert_eq!(own.send().await.unwrap().status(), 409);
-    assert_eq!(post(&world, &format!("{path}/resume"), reason).await["pause"], Value::Null);
+    assert_eq!(post(&world, &steer("resume"), reason).await["pause"], Value::Null);
     world.drain().await;
     assert_eq!(charges(&world).await.len(), 1);
     let actions = log(&world).await;

@@ -74,7 +74,10 @@ async fn lost_payments_are_found_and_credited_once_on_demand() {
     assert_eq!((looked.exit_code, looked.differences()), (1, vec!["paid_not_credited"; 2]), "{looked:?}");
     assert_eq!(looked.agreeing, 1, "{looked:?}");
     world.drain().await;
-    assert_eq!((world.balance(&alice.wallet_id).await, world.count("admin_actions").await), (1_000, 0));
+    assert_eq!(
+        (world.balance(&alice.wallet_id).await, world.count("admin_actions where actor <> 'admin'").await),
+        (1_000, 0)
+    );
     assert_eq!(world.count("payments where state = 'pending'").await, 2);
 
     // Two operators at once.
@@ -182,7 +185,7 @@ async fn differences_that_need_a_person_are_reported_and_left_alone() {
         world.drain().await;
     }
     assert_eq!(world.count("ledger_entries").await, before);
-    assert_eq!(world.count("admin_actions").await, 0);
+    assert_eq!(world.count("admin_actions where actor <> 'admin'").await, 0);
     world.finish().await;
 }
 

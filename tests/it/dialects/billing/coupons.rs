@@ -290,7 +290,10 @@ async fn unpaid_orders_do_not_lock_a_coupon_for_long() {
     for code in ["STRIPE", "CREEM"] {
         coupon(&world, json!({"code": code, "kind": "percent", "value": 50, "max_redemptions": 1})).await;
     }
-    let with = |channel: &str| json!({"channel": channel, "type": "subscription", "plan_id": "pro", "coupon_code": channel});
+    let with = |channel: &str| {
+        let coupon = channel;
+        json!({"channel": channel, "type": "subscription", "plan_id": "pro", "coupon_code": coupon})
+    };
     session(&world, alice, with("stripe")).await;
     let page = session(&world, bob, with("creem")).await;
     // The same again is the same page.
