@@ -234,9 +234,8 @@ fn start_worker(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> R
         }
         Placement::InProcess => {
             let config = worker::Config {
-                mode: Mode::Test,
-                connections: settings.connections(DATABASE_CONNECTIONS)?,
                 mode: mode(builder),
+                connections: settings.connections(DATABASE_CONNECTIONS)?,
                 roles,
                 stripe_secret_key: secret(&settings.secrets.stripe_secret_key)?,
                 stripe_api_base: Some(settings.emulator_url()),

@@ -37,22 +37,6 @@ pub struct RecordedEvent {
     pub settled_at: Option<Timestamp>,
 }
 
-/// Reads events that meet a condition, which ends with their order.
-macro_rules! select_events {
-    ($condition:literal $(, $argument:expr)*) => {
-        sqlx::query_as!(
-            RecordedEvent,
-            r#"select provider as "provider: Provider", event_id, event_type, object_id,
-                      payment_id as "payment_id: PaymentId", outcome, reason, received_at, handled_at,
-                      case when outcome = 'quarantined' then coalesce(settled_as, 'open') else outcome end
-                      as "state!: EventState", settled_at
-               from provider_events where "#
-                + $condition
-            $(, $argument)*
-        )
-    };
-}
-
 /// Events, newest first; of one outcome or of all.
 ///
 /// # Errors
@@ -67,7 +51,9 @@ pub async fn list(
     sqlx::query_as!(
         RecordedEvent,
         r#"select e.provider as "provider: Provider", e.event_id, e.event_type, e.object_id,
-                  e.payment_id as "payment_id: PaymentId", e.outcome, e.reason, e.received_at, e.handled_at
+                  e.payment_id as "payment_id: PaymentId", e.outcome, e.reason, e.received_at, e.handled_at,
+                  case when e.outcome = 'quarantined' then coalesce(e.settled_as, 'open') else e.outcome end
+                      as "state!: EventState", e.settled_at
            from unnest($1::text[]) as wanted (outcome)
            cross join lateral (
                select * from provider_events where outcome = wanted.outcome
