@@ -45,11 +45,9 @@ pub struct Retention {
 
 impl Retention {
     fn read(environment: &mut Environment) -> Self {
-        let mut days = |name, least| time::Duration::days(environment.at_least::<i64>(name, least, 90));
-        Self {
-            provider_events: days("KEEP_PROVIDER_EVENTS_DAYS", 35),
-            dead_letters: days("KEEP_DEAD_LETTERS_DAYS", 1),
-        }
+        let events: i64 = environment.at_least("KEEP_PROVIDER_EVENTS_DAYS", 35, 90);
+        let letters: i64 = environment.at_least("KEEP_DEAD_LETTERS_DAYS", 1, 90);
+        Self { provider_events: time::Duration::days(events), dead_letters: time::Duration::days(letters) }
     }
 }
 
