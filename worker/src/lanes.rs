@@ -52,11 +52,11 @@ mod tests {
     #[tokio::test]
     async fn a_full_lane_leaves_the_others_free() {
         let lanes = Lanes::default();
-        let place = |key: &'static str| lanes.place(&key, 2, Duration::ZERO);
-        let (first, second) = (place("a").await, place("a").await);
-        assert!(first.is_some() && second.is_some() && place("a").await.is_none());
-        assert!(place("b").await.is_some());
+        let place = |key: &'static &'static str| lanes.place(key, 2, Duration::ZERO);
+        let (first, second) = (place(&"a").await, place(&"a").await);
+        assert!(first.is_some() && second.is_some() && place(&"a").await.is_none());
+        assert!(place(&"b").await.is_some());
         drop(first);
-        assert!(place("a").await.is_some());
+        assert!(place(&"a").await.is_some());
     }
 }
