@@ -15,7 +15,8 @@ const REMEMBERED: usize = 10_000;
 
 pub(crate) struct Confirmations {
     sessions: DefaultKeyedRateLimiter<String>,
-    buyers: DefaultKeyedRateLimiter<UserId>,
+    /// By buyer; those whose page no order is known by, such as that of a Payment Link, share one limit.
+    buyers: DefaultKeyedRateLimiter<Option<UserId>>,
 }
 
 impl Default for Confirmations {
@@ -28,12 +29,12 @@ impl Default for Confirmations {
 
 impl Confirmations {
     /// Takes a question about a buyer's session from what may be asked now; false if nothing is left.
-    pub(crate) fn take_question(&self, session: &str, buyer: &UserId) -> bool {
+    pub(crate) fn take_question(&self, session: &str, buyer: Option<UserId>) -> bool {
         if self.sessions.len() > REMEMBERED {
             self.sessions.retain_recent();
             self.buyers.retain_recent();
         }
-        self.sessions.check_key(&session.to_owned()).is_ok() && self.buyers.check_key(buyer).is_ok()
+        self.sessions.check_key(&session.to_owned()).is_ok() && self.buyers.check_key(&buyer).is_ok()
     }
 }
 
@@ -45,13 +46,13 @@ mod tests {
     #[test]
     fn questions_about_one_session_leave_those_about_others() {
         let confirmations = Confirmations::default();
-        let buyer = |name: &str| UserId::try_from(name.to_owned()).unwrap();
-        let asked = (0..100).filter(|_| confirmations.take_question("cs_test_a", &buyer("a"))).count();
+        let buyer = |name: &str| Some(UserId::try_from(name.to_owned()).unwrap());
+        let asked = (0..100).filter(|_| confirmations.take_question("cs_test_a", buyer("a"))).count();
         assert_eq!(asked, 2);
-        assert!(confirmations.take_question("cs_test_b", &buyer("a")));
+        assert!(confirmations.take_question("cs_test_b", buyer("a")));
         let asked =
-            (0..100).filter(|at| confirmations.take_question(&format!("cs_test_c{at}"), &buyer("b"))).count();
+            (0..100).filter(|at| confirmations.take_question(&format!("cs_test_c{at}"), buyer("b"))).count();
         assert_eq!(asked, 5);
-        assert!(confirmations.take_question("cs_test_d", &buyer("c")));
+        assert!(confirmations.take_question("cs_test_d", buyer("c")));
     }
 }

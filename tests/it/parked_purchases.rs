@@ -10,11 +10,11 @@ use crate::events::publish;
 
 async fn get(world: &World, path: &str) -> Value {
     let admin = &world.settings().secrets.admin_api_key;
-    world.api().get(&format!("/purser/v1/{path}")).bearer(admin).expect(200).await
+    world.api().get(path).bearer(admin).expect(200).await
 }
 
 async fn act(world: &World, path: &str, body: Value) -> (u16, Value) {
-    let answer: Answer = world.admin_post(&format!("/purser/v1/{path}"), body).send().await.unwrap();
+    let answer: Answer = world.admin_post(path, body).send().await.unwrap();
     (answer.status(), answer.json().unwrap()["error"]["code"].clone())
 }
 
@@ -35,20 +35,21 @@ async fn a_parked_purchase_is_seen_tried_again_claimed_or_dismissed() {
     for transaction in ["1", "2"] {
         buy(&world, transaction).await;
     }
-    let parked = get(&world, "parked-purchases").await["purchases"].as_array().unwrap().clone();
+    let parked = get(&world, "/purser/v1/parked-purchases").await["purchases"].as_array().unwrap().clone();
     let ids: Vec<&str> = parked.iter().map(|one| one["purchaseId"].as_str().unwrap()).collect();
     let [first, second] = ids.as_slice() else { panic!("{parked:?}") };
-    assert_eq!(get(&world, &format!("parked-purchases/{first}")).await, parked[0]);
-    assert_eq!(act(&world, &format!("parked-purchases/{first}/retry"), json!({})).await.0, 202);
-    assert_eq!(act(&world, &format!("parked-purchases/{first}/dismiss"), json!({})).await.0, 400);
+    assert_eq!(get(&world, &format!("/purser/v1/parked-purchases/{first}")).await, parked[0]);
+    assert_eq!(act(&world, &format!("/purser/v1/parked-purchases/{first}/retry"), json!({})).await.0, 202);
+    assert_eq!(act(&world, &format!("/purser/v1/parked-purchases/{first}/dismiss"), json!({})).await.0, 400);
     let why = json!({"reason": "a test purchase"});
-    let path = format!("parked-purchases/{first}/dismiss");
+    let path = format!("/purser/v1/parked-purchases/{first}/dismiss");
     let both = futures::join!(act(&world, &path, why.clone()), act(&world, &path, why.clone()));
     let mut statuses = [both.0.0, both.1.0];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409]);
     let alice = world.create_user("alice").await;
-    let claimed = act(&world, &format!("parked-purchases/{first}/claim"), json!({"userId": "alice"})).await;
+    let claimed =
+        act(&world, &format!("/purser/v1/parked-purchases/{first}/claim"), json!({"userId": "alice"})).await;
     assert_eq!(claimed, (409, json!("purchase_dismissed")));
     // Its buyer comes, and gets only the other one.
     let nobody = world.create_user("nobody").await;
@@ -57,12 +58,12 @@ async fn a_parked_purchase_is_seen_tried_again_claimed_or_dismissed() {
     assert_eq!(world.balance(&nobody.wallet_id).await, 100);
     assert_eq!(world.balance(&alice.wallet_id).await, 0);
     for verb in ["retry", "dismiss"] {
-        let settled = act(&world, &format!("parked-purchases/{second}/{verb}"), why.clone()).await;
+        let settled = act(&world, &format!("/purser/v1/parked-purchases/{second}/{verb}"), why.clone()).await;
         assert_eq!(settled, (409, json!("purchase_claimed")), "{verb}");
-        let unknown = format!("parked-purchases/{}/{verb}", uuid::Uuid::now_v7());
+        let unknown = format!("/purser/v1/parked-purchases/{}/{verb}", uuid::Uuid::now_v7());
         assert_eq!(act(&world, &unknown, why.clone()).await.0, 404);
     }
-    assert_eq!(get(&world, "parked-purchases").await["purchases"], json!([]));
+    assert_eq!(get(&world, "/purser/v1/parked-purchases").await["purchases"], json!([]));
     assert_eq!(world.count("admin_actions where action = 'parked_purchase.dismiss'").await, 1);
     assert_eq!(world.count("admin_actions where action = 'parked_purchase.retry'").await, 1);
     world.finish().await;
@@ -77,14 +78,17 @@ async fn a_dead_letter_is_seen_retried_or_dismissed() {
         publish(&world, &dead).await;
         world.wait_for_rows(count, "dead_letters").await;
     }
-    let letters = get(&world, "dead-letters").await["deadLetters"].as_array().unwrap().clone();
+    let letters = get(&world, "/purser/v1/dead-letters").await["deadLetters"].as_array().unwrap().clone();
     let ids: Vec<&str> = letters.iter().map(|one| one["id"].as_str().unwrap()).collect();
-    assert_eq!(get(&world, &format!("dead-letters/{}", ids[0])).await["kind"], "object.verify");
-    assert_eq!(act(&world, &format!("dead-letters/{}/retry", ids[0]), json!({})).await.0, 200);
+    assert_eq!(get(&world, &format!("/purser/v1/dead-letters/{}", ids[0])).await["kind"], "object.verify");
+    assert_eq!(act(&world, &format!("/purser/v1/dead-letters/{}/retry", ids[0]), json!({})).await.0, 200);
     let why = json!({"reason": "nothing to ask"});
-    assert_eq!(act(&world, &format!("dead-letters/{}/dismiss", ids[1]), json!({"reason": ""})).await.0, 400);
-    assert_eq!(act(&world, &format!("dead-letters/{}/dismiss", ids[1]), why.clone()).await.0, 200);
-    assert_eq!(act(&world, &format!("dead-letters/{}/dismiss", ids[1]), why).await.0, 409);
+    assert_eq!(
+        act(&world, &format!("/purser/v1/dead-letters/{}/dismiss", ids[1]), json!({"reason": ""})).await.0,
+        400
+    );
+    assert_eq!(act(&world, &format!("/purser/v1/dead-letters/{}/dismiss", ids[1]), why.clone()).await.0, 200);
+    assert_eq!(act(&world, &format!("/purser/v1/dead-letters/{}/dismiss", ids[1]), why).await.0, 409);
     world.wait_for_rows(1, "dead_letters where state = 'waiting'").await;
     world.finish().await;
 }

@@ -14,7 +14,8 @@ const DEV: &str = env!("CARGO_BIN_EXE_dev");
 async fn leaders(world: &World) -> i64 {
     world
         .count(
-            "pg_locks where locktype = 'advisory' and objsubid = 1 and granted and database = (select oid from pg_database
+            "pg_locks where locktype = 'advisory' and objsubid = 1 and granted
+                 and database = (select oid from pg_database
                  where datname = current_database())",
         )
         .await

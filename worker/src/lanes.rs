@@ -10,19 +10,23 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// When there are more lanes, the empty ones are given up.
 const REMEMBERED: usize = 1_000;
-/// So many may wait at a time.
-const WAITING: usize = 24;
+/// So many may wait in one lane: less than half of what a worker does of a role at a time.
+const WAITING: usize = 56;
 
 /// The lanes of a process, by whose they are.
 pub(crate) struct Lanes<Key> {
-    all: Mutex<HashMap<Key, Arc<Semaphore>>>,
-    /// For those that wait, in all lanes together: who waits keeps a job of its role from being done.
+    all: Mutex<HashMap<Key, Arc<Lane>>>,
+}
+
+struct Lane {
+    places: Arc<Semaphore>,
+    /// A job that waits keeps another of its role from being done.
     waiting: Semaphore,
 }
 
 impl<Key> Default for Lanes<Key> {
     fn default() -> Self {
-        Self { all: Mutex::default(), waiting: Semaphore::new(WAITING) }
+        Self { all: Mutex::default() }
     }
 }
 
@@ -32,16 +36,17 @@ impl<Key: Clone + Eq + Hash> Lanes<Key> {
         let lane = {
             let mut lanes = self.all.lock().unwrap_or_else(PoisonError::into_inner);
             if lanes.len() > REMEMBERED {
-                // Whoever holds or awaits a place holds the lane.
-                lanes.retain(|_, lane| Arc::strong_count(lane) > 1);
+                // A place that is held or awaited holds the lane.
+                lanes.retain(|_, lane| Arc::strong_count(lane) > 1 || Arc::strong_count(&lane.places) > 1);
             }
-            Arc::clone(lanes.entry(key.clone()).or_insert_with(|| Arc::new(Semaphore::new(at_once))))
+            let new = || Lane { places: Arc::new(Semaphore::new(at_once)), waiting: Semaphore::new(WAITING) };
+            Arc::clone(lanes.entry(key.clone()).or_insert_with(|| Arc::new(new())))
         };
-        if let Ok(place) = Arc::clone(&lane).try_acquire_owned() {
+        if let Ok(place) = Arc::clone(&lane.places).try_acquire_owned() {
             return Some(place);
         }
-        let _waiting = self.waiting.try_acquire().ok()?;
-        tokio::time::timeout(patience, lane.acquire_owned()).await.ok()?.ok()
+        let _waiting = lane.waiting.try_acquire().ok()?;
+        tokio::time::timeout(patience, Arc::clone(&lane.places).acquire_owned()).await.ok()?.ok()
     }
 }
 

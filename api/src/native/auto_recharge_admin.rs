@@ -122,7 +122,7 @@ async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn pause(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
-    let (wallet, reason) = (wallet_id(&call)?, reason(&call)?);
+    let (reason, wallet) = (reason(&call)?, wallet_id(&call)?);
     let work = {
         let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
@@ -139,7 +139,7 @@ async fn pause(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn resume(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
-    let (wallet, reason) = (wallet_id(&call)?, reason(&call)?);
+    let (reason, wallet) = (reason(&call)?, wallet_id(&call)?);
     let work = {
         let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {

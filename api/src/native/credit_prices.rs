@@ -84,9 +84,9 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
+    let written: PriceInput = read_json(&call)?;
     let currency = call.path_parameter("currency").parse::<Currency>();
     let currency = currency.map_err(|_| Problem::not_found("There is no such currency."))?;
-    let written: PriceInput = read_json(&call)?;
     let price =
         CreditPrice { credits: positive(&written.credits)?, price: Money::new(written.minor, currency) };
     price_put(&api.pool, api.clock.now(), &admin.actor, &price).await?;

@@ -1,6 +1,6 @@
 //! Levels that trigger something: of the balance, below which people are notified, and of what can be spent,
-//! below which the wallet is recharged. The movement that takes a wallet below one writes the job for it, in its own transaction,
-//! so that no fall goes unnoticed; and only that movement, so that many debits make one job.
+//! below which the wallet is recharged. The movement that takes a wallet below one writes the job for it, in its own
+//! transaction, so that no fall goes unnoticed; and only that movement, so that many debits make one job.
 //!
 //! Only a use is a reason to recharge ([`Use`]): credits that lapse, are taken back or are corrected by hand are not.
 //! That a recharge is due is kept in the wallet's row, so that every later reader of the wallet decides by the same

