@@ -20,6 +20,22 @@ use crate::problem::Problem;
 use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
+    let before = endpoints_at([
+        "/admin/dead-letters",
+        "/admin/dead-letters/{id}",
+        "/admin/dead-letters/{id}/replay",
+        "/admin/dead-letters/{id}/discard",
+    ]);
+    let own = endpoints_at([
+        "/purser/v1/dead-letters",
+        "/purser/v1/dead-letters/{id}",
+        "/purser/v1/dead-letters/{id}/retry",
+        "/purser/v1/dead-letters/{id}/dismiss",
+    ]);
+    before.into_iter().chain(own).collect()
+}
+
+fn endpoints_at([all, one, retry, dismiss]: [&'static str; 4]) -> Vec<Endpoint> {
     let settles = |summary: &str| {
         Description::new(Access::Admin, summary)
             .path_parameter::<Id>("id", "The letter's id.")
@@ -29,7 +45,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     };
     vec![
         Endpoint::get(
-            "/admin/dead-letters",
+            all,
             list,
             Description::new(Access::Admin, "Jobs that nobody could do and that wait for an operator")
                 .says("Newest first, without their messages; and how many there are, by role and reason.")
@@ -39,7 +55,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .refuses(&[StatusCode::BAD_REQUEST]),
         ),
         Endpoint::get(
-            "/admin/dead-letters/{id}",
+            one,
             show,
             Description::new(
                 Access::Admin,
@@ -51,48 +67,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .refuses(&[StatusCode::NOT_FOUND]),
         ),
         Endpoint::post(
-            "/admin/dead-letters/{id}/replay",
+            retry,
             replay,
             settles("Have a dead letter done again")
                 .says("It goes back to its queue. Should it fail again, it is a new dead letter."),
         ),
         Endpoint::post(
-            "/admin/dead-letters/{id}/discard",
-            discard,
-            settles("Give a dead letter up")
-                .says("Its message is forgotten. That it was, by whom and why stays on record.")
-                .takes::<DiscardInput>(),
-        ),
-        Endpoint::get(
-            "/purser/v1/dead-letters",
-            list,
-            Description::new(Access::Admin, "Jobs that nobody could do and that wait for an operator")
-                .says("Newest first, without their messages; and how many there are, by role and reason.")
-                .query::<String>("role", "Only those for this role of the workers, such as `verify`.")
-                .query::<i64>("limit", "How many, between 1 and 500; 50 unless given.")
-                .answers::<LettersView>(StatusCode::OK, "The letters.")
-                .refuses(&[StatusCode::BAD_REQUEST]),
-        ),
-        Endpoint::get(
-            "/purser/v1/dead-letters/{id}",
-            show,
-            Description::new(
-                Access::Admin,
-                "A job that nobody could do, with what may be seen of its message",
-            )
-            .says("Ids, types and states only: never texts, addresses or links.")
-            .path_parameter::<Id>("id", "The letter's id.")
-            .answers::<LetterDetail>(StatusCode::OK, "The letter.")
-            .refuses(&[StatusCode::NOT_FOUND]),
-        ),
-        Endpoint::post(
-            "/purser/v1/dead-letters/{id}/retry",
-            replay,
-            settles("Have a dead letter done again")
-                .says("It goes back to its queue. Should it fail again, it is a new dead letter."),
-        ),
-        Endpoint::post(
-            "/purser/v1/dead-letters/{id}/dismiss",
+            dismiss,
             discard,
             settles("Give a dead letter up")
                 .says("Its message is forgotten. That it was, by whom and why stays on record.")

@@ -67,8 +67,13 @@ async fn confirm(api: &SharedState, session: &str) -> Result<(), Problem> {
         if order.as_ref().is_some_and(|payment| payment.state.is_paid()) {
             return Ok(());
         }
+        let is_known = order.is_some();
         if api.confirmations.take_question(session, order.map(|payment| payment.user_id)) {
             return ask(api, session, deadline).await;
+        }
+        // Anyone can name a page that no order is known by: nobody waits for its turn.
+        if !is_known {
+            return Err(Problem::from(ProblemKind::Internal).retry_soon());
         }
         // Others ask about the same session: what they learn is soon in the record.
         if Instant::now() >= deadline {
