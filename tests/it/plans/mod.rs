@@ -197,5 +197,6 @@ async fn every_statement_reads_about_as_much_as_it_returns() {
     assert!(offenders.is_empty(), "{} statements:\n\n{}", offenders.len(), offenders.join("\n\n"));
     drop(connection);
     pool.close().await;
-    world.finish().await;
+    // The seeded rows of the outbox are of no job: nobody publishes them.
+    world.abandon().await;
 }
