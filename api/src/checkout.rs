@@ -27,8 +27,8 @@ use crate::state::SharedState;
 
 /// How long an order can be paid; the provider's page closes no later.
 pub(crate) const PAYABLE: Duration = Duration::from_hours(24);
-/// The same for an order with a coupon: nobody else has its use meanwhile. Stripe closes no page sooner than 30 minutes
-/// after it was opened.
+/// The same for an order with a coupon: no other order can use the coupon meanwhile. Stripe closes no page sooner
+/// than 30 minutes after it was opened.
 pub(crate) const PAYABLE_WITH_COUPON: Duration = Duration::from_mins(45);
 /// The least time between two questions to the provider about one payment.
 const PAUSE: time::Duration = time::Duration::seconds(3);
@@ -195,7 +195,7 @@ enum Once<Done> {
 }
 
 /// Does what stores an order, once for each key. A key whose order was not stored can be used again at once; the work
-/// goes on when the caller hangs up, so that no key is left claimed by nobody.
+/// goes on when the caller hangs up, so that the key does not stay claimed.
 async fn once<Done, Work>(
     api: &SharedState,
     call: &Call,

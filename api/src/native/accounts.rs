@@ -6,13 +6,13 @@ use kernel::ids::{ApiKeyId, SessionId, UserId, WalletId};
 use notices::Live;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
-use warp::http::{Method, StatusCode};
+use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
 use super::organizations::{release_holds, user_id};
 use super::pages_of::{Cursor, paged};
 use super::parked_purchases::claim_for_new_user;
-use super::users::{revoke_api_key, withdrawn};
+use super::users::{api_key_revocation, withdrawn};
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
@@ -47,8 +47,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             find,
             user("Look at a user").answers::<AccountView>(StatusCode::OK, "The user."),
         ),
-        Endpoint::new(
-            Method::PUT,
+        Endpoint::put(
             "/purser/v1/users/{userId}",
             put,
             Description::new(Access::Admin, "Make a user, or change one")
@@ -63,7 +62,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/purser/v1/users/{userId}/block",
             block,
             reasoned("Keep a user out")
-                .says("No session, key or token of theirs works any more, and cards that they saved are let go."),
+                .says("The user's sessions, keys and tokens stop working, and saved cards are let go."),
         ),
         Endpoint::post(
             "/purser/v1/users/{userId}/unblock",
@@ -71,8 +70,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             reasoned("Let a blocked user in again")
                 .says("Their sessions and keys work as before. Cards that were let go have to be saved again."),
         ),
-        Endpoint::new(
-            Method::DELETE,
+        Endpoint::delete(
             "/purser/v1/users/{userId}",
             erase,
             user("Erase a user's personal data")
@@ -101,15 +99,13 @@ fn credentials() -> Vec<Endpoint> {
             paged(user("A user's sessions that have not ended, newest first"), LIMIT)
                 .answers::<Sessions>(StatusCode::OK, "The sessions, without their tokens."),
         ),
-        Endpoint::new(
-            Method::DELETE,
+        Endpoint::delete(
             "/purser/v1/users/{userId}/sessions",
             end_sessions,
             user("End all sessions of a user")
                 .answers_plainly(StatusCode::NO_CONTENT, "None of them works any more."),
         ),
-        Endpoint::new(
-            Method::DELETE,
+        Endpoint::delete(
             "/purser/v1/sessions/{sessionId}",
             end_session,
             Description::new(Access::Admin, "End a session")
@@ -124,16 +120,7 @@ fn credentials() -> Vec<Endpoint> {
             paged(user("A user's API keys, withdrawn ones too, newest first"), LIMIT)
                 .answers::<ApiKeys>(StatusCode::OK, "The keys' records, without the keys."),
         ),
-        Endpoint::new(
-            Method::DELETE,
-            "/purser/v1/api-keys/{apiKeyId}",
-            revoke_api_key,
-            Description::new(Access::Admin, "Withdraw an API key")
-                .says("It ends at once, and so do live connections that were opened with it.")
-                .path_parameter::<Id>("apiKeyId", "The key's id, which is not the key.")
-                .answers_plainly(StatusCode::NO_CONTENT, "The key is withdrawn.")
-                .refuses(&[StatusCode::NOT_FOUND]),
-        ),
+        api_key_revocation("/purser/v1/api-keys/{apiKeyId}"),
     ]
 }
 

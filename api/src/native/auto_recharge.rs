@@ -253,7 +253,7 @@ async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
     Ok(answer(status, &overview(&api, &owner, Some(setup)).await?))
 }
 
-/// Whoever switches recharging on agrees to a price, so there must be one.
+/// A user who switches recharging on agrees to a price, so there must be one.
 async fn require_price(api: &SharedState) -> Result<(), Problem> {
     let currency = api.config.auto_recharge.amount.currency;
     let known = price(&mut *api.pool.acquire().await?, currency).await?;

@@ -1,15 +1,18 @@
-//! Recharging as administrators see and steer it: every wallet's, whoever it belongs to.
+//! Recharging as administrators see and steer it: every wallet's, of any owner.
 
 use billing::auto_recharge::custody::{self, By, ResumeError};
 use billing::auto_recharge::{Settings, operations};
+use kernel::clock::Timestamp;
 use kernel::ids::{OrganizationId, UserId, WalletId};
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
 use super::auto_recharge::{SettingsView, view};
 use super::idempotent::{Keep, once};
 use super::pages_of::{Cursor, paged};
+use super::reasons::checked_reason;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
@@ -20,7 +23,6 @@ use crate::problem::Problem;
 use crate::state::SharedState;
 
 const LIMIT: i64 = 200;
-const REASON_MAX: usize = 500;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let wallet = |summary: &str| {
@@ -104,65 +106,77 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     let page = Cursor::<WalletId>::read(&call, LIMIT)?;
     let (only_paused, after) = (call.parameter("paused") == Some("true"), page.after);
     let after = after.unwrap_or(WalletId(uuid::Uuid::nil()));
-    let found = custody::list(&mut *api.pool.acquire().await?, only_paused, after, page.asked()).await?;
+    let mut connection = api.pool.acquire().await?;
+    let found = custody::list(&mut connection, only_paused, after, page.asked()).await?;
     let (found, next_cursor) = page.cut(found, |settings| settings.wallet_id.to_string());
     let mut data = Vec::with_capacity(found.len());
     for settings in found {
-        data.push(shown(&api, settings).await?);
+        data.push(shown(&mut connection, api.clock.now(), settings).await?);
     }
     Ok(answer(StatusCode::OK, &WalletRecharges { data, next_cursor }))
 }
 
 async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
-    let settings = operations::settings(&mut *api.pool.acquire().await?, wallet_id(&call)?).await?;
+    let mut connection = api.pool.acquire().await?;
+    let settings = operations::settings(&mut connection, wallet_id(&call)?).await?;
     let settings = settings.ok_or_else(not_recharged)?;
-    Ok(answer(StatusCode::OK, &shown(&api, settings).await?))
+    Ok(answer(StatusCode::OK, &shown(&mut connection, api.clock.now(), settings).await?))
 }
 
 async fn pause(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let (reason, wallet) = (reason(&call)?, wallet_id(&call)?);
-    let work = {
-        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
-        async move {
-            let by = By::Admin { actor: &actor, reason: &reason };
-            let mut transaction = api.pool.begin().await?;
-            let stopped = custody::stop(&mut transaction, api.clock.now(), wallet, by).await?;
-            let settings = stopped.ok_or_else(not_recharged)?;
-            transaction.commit().await?;
-            Ok((StatusCode::OK, shown(&api, settings).await?))
-        }
-    };
-    once(&api, &call, admin.actor, Keep::Answer, work).await
+    steer(api, call, Deed::Pause).await
 }
 
 async fn resume(api: SharedState, call: Call) -> Result<Response, Problem> {
+    steer(api, call, Deed::Resume).await
+}
+
+enum Deed {
+    Pause,
+    Resume,
+}
+
+async fn steer(api: SharedState, call: Call, deed: Deed) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
-    let (reason, wallet) = (reason(&call)?, wallet_id(&call)?);
+    let reason = checked_reason(read_json::<ReasonInput>(&call)?.reason)?;
+    let wallet = wallet_id(&call)?;
     let work = {
         let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
-            let by = By::Admin { actor: &actor, reason: &reason };
+            let (now, by) = (api.clock.now(), By::Admin { actor: &actor, reason: &reason });
             let mut transaction = api.pool.begin().await?;
-            let resumed = custody::resume(&mut transaction, api.clock.now(), wallet, by).await;
-            let settings = resumed.map_err(|error| match error {
-                ResumeError::NoSettings => not_recharged(),
-                ResumeError::NotYours(_) => Problem::internal(error),
-                ResumeError::Database(error) => error.into(),
-            })?;
+            let settings = match deed {
+                Deed::Pause => {
+                    custody::stop(&mut transaction, now, wallet, by).await?.ok_or_else(not_recharged)?
+                }
+                Deed::Resume => {
+                    custody::resume(&mut transaction, now, wallet, by).await.map_err(not_resumed)?
+                }
+            };
             transaction.commit().await?;
-            Ok((StatusCode::OK, shown(&api, settings).await?))
+            Ok((StatusCode::OK, shown(&mut *api.pool.acquire().await?, api.clock.now(), settings).await?))
         }
     };
     once(&api, &call, admin.actor, Keep::Answer, work).await
 }
 
-async fn shown(api: &SharedState, settings: Settings) -> Result<WalletRecharge, Problem> {
+fn not_resumed(error: ResumeError) -> Problem {
+    match error {
+        ResumeError::NoSettings => not_recharged(),
+        ResumeError::NotYours(_) => Problem::internal(error),
+        ResumeError::Database(error) => error.into(),
+    }
+}
+
+async fn shown(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    settings: Settings,
+) -> Result<WalletRecharge, Problem> {
     let (wallet_id, user_id) = (settings.wallet_id, settings.user_id.clone());
     let (org_id, card_user_id) = (settings.organization_id, settings.card_owner.clone());
-    let now = api.clock.now();
-    let overview = operations::overview(&mut *api.pool.acquire().await?, now, settings).await?;
+    let overview = operations::overview(connection, now, settings).await?;
     Ok(WalletRecharge { wallet_id, user_id, org_id, card_user_id, settings: view(now, overview, None) })
 }
 
@@ -172,12 +186,4 @@ fn wallet_id(call: &Call) -> Result<WalletId, Problem> {
 
 fn not_recharged() -> Problem {
     Problem::not_found("There is no such wallet, or it was never to be recharged.")
-}
-
-fn reason(call: &Call) -> Result<String, Problem> {
-    let ReasonInput { reason } = read_json(call)?;
-    if reason.trim().is_empty() || reason.chars().count() > REASON_MAX {
-        return Err(Problem::invalid(format!("reason must have 1 to {REASON_MAX} characters")));
-    }
-    Ok(reason)
 }

@@ -4,7 +4,7 @@ use billing::catalog::prices::{CreditPrice, price_put, prices};
 use kernel::money::{Currency, Money};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use warp::http::{Method, StatusCode};
+use warp::http::StatusCode;
 
 use super::consume::positive;
 use crate::http::call::Call;
@@ -24,8 +24,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             Description::new(Access::Admin, "What any amount of credits costs, by currency")
                 .answers::<Prices>(StatusCode::OK, "The prices."),
         ),
-        Endpoint::new(
-            Method::PUT,
+        Endpoint::put(
             "/purser/v1/catalog/credit-prices/{currency}",
             put,
             Description::new(Access::Admin, "Set what credits cost in a currency")

@@ -10,6 +10,7 @@ use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
+use super::reasons::checked_reason;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
@@ -212,9 +213,7 @@ async fn discard(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
     let DiscardInput { reason } = read_json(&call)?;
     let (id, actor) = (id(&call)?, admin.actor.clone());
-    if reason.trim().is_empty() || reason.chars().count() > 500 {
-        return Err(Problem::invalid("reason must have 1 to 500 characters"));
-    }
+    let reason = checked_reason(reason)?;
     let work = {
         let api = SharedState::clone(&api);
         async move {

@@ -21,6 +21,7 @@ mod pages_of;
 mod parked_purchases;
 mod payments;
 mod provider_events;
+mod reasons;
 mod test_clock;
 mod users;
 mod webhook_endpoints;

@@ -13,7 +13,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
-use warp::http::{Method, StatusCode};
+use warp::http::StatusCode;
 
 use crate::auth::Principal;
 use crate::http::call::Call;
@@ -45,8 +45,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .answers::<Details>(StatusCode::OK, "The organization and its members.")
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
-        Endpoint::new(
-            Method::PUT,
+        Endpoint::put(
             "/admin/organizations/{orgId}/members/{userId}",
             put_member,
             member(Description::new(Access::Admin, "Give a user a role in an organization"))
@@ -59,8 +58,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .answers::<MemberView>(StatusCode::OK, "The user has the role.")
                 .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT]),
         ),
-        Endpoint::new(
-            Method::DELETE,
+        Endpoint::delete(
             "/admin/organizations/{orgId}/members/{userId}",
             remove_member,
             member(Description::new(Access::Admin, "Take a user out of an organization"))

@@ -22,11 +22,23 @@ pub(super) struct Cursor<Id> {
     limit: i64,
 }
 
-impl<Id: FromStr> Cursor<Id> {
-    pub(super) fn read(call: &Call, most: i64) -> Result<Self, Problem> {
+impl<Id> Cursor<Id> {
+    pub(super) fn read(call: &Call, most: i64) -> Result<Self, Problem>
+    where
+        Id: FromStr,
+    {
+        let unknown = |_| Problem::invalid("cursor is none that was answered");
+        Self::read_by(call, most, |text| text.parse().map_err(unknown))
+    }
+
+    /// As [`Self::read`], for positions that have a form of their own.
+    pub(super) fn read_by(
+        call: &Call,
+        most: i64,
+        position: impl FnOnce(&str) -> Result<Id, Problem>,
+    ) -> Result<Self, Problem> {
         let limit = call.limit(most)?;
-        let after = call.parameter("cursor").map(str::parse).transpose();
-        Ok(Self { after: after.map_err(|_| Problem::invalid("cursor is none that was answered"))?, limit })
+        Ok(Self { after: call.parameter("cursor").map(position).transpose()?, limit })
     }
 
     /// One more than the page has, to know whether there is another.

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
-use super::provider_events::checked as checked_reason;
+use super::reasons::checked_reason;
 use crate::commands::carry_out;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};

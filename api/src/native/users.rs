@@ -60,15 +60,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .answers::<ApiKeyView>(StatusCode::CREATED, "The key.")
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
-        Endpoint::delete(
-            "/admin/api-keys/{apiKeyId}",
-            revoke_api_key,
-            Description::new(Access::Admin, "Withdraw an API key")
-                .says("It ends at once, and so do live connections that were opened with it.")
-                .path_parameter::<Id>("apiKeyId", "The key's id, which is not the key.")
-                .answers_plainly(StatusCode::NO_CONTENT, "The key is withdrawn.")
-                .refuses(&[StatusCode::NOT_FOUND]),
-        ),
+        api_key_revocation("/admin/api-keys/{apiKeyId}"),
         Endpoint::post(
             "/admin/organizations",
             register_organization,
@@ -80,6 +72,18 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
     ]
+}
+
+pub(super) fn api_key_revocation(path: &'static str) -> Endpoint {
+    Endpoint::delete(
+        path,
+        revoke_api_key,
+        Description::new(Access::Admin, "Withdraw an API key")
+            .says("It ends at once, and so do live connections that were opened with it.")
+            .path_parameter::<Id>("apiKeyId", "The key's id, which is not the key.")
+            .answers_plainly(StatusCode::NO_CONTENT, "The key is withdrawn.")
+            .refuses(&[StatusCode::NOT_FOUND]),
+    )
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -203,7 +207,7 @@ async fn create_api_key(api: SharedState, call: Call) -> Result<Response, Proble
     once(&api, &call, admin.actor, Keep::Nothing, work).await
 }
 
-pub(super) async fn revoke_api_key(api: SharedState, call: Call) -> Result<Response, Problem> {
+async fn revoke_api_key(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
     let id: ApiKeyId = call
         .path_parameter("apiKeyId")

@@ -65,22 +65,27 @@ pub struct Spendable {
     pub recharge_due_below: Option<Credits>,
 }
 
+macro_rules! lock_wallets {
+    ($waiting:literal, $ids:expr) => {
+        sqlx::query_as!(
+            WalletRow,
+            r#"select id as "id: WalletId", balance as "balance: Credits", held as "held: Credits",
+                  debt as "debt: Credits", recharge_below as "recharge_below: Credits",
+                  recharge_due_below as "recharge_due_below: Credits", alert_below as "alert_below: Vec<Credits>"
+           from wallets where id = any($1) order by id for no key update"#
+                + $waiting,
+            $ids
+        )
+    };
+}
+
 /// Locks wallets, in the order of their ids.
 pub(super) async fn wallets_lock(
     connection: &mut PgConnection,
     ids: &[WalletId],
 ) -> Result<Vec<WalletRow>, sqlx::Error> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    sqlx::query_as!(
-        WalletRow,
-        r#"select id as "id: WalletId", balance as "balance: Credits", held as "held: Credits",
-                  debt as "debt: Credits", recharge_below as "recharge_below: Credits",
-                  recharge_due_below as "recharge_due_below: Credits", alert_below as "alert_below: Vec<Credits>"
-           from wallets where id = any($1) order by id for no key update"#,
-        &ids
-    )
-    .fetch_all(connection)
-    .await
+    lock_wallets!("", &ids).fetch_all(connection).await
 }
 
 /// Locks those of some wallets that no other transaction has locked.
@@ -89,16 +94,7 @@ pub(super) async fn wallets_lock_free(
     ids: &[WalletId],
 ) -> Result<Vec<WalletRow>, sqlx::Error> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    sqlx::query_as!(
-        WalletRow,
-        r#"select id as "id: WalletId", balance as "balance: Credits", held as "held: Credits",
-                  debt as "debt: Credits", recharge_below as "recharge_below: Credits",
-                  recharge_due_below as "recharge_due_below: Credits", alert_below as "alert_below: Vec<Credits>"
-           from wallets where id = any($1) order by id for no key update skip locked"#,
-        &ids
-    )
-    .fetch_all(connection)
-    .await
+    lock_wallets!(" skip locked", &ids).fetch_all(connection).await
 }
 
 /// The levels below which the people who see a wallet are notified.

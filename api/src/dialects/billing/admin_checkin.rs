@@ -4,7 +4,7 @@ use billing::checkins::{CheckinConfig, ConfigChange, StreakBonus, operations};
 use kernel::money::Credits;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use warp::http::{Method, StatusCode};
+use warp::http::StatusCode;
 
 use super::envelope::{Success, success};
 use crate::http::Response;
@@ -23,8 +23,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             Description::new(Access::Admin, "How check-ins work")
                 .answers::<Success<ConfigView>>(StatusCode::OK, "The settings."),
         ),
-        Endpoint::new(
-            Method::PUT,
+        Endpoint::put(
             "/admin/checkin/config",
             change,
             Description::new(Access::Admin, "Change how check-ins work")

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
-use warp::http::{Method, StatusCode};
+use warp::http::StatusCode;
 
 use super::envelope::{List, Moment, Success, success};
 use super::page::{Page, paged};
@@ -37,8 +37,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .answers::<Success<CouponView>>(StatusCode::CREATED, "The coupon.")
                 .refuses(&[StatusCode::CONFLICT]),
         ),
-        Endpoint::new(
-            Method::PUT,
+        Endpoint::put(
             "/admin/billing/coupons/{code}",
             switch,
             Description::new(Access::Admin, "Switch a coupon on or off")

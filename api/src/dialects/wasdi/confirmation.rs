@@ -71,7 +71,7 @@ async fn confirm(api: &SharedState, session: &str) -> Result<(), Problem> {
         if api.confirmations.take_question(session, order.map(|payment| payment.user_id)) {
             return ask(api, session, deadline).await;
         }
-        // Anyone can name a page that no order is known by: nobody waits for its turn.
+        // Anyone can name a page of no known order, so such a request does not wait for its turn.
         if !is_known {
             return Err(Problem::from(ProblemKind::Internal).retry_soon());
         }

@@ -18,6 +18,8 @@ use warp::http::StatusCode;
 
 use self::views::{EventDetail, EventView, EventsPage, EventsView, OldEventView};
 use super::idempotent::{Keep, once};
+use super::pages_of::Cursor;
+use super::reasons::checked_reason;
 use crate::commands::carry_out;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
@@ -27,8 +29,8 @@ use crate::http::{Response, answer};
 use crate::problem::Problem;
 use crate::state::SharedState;
 
-/// The longest reason that is recorded.
-const REASON_MAX: usize = 500;
+/// The most events on a page.
+const LIMIT: i64 = 500;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -122,7 +124,7 @@ struct OptionalReasonInput {
 
 async fn old_list(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
-    let limit = call.limit(500)?;
+    let limit = call.limit(LIMIT)?;
     let mut connection = api.pool.acquire().await?;
     let events = recorded::list(&mut connection, call.parameter("outcome"), limit).await?;
     let events = events.into_iter().map(OldEventView::from).collect();
@@ -131,21 +133,13 @@ async fn old_list(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
-    let limit = call.limit(500)?;
-    let page = Page {
-        state: named(&call, "state", EventState::NAMES)?,
-        provider: named(&call, "provider", Provider::NAMES)?,
-        before: call.parameter("cursor").map(read_cursor).transpose()?,
-        // One more says whether there are more.
-        limit: limit.saturating_add(1),
-    };
-    let mut events = operations::list(&mut *api.pool.acquire().await?, &page).await?;
-    let is_more = i64::try_from(events.len()).is_ok_and(|found| found > limit);
-    if is_more {
-        events.pop();
-    }
-    let last = events.last().filter(|_| is_more);
-    let next_cursor = last.map(|event| cursor(event.handled_at, &views::key(event)));
+    let (state, provider) =
+        (named(&call, "state", EventState::NAMES)?, named(&call, "provider", Provider::NAMES)?);
+    let page = Cursor::read_by(&call, LIMIT, read_cursor)?;
+    let (before, limit) = (page.after.clone(), page.asked());
+    let asked = Page { state, provider, before, limit };
+    let events = operations::list(&mut *api.pool.acquire().await?, &asked).await?;
+    let (events, next_cursor) = page.cut(events, |event| cursor(event.handled_at, &views::key(event)));
     let data = events.into_iter().map(EventView::from).collect();
     Ok(answer(StatusCode::OK, &EventsPage { data, next_cursor }))
 }
@@ -182,14 +176,6 @@ fn key(call: &Call) -> Result<EventKey, Problem> {
     text.parse().ok().filter(|_| !text.contains('\0')).ok_or_else(not_found)
 }
 
-/// A reason that can be recorded.
-pub(super) fn checked(reason: String) -> Result<String, Problem> {
-    if reason.trim().is_empty() || reason.chars().count() > REASON_MAX {
-        return Err(Problem::invalid(format!("reason must have 1 to {REASON_MAX} characters")));
-    }
-    Ok(reason)
-}
-
 async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
     let found = operations::event(&mut *api.pool.acquire().await?, &key(&call)?).await?;
@@ -203,7 +189,7 @@ async fn view(api: &SharedState, key: &EventKey) -> Result<EventView, Problem> {
 
 async fn credit(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
-    let reason = checked(read_json::<ReasonInput>(&call)?.reason)?;
+    let reason = checked_reason(read_json::<ReasonInput>(&call)?.reason)?;
     let (event, by) = (key(&call)?, admin.actor.clone());
     let work = {
         let api = SharedState::clone(&api);
@@ -226,7 +212,8 @@ async fn credit(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn retry(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
-    let reason = read_json_or_default::<OptionalReasonInput>(&call)?.reason.map(checked).transpose()?;
+    let reason =
+        read_json_or_default::<OptionalReasonInput>(&call)?.reason.map(checked_reason).transpose()?;
     let (event, by) = (key(&call)?, admin.actor.clone());
     let work = {
         let api = SharedState::clone(&api);
@@ -245,7 +232,7 @@ async fn retry(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn dismiss(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
-    let reason = checked(read_json::<ReasonInput>(&call)?.reason)?;
+    let reason = checked_reason(read_json::<ReasonInput>(&call)?.reason)?;
     let (event, by) = (key(&call)?, admin.actor.clone());
     let work = {
         let api = SharedState::clone(&api);
