@@ -1,6 +1,6 @@
 //! Buys packs and plans over the Billing API, at Stripe and at Creem.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use serde_json::{Value, json};
@@ -24,8 +24,15 @@ pub async fn act(load: &Load, user: &User, random: &mut StdRng) -> Result<()> {
         let request = load.api.post("/payment/create-session").bearer(&user.api_key);
         request.idempotency_key(&key).json(body.clone())
     };
-    let opened = load.require("billing: create session", &[201], order).await?;
-    let session = text(&opened["data"], "session_id")?;
+    let opened = load.settle("billing: create session", order).await;
+    if opened.status() == 409 {
+        // A wallet has one subscription. Nothing else may be refused.
+        let is_rightful = body["type"] == "subscription" && opened.text().contains("ALREADY_SUBSCRIBED");
+        ensure!(is_rightful, "unexpected answer: {opened}");
+        return Ok(());
+    }
+    ensure!(opened.status() == 201, "unexpected answer: {opened}");
+    let session = text(&opened.json()?["data"], "session_id")?;
     buyer::pays(load, &session, random).await?;
     Ok(())
 }

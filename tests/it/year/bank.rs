@@ -39,6 +39,18 @@ pub struct Bank {
     pub invoices: Vec<Invoice>,
     /// The state of each subscription.
     pub subscriptions: BTreeMap<String, String>,
+    /// When what was seen really happened, by its id.
+    times: BTreeMap<String, i64>,
+}
+
+/// How the providers' clock has stood to everyone else's since the last look.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// How far it was ahead, in seconds.
+    pub skew: i64,
+    /// When the clock was moved last. The providers' follows a moment after everyone else's, so that what happens in
+    /// that moment bears a time from before.
+    pub moved_at: i64,
 }
 
 fn text(value: &Value, field: &str) -> String {
@@ -65,8 +77,9 @@ async fn list(world: &World, path: &str) -> Vec<Value> {
 }
 
 impl Bank {
-    pub async fn ask(world: &World) -> Self {
-        let mut bank = Self::default();
+    /// What the provider says now.
+    pub async fn ask(world: &World, last: Self, times: Times) -> Self {
+        let mut bank = Self { times: last.times, ..Self::default() };
         let mut by_charge = BTreeMap::new();
         for charge in list(world, "charges").await {
             if charge["status"] != "succeeded" || charge["payment_intent"].is_null() {
@@ -74,10 +87,11 @@ impl Bank {
             }
             let intent = text(&charge, "payment_intent");
             by_charge.insert(text(&charge, "id"), intent.clone());
+            let at = bank.time_of(&charge, times);
             let made = Charge {
                 intent: intent.clone(),
                 customer: text(&charge, "customer"),
-                at: number(&charge, "created"),
+                at,
                 cents: number(&charge, "amount"),
                 gone: number(&charge, "amount_refunded"),
                 is_recharge: charge["metadata"]["run_id"].is_string(),
@@ -90,8 +104,9 @@ impl Bank {
         {
             for doubt in list(world, path).await {
                 let Some(intent) = by_charge.get(&text(&doubt, "charge")) else { continue };
+                let at = bank.time_of(&doubt, times);
                 let charge = bank.charges.get_mut(intent).unwrap();
-                charge.doubted_at.push(number(&doubt, "created"));
+                charge.doubted_at.push(at);
                 if is_dispute {
                     let moved = doubt["balance_transactions"].as_array().unwrap().iter();
                     charge.gone -= moved.map(|moved| number(moved, "amount")).sum::<i64>();
@@ -103,6 +118,12 @@ impl Bank {
             bank.subscriptions.insert(text(&subscription, "id"), text(&subscription, "status"));
         }
         bank
+    }
+
+    /// When something really happened.
+    fn time_of(&mut self, happened: &Value, times: Times) -> i64 {
+        let at = (number(happened, "created") - times.skew).max(times.moved_at);
+        *self.times.entry(text(happened, "id")).or_insert(at)
     }
 
     async fn read_invoices(&mut self, world: &World) {

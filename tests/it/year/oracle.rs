@@ -9,8 +9,8 @@ use super::actors::{Act, Actor};
 use super::bank::{Bank, Charge};
 use super::terms::{CREDIT, Plan, part};
 
-/// Clocks may differ by so much, either way.
-const SKEW: i64 = 40;
+/// The bank's times are full seconds.
+const SKEW: i64 = 2;
 const DAY: i64 = 86_400;
 /// The least pause between two charges of a saved card.
 const PAUSE: i64 = 60;
@@ -42,21 +42,24 @@ pub fn catch_up(actor: &mut Actor, bank: &Bank, plans: &[Plan], now: i64) {
         let worth = invoice.lines.iter().map(worth).sum();
         actor.purse.invoice(&invoice.id, worth, (invoice.subscription.clone(), invoice.period_end));
     }
-    actor.purse.lapse(now, |subscription, end| {
+    let is_decided = |subscription: &str, end: i64| {
         let is_over = bank.subscriptions.get(subscription).is_none_or(|state| state == "canceled");
         let is_renewed =
             invoices.iter().any(|invoice| invoice.subscription == subscription && invoice.period_end > end);
         is_over || is_renewed
-    });
+    };
+    actor.purse.lapse(now, is_decided);
     // Of what bought nothing here nothing is taken.
     for charge in bank.charges.values() {
         actor.purse.gone(&charge.intent, charge.gone, charge.cents);
     }
-    for invoice in invoices {
+    for invoice in &invoices {
         if let Some(charge) = invoice.intent.as_ref().and_then(|intent| bank.charges.get(intent)) {
             actor.purse.gone(&invoice.id, charge.gone, charge.cents);
         }
     }
+    // What came back after its period is over lapses at once.
+    actor.purse.lapse(now, is_decided);
 }
 
 fn recharges<'a>(actor: &Actor, bank: &'a Bank) -> Vec<&'a Charge> {

@@ -38,6 +38,8 @@ struct Lot {
     left: i64,
     lapsed: i64,
     taken: i64,
+    /// How much of its price was with the buyer when that was decided.
+    gone: i64,
     /// The subscription, and the end of the period in Unix seconds.
     period: Option<(String, i64)>,
 }
@@ -71,6 +73,7 @@ impl Purse {
             left: amount - to_debt,
             lapsed: 0,
             taken: 0,
+            gone: 0,
             period,
         };
         self.lots.push(lot);
@@ -103,11 +106,13 @@ impl Purse {
     /// Of what a payment cost, so much is with the buyer again.
     pub fn gone(&mut self, cause: &str, gone: i64, paid: i64) {
         let Some(lot) = self.lots.iter_mut().find(|lot| lot.cause == cause) else { return };
-        let worth = part(lot.granted, gone.min(paid), paid);
-        let target = (worth - lot.lapsed).max(0);
-        if gone == 0 && lot.taken == 0 || target == lot.taken {
+        // What has lapsed since takes nothing from a refund that came before.
+        if gone == lot.gone {
             return;
         }
+        lot.gone = gone;
+        let worth = part(lot.granted, gone.min(paid), paid);
+        let target = (worth - lot.lapsed).max(0);
         let more = target - lot.taken;
         lot.taken = target;
         if more > 0 {

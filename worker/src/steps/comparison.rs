@@ -3,9 +3,7 @@
 
 use billing::payments::Provider;
 use billing::provider_events::VerifyObject;
-use billing::reconciliation::{
-    Comparison, Finding, Ours as RecordedPayment, Theirs as ProviderPayment, operations, rules,
-};
+use billing::reconciliation::{Comparison, Finding, ProviderPayment, RecordedPayment, operations, rules};
 use kernel::clock::Timestamp;
 use time::Duration;
 

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 /// A payment as its provider lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Theirs {
+pub struct ProviderPayment {
     pub provider: Provider,
     /// The object to ask about to hear of it again: a session, a payment, an invoice, a subscription.
     pub id: String,
@@ -50,7 +50,7 @@ pub struct Theirs {
     pub at: Timestamp,
 }
 
-impl Theirs {
+impl ProviderPayment {
     /// As its page or the payment itself tells it; `id` is that object's.
     pub fn of_fact(id: String, fact: Fact, at: Timestamp) -> Self {
         Self {
@@ -101,7 +101,7 @@ impl Theirs {
 
 /// An order, with what the ledger has for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ours {
+pub struct RecordedPayment {
     pub id: PaymentId,
     /// Who takes the money.
     pub provider: Provider,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::PgConnection;
 
-use super::{Comparison, Ours, Theirs, store};
+use super::{Comparison, ProviderPayment, RecordedPayment, store};
 use crate::payments::Provider;
 use audit::{self, AdminAction, COMMAND_LINE};
 use kernel::clock::Timestamp;
@@ -16,10 +16,10 @@ use kernel::ids::PaymentId;
 /// Database errors only.
 pub async fn ours(
     connection: &mut PgConnection,
-    theirs: &[Theirs],
+    theirs: &[ProviderPayment],
     from: Timestamp,
     to: Timestamp,
-) -> Result<Vec<Ours>, sqlx::Error> {
+) -> Result<Vec<RecordedPayment>, sqlx::Error> {
     store::ours(connection, theirs, from, to).await
 }
 
@@ -27,7 +27,10 @@ pub async fn ours(
 ///
 /// # Errors
 /// Database errors only.
-pub async fn name_orders(connection: &mut PgConnection, theirs: &mut [Theirs]) -> Result<(), sqlx::Error> {
+pub async fn name_orders(
+    connection: &mut PgConnection,
+    theirs: &mut [ProviderPayment],
+) -> Result<(), sqlx::Error> {
     let unnamed = theirs.iter().filter(|payment| payment.order.is_none());
     let subscriptions: Vec<&str> = unnamed.filter_map(|payment| payment.subscription.as_deref()).collect();
     if subscriptions.is_empty() {
@@ -82,7 +85,7 @@ pub async fn last_run(connection: &mut PgConnection) -> Result<Option<(i64, i64)
 /// Database errors only.
 pub async fn dismissed(
     connection: &mut PgConnection,
-    theirs: &[Theirs],
+    theirs: &[ProviderPayment],
 ) -> Result<HashSet<String>, sqlx::Error> {
     store::dismissed(connection, theirs).await
 }

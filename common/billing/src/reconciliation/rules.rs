@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::{Comparison, Difference, Finding, Ours, Theirs};
+use super::{Comparison, Difference, Finding, ProviderPayment, RecordedPayment};
 use crate::payments::Provider;
 use kernel::clock::Timestamp;
 use kernel::ids::PaymentId;
 
 /// Merges what a page, a payment and an invoice say about one payment.
-pub fn merged(told: Vec<Theirs>) -> Vec<Theirs> {
-    let mut merged: BTreeMap<String, Theirs> = BTreeMap::new();
+pub fn merged(told: Vec<ProviderPayment>) -> Vec<ProviderPayment> {
+    let mut merged: BTreeMap<String, ProviderPayment> = BTreeMap::new();
     for theirs in told {
         let key = theirs.payment.clone().unwrap_or_else(|| theirs.id.clone());
         match merged.get_mut(&key) {
@@ -39,9 +39,9 @@ pub fn merged(told: Vec<Theirs>) -> Vec<Theirs> {
 }
 
 /// Names, in the payments of a subscription, the order that began it; the first of them is that order's own.
-pub fn name_periods(theirs: &mut [Theirs], subscription: &str, order: PaymentId) {
-    let is_its = |payment: &&mut Theirs| payment.subscription.as_deref() == Some(subscription);
-    let mut periods: Vec<&mut Theirs> = theirs.iter_mut().filter(is_its).collect();
+pub fn name_periods(theirs: &mut [ProviderPayment], subscription: &str, order: PaymentId) {
+    let is_its = |payment: &&mut ProviderPayment| payment.subscription.as_deref() == Some(subscription);
+    let mut periods: Vec<&mut ProviderPayment> = theirs.iter_mut().filter(is_its).collect();
     periods.sort_by_key(|payment| payment.at);
     for (number, payment) in periods.into_iter().enumerate() {
         payment.order = Some(order);
@@ -50,7 +50,7 @@ pub fn name_periods(theirs: &mut [Theirs], subscription: &str, order: PaymentId)
 }
 
 /// The credited orders that the provider's lists lack: it must be asked about each.
-pub fn unheard<'a>(theirs: &[Theirs], ours: &'a [Ours]) -> Vec<&'a Ours> {
+pub fn unheard<'a>(theirs: &[ProviderPayment], ours: &'a [RecordedPayment]) -> Vec<&'a RecordedPayment> {
     let index = Index::new(ours);
     let heard: BTreeSet<PaymentId> =
         theirs.iter().filter_map(|theirs| index.find(theirs)).map(|ours| ours.id).collect();
@@ -59,7 +59,11 @@ pub fn unheard<'a>(theirs: &[Theirs], ours: &'a [Ours]) -> Vec<&'a Ours> {
 
 /// Compares payments, each once (see [`merged`]), with the recorded orders. One that is newer than
 /// `settled_before` and not credited is in flight.
-pub fn compare(theirs: &[Theirs], ours: &[Ours], settled_before: Timestamp) -> Comparison {
+pub fn compare(
+    theirs: &[ProviderPayment],
+    ours: &[RecordedPayment],
+    settled_before: Timestamp,
+) -> Comparison {
     let index = Index::new(ours);
     let mut comparison = Comparison::default();
     let mut paid: BTreeSet<PaymentId> = BTreeSet::new();
@@ -97,8 +101,12 @@ pub fn compare(theirs: &[Theirs], ours: &[Ours], settled_before: Timestamp) -> C
 }
 
 /// Leaves out payments that an operator has looked at and dismissed, by any of the ids that the provider knows them by.
-pub fn without_dismissed(comparison: &mut Comparison, theirs: &[Theirs], dismissed: &HashSet<String>) {
-    let is_dismissed = |payment: &Theirs| {
+pub fn without_dismissed(
+    comparison: &mut Comparison,
+    theirs: &[ProviderPayment],
+    dismissed: &HashSet<String>,
+) {
+    let is_dismissed = |payment: &ProviderPayment| {
         [Some(&payment.id), payment.session.as_ref(), payment.payment.as_ref()]
             .into_iter()
             .flatten()
@@ -119,13 +127,14 @@ pub fn without_dismissed(comparison: &mut Comparison, theirs: &[Theirs], dismiss
 
 /// Our orders by what a payment may know them by.
 struct Index<'a> {
-    by_id: HashMap<PaymentId, &'a Ours>,
-    by_provider_id: HashMap<&'a str, &'a Ours>,
+    by_id: HashMap<PaymentId, &'a RecordedPayment>,
+    by_provider_id: HashMap<&'a str, &'a RecordedPayment>,
 }
 
 impl<'a> Index<'a> {
-    fn new(ours: &'a [Ours]) -> Self {
-        let provider_ids = |order: &'a Ours| [&order.session, &order.payment].into_iter().flatten();
+    fn new(ours: &'a [RecordedPayment]) -> Self {
+        let provider_ids =
+            |order: &'a RecordedPayment| [&order.session, &order.payment].into_iter().flatten();
         Self {
             by_id: ours.iter().map(|order| (order.id, order)).collect(),
             by_provider_id: ours
@@ -136,13 +145,13 @@ impl<'a> Index<'a> {
     }
 
     /// Whether a payment that is for no order of ours is nobody's: it names none, or an unknown one without our mark.
-    fn is_foreign(&self, theirs: &Theirs) -> bool {
+    fn is_foreign(&self, theirs: &ProviderPayment) -> bool {
         let is_known = |order| self.by_id.contains_key(&order);
         theirs.order.is_none_or(|order| theirs.installation.is_none() && !is_known(order))
     }
 
     /// The order that a payment is for. A renewal names the order of the first period, and is not for that.
-    fn find(&self, theirs: &Theirs) -> Option<&'a Ours> {
+    fn find(&self, theirs: &ProviderPayment) -> Option<&'a RecordedPayment> {
         let known = |id: &Option<String>| self.by_provider_id.get(id.as_deref()?).copied();
         known(&theirs.payment)
             .or_else(|| known(&theirs.session))
@@ -152,12 +161,12 @@ impl<'a> Index<'a> {
 }
 
 /// Of a payment that names an order and is for none that we have.
-fn missing(index: &Index<'_>, payment: &Theirs) -> Difference {
+fn missing(index: &Index<'_>, payment: &ProviderPayment) -> Difference {
     let begun = payment.order.is_some_and(|order| index.by_id.contains_key(&order));
     if payment.is_renewal && begun { Difference::PaidNotCredited } else { Difference::UnknownOrder }
 }
 
-fn difference(order: &Ours, payment: &Theirs) -> Option<Difference> {
+fn difference(order: &RecordedPayment, payment: &ProviderPayment) -> Option<Difference> {
     let is_other = matches!((&order.payment, &payment.payment), (Some(a), Some(b)) if a != b);
     if order.state.is_paid() && is_other {
         return Some(Difference::PaidTwice);
@@ -179,12 +188,12 @@ fn difference(order: &Ours, payment: &Theirs) -> Option<Difference> {
 }
 
 /// An order has its entry exactly when it is paid, and that says what was ordered; one without credits has none.
-fn agrees_with_ledger(order: &Ours) -> bool {
+fn agrees_with_ledger(order: &RecordedPayment) -> bool {
     let due = (order.state.is_paid() && order.credits.is_positive()).then_some(order.credits);
     order.credited == due
 }
 
-fn finding(index: &Index<'_>, payment: &Theirs, difference: Difference) -> Finding {
+fn finding(index: &Index<'_>, payment: &ProviderPayment, difference: Difference) -> Finding {
     let order = index.find(payment);
     let repair = match difference {
         Difference::PaidNotCredited => Some(payment.id.clone()),
@@ -206,7 +215,7 @@ fn finding(index: &Index<'_>, payment: &Theirs, difference: Difference) -> Findi
     }
 }
 
-fn of_order(order: &Ours, difference: Difference) -> Finding {
+fn of_order(order: &RecordedPayment, difference: Difference) -> Finding {
     Finding {
         difference,
         provider: order.provider,

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Ours, Theirs};
+use super::{ProviderPayment, RecordedPayment};
 use crate::payments::{Provider, State};
 use kernel::clock::Timestamp;
 use kernel::ids::PaymentId;
@@ -13,10 +13,10 @@ use kernel::money::{Credits, Currency, Money};
 
 pub(super) async fn ours(
     connection: &mut PgConnection,
-    theirs: &[Theirs],
+    theirs: &[ProviderPayment],
     from: Timestamp,
     to: Timestamp,
-) -> Result<Vec<Ours>, sqlx::Error> {
+) -> Result<Vec<RecordedPayment>, sqlx::Error> {
     let named: Vec<Uuid> = theirs.iter().filter_map(|payment| payment.order).map(|id| id.0).collect();
     let keys: Vec<&str> = theirs
         .iter()
@@ -52,7 +52,7 @@ pub(super) async fn ours(
         .map(|row| {
             let currency: Currency =
                 row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-            Ok(Ours {
+            Ok(RecordedPayment {
                 id: row.id,
                 provider: row.provider,
                 state: row.state,
@@ -129,7 +129,7 @@ pub(super) async fn run(connection: &mut PgConnection) -> Result<Option<(i64, i6
 
 pub(super) async fn dismissed(
     connection: &mut PgConnection,
-    theirs: &[Theirs],
+    theirs: &[ProviderPayment],
 ) -> Result<HashSet<String>, sqlx::Error> {
     let ids = theirs.iter().flat_map(|payment| {
         [Some(&payment.id), payment.session.as_ref(), payment.payment.as_ref()].into_iter().flatten()

@@ -7,7 +7,7 @@ use time::macros::datetime;
 use uuid::Uuid;
 
 use super::rules::{compare, merged, name_periods, unheard};
-use super::{Difference, Ours, Theirs};
+use super::{Difference, ProviderPayment, RecordedPayment};
 use crate::payments::{Provider, State};
 use kernel::clock::Timestamp;
 use kernel::ids::PaymentId;
@@ -19,9 +19,9 @@ fn usd(minor: i64) -> Money {
     Money::new(minor, "usd".parse().unwrap())
 }
 
-fn order(number: u128, state: State) -> Ours {
+fn order(number: u128, state: State) -> RecordedPayment {
     let credits = Credits::from_whole(25).unwrap();
-    Ours {
+    RecordedPayment {
         id: PaymentId(Uuid::from_u128(number)),
         provider: Provider::Stripe,
         state,
@@ -36,8 +36,8 @@ fn order(number: u128, state: State) -> Ours {
 }
 
 /// The payment of an order as its page tells it.
-fn page(number: u128) -> Theirs {
-    Theirs {
+fn page(number: u128) -> ProviderPayment {
+    ProviderPayment {
         provider: Provider::Stripe,
         id: format!("cs_{number}"),
         session: Some(format!("cs_{number}")),
@@ -55,11 +55,11 @@ fn page(number: u128) -> Theirs {
 }
 
 /// The same as the payment itself tells it.
-fn intent(number: u128) -> Theirs {
-    Theirs { id: format!("pi_{number}"), session: None, ..page(number) }
+fn intent(number: u128) -> ProviderPayment {
+    ProviderPayment { id: format!("pi_{number}"), session: None, ..page(number) }
 }
 
-fn found(theirs: Vec<Theirs>, ours: &[Ours]) -> Vec<Difference> {
+fn found(theirs: Vec<ProviderPayment>, ours: &[RecordedPayment]) -> Vec<Difference> {
     let comparison = compare(&merged(theirs), ours, NOW - Duration::minutes(15));
     comparison.findings.into_iter().map(|finding| finding.difference).collect()
 }
@@ -73,13 +73,16 @@ fn books_that_agree_have_no_findings() {
 #[test]
 fn an_unknown_order_is_ours_only_with_our_mark() {
     assert_eq!(found(vec![page(9)], &[]), [Difference::UnknownOrder]);
-    assert_eq!(found(vec![Theirs { installation: None, ..page(9) }], &[]), []);
+    assert_eq!(found(vec![ProviderPayment { installation: None, ..page(9) }], &[]), []);
     let mut of_another = page(9);
     of_another.forget_another("another");
     assert_eq!(found(vec![of_another], &[]), []);
     // Orders of before there was a mark.
     let known = [order(1, State::Pending)];
-    assert_eq!(found(vec![Theirs { installation: None, ..page(1) }], &known), [Difference::PaidNotCredited]);
+    assert_eq!(
+        found(vec![ProviderPayment { installation: None, ..page(1) }], &known),
+        [Difference::PaidNotCredited]
+    );
 }
 
 #[test]
@@ -89,42 +92,45 @@ fn each_difference_is_found() {
         assert_eq!(found(vec![page(1)], &[order(1, state)]), [Difference::PaidNotCredited]);
     }
     assert_eq!(found(vec![], std::slice::from_ref(&completed)), [Difference::CreditedNotPaid]);
-    let unpaid = Theirs { is_paid: false, ..page(1) };
+    let unpaid = ProviderPayment { is_paid: false, ..page(1) };
     assert_eq!(found(vec![unpaid], std::slice::from_ref(&completed)), [Difference::CreditedNotPaid]);
-    let tampered = Theirs { money: Some(usd(100)), ..page(1) };
+    let tampered = ProviderPayment { money: Some(usd(100)), ..page(1) };
     assert_eq!(found(vec![tampered.clone()], &[order(1, State::Pending)]), [Difference::AmountDiffers]);
     assert_eq!(found(vec![tampered], std::slice::from_ref(&completed)), [Difference::AmountDiffers]);
-    let other = Theirs { payment: Some("pi_other".to_owned()), ..page(1) };
+    let other = ProviderPayment { payment: Some("pi_other".to_owned()), ..page(1) };
     let both = found(vec![intent(1), other], std::slice::from_ref(&completed));
     assert_eq!(both, [Difference::PaidTwice]);
     let refunded = |minor| {
-        vec![page(1), Theirs { gone_back_minor: minor, charge: Some("ch_1".to_owned()), ..intent(1) }]
+        vec![
+            page(1),
+            ProviderPayment { gone_back_minor: minor, charge: Some("ch_1".to_owned()), ..intent(1) },
+        ]
     };
     assert_eq!(found(refunded(100), std::slice::from_ref(&completed)), [Difference::RefundNotKnown]);
-    let partly = [Ours { refunded_minor: 100, ..order(1, State::PartiallyRefunded) }];
+    let partly = [RecordedPayment { refunded_minor: 100, ..order(1, State::PartiallyRefunded) }];
     assert_eq!(found(refunded(100), &partly), []);
     let comparison = compare(&merged(refunded(2_500)), &partly, NOW);
     assert_eq!(comparison.findings[0].repair.as_deref(), Some("ch_1"));
     // A dispute that is known hides no refund that is not.
-    let disputed = Ours { withdrawn_minor: 1_000, ..order(1, State::Disputed) };
+    let disputed = RecordedPayment { withdrawn_minor: 1_000, ..order(1, State::Disputed) };
     assert_eq!(found(refunded(100), std::slice::from_ref(&disputed)), [Difference::RefundNotKnown]);
-    let both = [Ours { refunded_minor: 100, ..disputed }];
+    let both = [RecordedPayment { refunded_minor: 100, ..disputed }];
     assert_eq!(found(refunded(100), &both), []);
-    // Ours has heard of a refund that is on its way.
-    let wholly = [Ours { refunded_minor: 2_500, ..order(1, State::Refunded) }];
+    // Our record has heard of a refund that is on its way.
+    let wholly = [RecordedPayment { refunded_minor: 2_500, ..order(1, State::Refunded) }];
     assert_eq!(found(refunded(100), &wholly), []);
     assert_eq!(found(vec![page(2)], &[]), [Difference::UnknownOrder]);
-    let uncredited = Ours { credited: None, ..completed };
+    let uncredited = RecordedPayment { credited: None, ..completed };
     assert_eq!(found(vec![page(1)], &[uncredited]), [Difference::LedgerDiffers]);
 }
 
 #[test]
 fn what_is_only_seconds_old_is_in_flight() {
-    let fresh = Theirs { at: NOW - Duration::minutes(5), ..page(1) };
+    let fresh = ProviderPayment { at: NOW - Duration::minutes(5), ..page(1) };
     let comparison = compare(&[fresh], &[order(1, State::Pending)], NOW - Duration::minutes(15));
     assert_eq!((comparison.findings.len(), comparison.in_flight), (0, 1));
     // The page is old; the payment on it is new.
-    let paid_now = Theirs { at: NOW, ..intent(1) };
+    let paid_now = ProviderPayment { at: NOW, ..intent(1) };
     let told = merged(vec![page(1), paid_now]);
     assert_eq!(compare(&told, &[order(1, State::Pending)], NOW - Duration::minutes(15)).in_flight, 1);
 }
@@ -132,7 +138,7 @@ fn what_is_only_seconds_old_is_in_flight() {
 #[test]
 fn a_renewal_is_not_the_order_that_it_names() {
     let first = order(1, State::Completed);
-    let renewal = Theirs {
+    let renewal = ProviderPayment {
         id: "in_2".to_owned(),
         payment: Some("in_2".to_owned()),
         session: None,
@@ -141,14 +147,15 @@ fn a_renewal_is_not_the_order_that_it_names() {
     };
     let told = vec![page(1), renewal.clone()];
     assert_eq!(found(told.clone(), std::slice::from_ref(&first)), [Difference::PaidNotCredited]);
-    let second = Ours { session: None, payment: Some("in_2".to_owned()), ..order(2, State::Completed) };
+    let second =
+        RecordedPayment { session: None, payment: Some("in_2".to_owned()), ..order(2, State::Completed) };
     assert_eq!(found(told, &[first, second]), []);
     assert_eq!(found(vec![renewal], &[]), [Difference::UnknownOrder]);
 }
 
 #[test]
 fn the_first_payment_of_a_subscription_is_its_orders() {
-    let of = |id: &str, hours| Theirs {
+    let of = |id: &str, hours| ProviderPayment {
         payment: Some(id.to_owned()),
         subscription: Some("sub_1".to_owned()),
         session: None,
@@ -157,7 +164,8 @@ fn the_first_payment_of_a_subscription_is_its_orders() {
         at: NOW - Duration::hours(hours),
         ..page(1)
     };
-    let mut told = vec![of("tran_2", 1), Theirs { subscription: None, ..of("tran_x", 9) }, of("tran_1", 2)];
+    let mut told =
+        vec![of("tran_2", 1), ProviderPayment { subscription: None, ..of("tran_x", 9) }, of("tran_1", 2)];
     name_periods(&mut told, "sub_1", PaymentId(Uuid::from_u128(1)));
     let named: Vec<(bool, bool)> = told.iter().map(|one| (one.order.is_some(), one.is_renewal)).collect();
     assert_eq!(named, [(true, true), (false, true), (true, false)]);
@@ -167,11 +175,11 @@ fn the_first_payment_of_a_subscription_is_its_orders() {
 
 #[test]
 fn the_payments_of_others_are_counted_and_left_alone() {
-    let foreign = Theirs { order: None, ..page(9) };
+    let foreign = ProviderPayment { order: None, ..page(9) };
     let comparison = compare(&[foreign], &[], NOW);
     assert_eq!((comparison.findings.len(), comparison.foreign), (0, 1));
     // The same id at another provider is another payment.
-    let elsewhere = Theirs { provider: Provider::Creem, order: None, ..page(1) };
+    let elsewhere = ProviderPayment { provider: Provider::Creem, order: None, ..page(1) };
     assert_eq!(compare(&[elsewhere], &[order(1, State::Pending)], NOW).foreign, 1);
 }
 
@@ -192,10 +200,10 @@ proptest! {
             ours.extend(state.map(|state| order(number, state)));
             let money = if *is_tampered { usd(1) } else { usd(2_500) };
             if *is_told {
-                theirs.push(Theirs { money: Some(money), ..page(number) });
+                theirs.push(ProviderPayment { money: Some(money), ..page(number) });
             }
             if *is_told && *is_told_twice {
-                theirs.push(Theirs { money: Some(money), ..intent(number) });
+                theirs.push(ProviderPayment { money: Some(money), ..intent(number) });
             }
             expected.extend(match (state, is_told) {
                 (None, true) => Some((number, Difference::UnknownOrder)),

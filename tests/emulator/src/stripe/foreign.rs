@@ -9,7 +9,7 @@ use super::invoices::{self, Bill, Line};
 use super::parameters::Params;
 use super::payment_links::{self, Visit};
 use super::sessions::pay::{self, Buyer};
-use super::store::{owned, text};
+use super::store::{new_id, owned, text};
 use super::{Call, cards, execute, payment_methods};
 use crate::world::World;
 
@@ -186,7 +186,9 @@ fn invoice(world: &mut World, foreign: &Foreign) -> Answer {
             amount: foreign.amount,
             discount: 0,
             description: "Something else".to_owned(),
-            price: json!({ "id": null, "product": null, "unit_amount_decimal": foreign.amount.to_string() }),
+            // An amount without a price gets one of its own.
+            price: json!({ "id": new_id("price"), "product": new_id("prod"),
+                           "unit_amount_decimal": foreign.amount.to_string() }),
             quantity: 1,
             proration: false,
             period: (now, now),

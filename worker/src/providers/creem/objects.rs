@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::providers::{INSTALLATION, PAYMENT_ID, Reference, USER_ID};
 use billing::payments::{Fact, Mode, Progress, Provider, Stage};
-use billing::reconciliation::Theirs as ProviderPayment;
+use billing::reconciliation::ProviderPayment;
 use billing::subscriptions::{Line, News, Paid, Standing, SubscriptionFact, SubscriptionState};
 use kernel::clock;
 use kernel::clock::Timestamp;

@@ -149,13 +149,13 @@ fn reader(kind: &str) -> Option<Reader> {
         "charge.succeeded" | "charge.updated" => Some(|object, _| payment(parse::<Charge>(object)?.fact())),
         "invoice.paid" | "invoice.payment_failed" => Some(|object, context| {
             let invoice = parse::<Invoice>(object)?;
+            if !invoice.is_for_subscription() {
+                return Some(Content::ignored(IgnoreReason::NoSubscription));
+            }
             if !invoice.is_whole() {
                 return None;
             }
-            let fact = invoice.fact(context.at);
-            Some(fact.map_or(Content::ignored(IgnoreReason::NoSubscription), |fact| {
-                Content::Subscription(Box::new(fact))
-            }))
+            Some(Content::Subscription(Box::new(invoice.fact(context.at)?)))
         }),
         "customer.subscription.created"
         | "customer.subscription.updated"

@@ -12,7 +12,7 @@ use super::client::StripeClient;
 use super::objects::{Intent, Session};
 use super::subscriptions::Invoice;
 use crate::providers::ProviderError;
-use billing::reconciliation::Theirs as ProviderPayment;
+use billing::reconciliation::ProviderPayment;
 use kernel::clock::{Timestamp, from_unix_seconds};
 
 /// The most that Stripe lists at once.

@@ -111,8 +111,9 @@ pub struct Pricing {
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct PriceDetails {
-    /// `price_…`
-    pub price: Reference,
+    /// `price_…`; none for an amount that was written by hand.
+    #[serde(default)]
+    pub price: Option<Reference>,
 }
 
 /// For when a line is.
@@ -161,6 +162,11 @@ impl Invoice {
 }
 
 impl Invoice {
+    /// Whether it is for a subscription, and not written by hand or for something else.
+    pub fn is_for_subscription(&self) -> bool {
+        self.parent.as_ref().is_some_and(|parent| parent.subscription_details.is_some())
+    }
+
     /// Whether it shows all that it charges for. One that does not proves too little: its lines are asked for.
     pub fn is_whole(&self) -> bool {
         let sum: Option<i64> =
@@ -176,7 +182,7 @@ impl InvoiceLine {
             parent.subscription_item_details.as_ref().or(parent.invoice_item_details.as_ref())
         });
         Line {
-            price: details.map(|details| details.price.id().to_owned()),
+            price: details.and_then(|details| details.price.as_ref()).map(|price| price.id().to_owned()),
             amount: self.amount,
             is_proration: parent.is_some_and(|details| details.proration),
         }
@@ -291,8 +297,9 @@ impl From<stripe_shared::InvoiceLineItem> for InvoiceLine {
         Self {
             amount: line.amount,
             pricing: Some(Pricing {
-                price_details: details
-                    .map(|details| PriceDetails { price: Reference::Id(details.price.id().to_string()) }),
+                price_details: details.map(|details| PriceDetails {
+                    price: Some(Reference::Id(details.price.id().to_string())),
+                }),
             }),
             period: Some(Period { start: Some(line.period.start), end: line.period.end }),
             parent: line.parent.map(|parent| LineParent {
