@@ -55,7 +55,7 @@ pub async fn wait_until_credited(bench: &Bench, first: Uuid, count: usize) -> Re
 
 /// Waits until no event has been handled between two looks: the workers have nothing left to do.
 pub async fn drain(bench: &Bench) -> Result<()> {
-    let mut last = -1;
+    let mut last: i64 = -1;
     eventually_every(QUIET, "the workers are idle", PATIENCE, async || {
         match sqlx::query_scalar("select count(*) from provider_events").fetch_one(&bench.pool).await {
             Ok(events) => {
