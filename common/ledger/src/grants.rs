@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::rules::GrantState;
-use super::{GrantSource, NewGrant};
+use super::NewGrant;
 use kernel::clock::Timestamp;
 use kernel::ids::{GrantId, PaymentId, WalletId};
 use kernel::money::Credits;
@@ -234,37 +234,33 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// Which grants of a wallet lapse earlier than they would.
-#[derive(Clone, Copy, Debug)]
+/// That what a payment granted, and what was given back of it, lapses earlier than it would.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ending {
-    pub source: GrantSource,
-    /// Those that would lapse by then…
-    pub until: Timestamp,
-    /// …lapse at this time.
+    pub payment: PaymentId,
     pub at: Timestamp,
-    /// The grants of this payment stay.
-    pub except: Option<PaymentId>,
 }
 
-/// Has grants lapse earlier. Doing it again changes nothing.
+/// Has grants of a wallet lapse earlier. Doing it again changes nothing.
 ///
 /// # Errors
 /// Database errors only.
 pub async fn end(
     connection: &mut PgConnection,
     wallet: WalletId,
-    ending: &Ending,
+    endings: &[Ending],
 ) -> Result<(), sqlx::Error> {
+    let payments: Vec<Uuid> = endings.iter().map(|ending| ending.payment.0).collect();
+    let times: Vec<Timestamp> = endings.iter().map(|ending| ending.at).collect();
     sqlx::query!(
         "with locked as (select id from wallets where id = $1 for update)
-         update grants set expires_at = $4 from locked
-         where wallet_id = locked.id and source = $2 and is_open and expires_at > $4 and expires_at <= $3
-           and payment_id is distinct from $5",
+         update grants set expires_at = ending.at
+         from locked, unnest($2::uuid[], $3::timestamptz[]) as ending (payment_id, at)
+         where wallet_id = locked.id and is_open and expires_at > ending.at
+           and ending.payment_id in (grants.payment_id, grants.origin_payment_id)",
         wallet.0,
-        ending.source.as_str(),
-        ending.until,
-        ending.at,
-        ending.except.map(|id| id.0)
+        &payments,
+        &times
     )
     .execute(connection)
     .await?;

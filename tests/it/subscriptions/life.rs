@@ -63,6 +63,57 @@ async fn credits_of_a_canceled_subscription_lapse_with_its_period() {
     world.finish().await;
 }
 
+/// Has the card that pays a subscription refused from now on.
+async fn refuse_card(world: &World, subscription: &str) {
+    let shown = world.stripe_get(&format!("subscriptions/{subscription}")).expect(200).await;
+    let method = shown["default_payment_method"].as_str().unwrap();
+    let path = format!("/_emulator/payment_methods/{method}/decline");
+    world.emulator().post(&path).json(json!({"reason": "insufficient_funds"})).expect(200).await;
+}
+
+/// The provider retries for days and then gives the subscription up, in the middle of the next period, which nobody
+/// paid for.
+#[tokio::test(flavor = "multi_thread")]
+async fn credits_lapse_when_a_subscription_is_given_up_unpaid() {
+    let world = World::start().await;
+    let alice = subscribe(&world, "alice", STRIPE).await;
+    world.drain().await;
+    refuse_card(&world, &alice.id).await;
+    let left = left_of_period(&world, &alice).await;
+    both(&world, left + 2 * 3_600).await;
+    assert_eq!(alice.status(&world).await.0, "past_due");
+    assert_eq!(shown_balance(&world, &alice).await, json!(10_000));
+    let mut days = 0;
+    while alice.status(&world).await.0 != "canceled" {
+        both(&world, DAY).await;
+        days += 1;
+        assert!(days < 14, "the subscription is never given up");
+    }
+    assert_eq!(shown_balance(&world, &alice).await, json!(0));
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_decides_nothing_about_another_subscription() {
+    let world = World::builder().several_subscriptions().start().await;
+    let alice = subscribe(&world, "alice", STRIPE).await;
+    world.drain().await;
+    both(&world, 4 * DAY).await;
+    let order = json!({"channel": "stripe", "type": "subscription", "plan_id": "pro"});
+    let opened = world.api().post("/payment/create-session").bearer(&alice.user.api_key).json(order);
+    world.pay(opened.expect(201).await["data"]["session_id"].as_str().unwrap(), GOOD_CARD).await;
+    world.drain().await;
+    refuse_card(&world, &alice.id).await;
+    let left = left_of_period(&world, &alice).await;
+    // The first is past due when the second renews: what it paid for is still there.
+    both(&world, left + 2 * 3_600).await;
+    assert_eq!(shown_balance(&world, &alice).await, json!(20_000));
+    both(&world, 5 * DAY).await;
+    assert_eq!(alice.grants(&world).await, 3);
+    assert_eq!(shown_balance(&world, &alice).await, json!(20_000));
+    world.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_invoice_that_the_balance_pays_in_part_is_credited() {
     let world = World::start().await;

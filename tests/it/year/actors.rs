@@ -43,8 +43,10 @@ pub struct Actor {
     pub purse: Purse,
     /// What each payment intent was paid for, in millionths of a credit.
     pub orders: BTreeMap<String, i64>,
-    /// Customers whose saved cards may be charged, and since when they no longer may.
-    pub customers: BTreeMap<String, Option<i64>>,
+    /// Customers at the provider that stand for the wallet.
+    pub customers: BTreeSet<String>,
+    /// Saved cards, and since when those who saved them have left.
+    pub cards: BTreeMap<String, Option<i64>>,
     pub subscriptions: BTreeSet<String>,
     pub acts: Vec<(i64, Act)>,
     pub cap_cents: Option<i64>,
@@ -92,7 +94,8 @@ impl Actor {
             user,
             purse: Purse::default(),
             orders: BTreeMap::new(),
-            customers: BTreeMap::new(),
+            customers: BTreeSet::new(),
+            cards: BTreeMap::new(),
             subscriptions: BTreeSet::new(),
             acts: Vec::new(),
             cap_cents: None,
@@ -264,7 +267,9 @@ impl Actor {
         let card = *CARDS.choose(step.random).unwrap();
         step.world.pay(session, card).await;
         let shown = step.world.stripe_get(&format!("checkout/sessions/{session}")).expect(200).await;
-        self.customers.entry(text(&shown, "customer")).or_insert(None);
+        self.customers.insert(text(&shown, "customer"));
+        let saved = step.world.stripe_get(&format!("setup_intents/{}", text(&shown, "setup_intent")));
+        self.cards.insert(text(&saved.expect(200).await, "payment_method"), None);
         step.tell("card saved");
     }
 
@@ -282,7 +287,7 @@ impl Actor {
 
     /// Another owner joins and pays.
     async fn be_joined(&mut self, step: &mut Step<'_>) {
-        let name = format!("{}-owner{}", self.user.id, self.customers.len());
+        let name = format!("{}-owner{}", self.user.id, self.acts.len());
         let owner = step.world.create_user(&name).await;
         let id = self.organization.unwrap();
         let path = format!("/admin/organizations/{id}/members/{name}");
@@ -315,7 +320,7 @@ impl Actor {
             let left = step.world.api().delete(&path).bearer(admin).send().await.unwrap();
             assert!(left.status() < 300, "{left}");
             let now = step.now();
-            self.customers.values_mut().for_each(|at| *at = at.or(Some(now)));
+            self.cards.values_mut().for_each(|at| *at = at.or(Some(now)));
             self.payer = None;
             step.tell("owner left");
         }
@@ -368,7 +373,7 @@ impl Actor {
         };
         let is_own = |charge: &&Charge| {
             self.orders.contains_key(&charge.intent)
-                || charge.is_recharge && self.customers.contains_key(&charge.customer)
+                || charge.is_recharge && self.customers.contains(&charge.customer)
                 || of_invoices(&charge.intent)
         };
         let own: Vec<&Charge> =

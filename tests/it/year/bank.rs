@@ -10,6 +10,8 @@ use serde_json::Value;
 pub struct Charge {
     pub intent: String,
     pub customer: String,
+    /// The payment method.
+    pub card: String,
     pub at: i64,
     pub cents: i64,
     /// What is with the buyer again, by refunds and disputes.
@@ -91,6 +93,7 @@ impl Bank {
             let made = Charge {
                 intent: intent.clone(),
                 customer: text(&charge, "customer"),
+                card: text(&charge, "payment_method"),
                 at,
                 cents: number(&charge, "amount"),
                 gone: number(&charge, "amount_refunded"),

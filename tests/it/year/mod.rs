@@ -204,9 +204,20 @@ async fn dump(world: &World, actor: &Actor, bank: &Bank) {
     let rows: Vec<String> =
         sqlx::query_scalar(sql).bind(&actor.wallet_id).fetch_all(world.pool()).await.unwrap();
     eprintln!("GRANTS {}\n{}", actor.user.id, rows.join("\n"));
+    for id in &actor.subscriptions {
+        let rows: Vec<String> = sqlx::query_scalar(
+            "select row_to_json(r)::text from subscriptions r where provider_subscription = $1",
+        )
+        .bind(id)
+        .fetch_all(world.pool())
+        .await
+        .unwrap();
+        eprintln!("SUB {} {:?} {}", id, bank.subscriptions.get(id), rows.join("\n"));
+        let rows: Vec<String> = sqlx::query_scalar("select format('%s %s %s %s %s %s', received_at, event_type, event_id, outcome, reason, '') from provider_events r where object_id = $1 or body::text like '%' || $1 || '%' order by received_at").bind(id).fetch_all(world.pool()).await.unwrap();
+        eprintln!("EVENTS {} {}", id, rows.join("\n"));
+    }
     eprintln!("PURSE {:?}", actor.purse);
-    let mut own: Vec<_> =
-        bank.charges.values().filter(|c| actor.customers.contains_key(&c.customer)).collect();
+    let mut own: Vec<_> = bank.charges.values().filter(|c| actor.customers.contains(&c.customer)).collect();
     own.sort_by_key(|c| c.at);
     for c in own {
         eprintln!("CHARGE {c:?}");

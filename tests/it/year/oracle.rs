@@ -63,7 +63,7 @@ pub fn catch_up(actor: &mut Actor, bank: &Bank, plans: &[Plan], now: i64) {
 }
 
 fn recharges<'a>(actor: &Actor, bank: &'a Bank) -> Vec<&'a Charge> {
-    let is_own = |charge: &&Charge| charge.is_recharge && actor.customers.contains_key(&charge.customer);
+    let is_own = |charge: &&Charge| charge.is_recharge && actor.customers.contains(&charge.customer);
     let mut found: Vec<&Charge> = bank.charges.values().filter(is_own).collect();
     found.sort_by_key(|charge| charge.at);
     found
@@ -95,7 +95,7 @@ pub async fn judge(world: &World, actor: &Actor, bank: &Bank) -> Vec<String> {
     broken.extend(doubts(actor, bank, &charges));
     broken.extend(caps(actor, &charges));
     for charge in charges {
-        let left_at = actor.customers[&charge.customer];
+        let left_at = actor.cards.get(&charge.card).copied().flatten();
         if left_at.is_some_and(|left| charge.at > left + SKEW) {
             broken.push(format!(
                 "a leaver's card pays nothing: {} was charged after its owner left",
@@ -131,7 +131,7 @@ fn uses(actor: &Actor, charges: &[&Charge]) -> Vec<String> {
 /// After money went back, or a bank had doubts, nothing is charged until the owner acts.
 fn doubts(actor: &Actor, bank: &Bank, charges: &[&Charge]) -> Vec<String> {
     let own_money = bank.charges.values().filter(|charge| {
-        actor.orders.contains_key(&charge.intent) || actor.customers.contains_key(&charge.customer)
+        actor.orders.contains_key(&charge.intent) || actor.customers.contains(&charge.customer)
     });
     let doubts: Vec<i64> = own_money.flat_map(|charge| charge.doubted_at.iter().copied()).collect();
     let mut broken = Vec::new();

@@ -139,6 +139,14 @@ pub struct Paid {
     pub receipt_url: Option<String>,
 }
 
+/// A period of a subscription, and what paid for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    pub payment: PaymentId,
+    pub begins_at: Timestamp,
+    pub ends_at: Timestamp,
+}
+
 /// A line of an invoice, before discounts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {

@@ -4,7 +4,7 @@
 use sqlx::PgConnection;
 
 use super::rules::{self, stand};
-use super::{News, Paid, Standing, Subscription, SubscriptionFact, SubscriptionState, store};
+use super::{News, Paid, Period, Standing, Subscription, SubscriptionFact, SubscriptionState, store};
 use crate::payments::ordering::order_create;
 use crate::payments::{
     Fact, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Progress, Stage, periods, store as payments,
@@ -20,8 +20,7 @@ use crate::settlement::{self, SettlementItem};
 use kernel::clock::Timestamp;
 use kernel::ids::{PaymentId, SubscriptionId, UserId};
 use kernel::money::{Credits, Money};
-use ledger::GrantSource;
-use ledger::grants::{self, Ending};
+use ledger::grants;
 
 /// The subscription of a user: one that is not over, if there is one, else the last.
 ///
@@ -270,6 +269,11 @@ async fn take_payment(
     let terms = rules::terms_paid_for(paid, &known).filter(|_| !is_first).unwrap_or(&subscription.terms);
     let lapses = if terms.rollover { None } else { paid.period_end.map(rules::lapses_after) };
     periods::payment_lapses_at(connection, payment_id, lapses).await?;
+    if let Some(ends_at) = paid.period_end {
+        let begins_at = paid.period_start.or(subscription.current_period_end).unwrap_or(now);
+        let period = Period { payment: payment_id, begins_at, ends_at };
+        store::period_write(connection, subscription.id, &period).await?;
+    }
     adopt(connection, fact.provider, &paid.payment, payment_id).await?;
     let money = if is_first { rules::charged(paid) } else { paid.money };
     let news = PaymentNews::Fact(Box::new(payment_fact(fact, paid, payment_id, money)));
@@ -278,7 +282,6 @@ async fn take_payment(
     if effects.iter().any(|effect| matches!(effect, Effect::Quarantined { .. })) {
         return Ok(effects);
     }
-    let begun = paid.period_start.or(subscription.current_period_end);
     let before = subscription.terms.clone();
     let renewed = rules::record_payment(&mut subscription, fact.at, paid, is_first, &known);
     let told = subscription.told_plan.as_ref();
@@ -287,11 +290,7 @@ async fn take_payment(
     if is_reached || before.plan_id != subscription.terms.plan_id {
         subscription.told_plan = None;
     }
-    // The renewal is decided: what is left of the periods before lapses.
-    if let Some(begun) = begun.filter(|_| !is_first) {
-        let (until, at) = (rules::lapses_after(begun), begun.max(now));
-        end_plan_grants(connection, &subscription, until, at, Some(payment_id)).await?;
-    }
+    end_periods(connection, now, &subscription).await?;
     store::subscription_write(connection, &subscription).await?;
     if renewed {
         effects.push(Effect::Subscription(Box::new(subscription)));
@@ -401,16 +400,16 @@ fn payment_fact(fact: &SubscriptionFact, paid: &Paid, payment_id: PaymentId, mon
     }
 }
 
-/// Has what is left of periods that would lapse by `until` lapse at `at`.
-async fn end_plan_grants(
+/// Has what is left of paid periods lapse with them, where nothing will extend them any more.
+async fn end_periods(
     connection: &mut PgConnection,
+    now: Timestamp,
     subscription: &Subscription,
-    until: Timestamp,
-    at: Timestamp,
-    except: Option<PaymentId>,
 ) -> Result<(), sqlx::Error> {
-    let ending = Ending { source: GrantSource::Plan, until, at, except };
-    grants::end(connection, subscription.wallet_id, &ending).await
+    let since = now.saturating_sub(rules::RENEWAL_GRACE);
+    let periods = store::periods_since(connection, subscription.id, since).await?;
+    let is_over = subscription.state == SubscriptionState::Canceled;
+    grants::end(connection, subscription.wallet_id, &rules::endings(&periods, is_over, now)).await
 }
 
 async fn conclude(
@@ -425,8 +424,7 @@ async fn conclude(
     store::subscription_write(connection, &subscription).await?;
     if changed && subscription.state == SubscriptionState::Canceled {
         // No renewal comes: what was paid for lasts until the end of its period, and no longer.
-        let end = subscription.current_period_end.unwrap_or(now);
-        end_plan_grants(connection, &subscription, rules::lapses_after(end), end.max(now), None).await?;
+        end_periods(connection, now, &subscription).await?;
     }
     Ok(if changed { vec![Effect::Subscription(Box::new(subscription))] } else { Vec::new() })
 }

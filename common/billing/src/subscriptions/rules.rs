@@ -1,11 +1,12 @@
 //! What a paid invoice grants, and how a subscription's state moves. Pure.
 
-use super::{Line, News, Paid, Standing, Subscription, SubscriptionFact, SubscriptionState};
+use super::{Line, News, Paid, Period, Standing, Subscription, SubscriptionFact, SubscriptionState};
 use crate::payments::Payment;
 use crate::plans::Terms;
 use crate::provider_events::outcome::Contradiction;
 use kernel::clock::Timestamp;
 use kernel::money::{Credits, Money};
+use ledger::grants::Ending;
 use time::Duration;
 
 /// How a fact contradicts the subscription that it names.
@@ -41,6 +42,15 @@ pub const RENEWAL_GRACE: Duration = Duration::days(15);
 /// When the credits of a period that ends at `end` lapse if nothing decides its renewal before.
 pub fn lapses_after(end: Timestamp) -> Timestamp {
     end.saturating_add(RENEWAL_GRACE)
+}
+
+/// When what paid periods granted lapses, as far as their renewals are decided: a later one is paid, or the
+/// subscription is over. It lapses at the period's end, or at once if that is past.
+pub fn endings(periods: &[Period], is_over: bool, now: Timestamp) -> Vec<Ending> {
+    let newest = periods.iter().map(|period| period.begins_at).max();
+    let is_decided = |period: &&Period| is_over || newest.is_some_and(|newest| newest >= period.ends_at);
+    let ending = |period: &Period| Ending { payment: period.payment, at: period.ends_at.max(now) };
+    periods.iter().filter(is_decided).map(ending).collect()
 }
 
 /// Whether what was due is paid: in money, from the customer's balance, or out of band, when the seller declares an

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::{Subscription, SubscriptionState};
+use super::{Period, Subscription, SubscriptionState};
 use crate::payments::{PlanPeriod, Provider};
 use crate::plans::{Interval, Terms};
 use kernel::clock::Timestamp;
@@ -229,4 +229,40 @@ pub(super) async fn carried_take(
         subscription.id.0
     );
     taken.fetch_one(connection).await
+}
+
+/// Records which payment pays for which period.
+pub(super) async fn period_write(
+    connection: &mut PgConnection,
+    subscription: SubscriptionId,
+    period: &Period,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into subscription_periods (payment_id, subscription_id, begins_at, ends_at) values ($1, $2, $3, $4)
+         on conflict (payment_id) do nothing",
+        period.payment.0,
+        subscription.0,
+        period.begins_at,
+        period.ends_at
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The paid periods that end after `since`.
+pub(super) async fn periods_since(
+    connection: &mut PgConnection,
+    subscription: SubscriptionId,
+    since: Timestamp,
+) -> Result<Vec<Period>, sqlx::Error> {
+    sqlx::query_as!(
+        Period,
+        r#"select payment_id as "payment: PaymentId", begins_at, ends_at from subscription_periods
+           where subscription_id = $1 and ends_at > $2"#,
+        subscription.0,
+        since
+    )
+    .fetch_all(connection)
+    .await
 }

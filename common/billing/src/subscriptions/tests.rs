@@ -7,7 +7,7 @@ use kernel::money::{Credits, Currency, Money};
 use time::Duration;
 
 use super::rules::*;
-use super::{Line, News, Paid, Standing, Subscription, SubscriptionFact, SubscriptionState};
+use super::{Line, News, Paid, Period, Standing, Subscription, SubscriptionFact, SubscriptionState};
 use crate::plans::{Interval, Terms};
 use crate::provider::Provider;
 use crate::provider_events::outcome::Contradiction;
@@ -175,4 +175,28 @@ fn credits_outlast_their_period_until_its_renewal_is_decided_but_not_for_ever() 
     let end = NOW + Duration::days(30);
     assert!(lapses_after(end) > end + Duration::hours(1));
     assert!(lapses_after(end) < end + Duration::days(28));
+}
+
+#[test]
+fn a_period_is_decided_by_a_later_one_or_by_the_end_of_all() {
+    let day = |days| NOW + Duration::days(days);
+    let period = |payment, begins, ends| Period {
+        payment: PaymentId(uuid::Uuid::from_u128(payment)),
+        begins_at: day(begins),
+        ends_at: day(ends),
+    };
+    let ended = |periods: &[Period], is_over, now| -> Vec<(u128, Timestamp)> {
+        let endings = endings(periods, is_over, day(now));
+        endings.iter().map(|ending| (ending.payment.0.as_u128(), ending.at)).collect()
+    };
+    let first = period(1, 0, 30);
+    assert_eq!(ended(&[first], false, 31), []);
+    // Renewed, late; told in either order.
+    assert_eq!(ended(&[first, period(2, 30, 60)], false, 32), [(1, day(32))]);
+    assert_eq!(ended(&[period(2, 30, 60), first], false, 32), [(1, day(32))]);
+    // A part of the same period, after a change of plan, decides nothing, and nor does a year that begins within it.
+    assert_eq!(ended(&[first, period(2, 10, 30)], false, 11), []);
+    assert_eq!(ended(&[first, period(2, 10, 375)], false, 11), []);
+    // Over: what was paid for lasts until its own end, and what is past ends at once.
+    assert_eq!(ended(&[first, period(2, 30, 60)], true, 40), [(1, day(40)), (2, day(60))]);
 }
