@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::rules::GrantState;
 use super::NewGrant;
+use super::rules::GrantState;
 use kernel::clock::Timestamp;
 use kernel::ids::{GrantId, PaymentId, WalletId};
 use kernel::money::Credits;

@@ -85,6 +85,28 @@ async fn each_partial_refund_takes_its_share_once_however_late_or_often_reported
     world.finish().await;
 }
 
+/// The buyer paid a fifth more than the order's price: what goes back is a share of all of that.
+#[tokio::test(flavor = "multi_thread")]
+async fn money_that_goes_back_is_a_share_of_what_was_paid_with_tax() {
+    let world = World::start().await;
+    let tax = json!({"basis_points": 2_000, "inclusive": false});
+    world.emulator().put("/_emulator/stripe/tax").json(tax).expect(200).await;
+    let [alice, bob] = [world.create_user("alice").await, world.create_user("bob").await];
+    let intent = buy_with(&world, &alice, 500, GOOD_CARD).await;
+    refund(&world, &intent, Some(150)).await;
+    world.drain().await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 375);
+    assert_eq!(state(&world).await, "partially_refunded");
+    refund(&world, &intent, None).await;
+    world.drain().await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 0);
+    assert_eq!(state(&world).await, "refunded");
+    let disputed = buy_with(&world, &bob, 1_000, GOOD_CARD).await;
+    dispute(&world, &disputed, Some(300), false).await;
+    assert_eq!(world.balance(&bob.wallet_id).await, 750);
+    world.finish().await;
+}
+
 /// It tells the sum only, and its charge carries no list of refunds.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_charge_refunded_event_alone_reverses_a_payment() {

@@ -31,6 +31,8 @@ pub struct Invoice {
     /// Price and amount of each line, before discounts and without tax on top.
     pub lines: Vec<(String, i64)>,
     pub period_end: i64,
+    /// What it came to, with tax and before the customer's balance.
+    pub total: i64,
     /// Its payment, if any money was taken.
     pub intent: Option<String>,
 }
@@ -148,6 +150,7 @@ impl Bank {
             self.invoices.push(Invoice {
                 intent: payments.get(&id).filter(|intent| !intent.is_empty()).cloned(),
                 at: number(&invoice["status_transitions"], "paid_at"),
+                total: number(&invoice, "total"),
                 lines: lines.iter().map(|line| (price(line), number(line, "amount"))).collect(),
                 period_end: lines.iter().map(|line| number(&line["period"], "end")).max().unwrap_or(0),
                 id,

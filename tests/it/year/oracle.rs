@@ -55,7 +55,7 @@ pub fn catch_up(actor: &mut Actor, bank: &Bank, plans: &[Plan], now: i64) {
     }
     for invoice in &invoices {
         if let Some(charge) = invoice.intent.as_ref().and_then(|intent| bank.charges.get(intent)) {
-            actor.purse.gone(&invoice.id, charge.gone, charge.cents);
+            actor.purse.gone(&invoice.id, charge.gone, invoice.total);
         }
     }
     // What came back after its period is over lapses at once.

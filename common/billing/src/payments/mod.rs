@@ -264,6 +264,10 @@ pub struct Progress {
     /// The provider's receipt. Anyone who has the address can read it, so it is kept out of logs.
     pub receipt_url: Option<String>,
     pub failure: Option<String>,
+    /// What the buyer is charged, with tax and after discounts at the provider: money that goes back is a share of
+    /// this. Smallest units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charged_minor: Option<i64>,
 }
 
 /// What a provider says about a payment.

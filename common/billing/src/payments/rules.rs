@@ -245,5 +245,10 @@ fn note(payment: &mut Payment, fact: &Fact) -> bool {
     take(&mut payment.progress.payment_status, &fact.progress.payment_status);
     take(&mut payment.progress.payment_intent_status, &fact.progress.payment_intent_status);
     take(&mut payment.progress.failure, &fact.progress.failure);
+    let charged = fact.progress.charged_minor;
+    if charged.is_some() && payment.progress.charged_minor != charged {
+        payment.progress.charged_minor = charged;
+        changed = true;
+    }
     changed
 }

@@ -25,7 +25,8 @@ macro_rules! select_payments {
                       state as "state: State", credits as "credits: Credits", amount_minor, currency, summary,
                       return_urls as "return_urls: Json<ReturnUrls>", attempt, provider_customer, provider_session,
                       provider_payment, checkout_url, session_status, payment_status, payment_intent_status,
-                      receipt_url, failure, created_at, expires_at, page_expires_at, completed_at, plan_id,
+                      receipt_url, failure, charged_minor, created_at, expires_at, page_expires_at, completed_at,
+                      plan_id,
                       billing_interval as "billing_interval: Interval", credits_expire_at, discount_minor,
                       bonus_credits as "bonus_credits: Credits", has_reversals, accepted_minor, accepted_currency
                from payments "#
@@ -60,6 +61,7 @@ macro_rules! select_payments {
                     payment_intent_status: row.payment_intent_status,
                     receipt_url: row.receipt_url,
                     failure: row.failure,
+                    charged_minor: row.charged_minor,
                 },
                 created_at: row.created_at,
                 expires_at: row.expires_at,
@@ -335,6 +337,7 @@ pub(crate) async fn payments_write(
     let ids: Vec<Uuid> = payments.iter().map(|payment| payment.id.0).collect();
     let states: Vec<&str> = payments.iter().map(|payment| payment.state.as_str()).collect();
     let completed: Vec<Option<Timestamp>> = payments.iter().map(|payment| payment.completed_at).collect();
+    let charged: Vec<Option<i64>> = payments.iter().map(|payment| payment.progress.charged_minor).collect();
     let attempts: Vec<i32> = payments.iter().map(|payment| payment.attempt).collect();
     let pages: Vec<Option<Timestamp>> = payments.iter().map(|payment| payment.page_expires_at).collect();
     let texts = |field: fn(&Payment) -> Option<&str>| -> Vec<Option<String>> {
@@ -346,11 +349,13 @@ pub(crate) async fn payments_write(
              provider_payment = new.provider_payment, checkout_url = new.checkout_url,
              session_status = new.session_status, payment_status = new.payment_status,
              payment_intent_status = new.payment_intent_status, receipt_url = new.receipt_url, failure = new.failure,
-             attempt = new.attempt, page_expires_at = new.page_expires_at
+             attempt = new.attempt, page_expires_at = new.page_expires_at, charged_minor = new.charged_minor
          from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[],
-                     $8::text[], $9::text[], $10::text[], $11::text[], $12::integer[], $13::timestamptz[])
+                     $8::text[], $9::text[], $10::text[], $11::text[], $12::integer[], $13::timestamptz[],
+                     $14::bigint[])
               as new (id, state, completed_at, provider_session, provider_payment, checkout_url, session_status,
-                      payment_status, payment_intent_status, receipt_url, failure, attempt, page_expires_at)
+                      payment_status, payment_intent_status, receipt_url, failure, attempt, page_expires_at,
+                      charged_minor)
          where payments.id = new.id",
         &ids,
         &states as &[&str],
@@ -364,7 +369,8 @@ pub(crate) async fn payments_write(
         &texts(|payment| payment.progress.receipt_url.as_deref()) as &[Option<String>],
         &texts(|payment| payment.progress.failure.as_deref()) as &[Option<String>],
         &attempts,
-        &pages as &[Option<Timestamp>]
+        &pages as &[Option<Timestamp>],
+        &charged as &[Option<i64>]
     )
     .execute(connection)
     .await?;

@@ -121,6 +121,7 @@ pub fn gone(payment: &Payment, reversals: &[Reversal]) -> Gone {
             Extent::All => None,
         })
         .max()
+        .or(payment.progress.charged_minor.filter(|charged| *charged > 0))
         .unwrap_or(payment.due().minor);
     let minor = |reversal: &Reversal| match reversal.extent {
         Extent::All => paid_minor,

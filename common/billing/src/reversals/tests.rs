@@ -136,6 +136,20 @@ fn a_merchant_of_record_counts_with_tax_and_a_total_is_no_second_refund() {
     assert_eq!(all.account.reversed.millionths(), GRANT);
 }
 
+/// With tax a buyer pays more than the order's price, with a discount at the provider less.
+#[test]
+fn what_goes_back_is_a_share_of_what_was_charged() {
+    for (charged, back, taken) in
+        [(1_200, 300, 833), (1_200, 1_200, GRANT), (800, 400, 1_666), (800, 800, GRANT)]
+    {
+        let mut payment = payment();
+        payment.progress.charged_minor = Some(charged);
+        let mut books = Books::default();
+        books.take(&payment, &refund("re_1", back, "succeeded"), Policy::Debt, 0);
+        assert_eq!(books.account.reversed.millionths(), taken, "{back} of {charged}");
+    }
+}
+
 #[test]
 fn a_whole_reversal_needs_no_sum() {
     let free = Payment { amount: Money::new(0, Currency::USD), ..payment() };

@@ -128,6 +128,9 @@ pub struct Paid {
     /// Smallest units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub net: Option<i64>,
+    /// What it came to, with tax and before the customer's balance, where the provider says so. Smallest units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<i64>,
     /// What was paid for; empty where the provider does not say: then it is one period.
     pub lines: Vec<Line>,
     /// The beginning of the period that is paid for, where the provider says so.

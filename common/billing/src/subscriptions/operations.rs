@@ -395,6 +395,8 @@ fn payment_fact(fact: &SubscriptionFact, paid: &Paid, payment_id: PaymentId, mon
         progress: Progress {
             payment_status: Some("paid".to_owned()),
             receipt_url: paid.receipt_url.clone(),
+            // An invoice for a smaller plan may come to less than nothing.
+            charged_minor: paid.total.filter(|total| *total > 0),
             ..Progress::default()
         },
     }

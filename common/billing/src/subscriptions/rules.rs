@@ -315,6 +315,7 @@ mod tests {
             money: Money::new(amount, Currency::USD),
             due: None,
             net: None,
+            total: None,
             lines: vec![line(plan, amount)],
             period_start: Some(NOW),
             period_end: Some(NOW + Duration::days(30)),

@@ -70,6 +70,7 @@ fn paid(minor: i64, due: i64, net: i64, lines: Vec<Line>, end: Timestamp) -> Pai
         money: Money::new(minor, Currency::USD),
         due: Some(due),
         net: Some(net),
+        total: None,
         lines,
         period_start: None,
         period_end: Some(end),

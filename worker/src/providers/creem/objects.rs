@@ -308,6 +308,7 @@ impl Subscription {
             money: amounts.money()?,
             due: amounts.net(),
             net: None,
+            total: None,
             lines: line.into_iter().collect(),
             period_start: None,
             period_end: transaction.period_end().or_else(|| self.period_end()),

@@ -180,6 +180,7 @@ impl Session {
                 payment_intent_status: (stage == Stage::Paid).then(|| "succeeded".to_owned()),
                 failure: async_failed
                     .then(|| "the payment failed after the checkout was completed".to_owned()),
+                charged_minor: self.amount_total.filter(|_| stage == Stage::Paid),
                 ..Progress::default()
             },
         }
@@ -214,6 +215,7 @@ impl Intent {
                 payment_intent_status: Some(self.status),
                 receipt_url: self.receipt_url,
                 failure: if stage == Stage::Paid { None } else { failure },
+                charged_minor: (stage == Stage::Paid).then_some(self.amount_received),
                 ..Progress::default()
             },
         }

@@ -34,6 +34,9 @@ pub struct Invoice {
     /// Smallest units, after discounts.
     #[serde(default)]
     pub total_excluding_tax: Option<i64>,
+    /// Smallest units, with tax, before the customer's balance.
+    #[serde(default)]
+    pub total: Option<i64>,
     #[serde(default)]
     pub customer: Option<Reference>,
     /// Where the payer can read it.
@@ -139,6 +142,7 @@ impl Invoice {
                 money: money(self.amount_paid, Some(&self.currency))?,
                 due: self.amount_due,
                 net: self.total_excluding_tax,
+                total: self.total,
                 lines: self.lines.data.iter().map(InvoiceLine::line).collect(),
                 period_start: period.and_then(|period| period.start).and_then(from_unix_seconds),
                 period_end: period.map(|period| period.end).and_then(from_unix_seconds),
@@ -283,6 +287,7 @@ impl From<stripe_shared::Invoice> for Invoice {
             }),
             subtotal: Some(invoice.subtotal),
             total_excluding_tax: invoice.total_excluding_tax,
+            total: Some(invoice.total),
             lines: Lines {
                 data: invoice.lines.data.into_iter().map(InvoiceLine::from).collect(),
                 has_more: invoice.lines.has_more,
