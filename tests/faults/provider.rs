@@ -162,10 +162,9 @@ async fn creem_periods(emulator: &Client, secrets: &Secrets, firsts: &Firsts) ->
 fn creem_period(paid: &Value, firsts: &Firsts) -> Option<Period> {
     let (id, subscription) = (paid["id"].as_str()?.to_owned(), paid["subscription"].as_str()?.to_owned());
     let (amount, total) = (paid["amount"].as_i64()?, paid["amount_paid"].as_i64()?);
-    let first_of = firsts.get(&id).cloned();
-    let net = if first_of.is_some() { amount - paid["discount_amount"].as_i64()? } else { total };
+    let net = amount - paid["discount_amount"].as_i64()?;
     Some(Period {
-        first_of,
+        first_of: firsts.get(&id).cloned(),
         payer: subscription.clone(),
         subscription,
         payment: id.clone(),

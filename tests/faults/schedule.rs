@@ -189,15 +189,14 @@ impl Schedule {
     }
 }
 
-/// Lets a month pass, to about when the first periods end, then the hour after which renewals are collected, and then
+/// Lets more than a month pass, to about when the first periods end, then the hour after which renewals are collected, and then
 /// some days, so that what was refused is tried again.
 fn passages(random: &mut StdRng, length: Duration) -> Vec<Passage> {
     const HOUR: i64 = 3_600;
     let mut passages = Vec::new();
     for minute in 0..length.as_secs().div_ceil(60) {
         let before = if minute == 0 { 12_000..18_000 } else { 20_000..28_000 };
-        let month = (27 * 24..32 * 24, before);
-        let parts = [month, (1..3, 3_000..8_000), (4 * 24..6 * 24, 3_000..8_000)];
+        let parts = [(28 * 24..32 * 24, before), (1..3, 2_000..4_000), (4 * 24..6 * 24, 2_000..4_000)];
         passages.extend(parts.map(|(hours, after)| Passage {
             after: Duration::from_millis(random.random_range(after)),
             seconds: random.random_range(hours) * HOUR + random.random_range(0..HOUR),

@@ -73,6 +73,8 @@ struct Order {
     /// What was spent before its money went back, and is forgiven.
     credits_shortfall: i64,
     has_page: bool,
+    /// Whether its buyer ordered again before it had a page, or had paid an earlier one.
+    is_replaced: bool,
     provider_payment: Option<String>,
 }
 
@@ -85,11 +87,12 @@ impl Order {
 
 const ENTRIES: &str = "
     select ledger_entries.id::text, wallets.user_id, amount, counter_account, source_kind, source_id, balance_after,
-           floor(extract(epoch from created_at))::bigint as at
+           floor(extract(epoch from ledger_entries.created_at))::bigint as at
     from ledger_entries join wallets on wallets.id = wallet_id order by source_kind, source_id";
 const ORDERS: &str = "
     select id::text, number, user_id, dialect, kind, provider, state, amount_minor, credits, bonus_credits,
-           credits_shortfall, provider_session is not null as has_page, provider_payment
+           credits_shortfall, provider_session is not null as has_page,
+           superseded_by is not null or state = 'failed' as is_replaced, provider_payment
     from payments";
 const LAPSES: &str = "
     select coalesce(payment_id, origin_payment_id)::text as order_id, -ledger_entries.amount as amount,
@@ -242,8 +245,15 @@ impl Books<'_> {
             let is_later =
                 self.periods.get(&order.id).is_some_and(|period| period.first_of.as_ref() != Some(&order.id));
             let needs_page = order.dialect != "wasdi" && order.kind != "auto_recharge" && !is_later;
-            if needs_page && !order.has_page && matches!(order.provider.as_str(), "stripe" | "creem") {
-                findings.violations.push(format!("an order never got its page: {}", order.id));
+            let is_replaced = order.kind == "subscription" && order.is_replaced;
+            if needs_page
+                && !is_replaced
+                && !order.has_page
+                && matches!(order.provider.as_str(), "stripe" | "creem")
+            {
+                findings
+                    .violations
+                    .push(format!("an order never got its page ({}): {}", order.state, order.id));
             }
         }
         for (id, charges) in &self.charges {
@@ -257,7 +267,11 @@ impl Books<'_> {
                 continue;
             };
             if charges.values().any(|charge| charge.net.unwrap_or(charge.paid) != order.amount_minor) {
-                findings.violations.push(format!("charged another amount than was ordered: {id}"));
+                let text = format!(
+                    "charged another amount than was ordered: {} of {id}, {charges:?}",
+                    order.amount_minor
+                );
+                findings.violations.push(text);
             }
             let entries = credited.get(id.as_str()).map(Vec::as_slice).unwrap_or_default();
             match entries {

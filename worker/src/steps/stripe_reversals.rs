@@ -2,8 +2,8 @@
 //! payment, and not every payment carries the order's id: that of a subscription is known by its invoice, that of a
 //! Payment Link by its session.
 
-use billing::payments::Provider;
-use billing::reversals::{Reversal, ReversalFact, operations};
+use billing::payments::{Provider, Stage};
+use billing::reversals::{Extent, Reversal, ReversalFact, operations};
 
 use crate::context::Context;
 use crate::error::JobError;
@@ -46,6 +46,12 @@ async fn find_order(context: &Context, mut fact: ReversalFact) -> Result<Option<
     };
     let paid = context.ask(|| stripe.intent(&intent)).await?.fact();
     fact.livemode = paid.livemode;
+    // With tax it was more than was ordered.
+    if let (Stage::Paid, Extent::Part { money, .. }, Some(all)) = (paid.stage, fact.extent, paid.money)
+        && money.currency == all.currency
+    {
+        fact.extent = fact.extent.with_paid(Some(all.minor));
+    }
     fact.installation.clone_from(&paid.installation);
     if let Some(invoice) = context.ask(|| stripe.invoice_of(&intent)).await? {
         let id = invoice.id.clone();

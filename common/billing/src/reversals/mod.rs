@@ -54,9 +54,28 @@ pub enum Extent {
     All,
     Part {
         money: Money,
-        /// Of how much, in smallest units, where that is not the order's amount: a merchant of record counts with tax.
+        /// Of how much, in smallest units, where that is known. It may not be the order's amount: tax comes on top.
         paid_minor: Option<i64>,
     },
+}
+
+impl Extent {
+    /// Of how much it is a part, where that is known.
+    pub fn paid_minor(self) -> Option<i64> {
+        match self {
+            Self::Part { paid_minor, .. } => paid_minor,
+            Self::All => None,
+        }
+    }
+
+    /// The same, as a part of so much unless another amount is known.
+    #[must_use]
+    pub fn with_paid(self, minor: Option<i64>) -> Self {
+        match self {
+            Self::Part { money, paid_minor } => Self::Part { money, paid_minor: paid_minor.or(minor) },
+            Self::All => Self::All,
+        }
+    }
 }
 
 /// What a provider says about one refund or dispute.

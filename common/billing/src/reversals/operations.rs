@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use super::rules::{self, Step};
-use super::{Account, Policy, Reversal, ReversalFact, ReversalKind, ReversalState, Reversed, store};
+use super::{Account, Extent, Policy, Reversal, ReversalFact, ReversalKind, ReversalState, Reversed, store};
 use crate::auto_recharge::operations::money_taken_back;
 use crate::payments::movements::{PURCHASE_PRIORITY, grant_source};
 use crate::payments::{Payment, Provider, store as payments};
@@ -70,9 +70,13 @@ async fn apply_fact(
     }
     store::payment_mark(connection, payment.id).await?;
     if payment.state.is_paid() {
-        let step = Some(&reversal);
-        effects
-            .extend(follow_money(connection, now, policy, &mut payment, step).await?.map(Effect::Reversed));
+        let tells_total = known.as_ref().is_some_and(|known| known.step >= fact.step);
+        let by = Some(By { reversal: &reversal, tells_total });
+        effects.extend(follow_money(connection, now, policy, &mut payment, by).await?.map(Effect::Reversed));
+    }
+    // Its events do not say of how much it is a part; until the answer does, what was ordered counts.
+    if event.is_some() && fact.provider == Provider::Stripe && is_part_of_unknown(&reversal) {
+        effects.push(Effect::Verify { provider: fact.provider, object_id: fact.object_id.clone() });
     }
     let is_new_dispute =
         reversal.kind == ReversalKind::Dispute && reversal.standing != ReversalState::Restored;
@@ -81,6 +85,11 @@ async fn apply_fact(
     }
     record(connection, now, event, id, EventOutcome::Applied(None)).await?;
     Ok(effects)
+}
+
+fn is_part_of_unknown(reversal: &Reversal) -> bool {
+    reversal.standing == ReversalState::Taken
+        && matches!(reversal.extent, Extent::Part { paid_minor: None, .. })
 }
 
 /// What is recorded about a refund, a dispute or a warning, if anything is.
@@ -113,8 +122,16 @@ pub async fn adopt(
     Ok(())
 }
 
-/// Has the credits of a paid payment follow its money; `by` is the reversal that moved, none at crediting. The payment
-/// must be locked.
+/// What has the credits of a payment move.
+#[derive(Clone, Copy, Debug)]
+pub struct By<'a> {
+    pub reversal: &'a Reversal,
+    /// Whether it has not come further, and is only now known to be a part of how much.
+    pub tells_total: bool,
+}
+
+/// Has the credits of a paid payment follow its money; `by` is what moved, none at crediting. The payment must be
+/// locked.
 ///
 /// # Errors
 /// Database errors only.
@@ -123,7 +140,7 @@ pub async fn follow_money(
     now: Timestamp,
     policy: Policy,
     payment: &mut Payment,
-    by: Option<&Reversal>,
+    by: Option<By<'_>>,
 ) -> Result<Option<Reversed>, ApplyError> {
     let reversals = store::of_payment(connection, payment.id).await?;
     let mut account = store::account(connection, payment.id).await?;
@@ -147,7 +164,8 @@ pub async fn follow_money(
     (account.refunded_minor, account.withdrawn_minor) = (gone.refunded_minor, gone.withdrawn_minor);
     payment.state = rules::state(&gone);
     store::payment_write(connection, payment.id, payment.state, &account).await?;
-    let kind = by.or(reversals.first()).map_or(ReversalKind::Refund, |reversal| reversal.kind);
+    let kind =
+        by.map(|by| by.reversal).or(reversals.first()).map_or(ReversalKind::Refund, |reversal| reversal.kind);
     let Some(movement) = movement(now, payment, kind, by, step, grant.map(|(id, _)| id)) else {
         return Ok(None);
     };
@@ -174,7 +192,7 @@ fn movement(
     now: Timestamp,
     payment: &Payment,
     kind: ReversalKind,
-    by: Option<&Reversal>,
+    by: Option<By<'_>>,
     step: Step,
     grant: Option<GrantId>,
 ) -> Option<Movement> {
@@ -193,7 +211,10 @@ fn movement(
         }),
     };
     let cause = match by {
-        Some(reversal) => format!("{}:{}:{}", payment.id, reversal.object_id, reversal.step),
+        Some(By { reversal, tells_total }) => {
+            let suffix = if tells_total { ":total" } else { "" };
+            format!("{}:{}:{}{suffix}", payment.id, reversal.object_id, reversal.step)
+        }
         None => payment.id.to_string(),
     };
     let entry_type = match (step, kind) {

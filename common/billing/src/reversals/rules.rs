@@ -48,12 +48,10 @@ pub fn is_of(payment: &Payment, provider_payments: &[String]) -> bool {
     }
 }
 
-/// What a fact makes of what is known of its object; none if it is older, or known.
+/// What a fact makes of what is known of its object; none if it tells nothing new. Of Stripe's reports only answers say
+/// what was paid in all, and that stays known whichever is the newest.
 pub fn advance(known: Option<&Reversal>, fact: &ReversalFact) -> Option<Reversal> {
-    if known.is_some_and(|known| known.step >= fact.step) {
-        return None;
-    }
-    Some(Reversal {
+    let told = Reversal {
         object_id: fact.object_id.clone(),
         kind: fact.kind,
         standing: fact.standing,
@@ -61,7 +59,13 @@ pub fn advance(known: Option<&Reversal>, fact: &ReversalFact) -> Option<Reversal
         step: fact.step,
         extent: fact.extent,
         provider_payments: fact.provider_payments.clone(),
-    })
+    };
+    let Some(known) = known else { return Some(told) };
+    let tells_total = known.extent.paid_minor().is_none() && fact.extent.paid_minor().is_some();
+    let (newest, other) =
+        if fact.step > known.step { (told, known.extent) } else { (known.clone(), fact.extent) };
+    let extent = newest.extent.with_paid(other.paid_minor());
+    (fact.step > known.step || tells_total).then_some(Reversal { extent, ..newest })
 }
 
 /// Why news of a refund or dispute stops the wallet's card from being charged, if it does: money went back, more of it
