@@ -26,6 +26,10 @@ pub struct Entries {
     pub store_purchases: BTreeMap<String, StorePurchase>,
     /// Events of RevenueCat's that were accepted.
     pub store_events: BTreeSet<String>,
+    /// Coupons by their codes, and how many orders may use each.
+    pub coupons: BTreeMap<String, Option<u64>>,
+    /// Orders with a coupon, by their ids.
+    pub coupon_orders: BTreeMap<String, CouponOrder>,
     /// Answers that no client should ever see.
     pub unexpected: Vec<String>,
     /// Requests and their answers, by what was asked and the status, or why there was no answer.
@@ -44,6 +48,18 @@ pub struct StorePurchase {
     pub user: String,
     /// Whether the last word of the store is that the money went back.
     pub is_refunded: bool,
+}
+
+/// What a buyer with a coupon must get.
+#[derive(Clone, Debug)]
+pub struct CouponOrder {
+    pub code: String,
+    pub user: String,
+    /// In cents, after the coupon.
+    pub price: i64,
+    /// Whole credits.
+    pub credits: i64,
+    pub bonus: i64,
 }
 
 /// The journal of a run. Cheap to write to.

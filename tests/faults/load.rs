@@ -1,17 +1,22 @@
-//! The load: clients that act again and again, each request until it has a real answer, with the same key.
+//! The load: clients that act again and again, each request until it has a real answer, with the same key. They pause
+//! while time passes: a key is good for a day, and a page for no longer.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use futures::future::join_all;
 use harness::client::{Answer, Client, Request};
 use harness::receiver::{self, Receiver};
 use harness::system::Secrets;
+use harness::terms::{self, Plan};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use tokio::sync::RwLock;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -22,6 +27,8 @@ use crate::system::System;
 
 /// Several actors work on the same wallets at the same time.
 const USERS: usize = 6;
+/// Users who have plans and nothing else.
+const SUBSCRIBERS: usize = 6;
 /// A key whose request died with the API is free again after a minute; this is longer than two of those.
 const PATIENCE: Duration = Duration::from_secs(150);
 /// More messages than a run has; after these the host application fails no more.
@@ -45,6 +52,13 @@ pub struct Load {
     /// The host application, which receives webhooks.
     pub host: Receiver,
     pub users: Vec<User>,
+    pub subscribers: Vec<User>,
+    /// The plans that are sold, both by the month.
+    pub plans: Vec<Plan>,
+    /// Whoever acts holds it; so does time, alone, while it passes.
+    acting: RwLock<()>,
+    /// How far the installation's clock is ahead of the real one, in seconds.
+    ahead: AtomicI64,
 }
 
 impl Load {
@@ -60,14 +74,19 @@ impl Load {
             journal: Journal::default(),
             host: Receiver::answering(&moods(), receiver::Answer::Status(204)).await,
             users: Vec::new(),
+            subscribers: Vec::new(),
+            plans: Vec::new(),
+            acting: RwLock::default(),
+            ahead: AtomicI64::new(0),
         };
         let admin = &system.settings.secrets.admin_api_key;
         let endpoint = json!({"url": load.host.url()});
         load.api.post("/admin/webhook-endpoints").bearer(admin).json(endpoint).require(201).await?;
         load.sell(system, admin).await?;
+        let plans = load.sell_plans(admin).await?;
         let mut users = Vec::new();
-        for number in 0..USERS {
-            let id = format!("user-{number}");
+        let names = (0..USERS).map(|number| format!("user-{number}"));
+        for id in names.chain((0..SUBSCRIBERS).map(|number| format!("subscriber-{number}"))) {
             let post = |path: &str, body: Value| {
                 load.api.post(path).bearer(admin).idempotency_key(&new_key()).json(body).require(201)
             };
@@ -75,7 +94,67 @@ impl Load {
             let key = post("/admin/api-keys", json!({"userId": id})).await?;
             users.push(User { id, api_key: text(&key, "apiKey")? });
         }
-        Ok(Self { users, ..load })
+        let subscribers = users.split_off(USERS);
+        Ok(Self { users, subscribers, plans, ..load })
+    }
+
+    /// Has plans sold over both providers, at Stripe by prices of their own.
+    async fn sell_plans(&self, admin: &str) -> Result<Vec<Plan>> {
+        let mut plans: Vec<Plan> =
+            terms::plans().into_iter().filter(|plan| plan.interval == "month").collect();
+        for plan in &mut plans {
+            let form = format!(
+                "currency=usd&unit_amount={}&recurring[interval]=month&product_data[name]={}",
+                plan.cents, plan.id
+            );
+            let price = self.emulator.post("/v1/prices").bearer(&self.secrets.stripe_secret_key).body(form);
+            let form = "application/x-www-form-urlencoded";
+            plan.price = text(&price.header("content-type", form).require(200).await?, "id")?;
+            let product = format!("prod_{}", plan.id);
+            let sold = json!({"creem_product_id": product, "stripe_price_id_monthly": plan.price});
+            let path = format!("/admin/billing/plans/{}", plan.id);
+            self.api.put(&path).bearer(admin).json(sold).require(200).await?;
+        }
+        Ok(plans)
+    }
+
+    /// One of the plans.
+    pub fn plan(&self, random: &mut StdRng) -> Result<&Plan> {
+        self.plans.choose(random).context("no plans")
+    }
+
+    /// The time, by the installation's clock.
+    pub fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc() + time::Duration::seconds(self.ahead.load(Ordering::Relaxed))
+    }
+
+    /// Lets time pass while everything else may go wrong: for the installation, and then for the providers. Nobody acts
+    /// meanwhile, but what was begun goes on.
+    pub async fn pass(&self, seconds: i64) -> Result<()> {
+        let _nobody_acts = self.acting.write().await;
+        let (admin, key) = (&self.secrets.admin_api_key, new_key());
+        loop {
+            let advance = || {
+                let request = self.api.post("/purser/v1/test/clock").bearer(admin).idempotency_key(&key);
+                request.json(json!({"advanceSeconds": seconds}))
+            };
+            let moved = self.require("clock: moved", &[200], advance).await?;
+            let ahead = moved["aheadSeconds"].as_i64().context("no time")?;
+            self.ahead.store(ahead, Ordering::Relaxed);
+            // A process that is frozen goes by it when it no longer is.
+            if moved["inForce"] == true {
+                break;
+            }
+        }
+        loop {
+            let body = json!({"now": self.now().unix_timestamp(), "signs": true});
+            // It may be frozen just now.
+            match self.emulator.put("/_emulator/clock").json(body).send().await {
+                Ok(answer) if answer.status() == 200 => return Ok(()),
+                Ok(answer) => bail!("the providers' clock does not move: {answer}"),
+                Err(_) => sleep(RETRY_AFTER).await,
+            }
+        }
     }
 
     /// Has packs sold by Payment Links and over Creem.
@@ -90,8 +169,6 @@ impl Load {
         let mut micro = micro.clone();
         micro["creemProductId"] = json!("prod_micro");
         self.api.put("/admin/catalog/packs/micro").bearer(admin).json(micro).require(200).await?;
-        let plan = json!({"creem_product_id": "prod_pro"});
-        self.api.put("/admin/billing/plans/pro").bearer(admin).json(plan).require(200).await?;
         Ok(())
     }
 
@@ -124,6 +201,7 @@ impl Load {
     }
 
     async fn act(&self, actor: &Actor, random: &mut StdRng) -> Result<()> {
+        let _time_stands = self.acting.read().await;
         let user = self.users.choose(random).context("no users")?;
         (actor.act)(self, user, random).await
     }

@@ -29,7 +29,7 @@ use crate::load::Load;
 use crate::provider::Provider;
 use crate::report::Report;
 use crate::schedule::Schedule;
-use crate::system::System;
+use crate::system::{Reversals, System};
 
 /// Jobs that failed during an outage may wait in a delay of minutes.
 const PATIENCE: Duration = Duration::from_secs(20 * 60);
@@ -43,6 +43,9 @@ struct Arguments {
     /// What all chance comes from: the same seed and length is the same schedule
     #[arg(long)]
     seed: Option<u64>,
+    /// What becomes of credits that were spent before their money goes back; the seed decides unless given
+    #[arg(long)]
+    reversals: Option<Reversals>,
     /// Print the report only, without progress
     #[arg(long)]
     markdown: bool,
@@ -78,28 +81,32 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let started = Instant::now();
     let schedule = Schedule::of(seed, length);
     say(&format!("seed {seed}, schedule {}: starting the system", schedule.hash()));
-    let system = System::start(&std::env::current_exe()?).await?;
+    let by_seed = if seed % 2 == 0 { Reversals::Clamp } else { Reversals::Debt };
+    let reversals = arguments.reversals.unwrap_or(by_seed);
+    let system = System::start(&std::env::current_exe()?, reversals).await?;
     let load = Load::prepare(&system).await?;
     let (injector, stop) = (Injector::default(), CancellationToken::new());
     say("under load, and things go wrong");
     let misfortune = async {
-        let carried_out = injector.carry_out(&system, &schedule).await;
+        let faults = injector.carry_out(&system, &schedule);
+        let (carried_out, passed) = tokio::join!(faults, pass(&load, &schedule));
         let healed = injector::heal_all(&system).await;
         say("healed; everyone finishes");
         stop.cancel();
-        carried_out.and(healed)
+        carried_out.and(passed).and(healed)
     };
     let (went_wrong, unfinished) = tokio::join!(misfortune, load.run(seed, &stop));
     went_wrong?;
     let resent = resend_lost_events(&system).await?;
     replay_deliveries(&system).await?;
     say("idle; auditing");
-    let provider = Provider::ask(&system.emulator).await?;
+    let provider = Provider::ask(&system.emulator, &load.secrets).await?;
     let clients = load.journal.close();
-    let mut findings = audit::audit(&system, &provider, &clients, &load.host.received()).await?;
+    let mut findings = audit::audit(&system, &load, &provider, &clients, reversals).await?;
     findings.violations.extend(unfinished);
     let report = Report {
         seed,
+        reversals,
         minutes: arguments.minutes,
         surroundings: surroundings::described(&system).await?,
         schedule_hash: schedule.hash(),
@@ -113,6 +120,15 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     Ok(findings.violations.is_empty())
 }
 
+/// Lets time pass as the schedule says.
+async fn pass(load: &Load, schedule: &Schedule) -> Result<()> {
+    for passage in &schedule.time {
+        tokio::time::sleep(passage.after).await;
+        load.pass(passage.seconds).await?;
+    }
+    Ok(())
+}
+
 /// Waits until nothing is under way. Events that were lost on their way are sent again, as the provider's page offers;
 /// returns how many.
 async fn resend_lost_events(system: &System) -> Result<u64> {
@@ -122,7 +138,7 @@ async fn resend_lost_events(system: &System) -> Result<u64> {
     system.emulator.post("/_emulator/deliveries/retry").json(json!({})).require(200).await?;
     quiescence.wait_until_idle(PATIENCE).await?;
     let mut resent = 0;
-    for event in Provider::ask(&system.emulator).await?.events {
+    for event in Provider::ask(&system.emulator, &system.settings.secrets).await?.events {
         if event.is_lost {
             let path = format!("/_emulator/events/{}/resend", event.id);
             system.emulator.post(&path).json(json!({})).require(200).await?;

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use crate::audit::Findings;
 use crate::journal::Entries;
+use crate::system::Reversals;
 
 /// What the report says about a run.
 pub struct Report<'a> {
     pub seed: u64,
+    pub reversals: Reversals,
     pub minutes: f64,
     pub surroundings: String,
     pub schedule_hash: String,
@@ -23,8 +25,9 @@ pub struct Report<'a> {
 const ABOUT: &str = "\
 One API, two workers, two schedulers, PostgreSQL, RabbitMQ and an emulator of Stripe and Creem, each a process, \
 under load over every API, while a schedule made from a seed kills, freezes, cuts off and misleads them. A client \
-sends a request with the same key until it is answered; sellers and banks take back what was paid, app stores sell \
-and refund, and the host application that receives the webhooks fails now and then. Then all faults end, the system \
+sends a request with the same key until it is answered; sellers and banks take back what was paid and return a part of \
+it, app stores sell and refund, taxes come and go, and the host application that receives the webhooks fails now and \
+then. In each minute a month passes, so that subscriptions are renewed and credits lapse. Then all faults end, the system \
 becomes idle, and the books are compared with what the provider charged and paid back, the answers that clients got \
 and what the host application received: a violation is whatever differs by a credit, and any dead letter, event in \
 quarantine, job left over, process that ended by itself, or difference that `worker reconcile` finds. Events that \
@@ -47,7 +50,9 @@ impl Report<'_> {
         let (seed, minutes) = (self.seed, self.minutes);
         writeln!(text, "# What the fault suite found\n\n{ABOUT}\n")?;
         writeln!(text, "{}\n", self.surroundings)?;
-        writeln!(text, "`cargo run --release --bin faults -- --minutes {minutes} --seed {seed}`\n")?;
+        let reversals = self.reversals;
+        let command = "cargo run --release --bin faults --";
+        writeln!(text, "`{command} --minutes {minutes} --seed {seed} --reversals {reversals}`\n")?;
         let (schedule, books) = (&self.schedule_hash, &self.findings.hash);
         writeln!(text, "Took {} s. Schedule `{schedule}`, books `{books}`.", self.took.as_secs())?;
         writeln!(text, "`worker reconcile` at the end: {}.\n", self.findings.reconciled)?;

@@ -146,11 +146,20 @@ pub struct Step {
     pub seed: u64,
 }
 
+/// How long to wait, and how many seconds then pass at once for the whole system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passage {
+    pub after: Duration,
+    pub seconds: i64,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     pub machines: Vec<Step>,
     pub network: Vec<Step>,
     pub provider: Vec<Step>,
+    /// A month for each minute.
+    pub time: Vec<Passage>,
 }
 
 impl Schedule {
@@ -171,12 +180,29 @@ impl Schedule {
             machines: lane(0, machines, 200..4_000, 500..2_500),
             network: lane(1, network, 100..4_000, 300..2_000),
             provider: lane(2, provider, 3_000..6_000, 500..2_000),
+            time: passages(&mut StdRng::seed_from_u64(seed.wrapping_mul(5)), length),
         }
     }
 
     pub fn hash(&self) -> String {
         hex::encode(&Sha256::digest(format!("{self:?}"))[..8])
     }
+}
+
+/// Lets more than a month pass, to about when the first periods end, then the hour after which renewals are collected, and then
+/// some days, so that what was refused is tried again.
+fn passages(random: &mut StdRng, length: Duration) -> Vec<Passage> {
+    const HOUR: i64 = 3_600;
+    let mut passages = Vec::new();
+    for minute in 0..length.as_secs().div_ceil(60) {
+        let before = if minute == 0 { 12_000..18_000 } else { 20_000..28_000 };
+        let parts = [(28 * 24..32 * 24, before), (1..3, 2_000..4_000), (4 * 24..6 * 24, 2_000..4_000)];
+        passages.extend(parts.map(|(hours, after)| Passage {
+            after: Duration::from_millis(random.random_range(after)),
+            seconds: random.random_range(hours) * HOUR + random.random_range(0..HOUR),
+        }));
+    }
+    passages
 }
 
 type Milliseconds = std::ops::Range<u64>;

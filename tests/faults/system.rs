@@ -1,11 +1,13 @@
 //! The whole system on servers of its own: one API, two workers, two schedulers and the payment emulator, each a
 //! process, joined by relays.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use clap::ValueEnum;
 use harness::catalog;
 use harness::client::Client;
 use harness::eventually::{Look, eventually_every};
@@ -32,8 +34,29 @@ const READY_INTERVAL: Duration = Duration::from_millis(100);
 /// The provider's first retry; each later one waits twice as long.
 const WEBHOOK_RETRY_MILLISECONDS: &str = "200";
 
+/// All that were ever sent are audited, and a long run lasts years.
+const KEEP_PROVIDER_EVENTS_DAYS: &str = "36500";
+
 /// The usual limit is the real provider's.
 const EMULATOR_REQUESTS_PER_SECOND: &str = "1000";
+
+/// What happens when credits were spent before their money goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Reversals {
+    /// The wallet owes them.
+    Debt,
+    /// They are forgiven.
+    Clamp,
+}
+
+impl fmt::Display for Reversals {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Debt => "debt",
+            Self::Clamp => "clamp",
+        })
+    }
+}
 
 /// Everything that runs.
 pub struct System {
@@ -52,7 +75,7 @@ pub struct System {
 
 impl System {
     /// Starts it all and waits until it works.
-    pub async fn start(program: &Path) -> Result<Self> {
+    pub async fn start(program: &Path, reversals: Reversals) -> Result<Self> {
         let watchdog = Arc::new(Watchdog::start()?);
         let directory = target_directory().join("faults").join(format!("run-{}", std::process::id()));
         watchdog.guard_path(&directory);
@@ -63,7 +86,7 @@ impl System {
         for link in Link::ALL {
             relays.push((link, Relay::open(target(link, &settings)?).await?));
         }
-        let network = Network { relays: &relays, settings: &settings };
+        let network = Network { relays: &relays, settings: &settings, reversals };
         let mut processes = Vec::new();
         for machine in Machine::ALL {
             let Some(service) = service(machine) else { continue };
@@ -216,6 +239,7 @@ fn target(link: Link, settings: &Settings) -> Result<u16> {
 struct Network<'a> {
     relays: &'a [(Link, Relay)],
     settings: &'a Settings,
+    reversals: Reversals,
 }
 
 impl Network<'_> {
@@ -237,13 +261,18 @@ impl Network<'_> {
         };
         match service {
             Service::Api => servers(Link::ApiToPostgres, Link::ApiToRabbitMq),
-            Service::Scheduler => servers(Link::SchedulerToPostgres, Link::SchedulerToRabbitMq),
+            Service::Scheduler => {
+                let mut variables = servers(Link::SchedulerToPostgres, Link::SchedulerToRabbitMq)?;
+                variables.push(("KEEP_PROVIDER_EVENTS_DAYS", KEEP_PROVIDER_EVENTS_DAYS.to_owned()));
+                Ok(variables)
+            }
             Service::Worker => {
                 let mut variables = servers(Link::WorkerToPostgres, Link::WorkerToRabbitMq)?;
                 let stripe = self.url(Link::WorkerToProvider, &settings.emulator_url())?;
                 let creem = self.url(Link::WorkerToProvider, &settings.creem_api_base())?;
                 variables.extend([("STRIPE_API_BASE", stripe), ("CREEM_API_BASE", creem)]);
                 variables.push(("STRIPE_REQUESTS_PER_SECOND", EMULATOR_REQUESTS_PER_SECOND.to_owned()));
+                variables.push(("REVERSALS", self.reversals.to_string()));
                 Ok(variables)
             }
             Service::Emulator => Ok(vec![

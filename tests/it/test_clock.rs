@@ -126,6 +126,24 @@ async fn time_passes_as_asked_and_never_backwards() {
     world.finish().await;
 }
 
+/// A worker that hangs goes by the new time only when it no longer does: whoever asks again with the key learns it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_that_is_not_in_force_yet_is_asked_about_with_its_key() {
+    let world = World::builder().worker_process(DEV).start().await;
+    world.worker().sigstop().unwrap();
+    let again = async || {
+        let admin = &world.settings().secrets.admin_api_key;
+        let request = world.api().post("/purser/v1/test/clock").bearer(admin).idempotency_key("an hour");
+        let moved = request.json(json!({"advanceSeconds": 3_600})).expect(200).await;
+        (moved["aheadSeconds"].clone(), moved["inForce"].clone())
+    };
+    assert_eq!(again().await, (json!(3_600), json!(false)));
+    world.worker().sigcont().unwrap();
+    assert_eq!(again().await, (json!(3_600), json!(true)));
+    assert_eq!(again().await, (json!(3_600), json!(true)));
+    world.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn live_connections_end_when_the_time_of_their_credential_has_passed() {
     let world = World::start().await;

@@ -8,12 +8,14 @@ pub mod emulator_clock;
 pub mod error_formats;
 pub mod eventually;
 pub mod fuzz;
+pub mod invoices;
 pub mod queues;
 pub mod quiescence;
 pub mod receiver;
 pub mod reconciliation;
 mod run;
 pub mod system;
+pub mod terms;
 pub mod world;
 
 pub use run::{directory, private_servers, servers};

@@ -16,9 +16,10 @@ use crate::state::SharedState;
 pub(super) type Answer<Body> = (StatusCode, Body);
 
 /// Whether the answer may be stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keep {
+pub(super) enum Keep<Body> {
     Answer,
+    /// An answer that says that the work goes on is not: the request is sent again with the same key to see its end.
+    Ended(fn(&Body) -> bool),
     /// The answer shows a secret: stores only that it was given.
     Nothing,
 }
@@ -29,7 +30,7 @@ pub(super) async fn once<Work, Body>(
     api: &SharedState,
     call: &Call,
     scope: String,
-    keep: Keep,
+    keep: Keep<Body>,
     work: Work,
 ) -> Result<Response, Problem>
 where
@@ -65,14 +66,20 @@ where
     }
 }
 
-async fn finish(
+async fn finish<Body: Serialize>(
     api: &SharedState,
     claimed: &Claimed,
-    keep: Keep,
-    outcome: Result<Answer<impl Serialize>, Problem>,
+    keep: Keep<Body>,
+    outcome: Result<Answer<Body>, Problem>,
 ) -> Result<Response, Problem> {
     let recorded = match &outcome {
-        Ok((status, body)) => record(api, claimed, *status, (keep == Keep::Answer).then_some(body)).await,
+        Ok((_, body)) if matches!(keep, Keep::Ended(has_ended) if !has_ended(body)) => {
+            operations::abandon(&api.pool, claimed).await.map_err(Into::into)
+        }
+        Ok((status, body)) => {
+            let kept = (!matches!(keep, Keep::Nothing)).then_some(body);
+            record(api, claimed, *status, kept).await
+        }
         Err(problem) => record(api, claimed, problem.status(), Some(&ErrorBody::from(problem))).await,
     };
     crash::point(Step::Settled, "answer");

@@ -39,9 +39,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                      of the provider emulator, if it runs beside them under `cargo dev`. Expiry, renewals, holds, \
                      months and retries come as if the time had passed. Send either `advanceSeconds` or `to`. The \
                      answer comes when every process goes by the new time, after ten seconds at the latest, with \
-                     `inForce` false then. What becomes due happens after the answer. Timeouts, limits of requests \
-                     and the pauses after which the broker delivers a failed job again stay real. To see renewals \
-                     one by one, advance in steps of a day. In live mode the answer is 403.",
+                     `inForce` false then; sent again with the same key, the request waits on. What becomes due happens \
+                     after the answer. Timeouts, limits of requests and the pauses after which the broker delivers a \
+                     failed job again stay real. To see renewals one by one, advance in steps of a day. In live mode \
+                     the answer is 403.",
                 )
                 .idempotency_key()
                 .takes::<MoveInput>()
@@ -108,7 +109,8 @@ async fn advance(api: SharedState, call: Call) -> Result<Response, Problem> {
             Ok((StatusCode::OK, view))
         }
     };
-    once(&api, &call, admin.actor, Keep::Answer, work).await
+    // One that was not in force in time is asked about with the same key.
+    once(&api, &call, admin.actor, Keep::Ended(|moved: &MovedView| moved.in_force), work).await
 }
 
 fn require_test_mode(api: &AppState) -> Result<(), Problem> {

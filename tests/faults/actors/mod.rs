@@ -5,12 +5,15 @@ mod allmine;
 mod billing;
 mod buyer;
 mod consume;
+mod coupons;
 mod holds;
 mod reads;
 pub mod recharge;
 mod refunds;
 pub mod revenuecat;
 mod samsar;
+mod subscriptions;
+mod taxes;
 mod timeproof;
 mod wasdi;
 
@@ -40,6 +43,14 @@ pub const ALL: &[Actor] = &[
         act: |l, u, r| Box::pin(timeproof::act(l, u, r)),
     },
     Actor { name: "billing", clients: 3, pause: 200..1_500, act: |l, u, r| Box::pin(billing::act(l, u, r)) },
+    Actor { name: "coupons", clients: 2, pause: 500..2_500, act: |l, u, r| Box::pin(coupons::act(l, u, r)) },
+    Actor {
+        name: "subscriptions",
+        clients: 2,
+        pause: 200..1_500,
+        act: |l, _, r| Box::pin(subscriptions::act(l, r)),
+    },
+    Actor { name: "taxes", clients: 1, pause: 2_000..6_000, act: |l, _, r| Box::pin(taxes::act(l, r)) },
     Actor { name: "wasdi", clients: 2, pause: 200..1_500, act: |l, u, r| Box::pin(wasdi::act(l, u, r)) },
     Actor { name: "allmine", clients: 1, pause: 500..2_000, act: |l, u, _| Box::pin(allmine::act(l, u)) },
     Actor { name: "consume", clients: 6, pause: 20..200, act: |l, u, r| Box::pin(consume::act(l, u, r)) },

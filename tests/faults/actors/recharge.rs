@@ -10,7 +10,7 @@ use serde_json::json;
 use super::buyer;
 use crate::load::{Load, User, new_key};
 
-/// No wallet is charged more than this in a month, of which a run sees one or two.
+/// No wallet is charged more than this in a month of the calendar.
 pub const MONTHLY_CAP_CENTS: i64 = 5_000;
 /// No balance is this high: a wallet is charged as often as it may be.
 const THRESHOLD: i64 = 1_000_000;

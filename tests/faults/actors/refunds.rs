@@ -29,7 +29,7 @@ async fn at_stripe(load: &Load, random: &mut StdRng) -> Result<()> {
     let Some(intent) = paid.collect::<Vec<_>>().choose(random).copied() else { return Ok(()) };
     let (id, paid) = (text(intent, "id")?, intent["amount_received"].as_i64().context("no amount")?);
     let part = random.random_range(1..=paid);
-    match random.random_range(0..6) {
+    match random.random_range(0..7) {
         0 => refund(load, &id, None).await.map(drop),
         1 => refund(load, &id, Some(part)).await.map(drop),
         2 => {
@@ -44,6 +44,11 @@ async fn at_stripe(load: &Load, random: &mut StdRng) -> Result<()> {
             let Some(refund) = refund(load, &id, Some(part)).await? else { return Ok(()) };
             let path = format!("/_emulator/refunds/{}/settle", text(&refund, "id")?);
             load.emulator.post(&path).json(json!({"succeeded": false})).require(200).await.map(drop)
+        }
+        4 => {
+            let warning =
+                load.emulator.post("/_emulator/early_fraud_warnings").json(json!({"payment_intent": id}));
+            once(load, "stripe: warning of fraud", warning).await.map(drop)
         }
         _ => dispute(load, &id, Some(part).filter(|_| random.random()), random).await,
     }
@@ -63,18 +68,27 @@ async fn refund(load: &Load, intent: &str, amount: Option<i64>) -> Result<Option
     if answer.status() == 200 { answer.json().map(Some) } else { Ok(None) }
 }
 
-/// The bank asks, or takes back, and decides for one or the other, or not within the run.
+/// The bank asks, or takes back, and decides for one or the other, for a part, or not within the run. What it only asked
+/// about, it may take back after all.
 async fn dispute(load: &Load, intent: &str, amount: Option<i64>, random: &mut StdRng) -> Result<()> {
-    let body = json!({"payment_intent": intent, "amount": amount, "inquiry": random.random_range(0..4) == 0});
+    let body = json!({"payment_intent": intent, "amount": amount, "inquiry": random.random_range(0..3) == 0});
     let opened = load.emulator.post("/_emulator/disputes").json(body);
     let Some(dispute) = once(load, "stripe: dispute", opened).await? else { return Ok(()) };
-    let decision = random.random_range(0..4);
-    if decision == 0 {
-        return Ok(());
+    let path = format!("/_emulator/disputes/{}", text(&dispute, "id")?);
+    if random.random() {
+        // Refused unless it is an inquiry.
+        let escalated = load.emulator.post(&format!("{path}/escalate")).json(json!({}));
+        once(load, "stripe: inquiry escalated", escalated).await?;
     }
+    let all = dispute["amount"].as_i64().context("no amount")?;
+    let verdict = match random.random_range(0..5) {
+        0 => return Ok(()),
+        1 => json!({"won": true}),
+        2 | 3 if all > 1 => json!({"won": false, "returned": random.random_range(1..all)}),
+        _ => json!({"won": false}),
+    };
     tokio::time::sleep(Duration::from_millis(random.random_range(DECISION))).await;
-    let path = format!("/_emulator/disputes/{}/close", text(&dispute, "id")?);
-    let closed = load.emulator.post(&path).json(json!({"won": decision == 1}));
+    let closed = load.emulator.post(&format!("{path}/close")).json(verdict);
     once(load, "stripe: dispute decided", closed).await.map(drop)
 }
 

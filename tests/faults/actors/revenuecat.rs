@@ -31,7 +31,7 @@ pub async fn act(load: &Load, user: &User, random: &mut StdRng) -> Result<()> {
     let transaction = new_key();
     let is_known = random.random_range(0..3) > 0;
     let buyer = if is_known { user.id.clone() } else { format!("$RCAnonymousID:{}", new_key()) };
-    let bought_at = OffsetDateTime::now_utc();
+    let bought_at = load.now();
     let purchase_event =
         |kind: &str, after| event(kind, &buyer, &transaction, bought_at + Duration::seconds(after));
     let ending = match random.random_range(0..6) {

@@ -1,6 +1,8 @@
 //! The audit: the books against the provider's view and the clients' view. Purser's own word proves nothing.
 
+mod coupons;
 mod notices;
+mod periods;
 mod reversals;
 mod stores;
 
@@ -12,11 +14,13 @@ use harness::receiver::Received;
 use kernel::money::Credits;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
+use time::OffsetDateTime;
 
 use crate::actors::recharge::MONTHLY_CAP_CENTS;
 use crate::journal::{Entries, Spent};
-use crate::provider::Provider;
-use crate::system::System;
+use crate::load::Load;
+use crate::provider::{Charges, Period, Provider};
+use crate::system::{Reversals, System};
 
 /// What the audit found.
 #[derive(Default)]
@@ -41,6 +45,16 @@ struct Entry {
     source_kind: String,
     source_id: String,
     balance_after: i64,
+    /// In Unix seconds.
+    at: i64,
+}
+
+/// What lapsed of credits that an order bought.
+#[derive(sqlx::FromRow)]
+struct Lapse {
+    order_id: Option<String>,
+    amount: i64,
+    at: i64,
 }
 
 /// A row of the orders.
@@ -55,17 +69,42 @@ struct Order {
     state: String,
     amount_minor: i64,
     credits: i64,
+    bonus_credits: i64,
+    /// What was spent before its money went back, and is forgiven.
+    credits_shortfall: i64,
     has_page: bool,
+    /// Whether its buyer ordered again before it had a page, or had paid an earlier one.
+    is_replaced: bool,
     provider_payment: Option<String>,
 }
 
+impl Order {
+    /// All that it bought.
+    fn bought(&self) -> i64 {
+        if self.credits > 0 { self.credits + self.bonus_credits } else { 0 }
+    }
+}
+
 const ENTRIES: &str = "
-    select ledger_entries.id::text, wallets.user_id, amount, counter_account, source_kind, source_id, balance_after
+    select ledger_entries.id::text, wallets.user_id, amount, counter_account, source_kind, source_id, balance_after,
+           floor(extract(epoch from ledger_entries.created_at))::bigint as at
     from ledger_entries join wallets on wallets.id = wallet_id order by source_kind, source_id";
 const ORDERS: &str = "
-    select id::text, number, user_id, dialect, kind, provider, state, amount_minor, credits,
-           provider_session is not null as has_page, provider_payment
+    select id::text, number, user_id, dialect, kind, provider, state, amount_minor, credits, bonus_credits,
+           credits_shortfall, provider_session is not null as has_page,
+           superseded_by is not null or state = 'failed' as is_replaced, provider_payment
     from payments";
+const LAPSES: &str = "
+    select coalesce(payment_id, origin_payment_id)::text as order_id, -ledger_entries.amount as amount,
+           floor(extract(epoch from ledger_entries.created_at))::bigint as at
+    from ledger_entries left join grants on grants.id::text = split_part(source_id, ':', 1)
+    where source_kind = 'expiry'";
+/// What is left of what each order bought first, and what its payer's subscriptions carry on.
+const LEFT: &str = "select payment_id::text, remaining from grants where payment_id is not null";
+const CARRIED: &str = "
+    select coalesce(case provider when 'stripe' then provider_customer end, provider_subscription),
+           sum(carried)::bigint
+    from subscriptions group by 1";
 const EVENTS: &str = "select provider, event_id from provider_events";
 const QUARANTINED: &str = "
     select format('quarantined: %s of %s (%s)', event_type, payment_id, reason) from provider_events
@@ -76,8 +115,17 @@ const BALANCES: &str = "select user_id, balance from wallets where user_id is no
 struct Books<'a> {
     entries: Vec<Entry>,
     orders: Vec<Order>,
+    lapses: Vec<Lapse>,
+    left: BTreeMap<String, i64>,
+    carried: BTreeMap<String, i64>,
     recorded: BTreeSet<(String, String)>,
     balances: BTreeMap<String, i64>,
+    /// What was charged for each order, later periods of subscriptions too.
+    charges: Charges,
+    /// The order of each paid period, by its place among the provider's.
+    periods: BTreeMap<String, &'a Period>,
+    reversals: Reversals,
+    load: &'a Load,
     provider: &'a Provider,
     clients: &'a Entries,
     /// What the host application received.
@@ -90,9 +138,10 @@ struct Books<'a> {
 /// When it cannot be looked at.
 pub async fn audit(
     system: &System,
+    load: &Load,
     provider: &Provider,
     clients: &Entries,
-    received: &[Received],
+    reversals: Reversals,
 ) -> Result<Findings> {
     let pool = &system.pool;
     let mut findings = Findings::default();
@@ -115,17 +164,29 @@ pub async fn audit(
         findings.violations.push(format!("`worker reconcile` is not done: {reconciled}"));
     }
     findings.reconciled = reconciled.to_string();
-    let books = Books {
+    let received = load.host.received();
+    let mut books = Books {
         entries: sqlx::query_as(ENTRIES).fetch_all(pool).await?,
         orders: sqlx::query_as(ORDERS).fetch_all(pool).await?,
+        lapses: sqlx::query_as(LAPSES).fetch_all(pool).await?,
+        left: sqlx::query_as(LEFT).fetch_all(pool).await?.into_iter().collect(),
+        carried: sqlx::query_as(CARRIED).fetch_all(pool).await?.into_iter().collect(),
+        charges: provider.charges.clone(),
+        periods: BTreeMap::new(),
+        reversals,
+        load,
         recorded: sqlx::query_as(EVENTS).fetch_all(pool).await?.into_iter().collect(),
         balances: sqlx::query_as(BALANCES).fetch_all(pool).await?.into_iter().collect(),
         provider,
         clients,
-        received,
+        received: &received,
     };
+    books.find_periods(&mut findings);
     books.events(&mut findings);
     books.charges(&mut findings);
+    books.periods(&mut findings);
+    books.lapses(&mut findings);
+    books.coupons(&mut findings);
     books.store_purchases(&mut findings);
     books.reversals(&mut findings);
     books.debts(&mut findings);
@@ -179,13 +240,23 @@ impl Books<'_> {
         let mut orders: BTreeMap<&str, &Order> = BTreeMap::new();
         for order in &self.orders {
             orders.insert(&order.id, order);
-            // A package of WASDI's gets one when it is asked for, or none at a Payment Link; a saved card needs none.
-            let needs_page = order.dialect != "wasdi" && order.kind != "auto_recharge";
-            if needs_page && !order.has_page && matches!(order.provider.as_str(), "stripe" | "creem") {
-                findings.violations.push(format!("an order never got its page: {}", order.id));
+            // A package of WASDI's gets one when it is asked for, or none at a Payment Link; a saved card needs none, and
+            // neither does a later period.
+            let is_later =
+                self.periods.get(&order.id).is_some_and(|period| period.first_of.as_ref() != Some(&order.id));
+            let needs_page = order.dialect != "wasdi" && order.kind != "auto_recharge" && !is_later;
+            let is_replaced = order.kind == "subscription" && order.is_replaced;
+            if needs_page
+                && !is_replaced
+                && !order.has_page
+                && matches!(order.provider.as_str(), "stripe" | "creem")
+            {
+                findings
+                    .violations
+                    .push(format!("an order never got its page ({}): {}", order.state, order.id));
             }
         }
-        for (id, charges) in &self.provider.charges {
+        for (id, charges) in &self.charges {
             findings.add("charges", charges.len() as u64);
             if charges.len() > 1 {
                 findings.add("charged twice", 1);
@@ -195,11 +266,17 @@ impl Books<'_> {
                 findings.violations.push(format!("a charge for no order: {id}"));
                 continue;
             };
-            if charges.iter().any(|(_, amount)| *amount != order.amount_minor) {
-                findings.violations.push(format!("charged another amount than was ordered: {id}"));
+            if charges.values().any(|charge| charge.net.unwrap_or(charge.paid) != order.amount_minor) {
+                let text = format!(
+                    "charged another amount than was ordered: {} of {id}, {charges:?}",
+                    order.amount_minor
+                );
+                findings.violations.push(text);
             }
             let entries = credited.get(id.as_str()).map(Vec::as_slice).unwrap_or_default();
             match entries {
+                // What earlier changes of plan gave back is made up for first.
+                [] if order.credits == 0 && self.periods.contains_key(id) => {}
                 [] => {
                     findings.add("charges not credited", 1);
                     findings.violations.push(format!("paid and not credited ({}): {id}", order.state));
@@ -218,7 +295,7 @@ impl Books<'_> {
         for name in ["charged twice", "charges not credited", "charges credited twice"] {
             findings.add(name, 0);
         }
-        for id in credited.keys().filter(|id| !self.provider.charges.contains_key(**id)) {
+        for id in credited.keys().filter(|id| !self.charges.contains_key(**id)) {
             let is_charged = |order: &&Order| matches!(order.provider.as_str(), "stripe" | "creem");
             if orders.get(id).is_none_or(is_charged) {
                 findings.violations.push(format!("credited and never paid: {id}"));
@@ -226,16 +303,20 @@ impl Books<'_> {
         }
     }
 
-    /// No wallet was charged automatically above its cap.
+    /// No wallet was charged automatically above its cap in any month of the calendar.
     fn caps(&self, findings: &mut Findings) {
-        let mut charged: BTreeMap<&str, i64> = BTreeMap::new();
+        let mut charged: BTreeMap<(&str, i32, u8), i64> = BTreeMap::new();
         for order in self.orders.iter().filter(|order| order.kind == "auto_recharge") {
-            let charges = self.provider.charges.get(&order.id).into_iter().flatten();
-            *charged.entry(&order.user_id).or_default() += charges.map(|(_, amount)| amount).sum::<i64>();
-            findings.add("recharges", u64::from(self.provider.charges.contains_key(&order.id)));
+            findings.add("recharges", u64::from(self.charges.contains_key(&order.id)));
+            for charge in self.charges.get(&order.id).into_iter().flat_map(BTreeMap::values) {
+                let at = OffsetDateTime::from_unix_timestamp(charge.at).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+                let month = (order.user_id.as_str(), at.year(), u8::from(at.month()));
+                *charged.entry(month).or_default() += charge.paid;
+            }
         }
-        for (user, cents) in charged.iter().filter(|(_, cents)| **cents > MONTHLY_CAP_CENTS) {
-            findings.violations.push(format!("{user} was charged {cents} cents, more than the cap"));
+        for ((user, year, month), cents) in charged.iter().filter(|(_, cents)| **cents > MONTHLY_CAP_CENTS) {
+            let text = format!("{user} was charged {cents} cents in {year}-{month:02}, more than the cap");
+            findings.violations.push(text);
         }
     }
 
@@ -286,13 +367,16 @@ impl Books<'_> {
         }
     }
 
-    /// Each balance is what was paid and given, less what was reversed and what was answered as spent.
+    /// Each balance is what was paid and given, less what was reversed, what lapsed, and what was answered as spent.
     fn balances(&self, findings: &mut Findings) {
         let mut expected: BTreeMap<&str, i64> = BTreeMap::new();
+        let lapsed = self.lapsed();
         for order in &self.orders {
-            let is_paid = self.provider.charges.contains_key(&order.id);
+            let is_paid = self.charges.contains_key(&order.id);
             if is_paid || matches!(order.provider.as_str(), "manual" | "revenuecat") {
-                *expected.entry(&order.user_id).or_default() += order.credits - self.clawback(order);
+                let lapsed = lapsed.get(order.id.as_str()).copied().unwrap_or(0);
+                *expected.entry(&order.user_id).or_default() +=
+                    order.bought() - self.taken_back(order) - lapsed;
             }
         }
         for spent in self.clients.spent.values() {

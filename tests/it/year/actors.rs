@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use harness::client::{Answer, Request};
+use harness::terms::{CREDIT, Plan, Purse};
 use harness::world::{GOOD_CARD, User, World};
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -10,7 +11,6 @@ use rand::seq::IndexedRandom;
 use serde_json::{Value, json};
 
 use super::bank::{Bank, Charge};
-use super::terms::{CREDIT, Plan, Purse};
 
 /// Saved, but declined whenever it is charged; and one whose bank wants the holder every time.
 const CARDS: [&str; 6] = [GOOD_CARD, GOOD_CARD, GOOD_CARD, GOOD_CARD, "4000000000000341", "4000002760003184"];

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use harness::invoices::{Account, Invoice};
 use harness::world::World;
 use serde_json::Value;
 
@@ -20,21 +21,6 @@ pub struct Charge {
     pub is_recharge: bool,
     /// When money of it began to go back, or a bank to doubt it.
     pub doubted_at: Vec<i64>,
-}
-
-/// An invoice of a subscription that is settled.
-#[derive(Clone, Debug)]
-pub struct Invoice {
-    pub id: String,
-    pub subscription: String,
-    pub at: i64,
-    /// Price and amount of each line, before discounts and without tax on top.
-    pub lines: Vec<(String, i64)>,
-    pub period_end: i64,
-    /// What it came to, with tax and before the customer's balance.
-    pub total: i64,
-    /// Its payment, if any money was taken.
-    pub intent: Option<String>,
 }
 
 #[derive(Default)]
@@ -65,27 +51,14 @@ fn number(value: &Value, field: &str) -> i64 {
     value[field].as_i64().unwrap_or(0)
 }
 
-/// A whole list; the provider may fail now and then.
-async fn list(world: &World, path: &str) -> Vec<Value> {
-    let (mut found, mut after) = (Vec::<Value>::new(), String::new());
-    loop {
-        let join = if path.contains('?') { '&' } else { '?' };
-        let request = world.stripe_get(&format!("{path}{join}limit=100{after}"));
-        let Ok(page) = request.require(200).await else { continue };
-        found.extend(page["data"].as_array().unwrap().iter().cloned());
-        match found.last() {
-            Some(last) if page["has_more"] == true => after = format!("&starting_after={}", text(last, "id")),
-            _ => return found,
-        }
-    }
-}
-
 impl Bank {
     /// What the provider says now.
     pub async fn ask(world: &World, last: Self, times: Times) -> Self {
+        let secret_key = &world.settings().secrets.stripe_secret_key;
+        let account = Account { emulator: world.emulator(), secret_key };
         let mut bank = Self { times: last.times, ..Self::default() };
         let mut by_charge = BTreeMap::new();
-        for charge in list(world, "charges").await {
+        for charge in account.list("charges").await.unwrap() {
             if charge["status"] != "succeeded" || charge["payment_intent"].is_null() {
                 continue;
             }
@@ -107,7 +80,7 @@ impl Bank {
         for (path, is_dispute) in
             [("refunds", false), ("disputes", true), ("radar/early_fraud_warnings", false)]
         {
-            for doubt in list(world, path).await {
+            for doubt in account.list(path).await.unwrap() {
                 let Some(intent) = by_charge.get(&text(&doubt, "charge")) else { continue };
                 let at = bank.time_of(&doubt, times);
                 let charge = bank.charges.get_mut(intent).unwrap();
@@ -118,8 +91,8 @@ impl Bank {
                 }
             }
         }
-        bank.read_invoices(world).await;
-        for subscription in list(world, "subscriptions?status=all").await {
+        bank.invoices = account.settled_invoices().await.unwrap();
+        for subscription in account.list("subscriptions?status=all").await.unwrap() {
             bank.subscriptions.insert(text(&subscription, "id"), text(&subscription, "status"));
         }
         bank
@@ -129,36 +102,5 @@ impl Bank {
     fn time_of(&mut self, happened: &Value, times: Times) -> i64 {
         let at = (number(happened, "created") - times.skew).max(times.moved_at);
         *self.times.entry(text(happened, "id")).or_insert(at)
-    }
-
-    async fn read_invoices(&mut self, world: &World) {
-        let mut payments = BTreeMap::new();
-        for payment in list(world, "invoice_payments").await {
-            payments.insert(text(&payment, "invoice"), text(&payment["payment"], "payment_intent"));
-        }
-        for invoice in list(world, "invoices").await {
-            let subscription = text(&invoice["parent"]["subscription_details"], "subscription");
-            if invoice["status"] != "paid" || subscription.is_empty() {
-                continue;
-            }
-            let id = text(&invoice, "id");
-            let lines = match invoice["lines"]["has_more"].as_bool() {
-                Some(true) => list(world, &format!("invoices/{id}/lines")).await,
-                _ => invoice["lines"]["data"].as_array().unwrap().clone(),
-            };
-            let price = |line: &Value| text(&line["pricing"]["price_details"], "price");
-            self.invoices.push(Invoice {
-                intent: payments.get(&id).filter(|intent| !intent.is_empty()).cloned(),
-                at: number(&invoice["status_transitions"], "paid_at"),
-                total: number(&invoice, "total"),
-                lines: lines.iter().map(|line| (price(line), number(line, "amount"))).collect(),
-                period_end: lines.iter().map(|line| number(&line["period"], "end")).max().unwrap_or(0),
-                id,
-                subscription,
-            });
-        }
-        // Listed are the newest first.
-        self.invoices.reverse();
-        self.invoices.sort_by_key(|invoice| invoice.at);
     }
 }

@@ -11,11 +11,11 @@
 mod actors;
 mod bank;
 mod oracle;
-mod terms;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use harness::terms::{self, Plan};
 use harness::world::World;
 use kernel::config;
 use kernel::telemetry::Telemetry;
@@ -25,7 +25,6 @@ use serde_json::json;
 
 use actors::{Actor, Kind, Step};
 use bank::{Bank, Times};
-use terms::Plan;
 
 const DAYS: i64 = 365;
 const DAY: i64 = 86_400;

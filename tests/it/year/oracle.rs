@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use harness::terms::{CREDIT, Plan, worth};
 use harness::world::World;
 
 use super::actors::{Act, Actor};
 use super::bank::{Bank, Charge};
-use super::terms::{CREDIT, Plan, part};
 
 /// The bank's times are full seconds.
 const SKEW: i64 = 2;
@@ -35,11 +35,7 @@ pub fn catch_up(actor: &mut Actor, bank: &Bank, plans: &[Plan], now: i64) {
         if actor.purse.knows(&invoice.id) {
             continue;
         }
-        let worth = |(price, cents): &(String, i64)| {
-            let plan = plans.iter().find(|plan| plan.price == *price);
-            plan.map_or(0, |plan| part(plan.credits * CREDIT, *cents, plan.cents))
-        };
-        let worth = invoice.lines.iter().map(worth).sum();
+        let worth = worth(&invoice.lines, plans);
         actor.purse.invoice(&invoice.id, worth, (invoice.subscription.clone(), invoice.period_end));
     }
     let is_decided = |subscription: &str, end: i64| {

@@ -11,6 +11,7 @@ mod store;
 mod tests;
 
 use crate::payments::{Fact, Provider, Stage, State};
+use crate::subscriptions::rules::charged;
 use crate::subscriptions::{News, SubscriptionFact};
 use jobs::job;
 use kernel::clock::Timestamp;
@@ -77,11 +78,12 @@ impl ProviderPayment {
         }
     }
 
-    /// As a subscription's invoice tells it; none if it is not paid, or there was nothing to pay for a later period.
+    /// As a subscription's invoice tells it; none if it is not paid. The order of the first period was made without tax,
+    /// and that of a later one of what was paid.
     pub fn of_subscription(id: String, fact: &SubscriptionFact, at: Timestamp) -> Option<Self> {
         let News::Paid(paid) = &fact.news else { return None };
         let is_renewal = paid.is_first == Some(false);
-        (!is_renewal || paid.money.minor > 0).then(|| Self {
+        Some(Self {
             provider: fact.provider,
             id,
             session: None,
@@ -91,7 +93,7 @@ impl ProviderPayment {
             is_renewal,
             subscription: Some(fact.subscription.clone()),
             is_paid: true,
-            money: Some(paid.money),
+            money: Some(if is_renewal { paid.money } else { charged(paid) }),
             gone_back_minor: 0,
             charge: None,
             at,

@@ -11,10 +11,12 @@ pub struct Plan {
     pub price: String,
 }
 
+/// Millionths in a credit.
 pub const CREDIT: i64 = 1_000_000;
 /// How long the credits of a period outlast it while nobody has decided its renewal.
-const GRACE: i64 = 15 * 86_400;
+pub const GRACE: i64 = 15 * 86_400;
 
+/// What is sold; the provider's prices are still to be made.
 pub fn plans() -> Vec<Plan> {
     let plan = |id, interval, cents, credits| Plan { id, interval, cents, credits, price: String::new() };
     vec![
@@ -27,7 +29,17 @@ pub fn plans() -> Vec<Plan> {
 /// A part of a number, towards zero.
 pub fn part(whole: i64, numerator: i64, denominator: i64) -> i64 {
     let product = i128::from(whole) * i128::from(numerator) / i128::from(denominator);
-    i64::try_from(product).unwrap()
+    i64::try_from(product).unwrap_or(i64::MAX)
+}
+
+/// What the lines of an invoice buy, each a price and an amount: of a plan's credits the part that is paid for. What is
+/// given back counts against it.
+pub fn worth(lines: &[(String, i64)], plans: &[Plan]) -> i64 {
+    let worth = |(price, cents): &(String, i64)| {
+        let plan = plans.iter().find(|plan| plan.price == *price);
+        plan.map_or(0, |plan| part(plan.credits * CREDIT, *cents, plan.cents))
+    };
+    lines.iter().map(worth).sum()
 }
 
 /// What one payment bought.
@@ -138,27 +150,32 @@ impl Purse {
     }
 }
 
-#[test]
-fn a_purse_goes_by_the_terms() {
-    let mut purse = Purse::default();
-    purse.grant("pack", 1_000, None);
-    purse.invoice("in_1", 500, ("sub".to_owned(), 100));
-    purse.debit(200);
-    purse.gone("in_1", 50, 100);
-    assert_eq!(purse.balance(), 1_050);
-    purse.lapse(99, |_, _| true);
-    purse.lapse(100, |_, _| false);
-    assert_eq!(purse.balance(), 1_050);
-    purse.lapse(100, |_, _| true);
-    assert_eq!(purse.balance(), 1_000);
-    // Half was lapsed or taken: there is no more to take than what was left of it.
-    purse.gone("in_1", 100, 100);
-    assert_eq!(purse.balance(), 800);
-    purse.gone("pack", 100, 100);
-    assert_eq!(purse.balance(), -200);
-    purse.gone("pack", 0, 100);
-    assert_eq!(purse.balance(), 800);
-    purse.invoice("in_2", -300, ("sub".to_owned(), 200));
-    purse.invoice("in_3", 400, ("sub".to_owned(), 300));
-    assert_eq!(purse.balance(), 900);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_purse_goes_by_the_terms() {
+        let mut purse = Purse::default();
+        purse.grant("pack", 1_000, None);
+        purse.invoice("in_1", 500, ("sub".to_owned(), 100));
+        purse.debit(200);
+        purse.gone("in_1", 50, 100);
+        assert_eq!(purse.balance(), 1_050);
+        purse.lapse(99, |_, _| true);
+        purse.lapse(100, |_, _| false);
+        assert_eq!(purse.balance(), 1_050);
+        purse.lapse(100, |_, _| true);
+        assert_eq!(purse.balance(), 1_000);
+        // Half was lapsed or taken: there is no more to take than what was left of it.
+        purse.gone("in_1", 100, 100);
+        assert_eq!(purse.balance(), 800);
+        purse.gone("pack", 100, 100);
+        assert_eq!(purse.balance(), -200);
+        purse.gone("pack", 0, 100);
+        assert_eq!(purse.balance(), 800);
+        purse.invoice("in_2", -300, ("sub".to_owned(), 200));
+        purse.invoice("in_3", 400, ("sub".to_owned(), 300));
+        assert_eq!(purse.balance(), 900);
+    }
 }
