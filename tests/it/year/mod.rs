@@ -40,7 +40,7 @@ impl Size {
         };
         Self {
             actors: usize::try_from(number("YEAR_ACTORS", 7)).unwrap(),
-            step_days: i64::try_from(number("YEAR_STEP_DAYS", 20)).unwrap(),
+            step_days: i64::try_from(number("YEAR_STEP_DAYS", 28)).unwrap(),
             seed: number("YEAR_SEED", 7),
         }
     }
