@@ -114,6 +114,11 @@ const METRICS: &[(Kind, &str, &str)] = &[
     ),
     (Kind::Counter, "purser_schedule_failures_total", "Scheduled actions that failed, by entry"),
     (Kind::Counter, "purser_subscriptions_changed_total", "Changes of subscriptions, by state"),
+    (
+        Kind::Counter,
+        "purser_unreadable_answers_total",
+        "Answers of providers that could not be read, by provider",
+    ),
     (Kind::Counter, "purser_webhook_attempts_total", "Messages sent to webhook endpoints, by outcome"),
     (
         Kind::Counter,
