@@ -245,5 +245,9 @@ fn note(payment: &mut Payment, fact: &Fact) -> bool {
     take(&mut payment.progress.payment_status, &fact.progress.payment_status);
     take(&mut payment.progress.payment_intent_status, &fact.progress.payment_intent_status);
     take(&mut payment.progress.failure, &fact.progress.failure);
+    if fact.progress.invoice.is_some() && payment.progress.invoice != fact.progress.invoice {
+        payment.progress.invoice.clone_from(&fact.progress.invoice);
+        changed = true;
+    }
     changed
 }

@@ -312,6 +312,7 @@ impl Subscription {
             period_start: None,
             period_end: transaction.period_end().or_else(|| self.period_end()),
             receipt_url: None,
+            invoice: None,
         };
         Some(self.with(at, News::Paid(paid)))
     }

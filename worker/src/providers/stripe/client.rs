@@ -13,6 +13,7 @@ use stripe_billing::invoice_payment::{
 use stripe_billing::subscription::RetrieveSubscription;
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionAllowedPaymentMethodTypes, CreateCheckoutSessionDiscounts,
+    CreateCheckoutSessionInvoiceCreation, CreateCheckoutSessionInvoiceCreationInvoiceData,
     CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
     CreateCheckoutSessionLineItemsPriceDataRecurring,
     CreateCheckoutSessionLineItemsPriceDataRecurringInterval, CreateCheckoutSessionPaymentIntentData,
@@ -41,14 +42,17 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// A client of one Stripe account.
 pub struct StripeClient {
     client: Client,
+    /// Whether one-off purchases get an invoice.
+    one_off_invoices: bool,
 }
 
 impl StripeClient {
-    /// A client for the account of `secret_key`; `base` is another address than Stripe's own, for an emulator.
+    /// A client for the account of `secret_key`; `base` is another address than Stripe's own, for an emulator. One-off
+    /// purchases get an invoice if that is asked for.
     ///
     /// # Errors
     /// When the key or the address cannot be used.
-    pub fn new(secret_key: &Secret, base: Option<&str>) -> anyhow::Result<Self> {
+    pub fn new(secret_key: &Secret, base: Option<&str>, one_off_invoices: bool) -> anyhow::Result<Self> {
         let mut builder = ClientBuilder::new(secret_key.expose()).timeout(TIMEOUT);
         if let Some(base) = base {
             builder = builder.url(base);
@@ -56,7 +60,7 @@ impl StripeClient {
         let client = builder
             .build()
             .map_err(|_| anyhow::anyhow!("STRIPE_SECRET_KEY or STRIPE_API_BASE cannot be used"))?;
-        Ok(Self { client })
+        Ok(Self { client, one_off_invoices })
     }
 
     /// Creates the customer of a wallet, in place of one that is gone, if there was one. Asked again for the same it
@@ -130,6 +134,9 @@ impl StripeClient {
                     ..CreateCheckoutSessionSubscriptionData::new()
                 }),
         };
+        if self.one_off_invoices && payment.mode == Mode::Payment {
+            request = request.invoice_creation(invoice_creation(payment, installation));
+        }
         if payment.has_coupon() {
             // Its use is kept from others for as long as the page is open. Always the same time: asked for again, the
             // same page must be asked for.
@@ -293,6 +300,18 @@ impl StripeClient {
             request = request.request_strategy(RequestStrategy::Idempotent(key));
         }
         request.send(&self.client).await
+    }
+}
+
+/// The wish for an invoice, which leads back to its order.
+fn invoice_creation(payment: &Payment, installation: InstallationId) -> CreateCheckoutSessionInvoiceCreation {
+    CreateCheckoutSessionInvoiceCreation {
+        invoice_data: Some(CreateCheckoutSessionInvoiceCreationInvoiceData {
+            metadata: Some(metadata(payment, installation)),
+            description: Some(payment.summary.clone()),
+            ..CreateCheckoutSessionInvoiceCreationInvoiceData::new()
+        }),
+        ..CreateCheckoutSessionInvoiceCreation::new(true)
     }
 }
 
