@@ -76,7 +76,7 @@ pub const SCHEDULE: &[Entry] = &[
     Entry {
         name: "payments.reconcile",
         every: Duration::from_secs(3600),
-        action: Action::Publish(|| EncodedJob::from(&ReconcilePayments {})),
+        action: Action::Publish(|| EncodedJob::from(&ReconcilePayments::default())),
     },
     Entry { name: "forget", every: Duration::from_secs(60), action: Action::Forget },
 ];

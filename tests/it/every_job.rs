@@ -136,7 +136,7 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
         EncodedJob::from(&SaveRechargeCard { payment_id: setup_id }),
         EncodedJob::from(&SweepRecharges {}),
         EncodedJob::from(&BeginRechargeMonth {}),
-        EncodedJob::from(&ReconcilePayments {}),
+        EncodedJob::from(&ReconcilePayments::default()),
         EncodedJob::from(&CreditProviderEvent {
             event: "stripe:evt_unknown".parse().unwrap(),
             by: "admin".to_owned(),

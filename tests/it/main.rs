@@ -34,6 +34,7 @@ mod quarter;
 mod rate_limits;
 mod recharge;
 mod reconcile;
+mod reconcile_reversals;
 mod revenuecat;
 mod reversals;
 mod scheduler;

@@ -168,7 +168,7 @@ async fn members_spend_as_their_role_allows() {
     let eve = world.create_user("eve").await;
     let members = json!([{"userId": "ada", "role": "member"}, {"userId": "bob", "role": "viewer"}]);
     let made = post(&world, "/admin/organizations", json!({"name": "Acme", "members": members})).await;
-    let id = made.json().unwrap()["orgId"].as_i64().unwrap();
+    let id = made.json().unwrap()["orgId"].as_str().unwrap().to_owned();
     for (user, expected) in
         [(&ada, (402, "insufficient_credits")), (&bob, (403, "forbidden")), (&eve, (404, "not_found"))]
     {

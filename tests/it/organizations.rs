@@ -1,7 +1,7 @@
 //! Organizations: who is in them, and what each role may do.
 
 use harness::client::{Answer, Request};
-use harness::world::{User, World};
+use harness::world::{GOOD_CARD, User, World};
 use serde_json::{Value, json};
 
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
@@ -40,7 +40,7 @@ pub async fn organization(world: &World) -> Cast {
     let mut users = users.into_iter();
     let mut next = || users.next().unwrap();
     Cast {
-        id: made["orgId"].as_i64().unwrap(),
+        id: made["orgId"].as_str().unwrap().parse().unwrap(),
         owner: next(),
         admin: next(),
         member: next(),
@@ -80,7 +80,7 @@ async fn members_see_their_organizations() {
     ]);
     let path = format!("/organizations/{}", cast.id);
     for user in cast.members() {
-        let own = json!({"orgId": cast.id, "name": "Acme", "role": user.id, "balance": 0});
+        let own = json!({"orgId": cast.id.to_string(), "name": "Acme", "role": user.id, "balance": 0});
         let listed = world.api().get("/organizations").bearer(&user.api_key).expect(200).await;
         assert_eq!(listed, json!({"organizations": [own]}));
         let mut details = own;
@@ -105,7 +105,7 @@ async fn owners_admins_and_members_spend_from_the_shared_wallet() {
     let cast = organization(&world).await;
     let request = world.api().post("/api/payments/checkout").bearer(&cast.owner.api_key);
     let checkout = request.json(json!({"packId": "micro", "orgId": cast.id})).expect(200).await;
-    world.pay(checkout["sessionId"].as_str().unwrap(), harness::world::GOOD_CARD).await;
+    world.pay(checkout["sessionId"].as_str().unwrap(), GOOD_CARD).await;
     world.drain().await;
     let (forbidden, unknown) = ((403, "forbidden".to_owned()), (404, "not_found".to_owned()));
     for user in cast.everybody() {
@@ -143,7 +143,7 @@ async fn each_role_has_exactly_its_permissions() {
         request.json(json!({"packId": "bulk", "orgId": cast.id})).send().await.unwrap()
     };
     let bought = buy(&cast.admin).await.json().unwrap();
-    world.pay(bought["sessionId"].as_str().unwrap(), harness::world::GOOD_CARD).await;
+    world.pay(bought["sessionId"].as_str().unwrap(), GOOD_CARD).await;
     world.drain().await;
     // Buying, spending, holding; then the balance, the history and the payment, and the organization itself.
     for (user, may) in [
@@ -203,7 +203,7 @@ async fn a_removed_member_loses_access_at_once() {
     let mut live = world.api().open_websocket("/ws", &cast.admin.api_key).await.unwrap();
     assert_eq!(checkout(&cast.admin).await.status(), 403);
     // The page that was open is paid all the same.
-    world.pay(opened["sessionId"].as_str().unwrap(), harness::world::GOOD_CARD).await;
+    world.pay(opened["sessionId"].as_str().unwrap(), GOOD_CARD).await;
     world.drain().await;
     let listed = world.api().get("/organizations").bearer(&cast.owner.api_key).expect(200).await;
     assert_eq!(listed["organizations"][0]["balance"], 100);
@@ -272,5 +272,34 @@ async fn an_organization_keeps_an_owner() {
     statuses.sort_unstable();
     assert!(statuses == [204, 409] || statuses == [200, 409], "{statuses:?}");
     assert_eq!(world.count("organization_members where role = 'owner'").await, 1);
+    world.finish().await;
+}
+
+/// This system's own API has ids as text. It still reads the numbers that it used to show.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_organization_is_named_by_text() {
+    let world = World::start().await;
+    let cast = organization(&world).await;
+    let request = world.api().post("/api/payments/checkout").bearer(&cast.owner.api_key);
+    let page = request.json(json!({"packId": "micro", "orgId": cast.id})).expect(200).await;
+    world.pay(page["sessionId"].as_str().unwrap(), GOOD_CARD).await;
+    world.drain().await;
+    let consume = async |id: Value| {
+        let request = world.api().post("/credits/consume").bearer(&cast.member.api_key);
+        request.json(json!({"credits": 10, "orgId": id})).send().await.unwrap()
+    };
+    let text = cast.id.to_string();
+    for (id, balance) in [(json!(text), 90), (json!(cast.id), 80)] {
+        assert_eq!(consume(id.clone()).await.json().unwrap()["balance"], balance, "{id}");
+    }
+    for wrong in [json!("x"), json!(""), json!(1.5), json!([cast.id]), json!("9".repeat(30))] {
+        let answer = consume(wrong.clone()).await;
+        assert_eq!(code(&answer), (400, "invalid_request".to_owned()), "{wrong}");
+        assert!(!answer.text().contains("variant"), "{answer}");
+    }
+    let body = json!({"orgId": text, "enabled": true, "thresholdCredits": 10, "amountCents": 700});
+    world.api().put("/auto-recharge").bearer(&cast.owner.api_key).json(body).expect(200).await;
+    let listed = admin(&world, world.api().get("/purser/v1/auto-recharge")).expect(200).await;
+    assert_eq!(listed["data"][0]["orgId"], json!(text));
     world.finish().await;
 }

@@ -92,3 +92,45 @@ async fn a_dead_letter_is_seen_retried_or_dismissed() {
     world.wait_for_rows(1, "dead_letters where state = 'waiting'").await;
     world.finish().await;
 }
+
+/// All pages of a list, by the ids of what is on them.
+async fn pages(world: &World, path: &str, list: &str, id: &str) -> Vec<Vec<String>> {
+    let (mut pages, mut next) = (Vec::new(), path.to_owned());
+    loop {
+        let page = get(world, &next).await;
+        let ids = page[list].as_array().unwrap().iter().map(|one| one[id].as_str().unwrap().to_owned());
+        pages.push(ids.collect());
+        let Some(cursor) = page["nextCursor"].as_str() else { return pages };
+        assert!(pages.len() < 9, "it does not end");
+        next = format!("{path}&cursor={cursor}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parked_purchases_and_dead_letters_are_listed_page_by_page() {
+    let mut world = World::start().await;
+    world.allow_dead_letters();
+    let dead = VerifyObject { provider: billing::payments::Provider::Manual, object_id: "x".to_owned() };
+    for count in 1..=5 {
+        buy(&world, &count.to_string()).await;
+        publish(&world, &dead).await;
+        world.wait_for_rows(count, "dead_letters").await;
+    }
+    // Two of a moment are told apart.
+    let same = "update dead_letters set died_at = (select max(died_at) from dead_letters)";
+    sqlx::query(same).execute(world.pool()).await.unwrap();
+    for (list, id) in [("parked-purchases", "purchaseId"), ("dead-letters", "id")] {
+        let field = if list == "dead-letters" { "deadLetters" } else { "purchases" };
+        let path = format!("/purser/v1/{list}?limit=2");
+        let pages = pages(&world, &path, field, id).await;
+        let sizes: Vec<usize> = pages.iter().map(Vec::len).collect();
+        assert_eq!(sizes, [2, 2, 1], "{list}");
+        let whole = get(&world, &format!("/purser/v1/{list}?limit=5")).await;
+        assert_eq!(whole["nextCursor"], Value::Null, "{list}");
+        let all = whole[field].as_array().unwrap().iter().map(|one| one[id].as_str().unwrap().to_owned());
+        assert_eq!(pages.concat(), all.collect::<Vec<_>>(), "{list}");
+        let admin = &world.settings().secrets.admin_api_key;
+        world.api().get(&format!("{path}&cursor=nonsense")).bearer(admin).expect(400).await;
+    }
+    world.finish().await;
+}

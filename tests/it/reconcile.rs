@@ -10,7 +10,7 @@ use crate::commands::{self, Output};
 use crate::events::{deliver, event, installation, paid_session, publish};
 
 /// Compares the last day, up to an hour from now, so that the two clocks need not agree to the second.
-async fn reconcile(world: &World, more: &[&str]) -> Reconciliation {
+pub async fn reconcile(world: &World, more: &[&str]) -> Reconciliation {
     let now = world.clock().now();
     let text = |at: time::OffsetDateTime| at.format(&time::format_description::well_known::Rfc3339).unwrap();
     let (from, to) = (text(now - time::Duration::hours(23)), text(now + time::Duration::minutes(30)));
@@ -44,19 +44,19 @@ async fn pay_unreported(world: &World, user: &User, credits: i64) -> Checkout {
     checkout
 }
 
-async fn intent_of(world: &World, checkout: &Checkout) -> String {
+pub async fn intent_of(world: &World, checkout: &Checkout) -> String {
     let session = world.stripe_get(&format!("checkout/sessions/{}", checkout.session_id)).expect(200).await;
     session["payment_intent"].as_str().unwrap().to_owned()
 }
 
 /// Opens a page of the Billing API.
-async fn open(world: &World, user: &User, body: Value) -> String {
+pub async fn open(world: &World, user: &User, body: Value) -> String {
     let request = world.api().post("/payment/create-session").bearer(&user.api_key);
     let opened = request.json(body).expect(201).await;
     opened["data"]["session_id"].as_str().unwrap().to_owned()
 }
 
-async fn sell_over_creem(world: &World) {
+pub async fn sell_over_creem(world: &World) {
     let product = json!({"creem_product_id": "prod_pro"});
     let admin = &world.settings().secrets.admin_api_key;
     world.api().put("/admin/billing/plans/pro").bearer(admin).json(product).expect(200).await;
@@ -101,7 +101,7 @@ async fn the_scheduled_comparison_repairs_by_itself() {
     let alice = world.create_user("alice").await;
     pay_unreported(&world, &alice, 2_500).await;
     for _ in 0..2 {
-        publish(&world, &ReconcilePayments {}).await;
+        publish(&world, &ReconcilePayments::default()).await;
         world.drain().await;
         assert_eq!(world.balance(&alice.wallet_id).await, 2_500);
     }

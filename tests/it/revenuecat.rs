@@ -551,20 +551,80 @@ async fn what_buys_no_credits_waits_for_nobody() {
     world.finish().await;
 }
 
-/// Google Play sells several at once, and only the price says so.
+/// A purchase at Google Play, which sells several at once.
+fn at_play(transaction: &str, price: &str) -> Value {
+    let event = with(purchase("alice", transaction), "store", json!("PLAY_STORE"));
+    let event = with(event, "currency", json!("USD"));
+    with(event, "price_in_purchased_currency", serde_json::from_str(price).unwrap())
+}
+
+/// A refund of all of it.
+fn refund_at_play(transaction: &str) -> Value {
+    with(refund("CANCELLATION", transaction, 1_000), "store", json!("PLAY_STORE"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn several_bought_at_once_are_flagged() {
+async fn as_many_are_credited_as_were_bought_and_a_refund_takes_back_all() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
-    let at = |transaction: &str, price: &str| {
-        let event = with(purchase("alice", transaction), "store", json!("PLAY_STORE"));
-        let event = with(event, "currency", json!("USD"));
-        with(event, "price_in_purchased_currency", serde_json::from_str(price).unwrap())
-    };
-    let (one, three) = (at("GPA.1", "8.99"), at("GPA.2", "26.97"));
-    deliver_all(&world, &[one.clone(), three.clone()]).await;
+    let three = with(at_play("GPA.1", "26.97"), "quantity", json!(3));
+    // Prices elsewhere say nothing about how many they are.
+    let abroad = with(at_play("GPA.2", "899.99"), "currency", json!("TRY"));
+    deliver_all(&world, &[three.clone(), three.clone(), abroad]).await;
+    assert_eq!(outcome(&world, &three).await, ("applied".to_owned(), None));
+    assert_eq!(world.balance(&alice.wallet_id).await, 400);
+    assert_eq!(world.count("payments where amount_minor = 2697 and credits = 300000000").await, 1);
+    assert_eq!(world.count("payment_items where quantity = 3 and amount_minor = 899").await, 1);
+    deliver_all(&world, &[refund_at_play("GPA.1"), refund_at_play("GPA.1")]).await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 100);
+    assert_eq!(world.count("payments where state = 'refunded' and amount_minor = 2697").await, 1);
+    world.finish().await;
+}
+
+/// Where only the price says that there were several, none is credited as one: a person says how many.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_price_of_several_waits_for_somebody_who_says_how_many() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let (one, three, two) = (at_play("GPA.1", "8.99"), at_play("GPA.2", "26.97"), at_play("GPA.3", "17.98"));
+    deliver_all(&world, &[one.clone(), three.clone(), two.clone()]).await;
     assert_eq!(outcome(&world, &one).await, ("applied".to_owned(), None));
     assert_eq!(outcome(&world, &three).await, ("applied".to_owned(), Some("several_bought".to_owned())));
-    assert_eq!(world.balance(&alice.wallet_id).await, 200);
+    // The scheduler does not take it either.
+    publish(&world, &ClaimPurchases {}).await;
+    world.drain().await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 100);
+    let waiting = parked(&world).await;
+    assert_eq!(waiting.len(), 2, "{waiting:?}");
+    assert!(waiting.iter().all(|one| one["reason"] == "quantity_unknown" && one["quantity"].is_null()));
+    let claim = format!("/purser/v1/parked-purchases/{}/claim", waiting[0]["purchaseId"].as_str().unwrap());
+    let refused = world.admin_post(&claim, json!({"userId": "alice"})).expect(409).await;
+    assert_eq!(refused["error"]["code"], "quantity_unknown");
+    for wrong in [json!(0), json!(-1), json!(1_001), json!("3"), json!(1.5)] {
+        world.admin_post(&claim, json!({"userId": "alice", "quantity": wrong})).expect(400).await;
+    }
+    for _ in 0..2 {
+        world.admin_post(&claim, json!({"userId": "alice", "quantity": 3})).send().await.unwrap();
+        world.drain().await;
+        assert_eq!(world.balance(&alice.wallet_id).await, 400);
+    }
+    // The store tells of the other one itself, with another event about it.
+    deliver_all(&world, &[with(at_play("GPA.3", "17.98"), "quantity", json!(2))]).await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 600);
+    assert_eq!(parked(&world).await, Vec::<Value>::new());
+    deliver_all(&world, &[refund_at_play("GPA.2")]).await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 300);
+    world.finish().await;
+}
+
+/// One that is not credited yet is gone with its money.
+#[tokio::test(flavor = "multi_thread")]
+async fn several_that_are_refunded_before_anybody_looked_are_not_credited() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    deliver_all(&world, &[at_play("GPA.1", "17.98"), refund_at_play("GPA.1")]).await;
+    assert_eq!(parked(&world).await, Vec::<Value>::new());
+    deliver_all(&world, &[with(at_play("GPA.1", "17.98"), "quantity", json!(2))]).await;
+    assert_eq!(world.balance(&alice.wallet_id).await, 0);
     world.finish().await;
 }

@@ -30,6 +30,9 @@ pub struct Config {
     pub stripe_api_base: Option<String>,
     /// `STRIPE_REQUESTS_PER_SECOND`: for this process; 20 unless set. Stripe allows 25 for each operation.
     pub stripe_requests_per_second: NonZeroU32,
+    /// `ONE_OFF_INVOICES`: `true` has Stripe make an invoice of each one-off purchase, for which it charges; `false`
+    /// unless set.
+    pub one_off_invoices: bool,
     /// `CREEM_API_KEY`: of the Creem store; without it nothing is sold over Creem.
     pub creem_api_key: Option<Secret>,
     /// `CREEM_API_BASE`: another address than Creem's own, for the emulator.
@@ -95,6 +98,7 @@ impl Config {
                 STRIPE_REQUESTS_PER_SECOND,
                 "give a number of at least 1, for example 20",
             ),
+            one_off_invoices: environment.parsed("ONE_OFF_INVOICES", false, "give `true` or `false`"),
             creem_api_key: creem_api_key(environment, mode),
             creem_api_base: environment.web_address(
                 "CREEM_API_BASE",

@@ -91,7 +91,11 @@ impl Context {
             pool,
             publisher,
             clock,
-            stripe: StripeClient::new(&config.stripe_secret_key, config.stripe_api_base.as_deref())?,
+            stripe: StripeClient::new(
+                &config.stripe_secret_key,
+                config.stripe_api_base.as_deref(),
+                config.one_off_invoices,
+            )?,
             creem,
             stripe_pace: RateLimiter::direct(Quota::per_second(share(
                 role,

@@ -45,7 +45,7 @@ impl JobError {
             }
             Self::Database(error) => Outcome::Failed(format!("the database refuses: {error}")),
             // As a dead letter somebody sees it, once it was tried often enough.
-            Self::Provider(error @ ProviderError::Unreadable) => Outcome::Failed(error.to_string()),
+            Self::Provider(error @ ProviderError::Unreadable(_)) => Outcome::Failed(error.to_string()),
             Self::Provider(error @ ProviderError::Unavailable(_)) => Outcome::Unavailable(error.to_string()),
             Self::Provider(
                 error @ (ProviderError::Refused { .. } | ProviderError::NotFound | ProviderError::NoCustomer),

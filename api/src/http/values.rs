@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use kernel::clock::Timestamp;
+use kernel::ids::OrganizationId;
 use kernel::money::{AmountError, Credits};
+use serde::de::Error as _;
 use serde::ser::Error as _;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use time::format_description::well_known::Rfc3339;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, SchemaType, Type};
@@ -35,6 +37,47 @@ impl PartialSchema for Amount {
 impl ToSchema for Amount {
     fn name() -> Cow<'static, str> {
         "Credits".into()
+    }
+}
+
+/// The id of an organization in this system's own API: text, as every id there. Requests may have it as a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrgId(pub OrganizationId);
+
+impl Serialize for OrgId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for OrgId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "the id of an organization, as text")]
+        enum Given {
+            Number(i64),
+            Text(String),
+        }
+        let id = match Given::deserialize(deserializer)? {
+            Given::Number(id) => Some(id),
+            Given::Text(text) => text.parse().ok(),
+        };
+        let id =
+            id.ok_or_else(|| D::Error::custom("invalid value: the id of an organization is expected"))?;
+        Ok(Self(OrganizationId(id)))
+    }
+}
+
+impl PartialSchema for OrgId {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(SchemaType::new(Type::String));
+        RefOr::T(text.pattern(Some("^[1-9][0-9]{0,17}$")).build().into())
+    }
+}
+
+impl ToSchema for OrgId {
+    fn name() -> Cow<'static, str> {
+        "OrganizationId".into()
     }
 }
 

@@ -24,7 +24,7 @@ use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::json::read_json;
-use crate::http::values::{Amount, GivenAmount, Moment, one_of};
+use crate::http::values::{Amount, GivenAmount, Moment, OrgId, one_of};
 use crate::http::{Response, answer};
 use crate::problem::{Problem, ProblemKind};
 use crate::state::SharedState;
@@ -34,7 +34,7 @@ const PATH: &str = "/auto-recharge";
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let organization = |description: Description| {
         description
-            .query::<i64>("orgId", "The organization whose wallet it is, rather than the caller's own.")
+            .query::<OrgId>("orgId", "The organization whose wallet it is, rather than the caller's own.")
             .refuses(&[StatusCode::FORBIDDEN, StatusCode::NOT_FOUND])
     };
     vec![
@@ -98,8 +98,7 @@ struct SettingsInput {
     #[serde(default)]
     resume: bool,
     /// The organization whose wallet it is, rather than the caller's own.
-    #[schema(value_type = Option<i64>)]
-    org_id: Option<OrganizationId>,
+    org_id: Option<OrgId>,
 }
 
 /// Tells a null from a field that is left out.
@@ -217,7 +216,7 @@ async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
 async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
     let principal = call.caller(&api).await?;
     let request: SettingsInput = read_json(&call)?;
-    let owner = owner(&api, &principal, request.org_id, Intent::Change).await?;
+    let owner = owner(&api, &principal, request.org_id.map(|id| id.0), Intent::Change).await?;
     let wanted = SettingsChange {
         enabled: request.enabled,
         threshold: request.threshold_credits.as_ref().map(threshold).transpose()?,

@@ -3,7 +3,7 @@
 use billing::auto_recharge::custody::{self, By, ResumeError};
 use billing::auto_recharge::{Settings, operations};
 use kernel::clock::Timestamp;
-use kernel::ids::{OrganizationId, UserId, WalletId};
+use kernel::ids::{UserId, WalletId};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use utoipa::ToSchema;
@@ -17,7 +17,7 @@ use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::json::read_json;
-use crate::http::values::Id;
+use crate::http::values::{Id, OrgId};
 use crate::http::{Response, answer};
 use crate::problem::Problem;
 use crate::state::SharedState;
@@ -83,8 +83,8 @@ struct WalletRecharge {
     #[schema(value_type = String)]
     user_id: UserId,
     /// The organization whose wallet it is.
-    #[schema(value_type = Option<i64>, required)]
-    org_id: Option<OrganizationId>,
+    #[schema(required)]
+    org_id: Option<OrgId>,
     /// Who saved the card.
     #[schema(value_type = Option<String>, required)]
     card_user_id: Option<UserId>,
@@ -175,7 +175,8 @@ async fn shown(
     settings: Settings,
 ) -> Result<WalletRecharge, Problem> {
     let (wallet_id, user_id) = (settings.wallet_id, settings.user_id.clone());
-    let (org_id, card_user_id) = (settings.organization_id, settings.card_owner.clone());
+    let org_id = settings.organization_id.map(OrgId);
+    let card_user_id = settings.card_owner.clone();
     let overview = operations::overview(connection, now, settings).await?;
     Ok(WalletRecharge { wallet_id, user_id, org_id, card_user_id, settings: view(now, overview, None) })
 }

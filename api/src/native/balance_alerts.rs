@@ -17,7 +17,7 @@ use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::json::read_json;
-use crate::http::values::{Amount, GivenAmount};
+use crate::http::values::{Amount, GivenAmount, OrgId};
 use crate::http::{Response, answer};
 use crate::problem::Problem;
 use crate::state::SharedState;
@@ -27,7 +27,10 @@ const LEVELS_MAX: usize = 10;
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let described = |summary: &str| {
         Description::new(Access::User, summary)
-            .query::<i64>("orgId", "The organization whose wallet it is about, rather than the caller's own.")
+            .query::<OrgId>(
+                "orgId",
+                "The organization whose wallet it is about, rather than the caller's own.",
+            )
             .answers::<AlertsView>(StatusCode::OK, "The levels, ascending.")
             .refuses(&[StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND])
     };

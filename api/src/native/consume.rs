@@ -16,7 +16,7 @@ use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::json::read_json;
-use crate::http::values::{Amount, GivenAmount};
+use crate::http::values::{Amount, GivenAmount, OrgId};
 use crate::http::{Response, answer};
 use crate::problem::{Problem, ProblemKind};
 use crate::state::SharedState;
@@ -51,8 +51,7 @@ struct Consume {
     #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_.-]+$")]
     entry_type: Option<String>,
     /// The organization whose credits are spent, rather than the caller's own.
-    #[schema(value_type = Option<i64>)]
-    org_id: Option<OrganizationId>,
+    org_id: Option<OrgId>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -72,7 +71,7 @@ async fn consume(api: SharedState, call: Call) -> Result<Response, Problem> {
     let amount = positive(&request.credits)?;
     let description = checked_description(request.description)?;
     let entry_type = checked_type(request.entry_type)?;
-    let wallet_id = wallet_to_spend(&api, &principal, request.org_id).await?;
+    let wallet_id = wallet_to_spend(&api, &principal, request.org_id.map(|id| id.0)).await?;
     let movement = Movement {
         wallet_id,
         cause: Cause { kind: "consume", id: cause(&principal.user_id, call.idempotency_key()?) },

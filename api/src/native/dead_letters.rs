@@ -1,5 +1,6 @@
 //! Administration of dead letters: jobs that no worker could do.
 
+use kernel::clock::Timestamp;
 use kernel::ids::DeadLetterId;
 use messaging::dead_letters::{DeadLetter, Filter, LetterState, Waiting, operations};
 use messaging::outbox;
@@ -10,6 +11,7 @@ use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
+use super::pages_of::{Cursor, paged};
 use super::reasons::checked_reason;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
@@ -19,6 +21,9 @@ use crate::http::values::{Id, Moment, one_of};
 use crate::http::{Response, answer};
 use crate::problem::Problem;
 use crate::state::SharedState;
+
+/// The most letters in a page.
+const LIMIT: i64 = 500;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let before = endpoints_at([
@@ -48,12 +53,13 @@ fn endpoints_at([all, one, retry, dismiss]: [&'static str; 4]) -> Vec<Endpoint> 
         Endpoint::get(
             all,
             list,
-            Description::new(Access::Admin, "Jobs that nobody could do and that wait for an operator")
-                .says("Newest first, without their messages; and how many there are, by role and reason.")
-                .query::<String>("role", "Only those for this role of the workers, such as `verify`.")
-                .query::<i64>("limit", "How many, between 1 and 500; 50 unless given.")
-                .answers::<LettersView>(StatusCode::OK, "The letters.")
-                .refuses(&[StatusCode::BAD_REQUEST]),
+            paged(
+                Description::new(Access::Admin, "Jobs that nobody could do and that wait for an operator"),
+                LIMIT,
+            )
+            .says("Newest first, without their messages; and how many there are, by role and reason.")
+            .query::<String>("role", "Only those for this role of the workers, such as `verify`.")
+            .answers::<LettersView>(StatusCode::OK, "The letters."),
         ),
         Endpoint::get(
             one,
@@ -89,6 +95,8 @@ fn endpoints_at([all, one, retry, dismiss]: [&'static str; 4]) -> Vec<Endpoint> 
 struct LettersView {
     dead_letters: Vec<LetterView>,
     counts: Vec<CountView>,
+    #[schema(required)]
+    next_cursor: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -175,17 +183,34 @@ fn id(call: &Call) -> Result<DeadLetterId, Problem> {
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
-    let limit = call.limit(500)?;
+    let page = Cursor::read_by(&call, LIMIT, read_cursor)?;
     let role = call.parameter("role").map(str::to_owned);
     let mut connection = api.pool.acquire().await?;
-    let filter = Filter { state: LetterState::Waiting, role, limit };
+    let filter = Filter { state: LetterState::Waiting, role, before: page.after, limit: page.asked() };
     let dead_letters = operations::letters(&mut connection, &filter).await?;
     let counts = operations::waiting(&mut connection).await?;
+    let (dead_letters, next_cursor) = page.cut(dead_letters, |letter| cursor(letter.died_at, letter.id));
     let letters = LettersView {
         dead_letters: dead_letters.into_iter().map(LetterView::from).collect(),
         counts: counts.into_iter().map(CountView::from).collect(),
+        next_cursor,
     };
     Ok(answer(StatusCode::OK, &letters))
+}
+
+/// Letters that died in the same microsecond are told apart by their ids.
+fn cursor(at: Timestamp, id: DeadLetterId) -> String {
+    let microseconds = at.unix_timestamp_nanos() / 1_000;
+    format!("{microseconds}.{id}")
+}
+
+fn read_cursor(text: &str) -> Result<(Timestamp, DeadLetterId), Problem> {
+    let read = || {
+        let (at, id) = text.split_once('.')?;
+        let nanoseconds = at.parse::<i128>().ok()?.checked_mul(1_000)?;
+        Some((Timestamp::from_unix_timestamp_nanos(nanoseconds).ok()?, id.parse().ok()?))
+    };
+    read().ok_or_else(|| Problem::invalid("cursor must be the nextCursor of a page"))
 }
 
 async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {

@@ -7,7 +7,7 @@ use identity::operations::role_lock;
 use identity::rules::{may_manage_holds, may_spend};
 use kernel::clock::Timestamp;
 use kernel::crash::{self, Step};
-use kernel::ids::{EntryId, HoldId, OrganizationId, UserId};
+use kernel::ids::{EntryId, HoldId, UserId};
 use kernel::money::Credits;
 use ledger::holds::{self, Ending, Hold, HoldError, HoldState, NewHold, Placed};
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::json::{read_json, read_json_or_default};
-use crate::http::values::{Amount, GivenAmount, Id, Moment, one_of};
+use crate::http::values::{Amount, GivenAmount, Id, Moment, OrgId, one_of};
 use crate::http::{Response, answer};
 use crate::problem::Problem;
 use crate::state::SharedState;
@@ -82,7 +82,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                     "Up to 100, newest first. Of an organization: owners and admins see all, and may release them; \
                      members see their own.",
                 )
-                .query::<i64>("orgId", "The organization whose wallet is looked at, rather than the caller's own.")
+                .query::<OrgId>("orgId", "The organization whose wallet is looked at, rather than the caller's own.")
                 .answers::<Holds>(StatusCode::OK, "The holds.")
                 .refuses(&[StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND]),
         ),
@@ -113,8 +113,7 @@ struct HoldInput {
     #[schema(max_length = 500)]
     description: Option<String>,
     /// The organization whose credits are reserved, rather than the caller's own.
-    #[schema(value_type = Option<i64>)]
-    org_id: Option<OrganizationId>,
+    org_id: Option<OrgId>,
 }
 
 #[derive(Default, Deserialize, ToSchema)]
@@ -187,7 +186,7 @@ async fn place(api: SharedState, call: Call) -> Result<Response, Problem> {
         return Err(Problem::invalid("ttlSeconds must be between 1 and 604800"));
     }
     let new = NewHold {
-        wallet_id: wallet_to_spend(&api, &principal, request.org_id).await?,
+        wallet_id: wallet_to_spend(&api, &principal, request.org_id.map(|id| id.0)).await?,
         user_id: principal.user_id.clone(),
         amount,
         entry_type: entry_type.unwrap_or_else(|| holds::ENTRY_TYPE.to_owned()),

@@ -20,14 +20,14 @@ use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::json::read_json;
-use crate::http::values::{Amount, one_of};
+use crate::http::values::{Amount, OrgId, one_of};
 use crate::http::{Response, answer, empty};
 use crate::problem::Problem;
 use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let organization =
-        |description: Description| description.path_parameter::<i64>("orgId", "The organization's id.");
+        |description: Description| description.path_parameter::<OrgId>("orgId", "The organization's id.");
     let member = |description: Description| {
         organization(description).path_parameter::<String>("userId", "The user's id.")
     };
@@ -79,8 +79,7 @@ struct Organizations {
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::OwnOrganization)]
 struct OrganizationView {
-    #[schema(value_type = i64)]
-    org_id: OrganizationId,
+    org_id: OrgId,
     name: String,
     /// What the caller may do there.
     #[schema(schema_with = role_schema)]
@@ -91,7 +90,7 @@ struct OrganizationView {
 impl OrganizationView {
     fn new(organization: OwnOrganization, balance: Credits) -> Self {
         Self {
-            org_id: organization.id,
+            org_id: OrgId(organization.id),
             name: organization.name,
             role: organization.role.as_str(),
             balance: Amount(balance),

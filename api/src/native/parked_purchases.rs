@@ -1,39 +1,46 @@
 //! Purchases in app stores by unknown buyers, and assigning one to a user by hand.
 
 use billing::app_stores::operations::{self, assign, is_awaited, parked, purchase};
+use billing::app_stores::rules::QUANTITY_MAX;
 use billing::app_stores::{ClaimError, ClaimPurchases, StorePurchase};
 use jobs::outbox;
 use kernel::ids::{PaymentId, StorePurchaseId, UserId};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
+use super::pages_of::{Cursor, paged};
 use super::reasons::checked_reason;
 use crate::commands::carry_out;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::json::{read_json, read_json_or_default};
-use crate::http::values::{Id, Moment};
+use crate::http::values::{Id, Moment, one_of};
 use crate::http::{Response, answer};
 use crate::problem::Problem;
 use crate::state::SharedState;
+
+/// The most purchases in a page.
+const LIMIT: i64 = 500;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::get(
             "/admin/parked-purchases",
             list,
-            Description::new(Access::Admin, "Purchases in app stores whose buyers are not known here")
-                .says(
-                    "Oldest first. One is credited by itself when a user is registered under one of its buyer's \
-                     names, when RevenueCat says that the buyer is a user, or when a pack gets its product.",
-                )
-                .query::<i64>("limit", "How many, between 1 and 500; 50 unless given.")
-                .answers::<PurchasesView>(StatusCode::OK, "The purchases.")
-                .refuses(&[StatusCode::BAD_REQUEST]),
+            paged(
+                Description::new(Access::Admin, "Purchases in app stores whose buyers are not known here"),
+                LIMIT,
+            )
+            .says(
+                "Oldest first. One is credited by itself when a user is registered under one of its buyer's names, \
+                 when RevenueCat says that the buyer is a user, or when a pack gets its product.",
+            )
+            .answers::<PurchasesView>(StatusCode::OK, "The purchases."),
         ),
         Endpoint::post(
             "/admin/parked-purchases/{purchaseId}/claim",
@@ -50,11 +57,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/purser/v1/parked-purchases",
             list,
-            Description::new(Access::Admin, "Purchases in app stores that wait for their buyers or products")
-                .says("Oldest first.")
-                .query::<i64>("limit", "How many, between 1 and 500; 50 unless given.")
-                .answers::<PurchasesView>(StatusCode::OK, "The purchases.")
-                .refuses(&[StatusCode::BAD_REQUEST]),
+            paged(
+                Description::new(Access::Admin, "Purchases in app stores that wait for their buyers or products"),
+                LIMIT,
+            )
+            .says("Oldest first. A purchase of several waits for somebody who says how many they are.")
+            .answers::<PurchasesView>(StatusCode::OK, "The purchases."),
         ),
         Endpoint::get(
             "/purser/v1/parked-purchases/{purchaseId}",
@@ -115,8 +123,11 @@ struct RetryInput {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::ParkedPurchases)]
+#[serde(rename_all = "camelCase")]
 struct PurchasesView {
     purchases: Vec<PurchaseView>,
+    #[schema(required)]
+    next_cursor: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -139,6 +150,20 @@ struct PurchaseView {
     bought_at: Option<Moment>,
     /// When it was first told of.
     created_at: Moment,
+    /// How many were bought, where that is told.
+    #[schema(value_type = Option<i64>, required)]
+    quantity: Option<i64>,
+    /// Why it waits: nobody knows its buyer or its product, or its price says that several were bought and nobody says
+    /// how many.
+    #[schema(schema_with = reason_schema)]
+    reason: &'static str,
+}
+
+/// Why a purchase waits.
+const REASONS: [&str; 2] = ["buyer_or_product_unknown", "quantity_unknown"];
+
+fn reason_schema() -> Object {
+    one_of(&REASONS)
 }
 
 impl From<StorePurchase> for PurchaseView {
@@ -152,6 +177,8 @@ impl From<StorePurchase> for PurchaseView {
             buyers: purchase.buyers,
             bought_at: purchase.bought_at.map(Moment),
             created_at: Moment(purchase.created_at),
+            quantity: purchase.quantity,
+            reason: if purchase.is_held { "quantity_unknown" } else { "buyer_or_product_unknown" },
         }
     }
 }
@@ -163,6 +190,9 @@ struct ClaimInput {
     /// Who gets it.
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     user_id: UserId,
+    /// How many were bought: needed for a purchase whose reason is `quantity_unknown`.
+    #[schema(minimum = 1, maximum = 1000)]
+    quantity: Option<i64>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -180,12 +210,11 @@ struct ClaimView {
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.require_admin(&api).await?;
-    let limit = call.limit(500)?;
-    let purchases = parked(&mut *api.pool.acquire().await?, limit).await?;
-    Ok(answer(
-        StatusCode::OK,
-        &PurchasesView { purchases: purchases.into_iter().map(PurchaseView::from).collect() },
-    ))
+    let page = Cursor::<StorePurchaseId>::read(&call, LIMIT)?;
+    let found = parked(&mut *api.pool.acquire().await?, page.after, page.asked()).await?;
+    let (found, next_cursor) = page.cut(found, |purchase| purchase.id.to_string());
+    let purchases = found.into_iter().map(PurchaseView::from).collect();
+    Ok(answer(StatusCode::OK, &PurchasesView { purchases, next_cursor }))
 }
 
 fn id(call: &Call) -> Result<StorePurchaseId, Problem> {
@@ -236,14 +265,17 @@ async fn dismiss(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn claim(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
-    let ClaimInput { user_id } = read_json(&call)?;
+    let ClaimInput { user_id, quantity } = read_json(&call)?;
+    if quantity.is_some_and(|quantity| !(1..=QUANTITY_MAX).contains(&quantity)) {
+        return Err(Problem::invalid(format!("quantity must be between 1 and {QUANTITY_MAX}")));
+    }
     let id = id(&call)?;
     let work = {
         let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
             let now = api.clock.now();
             let mut transaction = api.pool.begin().await?;
-            assign(&mut transaction, now, &actor, id, &user_id).await?;
+            assign(&mut transaction, now, &actor, id, &user_id, quantity).await?;
             let job = ClaimPurchases {};
             let outbox_id = outbox::insert(&mut transaction, now, &job).await?;
             transaction.commit().await?;

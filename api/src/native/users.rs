@@ -5,7 +5,7 @@ use std::time::Duration;
 use identity::credentials::CredentialHash;
 use identity::operations::NewSession;
 use identity::{NewUser, Role, operations, rules};
-use kernel::ids::{ApiKeyId, OrganizationId, SessionId, UserId, WalletId};
+use kernel::ids::{ApiKeyId, SessionId, UserId, WalletId};
 use kernel::text_enum;
 use notices::Live;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::json::read_json;
-use crate::http::values::{Id, Moment, one_of};
+use crate::http::values::{Id, Moment, OrgId, one_of};
 use crate::http::{Response, empty};
 use crate::problem::Problem;
 use crate::state::SharedState;
@@ -151,8 +151,7 @@ fn role_schema() -> Object {
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Organization)]
 struct OrganizationView {
-    #[schema(value_type = i64)]
-    org_id: OrganizationId,
+    org_id: OrgId,
     #[schema(value_type = Uuid)]
     wallet_id: WalletId,
 }
@@ -168,7 +167,7 @@ async fn register_organization(api: SharedState, call: Call) -> Result<Response,
             let now = api.clock.now();
             let organization =
                 operations::organization_create(&api.pool, now, &actor, &request.name, &members).await?;
-            let view = OrganizationView { org_id: organization.id, wallet_id: organization.wallet_id };
+            let view = OrganizationView { org_id: OrgId(organization.id), wallet_id: organization.wallet_id };
             Ok((StatusCode::CREATED, view))
         }
     };

@@ -112,6 +112,14 @@ impl From<ClaimError> for Problem {
             ClaimError::Dismissed => {
                 Self::conflict("purchase_dismissed", "This purchase was dismissed: nobody gets it.")
             }
+            ClaimError::NoQuantity => Self::conflict(
+                "quantity_unknown",
+                "The price of this purchase is that of several: say with `quantity` how many were bought.",
+            ),
+            ClaimError::OtherQuantity { told, given } => Self::conflict(
+                "quantity_known",
+                format!("The store says that {told} were bought, not {given}."),
+            ),
             ClaimError::NoPack(product) => Self::conflict(
                 "unknown_product",
                 format!(

@@ -113,7 +113,17 @@ const METRICS: &[(Kind, &str, &str)] = &[
         "Wallets whose automatic charging was paused, by reason",
     ),
     (Kind::Counter, "purser_schedule_failures_total", "Scheduled actions that failed, by entry"),
+    (
+        Kind::Counter,
+        "purser_store_purchases_of_several_total",
+        "Store purchases that are held because nobody says how many were bought",
+    ),
     (Kind::Counter, "purser_subscriptions_changed_total", "Changes of subscriptions, by state"),
+    (
+        Kind::Counter,
+        "purser_unreadable_answers_total",
+        "Answers of providers that could not be read, by provider",
+    ),
     (Kind::Counter, "purser_webhook_attempts_total", "Messages sent to webhook endpoints, by outcome"),
     (
         Kind::Counter,

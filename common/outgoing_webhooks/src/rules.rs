@@ -70,7 +70,7 @@ pub fn payload(message: &Message<'_>, owner: &Owner) -> String {
     data.insert("walletId".to_owned(), json!(message.wallet_id));
     match owner {
         Owner::User(user) => data.insert("userId".to_owned(), json!(user)),
-        Owner::Organization(organization) => data.insert("orgId".to_owned(), json!(organization)),
+        Owner::Organization(organization) => data.insert("orgId".to_owned(), json!(organization.to_string())),
     };
     envelope(event_type(message), message.happened_at, &Value::Object(data))
 }
@@ -187,6 +187,6 @@ mod tests {
         assert_eq!(sent, expected);
         let organization = Owner::Organization(OrganizationId(7));
         let sent: Value = serde_json::from_str(&payload(&message, &organization)).unwrap();
-        assert_eq!((&sent["data"]["orgId"], sent["data"].get("userId")), (&json!(7), None));
+        assert_eq!((&sent["data"]["orgId"], sent["data"].get("userId")), (&json!("7"), None));
     }
 }

@@ -17,6 +17,9 @@ use crate::world::{Emulator, World};
 /// Longer than clients wait for an answer.
 pub(crate) const NO_ANSWER_FOR: Duration = Duration::from_secs(31);
 
+/// What something between the provider and its client may answer.
+pub(crate) const UNREADABLE: &str = "{\"maintenance\":true}";
+
 /// What to do with a call before it is executed.
 enum Admission {
     Execute { fault: CallFault, latency: Duration },
@@ -53,6 +56,9 @@ pub(crate) async fn answer(emulator: &Emulator, request: &Request) -> Reply {
         if fault == CallFault::TimeoutAfterSuccess {
             let wait = world.faults.knobs.timeout_ms.map_or(NO_ANSWER_FOR, Duration::from_millis);
             return Reply::hang_up(wait);
+        }
+        if fault == CallFault::Unreadable {
+            return Reply::json(200, UNREADABLE.to_owned());
         }
         reply(&stored, &request_id, request)
     })
@@ -107,7 +113,10 @@ fn admit(world: &mut World, request: &Request, request_id: &str, route: &str) ->
         CallFault::ServerError { stored: false } => {
             return Admission::Answer(failure(&ApiError::server_error(), request_id));
         }
-        CallFault::None | CallFault::ServerError { stored: true } | CallFault::TimeoutAfterSuccess => {}
+        CallFault::None
+        | CallFault::ServerError { stored: true }
+        | CallFault::TimeoutAfterSuccess
+        | CallFault::Unreadable => {}
     }
     if let Some(key) = idempotency_key(request) {
         // What counts are the parameters, not the order in which a client happened to write them.

@@ -29,6 +29,8 @@ pub(crate) struct Knobs {
     pub(crate) rate_500_stored: f64,
     /// How often an API call is executed and stored, but never answered.
     pub(crate) timeout_after_success: f64,
+    /// How often an API call is executed and stored, but answered with something that is no answer to it.
+    pub(crate) unreadable: f64,
     /// How long an unanswered connection stays open, in milliseconds.
     pub(crate) timeout_ms: Option<u64>,
     /// How long every API call takes, in milliseconds.
@@ -48,6 +50,7 @@ pub(crate) enum CallFault {
     TooManyRequests,
     ServerError { stored: bool },
     TimeoutAfterSuccess,
+    Unreadable,
 }
 
 /// The knobs in force and how many decisions of each kind were taken.
@@ -70,6 +73,7 @@ impl Faults {
             ("rate_500", knobs.rate_500),
             ("rate_500_stored", knobs.rate_500_stored),
             ("timeout_after_success", knobs.timeout_after_success),
+            ("unreadable", knobs.unreadable),
         ] {
             if !(0.0..=1.0).contains(&rate) {
                 return Err(format!("{name} must be between 0 and 1"));
@@ -116,6 +120,8 @@ impl Faults {
             CallFault::ServerError { stored: true }
         } else if self.happens("timeout", self.knobs.timeout_after_success) {
             CallFault::TimeoutAfterSuccess
+        } else if self.happens("unreadable", self.knobs.unreadable) {
+            CallFault::Unreadable
         } else {
             CallFault::None
         };

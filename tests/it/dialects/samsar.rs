@@ -60,7 +60,7 @@ async fn credits_are_shown_before_and_after_the_first_top_up() {
         (vec!["lastTopUp", "remainingCredits"], &json!(2_550))
     );
     let last = &body["lastTopUp"];
-    // No invoice is made for a purchase: its fields are left out, as Samsar does.
+    // No invoice is made for a purchase unless that is asked for: its fields are left out, as Samsar does.
     let documented = [
         "amountPaidCents",
         "billingReason",
@@ -93,6 +93,38 @@ async fn credits_are_shown_before_and_after_the_first_top_up() {
         assert_eq!(last[field], value, "{field}");
     }
     world.finish().await;
+}
+
+/// As in the document's sample, where the installation has invoices made.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_with_an_invoice_names_it() {
+    for is_asked_about in [false, true] {
+        let builder = World::builder().one_off_invoices();
+        let world = if is_asked_about { builder.verify_always() } else { builder }.start().await;
+        let alice = world.create_user("alice").await;
+        world.buy(&alice, 2_550).await;
+        let body = get(&world, &alice, "/v1/credits").await.json().unwrap();
+        let last = &body["lastTopUp"];
+        let id = last["stripeInvoiceId"].as_str().unwrap();
+        let invoice = world.stripe_get(&format!("invoices/{id}")).expect(200).await;
+        assert!(invoice["number"].is_string(), "{invoice}");
+        for (field, theirs) in [
+            ("stripeInvoiceNumber", "number"),
+            ("invoicePdfUrl", "invoice_pdf"),
+            ("hostedInvoiceUrl", "hosted_invoice_url"),
+        ] {
+            assert_eq!(last[field], invoice[theirs], "{field}");
+        }
+        assert_eq!((&body["remainingCredits"], &last["paymentType"]), (&json!(2_550), &json!("one_time")));
+        // The invoice is a paper about the money, and brings none: it is credited once, and goes back once.
+        assert_eq!((world.count("payments").await, world.count("ledger_entries").await), (1, 1));
+        let paid = world.stripe_get("invoice_payments?limit=1").expect(200).await;
+        let intent = paid["data"][0]["payment"]["payment_intent"].as_str().unwrap().to_owned();
+        world.stripe_post("refunds", &format!("payment_intent={intent}")).expect(200).await;
+        world.drain().await;
+        assert_eq!(world.balance(&alice.wallet_id).await, 0);
+        world.finish().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -104,7 +104,7 @@ impl Estate {
         let members = json!([{"userId": owner.id, "role": "owner"}]);
         let made = json!({"name": COMPANY, "members": members});
         let made = world.admin_post("/admin/organizations", made).expect(201).await;
-        let organization = made["orgId"].as_i64().unwrap();
+        let organization: i64 = made["orgId"].as_str().unwrap().parse().unwrap();
 
         let post = async |path: &str, body: Value| {
             let answer = world.api().post(path).bearer(&owner.api_key).json(body).send().await.unwrap();

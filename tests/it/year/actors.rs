@@ -111,7 +111,7 @@ impl Actor {
                 let members = json!([{"userId": name, "role": "member"}]);
                 let body = json!({"name": name, "members": members});
                 let made = world.admin_post("/admin/organizations", body).expect(201).await;
-                actor.organization = made["orgId"].as_i64();
+                actor.organization = made["orgId"].as_str().and_then(|id| id.parse().ok());
                 actor.wallet_id = text(&made, "walletId");
                 actor.be_joined(step).await;
             }

@@ -29,6 +29,7 @@ pub struct WorldBuilder {
     pub(super) roles: Option<Vec<Role>>,
     pub(super) verifies_always: bool,
     pub(super) clamps_reversals: bool,
+    pub(super) has_one_off_invoices: bool,
     pub(super) has_own_servers: bool,
     pub(super) jwks_url: Option<String>,
     pub(super) revenuecat_signing_secrets: Vec<String>,
@@ -127,6 +128,12 @@ impl WorldBuilder {
     /// Has the parts that are processes log what this filter lets through, as `RUST_LOG` does.
     pub fn logs(mut self, filter: &str) -> Self {
         self.log_filter = Some(filter.to_owned());
+        self
+    }
+
+    /// Has Stripe make an invoice of each one-off purchase, as `ONE_OFF_INVOICES=true` does.
+    pub fn one_off_invoices(mut self) -> Self {
+        self.has_one_off_invoices = true;
         self
     }
 

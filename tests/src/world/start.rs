@@ -227,6 +227,7 @@ fn start_worker(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> R
                 ("WORKER_ROLES", names.join(",")),
                 ("VERIFY", verify.to_owned()),
                 ("REVERSALS", reversals.to_owned()),
+                ("ONE_OFF_INVOICES", builder.has_one_off_invoices.to_string()),
             ];
             let more: Vec<(&'static str, &str)> =
                 more.iter().map(|(key, value)| (*key, value.as_str())).collect();
@@ -249,6 +250,7 @@ fn start_worker(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> R
                     worker::config::Verify::Auto
                 },
                 recharge_limits: billing::auto_recharge::Limits::default(),
+                one_off_invoices: builder.has_one_off_invoices,
                 reversals: if builder.clamps_reversals { Policy::Clamp } else { Policy::Debt },
                 return_urls: ReturnUrls {
                     success: format!("{}/payment_success", settings.api_url()),

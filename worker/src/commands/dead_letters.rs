@@ -85,8 +85,12 @@ impl Command {
 
 async fn list(pool: &PgPool, role: Option<Role>, limit: i64, json: bool) -> anyhow::Result<Verdict> {
     let mut connection = pool.acquire().await?;
-    let filter =
-        Filter { state: LetterState::Waiting, role: role.map(|role| role.as_str().to_owned()), limit };
+    let filter = Filter {
+        state: LetterState::Waiting,
+        role: role.map(|role| role.as_str().to_owned()),
+        before: None,
+        limit,
+    };
     let letters = operations::letters(&mut connection, &filter).await?;
     for letter in &letters {
         if json {
@@ -120,8 +124,12 @@ async fn replay(
     role: Option<Role>,
 ) -> anyhow::Result<Verdict> {
     if let Some(role) = role {
-        let filter =
-            Filter { state: LetterState::Waiting, role: Some(role.as_str().to_owned()), limit: i64::MAX };
+        let filter = Filter {
+            state: LetterState::Waiting,
+            role: Some(role.as_str().to_owned()),
+            before: None,
+            limit: i64::MAX,
+        };
         let mut letters = operations::letters(&mut *pool.acquire().await?, &filter).await?;
         // In the order in which they died.
         letters.reverse();

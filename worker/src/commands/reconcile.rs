@@ -19,7 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::context::Context;
-use crate::steps::comparison::{Window, compare, repair};
+use crate::steps::comparison::{compare, repair};
+use crate::steps::reversal_comparison::compare_older;
+use crate::steps::windows::Window;
 
 /// What to compare
 #[derive(Debug, Args)]
@@ -30,7 +32,7 @@ pub struct Command {
     /// End of the window; now unless given
     #[arg(long)]
     to: Option<Moment>,
-    /// Ask the provider about payments and refunds that no event has announced, which mends them
+    /// Ask the provider about payments, refunds and disputes that no event has announced, which mends them
     #[arg(long)]
     apply: bool,
     /// One JSON object a line: each difference, and at last the counts
@@ -72,21 +74,11 @@ impl Command {
         let (mut whole, mut asked) = (Comparison::default(), Vec::new());
         for slice in window.slices() {
             eprintln!("{} to {}", slice.from.format(&Rfc3339)?, slice.to.format(&Rfc3339)?);
-            let compared = compare(&context, slice).await?;
-            for finding in &compared.findings {
-                let is_repaired = self.apply && repair(&context, finding).await?;
-                asked.extend(finding.repair.clone().filter(|_| is_repaired));
-                println!(
-                    "{}",
-                    if self.json {
-                        described(finding, is_repaired).to_string()
-                    } else {
-                        line(finding, is_repaired)
-                    }
-                );
-            }
-            whole.extend(compared);
+            let found = whole.extend(compare(&context, slice).await?);
+            asked.extend(self.tell(&context, found).await?);
         }
+        let found = whole.extend(compare_older(&context, window.from).await?);
+        asked.extend(self.tell(&context, found).await?);
         if !asked.is_empty() {
             operations::record_repair(&mut *pool.acquire().await?, clock.now(), &asked).await?;
         }
@@ -103,6 +95,24 @@ impl Command {
         );
         let left = whole.findings.len().saturating_sub(asked.len());
         Ok(if left == 0 { Verdict::Fine } else { Verdict::Remaining })
+    }
+}
+
+impl Command {
+    /// Prints differences, and has what can be mended mended if that is asked for; returns what was asked about.
+    async fn tell(&self, context: &Context, found: &[Finding]) -> anyhow::Result<Vec<String>> {
+        let mut asked = Vec::new();
+        for finding in found {
+            let is_repaired = self.apply && repair(context, finding).await?;
+            asked.extend(finding.repair.clone().filter(|_| is_repaired));
+            let told = if self.json {
+                described(finding, is_repaired).to_string()
+            } else {
+                line(finding, is_repaired)
+            };
+            println!("{told}");
+        }
+        Ok(asked)
     }
 }
 

@@ -44,7 +44,7 @@ async fn charge(context: &Context, payment: &Payment, run: &Run) -> Result<(), J
     crash::point(Step::Asked, "recharge");
     match charged {
         Ok(charged) => record(context, run, charged).await,
-        Err(error @ (ProviderError::Unavailable(_) | ProviderError::Unreadable)) => {
+        Err(error @ (ProviderError::Unavailable(_) | ProviderError::Unreadable(_))) => {
             let mut connection = context.pool.acquire().await?;
             charging::unknown(&mut connection, context.clock.now(), run.id).await?;
             Err(error.into())

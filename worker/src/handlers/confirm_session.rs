@@ -12,7 +12,7 @@ pub(super) async fn handle(context: &Context, job: &ConfirmSession) -> JobResult
     let reply = match context.ask(|| context.stripe.session(&job.session)).await {
         Ok(session) => confirm(context, session.fact(false)).await?,
         Err(ProviderError::Unavailable(reason)) => ConfirmReply::Unavailable { reason: reason.to_owned() },
-        Err(error @ ProviderError::Unreadable) => ConfirmReply::Unavailable { reason: error.to_string() },
+        Err(error @ ProviderError::Unreadable(_)) => ConfirmReply::Unavailable { reason: error.to_string() },
         Err(ProviderError::NotFound | ProviderError::NoCustomer | ProviderError::Refused { .. }) => {
             ConfirmReply::NotPaid
         }

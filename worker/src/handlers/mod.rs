@@ -70,7 +70,7 @@ fn plan<'a>(context: &'a Context, job: &'a AnyJob) -> Plan<'a> {
         AnyJob::VerifyObject(job) => alone(verify_object::handle(context, job)),
         AnyJob::ConfirmSession(job) => alone(confirm_session::handle(context, job)),
         AnyJob::ExpirePayments(_) => alone(expire_payments::handle(context)),
-        AnyJob::ReconcilePayments(_) => alone(reconcile_payments::handle(context)),
+        AnyJob::ReconcilePayments(job) => alone(reconcile_payments::handle(context, job)),
         AnyJob::CheckRecharge(job) => alone(check_recharge::handle(context, job)),
         AnyJob::ChargeRecharge(job) => alone(charge_recharge::handle(context, job)),
         AnyJob::SaveRechargeCard(job) => alone(save_recharge_card::handle(context, job)),

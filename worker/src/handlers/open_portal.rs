@@ -27,7 +27,7 @@ pub(super) async fn handle(context: &Context, job: &OpenPortal) -> JobResult {
             PortalReply::Refused { message }
         }
         // The caller will have gone by the time that it could be tried again.
-        Err(error @ ProviderError::Unreadable) => PortalReply::Unavailable { reason: error.to_string() },
+        Err(error @ ProviderError::Unreadable(_)) => PortalReply::Unavailable { reason: error.to_string() },
         Err(ProviderError::Unavailable(reason)) => PortalReply::Unavailable { reason: reason.to_owned() },
     };
     replied(&reply)

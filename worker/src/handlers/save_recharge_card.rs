@@ -39,6 +39,6 @@ async fn close_page_of_last(context: &Context, wallet: WalletId) -> Result<(), J
         }
         // It was paid, or expired, in between: an event says so.
         Err(ProviderError::Refused { .. } | ProviderError::NotFound | ProviderError::NoCustomer) => Ok(()),
-        Err(error @ (ProviderError::Unavailable(_) | ProviderError::Unreadable)) => Err(error.into()),
+        Err(error @ (ProviderError::Unavailable(_) | ProviderError::Unreadable(_))) => Err(error.into()),
     }
 }

@@ -4,6 +4,7 @@ pub mod creem;
 pub mod revenuecat;
 pub mod stripe;
 
+use billing::payments::Provider;
 use serde::Deserialize;
 
 /// The key of the order's id in the metadata that providers keep for this installation.
@@ -29,12 +30,23 @@ pub enum ProviderError {
     NoCustomer,
     /// It answered, and the answer cannot be read: asking again would lead to the same. What was asked may have been
     /// done.
-    #[error("the provider's answer cannot be read")]
-    Unreadable,
+    #[error("the provider's answer to {0} cannot be read")]
+    Unreadable(
+        /// What was asked for, with the id of the object.
+        String,
+    ),
     /// It did not answer, or asks to come back later. What was asked may have been done: ask again
     /// with the same key.
     #[error("the provider gave no answer ({0})")]
     Unavailable(&'static str),
+}
+
+impl ProviderError {
+    /// That an answer to `asked` cannot be read, and that it is counted.
+    pub(crate) fn unreadable(provider: Provider, asked: String) -> Self {
+        metrics::counter!("purser_unreadable_answers_total", "provider" => provider.as_str()).increment(1);
+        Self::Unreadable(asked)
+    }
 }
 
 /// An object's id, alone or within the whole object.

@@ -1,12 +1,14 @@
-//! Compares the providers' payments of a time with the orders and the ledger. A payment or refund that no event has
-//! announced is asked about, on the way that every payment takes; all other differences are for a person.
+//! Compares the providers' payments of a time, and what went back in it, with the orders and the ledger. A payment,
+//! refund or dispute that no event has announced is asked about, on the way that every payment takes; all other
+//! differences are for a person.
 
 use billing::payments::Provider;
 use billing::provider_events::VerifyObject;
 use billing::reconciliation::{Comparison, Finding, ProviderPayment, RecordedPayment, operations, rules};
-use kernel::clock::Timestamp;
 use time::Duration;
 
+use super::reversal_comparison;
+use super::windows::{SLICE, Window};
 use crate::context::Context;
 use crate::error::JobError;
 use crate::providers::ProviderError;
@@ -14,24 +16,6 @@ use crate::providers::stripe::listing::Listed;
 
 /// How old a payment must be before it is missed: its events may be under way.
 const GRACE: Duration = Duration::minutes(15);
-/// How much is compared at once.
-const SLICE: Duration = Duration::days(1);
-
-/// A stretch of time, with its beginning and without its end.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Window {
-    pub from: Timestamp,
-    pub to: Timestamp,
-}
-
-impl Window {
-    /// The slices that are compared one after the other, the oldest first.
-    pub fn slices(self) -> impl Iterator<Item = Self> {
-        let next = move |from: &Timestamp| Some(from.saturating_add(SLICE)).filter(|from| *from < self.to);
-        std::iter::successors(Some(self.from).filter(|from| *from < self.to), next)
-            .map(move |from| Self { from, to: from.saturating_add(SLICE).min(self.to) })
-    }
-}
 
 /// Asks the provider about a payment, where that mends the difference; says whether it does.
 pub(crate) async fn repair(context: &Context, finding: &Finding) -> Result<bool, JobError> {
@@ -41,7 +25,7 @@ pub(crate) async fn repair(context: &Context, finding: &Finding) -> Result<bool,
     Ok(true)
 }
 
-/// Compares the payments of a window with the orders and the ledger. Changes nothing.
+/// Compares the payments of a window, and what went back in it, with the orders and the ledger. Changes nothing.
 pub(crate) async fn compare(context: &Context, window: Window) -> Result<Comparison, JobError> {
     let mut listed = stripe_payments(context, window).await?;
     listed.extend(creem_payments(context, window).await?);
@@ -53,9 +37,12 @@ pub(crate) async fn compare(context: &Context, window: Window) -> Result<Compari
     }
     payments.extend(asked);
     let payments = rules::merged(payments);
-    let dismissed = operations::dismissed(&mut *context.pool.acquire().await?, &payments).await?;
-    let mut compared = rules::compare(&payments, &orders, context.clock.now().saturating_sub(GRACE));
+    let objects: Vec<&str> = payments.iter().flat_map(ProviderPayment::objects).collect();
+    let dismissed = operations::dismissed(&mut *context.pool.acquire().await?, &objects).await?;
+    let settled_before = context.clock.now().saturating_sub(GRACE);
+    let mut compared = rules::compare(&payments, &orders, settled_before);
     rules::without_dismissed(&mut compared, &payments, &dismissed);
+    compared.extend(reversal_comparison::compare(context, window, settled_before).await?);
     Ok(compared)
 }
 
@@ -82,7 +69,7 @@ async fn stripe_payments(context: &Context, window: Window) -> Result<Vec<Provid
             let (from, to) = (window.from, window.to);
             let page =
                 context.ask(|| context.stripe.payments_page(listed, from, to, after.as_deref())).await?;
-            payments.extend(page.payments);
+            payments.extend(page.listed);
             after = page.next;
             if after.is_none() {
                 break;
@@ -164,27 +151,10 @@ fn answered<T>(answer: Result<T, ProviderError>) -> Result<Option<T>, JobError> 
         Ok(found) => Ok(Some(found)),
         Err(ProviderError::NotFound) => Ok(None),
         // One answer must not keep the others from being compared; the order is reported as not paid.
-        Err(error @ ProviderError::Unreadable) => {
+        Err(error @ ProviderError::Unreadable(_)) => {
             tracing::error!(%error, "an order cannot be compared");
             Ok(None)
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use time::macros::datetime;
-
-    use super::*;
-
-    #[test]
-    fn slices_cover_a_window_without_gaps() {
-        let window = Window { from: datetime!(2026-11-20 06:00 UTC), to: datetime!(2026-11-22 12:00 UTC) };
-        let slices: Vec<Window> = window.slices().collect();
-        assert_eq!(slices.len(), 3);
-        assert_eq!((slices[0].from, slices[2].to), (window.from, window.to));
-        assert!(slices.windows(2).all(|two| two[0].to == two[1].from));
-        assert_eq!(Window { from: window.to, to: window.from }.slices().count(), 0);
     }
 }

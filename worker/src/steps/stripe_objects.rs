@@ -24,6 +24,9 @@ pub(crate) async fn facts(context: &Context, id: &str) -> Result<Vec<EncodedJob>
         Vec::new()
     } else if id.starts_with("in_") {
         let invoice = context.ask(|| stripe.invoice(id)).await?;
+        if !invoice.is_for_subscription() {
+            return Ok(invoice.purchase_fact().map(facts::payment).into_iter().collect());
+        }
         if !invoice.is_whole() {
             return Err(JobError::Dead(format!("the lines of invoice {id} do not add up to its subtotal")));
         }

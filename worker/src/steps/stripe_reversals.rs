@@ -39,7 +39,10 @@ pub(super) async fn facts(context: &Context, id: &str) -> Result<Option<Vec<Reve
 
 /// The fact with the order, or the invoice of the order's subscription, that it is about; none if the money was paid
 /// for something else that is sold on the same account.
-async fn find_order(context: &Context, mut fact: ReversalFact) -> Result<Option<ReversalFact>, JobError> {
+pub(super) async fn find_order(
+    context: &Context,
+    mut fact: ReversalFact,
+) -> Result<Option<ReversalFact>, JobError> {
     let stripe = &context.stripe;
     let Some(intent) = fact.provider_payments.iter().find(|id| id.starts_with("pi_")).cloned() else {
         return Ok(None);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use billing::payments::{Mode, Payment, State};
+use billing::payments::{Mode, Payment, Provider, State};
 use kernel::clock::Timestamp;
 use kernel::ids::PaymentId;
 use kernel::money::{AmountError, parse_scaled};
@@ -176,6 +176,21 @@ pub(super) struct TopUp<'a> {
     credits_applied: Amount,
     #[schema(value_type = Option<Moment>, required)]
     payment_date: Option<String>,
+    /// Of its invoice; left out, as the three that follow, where it has none: one-off purchases have one if the
+    /// installation asks for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    stripe_invoice_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    stripe_invoice_number: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    invoice_pdf_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    hosted_invoice_url: Option<&'a str>,
+    /// The receipt or else the invoice.
     #[schema(required)]
     receipt_url: Option<&'a str>,
     receipt_available: bool,
@@ -270,6 +285,12 @@ fn mode_schema() -> Object {
 
 /// The last top-up of `GET /v1/credits`. What is not known is left out, but for `receiptUrl`.
 pub(super) fn last_top_up(payment: &Payment) -> TopUp<'_> {
+    let invoice = payment.progress.invoice.as_ref().filter(|_| payment.provider == Provider::Stripe);
+    let (pdf, page) = (
+        invoice.and_then(|invoice| invoice.pdf_url.as_deref()),
+        invoice.and_then(|invoice| invoice.page_url.as_deref()),
+    );
+    let receipt_url = payment.progress.receipt_url.as_deref().or(pdf).or(page);
     TopUp {
         id: payment.id.short_hex(),
         amount_paid_cents: payment.amount.minor,
@@ -279,8 +300,12 @@ pub(super) fn last_top_up(payment: &Payment) -> TopUp<'_> {
         billing_reason: payment.kind.as_str(),
         credits_applied: Amount(payment.credits),
         payment_date: moment(payment.completed_at.unwrap_or(payment.created_at)),
-        receipt_url: payment.progress.receipt_url.as_deref(),
-        receipt_available: payment.progress.receipt_url.is_some(),
+        stripe_invoice_id: invoice.map(|invoice| invoice.id.as_str()),
+        stripe_invoice_number: invoice.and_then(|invoice| invoice.number.as_deref()),
+        invoice_pdf_url: pdf,
+        hosted_invoice_url: page,
+        receipt_url,
+        receipt_available: receipt_url.is_some(),
         product_summary: &payment.summary,
     }
 }

@@ -52,6 +52,8 @@ pub struct Transaction {
     pub buys_access: bool,
     /// What the buyer was charged, where that is told.
     pub paid: Option<Money>,
+    /// How many were bought, where that is told: from 1 to [`rules::QUANTITY_MAX`].
+    pub quantity: Option<i64>,
 }
 
 /// A purchase as stored.
@@ -79,6 +81,14 @@ pub struct StorePurchase {
     pub created_at: Timestamp,
     /// When an operator decided that nobody gets it.
     pub dismissed_at: Option<Timestamp>,
+    /// How many were bought, where that is told; else one is.
+    pub quantity: Option<i64>,
+    /// What the buyer was charged, in smallest units of `paid_currency`, where that is told.
+    pub paid_minor: Option<i64>,
+    /// Lower case.
+    pub paid_currency: Option<String>,
+    /// Whether its price says that several were bought, and nobody has said how many: it is not credited until then.
+    pub is_held: bool,
 }
 
 /// Why an administrator cannot give a purchase to a user.
@@ -99,6 +109,12 @@ pub enum ClaimError {
     /// An operator dismissed it.
     #[error("this purchase was dismissed")]
     Dismissed,
+    /// It is held until somebody says how many were bought.
+    #[error("the price of this purchase is that of several: say how many were bought")]
+    NoQuantity,
+    /// As the first number it was told, which is another than the second.
+    #[error("this purchase is of {told}, not of {given}")]
+    OtherQuantity { told: i64, given: i64 },
     /// No pack has this product.
     #[error("no pack has the store product {0}: add one first")]
     NoPack(String),

@@ -18,6 +18,8 @@ use crate::provider_events::{ApplyError, Effect, Event, EventOutcome, IgnoreReas
 use crate::reversals::{Extent, Policy, ReversalFact, ReversalKind, ReversalState, operations as reversals};
 use crate::settlement::{self, SettlementItem};
 use kernel::ids::{PaymentId, StorePurchaseId, UserId, WalletId};
+use kernel::money::{AmountError, Money};
+use uuid::Uuid;
 
 /// Applies a fact in the caller's transaction, in which nothing else is done. Applying it again changes nothing, be
 /// it the same event or another one about the same transaction.
@@ -90,20 +92,21 @@ async fn bought(
     for purchase in &mut purchases {
         // Whoever else it names, the buyer is the one that this event tells of first.
         purchase.buyers = rules::joined(&fact.buyers, &purchase.buyers);
-        if rules::is_of(purchase, transaction) && purchase.bought_at.is_none() {
-            purchase.bought_at = Some(fact.at);
-            is_first = true;
+        if rules::is_of(purchase, transaction) {
+            is_first = purchase.bought_at.is_none();
+            purchase.bought_at = purchase.bought_at.or(Some(fact.at));
+            rules::told(purchase, transaction, is_first);
         }
     }
     let effects = credit(connection, now, &mut purchases).await?;
     let own = purchases.iter().find(|purchase| rules::is_of(purchase, transaction));
     let remark = match own {
         Some(own) if own.is_refunded => Some(Remark::Refunded),
-        Some(own) if rules::is_parked(own) => Some(Remark::Parked),
-        Some(_) if pack.is_some_and(|pack| rules::may_be_several(transaction, pack.price)) => {
+        Some(own) if own.is_held => {
             metrics::counter!("purser_store_purchases_of_several_total").increment(1);
             Some(Remark::Several)
         }
+        Some(own) if rules::is_parked(own) => Some(Remark::Parked),
         Some(_) | None => None,
     };
     Ok(Applied {
@@ -192,7 +195,8 @@ async fn linked(
     Ok(Applied { outcome, payment_id: None, effects })
 }
 
-/// Makes a payment of each purchase whose buyer and product are known, credits them together, and writes all.
+/// Makes a payment of each purchase whose buyer, product and quantity are known, credits them together, and writes
+/// all.
 async fn credit(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -202,9 +206,10 @@ async fn credit(
     for purchase in purchases.iter_mut() {
         if rules::is_parked(purchase)
             && let Some(pack) = pack_by_store_product(connection, &purchase.product_id).await?
+            && !hold(purchase, &pack)
             && let Some((user, wallet)) = buyer(connection, purchase).await?
         {
-            let order = order(now, purchase, user, wallet, pack);
+            let order = order(now, purchase, user, wallet, pack)?;
             let payment = order_create(connection, now, &order).await?;
             purchase.payment_id = Some(payment.id);
             paid.push(PaymentNews::Fact(Box::new(paid_fact(&payment, purchase))));
@@ -213,6 +218,12 @@ async fn credit(
     }
     let items: Vec<SettlementItem<'_>> = paid.iter().map(|news| SettlementItem::new(None, news)).collect();
     settlement::apply(connection, now, &items).await
+}
+
+/// Holds a purchase if how many were bought is not known; says whether it does.
+fn hold(purchase: &mut StorePurchase, pack: &Pack) -> bool {
+    purchase.is_held = rules::is_quantity_missing(purchase, pack.price);
+    purchase.is_held
 }
 
 /// Who gets the credits: whom an administrator named, else the first name that is a user here.
@@ -233,8 +244,10 @@ fn order(
     user_id: UserId,
     wallet_id: WalletId,
     pack: Pack,
-) -> NewOrder {
-    NewOrder {
+) -> Result<NewOrder, AmountError> {
+    let quantity = purchase.quantity.unwrap_or(1);
+    let minor = pack.price.minor.checked_mul(quantity).ok_or(AmountError::Overflow)?;
+    Ok(NewOrder {
         user_id,
         wallet_id,
         organization_id: None,
@@ -246,18 +259,18 @@ fn order(
         items: vec![Item {
             pack_id: Some(pack.id),
             name: pack.name.clone(),
-            quantity: 1,
+            quantity,
             credits: pack.credits,
             amount_minor: pack.price.minor,
         }],
-        credits: pack.credits,
-        amount: pack.price,
+        credits: pack.credits.checked_mul(quantity)?,
+        amount: Money::new(minor, pack.price.currency),
         summary: pack.name,
         return_urls: None,
         expires_at: now,
         plan: None,
         redemption: None,
-    }
+    })
 }
 
 fn paid_fact(payment: &Payment, purchase: &StorePurchase) -> Fact {
@@ -283,8 +296,8 @@ pub async fn claim_due(
     Ok((purchases.len(), effects))
 }
 
-/// Gives a parked purchase to a user for an administrator, in the caller's transaction; [`claim_due`] credits it.
-/// Giving it to the same user again changes nothing.
+/// Gives a parked purchase to a user for an administrator, who may say how many were bought where the store does not, in
+/// the caller's transaction; [`claim_due`] credits it. Giving it to the same user again changes nothing.
 ///
 /// # Errors
 /// [`ClaimError`].
@@ -294,6 +307,7 @@ pub async fn assign(
     actor: &str,
     id: StorePurchaseId,
     user: &UserId,
+    quantity: Option<i64>,
 ) -> Result<(), ClaimError> {
     let found = store::purchase_lock(connection, id).await?.filter(|purchase| purchase.bought_at.is_some());
     let mut purchase = found.ok_or(ClaimError::NoPurchase)?;
@@ -307,24 +321,35 @@ pub async fn assign(
     if purchase.dismissed_at.is_some() {
         return Err(ClaimError::Dismissed);
     }
+    let Some(pack) = pack_by_store_product(connection, &purchase.product_id).await? else {
+        return Err(ClaimError::NoPack(purchase.product_id));
+    };
+    if let Some((told, given)) = purchase.quantity.zip(quantity).filter(|(told, given)| told != given) {
+        return Err(ClaimError::OtherQuantity { told, given });
+    }
+    let is_missing = rules::is_quantity_missing(&purchase, pack.price);
+    if is_missing && quantity.is_none() {
+        return Err(ClaimError::NoQuantity);
+    }
     match &purchase.user_id {
-        Some(owner) if owner == user => return Ok(()),
-        Some(_) => return Err(ClaimError::Claimed),
-        None => {}
+        Some(owner) if owner == user && !is_missing => return Ok(()),
+        Some(owner) if owner != user => return Err(ClaimError::Claimed),
+        Some(_) | None => {}
     }
     if identity::operations::user(connection, user).await?.is_none() {
         return Err(ClaimError::NoUser(user.clone()));
     }
-    if pack_by_store_product(connection, &purchase.product_id).await?.is_none() {
-        return Err(ClaimError::NoPack(purchase.product_id));
-    }
     purchase.user_id = Some(user.clone());
+    purchase.quantity = purchase.quantity.or(quantity);
+    purchase.is_held = false;
     store::purchase_write(connection, &purchase).await?;
     let action = AdminAction {
         actor: actor.to_owned(),
         action: "parked_purchase.claim".to_owned(),
         subject: id.to_string(),
-        details: json!({ "user_id": user, "transaction": rules::provider_payment(&purchase) }),
+        details: json!({
+            "user_id": user, "transaction": rules::provider_payment(&purchase), "quantity": purchase.quantity,
+        }),
     };
     Ok(audit::record(connection, now, &action).await?)
 }
@@ -374,7 +399,10 @@ pub async fn retry(
     id: StorePurchaseId,
     reason: Option<&str>,
 ) -> Result<StorePurchase, ClaimError> {
-    let purchase = lock_parked(connection, id).await?;
+    let mut purchase = lock_parked(connection, id).await?;
+    // What the pack costs may have been mended.
+    purchase.is_held = false;
+    store::purchase_write(connection, &purchase).await?;
     record_action(connection, now, actor, "retry", &purchase, reason).await?;
     Ok(purchase)
 }
@@ -407,12 +435,16 @@ pub async fn purchase(
     store::purchase_by_id(connection, id).await
 }
 
-/// What is parked, oldest first, up to `limit`.
+/// What is parked, oldest first, up to `limit`, beginning behind a purchase or with the first.
 ///
 /// # Errors
 /// Database errors only.
-pub async fn parked(connection: &mut PgConnection, limit: i64) -> Result<Vec<StorePurchase>, sqlx::Error> {
-    store::purchases_parked(connection, limit).await
+pub async fn parked(
+    connection: &mut PgConnection,
+    after: Option<StorePurchaseId>,
+    limit: i64,
+) -> Result<Vec<StorePurchase>, sqlx::Error> {
+    store::purchases_parked(connection, after.unwrap_or(StorePurchaseId(Uuid::nil())), limit).await
 }
 
 /// How much is parked.

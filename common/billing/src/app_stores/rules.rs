@@ -28,15 +28,32 @@ pub fn overlap(first: &[String], second: &[String]) -> bool {
     first.iter().any(|name| second.contains(name))
 }
 
-/// The store that sells several at once, and tells of that in nothing but the price.
+/// The store that sells several at once, and need not tell of that in anything but the price.
 const SELLS_SEVERAL: &str = "PLAY_STORE";
 
-/// Whether what was charged is the price of two or more: then one is credited, and a person has to look at the rest.
-pub fn may_be_several(transaction: &Transaction, price: Money) -> bool {
+/// The most of a product that are bought at once.
+pub const QUANTITY_MAX: i64 = 1_000;
+
+/// Whether what was charged is the price of two or more, and how many they were is not told: none is credited until a
+/// person has looked.
+pub fn is_quantity_missing(purchase: &StorePurchase, price: Money) -> bool {
     let twice = price.minor.saturating_mul(2);
-    transaction.store == SELLS_SEVERAL
+    purchase.quantity.is_none()
+        && purchase.store == SELLS_SEVERAL
         && twice > 0
-        && transaction.paid.is_some_and(|paid| paid.currency == price.currency && paid.minor >= twice)
+        && purchase.paid_currency.as_deref() == Some(price.currency.as_str())
+        && purchase.paid_minor.is_some_and(|paid| paid >= twice)
+}
+
+/// Takes over what the store says when it tells of a purchase: for the first time, or of how many only later.
+pub fn told(purchase: &mut StorePurchase, transaction: &Transaction, is_first: bool) {
+    if is_first {
+        purchase.paid_minor = transaction.paid.map(|paid| paid.minor);
+        purchase.paid_currency = transaction.paid.map(|paid| paid.currency.as_str().to_owned());
+    }
+    if purchase.payment_id.is_none() {
+        purchase.quantity = purchase.quantity.or(transaction.quantity);
+    }
 }
 
 /// Takes over whether a purchase is refunded; says whether that was news. Of two words the later one counts, in
@@ -58,7 +75,7 @@ pub fn step(is_refunded: bool, at: Timestamp) -> i64 {
     microseconds.saturating_mul(2).saturating_add(i64::from(is_refunded))
 }
 
-/// Whether a purchase waits for nothing but its buyer and its product.
+/// Whether a purchase waits for nothing but its buyer, its product and, if it is held, how many were bought.
 pub fn is_parked(purchase: &StorePurchase) -> bool {
     purchase.payment_id.is_none()
         && purchase.bought_at.is_some()
@@ -103,7 +120,31 @@ mod tests {
             refund_told_at: None,
             created_at: at(0),
             dismissed_at: None,
+            quantity: None,
+            paid_minor: None,
+            paid_currency: None,
+            is_held: false,
         }
+    }
+
+    #[test]
+    fn the_price_of_several_needs_a_quantity() {
+        let price = Money::new(899, "usd".parse().unwrap());
+        let of = |store: &str, minor, currency: &str, quantity| StorePurchase {
+            store: store.to_owned(),
+            paid_minor: Some(minor),
+            paid_currency: Some(currency.to_owned()),
+            quantity,
+            ..purchase()
+        };
+        assert!(is_quantity_missing(&of("PLAY_STORE", 2_697, "usd", None), price));
+        assert!(!is_quantity_missing(&of("PLAY_STORE", 2_697, "usd", Some(3)), price));
+        assert!(!is_quantity_missing(&of("PLAY_STORE", 1_797, "usd", None), price));
+        // What it costs elsewhere says nothing.
+        assert!(!is_quantity_missing(&of("PLAY_STORE", 29_999, "try", None), price));
+        assert!(!is_quantity_missing(&of("APP_STORE", 2_697, "usd", None), price));
+        assert!(!is_quantity_missing(&purchase(), price));
+        assert!(!is_quantity_missing(&of("PLAY_STORE", 0, "usd", None), Money::new(0, price.currency)));
     }
 
     fn names(names: &[&str]) -> Vec<String> {

@@ -13,7 +13,7 @@ macro_rules! select_purchases {
             StorePurchase,
             r#"select id as "id: StorePurchaseId", store, transaction_id, product_id, environment, buyers,
                       user_id as "user_id: UserId", payment_id as "payment_id: PaymentId", bought_at, is_refunded,
-                      refund_told_at, created_at, dismissed_at
+                      refund_told_at, created_at, dismissed_at, quantity, paid_minor, paid_currency, is_held
                from store_purchases "#
                 + $condition
             $(, $argument)*
@@ -68,7 +68,7 @@ pub(super) async fn purchases_take_due(
     limit: i64,
 ) -> Result<Vec<StorePurchase>, sqlx::Error> {
     select_purchases!(
-        "where payment_id is null and bought_at is not null and not is_refunded and dismissed_at is null
+        "where payment_id is null and bought_at is not null and not is_refunded and dismissed_at is null and not is_held
            and exists (select from packs where packs.store_product_id = store_purchases.product_id)
            and (user_id is not null
                 or exists (select from unnest(buyers) as names (name) join users on users.id = names.name
@@ -94,14 +94,17 @@ pub(super) async fn purchase_by_id(
     select_purchases!("where id = $1", id.0).fetch_optional(connection).await
 }
 
-/// What is parked, oldest first.
+/// What is parked, oldest first, beginning behind a purchase.
 pub(super) async fn purchases_parked(
     connection: &mut PgConnection,
+    after: StorePurchaseId,
     limit: i64,
 ) -> Result<Vec<StorePurchase>, sqlx::Error> {
     select_purchases!(
         "where payment_id is null and bought_at is not null and not is_refunded and dismissed_at is null
-         order by id limit $1",
+           and id > $1
+         order by id limit $2",
+        after.0,
         limit
     )
     .fetch_all(connection)
@@ -149,7 +152,7 @@ pub(super) async fn purchase_write(
     sqlx::query!(
         "update store_purchases
          set buyers = $2, user_id = $3, payment_id = $4, bought_at = $5, is_refunded = $6, refund_told_at = $7,
-             dismissed_at = $8
+             dismissed_at = $8, quantity = $9, paid_minor = $10, paid_currency = $11, is_held = $12
          where id = $1",
         purchase.id.0,
         &purchase.buyers,
@@ -158,7 +161,11 @@ pub(super) async fn purchase_write(
         purchase.bought_at,
         purchase.is_refunded,
         purchase.refund_told_at,
-        purchase.dismissed_at
+        purchase.dismissed_at,
+        purchase.quantity,
+        purchase.paid_minor,
+        purchase.paid_currency,
+        purchase.is_held
     )
     .execute(connection)
     .await?;

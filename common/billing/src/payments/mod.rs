@@ -268,6 +268,24 @@ pub struct Progress {
     /// this. Smallest units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charged_minor: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invoice: Option<Invoice>,
+}
+
+/// The invoice of a payment. Anyone who has its addresses can read it, so they are kept out of logs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invoice {
+    /// Its id at the provider.
+    pub id: String,
+    /// As the buyer reads it; none before it is final.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// The address of the document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pdf_url: Option<String>,
+    /// The address of its page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_url: Option<String>,
 }
 
 /// What a provider says about a payment.
@@ -313,7 +331,7 @@ pub enum Stage {
     Failed,
     /// Its time is up.
     Expired,
-    /// Only details of a payment: its receipt.
+    /// Only details of a payment: its receipt, its invoice.
     Details,
 }
 

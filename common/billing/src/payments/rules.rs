@@ -250,5 +250,9 @@ fn note(payment: &mut Payment, fact: &Fact) -> bool {
         payment.progress.charged_minor = charged;
         changed = true;
     }
+    if fact.progress.invoice.is_some() && payment.progress.invoice != fact.progress.invoice {
+        payment.progress.invoice.clone_from(&fact.progress.invoice);
+        changed = true;
+    }
     changed
 }

@@ -7,8 +7,8 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{
-    Dialect, Item, Kind, Mode, NewOrder, OpenedCheckout, Payment, PlanPeriod, Progress, Provider, ReturnUrls,
-    State,
+    Dialect, Invoice, Item, Kind, Mode, NewOrder, OpenedCheckout, Payment, PlanPeriod, Progress, Provider,
+    ReturnUrls, State,
 };
 use crate::plans::Interval;
 use kernel::clock::Timestamp;
@@ -28,7 +28,8 @@ macro_rules! select_payments {
                       receipt_url, failure, charged_minor, created_at, expires_at, page_expires_at, completed_at,
                       plan_id,
                       billing_interval as "billing_interval: Interval", credits_expire_at, discount_minor,
-                      bonus_credits as "bonus_credits: Credits", has_reversals, accepted_minor, accepted_currency
+                      bonus_credits as "bonus_credits: Credits", has_reversals, accepted_minor, accepted_currency,
+                      invoice_id, invoice_number, invoice_pdf_url, invoice_page_url
                from payments "#
                 + $condition
             $(, $argument)*
@@ -62,6 +63,12 @@ macro_rules! select_payments {
                     receipt_url: row.receipt_url,
                     failure: row.failure,
                     charged_minor: row.charged_minor,
+                    invoice: row.invoice_id.map(|id| Invoice {
+                        id,
+                        number: row.invoice_number,
+                        pdf_url: row.invoice_pdf_url,
+                        page_url: row.invoice_page_url,
+                    }),
                 },
                 created_at: row.created_at,
                 expires_at: row.expires_at,
@@ -349,13 +356,15 @@ pub(crate) async fn payments_write(
              provider_payment = new.provider_payment, checkout_url = new.checkout_url,
              session_status = new.session_status, payment_status = new.payment_status,
              payment_intent_status = new.payment_intent_status, receipt_url = new.receipt_url, failure = new.failure,
-             attempt = new.attempt, page_expires_at = new.page_expires_at, charged_minor = new.charged_minor
+             attempt = new.attempt, page_expires_at = new.page_expires_at, charged_minor = new.charged_minor,
+             invoice_id = new.invoice_id, invoice_number = new.invoice_number, invoice_pdf_url = new.invoice_pdf_url,
+             invoice_page_url = new.invoice_page_url
          from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[],
-                     $8::text[], $9::text[], $10::text[], $11::text[], $12::integer[], $13::timestamptz[],
-                     $14::bigint[])
+                     $8::text[], $9::text[], $10::text[], $11::text[], $12::integer[], $13::timestamptz[], $14::bigint[],
+                     $15::text[], $16::text[], $17::text[], $18::text[])
               as new (id, state, completed_at, provider_session, provider_payment, checkout_url, session_status,
-                      payment_status, payment_intent_status, receipt_url, failure, attempt, page_expires_at,
-                      charged_minor)
+                      payment_status, payment_intent_status, receipt_url, failure, attempt, page_expires_at, charged_minor,
+                      invoice_id, invoice_number, invoice_pdf_url, invoice_page_url)
          where payments.id = new.id",
         &ids,
         &states as &[&str],
@@ -370,7 +379,11 @@ pub(crate) async fn payments_write(
         &texts(|payment| payment.progress.failure.as_deref()) as &[Option<String>],
         &attempts,
         &pages as &[Option<Timestamp>],
-        &charged as &[Option<i64>]
+        &charged as &[Option<i64>],
+        &texts(|payment| Some(payment.progress.invoice.as_ref()?.id.as_str())) as &[Option<String>],
+        &texts(|payment| payment.progress.invoice.as_ref()?.number.as_deref()) as &[Option<String>],
+        &texts(|payment| payment.progress.invoice.as_ref()?.pdf_url.as_deref()) as &[Option<String>],
+        &texts(|payment| payment.progress.invoice.as_ref()?.page_url.as_deref()) as &[Option<String>]
     )
     .execute(connection)
     .await?;

@@ -68,7 +68,7 @@ text_enum! {
     Remark {
         /// Its money went back before its buyer or product was known.
         Refunded => "refunded",
-        /// The price of several was paid, and one was credited: a person has to see how many were bought.
+        /// The price of several was paid, and how many were bought is not told: a person has to say.
         Several => "several_bought",
         /// Its buyer or its product is unknown.
         Parked => "parked",

@@ -5,12 +5,15 @@
 //! what can be mended is mended by asking the provider about the payment, on the way that every payment takes.
 
 pub mod operations;
+pub mod rest;
+pub mod reversals;
 pub mod rules;
 mod store;
 #[cfg(test)]
 mod tests;
 
 use crate::payments::{Fact, Provider, Stage, State};
+use crate::reversals::ReversalFact;
 use crate::subscriptions::rules::charged;
 use crate::subscriptions::{News, SubscriptionFact};
 use jobs::job;
@@ -71,6 +74,12 @@ impl ProviderPayment {
         }
     }
 
+    /// The ids that the provider knows it by.
+    pub fn objects(&self) -> impl Iterator<Item = &str> {
+        let ids = [Some(&self.id), self.session.as_ref(), self.payment.as_ref()];
+        ids.into_iter().flatten().map(String::as_str)
+    }
+
     /// Forgets the order that it names if it carries another mark than this installation's.
     pub fn forget_another(&mut self, mark: &str) {
         if self.installation.as_deref().is_some_and(|installation| installation != mark) {
@@ -99,6 +108,22 @@ impl ProviderPayment {
             at,
         })
     }
+}
+
+/// A refund or dispute as its provider lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderReversal {
+    pub fact: ReversalFact,
+    /// The last time that something of it came into being.
+    pub at: Timestamp,
+}
+
+/// An order, as far as money that went back is compared with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordedOrder {
+    pub id: PaymentId,
+    /// What was to be paid.
+    pub money: Money,
 }
 
 /// An order, with what the ledger has for it.
@@ -134,6 +159,8 @@ text_enum! {
         AmountDiffers => "amount_differs",
         /// Money went back that our order does not know of. Mended by asking about it.
         RefundNotKnown => "refund_not_known",
+        /// A dispute of a payment that we do not know of, or not as it stands now. Mended by asking about it.
+        DisputeNotKnown => "dispute_not_known",
         /// The order is paid, and this is another payment for it.
         PaidTwice => "paid_twice",
         /// The payment names an order that does not exist.
@@ -173,12 +200,23 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Takes in another.
-    pub fn extend(&mut self, other: Self) {
-        self.findings.extend(other.findings);
+    /// Takes in another, and returns what it found that was not found before: a payment and its refund may both tell
+    /// of the same money.
+    pub fn extend(&mut self, other: Self) -> &[Finding] {
+        let before = self.findings.len();
+        for finding in other.findings {
+            let is_same = |known: &Finding| {
+                known.repair.is_some()
+                    && (known.difference, &known.repair) == (finding.difference, &finding.repair)
+            };
+            if !self.findings.iter().any(is_same) {
+                self.findings.push(finding);
+            }
+        }
         self.agreeing = self.agreeing.saturating_add(other.agreeing);
         self.in_flight = self.in_flight.saturating_add(other.in_flight);
         self.foreign = self.foreign.saturating_add(other.foreign);
+        self.findings.get(before..).unwrap_or_default()
     }
 
     /// How many payments are not credited though the provider has the money.
@@ -187,7 +225,29 @@ impl Comparison {
     }
 }
 
-/// Compares the providers' payments of the last days with ours, and asks about those that are not credited.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ReconcilePayments {}
+/// What is left of a comparison of the last days. A job compares one slice of time and has the rest done by another:
+/// the broker takes away a job that is not acknowledged in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rest {
+    /// Where it begins…
+    #[serde(with = "time::serde::rfc3339")]
+    pub from: Timestamp,
+    /// …and ends: what is later has been compared.
+    #[serde(with = "time::serde::rfc3339")]
+    pub until: Timestamp,
+    /// The length of a slice, in seconds.
+    pub slice_seconds: i64,
+    /// Differences found so far.
+    pub findings: i64,
+    /// How many of them are payments that are not credited.
+    pub paid_not_credited: i64,
+}
+
+/// Compares the providers' payments, refunds and disputes of the last days with ours, and asks about what is not known.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ReconcilePayments {
+    /// What is left of a comparison that has begun; none begins one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Rest>,
+}
 job!(ReconcilePayments: "payments.reconcile" on Verify, 3 attempts);

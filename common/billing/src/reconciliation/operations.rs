@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::PgConnection;
 
-use super::{Comparison, ProviderPayment, RecordedPayment, store};
+use super::{ProviderPayment, RecordedOrder, RecordedPayment, Rest, store};
 use crate::payments::Provider;
+use crate::reversals::ReversalFact;
 use audit::{self, AdminAction, COMMAND_LINE};
 use kernel::clock::Timestamp;
 use kernel::ids::PaymentId;
@@ -57,18 +58,23 @@ pub async fn unpaid(
     store::unpaid(connection, provider, from, to).await
 }
 
+/// The order of a refund or dispute, by its id or else by the ids of its payment.
+///
+/// # Errors
+/// Database errors only.
+pub async fn order(
+    connection: &mut PgConnection,
+    fact: &ReversalFact,
+) -> Result<Option<RecordedOrder>, sqlx::Error> {
+    store::order(connection, fact.payment_id, &fact.provider_payments).await
+}
+
 /// Keeps what a comparison of the last days found, for those who watch.
 ///
 /// # Errors
 /// Database errors only.
-pub async fn keep_run(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    comparison: &Comparison,
-) -> Result<(), sqlx::Error> {
-    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    let (findings, uncredited) = (comparison.findings.len(), comparison.paid_not_credited());
-    store::run_write(connection, now, count(findings), count(uncredited)).await
+pub async fn keep_run(connection: &mut PgConnection, now: Timestamp, rest: &Rest) -> Result<(), sqlx::Error> {
+    store::run_write(connection, now, rest).await
 }
 
 /// How many differences the last comparison found, and how many of them are payments that are not credited.
@@ -79,15 +85,15 @@ pub async fn last_run(connection: &mut PgConnection) -> Result<Option<(i64, i64)
     store::run(connection).await
 }
 
-/// Which of the objects of these payments are in events that an operator dismissed.
+/// Which of these objects are in events that an operator dismissed.
 ///
 /// # Errors
 /// Database errors only.
 pub async fn dismissed(
     connection: &mut PgConnection,
-    theirs: &[ProviderPayment],
+    objects: &[&str],
 ) -> Result<HashSet<String>, sqlx::Error> {
-    store::dismissed(connection, theirs).await
+    store::dismissed(connection, objects).await
 }
 
 /// Records that an operator had payments asked about again.

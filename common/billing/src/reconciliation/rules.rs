@@ -102,18 +102,23 @@ pub fn compare(
     comparison
 }
 
+/// What is paid as ordered, of which more went back than is known.
+pub fn gone_back_unknown(theirs: &[ProviderPayment], ours: &[RecordedPayment]) -> Comparison {
+    let index = Index::new(ours);
+    let unknown = theirs.iter().filter(|payment| {
+        index.find(payment).and_then(|order| difference(order, payment)) == Some(Difference::RefundNotKnown)
+    });
+    let findings = unknown.map(|payment| finding(&index, payment, Difference::RefundNotKnown)).collect();
+    Comparison { findings, ..Comparison::default() }
+}
+
 /// Leaves out payments that an operator has looked at and dismissed, by any of the ids that the provider knows them by.
 pub fn without_dismissed(
     comparison: &mut Comparison,
     theirs: &[ProviderPayment],
     dismissed: &HashSet<String>,
 ) {
-    let is_dismissed = |payment: &ProviderPayment| {
-        [Some(&payment.id), payment.session.as_ref(), payment.payment.as_ref()]
-            .into_iter()
-            .flatten()
-            .any(|id| dismissed.contains(id))
-    };
+    let is_dismissed = |payment: &ProviderPayment| payment.objects().any(|id| dismissed.contains(id));
     let left_out: HashSet<&str> =
         theirs.iter().filter(|payment| is_dismissed(payment)).map(|payment| payment.id.as_str()).collect();
     comparison.findings.retain(|finding| match finding.difference {
@@ -123,7 +128,10 @@ pub fn without_dismissed(
         | Difference::UnknownOrder => {
             finding.object.as_deref().is_none_or(|object| !left_out.contains(object))
         }
-        Difference::CreditedNotPaid | Difference::RefundNotKnown | Difference::LedgerDiffers => true,
+        Difference::CreditedNotPaid
+        | Difference::RefundNotKnown
+        | Difference::DisputeNotKnown
+        | Difference::LedgerDiffers => true,
     });
 }
 
@@ -204,6 +212,7 @@ fn finding(index: &Index<'_>, payment: &ProviderPayment, difference: Difference)
         | Difference::AmountDiffers
         | Difference::PaidTwice
         | Difference::UnknownOrder
+        | Difference::DisputeNotKnown
         | Difference::LedgerDiffers => None,
     };
     Finding {

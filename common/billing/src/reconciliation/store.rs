@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{ProviderPayment, RecordedPayment};
+use super::{ProviderPayment, RecordedOrder, RecordedPayment, Rest};
 use crate::payments::{Provider, State};
 use kernel::clock::Timestamp;
 use kernel::ids::PaymentId;
@@ -102,11 +102,32 @@ pub(super) async fn unpaid(
     Ok(rows.into_iter().map(|row| (row.id, row.page)).collect())
 }
 
+pub(super) async fn order(
+    connection: &mut PgConnection,
+    id: Option<PaymentId>,
+    provider_payments: &[String],
+) -> Result<Option<RecordedOrder>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"with found as materialized (
+               select id from payments where id = $1
+               union select id from payments where provider_payment = any($2))
+           select payments.id as "id: PaymentId", coalesce(accepted_minor, amount_minor) as "amount_minor!",
+                  coalesce(accepted_currency, currency) as "currency!"
+           from found join payments using (id) order by payments.id = $1 desc nulls last, payments.id limit 1"#,
+        id.map(|id| id.0),
+        provider_payments
+    )
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let currency: Currency = row.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    Ok(Some(RecordedOrder { id: row.id, money: Money::new(row.amount_minor, currency) }))
+}
+
 pub(super) async fn run_write(
     connection: &mut PgConnection,
     now: Timestamp,
-    findings: i64,
-    paid_not_credited: i64,
+    rest: &Rest,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "insert into reconciliation_runs (ended_at, findings, paid_not_credited) values ($1, $2, $3)
@@ -114,8 +135,8 @@ pub(super) async fn run_write(
              set ended_at = excluded.ended_at, findings = excluded.findings,
                  paid_not_credited = excluded.paid_not_credited",
         now,
-        findings,
-        paid_not_credited
+        rest.findings,
+        rest.paid_not_credited
     )
     .execute(connection)
     .await?;
@@ -129,16 +150,12 @@ pub(super) async fn run(connection: &mut PgConnection) -> Result<Option<(i64, i6
 
 pub(super) async fn dismissed(
     connection: &mut PgConnection,
-    theirs: &[ProviderPayment],
+    ids: &[&str],
 ) -> Result<HashSet<String>, sqlx::Error> {
-    let ids = theirs.iter().flat_map(|payment| {
-        [Some(&payment.id), payment.session.as_ref(), payment.payment.as_ref()].into_iter().flatten()
-    });
-    let ids: Vec<&str> = ids.map(String::as_str).collect();
     let rows = sqlx::query_scalar!(
         r#"select object_id as "object_id!" from provider_events
            where object_id = any($1) and settled_as = 'dismissed'"#,
-        &ids as &[&str]
+        ids as &[&str]
     );
     Ok(rows.fetch_all(connection).await?.into_iter().collect())
 }

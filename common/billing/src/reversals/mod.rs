@@ -88,6 +88,16 @@ pub struct ReversalFact {
     pub provider_payments: Vec<String>,
 }
 
+impl ReversalFact {
+    /// How much it says went back; none of a whole payment.
+    pub fn money(&self) -> Option<Money> {
+        match self.extent {
+            Extent::All => None,
+            Extent::Part { money, .. } => Some(money),
+        }
+    }
+}
+
 /// What to do about credits that were spent before their money went back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {

@@ -1,5 +1,7 @@
 //! Applying what providers say about refunds and disputes: the transaction in which credits follow the money.
 
+use std::collections::HashMap;
+
 use sqlx::PgConnection;
 
 use super::rules::{self, Step};
@@ -93,6 +95,19 @@ pub async fn told(
     object_id: &str,
 ) -> Result<Option<Reversal>, sqlx::Error> {
     store::reversal(connection, provider, object_id).await
+}
+
+/// What is recorded about each of these refunds and disputes, by its id.
+///
+/// # Errors
+/// Database errors only.
+pub async fn all_told(
+    connection: &mut PgConnection,
+    provider: Provider,
+    object_ids: &[&str],
+) -> Result<HashMap<String, Reversal>, sqlx::Error> {
+    let found = store::reversals(connection, provider, object_ids).await?;
+    Ok(found.into_iter().map(|reversal| (reversal.object_id.clone(), reversal)).collect())
 }
 
 /// Gives a payment that has just become known the reversals that wait for it, before it is credited. Whoever makes

@@ -106,6 +106,19 @@ pub(super) async fn reversal(
     row.map(Reversal::try_from).transpose()
 }
 
+/// What is known of refunds and disputes.
+pub(super) async fn reversals(
+    connection: &mut PgConnection,
+    provider: Provider,
+    object_ids: &[&str],
+) -> Result<Vec<Reversal>, sqlx::Error> {
+    let rows =
+        select_reversals!("provider = $1 and object_id = any($2)", provider.as_str(), object_ids as &[&str])
+            .fetch_all(connection)
+            .await?;
+    rows.into_iter().map(Reversal::try_from).collect()
+}
+
 /// The payment that one of these ids of a provider belongs to.
 pub(super) async fn payment_by_provider_payments(
     connection: &mut PgConnection,

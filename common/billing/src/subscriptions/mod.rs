@@ -10,7 +10,7 @@ mod tests;
 use jobs::job;
 use serde::{Deserialize, Serialize};
 
-use crate::payments::{PlanPeriod, Provider};
+use crate::payments::{Invoice, PlanPeriod, Provider};
 use crate::plans::{Interval, Terms};
 use kernel::clock::Timestamp;
 use kernel::ids::{PaymentId, SubscriptionId, UserId, WalletId};
@@ -140,6 +140,8 @@ pub struct Paid {
     #[serde(with = "time::serde::rfc3339::option")]
     pub period_end: Option<Timestamp>,
     pub receipt_url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invoice: Option<Invoice>,
 }
 
 /// A period of a subscription, and what paid for it.

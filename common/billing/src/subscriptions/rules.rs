@@ -320,6 +320,7 @@ mod tests {
             period_start: Some(NOW),
             period_end: Some(NOW + Duration::days(30)),
             receipt_url: None,
+            invoice: None,
         }
     }
 

@@ -75,6 +75,7 @@ fn paid(minor: i64, due: i64, net: i64, lines: Vec<Line>, end: Timestamp) -> Pai
         period_start: None,
         period_end: Some(end),
         receipt_url: None,
+        invoice: None,
     }
 }
 

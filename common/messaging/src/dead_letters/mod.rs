@@ -53,6 +53,8 @@ pub struct DeadLetter {
 pub struct Filter {
     pub state: LetterState,
     pub role: Option<String>,
+    /// Only those that died before this one; none for the newest.
+    pub before: Option<(Timestamp, DeadLetterId)>,
     pub limit: i64,
 }
 

@@ -45,10 +45,16 @@ pub(super) async fn letters(
     connection: &mut PgConnection,
     filter: &Filter,
 ) -> Result<Vec<DeadLetter>, sqlx::Error> {
+    let (at, id) = filter.before.unzip();
     select_letters!(
-        "where state = $1 and ($2::text is null or role = $2) order by died_at desc, id desc limit $3",
+        "where state = $1 and ($2::text is null or role = $2) 
+           and (died_at, id) < (coalesce($3::timestamptz, 'infinity'),
+                                coalesce($4::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+         order by died_at desc, id desc limit $5",
         filter.state.as_str(),
         filter.role.as_deref(),
+        at,
+        id.map(|id| id.0),
         filter.limit
     )
     .fetch_all(connection)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::body::Fields;
 use super::errors::{Answer, ApiError};
 use super::{Call, execute};
-use crate::api::NO_ANSWER_FOR;
+use crate::api::{NO_ANSWER_FOR, UNREADABLE};
 use crate::faults::CallFault;
 use crate::requests::route_of;
 use crate::server::{Reply, Request};
@@ -33,6 +33,9 @@ pub(crate) async fn answer(emulator: &Emulator, request: &Request) -> Reply {
                 world.faults.knobs.timeout_ms.map_or(NO_ANSWER_FOR, Duration::from_millis),
             );
         }
+        if fault == CallFault::Unreadable {
+            return Reply::json(200, UNREADABLE.to_owned());
+        }
         reply(answer)
     })
 }
@@ -57,7 +60,7 @@ fn admit(world: &mut World, request: &Request, route: &str) -> Answer<CallFault>
     match fault {
         CallFault::TooManyRequests => Err(ApiError::rate_limited()),
         CallFault::ServerError { .. } => Err(ApiError::server_error()),
-        CallFault::None | CallFault::TimeoutAfterSuccess => Ok(fault),
+        CallFault::None | CallFault::TimeoutAfterSuccess | CallFault::Unreadable => Ok(fault),
     }
 }
 

@@ -45,6 +45,11 @@ async fn a_subscription_is_credited_once_for_each_period() {
     assert_eq!((&listed[0]["type"], &listed[0]["amount"]), (&json!("subscription"), &json!(10_000)));
     let samsar = world.api().get("/v1/credits").bearer(&alice.api_key).expect(200).await;
     assert_eq!(samsar["lastTopUp"]["paymentType"], json!("subscription"));
+    // A period has an invoice, and the order shows it to who asks Samsar's way.
+    for field in ["stripeInvoiceNumber", "invoicePdfUrl", "hostedInvoiceUrl"] {
+        assert!(samsar["lastTopUp"][field].is_string(), "{field} {samsar}");
+    }
+    assert!(samsar["lastTopUp"]["stripeInvoiceId"].as_str().unwrap().starts_with("in_"), "{samsar}");
 
     let portal = post(&world, &alice, "/subscription/portal", json!({"return_url": RETURN})).await;
     assert!(data(portal.json().unwrap())["url"].as_str().unwrap().contains("/p/session/"), "{portal}");

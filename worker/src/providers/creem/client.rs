@@ -14,8 +14,7 @@ use url::Url;
 
 use super::objects::{Checkout, ListedTransaction, Subscription, Transaction, Transactions};
 use crate::providers::{INSTALLATION, PAYMENT_ID, ProviderError, USER_ID};
-use billing::payments::OpenedCheckout;
-use billing::payments::{Payment, ReturnUrls};
+use billing::payments::{OpenedCheckout, Payment, Provider, ReturnUrls};
 use kernel::config::Secret;
 use kernel::https::HttpsClient;
 use kernel::ids::InstallationId;
@@ -140,7 +139,9 @@ impl CreemClient {
         }
         let found: Value = self.get("v1/subscriptions", ("subscription_id", id)).await?;
         let last = Last::deserialize(&found).ok().and_then(|last| last.last_transaction_id);
-        let mut subscription = Subscription::deserialize(&found).map_err(|_| ProviderError::Unreadable)?;
+        let mut subscription = Subscription::deserialize(&found).map_err(|_| {
+            ProviderError::unreadable(Provider::Creem, format!("GET /v1/subscriptions?subscription_id={id}"))
+        })?;
         if subscription.last_transaction.is_none()
             && let Some(id) = last
         {
@@ -200,7 +201,7 @@ impl CreemClient {
         body: Bytes,
     ) -> Result<T, ProviderError> {
         let request = Request::builder()
-            .method(method)
+            .method(&method)
             .uri(url.as_str())
             .header("x-api-key", &self.key)
             .header(CONTENT_TYPE, "application/json")
@@ -208,7 +209,8 @@ impl CreemClient {
             .map_err(|_| ProviderError::Unavailable("configuration"))?;
         let (status, body) = self.client.send(request).await.map_err(ProviderError::Unavailable)?;
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|_| ProviderError::Unreadable);
+            return serde_json::from_slice(&body)
+                .map_err(|_| ProviderError::unreadable(Provider::Creem, asked(&method, url)));
         }
         Err(match status {
             StatusCode::NOT_FOUND => ProviderError::NotFound,
@@ -221,6 +223,12 @@ impl CreemClient {
             status => ProviderError::Refused { status: status.as_u16(), message: words(&body) },
         })
     }
+}
+
+/// The request in words: what is asked for by id stands in its query.
+fn asked(method: &Method, url: &Url) -> String {
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{method} {}{query}", url.path())
 }
 
 fn words(body: &[u8]) -> String {

@@ -234,7 +234,7 @@ pub struct ListedTransaction {
 impl ListedTransaction {
     /// The payment as it is compared with the orders; none if it is not paid. Creem's list does not name orders.
     pub fn payment(&self) -> Option<ProviderPayment> {
-        let Transaction { id, amounts, subscription, refunded_amount, .. } = &self.transaction;
+        let Transaction { id, amounts, subscription, .. } = &self.transaction;
         let money = amounts.money().filter(|_| amounts.is_paid())?;
         let subscription = subscription.as_ref().map(|subscription| subscription.id().to_owned());
         Some(ProviderPayment {
@@ -248,7 +248,7 @@ impl ListedTransaction {
             subscription,
             is_paid: true,
             money: Some(money),
-            gone_back_minor: refunded_amount.unwrap_or(0),
+            gone_back_minor: self.transaction.gone_back_minor().unwrap_or(0),
             charge: Some(id.clone()),
             at: clock::from_unix_milliseconds(self.created_at).unwrap_or(Timestamp::UNIX_EPOCH),
         })
@@ -313,6 +313,7 @@ impl Subscription {
             period_start: None,
             period_end: transaction.period_end().or_else(|| self.period_end()),
             receipt_url: None,
+            invoice: None,
         };
         Some(self.with(at, News::Paid(paid)))
     }

@@ -116,11 +116,7 @@ impl Dispute {
 impl Transaction {
     /// How much of it has gone back in all; none if nothing has. `payment_id` is the order that it paid, if known.
     pub fn total(self, payment_id: Option<PaymentId>) -> Option<ReversalFact> {
-        let status = self.amounts.status.clone().unwrap_or_default();
-        let is_back = matches!(status.as_str(), "refunded" | "chargedBack" | "chargeback");
-        let all = self.amounts.amount_paid.unwrap_or(self.amounts.amount);
-        // Where the sum is missing, the whole payment went back.
-        let minor = self.refunded_amount.filter(|sum| *sum > 0).or(is_back.then_some(all))?;
+        let minor = self.gone_back_minor()?;
         Some(ReversalFact {
             provider: Provider::Creem,
             livemode: is_live(self.mode.as_deref()?),
@@ -133,8 +129,17 @@ impl Transaction {
             payment_id,
             provider_payments: self.ids(),
             object_id: self.id,
-            status,
+            status: self.amounts.status.unwrap_or_default(),
         })
+    }
+
+    /// How much of it has gone back in all, in smallest units, with tax; none if nothing has.
+    pub fn gone_back_minor(&self) -> Option<i64> {
+        let is_back =
+            matches!(self.amounts.status.as_deref(), Some("refunded" | "chargedBack" | "chargeback"));
+        let all = self.amounts.amount_paid.unwrap_or(self.amounts.amount);
+        // Where the sum is missing, the whole payment went back.
+        self.refunded_amount.filter(|sum| *sum > 0).or(is_back.then_some(all))
     }
 
     /// The ids under which the payment may be known here.

@@ -4,7 +4,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
-use billing::app_stores::rules::joined;
+use billing::app_stores::rules::{QUANTITY_MAX, joined};
 use billing::app_stores::{StoreFact, StoreNews, Transaction};
 use billing::payments::Provider;
 use billing::provider_events::{Content, Event, IgnoreReason, Incoming};
@@ -64,6 +64,9 @@ struct StoreEvent {
     price_in_purchased_currency: Option<serde_json::Number>,
     #[serde(default, deserialize_with = "lenient")]
     currency: Option<String>,
+    /// How many were bought: not among the documented fields.
+    #[serde(default, deserialize_with = "lenient")]
+    quantity: Option<i64>,
 }
 
 fn lenient<'de, T: DeserializeOwned, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
@@ -127,6 +130,7 @@ fn content(
             environment: event.environment.clone().unwrap_or_default(),
             buys_access,
             paid: event.paid(),
+            quantity: event.quantity.filter(|quantity| (1..=QUANTITY_MAX).contains(quantity)),
         };
         Ok(fact(event, received_at, event.buyers(), news(transaction)))
     };

@@ -13,6 +13,7 @@ use stripe_billing::invoice_payment::{
 use stripe_billing::subscription::RetrieveSubscription;
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionAllowedPaymentMethodTypes, CreateCheckoutSessionDiscounts,
+    CreateCheckoutSessionInvoiceCreation, CreateCheckoutSessionInvoiceCreationInvoiceData,
     CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
     CreateCheckoutSessionLineItemsPriceDataRecurring,
     CreateCheckoutSessionLineItemsPriceDataRecurringInterval, CreateCheckoutSessionPaymentIntentData,
@@ -30,8 +31,7 @@ use super::objects::{Intent, Metadata, PaymentError, Session, TotalDetails};
 use super::reversals::{Dispute, Refund};
 use super::subscriptions::{Invoice, Subscription};
 use crate::providers::{INSTALLATION, PAYMENT_ID, ProviderError, Reference, USER_ID};
-use billing::payments::OpenedCheckout;
-use billing::payments::{Item, Mode, Payment, ReturnUrls};
+use billing::payments::{Item, Mode, OpenedCheckout, Payment, Provider, ReturnUrls};
 use billing::plans::Interval;
 use kernel::clock::from_unix_seconds;
 use kernel::config::Secret;
@@ -42,14 +42,17 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// A client of one Stripe account.
 pub struct StripeClient {
     client: Client,
+    /// Whether one-off purchases get an invoice.
+    one_off_invoices: bool,
 }
 
 impl StripeClient {
-    /// A client for the account of `secret_key`; `base` is another address than Stripe's own, for an emulator.
+    /// A client for the account of `secret_key`; `base` is another address than Stripe's own, for an emulator. One-off
+    /// purchases get an invoice if that is asked for.
     ///
     /// # Errors
     /// When the key or the address cannot be used.
-    pub fn new(secret_key: &Secret, base: Option<&str>) -> anyhow::Result<Self> {
+    pub fn new(secret_key: &Secret, base: Option<&str>, one_off_invoices: bool) -> anyhow::Result<Self> {
         let mut builder = ClientBuilder::new(secret_key.expose()).timeout(TIMEOUT);
         if let Some(base) = base {
             builder = builder.url(base);
@@ -57,7 +60,7 @@ impl StripeClient {
         let client = builder
             .build()
             .map_err(|_| anyhow::anyhow!("STRIPE_SECRET_KEY or STRIPE_API_BASE cannot be used"))?;
-        Ok(Self { client })
+        Ok(Self { client, one_off_invoices })
     }
 
     /// Creates the customer of a wallet, in place of one that is gone, if there was one. Asked again for the same it
@@ -131,6 +134,9 @@ impl StripeClient {
                     ..CreateCheckoutSessionSubscriptionData::new()
                 }),
         };
+        if self.one_off_invoices && payment.mode == Mode::Payment {
+            request = request.invoice_creation(invoice_creation(payment, installation));
+        }
         if payment.has_coupon() {
             // Its use is kept from others for as long as the page is open. Always the same time: asked for again, the
             // same page must be asked for.
@@ -278,7 +284,7 @@ impl StripeClient {
         R: StripeRequest,
         R::Output: miniserde::Deserialize,
     {
-        self.ask(request, key).await.map_err(ProviderError::from)
+        self.ask(request, key).await.map_err(|error| refusal(error, request))
     }
 
     /// Sends a request whose refusals the caller reads itself.
@@ -294,6 +300,18 @@ impl StripeClient {
             request = request.request_strategy(RequestStrategy::Idempotent(key));
         }
         request.send(&self.client).await
+    }
+}
+
+/// The wish for an invoice, which leads back to its order.
+fn invoice_creation(payment: &Payment, installation: InstallationId) -> CreateCheckoutSessionInvoiceCreation {
+    CreateCheckoutSessionInvoiceCreation {
+        invoice_data: Some(CreateCheckoutSessionInvoiceCreationInvoiceData {
+            metadata: Some(metadata(payment, installation)),
+            description: Some(payment.summary.clone()),
+            ..CreateCheckoutSessionInvoiceCreationInvoiceData::new()
+        }),
+        ..CreateCheckoutSessionInvoiceCreation::new(true)
     }
 }
 
@@ -356,29 +374,35 @@ pub(super) fn metadata(payment: &Payment, installation: InstallationId) -> Metad
     ])
 }
 
-impl From<StripeError> for ProviderError {
-    fn from(error: StripeError) -> Self {
-        match error {
-            StripeError::Stripe(error, 400 | 404) if is_customer_gone(&error) => Self::NoCustomer,
-            StripeError::Stripe(_, 404) => Self::NotFound,
-            // The key or the account is wrong for now: an operator will mend that, and the order is still good.
-            StripeError::Stripe(_, 401 | 403) => Self::Unavailable("the API key is refused"),
-            StripeError::Stripe(_, 409) => Self::Unavailable("the same request is under way"),
-            StripeError::Stripe(_, 429) => Self::Unavailable("too many requests"),
-            StripeError::Stripe(_, 500..) => Self::Unavailable("server error"),
-            StripeError::Stripe(error, status) => Self::Refused {
-                status,
-                message: error
-                    .message
-                    .unwrap_or_else(|| "The payment provider refused the request.".to_owned()),
-            },
-            // The request may have been carried out.
-            StripeError::JSONDeserialize(_) => Self::Unreadable,
-            StripeError::ClientError(_) => Self::Unavailable("connection failed"),
-            StripeError::ConfigError(_) => Self::Unavailable("configuration"),
-            StripeError::Timeout => Self::Unavailable("timeout"),
-        }
+/// Why Stripe gave no answer to a request that can be used.
+pub(super) fn refusal(error: StripeError, request: &impl StripeRequest) -> ProviderError {
+    match error {
+        StripeError::Stripe(error, 400 | 404) if is_customer_gone(&error) => ProviderError::NoCustomer,
+        StripeError::Stripe(_, 404) => ProviderError::NotFound,
+        // The key or the account is wrong for now: an operator will mend that, and the order is still good.
+        StripeError::Stripe(_, 401 | 403) => ProviderError::Unavailable("the API key is refused"),
+        StripeError::Stripe(_, 409) => ProviderError::Unavailable("the same request is under way"),
+        StripeError::Stripe(_, 429) => ProviderError::Unavailable("too many requests"),
+        StripeError::Stripe(_, 500..) => ProviderError::Unavailable("server error"),
+        StripeError::Stripe(error, status) => ProviderError::Refused {
+            status,
+            message: error.message.unwrap_or_else(|| "The payment provider refused the request.".to_owned()),
+        },
+        // The request may have been carried out.
+        StripeError::JSONDeserialize(_) => ProviderError::unreadable(Provider::Stripe, asked(request)),
+        StripeError::ClientError(_) => ProviderError::Unavailable("connection failed"),
+        StripeError::ConfigError(_) => ProviderError::Unavailable("configuration"),
+        StripeError::Timeout => ProviderError::Unavailable("timeout"),
     }
+}
+
+/// The request in words, with the ids of what is asked for.
+fn asked(request: &impl StripeRequest) -> String {
+    let request = request.build();
+    let query =
+        request.query.filter(|query| !query.is_empty()).map(|query| format!("?{query}")).unwrap_or_default();
+    let method = format!("{:?}", request.method).to_ascii_uppercase();
+    format!("{method} /v1{}{query}", request.path)
 }
 
 fn is_customer_gone(error: &stripe_shared::ApiErrors) -> bool {

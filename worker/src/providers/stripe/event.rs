@@ -150,7 +150,8 @@ fn reader(kind: &str) -> Option<Reader> {
         "invoice.paid" | "invoice.payment_failed" => Some(|object, context| {
             let invoice = parse::<Invoice>(object)?;
             if !invoice.is_for_subscription() {
-                return Some(Content::ignored(IgnoreReason::NoSubscription));
+                let other = Content::ignored(IgnoreReason::NoSubscription);
+                return Some(invoice.purchase_fact().map_or(other, Content::fact));
             }
             if !invoice.is_whole() {
                 return None;

@@ -1,18 +1,21 @@
-//! Stripe's list of payments, a page at a time: paid sessions, payments, and invoices of subscriptions. A payment may
-//! be in all three.
+//! Stripe's lists, a page at a time: of payments, which are paid sessions, payments, and invoices of subscriptions, and
+//! of refunds and disputes. A payment may be in all three of its lists.
 
 use stripe::StripeRequest;
 use stripe_billing::invoice::ListInvoice;
 use stripe_checkout::checkout_session::ListCheckoutSession;
+use stripe_core::dispute::ListDispute;
 use stripe_core::payment_intent::ListPaymentIntent;
+use stripe_core::refund::ListRefund;
 use stripe_shared::{CheckoutSessionStatus, InvoiceStatus};
 use stripe_types::{List, RangeBoundsTs, RangeQueryTs};
 
 use super::client::StripeClient;
 use super::objects::{Intent, Session};
+use super::reversals::{Dispute, Refund};
 use super::subscriptions::Invoice;
 use crate::providers::ProviderError;
-use billing::reconciliation::ProviderPayment;
+use billing::reconciliation::{ProviderPayment, ProviderReversal};
 use kernel::clock::{Timestamp, from_unix_seconds};
 
 /// The most that Stripe lists at once.
@@ -31,10 +34,21 @@ impl Listed {
     pub const ALL: [Self; 3] = [Self::Sessions, Self::Intents, Self::Invoices];
 }
 
+/// What goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GoesBack {
+    Refunds,
+    Disputes,
+}
+
+impl GoesBack {
+    pub const ALL: [Self; 2] = [Self::Refunds, Self::Disputes];
+}
+
 #[derive(Clone, Debug)]
-pub struct Page {
-    /// The payments on it that are paid.
-    pub payments: Vec<ProviderPayment>,
+pub struct Page<Listed> {
+    /// What is on it and counts: of payments, those that are paid.
+    pub listed: Vec<Listed>,
     /// The object after which the next page begins; none if this is the last.
     pub next: Option<String>,
 }
@@ -47,12 +61,8 @@ impl StripeClient {
         from: Timestamp,
         to: Timestamp,
         after: Option<&str>,
-    ) -> Result<Page, ProviderError> {
-        let created = RangeQueryTs::Bounds(RangeBoundsTs {
-            gte: Some(from.unix_timestamp()),
-            lt: Some(to.unix_timestamp()),
-            ..RangeBoundsTs::default()
-        });
+    ) -> Result<Page<ProviderPayment>, ProviderError> {
+        let created = created(from, to);
         match listed {
             Listed::Sessions => {
                 let request = ListCheckoutSession::new()
@@ -95,7 +105,9 @@ impl StripeClient {
                     None => request,
                 };
                 self.page(&request, |invoice| {
-                    let (at, invoice) = (moment(invoice.created), Invoice::from(invoice));
+                    // It may have been paid days after it was made.
+                    let paid_at = invoice.status_transitions.paid_at;
+                    let (at, invoice) = (moment(paid_at.unwrap_or(invoice.created)), Invoice::from(invoice));
                     let id = invoice.id.clone();
                     (
                         id.clone(),
@@ -107,21 +119,69 @@ impl StripeClient {
         }
     }
 
-    async fn page<R, T>(
+    /// A page of the refunds or disputes that were created from `from` until before `to`, the newest first. They do not
+    /// say whose they are.
+    pub async fn reversals_page(
+        &self,
+        listed: GoesBack,
+        from: Timestamp,
+        to: Timestamp,
+        after: Option<&str>,
+    ) -> Result<Page<ProviderReversal>, ProviderError> {
+        let created = created(from, to);
+        match listed {
+            GoesBack::Refunds => {
+                let request = ListRefund::new().created(created).limit(PAGE);
+                let request = match after {
+                    Some(after) => request.starting_after(after),
+                    None => request,
+                };
+                self.page(&request, |refund| {
+                    let (id, at) = (refund.id.to_string(), moment(refund.created));
+                    let fact = Refund::from(refund).fact(false);
+                    (id, fact.map(|fact| ProviderReversal { fact, at }))
+                })
+                .await
+            }
+            GoesBack::Disputes => {
+                let request = ListDispute::new().created(created).limit(PAGE);
+                let request = match after {
+                    Some(after) => request.starting_after(after),
+                    None => request,
+                };
+                self.page(&request, |dispute| {
+                    let moved = dispute.balance_transactions.iter().map(|moved| moved.created);
+                    let at = moment(moved.max().unwrap_or(0).max(dispute.created));
+                    let (id, fact) = (dispute.id.to_string(), Dispute::from(dispute).fact());
+                    (id, fact.map(|fact| ProviderReversal { fact, at }))
+                })
+                .await
+            }
+        }
+    }
+
+    async fn page<R, T, Listed>(
         &self,
         request: &R,
-        read: impl Fn(T) -> (String, Option<ProviderPayment>),
-    ) -> Result<Page, ProviderError>
+        read: impl Fn(T) -> (String, Option<Listed>),
+    ) -> Result<Page<Listed>, ProviderError>
     where
         R: StripeRequest<Output = List<T>>,
         List<T>: miniserde::Deserialize,
     {
         let list = self.send(request, None).await?;
-        let (ids, payments): (Vec<String>, Vec<Option<ProviderPayment>>) =
-            list.data.into_iter().map(read).unzip();
+        let (ids, listed): (Vec<String>, Vec<Option<Listed>>) = list.data.into_iter().map(read).unzip();
         let next = ids.into_iter().next_back().filter(|_| list.has_more);
-        Ok(Page { payments: payments.into_iter().flatten().collect(), next })
+        Ok(Page { listed: listed.into_iter().flatten().collect(), next })
     }
+}
+
+fn created(from: Timestamp, to: Timestamp) -> RangeQueryTs {
+    RangeQueryTs::Bounds(RangeBoundsTs {
+        gte: Some(from.unix_timestamp()),
+        lt: Some(to.unix_timestamp()),
+        ..RangeBoundsTs::default()
+    })
 }
 
 fn paid(payment: ProviderPayment) -> Option<ProviderPayment> {

@@ -8,7 +8,7 @@ use stripe_core::setup_intent::RetrieveSetupIntent;
 use stripe_shared::api_errors::ApiErrorsType;
 use stripe_shared::{ApiErrors, PaymentMethod};
 
-use super::client::{StripeClient, currency_of, metadata};
+use super::client::{StripeClient, currency_of, metadata, refusal};
 use super::objects::{Intent, Metadata, PaymentError, installation, null_is_default, payment_id};
 use crate::providers::{ProviderError, Reference, USER_ID};
 use billing::auto_recharge::{Card, Decline, Run};
@@ -127,21 +127,21 @@ impl StripeClient {
                 Err(ProviderError::Unavailable("the key of the charge was used before"))
             }
             Err(StripeError::Stripe(error, 400 | 404)) if is_card_gone(&error) => Ok(Charged::NoCard),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(refusal(error, &request)),
         }
     }
 
     /// The charge of a run, if the provider knows it.
     pub async fn find_charge(&self, run: &Run) -> Result<Option<Intent>, ProviderError> {
         let request = ListPaymentIntent::new().customer(run.customer.clone()).limit(CHARGES);
-        let found = self.ask(&request, None).await?.data;
+        let found = self.send(&request, None).await?.data;
         let id = run.id.to_string();
         Ok(found.into_iter().find(|intent| intent.metadata.get(RUN_ID) == Some(&id)).map(Intent::from))
     }
 
     /// A SetupIntent as it is now.
     pub async fn setup_intent(&self, id: &str) -> Result<SetupIntent, ProviderError> {
-        let found = self.ask(&RetrieveSetupIntent::new(id), None).await?;
+        let found = self.send(&RetrieveSetupIntent::new(id), None).await?;
         Ok(SetupIntent {
             id: found.id.to_string(),
             livemode: found.livemode,
@@ -155,7 +155,7 @@ impl StripeClient {
     /// The card that a SetupIntent has saved; none if it has not, or not for a customer.
     pub async fn saved_card(&self, setup_intent: &str) -> Result<Option<(Card, Timestamp)>, ProviderError> {
         let request = RetrieveSetupIntent::new(setup_intent).expand(vec!["payment_method".to_owned()]);
-        let found = self.ask(&request, None).await?;
+        let found = self.send(&request, None).await?;
         let customer = found.customer.as_ref().map(|customer| customer.id().to_string());
         let method = found.payment_method.as_ref().and_then(|method| method.as_object());
         Ok(customer.zip(method).and_then(|(customer, method)| {
@@ -169,7 +169,7 @@ impl StripeClient {
         match self.ask(&request, None).await {
             Ok(method) => Ok(card(customer.to_owned(), &method)),
             Err(StripeError::Stripe(_, 404)) => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(refusal(error, &request)),
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::objects::{Metadata, installation, money, null_is_default, payment_id};
 use crate::providers::{Reference, USER_ID};
-use billing::payments::Provider;
+use billing::payments::{Fact, Invoice as PaymentInvoice, Progress, Provider, Stage};
 use billing::subscriptions::{Line, News, Paid, Standing, SubscriptionFact, SubscriptionState};
 use kernel::clock::{Timestamp, from_unix_seconds};
 
@@ -42,6 +42,15 @@ pub struct Invoice {
     /// Where the payer can read it.
     #[serde(default)]
     pub hosted_invoice_url: Option<String>,
+    /// As the payer reads it.
+    #[serde(default)]
+    pub number: Option<String>,
+    /// The document.
+    #[serde(default)]
+    pub invoice_pdf: Option<String>,
+    /// What we gave to the page of a one-off purchase.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub metadata: Metadata,
     /// What it belongs to.
     #[serde(default)]
     pub parent: Option<InvoiceParent>,
@@ -132,8 +141,9 @@ pub struct Period {
 impl Invoice {
     /// What it says about its subscription; none for an invoice of something else. `at` is when it was said.
     pub fn fact(self, at: Timestamp) -> Option<SubscriptionFact> {
-        let details = self.parent.and_then(|parent| parent.subscription_details)?;
+        let details = self.parent.as_ref().and_then(|parent| parent.subscription_details.clone())?;
         let news = if self.status.as_deref() == Some("paid") {
+            let invoice = Some(self.details());
             let periods = self.lines.data.iter().filter_map(|line| line.period.as_ref());
             let period = periods.max_by_key(|period| period.end);
             News::Paid(Paid {
@@ -147,6 +157,7 @@ impl Invoice {
                 period_start: period.and_then(|period| period.start).and_then(from_unix_seconds),
                 period_end: period.map(|period| period.end).and_then(from_unix_seconds),
                 receipt_url: self.hosted_invoice_url,
+                invoice,
             })
         } else {
             News::PaymentFailed
@@ -166,6 +177,37 @@ impl Invoice {
 }
 
 impl Invoice {
+    /// What it adds to the one-off purchase that it was made for; none if that is none of ours.
+    pub fn purchase_fact(self) -> Option<Fact> {
+        let payment_id = payment_id(&self.metadata).filter(|_| !self.is_for_subscription())?;
+        let invoice = Some(self.details());
+        Some(Fact {
+            provider: Provider::Stripe,
+            livemode: self.livemode,
+            stage: Stage::Details,
+            installation: installation(&self.metadata),
+            payment_id: Some(payment_id),
+            user_id: self.metadata.get(USER_ID).cloned(),
+            session: None,
+            provider_payment: None,
+            customer: None,
+            mode: None,
+            money: None,
+            discount_minor: None,
+            progress: Progress { invoice, ..Progress::default() },
+        })
+    }
+
+    /// What its payment keeps of it.
+    fn details(&self) -> PaymentInvoice {
+        PaymentInvoice {
+            id: self.id.clone(),
+            number: self.number.clone(),
+            pdf_url: self.invoice_pdf.clone(),
+            page_url: self.hosted_invoice_url.clone(),
+        }
+    }
+
     /// Whether it is for a subscription, and not written by hand or for something else.
     pub fn is_for_subscription(&self) -> bool {
         self.parent.as_ref().is_some_and(|parent| parent.subscription_details.is_some())
@@ -279,6 +321,9 @@ impl From<stripe_shared::Invoice> for Invoice {
             currency: invoice.currency.to_string(),
             customer: invoice.customer.map(|customer| Reference::Id(customer.id().to_string())),
             hosted_invoice_url: invoice.hosted_invoice_url,
+            number: invoice.number,
+            invoice_pdf: invoice.invoice_pdf,
+            metadata: invoice.metadata.unwrap_or_default(),
             parent: Some(InvoiceParent {
                 subscription_details: details.map(|details| SubscriptionDetails {
                     subscription: Reference::Id(details.subscription.id().to_string()),
