@@ -137,6 +137,22 @@ fn a_merchant_of_record_counts_with_tax_and_a_total_is_no_second_refund() {
 }
 
 #[test]
+fn what_was_paid_in_all_is_learned_whenever_it_is_told_and_stays_known() {
+    let told = refund("re_1", 600, "succeeded");
+    let answered = |status| ReversalFact { extent: part(600, Some(1_200)), ..refund("re_1", 600, status) };
+    let facts = [told.clone(), answered("pending"), answered("succeeded"), refund("re_1", 600, "failed")];
+    let half = Credits::from_millionths(GRANT / 2);
+    for order in [[0, 1], [1, 0], [0, 2], [2, 0]] {
+        let facts = order.map(|place: usize| facts[place].clone());
+        assert_eq!(Books::take_all(&payment(), &facts).account.reversed, half, "{order:?}");
+    }
+    let known = rules::advance(None, &answered("succeeded")).unwrap();
+    assert_eq!(rules::advance(Some(&known), &told), None);
+    let failed = rules::advance(Some(&known), &facts[3]).unwrap();
+    assert_eq!((failed.standing, failed.extent), (ReversalState::Restored, part(600, Some(1_200))));
+}
+
+#[test]
 fn a_whole_reversal_needs_no_sum() {
     let free = Payment { amount: Money::new(0, Currency::USD), ..payment() };
     for payment in [payment(), free] {
