@@ -287,3 +287,31 @@ async fn an_unreported_invoice_of_a_period_is_found() {
     assert_eq!(world.count("ledger_entries").await, 2);
     world.finish().await;
 }
+
+/// Tax comes on top of what was ordered and may go back as a whole; a customer's balance may pay a period.
+#[tokio::test(flavor = "multi_thread")]
+async fn taxes_and_balances_are_no_differences() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    let day = 86_400;
+    move_providers(&world, -32 * day).await;
+    world.emulator().put("/_emulator/stripe/tax").json(json!({"basis_points": 2_000})).expect(200).await;
+    let page =
+        open(&world, &alice, json!({"channel": "stripe", "type": "subscription", "plan_id": "pro"})).await;
+    world.pay(&page, GOOD_CARD).await;
+    let refunded = world.buy(&alice, 500).await;
+    let intent = intent_of(&world, &refunded).await;
+    world.stripe_post("refunds", &format!("payment_intent={intent}&amount=550")).expect(200).await;
+    let session = world.stripe_get(&format!("checkout/sessions/{page}")).expect(200).await;
+    let customer = format!("customers/{}", session["customer"].as_str().unwrap());
+    world.stripe_post(&customer, "balance=-5000").expect(200).await;
+    world.drain().await;
+    move_providers(&world, 32 * day).await;
+    world.drain().await;
+    assert_eq!(world.count("ledger_entries where entry_type = 'subscription'").await, 2);
+    let from = (world.clock().now() - time::Duration::days(40)).date().to_string();
+    let compared = read(&commands::worker(&world, &["reconcile", "--json", "--from", &from]).await);
+    assert_eq!(compared.differences(), Vec::<&str>::new(), "{compared:?}");
+    assert!(compared.agreeing >= 3, "{compared:?}");
+    world.finish().await;
+}

@@ -99,8 +99,11 @@ const LAPSES: &str = "
            floor(extract(epoch from ledger_entries.created_at))::bigint as at
     from ledger_entries left join grants on grants.id::text = split_part(source_id, ':', 1)
     where source_kind = 'expiry'";
-/// What is left of what each order bought first, and what its payer's subscriptions carry on.
-const LEFT: &str = "select payment_id::text, remaining from grants where payment_id is not null";
+/// What is left of what each order bought, and from when on it may no longer be spent, in Unix seconds.
+const LEFT: &str = "
+    select payment_id::text, remaining, ceil(extract(epoch from expires_at))::bigint from grants
+    where payment_id is not null and remaining > 0";
+/// What each payer's subscriptions carry on.
 const CARRIED: &str = "
     select coalesce(case provider when 'stripe' then provider_customer end, provider_subscription),
            sum(carried)::bigint
@@ -116,7 +119,7 @@ struct Books<'a> {
     entries: Vec<Entry>,
     orders: Vec<Order>,
     lapses: Vec<Lapse>,
-    left: BTreeMap<String, i64>,
+    left: Vec<(String, i64, Option<i64>)>,
     carried: BTreeMap<String, i64>,
     recorded: BTreeSet<(String, String)>,
     balances: BTreeMap<String, i64>,
@@ -169,7 +172,7 @@ pub async fn audit(
         entries: sqlx::query_as(ENTRIES).fetch_all(pool).await?,
         orders: sqlx::query_as(ORDERS).fetch_all(pool).await?,
         lapses: sqlx::query_as(LAPSES).fetch_all(pool).await?,
-        left: sqlx::query_as(LEFT).fetch_all(pool).await?.into_iter().collect(),
+        left: sqlx::query_as(LEFT).fetch_all(pool).await?,
         carried: sqlx::query_as(CARRIED).fetch_all(pool).await?.into_iter().collect(),
         charges: provider.charges.clone(),
         periods: BTreeMap::new(),

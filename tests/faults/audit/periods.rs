@@ -10,7 +10,7 @@ use crate::provider::Period;
 
 /// Clocks are read one after the other, and the providers' shows whole seconds.
 const SKEW: i64 = 5;
-/// In seconds: as often as what has lapsed is looked for, and some.
+/// In seconds.
 const OVERDUE: i64 = 120;
 
 impl Books<'_> {
@@ -113,11 +113,15 @@ impl Books<'_> {
                     findings.violations.push(format!("lapsed too soon: {id} at {} of {end}", lapse.at));
                 }
             }
-            let left = self.left.get(&order.id).copied().unwrap_or(0);
-            let before = now - OVERDUE;
-            if left > 0 && period.end < before && self.is_decided_by_itself(period, before) {
+        }
+        // What is over is taken off within half a minute, and cannot be spent meanwhile.
+        let before = now - OVERDUE;
+        let lasts = |until: &Option<i64>| until.is_none_or(|until| until > now);
+        for (id, left, _) in self.left.iter().filter(|(_, _, until)| lasts(until)) {
+            let Some(period) = self.periods.get(id) else { continue };
+            if period.end < before && self.is_decided_by_itself(period, before) {
                 let credits = left / CREDIT;
-                findings.violations.push(format!("{credits} credits of a period that is over: {}", order.id));
+                findings.violations.push(format!("credits of a period that is over: {credits} of {id}"));
             }
         }
         findings.violations.extend(lapses.keys().map(|id| format!("lapsed of no period: {id}")));

@@ -85,25 +85,31 @@ async fn each_partial_refund_takes_its_share_once_however_late_or_often_reported
     world.finish().await;
 }
 
-/// The buyer paid a fifth more than the order's price: what goes back is a share of all of that.
+/// Tax buys nothing, and goes back with the rest: half of what was paid is half of the credits.
 #[tokio::test(flavor = "multi_thread")]
-async fn money_that_goes_back_is_a_share_of_what_was_paid_with_tax() {
+async fn of_a_payment_with_tax_its_share_goes_back() {
     let world = World::start().await;
-    let tax = json!({"basis_points": 2_000, "inclusive": false});
-    world.emulator().put("/_emulator/stripe/tax").json(tax).expect(200).await;
-    let [alice, bob] = [world.create_user("alice").await, world.create_user("bob").await];
-    let intent = buy_with(&world, &alice, 500, GOOD_CARD).await;
-    refund(&world, &intent, Some(150)).await;
-    world.drain().await;
-    assert_eq!(world.balance(&alice.wallet_id).await, 375);
-    assert_eq!(state(&world).await, "partially_refunded");
-    refund(&world, &intent, None).await;
-    world.drain().await;
-    assert_eq!(world.balance(&alice.wallet_id).await, 0);
-    assert_eq!(state(&world).await, "refunded");
-    let disputed = buy_with(&world, &bob, 1_000, GOOD_CARD).await;
-    dispute(&world, &disputed, Some(300), false).await;
-    assert_eq!(world.balance(&bob.wallet_id).await, 750);
+    let alice = world.create_user("alice").await;
+    world.emulator().put("/_emulator/stripe/tax").json(json!({"basis_points": 2_000})).expect(200).await;
+    let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
+    world.set_provider_faults(json!({"duplicate": 1.0, "reorder": 1.0, "seed": 7})).await;
+    // Of 3000 cents that were paid. What was ordered cost 2500.
+    for (amount, left, state_then) in [
+        (Some(1_500), 1_250, "partially_refunded"),
+        (Some(1_000), 416, "partially_refunded"),
+        (None, 0, "refunded"),
+    ] {
+        refund(&world, &intent, amount).await;
+        world.drain().await;
+        assert_eq!(world.balance(&alice.wallet_id).await, left);
+        assert_eq!(state(&world).await, state_then);
+    }
+    assert_eq!(shown(&world).await["refunded"], json!(3_000));
+    let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
+    let disputed = dispute(&world, &intent, Some(600), false).await;
+    assert_eq!((world.balance(&alice.wallet_id).await, state(&world).await), (2_000, "disputed".to_owned()));
+    close(&world, &disputed, true).await;
+    assert_eq!((world.balance(&alice.wallet_id).await, state(&world).await), (2_500, "completed".to_owned()));
     world.finish().await;
 }
 
@@ -270,7 +276,9 @@ async fn a_dispute_won_after_a_partial_refund_leaves_the_refund_and_a_later_one_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_during_a_dispute_takes_no_more_than_the_grant() {
-    let world = World::start().await;
+    let mut world = World::start().await;
+    // Stripe knows nothing of a refund that is made up here, when it is asked of how much it is a part.
+    world.allow_dead_letters();
     let alice = world.create_user("alice").await;
     world.buy(&alice, 1_000).await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;

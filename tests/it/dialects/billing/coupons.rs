@@ -205,6 +205,25 @@ async fn a_refused_order_returns_its_coupon_and_a_full_discount_is_free() {
     world.finish().await;
 }
 
+/// The discount is made before the page: when the page fails, the next attempt finds it, once Creem answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_discount_at_creem_that_is_there_is_used() {
+    let world = World::start().await;
+    sell_over_creem(&world).await;
+    coupon(&world, json!({"code": "THIRD", "kind": "percent", "value": 33})).await;
+    let alice = world.create_user("alice").await;
+    world
+        .set_provider_faults(json!({"rate_500": 1.0, "limit": 2,
+                                    "only": ["POST /creem/v1/checkouts", "GET /creem/v1/discounts"]}))
+        .await;
+    let body = json!({"channel": "creem", "type": "subscription", "plan_id": "pro", "coupon_code": "THIRD"});
+    let ordered = post(&world, &alice, "/payment/create-session", body).await;
+    assert!([201, 202].contains(&ordered.status()), "{ordered}");
+    world.wait_for_rows(1, "payments where state = 'pending' and provider_session is not null").await;
+    world.drain().await;
+    world.finish().await;
+}
+
 /// Over Creem a coupon is a discount there, and a bonus comes with the first period only.
 #[tokio::test(flavor = "multi_thread")]
 async fn coupons_work_over_creem() {

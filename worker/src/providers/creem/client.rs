@@ -119,8 +119,12 @@ impl CreemClient {
         match self.post::<Value>("v1/discounts", &body).await {
             Ok(_) => Ok(code),
             Err(refused @ ProviderError::Refused { .. }) => {
-                let known = self.get::<Value>("v1/discounts", ("discount_code", &code)).await;
-                known.map(|_| code).map_err(|_| refused)
+                match self.get::<Value>("v1/discounts", ("discount_code", &code)).await {
+                    Ok(_) => Ok(code),
+                    // It was refused for another reason.
+                    Err(ProviderError::NotFound | ProviderError::Refused { .. }) => Err(refused),
+                    Err(error) => Err(error),
+                }
             }
             Err(error) => Err(error),
         }
