@@ -12,12 +12,15 @@ use billing::quarantine::CreditProviderEvent;
 use billing::reconciliation::ReconcilePayments;
 use billing::reversals::ApplyPaymentReversal;
 use billing::reversals::{Extent, ReversalFact, ReversalKind, ReversalState};
+use billing::subscriptions::instructions::{ChangeSubscription, EndSubscription};
 use billing::subscriptions::{ApplySubscriptionFact, OpenPortal};
 use billing::subscriptions::{News, SubscriptionFact};
 use harness::world::{Checkout, GOOD_CARD, User, World};
 use jobs::{EncodedJob, JobSet};
 use kernel::clock::Timestamp;
-use kernel::ids::{AdjustmentId, PaymentId, RechargeRunId, WebhookDeliveryId};
+use kernel::ids::{
+    AdjustmentId, PaymentId, RechargeRunId, SubscriptionId, SubscriptionInstructionId, WebhookDeliveryId,
+};
 use kernel::money::{Credits, Currency, Money};
 use ledger::adjustments::AdjustCredits;
 use ledger::adjustments::Adjustment;
@@ -125,6 +128,14 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
             provider: Provider::Stripe,
             customer: "cus_gone".to_owned(),
             return_url: "http://localhost:3000/".to_owned(),
+        }),
+        EncodedJob::from(&EndSubscription {
+            subscription_id: SubscriptionId::new(),
+            instruction_id: SubscriptionInstructionId::new(),
+        }),
+        EncodedJob::from(&ChangeSubscription {
+            subscription_id: SubscriptionId::new(),
+            instruction_id: SubscriptionInstructionId::new(),
         }),
         EncodedJob::from(&CreateCheckout { payment_id }),
         EncodedJob::from(&VerifyPayment { payment_id }),

@@ -8,6 +8,7 @@ use billing::provider_events::{ApplyProviderEvents, VerifyObject};
 use billing::quarantine::CreditProviderEvent;
 use billing::reconciliation::ReconcilePayments;
 use billing::reversals::ApplyPaymentReversal;
+use billing::subscriptions::instructions::{ChangeSubscription, EndSubscription};
 use billing::subscriptions::{ApplySubscriptionFact, OpenPortal};
 use ledger::adjustments::AdjustCredits;
 use ledger::holds::ExpireHolds;
@@ -31,6 +32,8 @@ jobs::job_set! {
         ExpireHolds,
         CreateCheckout,
         OpenPortal,
+        EndSubscription,
+        ChangeSubscription,
         VerifyPayment,
         VerifyObject,
         ConfirmSession,

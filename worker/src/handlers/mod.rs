@@ -10,6 +10,7 @@ mod apply_payment_reversal;
 mod apply_provider_events;
 mod apply_subscription_fact;
 mod begin_recharge_month;
+mod change_subscription;
 mod charge_recharge;
 mod check_recharge;
 mod claim_purchases;
@@ -17,6 +18,7 @@ mod confirm_session;
 mod create_checkout;
 mod credit_provider_event;
 mod deliver_webhook;
+mod end_subscription;
 mod expire_grants;
 mod expire_holds;
 mod expire_payments;
@@ -66,6 +68,8 @@ fn plan<'a>(context: &'a Context, job: &'a AnyJob) -> Plan<'a> {
         AnyJob::ExpireHolds(_) => alone(expire_holds::handle(context)),
         AnyJob::CreateCheckout(job) => alone(create_checkout::handle(context, job)),
         AnyJob::OpenPortal(job) => alone(open_portal::handle(context, job)),
+        AnyJob::EndSubscription(job) => alone(end_subscription::handle(context, job)),
+        AnyJob::ChangeSubscription(job) => alone(change_subscription::handle(context, job)),
         AnyJob::VerifyPayment(job) => alone(verify_payment::handle(context, job)),
         AnyJob::VerifyObject(job) => alone(verify_object::handle(context, job)),
         AnyJob::ConfirmSession(job) => alone(confirm_session::handle(context, job)),

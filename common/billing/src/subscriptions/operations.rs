@@ -18,7 +18,7 @@ use crate::provider_events::{
 use crate::reversals::operations::adopt;
 use crate::settlement::{self, SettlementItem};
 use kernel::clock::Timestamp;
-use kernel::ids::{PaymentId, SubscriptionId, UserId};
+use kernel::ids::{PaymentId, SubscriptionId, UserId, WalletId};
 use kernel::money::{Credits, Money};
 use ledger::GrantSource;
 use ledger::grants::{self, Ending};
@@ -43,6 +43,19 @@ pub async fn others_live(
     subscription: &Subscription,
 ) -> Result<Vec<SubscriptionId>, sqlx::Error> {
     store::others_live(connection, subscription.wallet_id, subscription.id).await
+}
+
+/// Wallets for which more than one subscription bills, each with these subscriptions.
+///
+/// # Errors
+/// Database errors only.
+pub async fn doubled(
+    connection: &mut PgConnection,
+    limit: i64,
+) -> Result<Vec<(WalletId, Vec<SubscriptionId>)>, sqlx::Error> {
+    let mut found = store::doubled(connection, limit).await?;
+    found.retain(|(_, subscriptions)| subscriptions.len() > 1);
+    Ok(found)
 }
 
 /// Applies a fact in the caller's transaction, in which nothing else is done: it locks the subscription, then its
@@ -203,10 +216,8 @@ async fn find(
         carried: Credits::ZERO,
     };
     store::subscription_insert(connection, &new).await?;
-    if !others_live(connection, &new).await?.is_empty() {
-        // Paid on two pages, perhaps of two providers: a person decides which of them ends.
-        metrics::counter!("purser_subscriptions_doubled_total").increment(1);
-    }
+    // Paid on two pages, perhaps of two providers: a person decides which of them ends.
+    store::doubled_note(connection, now, new.id).await?;
     store::subscription_lock(connection, provider, id).await
 }
 
@@ -293,6 +304,8 @@ async fn take_payment(
         end_plan_grants(connection, &subscription, until, at, Some(payment_id)).await?;
     }
     store::subscription_write(connection, &subscription).await?;
+    // Two that began in the same moment did not see each other.
+    store::doubled_note(connection, now, subscription.id).await?;
     if renewed {
         effects.push(Effect::Subscription(Box::new(subscription)));
     }
