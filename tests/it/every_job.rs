@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use billing::app_stores::ClaimPurchases;
-use billing::auto_recharge::{BeginRechargeMonth, ChargeRecharge, SaveRechargeCard, SweepRecharges};
+use billing::auto_recharge::{
+    BeginRechargeMonth, ChargeRecharge, DetachCard, SaveRechargeCard, SweepRecharges,
+};
 use billing::checkins::ApplyCheckin;
 use billing::payments::Provider;
 use billing::payments::{ApplyPaymentFact, ConfirmSession, CreateCheckout, ExpirePayments, VerifyPayment};
@@ -145,6 +147,10 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
         EncodedJob::from(&CheckRecharge { wallet_id: alice.wallet_id.parse().unwrap() }),
         EncodedJob::from(&ChargeRecharge { run_id }),
         EncodedJob::from(&SaveRechargeCard { payment_id: setup_id }),
+        EncodedJob::from(&DetachCard {
+            customer: "cus_gone".to_owned(),
+            payment_method: "pm_gone".to_owned(),
+        }),
         EncodedJob::from(&SweepRecharges {}),
         EncodedJob::from(&BeginRechargeMonth {}),
         EncodedJob::from(&ReconcilePayments {}),

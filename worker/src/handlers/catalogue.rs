@@ -1,7 +1,9 @@
 //! Every job that workers do. What each is for stands beside its payload.
 
 use billing::app_stores::ClaimPurchases;
-use billing::auto_recharge::{BeginRechargeMonth, ChargeRecharge, SaveRechargeCard, SweepRecharges};
+use billing::auto_recharge::{
+    BeginRechargeMonth, ChargeRecharge, DetachCard, SaveRechargeCard, SweepRecharges,
+};
 use billing::checkins::ApplyCheckin;
 use billing::payments::{ApplyPaymentFact, ConfirmSession, CreateCheckout, ExpirePayments, VerifyPayment};
 use billing::provider_events::{ApplyProviderEvents, VerifyObject};
@@ -42,6 +44,7 @@ jobs::job_set! {
         CheckRecharge,
         ChargeRecharge,
         SaveRechargeCard,
+        DetachCard,
         SweepRecharges,
         BeginRechargeMonth,
         SendNotices,

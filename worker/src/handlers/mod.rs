@@ -18,6 +18,7 @@ mod confirm_session;
 mod create_checkout;
 mod credit_provider_event;
 mod deliver_webhook;
+mod detach_card;
 mod end_subscription;
 mod expire_grants;
 mod expire_holds;
@@ -78,6 +79,7 @@ fn plan<'a>(context: &'a Context, job: &'a AnyJob) -> Plan<'a> {
         AnyJob::CheckRecharge(job) => alone(check_recharge::handle(context, job)),
         AnyJob::ChargeRecharge(job) => alone(charge_recharge::handle(context, job)),
         AnyJob::SaveRechargeCard(job) => alone(save_recharge_card::handle(context, job)),
+        AnyJob::DetachCard(job) => alone(detach_card::handle(context, job)),
         AnyJob::SweepRecharges(_) => alone(sweep_recharges::handle(context)),
         AnyJob::BeginRechargeMonth(_) => alone(begin_recharge_month::handle(context)),
         AnyJob::SendNotices(job) => alone(send_notices::handle(context, job)),

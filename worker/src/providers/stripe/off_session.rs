@@ -1,7 +1,8 @@
 //! Cards that are saved for later and charged while their holders are away.
 
 use serde::Deserialize;
-use stripe::StripeError;
+use stripe::{StripeError, StripeRequest};
+use stripe_client_core::{RequestBuilder, StripeMethod};
 use stripe_core::customer::RetrievePaymentMethodCustomer;
 use stripe_core::payment_intent::{CreatePaymentIntent, CreatePaymentIntentOffSession, ListPaymentIntent};
 use stripe_core::setup_intent::RetrieveSetupIntent;
@@ -163,6 +164,18 @@ impl StripeClient {
         }))
     }
 
+    /// Takes a card from a customer, or finds that it does not belong to them any more.
+    pub async fn detach_card(&self, customer: &str, payment_method: &str) -> Result<(), ProviderError> {
+        match self.send(&DetachPaymentMethod { id: payment_method }, None).await {
+            Ok(_) | Err(ProviderError::NotFound | ProviderError::NoCustomer) => Ok(()),
+            Err(error @ ProviderError::Refused { .. }) => match self.card(customer, payment_method).await? {
+                None => Ok(()),
+                Some(_) => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
     /// A customer's card; none if it no longer belongs to the customer.
     pub async fn card(&self, customer: &str, payment_method: &str) -> Result<Option<Card>, ProviderError> {
         let request = RetrievePaymentMethodCustomer::new(customer, payment_method);
@@ -171,6 +184,19 @@ impl StripeClient {
             Err(StripeError::Stripe(_, 404)) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// `POST /v1/payment_methods/{id}/detach`: a whole crate of requests would come with Stripe's own type for it.
+struct DetachPaymentMethod<'a> {
+    id: &'a str,
+}
+
+impl StripeRequest for DetachPaymentMethod<'_> {
+    type Output = PaymentMethod;
+
+    fn build(&self) -> RequestBuilder {
+        RequestBuilder::new(StripeMethod::Post, format!("/payment_methods/{}/detach", self.id))
     }
 }
 
