@@ -8,7 +8,9 @@ use billing::auto_recharge::{
 };
 use billing::checkins::ApplyCheckin;
 use billing::payments::Provider;
-use billing::payments::{ApplyPaymentFact, ConfirmSession, CreateCheckout, ExpirePayments, VerifyPayment};
+use billing::payments::{
+    ApplyPaymentFact, ConfirmSession, CreateCheckout, ExpirePayments, UpdateCustomers, VerifyPayment,
+};
 use billing::provider_events::{ApplyProviderEvents, ProviderEvent, VerifyObject};
 use billing::quarantine::CreditProviderEvent;
 use billing::reconciliation::ReconcilePayments;
@@ -140,6 +142,10 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
             instruction_id: SubscriptionInstructionId::new(),
         }),
         EncodedJob::from(&CreateCheckout { payment_id }),
+        EncodedJob::from(&UpdateCustomers {
+            user_id: "alice".to_owned().try_into().unwrap(),
+            wallets: vec![alice.wallet_id.parse().unwrap()],
+        }),
         EncodedJob::from(&VerifyPayment { payment_id }),
         EncodedJob::from(&VerifyObject { provider: Provider::Stripe, object_id: object_id.clone() }),
         EncodedJob::from(&ConfirmSession { session: object_id }),

@@ -5,7 +5,9 @@ use billing::auto_recharge::{
     BeginRechargeMonth, ChargeRecharge, DetachCard, SaveRechargeCard, SweepRecharges,
 };
 use billing::checkins::ApplyCheckin;
-use billing::payments::{ApplyPaymentFact, ConfirmSession, CreateCheckout, ExpirePayments, VerifyPayment};
+use billing::payments::{
+    ApplyPaymentFact, ConfirmSession, CreateCheckout, ExpirePayments, UpdateCustomers, VerifyPayment,
+};
 use billing::provider_events::{ApplyProviderEvents, VerifyObject};
 use billing::quarantine::CreditProviderEvent;
 use billing::reconciliation::ReconcilePayments;
@@ -36,6 +38,7 @@ jobs::job_set! {
         OpenPortal,
         EndSubscription,
         ChangeSubscription,
+        UpdateCustomers,
         VerifyPayment,
         VerifyObject,
         ConfirmSession,

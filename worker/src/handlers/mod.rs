@@ -29,6 +29,7 @@ mod retry_webhooks;
 mod save_recharge_card;
 mod send_notices;
 mod sweep_recharges;
+mod update_customers;
 mod verify_object;
 mod verify_payment;
 
@@ -71,6 +72,7 @@ fn plan<'a>(context: &'a Context, job: &'a AnyJob) -> Plan<'a> {
         AnyJob::OpenPortal(job) => alone(open_portal::handle(context, job)),
         AnyJob::EndSubscription(job) => alone(end_subscription::handle(context, job)),
         AnyJob::ChangeSubscription(job) => alone(change_subscription::handle(context, job)),
+        AnyJob::UpdateCustomers(job) => alone(update_customers::handle(context, job)),
         AnyJob::VerifyPayment(job) => alone(verify_payment::handle(context, job)),
         AnyJob::VerifyObject(job) => alone(verify_object::handle(context, job)),
         AnyJob::ConfirmSession(job) => alone(confirm_session::handle(context, job)),

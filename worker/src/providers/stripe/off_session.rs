@@ -97,8 +97,8 @@ pub enum Charged {
 }
 
 impl StripeClient {
-    /// Charges the card of a run while its holder is away. Asked again for the same run it answers the same charge, as
-    /// long as the provider remembers its key.
+    /// Charges the card of a run while its holder is away; the receipt goes to `email`. Asked again for the same run it
+    /// answers the same charge, as long as the provider remembers its key.
     ///
     /// # Errors
     /// When it is unavailable the card may have been charged.
@@ -107,10 +107,11 @@ impl StripeClient {
         payment: &Payment,
         run: &Run,
         installation: InstallationId,
+        email: Option<&str>,
     ) -> Result<Charged, ProviderError> {
         let mut metadata = metadata(payment, installation);
         metadata.insert(RUN_ID.to_owned(), run.id.to_string());
-        let request = CreatePaymentIntent::new(run.amount_minor, currency_of(payment)?)
+        let mut request = CreatePaymentIntent::new(run.amount_minor, currency_of(payment)?)
             .customer(run.customer.clone())
             .payment_method(run.payment_method.clone())
             .confirm(true)
@@ -118,7 +119,15 @@ impl StripeClient {
             .error_on_requires_action(true)
             .description(payment.summary.clone())
             .metadata(metadata);
+        if let Some(email) = email {
+            request = request.receipt_email(email);
+        }
         match self.ask(&request, Some(format!("recharge:{}", run.id))).await {
+            // Nothing was charged, and the key is not used: the charge is worth more than its receipt.
+            Err(StripeError::Stripe(error, 400)) if error.param.as_deref() == Some("receipt_email") => {
+                tracing::warn!(run = %run.id, "the address for receipts is refused; charging without a receipt");
+                Box::pin(self.charge(payment, run, installation, None)).await
+            }
             Ok(intent) => Ok(Charged::Answered(Box::new(intent.into()))),
             Err(StripeError::Stripe(error, _)) if error.type_ == ApiErrorsType::CardError => {
                 Ok(Charged::Declined(decline(*error)))
