@@ -49,4 +49,8 @@ alter table subscriptions
     -- When it was found that another one of its wallet bills at the same time.
     add column doubled_at timestamptz;
 
+update subscriptions s set doubled_at = now()
+where state <> 'canceled'
+  and exists (select from subscriptions o where o.wallet_id = s.wallet_id and o.state <> 'canceled' and o.id <> s.id);
+
 create index subscriptions_doubled on subscriptions (wallet_id) where doubled_at is not null and state <> 'canceled';
