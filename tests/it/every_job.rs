@@ -99,6 +99,21 @@ fn half_refund(payment_id: PaymentId) -> ReversalFact {
     }
 }
 
+/// What providers are asked to do to their customers, their cards and their subscriptions.
+fn of_customers(alice: &User) -> [EncodedJob; 4] {
+    let (subscription_id, instruction_id) = (SubscriptionId::new(), SubscriptionInstructionId::new());
+    let (customer, payment_method) = ("cus_gone".to_owned(), "pm_gone".to_owned());
+    [
+        EncodedJob::from(&EndSubscription { subscription_id, instruction_id }),
+        EncodedJob::from(&ChangeSubscription { subscription_id, instruction_id }),
+        EncodedJob::from(&DetachCard { customer, payment_method }),
+        EncodedJob::from(&UpdateCustomers {
+            user_id: alice.id.clone().try_into().unwrap(),
+            wallets: vec![alice.wallet_id.parse().unwrap()],
+        }),
+    ]
+}
+
 /// Every job, about one order of a user's.
 pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<EncodedJob> {
     let session = paid_session(world, alice, checkout).await;
@@ -118,7 +133,7 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
                  select user_id, $1, 'UTC', id, 1, 10000000, now() from wallets";
     sqlx::query(claim).bind(today).execute(world.pool()).await.unwrap();
     let object_id = checkout.session_id.clone();
-    let jobs = vec![
+    let mut jobs = vec![
         EncodedJob::from(&ApplyProviderEvents { events: vec![told.clone(), told] }),
         EncodedJob::from(&ApplyPaymentFact { fact: Box::new(fact) }),
         EncodedJob::from(&ApplySubscriptionFact { fact: Box::new(foreign_subscription(now)) }),
@@ -133,19 +148,7 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
             customer: "cus_gone".to_owned(),
             return_url: "http://localhost:3000/".to_owned(),
         }),
-        EncodedJob::from(&EndSubscription {
-            subscription_id: SubscriptionId::new(),
-            instruction_id: SubscriptionInstructionId::new(),
-        }),
-        EncodedJob::from(&ChangeSubscription {
-            subscription_id: SubscriptionId::new(),
-            instruction_id: SubscriptionInstructionId::new(),
-        }),
         EncodedJob::from(&CreateCheckout { payment_id }),
-        EncodedJob::from(&UpdateCustomers {
-            user_id: "alice".to_owned().try_into().unwrap(),
-            wallets: vec![alice.wallet_id.parse().unwrap()],
-        }),
         EncodedJob::from(&VerifyPayment { payment_id }),
         EncodedJob::from(&VerifyObject { provider: Provider::Stripe, object_id: object_id.clone() }),
         EncodedJob::from(&ConfirmSession { session: object_id }),
@@ -153,10 +156,6 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
         EncodedJob::from(&CheckRecharge { wallet_id: alice.wallet_id.parse().unwrap() }),
         EncodedJob::from(&ChargeRecharge { run_id }),
         EncodedJob::from(&SaveRechargeCard { payment_id: setup_id }),
-        EncodedJob::from(&DetachCard {
-            customer: "cus_gone".to_owned(),
-            payment_method: "pm_gone".to_owned(),
-        }),
         EncodedJob::from(&SweepRecharges {}),
         EncodedJob::from(&BeginRechargeMonth {}),
         EncodedJob::from(&ReconcilePayments {}),
@@ -169,6 +168,7 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
         EncodedJob::from(&DeliverWebhook { delivery_id: WebhookDeliveryId::new(), attempts: 0 }),
         EncodedJob::from(&RetryWebhooks {}),
     ];
+    jobs.extend(of_customers(alice));
     let kinds: BTreeSet<&str> = jobs.iter().map(|job| job.kind).collect();
     assert_eq!(kinds, AnyJob::KINDS.iter().copied().collect(), "every job is here");
     jobs
