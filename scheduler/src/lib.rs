@@ -16,6 +16,7 @@ pub mod schedule;
 pub mod ticker;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use kernel::clock::Clock;
@@ -31,6 +32,9 @@ pub struct Config {
     /// Database and broker.
     pub connections: Connections,
     pub retention: Retention,
+    /// `SEVERAL_SUBSCRIPTIONS`: `true` lets a wallet have more than one subscription, so none is counted as doubled;
+    /// `false` unless set.
+    pub several_subscriptions: bool,
 }
 
 /// How long the records of what is over are kept.
@@ -58,7 +62,9 @@ impl Config {
     /// When something that must be set is missing or wrong.
     pub fn read(environment: &mut Environment) -> Result<Self, Reported> {
         let retention = Retention::read(environment);
-        Ok(Self { connections: Connections::read(environment)?, retention })
+        let several_subscriptions =
+            environment.parsed("SEVERAL_SUBSCRIPTIONS", false, "give `true` or `false`");
+        Ok(Self { connections: Connections::read(environment)?, retention, several_subscriptions })
     }
 }
 
@@ -88,7 +94,14 @@ pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> a
     test_clock::start(&clock, &config.connections, Mode::Test, shutdown.clone()).await?;
     let publishing = CancellationToken::new();
     let publisher = Publisher::start(&config.connections, publishing.clone());
-    let ticker = ticker::Ticker { pool: pool.clone(), publisher, clock, retention: config.retention };
+    let ticker = ticker::Ticker {
+        pool: pool.clone(),
+        publisher,
+        clock,
+        retention: config.retention,
+        several_subscriptions: config.several_subscriptions,
+        doubled: Arc::default(),
+    };
     leader::lead_until(&pool, &shutdown, async |leadership| ticker.run(leadership).await).await;
     publishing.cancel();
     pool.close().await;

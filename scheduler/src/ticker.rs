@@ -1,19 +1,24 @@
 //! Does what the schedule says, each entry in a loop of its own, while this process leads.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use billing::app_stores;
 use billing::provider_events::record;
 use billing::reconciliation;
+use billing::subscriptions::operations as subscriptions;
 use identity::idempotency;
 use jobs::Role;
 use kernel::clock::Clock;
 use kernel::crash::{self, Step};
+use kernel::ids::WalletId;
 use messaging::dead_letters::operations as dead_letters;
 use messaging::{Publisher, outbox};
 use outgoing_webhooks as webhooks;
 use rand::RngExt;
 use sqlx::PgPool;
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +38,9 @@ const FORGET_AT_ONCE: i64 = 2_000;
 /// …and how long those of one kind may take in one run.
 const FORGET_FOR: Duration = Duration::from_secs(60);
 
+/// Wallets with several subscriptions that are listed at once: far more than should ever be.
+const DOUBLED_MOST: i64 = 1_000;
+
 /// What the schedule's actions work with.
 #[derive(Clone)]
 pub struct Ticker {
@@ -40,6 +48,10 @@ pub struct Ticker {
     pub publisher: Publisher,
     pub clock: Clock,
     pub retention: Retention,
+    /// Whether a wallet may have more than one subscription.
+    pub several_subscriptions: bool,
+    /// The wallets that have several all the same, as far as the log tells of them.
+    pub doubled: Arc<Mutex<HashSet<WalletId>>>,
 }
 
 impl Ticker {
@@ -126,7 +138,24 @@ impl Ticker {
             set("purser_paid_not_credited", uncredited);
         }
         drop(connection);
+        self.measure_doubled().await?;
         self.measure_dead_letters().await
+    }
+
+    /// Each wallet is logged once: when it is found out.
+    async fn measure_doubled(&self) -> Result<(), sqlx::Error> {
+        if self.several_subscriptions {
+            return Ok(());
+        }
+        let found = subscriptions::doubled(&mut *self.pool.acquire().await?, DOUBLED_MOST).await?;
+        set("purser_subscriptions_doubled", i64::try_from(found.len()).unwrap_or(i64::MAX));
+        let mut known = self.doubled.lock().await;
+        for (wallet, subscriptions) in found.iter().filter(|(wallet, _)| !known.contains(wallet)) {
+            let ids: Vec<String> = subscriptions.iter().map(ToString::to_string).collect();
+            tracing::warn!(%wallet, subscriptions = ids.join(" "), "several subscriptions bill for one wallet");
+        }
+        *known = found.into_iter().map(|(wallet, _)| wallet).collect();
+        Ok(())
     }
 
     async fn measure_dead_letters(&self) -> Result<(), sqlx::Error> {

@@ -82,7 +82,7 @@ async fn sessions_and_keys_are_listed_and_taken_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn addresses_are_corrected_and_rights_are_taken_back() {
-    let world = World::builder().without_worker().without_scheduler().start().await;
+    let world = World::start().await;
     let root = world.create_admin("root").await;
     let put = |body: Value| admin(&world, world.api().put("/purser/v1/users/root")).json(body);
     let admins = async || get(&world, "/purser/v1/users?admin=true").await["data"].as_array().unwrap().len();
@@ -169,5 +169,73 @@ async fn administrators_pause_and_resume_recharging() {
     assert_eq!(world.count("admin_actions where details->>'reason' = 'asked by phone'").await, 2);
     let unknown = admin(&world, world.api().get("/purser/v1/wallets/nothing/auto-recharge"));
     assert_eq!(unknown.send().await.unwrap().status(), 404);
+    world.finish().await;
+}
+
+/// Where the provider sends a wallet's receipts.
+async fn address(world: &World, wallet_id: &str) -> Value {
+    let customer = "select customer_id from provider_customers where wallet_id = $1::text::uuid";
+    let customer: String =
+        sqlx::query_scalar(customer).bind(wallet_id).fetch_one(world.pool()).await.unwrap();
+    world.stripe_get(&format!("customers/{customer}")).expect(200).await["email"].clone()
+}
+
+async fn put_email(world: &World, user: &str, email: Value) {
+    let request = admin(world, world.api().put(&format!("/purser/v1/users/{user}")));
+    request.json(json!({"email": email})).expect(200).await;
+    world.drain().await;
+}
+
+/// The customer is created with the address, and follows it; those of others do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_corrected_address_reaches_the_provider() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    put_email(&world, "alice", json!("alcie@example.com")).await;
+    world.buy(&alice, 500).await;
+    assert_eq!(address(&world, &alice.wallet_id).await, "alcie@example.com");
+    for email in [json!("alice@example.com"), Value::Null, json!("alice@example.org")] {
+        put_email(&world, "alice", email.clone()).await;
+        assert_eq!(address(&world, &alice.wallet_id).await, email);
+    }
+    let cast = crate::organizations::organization(&world).await;
+    put_email(&world, "admin", json!("admin@example.com")).await;
+    let body = json!({"orgId": cast.id, "requestSetup": true});
+    world.api().put("/auto-recharge").bearer(&cast.admin.api_key).json(body).expect(200).await;
+    let wallet = "select id::text from wallets where organization_id is not null";
+    let wallet: String = sqlx::query_scalar(wallet).fetch_one(world.pool()).await.unwrap();
+    assert_eq!(address(&world, &wallet).await, "admin@example.com");
+    put_email(&world, "owner", json!("owner@example.com")).await;
+    assert_eq!(address(&world, &wallet).await, "admin@example.com");
+    put_email(&world, "admin", json!("root@example.com")).await;
+    assert_eq!(address(&world, &wallet).await, "root@example.com");
+    for user in ["alice", "admin"] {
+        assert_eq!(deleted(&world, &format!("/purser/v1/users/{user}")).await, 204);
+    }
+    world.drain().await;
+    assert_eq!(
+        (address(&world, &alice.wallet_id).await, address(&world, &wallet).await),
+        (Value::Null, Value::Null)
+    );
+    world.finish().await;
+}
+
+/// A charge that nobody is present at has a receipt; one whose address is refused is charged all the same, once.
+#[tokio::test(flavor = "multi_thread")]
+async fn automatic_charges_have_receipts() {
+    let world = World::start().await;
+    let alice = recharged(&world, "alice", 1_000, GOOD_CARD, plain()).await;
+    put_email(&world, "alice", json!("alice@example.com")).await;
+    spend(&world, &alice, 1).await;
+    world.drain().await;
+    let receipts = async || {
+        let charged = charges(&world).await;
+        charged.iter().map(|charge| charge["receipt_email"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(receipts().await, [json!("alice@example.com")]);
+    sqlx::query("update users set email = 'nobody' where id = 'alice'").execute(world.pool()).await.unwrap();
+    spend(&world, &alice, 5_500).await;
+    world.drain().await;
+    assert_eq!(receipts().await, [Value::Null, json!("alice@example.com")]);
     world.finish().await;
 }

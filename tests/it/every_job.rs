@@ -3,21 +3,28 @@
 use std::collections::BTreeSet;
 
 use billing::app_stores::ClaimPurchases;
-use billing::auto_recharge::{BeginRechargeMonth, ChargeRecharge, SaveRechargeCard, SweepRecharges};
+use billing::auto_recharge::{
+    BeginRechargeMonth, ChargeRecharge, DetachCard, SaveRechargeCard, SweepRecharges,
+};
 use billing::checkins::ApplyCheckin;
 use billing::payments::Provider;
-use billing::payments::{ApplyPaymentFact, ConfirmSession, CreateCheckout, ExpirePayments, VerifyPayment};
+use billing::payments::{
+    ApplyPaymentFact, ConfirmSession, CreateCheckout, ExpirePayments, UpdateCustomers, VerifyPayment,
+};
 use billing::provider_events::{ApplyProviderEvents, ProviderEvent, VerifyObject};
 use billing::quarantine::CreditProviderEvent;
 use billing::reconciliation::ReconcilePayments;
 use billing::reversals::ApplyPaymentReversal;
 use billing::reversals::{Extent, ReversalFact, ReversalKind, ReversalState};
+use billing::subscriptions::instructions::{ChangeSubscription, EndSubscription};
 use billing::subscriptions::{ApplySubscriptionFact, OpenPortal};
 use billing::subscriptions::{News, SubscriptionFact};
 use harness::world::{Checkout, GOOD_CARD, User, World};
 use jobs::{EncodedJob, JobSet};
 use kernel::clock::Timestamp;
-use kernel::ids::{AdjustmentId, PaymentId, RechargeRunId, WebhookDeliveryId};
+use kernel::ids::{
+    AdjustmentId, PaymentId, RechargeRunId, SubscriptionId, SubscriptionInstructionId, WebhookDeliveryId,
+};
 use kernel::money::{Credits, Currency, Money};
 use ledger::adjustments::AdjustCredits;
 use ledger::adjustments::Adjustment;
@@ -92,6 +99,21 @@ fn half_refund(payment_id: PaymentId) -> ReversalFact {
     }
 }
 
+/// What providers are asked to do to their customers, their cards and their subscriptions.
+fn of_customers(alice: &User) -> [EncodedJob; 4] {
+    let (subscription_id, instruction_id) = (SubscriptionId::new(), SubscriptionInstructionId::new());
+    let (customer, payment_method) = ("cus_gone".to_owned(), "pm_gone".to_owned());
+    [
+        EncodedJob::from(&EndSubscription { subscription_id, instruction_id }),
+        EncodedJob::from(&ChangeSubscription { subscription_id, instruction_id }),
+        EncodedJob::from(&DetachCard { customer, payment_method }),
+        EncodedJob::from(&UpdateCustomers {
+            user_id: alice.id.clone().try_into().unwrap(),
+            wallets: vec![alice.wallet_id.parse().unwrap()],
+        }),
+    ]
+}
+
 /// Every job, about one order of a user's.
 pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<EncodedJob> {
     let session = paid_session(world, alice, checkout).await;
@@ -111,7 +133,7 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
                  select user_id, $1, 'UTC', id, 1, 10000000, now() from wallets";
     sqlx::query(claim).bind(today).execute(world.pool()).await.unwrap();
     let object_id = checkout.session_id.clone();
-    let jobs = vec![
+    let mut jobs = vec![
         EncodedJob::from(&ApplyProviderEvents { events: vec![told.clone(), told] }),
         EncodedJob::from(&ApplyPaymentFact { fact: Box::new(fact) }),
         EncodedJob::from(&ApplySubscriptionFact { fact: Box::new(foreign_subscription(now)) }),
@@ -146,6 +168,7 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
         EncodedJob::from(&DeliverWebhook { delivery_id: WebhookDeliveryId::new(), attempts: 0 }),
         EncodedJob::from(&RetryWebhooks {}),
     ];
+    jobs.extend(of_customers(alice));
     let kinds: BTreeSet<&str> = jobs.iter().map(|job| job.kind).collect();
     assert_eq!(kinds, AnyJob::KINDS.iter().copied().collect(), "every job is here");
     jobs

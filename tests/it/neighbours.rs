@@ -203,7 +203,10 @@ async fn cleaning_leaves_nothing_that_is_over_and_everything_that_is_not() {
     let connections = world.settings().connections(4).unwrap();
     let days = time::Duration::days;
     let retention = scheduler::Retention { provider_events: days(90), dead_letters: days(50) };
-    let (stop, config) = (CancellationToken::new(), scheduler::Config { connections, retention });
+    let (stop, config) = (
+        CancellationToken::new(),
+        scheduler::Config { connections, retention, several_subscriptions: false },
+    );
     let running = scheduler::run(config, world.clock().clone(), stop.clone());
     let (ended, ()) = futures::join!(running, async {
         world.wait_for_rows(0, "idempotency_keys where caller = 'x'").await;

@@ -1,7 +1,9 @@
 //! What administrators see of users, correct, and take back: access, sessions, keys, the right to administer.
 
 use billing::auto_recharge::custody;
+use billing::payments::UpdateCustomers;
 use identity::administration::{self, Account, ApiKeyRecord, SessionRecord, UserChange};
+use jobs::outbox;
 use kernel::ids::{ApiKeyId, SessionId, UserId, WalletId};
 use notices::Live;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -281,11 +283,18 @@ async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
         .map_err(|error| Problem::invalid(format!("userId: {error}")))?;
     let request: AccountInput = read_json(&call)?;
     let change = UserChange { email: request.email, is_admin: request.admin };
+    let wallets = identity::operations::wallets_visible(&api.pool, &user).await?;
     let mut transaction = api.pool.begin().await?;
     let now = api.clock.now();
     let (account, is_new) =
         administration::user_put(&mut transaction, now, &admin.actor, &user, &change).await?;
+    let mut written = Vec::new();
+    if !is_new && change.email.is_some() {
+        let job = UpdateCustomers { user_id: user.clone(), wallets };
+        written.push(outbox::insert(&mut transaction, now, &job).await?);
+    }
     transaction.commit().await?;
+    messaging::outbox::publish(&api.pool, &api.publisher, &written).await;
     if is_new {
         claim_for_new_user(&api, user);
     } else {
@@ -332,13 +341,18 @@ async fn unblock(api: SharedState, call: Call) -> Result<Response, Problem> {
 async fn erase(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
     let (user, now) = (user_id(&call)?, api.clock.now());
+    let wallets = identity::operations::wallets_visible(&api.pool, &user).await?;
     let mut transaction = api.pool.begin().await?;
     custody::let_go(&mut transaction, now, &user, None).await?;
     let left = administration::user_erase(&mut transaction, now, &admin.actor, &user).await?;
     for organization in left {
         release_holds(&api, &mut transaction, organization, &user).await?;
     }
+    // Nothing is sent to the address any more; the customer at the provider loses it as well.
+    let job = UpdateCustomers { user_id: user.clone(), wallets };
+    let written = outbox::insert(&mut transaction, now, &job).await?;
     transaction.commit().await?;
+    messaging::outbox::publish(&api.pool, &api.publisher, &[written]).await;
     logins_changed(&api, &user).await;
     Ok(empty(StatusCode::NO_CONTENT))
 }

@@ -70,7 +70,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             switch_off,
             organization(Description::new(Access::User, "Stop recharging a wallet"))
                 .says("What is being charged already is not unmade. The card stays saved unless it is removed as well.")
-                .query::<bool>("removeCard", "`true` removes the saved card.")
+                .query::<bool>("removeCard", "`true` removes the saved card, at the provider too.")
                 .answers::<SettingsView>(StatusCode::OK, "It is off."),
         ),
     ]
@@ -282,8 +282,11 @@ async fn switch_off(api: SharedState, call: Call) -> Result<Response, Problem> {
     let known = operations::settings(&mut *api.pool.acquire().await?, owner.wallet_id).await?;
     if call.parameter("removeCard") == Some("true") {
         let mut transaction = api.pool.begin().await?;
-        custody::remove_card(&mut transaction, api.clock.now(), owner.wallet_id).await?;
+        let written = custody::remove_card(&mut transaction, api.clock.now(), owner.wallet_id).await?;
         transaction.commit().await?;
+        if let Some(written) = written {
+            messaging::outbox::publish(&api.pool, &api.publisher, &[written]).await;
+        }
     } else if known.is_some() {
         change(&api, &owner, SettingsChange { enabled: Some(false), ..SettingsChange::default() }).await?;
     }

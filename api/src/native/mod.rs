@@ -22,6 +22,7 @@ mod parked_purchases;
 mod payments;
 mod provider_events;
 mod reasons;
+mod subscriptions;
 mod test_clock;
 mod users;
 mod webhook_endpoints;
@@ -69,6 +70,7 @@ fn endpoints() -> Vec<Endpoint> {
         accounts::endpoints(),
         audit_log::endpoints(),
         auto_recharge_admin::endpoints(),
+        subscriptions::endpoints(),
         provider_events::endpoints(),
         catalog::endpoints(),
         credit_prices::endpoints(),

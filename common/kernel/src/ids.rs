@@ -77,6 +77,8 @@ uuid_ids! {
     StorePurchaseId;
     /// A subscription to a plan.
     SubscriptionId;
+    /// What an operator has the provider do to a subscription.
+    SubscriptionInstructionId;
     WalletId;
     /// A message on its way to one webhook endpoint.
     WebhookDeliveryId;

@@ -147,6 +147,11 @@ const METRICS: &[(Kind, &str, &str)] = &[
         "Differences that the last reconciliation found, by kind",
     ),
     (Kind::Gauge, "purser_store_purchases_parked", "Store purchases that wait for a buyer or a product"),
+    (
+        Kind::Gauge,
+        "purser_subscriptions_doubled",
+        "Wallets for which several subscriptions bill although one is allowed",
+    ),
     (Kind::Histogram, "purser_batch_seconds", "Time that a batch of jobs took, by role"),
     (Kind::Histogram, "purser_http_request_seconds", "Time that a request took, by route"),
 ];

@@ -1,8 +1,8 @@
 //! Whose card it is: who saved it, as long as they may buy; which page was the newest; who consents, pauses and
 //! resumes.
 
-use billing::auto_recharge::SaveRechargeCard;
 use billing::auto_recharge::custody::{self, By, ResumeError};
+use billing::auto_recharge::{DetachCard, SaveRechargeCard};
 use harness::client::Answer;
 use harness::world::{GOOD_CARD, User, World};
 use kernel::ids::{PaymentId, WalletId};
@@ -265,5 +265,66 @@ async fn after_saving_a_card_the_page_speaks_of_the_card() {
     let path = format!("/v1/checkout/sessions/{}", checkout.session_id);
     let session = world.emulator().get(&path).bearer(key).expect(200).await;
     assert!(!session["success_url"].as_str().unwrap().contains("saved=card"), "{session}");
+    world.finish().await;
+}
+
+/// The last digits of all cards that customers have at the provider.
+async fn attached(world: &World) -> Vec<String> {
+    let customers: Vec<String> = sqlx::query_scalar("select customer_id from provider_customers")
+        .fetch_all(world.pool())
+        .await
+        .unwrap();
+    let mut cards = Vec::new();
+    for customer in customers {
+        let found = world.stripe_get(&format!("customers/{customer}/payment_methods")).expect(200).await;
+        let last4 = |method: &Value| method["card"]["last4"].as_str().unwrap().to_owned();
+        cards.extend(found["data"].as_array().unwrap().iter().map(last4));
+    }
+    cards
+}
+
+/// The answer is lost, and the job comes again: a card that is gone is as good. One that is charged is left alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_card_is_taken_from_the_customer_at_the_provider() {
+    let world = World::start().await;
+    let alice = at_threshold(&world, GOOD_CARD, plain()).await;
+    let saved = "select customer, payment_method from auto_recharge";
+    let (customer, payment_method) = sqlx::query_as(saved).fetch_one(world.pool()).await.unwrap();
+    let job = DetachCard { customer, payment_method };
+    publish(&world, &job).await;
+    world.drain().await;
+    assert_eq!(attached(&world).await, ["4242"]);
+    let knobs = json!({"timeout_after_success": 1.0, "timeout_ms": 50, "only": ["POST /v1/payment_methods"],
+                       "limit": 1});
+    world.set_provider_faults(knobs).await;
+    world.api().delete("/auto-recharge?removeCard=true").bearer(&alice.api_key).expect(200).await;
+    world.drain().await;
+    assert_eq!(attached(&world).await, Vec::<String>::new());
+    publish(&world, &job).await;
+    // Another card of the same customer stays.
+    enable(&world, &alice, json!({"enabled": true})).await;
+    save_card(&world, &alice, OTHER_CARD).await;
+    publish(&world, &job).await;
+    world.drain().await;
+    assert_eq!(attached(&world).await, ["4444"]);
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_card_of_a_leaver_does_not_stay_at_the_provider() {
+    let world = World::start().await;
+    let cast = recharged_organization(&world).await;
+    assert_eq!(attached(&world).await, ["4242"]);
+    let asked =
+        put(&world, &cast.admin, json!({"orgId": cast.id, "requestSetup": true})).await.json().unwrap();
+    let path = format!("/admin/organizations/{}/members/admin", cast.id);
+    let admin_key = &world.settings().secrets.admin_api_key;
+    world.api().delete(&path).bearer(admin_key).send().await.unwrap();
+    world.drain().await;
+    assert_eq!(attached(&world).await, Vec::<String>::new());
+    // Nor does one that is given on a page that was open then.
+    world.pay(asked["setup"]["sessionId"].as_str().unwrap(), OTHER_CARD).await;
+    world.drain().await;
+    assert_eq!(attached(&world).await, Vec::<String>::new());
     world.finish().await;
 }

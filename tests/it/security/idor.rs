@@ -192,6 +192,9 @@ impl Estate {
             ("apiKeyId", _) => owned(json!(self.api_key_id), uuid(), Installation),
             ("endpointId", _) => owned(json!(self.endpoint), uuid(), Installation),
             ("deliveryId", _) => owned(json!(self.delivery), uuid(), Installation),
+            ("subscriptionId", _) => {
+                owned(json!("01936f2e-7c1a-7000-8000-00000000beef"), uuid(), Installation)
+            }
             ("purchaseId", _) => owned(json!(self.parked), uuid(), Installation),
             ("id", path) if path.starts_with("/purser/v1/provider-events/") => {
                 owned(json!("stripe:evt_of_nobody"), json!("stripe:evt_of_nobody_else"), Installation)

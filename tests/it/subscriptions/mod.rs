@@ -4,6 +4,7 @@
 mod changes;
 mod endings;
 mod hostile;
+mod instructions;
 mod life;
 mod one_at_a_time;
 mod order;

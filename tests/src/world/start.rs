@@ -272,6 +272,7 @@ fn start_scheduler(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -
             let config = scheduler::Config {
                 connections: settings.connections(DATABASE_CONNECTIONS)?,
                 retention: RETENTION,
+                several_subscriptions: builder.has_several_subscriptions,
             };
             let clock = clock.clone();
             Ok(Part::thread("scheduler", move |shutdown| scheduler::run(config, clock, shutdown)))

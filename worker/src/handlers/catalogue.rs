@@ -1,13 +1,18 @@
 //! Every job that workers do. What each is for stands beside its payload.
 
 use billing::app_stores::ClaimPurchases;
-use billing::auto_recharge::{BeginRechargeMonth, ChargeRecharge, SaveRechargeCard, SweepRecharges};
+use billing::auto_recharge::{
+    BeginRechargeMonth, ChargeRecharge, DetachCard, SaveRechargeCard, SweepRecharges,
+};
 use billing::checkins::ApplyCheckin;
-use billing::payments::{ApplyPaymentFact, ConfirmSession, CreateCheckout, ExpirePayments, VerifyPayment};
+use billing::payments::{
+    ApplyPaymentFact, ConfirmSession, CreateCheckout, ExpirePayments, UpdateCustomers, VerifyPayment,
+};
 use billing::provider_events::{ApplyProviderEvents, VerifyObject};
 use billing::quarantine::CreditProviderEvent;
 use billing::reconciliation::ReconcilePayments;
 use billing::reversals::ApplyPaymentReversal;
+use billing::subscriptions::instructions::{ChangeSubscription, EndSubscription};
 use billing::subscriptions::{ApplySubscriptionFact, OpenPortal};
 use ledger::adjustments::AdjustCredits;
 use ledger::holds::ExpireHolds;
@@ -31,6 +36,9 @@ jobs::job_set! {
         ExpireHolds,
         CreateCheckout,
         OpenPortal,
+        EndSubscription,
+        ChangeSubscription,
+        UpdateCustomers,
         VerifyPayment,
         VerifyObject,
         ConfirmSession,
@@ -39,6 +47,7 @@ jobs::job_set! {
         CheckRecharge,
         ChargeRecharge,
         SaveRechargeCard,
+        DetachCard,
         SweepRecharges,
         BeginRechargeMonth,
         SendNotices,

@@ -6,6 +6,7 @@ use billing::auto_recharge::charging::Next;
 use billing::auto_recharge::rules::{Class, classify};
 use billing::auto_recharge::{ChargeRecharge, Decline, PauseReason, Run, announcements, charging};
 use billing::payments::{ApplyPaymentFact, CheckoutReply, Payment};
+use identity::operations::user;
 use kernel::crash;
 use kernel::crash::Step;
 use notices::{Notice, SendNotices};
@@ -40,7 +41,9 @@ pub(super) async fn handle(context: &Context, job: &ChargeRecharge) -> JobResult
 
 async fn charge(context: &Context, payment: &Payment, run: &Run) -> Result<(), JobError> {
     let mark = context.installation().await?;
-    let charged = context.ask(|| context.stripe.charge(payment, run, mark)).await;
+    let buyer = user(&mut *context.pool.acquire().await?, &payment.user_id).await?;
+    let email = buyer.and_then(|buyer| buyer.email);
+    let charged = context.ask(|| context.stripe.charge(payment, run, mark, email.as_deref())).await;
     crash::point(Step::Asked, "recharge");
     match charged {
         Ok(charged) => record(context, run, charged).await,

@@ -10,6 +10,7 @@ mod apply_payment_reversal;
 mod apply_provider_events;
 mod apply_subscription_fact;
 mod begin_recharge_month;
+mod change_subscription;
 mod charge_recharge;
 mod check_recharge;
 mod claim_purchases;
@@ -17,6 +18,8 @@ mod confirm_session;
 mod create_checkout;
 mod credit_provider_event;
 mod deliver_webhook;
+mod detach_card;
+mod end_subscription;
 mod expire_grants;
 mod expire_holds;
 mod expire_payments;
@@ -26,6 +29,7 @@ mod retry_webhooks;
 mod save_recharge_card;
 mod send_notices;
 mod sweep_recharges;
+mod update_customers;
 mod verify_object;
 mod verify_payment;
 
@@ -66,6 +70,9 @@ fn plan<'a>(context: &'a Context, job: &'a AnyJob) -> Plan<'a> {
         AnyJob::ExpireHolds(_) => alone(expire_holds::handle(context)),
         AnyJob::CreateCheckout(job) => alone(create_checkout::handle(context, job)),
         AnyJob::OpenPortal(job) => alone(open_portal::handle(context, job)),
+        AnyJob::EndSubscription(job) => alone(end_subscription::handle(context, job)),
+        AnyJob::ChangeSubscription(job) => alone(change_subscription::handle(context, job)),
+        AnyJob::UpdateCustomers(job) => alone(update_customers::handle(context, job)),
         AnyJob::VerifyPayment(job) => alone(verify_payment::handle(context, job)),
         AnyJob::VerifyObject(job) => alone(verify_object::handle(context, job)),
         AnyJob::ConfirmSession(job) => alone(confirm_session::handle(context, job)),
@@ -74,6 +81,7 @@ fn plan<'a>(context: &'a Context, job: &'a AnyJob) -> Plan<'a> {
         AnyJob::CheckRecharge(job) => alone(check_recharge::handle(context, job)),
         AnyJob::ChargeRecharge(job) => alone(charge_recharge::handle(context, job)),
         AnyJob::SaveRechargeCard(job) => alone(save_recharge_card::handle(context, job)),
+        AnyJob::DetachCard(job) => alone(detach_card::handle(context, job)),
         AnyJob::SweepRecharges(_) => alone(sweep_recharges::handle(context)),
         AnyJob::BeginRechargeMonth(_) => alone(begin_recharge_month::handle(context)),
         AnyJob::SendNotices(job) => alone(send_notices::handle(context, job)),

@@ -11,7 +11,7 @@ use billing::plans::operations::plan;
 use identity::operations::user;
 use kernel::crash;
 use kernel::crash::Step;
-use kernel::ids::PaymentId;
+use kernel::ids::{PaymentId, UserId};
 
 use super::orders::order;
 use super::{facts, stripe_objects};
@@ -146,12 +146,24 @@ async fn create_customer(
     gone: Option<&str>,
 ) -> Result<String, JobError> {
     let (wallet, id) = (payment.wallet_id, &payment.user_id);
-    let email = user(&mut *context.pool.acquire().await?, id).await?.and_then(|user| user.email);
+    let email = email(context, id).await?;
     let customer = context.ask(|| context.stripe.create_customer(wallet, id, email.as_deref(), gone)).await?;
     crash::point(Step::Asked, "customer");
     let (now, provider) = (context.clock.now(), payment.provider);
-    let mut connection = context.pool.acquire().await?;
-    Ok(store::customer_keep(&mut connection, now, provider, wallet, &customer, gone).await?)
+    let kept = {
+        let mut connection = context.pool.acquire().await?;
+        store::customer_keep(&mut connection, now, provider, wallet, &customer, gone).await?
+    };
+    // Who corrected it meanwhile found no customer to correct.
+    let newest = self::email(context, id).await?;
+    if newest != email {
+        context.ask(|| context.stripe.update_email(&kept, id, newest.as_deref())).await?;
+    }
+    Ok(kept)
+}
+
+async fn email(context: &Context, id: &UserId) -> Result<Option<String>, JobError> {
+    Ok(user(&mut *context.pool.acquire().await?, id).await?.and_then(|user| user.email))
 }
 
 async fn open_at_creem(

@@ -32,7 +32,7 @@ pub async fn saved(
         return Ok(Vec::new());
     }
     if !custody::may_buy(connection, &order.user_id, order.organization_id).await? {
-        return Ok(Vec::new());
+        return Ok(vec![custody::detach(connection, now, card).await?]);
     }
     settings.card = Some(card);
     settings.card_owner = Some(order.user_id.clone());
@@ -97,9 +97,7 @@ pub async fn seen(
         return Ok(Vec::new());
     };
     let Some(card) = found else {
-        let notice =
-            custody::let_go_of_card(connection, now, &mut settings, PauseReason::CardRemoved).await?;
-        return Ok(notice.into_iter().collect());
+        return custody::let_go_of_card(connection, now, &mut settings, PauseReason::CardRemoved).await;
     };
     let is_good = !rules::has_expired(&card, now);
     if is_good && settings.pause.is_some_and(|pause| pause.reason == PauseReason::CardExpired) {

@@ -8,7 +8,7 @@ use time::Duration;
 
 use super::announcements::{self, notify};
 use super::pausing::{pause, write};
-use super::{Pause, PauseReason, Remedy, Settings, store};
+use super::{Card, DetachCard, Pause, PauseReason, Remedy, Settings, store};
 use audit::AdminAction;
 use jobs::outbox;
 use kernel::clock::Timestamp;
@@ -92,21 +92,36 @@ pub async fn let_go(
     Ok(written)
 }
 
-/// Forgets the card of settings that this transaction has locked, and pauses. A run that is reserved is given up.
+/// Forgets the card of settings that this transaction has locked, and pauses. A run that is reserved is given up. A
+/// card that is still the customer's at the provider is taken from them.
 pub(super) async fn let_go_of_card(
     connection: &mut PgConnection,
     now: Timestamp,
     settings: &mut Settings,
     reason: PauseReason,
-) -> Result<Option<OutboxId>, sqlx::Error> {
-    settings.card = None;
+) -> Result<Vec<OutboxId>, sqlx::Error> {
+    let card = settings.card.take().filter(|_| reason != PauseReason::CardRemoved);
     settings.card_owner = None;
-    let notice = pause(connection, now, settings, reason).await?;
+    let mut written: Vec<OutboxId> = pause(connection, now, settings, reason).await?.into_iter().collect();
     write(connection, now, settings, false).await?;
-    Ok(notice)
+    if let Some(card) = card {
+        written.push(detach(connection, now, card).await?);
+    }
+    Ok(written)
 }
 
-/// Removes the card at its owner's wish, and switches recharging off. An earlier page does not bring it back.
+/// Has the provider take a card from its customer that nothing is charged from any more.
+pub(super) async fn detach(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    card: Card,
+) -> Result<OutboxId, sqlx::Error> {
+    let Card { customer, payment_method, .. } = card;
+    outbox::insert(connection, now, &DetachCard { customer, payment_method }).await
+}
+
+/// Removes the card at its owner's wish, here and at the provider, and switches recharging off. An earlier page does
+/// not bring it back. Returns the job that was written, if there was a card.
 ///
 /// # Errors
 /// Database errors only.
@@ -114,13 +129,16 @@ pub async fn remove_card(
     connection: &mut PgConnection,
     now: Timestamp,
     wallet: WalletId,
-) -> Result<Option<Settings>, sqlx::Error> {
+) -> Result<Option<OutboxId>, sqlx::Error> {
     let Some(mut settings) = store::settings_lock(connection, wallet).await? else { return Ok(None) };
+    let card = settings.card.take();
     settings.enabled = false;
-    settings.card = None;
     settings.card_owner = None;
     write(connection, now, &settings, false).await?;
-    Ok(Some(settings))
+    match card {
+        Some(card) => detach(connection, now, card).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Stops recharging a wallet until it is resumed; nothing if it was never to be recharged.

@@ -373,6 +373,16 @@ pub struct SaveRechargeCard {
 }
 job!(SaveRechargeCard: "recharge.card" on Recharge, 8 attempts);
 
+/// Takes a card from its customer at the provider, unless a wallet is recharged from it: it was removed, or its owner
+/// may not buy for the wallet any more.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DetachCard {
+    /// Whose it is at the provider.
+    pub customer: String,
+    pub payment_method: String,
+}
+job!(DetachCard: "recharge.card.detach" on Recharge, 8 attempts);
+
 /// Looks for wallets to recharge that nothing has asked about, and for recharges of which nothing was heard.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SweepRecharges {}

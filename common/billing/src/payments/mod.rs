@@ -343,6 +343,15 @@ pub struct ApplyPaymentFact {
 }
 job!(ApplyPaymentFact: "payment.fact" on Apply, 8 attempts);
 
+/// Has the provider's customers of these wallets that were made for a user get the user's address as it is now.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UpdateCustomers {
+    pub user_id: UserId,
+    /// Those that the user could buy for when the address changed.
+    pub wallets: Vec<WalletId>,
+}
+job!(UpdateCustomers: "customers.update" on Verify, 8 attempts);
+
 /// Opens the provider's payment page for an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CreateCheckout {

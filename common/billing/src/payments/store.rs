@@ -447,6 +447,25 @@ pub async fn customer(
     .await
 }
 
+/// The customers that wallets have at a provider.
+///
+/// # Errors
+/// Database errors only.
+pub async fn customers(
+    connection: &mut PgConnection,
+    provider: Provider,
+    wallets: &[WalletId],
+) -> Result<Vec<String>, sqlx::Error> {
+    let wallets: Vec<Uuid> = wallets.iter().map(|id| id.0).collect();
+    sqlx::query_scalar!(
+        "select customer_id from provider_customers where provider = $1 and wallet_id = any($2)",
+        provider.as_str(),
+        &wallets
+    )
+    .fetch_all(connection)
+    .await
+}
+
 /// Records the customer that a wallet has at a provider, in place of one that is `gone`; returns the one that holds,
 /// which was there before if two came at once.
 ///

@@ -1,6 +1,7 @@
 //! Subscriptions: a plan that is paid again and again. Each paid period is a payment of its own and is credited on the
 //! way of every payment; what a period costs and grants is in the subscription's terms.
 
+pub mod instructions;
 pub mod operations;
 pub mod rules;
 pub(crate) mod store;

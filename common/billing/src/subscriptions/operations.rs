@@ -18,7 +18,7 @@ use crate::provider_events::{
 use crate::reversals::operations::adopt;
 use crate::settlement::{self, SettlementItem};
 use kernel::clock::Timestamp;
-use kernel::ids::{PaymentId, SubscriptionId, UserId};
+use kernel::ids::{PaymentId, SubscriptionId, UserId, WalletId};
 use kernel::money::{Credits, Money};
 use ledger::grants;
 
@@ -42,6 +42,19 @@ pub async fn others_live(
     subscription: &Subscription,
 ) -> Result<Vec<SubscriptionId>, sqlx::Error> {
     store::others_live(connection, subscription.wallet_id, subscription.id).await
+}
+
+/// Wallets for which more than one subscription bills, each with these subscriptions.
+///
+/// # Errors
+/// Database errors only.
+pub async fn doubled(
+    connection: &mut PgConnection,
+    limit: i64,
+) -> Result<Vec<(WalletId, Vec<SubscriptionId>)>, sqlx::Error> {
+    let mut found = store::doubled(connection, limit).await?;
+    found.retain(|(_, subscriptions)| subscriptions.len() > 1);
+    Ok(found)
 }
 
 /// Applies a fact in the caller's transaction, in which nothing else is done: it locks the subscription, then its
@@ -202,10 +215,8 @@ async fn find(
         carried: Credits::ZERO,
     };
     store::subscription_insert(connection, &new).await?;
-    if !others_live(connection, &new).await?.is_empty() {
-        // Paid on two pages, perhaps of two providers: a person decides which of them ends.
-        metrics::counter!("purser_subscriptions_doubled_total").increment(1);
-    }
+    // Paid on two pages, perhaps of two providers: a person decides which of them ends.
+    store::doubled_note(connection, now, new.id).await?;
     store::subscription_lock(connection, provider, id).await
 }
 
@@ -292,6 +303,8 @@ async fn take_payment(
     }
     end_periods(connection, now, &subscription).await?;
     store::subscription_write(connection, &subscription).await?;
+    // Two that began in the same moment did not see each other.
+    store::doubled_note(connection, now, subscription.id).await?;
     if renewed {
         effects.push(Effect::Subscription(Box::new(subscription)));
     }

@@ -108,6 +108,38 @@ pub(super) async fn subscription_lock(
     row.map(Subscription::try_from).transpose()
 }
 
+pub(super) async fn subscription(
+    connection: &mut PgConnection,
+    id: SubscriptionId,
+) -> Result<Option<Subscription>, sqlx::Error> {
+    let row = select_subscriptions!("where id = $1", id.0).fetch_optional(connection).await?;
+    row.map(Subscription::try_from).transpose()
+}
+
+pub(super) async fn subscription_lock_by_id(
+    connection: &mut PgConnection,
+    id: SubscriptionId,
+) -> Result<Option<Subscription>, sqlx::Error> {
+    let row = select_subscriptions!("where id = $1 for update", id.0).fetch_optional(connection).await?;
+    row.map(Subscription::try_from).transpose()
+}
+
+/// The subscriptions of a wallet: those that are not over first, then the newest first.
+pub(super) async fn of_wallet(
+    connection: &mut PgConnection,
+    wallet: WalletId,
+    limit: i64,
+) -> Result<Vec<Subscription>, sqlx::Error> {
+    let rows = select_subscriptions!(
+        "where wallet_id = $1 order by (state = 'canceled'), created_at desc, id desc limit $2",
+        wallet.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(Subscription::try_from).collect()
+}
+
 pub(super) async fn newest_of_user(
     connection: &mut PgConnection,
     user: &UserId,
@@ -135,6 +167,44 @@ pub(super) async fn others_live(
     )
     .fetch_all(connection)
     .await
+}
+
+/// Notes that another subscription of the same wallet is not over either, if that is so.
+pub(super) async fn doubled_note(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    id: SubscriptionId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update subscriptions s set doubled_at = $2
+         where id = $1 and doubled_at is null and state <> 'canceled'
+           and exists (select from subscriptions o
+                       where o.wallet_id = s.wallet_id and o.state <> 'canceled' and o.id <> s.id)",
+        id.0,
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Wallets of which that was noted, each with its subscriptions that are not over: one may be left.
+pub(super) async fn doubled(
+    connection: &mut PgConnection,
+    limit: i64,
+) -> Result<Vec<(WalletId, Vec<SubscriptionId>)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select w.wallet_id as "wallet_id: WalletId",
+                  array(select o.id from subscriptions o
+                        where o.wallet_id = w.wallet_id and o.state <> 'canceled' order by o.id) as "ids!"
+           from (select distinct wallet_id from subscriptions
+                 where doubled_at is not null and state <> 'canceled' order by wallet_id limit $1) w"#,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    let ids = |ids: Vec<uuid::Uuid>| ids.into_iter().map(SubscriptionId).collect();
+    Ok(rows.into_iter().map(|row| (row.wallet_id, ids(row.ids))).collect())
 }
 
 /// Keeps a new subscription, unless there is one of its order or of its id at the provider.

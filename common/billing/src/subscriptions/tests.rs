@@ -25,7 +25,7 @@ fn terms(plan: &str, interval: Interval, price: i64, credits: i64) -> Terms {
     }
 }
 
-fn month() -> Terms {
+pub(super) fn month() -> Terms {
     terms("pro", Interval::Month, 999, 10_000)
 }
 
@@ -41,7 +41,7 @@ fn proration(terms: &Terms, amount: i64) -> Line {
     Line { is_proration: true, ..line(terms, amount) }
 }
 
-fn subscription(terms: Terms, end: Timestamp) -> Subscription {
+pub(super) fn subscription(terms: Terms, end: Timestamp) -> Subscription {
     Subscription {
         id: SubscriptionId::new(),
         user_id: UserId::try_from("alice".to_owned()).unwrap(),

@@ -33,6 +33,10 @@ pub struct CreemClient {
 /// Far above any answer that is expected.
 const ANSWER_BYTES: usize = 1024 * 1024;
 
+/// Requests that were surely not carried out are told from those that may have been by these reasons.
+pub(super) const TOO_MANY_REQUESTS: &str = "too many requests";
+pub(super) const KEY_REFUSED: &str = "the API key is refused";
+
 /// The most that Creem lists at once.
 const TRANSACTIONS_PAGE: &str = "100";
 
@@ -185,7 +189,11 @@ impl CreemClient {
         self.send(Method::GET, &url, Bytes::new()).await
     }
 
-    async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, ProviderError> {
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Result<T, ProviderError> {
         self.send(Method::POST, &self.url(path)?, body.to_string().into()).await
     }
 
@@ -219,10 +227,8 @@ impl CreemClient {
         Err(match status {
             StatusCode::NOT_FOUND => ProviderError::NotFound,
             // The key is wrong for now: an operator will mend that, and the order is still good.
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                ProviderError::Unavailable("the API key is refused")
-            }
-            StatusCode::TOO_MANY_REQUESTS => ProviderError::Unavailable("too many requests"),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ProviderError::Unavailable(KEY_REFUSED),
+            StatusCode::TOO_MANY_REQUESTS => ProviderError::Unavailable(TOO_MANY_REQUESTS),
             status if status.is_server_error() => ProviderError::Unavailable("server error"),
             status => ProviderError::Refused { status: status.as_u16(), message: words(&body) },
         })

@@ -3,5 +3,6 @@
 
 pub mod client;
 pub mod event;
+pub mod instructions;
 pub mod objects;
 pub mod reversals;

@@ -280,6 +280,12 @@ pub struct Subscription {
 }
 
 impl Transaction {
+    /// Whether nothing of it is left: the seller, or the buyer's bank, gave all of it back.
+    pub fn is_given_back(&self) -> bool {
+        let back = ["refunded", "chargedBack", "chargeback"];
+        self.amounts.status.as_deref().is_some_and(|status| back.contains(&status))
+    }
+
     /// The subscription that it pays for a period of.
     pub fn subscription_id(&self) -> Option<&str> {
         self.subscription.as_ref().map(Reference::id)

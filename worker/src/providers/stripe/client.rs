@@ -20,7 +20,7 @@ use stripe_checkout::checkout_session::{
     CreateCheckoutSessionSetupIntentData, CreateCheckoutSessionSubscriptionData, ExpireCheckoutSession,
     ListCheckoutSession, ProductData, RetrieveCheckoutSession,
 };
-use stripe_core::customer::CreateCustomer;
+use stripe_core::customer::{CreateCustomer, RetrieveCustomer, RetrieveCustomerReturned, UpdateCustomer};
 use stripe_core::dispute::RetrieveDispute;
 use stripe_core::payment_intent::RetrievePaymentIntent;
 use stripe_core::refund::{ListRefund, RetrieveRefund};
@@ -83,6 +83,29 @@ impl StripeClient {
         let key = format!("customer:{wallet}:{}", gone.unwrap_or("first"));
         let customer = self.send(&request, Some(key)).await?;
         Ok(customer.id.to_string())
+    }
+
+    /// Gives a customer that was made for a user their address, or takes away the one that is gone. A customer of
+    /// another user, or one that was deleted, stays as it is.
+    pub async fn update_email(
+        &self,
+        customer: &str,
+        user: &UserId,
+        email: Option<&str>,
+    ) -> Result<(), ProviderError> {
+        let found = match self.send(&RetrieveCustomer::new(customer), None).await {
+            Ok(RetrieveCustomerReturned::Customer(found)) => found,
+            Ok(RetrieveCustomerReturned::DeletedCustomer(_))
+            | Err(ProviderError::NotFound | ProviderError::NoCustomer) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let owner = found.metadata.as_ref().and_then(|metadata| metadata.get(USER_ID));
+        let is_theirs = owner.is_some_and(|owner| owner == user.as_str());
+        if is_theirs && found.email.as_deref() != email {
+            // No key: asked again for an earlier address, Stripe would answer as it did then and change nothing.
+            self.send(&UpdateCustomer::new(customer).email(email.unwrap_or_default()), None).await?;
+        }
+        Ok(())
     }
 
     /// Opens the payment page of an order; `price` is the plan's own at Stripe, if it has one. Asked again for the same

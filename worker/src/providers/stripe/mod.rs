@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod event;
+pub mod instructions;
 pub mod listing;
 pub mod objects;
 pub mod off_session;

@@ -1,7 +1,8 @@
 //! Cards that are saved for later and charged while their holders are away.
 
 use serde::Deserialize;
-use stripe::StripeError;
+use stripe::{StripeError, StripeRequest};
+use stripe_client_core::{RequestBuilder, StripeMethod};
 use stripe_core::customer::RetrievePaymentMethodCustomer;
 use stripe_core::payment_intent::{CreatePaymentIntent, CreatePaymentIntentOffSession, ListPaymentIntent};
 use stripe_core::setup_intent::RetrieveSetupIntent;
@@ -96,8 +97,8 @@ pub enum Charged {
 }
 
 impl StripeClient {
-    /// Charges the card of a run while its holder is away. Asked again for the same run it answers the same charge, as
-    /// long as the provider remembers its key.
+    /// Charges the card of a run while its holder is away; the receipt goes to `email`. Asked again for the same run it
+    /// answers the same charge, as long as the provider remembers its key.
     ///
     /// # Errors
     /// When it is unavailable the card may have been charged.
@@ -106,10 +107,11 @@ impl StripeClient {
         payment: &Payment,
         run: &Run,
         installation: InstallationId,
+        email: Option<&str>,
     ) -> Result<Charged, ProviderError> {
         let mut metadata = metadata(payment, installation);
         metadata.insert(RUN_ID.to_owned(), run.id.to_string());
-        let request = CreatePaymentIntent::new(run.amount_minor, currency_of(payment)?)
+        let mut request = CreatePaymentIntent::new(run.amount_minor, currency_of(payment)?)
             .customer(run.customer.clone())
             .payment_method(run.payment_method.clone())
             .confirm(true)
@@ -117,7 +119,15 @@ impl StripeClient {
             .error_on_requires_action(true)
             .description(payment.summary.clone())
             .metadata(metadata);
+        if let Some(email) = email {
+            request = request.receipt_email(email);
+        }
         match self.ask(&request, Some(format!("recharge:{}", run.id))).await {
+            // Nothing was charged, and the key is not used: the charge is worth more than its receipt.
+            Err(StripeError::Stripe(error, 400)) if error.param.as_deref() == Some("receipt_email") => {
+                tracing::warn!(run = %run.id, "the address for receipts is refused; charging without a receipt");
+                Box::pin(self.charge(payment, run, installation, None)).await
+            }
             Ok(intent) => Ok(Charged::Answered(Box::new(intent.into()))),
             Err(StripeError::Stripe(error, _)) if error.type_ == ApiErrorsType::CardError => {
                 Ok(Charged::Declined(decline(*error)))
@@ -163,6 +173,18 @@ impl StripeClient {
         }))
     }
 
+    /// Takes a card from a customer, or finds that it does not belong to them any more.
+    pub async fn detach_card(&self, customer: &str, payment_method: &str) -> Result<(), ProviderError> {
+        match self.send(&DetachPaymentMethod { id: payment_method }, None).await {
+            Ok(_) | Err(ProviderError::NotFound | ProviderError::NoCustomer) => Ok(()),
+            Err(error @ ProviderError::Refused { .. }) => match self.card(customer, payment_method).await? {
+                None => Ok(()),
+                Some(_) => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
     /// A customer's card; none if it no longer belongs to the customer.
     pub async fn card(&self, customer: &str, payment_method: &str) -> Result<Option<Card>, ProviderError> {
         let request = RetrievePaymentMethodCustomer::new(customer, payment_method);
@@ -171,6 +193,19 @@ impl StripeClient {
             Err(StripeError::Stripe(_, 404)) => Ok(None),
             Err(error) => Err(refusal(error, &request)),
         }
+    }
+}
+
+/// `POST /v1/payment_methods/{id}/detach`: a whole crate of requests would come with Stripe's own type for it.
+struct DetachPaymentMethod<'a> {
+    id: &'a str,
+}
+
+impl StripeRequest for DetachPaymentMethod<'_> {
+    type Output = PaymentMethod;
+
+    fn build(&self) -> RequestBuilder {
+        RequestBuilder::new(StripeMethod::Post, format!("/payment_methods/{}/detach", self.id))
     }
 }
 

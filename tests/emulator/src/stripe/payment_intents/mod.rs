@@ -118,6 +118,11 @@ fn create(world: &mut World, params: &Params) -> Answer {
         let message = "off_session cannot be combined with setup_future_usage.";
         return Err(ApiError::invalid(message).param("setup_future_usage"));
     }
+    let receipt_email = params.unsettable("receipt_email")?.unwrap_or_default();
+    if receipt_email.as_str().is_some_and(|address| !address.contains('@')) {
+        let message = format!("Invalid email address: {}", receipt_email.as_str().unwrap_or_default());
+        return Err(ApiError::invalid(message).code("email_invalid").param("receipt_email"));
+    }
     let purpose = Purpose {
         amount,
         currency,
@@ -126,7 +131,7 @@ fn create(world: &mut World, params: &Params) -> Answer {
         metadata: params.metadata(None)?,
         setup_future_usage,
         capture_method: params.choice("capture_method", &["automatic", "automatic_async", "manual"])?,
-        receipt_email: params.unsettable("receipt_email")?.unwrap_or_default(),
+        receipt_email,
     };
     let mut intent = build(world, purpose);
     let allowed = params.texts("allowed_payment_method_types")?;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{build_item, calendar, period_end, renewal};
+use crate::stripe::cards::Decline;
 use crate::stripe::errors::{Answer, ApiError};
 use crate::stripe::events::emit_change;
 use crate::stripe::invoices::Line;
@@ -10,7 +11,7 @@ use crate::stripe::parameters::Params;
 use crate::stripe::sessions::lines::read;
 use crate::stripe::store::{integer, text, visible};
 use crate::stripe::timers::Timer;
-use crate::stripe::{Call, changed_fields, prices};
+use crate::stripe::{Call, changed_fields, payment_methods, prices};
 use crate::world::World;
 
 pub(crate) fn update(world: &mut World, call: &Call<'_>, id: &str) -> Answer {
@@ -38,7 +39,19 @@ pub(crate) fn update(world: &mut World, call: &Call<'_>, id: &str) -> Answer {
     }
     let metadata = params.metadata(Some(&before["metadata"]))?;
     world.stripe.store.change("sub", id, [("metadata", metadata)]);
+    let fails = params.choice(
+        "payment_behavior",
+        &["allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"],
+    )?;
     let prorations = change_items(world, params, id)?;
+    if fails.as_deref() == Some("error_if_incomplete")
+        && let Some(decline) = refusal(world, &before, &prorations)
+    {
+        if let Some(stored) = world.stripe.store.get_mut("sub", id) {
+            stored.clone_from(&before);
+        }
+        return Err(decline.error());
+    }
     let begins_anew = begin_anew_if_rhythm_changed(world, id, &before);
     if let Some(ends) = params.flag("cancel_at_period_end")? {
         set_end(world, id, ends);
@@ -65,6 +78,15 @@ pub(crate) fn update(world: &mut World, call: &Call<'_>, id: &str) -> Answer {
         renewal::collect(world, &invoice);
     }
     Ok(visible(world.stripe.store.find("sub", id)?))
+}
+
+/// Why the card of a subscription would not pay for a change, if the change costs anything.
+fn refusal(world: &World, subscription: &Value, lines: &[Line]) -> Option<Decline> {
+    let costs = lines.iter().map(|line| line.amount).sum::<i64>() > 0;
+    let customer = world.stripe.store.copy("cus", text(subscription, "customer").unwrap_or_default());
+    let method = text(subscription, "default_payment_method")
+        .or_else(|| text(&customer["invoice_settings"], "default_payment_method"))?;
+    payment_methods::decline_of(&world.stripe.store.copy("pm", method)).filter(|_| costs)
 }
 
 fn tell(world: &mut World, id: &str, before: &Value) {
