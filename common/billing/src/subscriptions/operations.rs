@@ -396,7 +396,7 @@ fn payment_fact(fact: &SubscriptionFact, paid: &Paid, payment_id: PaymentId, mon
         progress: Progress {
             payment_status: Some("paid".to_owned()),
             receipt_url: paid.receipt_url.clone(),
-            invoice: paid.invoice.clone(),
+            invoice: paid.invoice.as_deref().cloned(),
             ..Progress::default()
         },
     }
