@@ -89,7 +89,8 @@ pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> a
     let publishing = CancellationToken::new();
     let publisher = Publisher::start(&config.connections, publishing.clone());
     let ticker = ticker::Ticker { pool: pool.clone(), publisher, clock, retention: config.retention };
-    leader::lead_until(&pool, &shutdown, async |leadership| ticker.run(leadership).await).await;
+    let leading = leader::lead_until(&pool, &shutdown, async |leadership| ticker.run(leadership).await);
+    tokio::join!(leading, ticker.watch(&shutdown));
     publishing.cancel();
     pool.close().await;
     Ok(())
