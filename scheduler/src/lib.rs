@@ -102,7 +102,8 @@ pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> a
         several_subscriptions: config.several_subscriptions,
         doubled: Arc::default(),
     };
-    leader::lead_until(&pool, &shutdown, async |leadership| ticker.run(leadership).await).await;
+    let leading = leader::lead_until(&pool, &shutdown, async |leadership| ticker.run(leadership).await);
+    tokio::join!(leading, ticker.watch(&shutdown));
     publishing.cancel();
     pool.close().await;
     Ok(())

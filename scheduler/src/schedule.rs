@@ -32,10 +32,12 @@ pub enum Action {
     Measure,
 }
 
+/// What every scheduler does, whether it leads or not: what it measured while it led would be shown for ever after.
+pub const MEASURE: Entry = Entry { name: "measure", every: Duration::from_secs(10), action: Action::Measure };
+
 /// The schedule.
 pub const SCHEDULE: &[Entry] = &[
     Entry { name: "outbox", every: Duration::from_secs(1), action: Action::SweepOutbox },
-    Entry { name: "measure", every: Duration::from_secs(10), action: Action::Measure },
     Entry {
         name: "holds.expire",
         every: Duration::from_secs(5),

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::Retention;
-use crate::schedule::{Action, Entry, SCHEDULE};
+use crate::schedule::{Action, Entry, MEASURE, SCHEDULE};
 
 /// How old a job in the outbox must be before the sweep takes it: the process that wrote it is about to publish it.
 const SWEEP_AFTER: time::Duration = time::Duration::seconds(2);
@@ -65,6 +65,11 @@ impl Ticker {
             });
         }
         loops.join_all().await;
+    }
+
+    /// Measures what operators watch, until `shutdown`.
+    pub async fn watch(&self, shutdown: &CancellationToken) {
+        shutdown.run_until_cancelled(self.repeat(MEASURE)).await;
     }
 
     async fn repeat(&self, entry: Entry) {

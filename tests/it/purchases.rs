@@ -1,5 +1,6 @@
 //! Credited once, and only for what was ordered and paid.
 
+use billing::payments::ordering::take_stale;
 use futures::future::join_all;
 use harness::world::{GOOD_CARD, World};
 use serde_json::{Value, json};
@@ -276,4 +277,27 @@ async fn an_unpaid_order_expires_at_the_provider_too() {
     let path = format!("checkout/sessions/{}", checkout.session_id);
     assert_eq!(world.stripe_get(&path).expect(200).await["status"], "expired");
     world.finish().await;
+}
+
+/// As with a provider whose answer about it cannot be read: it is not given up, and not asked about for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overdue_order_is_asked_about_ever_more_seldom() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let alice = world.create_user("alice").await;
+    let ordered = world.api().post("/v1/credits/recharge").bearer(&alice.api_key);
+    ordered.header("prefer", "respond-async").json(json!({"credits": 500})).expect(202).await;
+    let expires_at: time::OffsetDateTime =
+        sqlx::query_scalar("select expires_at from payments").fetch_one(world.pool()).await.unwrap();
+    let mut connection = world.pool().acquire().await.unwrap();
+    let mut asked = Vec::new();
+    for hour in 0_i64..=30 * 24 {
+        let now = expires_at + time::Duration::hours(hour);
+        if !take_stale(&mut connection, now, 10).await.unwrap().is_empty() {
+            asked.push(hour);
+        }
+    }
+    assert_eq!(asked[..9], [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    assert!(asked.len() < 60 && asked.last().is_some_and(|hour| *hour > 20 * 24), "{asked:?}");
+    drop(connection);
+    world.abandon().await;
 }

@@ -1,4 +1,4 @@
-//! Reconciliation of refunds and disputes that no event has announced, of payments that are older than what is compared.
+//! Reconciliation of refunds and disputes that no event has announced, of payments older than what is compared.
 
 use std::time::Duration;
 

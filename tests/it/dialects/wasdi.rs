@@ -540,3 +540,19 @@ async fn an_unpaid_package_grants_nothing() {
     assert_eq!(list(&world, &alice, "").await.len(), 2);
     world.finish().await;
 }
+
+/// A page on which a card is saved is an order too, and nothing that can be bought or spent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_card_is_no_package() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    // So much that the card is not charged.
+    world.buy(&alice, 5_000).await;
+    let asked = world.api().post("/v1/enable_autorecharge").bearer(&alice.api_key);
+    let asked = asked.json(json!({"thresholdCredits": 10, "requestSetupSession": true})).expect(200).await;
+    world.pay(asked["setupSessionId"].as_str().unwrap(), GOOD_CARD).await;
+    world.drain().await;
+    assert_eq!(world.count("payments where mode = 'setup' and state = 'completed'").await, 1);
+    assert_eq!(list(&world, &alice, "").await.len(), 1);
+    world.finish().await;
+}

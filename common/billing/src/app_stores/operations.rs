@@ -296,8 +296,8 @@ pub async fn claim_due(
     Ok((purchases.len(), effects))
 }
 
-/// Gives a parked purchase to a user for an administrator, who may say how many were bought where the store does not, in
-/// the caller's transaction; [`claim_due`] credits it. Giving it to the same user again changes nothing.
+/// Gives a parked purchase to a user for an administrator, who may say how many were bought where the store does not,
+/// in the caller's transaction; [`claim_due`] credits it. Giving it to the same user again changes nothing.
 ///
 /// # Errors
 /// [`ClaimError`].

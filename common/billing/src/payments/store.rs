@@ -395,13 +395,15 @@ pub(super) async fn payments_take_stale(
     now: Timestamp,
     limit: i64,
 ) -> Result<Vec<PaymentId>, sqlx::Error> {
-    // Asked again after an hour only, so that one that the provider keeps open does not crowd out the others.
+    // Asked again after an hour only, so that one that the provider keeps open does not crowd out the others; and ever
+    // more seldom, so that one of which nothing can be learned is not asked about for ever.
     sqlx::query_scalar!(
         r#"update payments set checked_at = $1
            where id in (
                select id from payments
                where state in ('created', 'pending') and expires_at <= $1
-                 and (checked_at is null or checked_at <= $1 - interval '1 hour')
+                 and (checked_at is null
+                      or checked_at <= $1 - greatest(interval '1 hour', ($1::timestamptz - expires_at) / 8))
                order by expires_at limit $2 for update skip locked)
            returning id as "id: PaymentId""#,
         now,

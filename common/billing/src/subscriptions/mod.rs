@@ -142,7 +142,7 @@ pub struct Paid {
     pub period_end: Option<Timestamp>,
     pub receipt_url: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub invoice: Option<Invoice>,
+    pub invoice: Option<Box<Invoice>>,
 }
 
 /// A period of a subscription, and what paid for it.

@@ -410,7 +410,7 @@ fn payment_fact(fact: &SubscriptionFact, paid: &Paid, payment_id: PaymentId, mon
             receipt_url: paid.receipt_url.clone(),
             // An invoice for a smaller plan may come to less than nothing.
             charged_minor: paid.total.filter(|total| *total > 0),
-            invoice: paid.invoice.clone(),
+            invoice: paid.invoice.as_deref().cloned(),
             ..Progress::default()
         },
     }

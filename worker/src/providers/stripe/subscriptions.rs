@@ -143,7 +143,7 @@ impl Invoice {
     pub fn fact(self, at: Timestamp) -> Option<SubscriptionFact> {
         let details = self.parent.as_ref().and_then(|parent| parent.subscription_details.clone())?;
         let news = if self.status.as_deref() == Some("paid") {
-            let invoice = Some(self.details());
+            let invoice = Some(Box::new(self.details()));
             let periods = self.lines.data.iter().filter_map(|line| line.period.as_ref());
             let period = periods.max_by_key(|period| period.end);
             News::Paid(Paid {
