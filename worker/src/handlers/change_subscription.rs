@@ -40,7 +40,7 @@ pub(super) async fn handle(context: &Context, job: &ChangeSubscription) -> JobRe
         Err(error @ (ProviderError::NotFound | ProviderError::NoCustomer)) => {
             settle(context, job, ChangeState::Refused, Some(&error.to_string())).await
         }
-        Err(error @ (ProviderError::Unavailable(_) | ProviderError::Unreadable)) => Err(error.into()),
+        Err(error @ (ProviderError::Unavailable(_) | ProviderError::Unreadable(_))) => Err(error.into()),
     }
 }
 

@@ -79,7 +79,7 @@ impl CreemClient {
             Err(
                 error @ (ProviderError::Refused { .. } | ProviderError::NotFound | ProviderError::NoCustomer),
             ) => RefundAnswer::NotTaken(error),
-            Err(ProviderError::Unavailable(_) | ProviderError::Unreadable) => RefundAnswer::Unknown,
+            Err(ProviderError::Unavailable(_) | ProviderError::Unreadable(_)) => RefundAnswer::Unknown,
         }
     }
 }

@@ -10,7 +10,7 @@ use stripe_billing::subscription::{
 use stripe_core::refund::CreateRefund;
 use stripe_shared::InvoiceStatus;
 
-use super::client::StripeClient;
+use super::client::{StripeClient, refusal};
 use super::subscriptions::{Invoice, Subscription};
 use crate::providers::ProviderError;
 use kernel::ids::{SubscriptionId, SubscriptionInstructionId};
@@ -120,7 +120,7 @@ impl StripeClient {
             {
                 Ok(None)
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(refusal(error, &request)),
         }
     }
 }
