@@ -1,4 +1,4 @@
-//! The provider's own view: its events, its charges, the periods of subscriptions that were paid, and what it paid back.
+//! The provider's own view: its events, its charges, paid periods of subscriptions, and what it paid back.
 
 use std::collections::BTreeMap;
 

@@ -189,8 +189,8 @@ impl Schedule {
     }
 }
 
-/// Lets more than a month pass, to about when the first periods end, then the hour after which renewals are collected, and then
-/// some days, so that what was refused is tried again.
+/// Lets more than a month pass, to about when the first periods end, then the hour after which renewals are collected,
+/// and then some days, so that what was refused is tried again.
 fn passages(random: &mut StdRng, length: Duration) -> Vec<Passage> {
     const HOUR: i64 = 3_600;
     let mut passages = Vec::new();

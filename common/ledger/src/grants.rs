@@ -253,11 +253,14 @@ pub async fn end(
     let payments: Vec<Uuid> = endings.iter().map(|ending| ending.payment.0).collect();
     let times: Vec<Timestamp> = endings.iter().map(|ending| ending.at).collect();
     sqlx::query!(
-        "with locked as (select id from wallets where id = $1 for update)
-         update grants set expires_at = ending.at
-         from locked, unnest($2::uuid[], $3::timestamptz[]) as ending (payment_id, at)
-         where wallet_id = locked.id and is_open and expires_at > ending.at
-           and ending.payment_id in (grants.payment_id, grants.origin_payment_id)",
+        "with locked as (select id from wallets where id = $1 for update),
+              ended as (
+             select its.id, at from unnest($2::uuid[], $3::timestamptz[]) as ending (payment_id, at)
+             cross join lateral (
+                 select id from grants where grants.payment_id = ending.payment_id
+                 union all select id from grants where origin_payment_id = ending.payment_id) as its)
+         update grants set expires_at = ended.at from locked, ended
+         where grants.id = ended.id and wallet_id = locked.id and is_open and expires_at > ended.at",
         wallet.0,
         &payments,
         &times

@@ -68,8 +68,8 @@ async fn refund(load: &Load, intent: &str, amount: Option<i64>) -> Result<Option
     if answer.status() == 200 { answer.json().map(Some) } else { Ok(None) }
 }
 
-/// The bank asks, or takes back, and decides for one or the other, for a part, or not within the run. What it only asked
-/// about, it may take back after all.
+/// The bank asks, or takes back, and decides for one or the other, for a part, or not within the run. What it only
+/// asked about, it may take back after all.
 async fn dispute(load: &Load, intent: &str, amount: Option<i64>, random: &mut StdRng) -> Result<()> {
     let body = json!({"payment_intent": intent, "amount": amount, "inquiry": random.random_range(0..3) == 0});
     let opened = load.emulator.post("/_emulator/disputes").json(body);

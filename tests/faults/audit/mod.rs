@@ -243,8 +243,8 @@ impl Books<'_> {
         let mut orders: BTreeMap<&str, &Order> = BTreeMap::new();
         for order in &self.orders {
             orders.insert(&order.id, order);
-            // A package of WASDI's gets one when it is asked for, or none at a Payment Link; a saved card needs none, and
-            // neither does a later period.
+            // A package of WASDI's gets one when it is asked for, or none at a Payment Link. A saved card needs none,
+            // and neither does a later period.
             let is_later =
                 self.periods.get(&order.id).is_some_and(|period| period.first_of.as_ref() != Some(&order.id));
             let needs_page = order.dialect != "wasdi" && order.kind != "auto_recharge" && !is_later;

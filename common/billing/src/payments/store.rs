@@ -360,11 +360,11 @@ pub(crate) async fn payments_write(
              invoice_id = new.invoice_id, invoice_number = new.invoice_number, invoice_pdf_url = new.invoice_pdf_url,
              invoice_page_url = new.invoice_page_url
          from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[],
-                     $8::text[], $9::text[], $10::text[], $11::text[], $12::integer[], $13::timestamptz[], $14::bigint[],
-                     $15::text[], $16::text[], $17::text[], $18::text[])
+                     $8::text[], $9::text[], $10::text[], $11::text[], $12::integer[], $13::timestamptz[],
+                     $14::bigint[], $15::text[], $16::text[], $17::text[], $18::text[])
               as new (id, state, completed_at, provider_session, provider_payment, checkout_url, session_status,
-                      payment_status, payment_intent_status, receipt_url, failure, attempt, page_expires_at, charged_minor,
-                      invoice_id, invoice_number, invoice_pdf_url, invoice_page_url)
+                      payment_status, payment_intent_status, receipt_url, failure, attempt, page_expires_at,
+                      charged_minor, invoice_id, invoice_number, invoice_pdf_url, invoice_page_url)
          where payments.id = new.id",
         &ids,
         &states as &[&str],

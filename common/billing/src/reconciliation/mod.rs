@@ -87,8 +87,8 @@ impl ProviderPayment {
         }
     }
 
-    /// As a subscription's invoice tells it; none if it is not paid. The order of the first period was made without tax,
-    /// and that of a later one of what was paid.
+    /// As a subscription's invoice tells it; none if it is not paid. The order of the first period was made without
+    /// tax, and that of a later one of what was paid.
     pub fn of_subscription(id: String, fact: &SubscriptionFact, at: Timestamp) -> Option<Self> {
         let News::Paid(paid) = &fact.news else { return None };
         let is_renewal = paid.is_first == Some(false);

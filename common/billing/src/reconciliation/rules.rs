@@ -73,7 +73,7 @@ pub fn compare(
                 comparison.foreign = comparison.foreign.saturating_add(1);
                 continue;
             }
-            // A later period that cost nothing, as in a trial, or when a change of plan gave back as much, may be no order.
+            // A later period that cost nothing, as in a trial, or after a change of plan, may be no order.
             None if payment.is_renewal && payment.money.is_some_and(|money| money.minor == 0) => continue,
             None => Some(missing(&index, payment)),
             Some(order) => {

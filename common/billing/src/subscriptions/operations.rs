@@ -142,7 +142,7 @@ async fn apply_fact(
         }
         News::Standing(standing) => {
             // An answer of the same second may be unclear too: the question is then asked again, until the next second.
-            let is_unclear = rules::is_unclear(&subscription, fact, standing);
+            let is_unclear = rules::is_unclear(&subscription, fact, standing, event.is_some());
             let is_news = fact.at >= subscription.told_at;
             let mut changed = stand(&mut subscription, fact, standing);
             if is_news && subscription.state != SubscriptionState::Canceled {

@@ -162,11 +162,26 @@ pub fn record_payment(
     before != (subscription.state, subscription.current_period_end, subscription.terms.plan_id.clone())
 }
 
-/// Whether words contradict others of the same second: providers tell whole seconds, and events arrive in any order,
-/// so only the provider knows which came last. What has not begun is settled by its first payment.
-pub fn is_unclear(subscription: &Subscription, fact: &SubscriptionFact, standing: &Standing) -> bool {
+/// How far this installation's clock may be ahead of a provider's.
+const CLOCKS_DIFFER: Duration = Duration::minutes(5);
+
+/// Whether words contradict others of the same time, so that only the provider knows which came last. Providers tell
+/// whole seconds, and events arrive in any order. And an answer, which has the time of this installation's clock, may
+/// seem newer than an event of a change after it. What has not begun is settled by its first payment.
+pub fn is_unclear(
+    subscription: &Subscription,
+    fact: &SubscriptionFact,
+    standing: &Standing,
+    is_event: bool,
+) -> bool {
     let has_begun = |state| state != SubscriptionState::Incomplete;
-    fact.at == subscription.told_at
+    let oldest = if is_event {
+        subscription.told_at.saturating_sub(CLOCKS_DIFFER)
+    } else {
+        // An answer is newer than what was known when it was asked for.
+        subscription.told_at
+    };
+    (oldest..=subscription.told_at).contains(&fact.at)
         && has_begun(subscription.state)
         && has_begun(standing.state)
         && subscription.state != SubscriptionState::Canceled
@@ -352,7 +367,7 @@ mod tests {
         assert!(!stand(&mut subscription, &renewed, &standing));
         assert_eq!(subscription.state, SubscriptionState::PastDue);
         let (recovered, standing) = told(NOW + Duration::seconds(1), SubscriptionState::Active);
-        assert!(!is_unclear(&subscription, &recovered, &standing));
+        assert!(!is_unclear(&subscription, &recovered, &standing, true));
         assert!(stand(&mut subscription, &recovered, &standing));
     }
 
@@ -362,11 +377,17 @@ mod tests {
         let unclear = |known: SubscriptionState, told_state: SubscriptionState, ends: bool| {
             let (fact, standing) = told(NOW, told_state);
             let standing = Standing { cancel_at_period_end: ends, ..standing };
-            is_unclear(&Subscription { state: known, ..subscription() }, &fact, &standing)
+            is_unclear(&Subscription { state: known, ..subscription() }, &fact, &standing, true)
         };
         assert!(unclear(Active, PastDue, false) && unclear(PastDue, Active, false));
         assert!(unclear(Active, Active, true));
         assert!(!unclear(Active, Active, false));
+        // An answer by a clock that is ahead is no reason to pass over what changed after it.
+        let known = Subscription { told_at: NOW + Duration::seconds(90), ..subscription() };
+        let (fact, standing) = told(NOW, PastDue);
+        assert!(is_unclear(&known, &fact, &standing, true) && !is_unclear(&known, &fact, &standing, false));
+        let (old, standing) = told(NOW - Duration::minutes(10), PastDue);
+        assert!(!is_unclear(&known, &old, &standing, true));
         // The first payment settles that, and what is over is over.
         assert!(!unclear(Incomplete, Active, false) && !unclear(Active, Incomplete, false));
         assert!(!unclear(Canceled, Active, false));
