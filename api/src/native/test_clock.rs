@@ -40,9 +40,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                      months and retries come as if the time had passed. Send either `advanceSeconds` or `to`. The \
                      answer comes when every process goes by the new time, after ten seconds at the latest, with \
                      `inForce` false then; sent again with the same key, the request waits on. What becomes due \
-                     happens after the answer. Timeouts, limits of requests and the pauses after which the broker delivers a \
-                     failed job again stay real. To see renewals one by one, advance in steps of a day. In live mode \
-                     the answer is 403.",
+                     happens after the answer. Timeouts, limits of requests and the pauses after which the broker \
+                     delivers a failed job again stay real. To see renewals one by one, advance in steps of a \
+                     day. In live mode the answer is 403.",
                 )
                 .idempotency_key()
                 .takes::<MoveInput>()

@@ -255,12 +255,12 @@ pub async fn end(
     sqlx::query!(
         "with locked as (select id from wallets where id = $1 for update),
               ended as (
-             select its.id, at from unnest($2::uuid[], $3::timestamptz[]) as ending (payment_id, at)
+             select its.id, at from locked, unnest($2::uuid[], $3::timestamptz[]) as ending (payment_id, at)
              cross join lateral (
                  select id from grants where grants.payment_id = ending.payment_id
                  union all select id from grants where origin_payment_id = ending.payment_id) as its)
-         update grants set expires_at = ended.at from locked, ended
-         where grants.id = ended.id and wallet_id = locked.id and is_open and expires_at > ended.at",
+         update grants set expires_at = ended.at from ended
+         where grants.id = ended.id and is_open and expires_at > ended.at",
         wallet.0,
         &payments,
         &times
