@@ -81,7 +81,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let started = Instant::now();
     let schedule = Schedule::of(seed, length);
     say(&format!("seed {seed}, schedule {}: starting the system", schedule.hash()));
-    let by_seed = if seed % 2 == 0 { Reversals::Clamp } else { Reversals::Debt };
+    let by_seed = if seed.is_multiple_of(2) { Reversals::Clamp } else { Reversals::Debt };
     let reversals = arguments.reversals.unwrap_or(by_seed);
     let system = System::start(&std::env::current_exe()?, reversals).await?;
     let load = Load::prepare(&system).await?;
