@@ -26,12 +26,7 @@ impl StripeClient {
         match self.send(&request, None).await {
             Ok(ended) => Ok(ended.into()),
             Err(error @ (ProviderError::NotFound | ProviderError::Refused { .. })) => {
-                let found = self.subscription(id).await?;
-                if matches!(found.status.as_str(), "canceled" | "incomplete_expired") {
-                    Ok(found)
-                } else {
-                    Err(error)
-                }
+                self.if_over(id, error).await
             }
             Err(error) => Err(error),
         }
@@ -47,15 +42,18 @@ impl StripeClient {
         match self.send(&request, Some(format!("end:{instruction}"))).await {
             // Answered again under its key, it tells how the subscription stood the first time.
             Ok(_) => self.subscription(id).await,
-            Err(error @ ProviderError::Refused { .. }) => {
-                let found = self.subscription(id).await?;
-                if matches!(found.status.as_str(), "canceled" | "incomplete_expired") {
-                    Ok(found)
-                } else {
-                    Err(error)
-                }
-            }
+            Err(error @ ProviderError::Refused { .. }) => self.if_over(id, error).await,
             Err(error) => Err(error),
+        }
+    }
+
+    /// The subscription if it is over, else the error with which its end was refused.
+    async fn if_over(&self, id: &str, error: ProviderError) -> Result<Subscription, ProviderError> {
+        let found = self.subscription(id).await?;
+        if matches!(found.status.as_str(), "canceled" | "incomplete_expired") {
+            Ok(found)
+        } else {
+            Err(error)
         }
     }
 
