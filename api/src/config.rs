@@ -86,6 +86,8 @@ pub struct JwtConfig {
     pub issuer: Option<String>,
     /// `JWT_AUDIENCE`: for whom a token must be; not checked unless set.
     pub audience: Option<String>,
+    /// `JWT_REGISTERS_USERS`: `true` registers the user of a token who is not known yet; `false` unless set.
+    pub registers_users: bool,
 }
 
 /// A key that is shorter can be searched: RFC 7518 wants as many bits as the hash has.
@@ -236,6 +238,7 @@ fn jwt(environment: &mut Environment) -> Option<JwtConfig> {
         "give the address of a JSON Web Key Set, for example https://accounts.example.com/.well-known/jwks.json",
     );
     let (issuer, audience) = (environment.optional("JWT_ISSUER"), environment.optional("JWT_AUDIENCE"));
+    let registers_users = environment.parsed("JWT_REGISTERS_USERS", false, "give `true` or `false`");
     let is_used = secret.is_some() || jwks_url.is_some();
-    is_used.then_some(JwtConfig { secret, jwks_url, issuer, audience })
+    is_used.then_some(JwtConfig { secret, jwks_url, issuer, audience, registers_users })
 }

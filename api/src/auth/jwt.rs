@@ -154,6 +154,7 @@ mod tests {
             jwks_url: None,
             issuer: issuer.map(str::to_owned),
             audience: audience.map(str::to_owned),
+            registers_users: false,
         };
         Verifier::new(&config, CancellationToken::new())
     }

@@ -3,6 +3,7 @@
 //! A login is remembered for up to half a minute under the hash of its credential. A revocation is announced to all
 //! instances, which forget the login at once; expiry is checked at every use.
 
+mod caller;
 mod credential;
 mod jwt;
 mod key_set;
@@ -14,10 +15,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use identity::credentials::CredentialHash;
-use identity::{Login, operations};
+use identity::rights::{Reach, Scope, Scopes};
+use identity::{IdentityError, Login, NewUser, operations};
 use kernel::clock::{Clock, Timestamp};
 use kernel::config::Secret;
-use kernel::ids::{UserId, WalletId};
+use kernel::ids::{ApiKeyId, UserId, WalletId};
 use moka::future::Cache;
 use sqlx::PgPool;
 use subtle::ConstantTimeEq;
@@ -27,6 +29,8 @@ use warp::http::{HeaderMap, Method};
 use crate::config::Config;
 use crate::origins::Origins;
 use crate::problem::{Problem, ProblemKind};
+pub use caller::Caller;
+pub(crate) use caller::missing;
 use credential::{Kind, Presented};
 use jwt::{JwtError, Verifier};
 
@@ -38,7 +42,7 @@ pub(crate) fn credential_text(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     credential::presented(headers).map(|presented| presented.text)
 }
 
-/// An authenticated caller.
+/// A user who calls, with a credential of theirs.
 #[derive(Clone, Debug)]
 pub struct Principal {
     pub user_id: UserId,
@@ -48,12 +52,10 @@ pub struct Principal {
     pub is_admin: bool,
     /// When the credential ends by itself, if ever.
     pub expires_at: Option<Timestamp>,
-    /// Whether credits may be spent with the credential.
-    pub may_spend: bool,
+    pub scopes: Scopes,
     pub credential: CredentialHash,
     /// Whether the credential is one of the database, where it can be withdrawn; a token only expires.
     pub is_recorded: bool,
-    pub via: Via,
 }
 
 impl Principal {
@@ -65,7 +67,7 @@ impl Principal {
 
 /// How a credential came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
+enum Via {
     /// A header, which only the caller's own program sets.
     Header,
     /// A cookie, which a browser sends along with requests of any page.
@@ -79,6 +81,8 @@ pub struct Authenticator {
     pool: PgPool,
     admin: CredentialHash,
     tokens: Option<Arc<Verifier>>,
+    /// Whether a genuine token of an unknown user registers them.
+    registers_users: bool,
     remembered: Cache<CredentialHash, Arc<Login>>,
     revocations: Arc<AtomicU64>,
 }
@@ -91,6 +95,7 @@ impl Authenticator {
             pool,
             admin: hash_of(&config.admin_api_key),
             tokens: config.jwt.as_ref().map(|jwt| Arc::new(Verifier::new(jwt, shutdown.clone()))),
+            registers_users: config.jwt.as_ref().is_some_and(|jwt| jwt.registers_users),
             remembered: Cache::builder().max_capacity(CAPACITY).time_to_live(REMEMBERED).build(),
             revocations: Arc::default(),
         }
@@ -101,47 +106,59 @@ impl Authenticator {
         credential::bearer(headers).is_some_and(|text| CredentialHash::of(text).0.ct_eq(&self.admin.0).into())
     }
 
-    /// The user who calls. Requests that change something and are authenticated by a cookie must come from an allowed
-    /// site.
+    /// Who calls this system's own API. Requests that change something and are authenticated by a cookie must come from
+    /// an allowed site.
     pub async fn caller(
         &self,
         method: &Method,
         headers: &HeaderMap,
         origins: &Origins,
-    ) -> Result<Principal, Problem> {
-        let principal = self.authenticate(headers).await?;
-        if principal.via == Via::Cookie && !method.is_safe() && !origins.allow(headers) {
-            return Err(ProblemKind::OriginNotAllowed.into());
+    ) -> Result<Caller, Problem> {
+        if self.is_admin_key(headers) {
+            return Ok(Caller::admin(self.admin));
         }
-        Ok(principal)
+        let found = self.authenticate(method, headers, origins).await?;
+        Ok(Caller::of(&found.login, found.credential, found.is_recorded))
     }
 
-    /// As [`Authenticator::caller`], for what a foreign page could misuse even by reading: WebSockets, which are not
+    /// The user who calls, for APIs that know users only: to look takes the scope `read`, everything else `buy`.
+    pub async fn user(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        origins: &Origins,
+    ) -> Result<Principal, Problem> {
+        let scope = if method.is_safe() { Scope::Read } else { Scope::Buy };
+        let found = self.authenticate(method, headers, origins).await?;
+        principal(found, scope)
+    }
+
+    /// As [`Authenticator::user`], for what a foreign page could misuse even by reading: WebSockets, which are not
     /// subject to the rules that keep pages from reading other sites' answers.
     pub async fn listener(&self, headers: &HeaderMap, origins: &Origins) -> Result<Principal, Problem> {
-        self.caller(&Method::POST, headers, origins).await
+        principal(self.authenticate(&Method::POST, headers, origins).await?, Scope::Read)
     }
 
-    async fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Problem> {
+    async fn authenticate(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        origins: &Origins,
+    ) -> Result<Authenticated, Problem> {
         let Presented { text, via } = credential::presented(headers).ok_or(ProblemKind::CredentialMissing)?;
-        let hash = CredentialHash::of(&text);
-        let login = match self.remembered.get(&hash).await {
+        let credential = CredentialHash::of(&text);
+        let login = match self.remembered.get(&credential).await {
             Some(login) => login,
-            None => self.look_up(&text, hash).await?,
+            None => self.look_up(&text, credential).await?,
         };
         if login.expires_at.is_some_and(|at| at <= self.clock.now()) {
             return Err(ProblemKind::CredentialExpired.into());
         }
-        Ok(Principal {
-            user_id: login.user_id.clone(),
-            wallet_id: login.wallet_id,
-            is_admin: login.is_admin,
-            expires_at: login.expires_at,
-            may_spend: login.may_spend,
-            credential: hash,
-            is_recorded: matches!(credential::kind(&text), Kind::ApiKey | Kind::Session),
-            via,
-        })
+        if via == Via::Cookie && !method.is_safe() && !origins.allow(headers) {
+            return Err(ProblemKind::OriginNotAllowed.into());
+        }
+        let is_recorded = matches!(credential::kind(&text), Kind::ApiKey | Kind::Session);
+        Ok(Authenticated { login, credential, is_recorded })
     }
 
     async fn look_up(&self, text: &str, hash: CredentialHash) -> Result<Arc<Login>, Problem> {
@@ -153,11 +170,24 @@ impl Authenticator {
             Kind::Unknown => None,
         };
         let login = Arc::new(login.ok_or(ProblemKind::CredentialInvalid)?);
+        if let Some(key) = login.api_key {
+            self.note_use(key);
+        }
         // A login that was read before a revocation must not be remembered after it.
         if self.revocations.load(Ordering::Acquire) == revocations {
             self.remembered.insert(hash, Arc::clone(&login)).await;
         }
         Ok(login)
+    }
+
+    /// Remembers when a key was last used. A request does not wait for it.
+    fn note_use(&self, key: ApiKeyId) {
+        let (pool, now) = (self.pool.clone(), self.clock.now());
+        tokio::spawn(async move {
+            if let Err(error) = operations::api_key_used(&pool, now, key).await {
+                tracing::debug!(%error, %key, "the use of a key was not recorded");
+            }
+        });
     }
 
     async fn login_by_token(&self, text: &str) -> Result<Option<Login>, Problem> {
@@ -169,9 +199,36 @@ impl Authenticator {
                 Problem::unavailable("the keys at JWT_JWKS_URL have not been fetched yet")
             }
         })?;
-        let login = unless_away(operations::login_by_user(&self.pool, &token.user_id).await)?;
-        let (expires_at, may_spend) = (Some(token.expires_at), token.may_spend);
-        Ok(login.map(|login| Login { expires_at, may_spend, ..login }))
+        let login = match unless_away(operations::login_by_user(&self.pool, &token.user_id).await)? {
+            Some(login) => login,
+            None => self.unknown_user(&token.user_id).await?,
+        };
+        let spend = token.may_spend.then_some(Scope::Spend);
+        let scopes = [Scope::Read, Scope::Buy].into_iter().chain(spend).collect();
+        Ok(Some(Login { expires_at: Some(token.expires_at), scopes, ..login }))
+    }
+
+    /// What becomes of a genuine token of a user who is not known: registers them where that is set, else says what to
+    /// do.
+    async fn unknown_user(&self, user: &UserId) -> Result<Login, Problem> {
+        if unless_away(user_is_known(&self.pool, user).await)? {
+            // Who is kept out stays out.
+            return Err(ProblemKind::CredentialInvalid.into());
+        }
+        if !self.registers_users {
+            let message = format!(
+                "The token is genuine, but there is no user {user}: register them with PUT /purser/v1/users/{{userId}}, or \
+                 set JWT_REGISTERS_USERS=true."
+            );
+            return Err(Problem::new(ProblemKind::CredentialInvalid, message).coded("user_not_registered"));
+        }
+        let new = NewUser { id: user.clone(), email: None, is_admin: false };
+        match operations::user_create(&self.pool, self.clock.now(), "token", new).await {
+            Ok(_) | Err(IdentityError::UserExists(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let login = unless_away(operations::login_by_user(&self.pool, user).await)?;
+        login.ok_or_else(|| ProblemKind::CredentialInvalid.into())
     }
 
     /// Those of some credentials that are still valid, and the wallets that users may see now. Logins of the other
@@ -207,8 +264,39 @@ impl Authenticator {
     }
 }
 
+/// A credential that is genuine and has not expired.
+struct Authenticated {
+    login: Arc<Login>,
+    credential: CredentialHash,
+    is_recorded: bool,
+}
+
+fn principal(found: Authenticated, scope: Scope) -> Result<Principal, Problem> {
+    let Authenticated { login, credential, is_recorded } = found;
+    let Reach::User { id, wallet_id } = &login.reach else {
+        let message = "This credential is no user's: use one that is bound to a user.";
+        return Err(Problem::forbidden(message).coded("not_a_user"));
+    };
+    if !login.scopes.contains(scope) && !login.is_operator {
+        return Err(missing(scope));
+    }
+    Ok(Principal {
+        user_id: id.clone(),
+        wallet_id: *wallet_id,
+        is_admin: login.is_operator,
+        expires_at: login.expires_at,
+        scopes: login.scopes.clone(),
+        credential,
+        is_recorded,
+    })
+}
+
+async fn user_is_known(pool: &PgPool, user: &UserId) -> Result<bool, sqlx::Error> {
+    Ok(operations::user(&mut *pool.acquire().await?, user).await?.is_some())
+}
+
 /// Any error of the database means that the credential cannot be checked now.
-fn unless_away(found: Result<Option<Login>, sqlx::Error>) -> Result<Option<Login>, Problem> {
+fn unless_away<Found>(found: Result<Found, sqlx::Error>) -> Result<Found, Problem> {
     found.map_err(Problem::unavailable)
 }
 

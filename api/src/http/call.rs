@@ -6,7 +6,9 @@ use warp::path::FullPath;
 use warp::{Filter, Rejection};
 
 use super::path::Parameters;
-use crate::auth::Principal;
+use identity::rights::Scope;
+
+use crate::auth::{Caller, Principal};
 use crate::problem::{Problem, ProblemKind};
 use crate::state::{AppState, SharedState};
 
@@ -24,28 +26,29 @@ pub struct Call {
     pub body: Bytes,
 }
 
-/// A caller who may administrate.
-pub(crate) struct Admin {
-    /// For the record, and for keeping idempotency keys apart: `admin` for the configured key, else the user.
-    pub(crate) actor: String,
-}
-
 impl Call {
-    /// The user who calls.
+    /// The user who calls, for APIs that know users only.
     pub(crate) async fn caller(&self, api: &AppState) -> Result<Principal, Problem> {
-        api.auth.caller(&self.method, &self.headers, &api.origins).await
+        api.auth.user(&self.method, &self.headers, &api.origins).await
     }
 
-    /// The administrator who calls: with the configured key, or as a user with the admin role.
-    pub(crate) async fn require_admin(&self, api: &AppState) -> Result<Admin, Problem> {
-        if api.auth.is_admin_key(&self.headers) {
-            return Ok(Admin { actor: "admin".to_owned() });
-        }
-        let principal = self.caller(api).await?;
-        if !principal.is_admin {
-            return Err(Problem::forbidden("This needs the admin role."));
-        }
-        Ok(Admin { actor: principal.actor() })
+    /// Who calls, if they have the scope. Of which wallets it is good for, [`Caller::reach`] says.
+    pub(crate) async fn allowed(&self, api: &AppState, scope: Scope) -> Result<Caller, Problem> {
+        let caller = api.auth.caller(&self.method, &self.headers, &api.origins).await?;
+        caller.check(scope)?;
+        Ok(caller)
+    }
+
+    /// Who calls, if they have the scope for everyone.
+    pub(crate) async fn operator(&self, api: &AppState, scope: Scope) -> Result<Caller, Problem> {
+        let caller = api.auth.caller(&self.method, &self.headers, &api.origins).await?;
+        caller.check_everyone(scope)?;
+        Ok(caller)
+    }
+
+    /// Who manages, over an API of another system: a user with the admin role, or a key with the scope `manage`.
+    pub(crate) async fn require_admin(&self, api: &AppState) -> Result<Caller, Problem> {
+        self.operator(api, Scope::Manage).await
     }
 
     /// A header's text, if it is there and readable.

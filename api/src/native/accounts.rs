@@ -3,6 +3,7 @@
 use billing::auto_recharge::custody;
 use billing::payments::UpdateCustomers;
 use identity::administration::{self, Account, ApiKeyRecord, SessionRecord, UserChange};
+use identity::rights::Scopes;
 use jobs::outbox;
 use kernel::ids::{ApiKeyId, SessionId, UserId, WalletId};
 use notices::Live;
@@ -14,7 +15,7 @@ use super::idempotent::{Keep, once};
 use super::organizations::{release_holds, user_id};
 use super::pages_of::{Cursor, paged};
 use super::parked_purchases::claim_for_new_user;
-use super::users::{api_key_revocation, withdrawn};
+use super::users::{api_key_revocation, scopes_schema, withdrawn};
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
@@ -214,8 +215,8 @@ struct SessionRecordView {
     session_id: SessionId,
     created_at: Moment,
     expires_at: Moment,
-    /// Whether credits may be spent with it.
-    may_spend: bool,
+    #[schema(schema_with = scopes_schema)]
+    scopes: Scopes,
 }
 
 impl From<SessionRecord> for SessionRecordView {
@@ -224,7 +225,7 @@ impl From<SessionRecord> for SessionRecordView {
             session_id: session.id,
             created_at: Moment(session.created_at),
             expires_at: Moment(session.expires_at),
-            may_spend: session.may_spend,
+            scopes: session.scopes,
         }
     }
 }
@@ -396,7 +397,7 @@ async fn list_api_keys(api: SharedState, call: Call) -> Result<Response, Problem
     let mut connection = api.pool.acquire().await?;
     administration::account(&mut connection, &user).await?;
     let before = page.after.unwrap_or(ApiKeyId(uuid::Uuid::max()));
-    let found = administration::api_keys(&mut connection, &user, before, page.asked()).await?;
+    let found = administration::api_keys(&mut connection, Some(&user), before, page.asked()).await?;
     let (found, next_cursor) = page.cut(found, |key| key.id.to_string());
     let data = found.into_iter().map(ApiKeyRecordView::from).collect();
     Ok(answer(StatusCode::OK, &ApiKeys { data, next_cursor }))

@@ -1,6 +1,7 @@
 //! Spends credits. The ledger is the record: a debit's cause is the caller's key, and the ledger never applies a cause
 //! twice.
 
+use identity::rights::Scope;
 use identity::rules;
 use kernel::ids::{EntryId, OrganizationId, UserId, WalletId};
 use kernel::money::Credits;
@@ -11,7 +12,7 @@ use uuid::Uuid;
 use warp::http::StatusCode;
 
 use super::organizations::membership;
-use crate::auth::Principal;
+use crate::auth::{Principal, missing};
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
@@ -134,12 +135,11 @@ pub(super) fn may_not() -> Problem {
 /// Whether credits may be spent with the caller's credential: debits, and holds from beginning to end. API keys spend;
 /// sessions and tokens are what browsers hold, and spend where they were given that right.
 pub(super) fn check_may_spend(principal: &Principal) -> Result<(), Problem> {
-    if principal.may_spend {
-        return Ok(());
+    if principal.scopes.contains(Scope::Spend) || principal.is_admin {
+        Ok(())
+    } else {
+        Err(missing(Scope::Spend))
     }
-    let message =
-        "This credential may not spend: use an API key, or a session or token with the scope `spend`.";
-    Err(Problem::forbidden(message))
 }
 
 pub(super) fn positive(given: &GivenAmount) -> Result<Credits, Problem> {

@@ -25,6 +25,7 @@ mod reasons;
 mod subscriptions;
 mod test_clock;
 mod users;
+mod wallets;
 mod webhook_endpoints;
 mod words;
 

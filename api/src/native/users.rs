@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use identity::credentials::CredentialHash;
-use identity::operations::NewSession;
+use identity::operations::{NewApiKey, NewSession, WalletsOf};
+use identity::rights::{Scope, Scopes};
 use identity::{NewUser, Role, operations, rules};
 use kernel::ids::{ApiKeyId, SessionId, UserId, WalletId};
-use kernel::text_enum;
 use notices::Live;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -195,11 +195,17 @@ struct ApiKeyView {
 async fn create_api_key(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
     let request: ApiKeyInput = read_json(&call)?;
+    let new = NewApiKey {
+        name: "API key".to_owned(),
+        scopes: [Scope::Read, Scope::Spend, Scope::Buy, Scope::Admin].into_iter().collect(),
+        wallets_of: WalletsOf::User(request.user_id),
+        expires_at: None,
+    };
     let work = {
         let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {
             let now = api.clock.now();
-            let (id, key) = operations::api_key_create(&api.pool, now, &actor, &request.user_id).await?;
+            let (id, key) = operations::api_key_create(&api.pool, now, &actor, &new).await?;
             Ok((StatusCode::CREATED, ApiKeyView { api_key_id: id, api_key: key.text }))
         }
     };
@@ -235,22 +241,13 @@ struct SessionInput {
     /// How long it lasts; a day unless given.
     #[schema(minimum = 1, maximum = 31_536_000)]
     ttl_seconds: Option<u64>,
-    /// What may be done with it besides buying and looking: with `spend`, debits and holds. A browser needs none.
-    #[serde(default)]
+    /// What may be done with it: of `read`, `buy` and `spend`; `read` and `buy` unless given.
     #[schema(schema_with = scopes_schema)]
-    scopes: Vec<Scope>,
+    scopes: Option<Scopes>,
 }
 
-text_enum! {
-    /// A right that a session has only where it was given.
-    Scope {
-        /// Debits, and holds from beginning to end.
-        Spend => "spend",
-    }
-}
-
-fn scopes_schema() -> Array {
-    ArrayBuilder::new().items(one_of(Scope::NAMES)).build()
+pub(super) fn scopes_schema() -> Array {
+    ArrayBuilder::new().items(one_of(&["read", "spend", "buy"])).build()
 }
 
 #[derive(Serialize, ToSchema)]
@@ -264,12 +261,16 @@ struct SessionView {
     expires_at: Moment,
 }
 
+fn of_a_browser() -> Scopes {
+    [Scope::Read, Scope::Buy].into_iter().collect()
+}
+
 async fn open_session(api: SharedState, call: Call) -> Result<Response, Problem> {
     let admin = call.require_admin(&api).await?;
     let request: SessionInput = read_json(&call)?;
     let ttl = request.ttl_seconds.map_or(rules::SESSION_TTL, Duration::from_secs);
     let session =
-        NewSession { user: request.user_id, ttl, may_spend: request.scopes.contains(&Scope::Spend) };
+        NewSession { user: request.user_id, ttl, scopes: request.scopes.unwrap_or_else(of_a_browser) };
     let work = {
         let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
         async move {

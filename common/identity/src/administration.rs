@@ -6,6 +6,8 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use super::credentials::CredentialHash;
+use super::operations::WalletsOf;
+use super::rights::Scopes;
 use super::{IdentityError, NewUser, operations, rules, store};
 use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, OrganizationId, SessionId, UserId, WalletId};
@@ -36,13 +38,22 @@ pub struct SessionRecord {
     pub id: SessionId,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
-    pub may_spend: bool,
+    pub scopes: Scopes,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKeyRecord {
     pub id: ApiKeyId,
+    /// For people; empty if it has none.
+    pub name: String,
+    /// The key's beginning; none of keys from before it was kept.
+    pub prefix: Option<String>,
+    pub scopes: Scopes,
+    pub wallets_of: WalletsOf,
     pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    /// To the minute.
+    pub last_used_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
 }
 
@@ -249,9 +260,8 @@ pub async fn sessions(
     before: SessionId,
     limit: i64,
 ) -> Result<Vec<SessionRecord>, sqlx::Error> {
-    sqlx::query_as!(
-        SessionRecord,
-        r#"select id as "id: SessionId", created_at, expires_at, may_spend from sessions
+    let found = sqlx::query!(
+        r#"select id as "id: SessionId", created_at, expires_at, scopes from sessions
            where user_id = $1 and id < $2 and expires_at > $3 order by id desc limit $4"#,
         user.as_str(),
         before.0,
@@ -259,29 +269,90 @@ pub async fn sessions(
         limit
     )
     .fetch_all(connection)
-    .await
+    .await?;
+    let records = found.into_iter().map(|row| SessionRecord {
+        id: row.id,
+        created_at: row.created_at,
+        expires_at: row.expires_at,
+        scopes: Scopes::of_names(&row.scopes),
+    });
+    Ok(records.collect())
 }
 
-/// A user's API keys, withdrawn ones too, the newest first.
+struct ApiKeyRow {
+    id: ApiKeyId,
+    name: String,
+    prefix: Option<String>,
+    scopes: Vec<String>,
+    user_id: Option<UserId>,
+    organization_id: Option<OrganizationId>,
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    last_used_at: Option<Timestamp>,
+    revoked_at: Option<Timestamp>,
+}
+
+impl From<ApiKeyRow> for ApiKeyRecord {
+    fn from(row: ApiKeyRow) -> Self {
+        let wallets_of = match (row.user_id, row.organization_id) {
+            (Some(user), _) => WalletsOf::User(user),
+            (None, Some(organization)) => WalletsOf::Organization(organization),
+            (None, None) => WalletsOf::Everyone,
+        };
+        let scopes = Scopes::of_names(&row.scopes);
+        let ApiKeyRow { id, name, prefix, created_at, expires_at, last_used_at, revoked_at, .. } = row;
+        Self { id, name, prefix, scopes, wallets_of, created_at, expires_at, last_used_at, revoked_at }
+    }
+}
+
+/// A query for API keys: all columns, and the condition that follows.
+macro_rules! select_api_keys {
+    ($condition:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            ApiKeyRow,
+            r#"select id as "id: ApiKeyId", name, prefix, scopes, user_id as "user_id: UserId",
+                      organization_id as "organization_id: OrganizationId", created_at, expires_at, last_used_at,
+                      revoked_at
+               from api_keys "#
+                + $condition
+            $(, $argument)*
+        )
+    };
+}
+
+/// API keys, revoked ones too, the newest first: a user's, or all.
 ///
 /// # Errors
 /// Database errors only.
 pub async fn api_keys(
     connection: &mut PgConnection,
-    user: &UserId,
+    user: Option<&UserId>,
     before: ApiKeyId,
     limit: i64,
 ) -> Result<Vec<ApiKeyRecord>, sqlx::Error> {
-    sqlx::query_as!(
-        ApiKeyRecord,
-        r#"select id as "id: ApiKeyId", created_at, revoked_at from api_keys
-           where user_id = $1 and id < $2 order by id desc limit $3"#,
-        user.as_str(),
-        before.0,
-        limit
-    )
-    .fetch_all(connection)
-    .await
+    let found = match user {
+        Some(user) => {
+            let condition = select_api_keys!(
+                "where user_id = $1 and id < $2 order by id desc limit $3",
+                user.as_str(),
+                before.0,
+                limit
+            );
+            condition.fetch_all(connection).await?
+        }
+        None => {
+            let all = select_api_keys!("where id < $1 order by id desc limit $2", before.0, limit);
+            all.fetch_all(connection).await?
+        }
+    };
+    Ok(found.into_iter().map(ApiKeyRecord::from).collect())
+}
+
+/// # Errors
+/// [`IdentityError::NoApiKey`].
+pub async fn api_key(connection: &mut PgConnection, id: ApiKeyId) -> Result<ApiKeyRecord, IdentityError> {
+    let found = select_api_keys!("where id = $1", id.0).fetch_optional(connection).await?;
+    found.map(ApiKeyRecord::from).ok_or(IdentityError::NoApiKey)
 }
 
 async fn account_by_id(connection: &mut PgConnection, id: &UserId) -> Result<Option<Account>, sqlx::Error> {

@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 
 pub const API_KEY_PREFIX: &str = "psk_";
 pub const SESSION_PREFIX: &str = "pst_";
+/// The length of the beginning of a credential that is kept and shown.
+const SHOWN: usize = 12;
 
 /// The SHA-256 of a credential, stored, compared and passed around instead of the credential.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,6 +56,11 @@ impl NewCredential {
         let text = format!("{prefix}{}", hex::encode(bytes));
         let hash = CredentialHash::of(&text);
         Self { text, hash }
+    }
+
+    /// Its beginning, by which people tell it from others: too little to guess the rest.
+    pub fn prefix(&self) -> &str {
+        self.text.get(..SHOWN).unwrap_or_default()
     }
 }
 

@@ -13,12 +13,15 @@ pub mod administration;
 pub mod credentials;
 pub mod idempotency;
 pub mod operations;
+pub mod rights;
 pub mod rules;
 mod store;
 
 use kernel::clock::Timestamp;
-use kernel::ids::{OrganizationId, UserId, WalletId};
+use kernel::ids::{ApiKeyId, OrganizationId, UserId, WalletId};
 use kernel::text_enum;
+
+use rights::{Reach, Scopes};
 
 text_enum! {
     /// What a member may do in an organization.
@@ -81,17 +84,16 @@ pub struct Membership {
     pub wallet_id: WalletId,
 }
 
-/// The user whom a credential belongs to.
+/// What a credential opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
-    pub user_id: UserId,
-    pub wallet_id: WalletId,
-    /// Whether the user may call the admin API.
-    pub is_admin: bool,
-    /// Sessions expire; API keys do not.
+    pub reach: Reach,
+    pub scopes: Scopes,
+    /// Whether it is one of a user who may administrate, with which that user does.
+    pub is_operator: bool,
     pub expires_at: Option<Timestamp>,
-    /// Whether credits may be spent with the credential.
-    pub may_spend: bool,
+    /// The key, if it is one.
+    pub api_key: Option<ApiKeyId>,
 }
 
 #[derive(Debug, thiserror::Error)]

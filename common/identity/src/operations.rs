@@ -9,6 +9,7 @@ use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 
 use super::credentials::{API_KEY_PREFIX, CredentialHash, NewCredential, SESSION_PREFIX};
+use super::rights::{OwnedWallet, Scopes, WalletName};
 use super::{
     IdentityError, Login, Member, Membership, NewUser, Organization, OwnOrganization, Role, User, rules,
     store,
@@ -90,22 +91,76 @@ pub async fn organization_create(
     Ok(Organization { id, wallet_id })
 }
 
+/// An API key to be made.
+#[derive(Clone, Debug)]
+pub struct NewApiKey {
+    /// For people.
+    pub name: String,
+    pub scopes: Scopes,
+    pub wallets_of: WalletsOf,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Whose wallets an API key opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WalletsOf {
+    Everyone,
+    /// The key is the user in every API.
+    User(UserId),
+    Organization(OrganizationId),
+}
+
 /// # Errors
-/// [`IdentityError::NoUser`].
+/// [`IdentityError::NoUser`], [`IdentityError::NoMember`] without such an organization, [`IdentityError::Invalid`].
 pub async fn api_key_create(
     pool: &PgPool,
     now: Timestamp,
     by: &str,
-    user: &UserId,
+    new: &NewApiKey,
 ) -> Result<(ApiKeyId, NewCredential), IdentityError> {
+    rules::check_api_key(new, now)?;
     let (id, key) = (ApiKeyId::new(), NewCredential::generate(API_KEY_PREFIX));
     let mut transaction = pool.begin().await?;
-    store::api_key_insert(&mut transaction, now, id, user, key.hash)
-        .await
-        .map_err(|error| no_user(error, user))?;
-    note(&mut transaction, now, by, "api_key.create", &id.to_string(), json!({ "userId": user })).await?;
+    store::api_key_insert(&mut transaction, now, id, new, &key).await.map_err(|error| {
+        match (broken_constraint(&error), &new.wallets_of) {
+            (Some("api_keys_user_fkey"), WalletsOf::User(user)) => IdentityError::NoUser(user.to_string()),
+            (Some("api_keys_organization_fkey"), _) => IdentityError::NoMember,
+            _ => IdentityError::Database(error),
+        }
+    })?;
+    let (user, organization) = new.wallets_of.parts();
+    let details = json!({ "name": new.name, "scopes": new.scopes, "userId": user, "orgId": organization,
+                          "expiresAt": new.expires_at.map(|at| at.to_string()) });
+    note(&mut transaction, now, by, "api_key.create", &id.to_string(), details).await?;
     transaction.commit().await?;
     Ok((id, key))
+}
+
+impl WalletsOf {
+    /// The user or the organization; neither for everyone.
+    pub(super) fn parts(&self) -> (Option<&UserId>, Option<OrganizationId>) {
+        match self {
+            Self::Everyone => (None, None),
+            Self::User(user) => (Some(user), None),
+            Self::Organization(organization) => (None, Some(*organization)),
+        }
+    }
+}
+
+/// Remembers that a key was used, to the minute.
+///
+/// # Errors
+/// Database errors only.
+pub async fn api_key_used(pool: &PgPool, now: Timestamp, id: ApiKeyId) -> Result<(), sqlx::Error> {
+    store::api_key_used(&mut *pool.acquire().await?, now, id).await
+}
+
+/// The wallet of this name, with its owner. What is the caller's own, the caller knows: here it names none.
+///
+/// # Errors
+/// Database errors only.
+pub async fn wallet_named(pool: &PgPool, name: &WalletName) -> Result<Option<OwnedWallet>, sqlx::Error> {
+    store::wallet_named(&mut *pool.acquire().await?, name).await
 }
 
 /// Revokes an API key for good; revoking it again changes nothing. Returns its hash, so that API instances can drop it
@@ -131,8 +186,8 @@ pub async fn api_key_revoke(
 pub struct NewSession {
     pub user: UserId,
     pub ttl: Duration,
-    /// Whether credits can be spent with it.
-    pub may_spend: bool,
+    /// Of those that users' tokens may have.
+    pub scopes: Scopes,
 }
 
 /// A session that was just opened.
@@ -151,20 +206,21 @@ pub async fn session_create(
     by: &str,
     session: &NewSession,
 ) -> Result<OpenedSession, IdentityError> {
-    rules::check_session_ttl(session.ttl)?;
+    rules::check_session(session)?;
     let (id, token) = (SessionId::new(), NewCredential::generate(SESSION_PREFIX));
     let (user, expires_at) = (&session.user, now + session.ttl);
     let mut transaction = pool.begin().await?;
-    store::session_insert(&mut transaction, now, id, user, token.hash, expires_at, session.may_spend)
+    store::session_insert(&mut transaction, now, id, user, token.hash, expires_at, &session.scopes)
         .await
         .map_err(|error| no_user(error, user))?;
-    let details = json!({ "userId": user, "maySpend": session.may_spend, "seconds": session.ttl.as_secs() });
+    let details = json!({ "userId": user, "scopes": session.scopes, "seconds": session.ttl.as_secs() });
     note(&mut transaction, now, by, "session.create", &id.to_string(), details).await?;
     transaction.commit().await?;
     Ok(OpenedSession { id, token, expires_at })
 }
 
-/// The user of an API key; none if the key is unknown or revoked.
+/// What an API key opens; none if the key is unknown or revoked. It may have expired: the caller compares
+/// `expires_at`.
 ///
 /// # Errors
 /// Database errors only.
@@ -172,7 +228,7 @@ pub async fn login_by_api_key(pool: &PgPool, key: CredentialHash) -> Result<Opti
     store::login_by_api_key(&mut *pool.acquire().await?, key).await
 }
 
-/// The user of a session; none if it is unknown. The session may have expired: the caller compares `expires_at`.
+/// What a session opens; none if it is unknown. It may have expired: the caller compares `expires_at`.
 ///
 /// # Errors
 /// Database errors only.
@@ -180,7 +236,7 @@ pub async fn login_by_session(pool: &PgPool, token: CredentialHash) -> Result<Op
     store::login_by_session(&mut *pool.acquire().await?, token).await
 }
 
-/// The user with this id, for callers whom another party has authenticated.
+/// The user with this id, for callers whom another party has authenticated. The login has no scopes yet.
 ///
 /// # Errors
 /// Database errors only.
@@ -351,7 +407,7 @@ pub async fn sessions_forget(pool: &PgPool, before: Timestamp, limit: i64) -> Re
 
 fn no_user(error: sqlx::Error, user: &UserId) -> IdentityError {
     match broken_constraint(&error) {
-        Some("api_keys_user_fkey" | "sessions_user_fkey") => IdentityError::NoUser(user.to_string()),
+        Some("sessions_user_fkey") => IdentityError::NoUser(user.to_string()),
         _ => IdentityError::Database(error),
     }
 }

@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::operations::{NewApiKey, NewSession};
+use super::rights::Scope;
 use super::{IdentityError, Member, NewUser, Role};
+use kernel::clock::Timestamp;
 use kernel::ids::UserId;
 
 /// How long a session lasts by default.
@@ -53,9 +56,28 @@ pub fn check_organization(name: &str, members: &[(UserId, Role)]) -> Result<(), 
 
 /// # Errors
 /// [`IdentityError::Invalid`].
-pub fn check_session_ttl(ttl: Duration) -> Result<(), IdentityError> {
-    if ttl.is_zero() || ttl > SESSION_TTL_MAX {
+pub fn check_session(session: &NewSession) -> Result<(), IdentityError> {
+    if session.ttl.is_zero() || session.ttl > SESSION_TTL_MAX {
         return Err(IdentityError::Invalid("ttlSeconds must be between 1 and 31536000".to_owned()));
+    }
+    if session.scopes.iter().all(|scope| Scope::OF_USERS.contains(&scope)) {
+        return Ok(());
+    }
+    Err(IdentityError::Invalid("scopes of a session are read, buy and spend".to_owned()))
+}
+
+/// # Errors
+/// [`IdentityError::Invalid`].
+pub fn check_api_key(key: &NewApiKey, now: Timestamp) -> Result<(), IdentityError> {
+    let invalid = |message: &str| Err(IdentityError::Invalid(message.to_owned()));
+    if !(1..=100).contains(&key.name.chars().count()) || key.name.chars().any(char::is_control) {
+        return invalid("name must have 1 to 100 characters");
+    }
+    if key.scopes.is_empty() {
+        return invalid("scopes must name at least one of read, spend, buy, manage and admin");
+    }
+    if key.expires_at.is_some_and(|at| at <= now) {
+        return invalid("expiresAt must be in the future");
     }
     Ok(())
 }

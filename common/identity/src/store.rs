@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use sqlx::PgConnection;
 
-use super::credentials::CredentialHash;
+use super::credentials::{CredentialHash, NewCredential};
+use super::operations::NewApiKey;
+use super::rights::{OwnedWallet, Reach, Scopes, WalletName};
 use super::{Login, Member, Membership, NewUser, OwnOrganization, Role, User};
 use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, OrganizationId, SessionId, UserId, WalletId};
@@ -254,15 +256,22 @@ pub(super) async fn api_key_insert(
     connection: &mut PgConnection,
     now: Timestamp,
     id: ApiKeyId,
-    user: &UserId,
-    hash: CredentialHash,
+    new: &NewApiKey,
+    key: &NewCredential,
 ) -> Result<(), sqlx::Error> {
+    let (user, organization) = new.wallets_of.parts();
     sqlx::query!(
-        "insert into api_keys (id, user_id, key_hash, created_at) values ($1, $2, $3, $4)",
+        "insert into api_keys (id, user_id, organization_id, name, prefix, scopes, key_hash, created_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         id.0,
-        user.as_str(),
-        hash.0.as_slice(),
-        now
+        user.map(UserId::as_str),
+        organization.map(|id| id.0),
+        new.name,
+        key.prefix(),
+        &new.scopes.names() as &[&str],
+        key.hash.0.as_slice(),
+        now,
+        new.expires_at
     )
     .execute(connection)
     .await?;
@@ -292,17 +301,17 @@ pub(super) async fn session_insert(
     user: &UserId,
     hash: CredentialHash,
     expires_at: Timestamp,
-    may_spend: bool,
+    scopes: &Scopes,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "insert into sessions (id, user_id, token_hash, created_at, expires_at, may_spend)
+        "insert into sessions (id, user_id, token_hash, created_at, expires_at, scopes)
          values ($1, $2, $3, $4, $5, $6)",
         id.0,
         user.as_str(),
         hash.0.as_slice(),
         now,
         expires_at,
-        may_spend
+        &scopes.names() as &[&str]
     )
     .execute(connection)
     .await?;
@@ -324,48 +333,121 @@ pub(super) async fn sessions_delete_ended(
     Ok(done.rows_affected())
 }
 
+/// What a credential opens, as the database has it.
+struct LoginRow {
+    user_id: Option<UserId>,
+    organization_id: Option<OrganizationId>,
+    /// None of a key for everyone's wallets.
+    wallet_id: Option<WalletId>,
+    is_operator: bool,
+    scopes: Vec<String>,
+    expires_at: Option<Timestamp>,
+    api_key: Option<ApiKeyId>,
+}
+
+impl From<LoginRow> for Login {
+    fn from(row: LoginRow) -> Self {
+        let reach = match (row.user_id, row.organization_id, row.wallet_id) {
+            (Some(id), _, Some(wallet_id)) => Reach::User { id, wallet_id },
+            (None, Some(id), Some(wallet_id)) => Reach::Organization { id, wallet_id },
+            _ => Reach::Everyone,
+        };
+        let scopes = Scopes::of_names(&row.scopes);
+        let LoginRow { is_operator, expires_at, api_key, .. } = row;
+        Self { reach, scopes, is_operator, expires_at, api_key }
+    }
+}
+
 pub(super) async fn login_by_api_key(
     connection: &mut PgConnection,
     key: CredentialHash,
 ) -> Result<Option<Login>, sqlx::Error> {
-    sqlx::query_as!(
-        Login,
-        r#"select u.id as "user_id: UserId", w.id as "wallet_id: WalletId", u.is_admin,
-                  null::timestamptz as expires_at, true as "may_spend!"
-           from api_keys k join users u on u.id = k.user_id join wallets w on w.user_id = u.id
+    let found = sqlx::query_as!(
+        LoginRow,
+        r#"select k.user_id as "user_id: UserId", k.organization_id as "organization_id: OrganizationId",
+                  coalesce(own.id, shared.id) as "wallet_id?: WalletId",
+                  coalesce(u.is_admin, false) and 'admin' = any(k.scopes) as "is_operator!", k.scopes, k.expires_at,
+                  k.id as "api_key?: ApiKeyId"
+           from api_keys k left join users u on u.id = k.user_id left join wallets own on own.user_id = k.user_id
+                left join wallets shared on shared.organization_id = k.organization_id
            where k.key_hash = $1 and k.revoked_at is null and u.blocked_at is null"#,
         key.0.as_slice()
     )
     .fetch_optional(connection)
-    .await
+    .await?;
+    Ok(found.map(Login::from))
 }
 
 pub(super) async fn login_by_session(
     connection: &mut PgConnection,
     token: CredentialHash,
 ) -> Result<Option<Login>, sqlx::Error> {
-    sqlx::query_as!(
-        Login,
-        r#"select u.id as "user_id: UserId", w.id as "wallet_id: WalletId", u.is_admin,
-                  s.expires_at as "expires_at?", s.may_spend
+    let found = sqlx::query_as!(
+        LoginRow,
+        r#"select u.id as "user_id?: UserId", null::bigint as "organization_id: OrganizationId",
+                  w.id as "wallet_id?: WalletId", u.is_admin as is_operator, s.scopes,
+                  s.expires_at as "expires_at?", null::uuid as "api_key: ApiKeyId"
            from sessions s join users u on u.id = s.user_id join wallets w on w.user_id = u.id
            where s.token_hash = $1 and u.blocked_at is null"#,
         token.0.as_slice()
     )
     .fetch_optional(connection)
-    .await
+    .await?;
+    Ok(found.map(Login::from))
 }
 
 pub(super) async fn login_by_user(
     connection: &mut PgConnection,
     user: &UserId,
 ) -> Result<Option<Login>, sqlx::Error> {
-    sqlx::query_as!(
-        Login,
-        r#"select u.id as "user_id: UserId", w.id as "wallet_id: WalletId", u.is_admin,
-                  null::timestamptz as expires_at, false as "may_spend!"
+    let found = sqlx::query_as!(
+        LoginRow,
+        r#"select u.id as "user_id?: UserId", null::bigint as "organization_id: OrganizationId",
+                  w.id as "wallet_id?: WalletId", u.is_admin as is_operator, '{}'::text[] as "scopes!",
+                  null::timestamptz as expires_at, null::uuid as "api_key: ApiKeyId"
            from users u join wallets w on w.user_id = u.id where u.id = $1 and u.blocked_at is null"#,
         user.as_str()
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.map(Login::from))
+}
+
+pub(super) async fn api_key_used(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    id: ApiKeyId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update api_keys set last_used_at = $2
+         where id = $1 and (last_used_at is null or last_used_at + interval '1 minute' < $2)",
+        id.0,
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn wallet_named(
+    connection: &mut PgConnection,
+    name: &WalletName,
+) -> Result<Option<OwnedWallet>, sqlx::Error> {
+    let (id, user, organization) = match name {
+        WalletName::Own => return Ok(None),
+        WalletName::Id(id) => (Some(id.0), None, None),
+        WalletName::User(user) => (None, Some(user.as_str()), None),
+        WalletName::Organization(organization) => (None, None, Some(organization.0)),
+    };
+    sqlx::query_as!(
+        OwnedWallet,
+        r#"select w.id as "id: WalletId", w.user_id as "user_id: UserId",
+                  w.organization_id as "organization_id: OrganizationId", u.blocked_at is not null as "is_blocked!"
+           from wallets w left join users u on u.id = w.user_id
+           where w.id = $1 or w.user_id = $2 or w.organization_id = $3"#,
+        id,
+        user,
+        organization
     )
     .fetch_optional(connection)
     .await
@@ -378,7 +460,8 @@ pub(super) async fn credentials_valid(
 ) -> Result<HashSet<CredentialHash>, sqlx::Error> {
     let hashes: Vec<&[u8]> = credentials.iter().map(|credential| credential.0.as_slice()).collect();
     let found = sqlx::query_scalar!(
-        r#"select key_hash as "hash!" from api_keys where key_hash = any($1) and revoked_at is null
+        r#"select key_hash as "hash!" from api_keys
+           where key_hash = any($1) and revoked_at is null and (expires_at is null or expires_at > $2)
            union all
            select token_hash from sessions where token_hash = any($1) and expires_at > $2"#,
         &hashes as &[&[u8]],

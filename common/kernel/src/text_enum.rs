@@ -7,7 +7,9 @@ macro_rules! text_enum {
         $name:ident { $($(#[doc = $variant_doc:literal])* $variant:ident => $text:literal,)+ }
     ) => {
         $(#[doc = $doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, sqlx::Type)]
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, sqlx::Type,
+        )]
         #[sqlx(type_name = "text")]
         pub enum $name {
             $($(#[doc = $variant_doc])* #[serde(rename = $text)] #[sqlx(rename = $text)] $variant,)+

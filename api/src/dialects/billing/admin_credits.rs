@@ -1,6 +1,6 @@
 //! All transactions, and adjusting a balance by hand. A worker makes the adjustment and records who asked for it.
 
-use identity::operations::{login_by_user, membership};
+use identity::operations::{membership, user as user_by_id};
 use jobs::outbox;
 use kernel::ids::{AdjustmentId, EntryId, OrganizationId, UserId, WalletId};
 use kernel::money::{AmountError, Credits};
@@ -196,8 +196,8 @@ async fn wallet(api: &SharedState, request: &AdjustmentInput) -> Result<(UserId,
 /// The user and the user's own wallet; none if there is no such user.
 async fn wallet_of(api: &SharedState, user: &str) -> Result<Option<(UserId, WalletId)>, Problem> {
     let Ok(user) = UserId::try_from(user.to_owned()) else { return Ok(None) };
-    let login = login_by_user(&api.pool, &user).await?;
-    Ok(login.map(|login| (login.user_id, login.wallet_id)))
+    let found = user_by_id(&mut *api.pool.acquire().await?, &user).await?;
+    Ok(found.map(|user| (user.id, user.wallet_id)))
 }
 
 fn amount(raw: &RawValue) -> Result<Credits, Problem> {

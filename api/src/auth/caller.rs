@@ -1,0 +1,105 @@
+//! Who calls this system's own API, and what they may.
+
+use identity::credentials::CredentialHash;
+use identity::rights::{Reach, Scope, Scopes};
+use kernel::clock::Timestamp;
+use kernel::ids::{ApiKeyId, UserId};
+
+use crate::problem::Problem;
+
+/// The actor of the configured admin key.
+const ADMIN: &str = "admin";
+
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// For the record: `admin` for the configured key, `user:` and the id, or `key:` and the id.
+    pub actor: String,
+    /// Whose wallets are open to them.
+    pub reach: Reach,
+    scopes: Scopes,
+    /// The API key, if one was used.
+    pub api_key: Option<ApiKeyId>,
+    /// When the credential ends by itself, if ever.
+    pub expires_at: Option<Timestamp>,
+    pub credential: CredentialHash,
+    /// Whether the credential is one of the database, where it can be withdrawn.
+    pub is_recorded: bool,
+}
+
+impl Caller {
+    /// Who has the configured admin key.
+    pub(super) fn admin(credential: CredentialHash) -> Self {
+        Self {
+            actor: ADMIN.to_owned(),
+            reach: Reach::Everyone,
+            scopes: Scopes::all(),
+            api_key: None,
+            expires_at: None,
+            credential,
+            is_recorded: false,
+        }
+    }
+
+    pub(super) fn of(login: &identity::Login, credential: CredentialHash, is_recorded: bool) -> Self {
+        let actor = match (&login.reach, login.api_key) {
+            (Reach::User { id, .. }, _) => format!("user:{id}"),
+            (Reach::Organization { .. } | Reach::Everyone, Some(key)) => format!("key:{key}"),
+            (Reach::Organization { id, .. }, None) => format!("org:{id}"),
+            (Reach::Everyone, None) => ADMIN.to_owned(),
+        };
+        // A user who administrates does so for everyone, with every right.
+        let (reach, scopes) = if login.is_operator {
+            (Reach::Everyone, Scopes::all())
+        } else {
+            (login.reach.clone(), login.scopes.clone())
+        };
+        let (api_key, expires_at) = (login.api_key, login.expires_at);
+        Self { actor, reach, scopes, api_key, expires_at, credential, is_recorded }
+    }
+
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(scope)
+    }
+
+    /// # Errors
+    /// When the scope is missing.
+    pub fn check(&self, scope: Scope) -> Result<(), Problem> {
+        if self.may(scope) { Ok(()) } else { Err(missing(scope)) }
+    }
+
+    /// # Errors
+    /// When the scope is missing, or goes for the wallets of one owner only.
+    pub fn check_everyone(&self, scope: Scope) -> Result<(), Problem> {
+        self.check(scope)?;
+        if self.reach == Reach::Everyone {
+            return Ok(());
+        }
+        let message = "This credential is for the wallets of one owner; this needs one for everyone's.";
+        Err(Problem::forbidden(message).coded("bound_credential"))
+    }
+
+    /// The user whose credential it is, unless it is good for everyone.
+    pub fn user(&self) -> Option<&UserId> {
+        match &self.reach {
+            Reach::User { id, .. } => Some(id),
+            Reach::Organization { .. } | Reach::Everyone => None,
+        }
+    }
+
+    /// Keeps idempotency keys apart: those of a user, and those of the servers that act for all users, which share
+    /// theirs so that a request can be sent again with another API key.
+    pub fn key_space(&self) -> String {
+        match &self.reach {
+            Reach::User { id, .. } => format!("user:{id}"),
+            Reach::Organization { id, .. } => format!("org:{id}"),
+            Reach::Everyone => "everyone".to_owned(),
+        }
+    }
+}
+
+/// The scope is not among those of the credential.
+pub(crate) fn missing(scope: Scope) -> Problem {
+    let message =
+        format!("This credential lacks the scope `{}`: use one that was made with it.", scope.as_str());
+    Problem::forbidden(message).coded("missing_scope")
+}
