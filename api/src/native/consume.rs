@@ -5,7 +5,7 @@ use identity::rights::Scope;
 use identity::rules;
 use kernel::ids::{EntryId, OrganizationId, UserId, WalletId};
 use kernel::money::Credits;
-use ledger::{Cause, Change, CounterAccount, Movement, Posted};
+use ledger::{Cause, Change, CounterAccount, EntryNote, Movement, Posted};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -80,6 +80,7 @@ async fn consume(api: SharedState, call: Call) -> Result<Response, Problem> {
         counter_account: CounterAccount::Usage,
         entry_type: entry_type.clone(),
         description: description.clone(),
+        note: EntryNote::default(),
     };
     match api.spending.debit(movement).await? {
         Posted::Done { entry_id: Some(entry), balance } => Ok(done(entry, balance)),
@@ -91,6 +92,7 @@ async fn consume(api: SharedState, call: Call) -> Result<Response, Problem> {
             entry_type: kind,
             description: text,
             balance,
+            ..
         } => {
             let same = wallet == wallet_id
                 && moved.checked_neg() == Ok(amount)

@@ -79,6 +79,8 @@ uuid_ids! {
     SubscriptionId;
     /// What an operator has the provider do to a subscription.
     SubscriptionInstructionId;
+    /// Credits that go from one wallet to another.
+    TransferId;
     WalletId;
     /// A message on its way to one webhook endpoint.
     WebhookDeliveryId;

@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use super::operations::post;
-use super::{Cause, Change, CounterAccount, GrantSource, Movement, NewGrant, Posted, Refusal};
+use super::{Cause, Change, CounterAccount, EntryNote, GrantSource, Movement, NewGrant, Posted, Refusal};
 use audit::{self, AdminAction};
 use kernel::clock::Timestamp;
 use kernel::ids::{AdjustmentId, EntryId, GrantId, WalletId};
@@ -61,7 +61,9 @@ pub async fn adjust(pool: &PgPool, now: Timestamp, adjustment: &Adjustment) -> R
             audit::record(&mut transaction, now, &action).await?;
             Adjusted::Done { entry_id, balance }
         }
-        Some(Posted::AlreadyPosted { entry_id, wallet_id, amount, entry_type, description, balance }) => {
+        Some(Posted::AlreadyPosted {
+            entry_id, wallet_id, amount, entry_type, description, balance, ..
+        }) => {
             let same = wallet_id == adjustment.wallet_id
                 && amount == adjustment.credits
                 && entry_type == adjustment.entry_type
@@ -102,6 +104,7 @@ fn movement(adjustment: &Adjustment) -> Movement {
         counter_account: CounterAccount::Manual,
         entry_type: adjustment.entry_type.clone(),
         description: Some(adjustment.description.clone()),
+        note: EntryNote::default(),
     }
 }
 

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::NewGrant;
 use super::rules::GrantState;
 use kernel::clock::Timestamp;
 use kernel::ids::{GrantId, PaymentId, WalletId};
+use kernel::metadata::Metadata;
 use kernel::money::Credits;
 
 /// A grant whose time has come.
@@ -187,36 +189,39 @@ pub(super) async fn write(connection: &mut PgConnection, left: &[GrantLeft]) -> 
 pub(super) async fn insert(
     connection: &mut PgConnection,
     now: Timestamp,
-    grants: &[(WalletId, NewGrant)],
+    grants: &[(WalletId, NewGrant, Metadata)],
     left: &HashMap<GrantId, GrantLeft>,
 ) -> Result<(), sqlx::Error> {
-    let ids: Vec<Uuid> = grants.iter().map(|(_, grant)| grant.id.0).collect();
-    let wallets: Vec<Uuid> = grants.iter().map(|(wallet, _)| wallet.0).collect();
+    let ids: Vec<Uuid> = grants.iter().map(|(_, grant, _)| grant.id.0).collect();
+    let wallets: Vec<Uuid> = grants.iter().map(|(wallet, ..)| wallet.0).collect();
     let payments: Vec<Option<Uuid>> =
-        grants.iter().map(|(_, grant)| grant.payment_id.map(|id| id.0)).collect();
-    let sources: Vec<&str> = grants.iter().map(|(_, grant)| grant.source.as_str()).collect();
-    let amounts: Vec<i64> = grants.iter().map(|(_, grant)| grant.amount.millionths()).collect();
+        grants.iter().map(|(_, grant, _)| grant.payment_id.map(|id| id.0)).collect();
+    let sources: Vec<&str> = grants.iter().map(|(_, grant, _)| grant.source.as_str()).collect();
+    let amounts: Vec<i64> = grants.iter().map(|(_, grant, _)| grant.amount.millionths()).collect();
     let origins: Vec<Option<Uuid>> =
-        grants.iter().map(|(_, grant)| grant.origin_payment_id.map(|id| id.0)).collect();
+        grants.iter().map(|(_, grant, _)| grant.origin_payment_id.map(|id| id.0)).collect();
     let remaining: Vec<i64> = grants
         .iter()
-        .map(|(_, grant)| left.get(&grant.id).map_or(grant.amount, |left| left.remaining).millionths())
+        .map(|(_, grant, _)| left.get(&grant.id).map_or(grant.amount, |left| left.remaining).millionths())
         .collect();
     let lapsed: Vec<i64> = grants
         .iter()
-        .map(|(_, grant)| left.get(&grant.id).map_or(Credits::ZERO, |left| left.lapsed).millionths())
+        .map(|(_, grant, _)| left.get(&grant.id).map_or(Credits::ZERO, |left| left.lapsed).millionths())
         .collect();
-    let priorities: Vec<i16> = grants.iter().map(|(_, grant)| grant.priority).collect();
-    let expiries: Vec<Option<Timestamp>> = grants.iter().map(|(_, grant)| grant.expires_at).collect();
+    let priorities: Vec<i16> = grants.iter().map(|(_, grant, _)| grant.priority).collect();
+    let attached = |metadata: &Metadata| (!metadata.is_empty()).then(|| Json(metadata.clone()));
+    let metadata: Vec<Option<Json<Metadata>>> =
+        grants.iter().map(|(.., metadata)| attached(metadata)).collect();
+    let expiries: Vec<Option<Timestamp>> = grants.iter().map(|(_, grant, _)| grant.expires_at).collect();
     sqlx::query!(
         "insert into grants (id, wallet_id, payment_id, source, amount, remaining, priority, expires_at, created_at,
-                             is_open, origin_payment_id, lapsed)
+                             is_open, origin_payment_id, lapsed, metadata)
          select id, wallet_id, payment_id, source, amount, remaining, priority, expires_at, $9, remaining > 0,
-                origin_payment_id, lapsed
+                origin_payment_id, lapsed, metadata
          from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::smallint[],
-                     $8::timestamptz[], $10::uuid[], $11::bigint[])
+                     $8::timestamptz[], $10::uuid[], $11::bigint[], $12::jsonb[])
               as new (id, wallet_id, payment_id, source, amount, remaining, priority, expires_at, origin_payment_id,
-                      lapsed)",
+                      lapsed, metadata)",
         &ids,
         &wallets,
         &payments as &[Option<Uuid>],
@@ -227,7 +232,8 @@ pub(super) async fn insert(
         &expiries as &[Option<Timestamp>],
         now,
         &origins as &[Option<Uuid>],
-        &lapsed
+        &lapsed,
+        &metadata as &[Option<Json<Metadata>>]
     )
     .execute(connection)
     .await?;

@@ -7,7 +7,7 @@ use time::Duration;
 use time::macros::datetime;
 
 use super::*;
-use crate::{GrantSource, NewGrant};
+use crate::GrantSource;
 
 const START: Timestamp = datetime!(2026-11-01 00:00 UTC);
 
@@ -52,6 +52,7 @@ impl Kept {
             counter_account: CounterAccount::Usage,
             entry_type: "test".to_owned(),
             description: None,
+            note: EntryNote::default(),
         });
         match posted {
             Posted::Done { balance, .. } => Some(balance.millionths()),

@@ -210,6 +210,7 @@ mod tests {
             counter_account,
             entry_type: "test".to_owned(),
             description: None,
+            note: super::super::EntryNote::default(),
         }
     }
 

@@ -25,7 +25,8 @@ pub mod store;
 mod tests;
 
 use kernel::clock::Timestamp;
-use kernel::ids::{EntryId, GrantId, OutboxId, PaymentId, WalletId};
+use kernel::ids::{ApiKeyId, EntryId, GrantId, OutboxId, PaymentId, UserId, WalletId};
+use kernel::metadata::Metadata;
 use kernel::money::Credits;
 use kernel::text_enum;
 
@@ -127,6 +128,24 @@ pub struct Movement {
     pub entry_type: String,
     /// For people.
     pub description: Option<String>,
+    pub note: EntryNote,
+}
+
+/// What is noted with an entry besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EntryNote {
+    /// What the caller attached. A grant that the movement makes has it as well.
+    pub metadata: Metadata,
+    pub by: Author,
+}
+
+/// Who moved the credits; nobody in particular by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Author {
+    /// The user who did it, or for whom it was done: of an organization, one of its members.
+    pub member: Option<UserId>,
+    /// The key that it was done with.
+    pub api_key: Option<ApiKeyId>,
 }
 
 /// What a list of movements led to.
@@ -157,6 +176,8 @@ pub enum Posted {
         amount: Credits,
         entry_type: String,
         description: Option<String>,
+        /// What was attached to it.
+        metadata: Metadata,
         /// The balance after it, then.
         balance: Credits,
     },

@@ -9,14 +9,16 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
 use super::grants::{self, GrantLeft};
 use super::levels::{Crossing, Level, Levels, Use, announce};
 use super::rules::WalletState;
 use super::store::{self, EntryRow, Spendable, WalletRow};
-use super::{Cause, Change, CounterAccount, Movement, Posted, Postings, Refusal};
+use super::{Cause, Change, CounterAccount, EntryNote, Movement, NewGrant, Posted, Postings, Refusal};
 use kernel::clock::Timestamp;
 use kernel::ids::{EntryId, GrantId, OutboxId, WalletId};
+use kernel::metadata::Metadata;
 use kernel::money::Credits;
 
 /// Makes the movements in their order and says what each led to. Wallets are locked in the order of their ids, so
@@ -152,6 +154,7 @@ fn expiry(wallet_id: WalletId, grant: GrantId, remaining: Credits) -> Movement {
         counter_account: CounterAccount::Expiry,
         entry_type: "expiry".to_owned(),
         description: None,
+        note: EntryNote::default(),
     }
 }
 
@@ -173,7 +176,7 @@ struct Book {
     /// What has lapsed of grants by these movements.
     lapsed: HashMap<GrantId, Credits>,
     before: HashMap<(String, String), EntryRow>,
-    new_grants: Vec<(WalletId, super::NewGrant)>,
+    new_grants: Vec<(WalletId, NewGrant, Metadata)>,
     entries: Vec<EntryRow>,
     changed: BTreeSet<WalletId>,
 }
@@ -245,6 +248,7 @@ impl Book {
                 amount: row.amount,
                 entry_type: row.entry_type.clone(),
                 description: row.description.clone(),
+                metadata: row.metadata.clone(),
                 balance: row.balance_after,
             };
         }
@@ -302,14 +306,14 @@ impl Book {
         };
         self.changed.insert(wallet.id);
         if let Change::Grant(grant) = &movement.change {
-            self.new_grants.push((wallet.id, grant.clone()));
+            self.new_grants.push((wallet.id, grant.clone(), movement.note.metadata.clone()));
         }
-        if let (Change::Expire(grant), Some(amount)) = (&movement.change, moved.0) {
+        if let (Change::Expire(grant), Some(amount)) = (&movement.change, moved.amount) {
             let sum = self.lapsed.entry(*grant).or_default();
             *sum = sum.checked_sub(amount).unwrap_or(*sum);
         }
         let balance = wallet.balance;
-        let Some(amount) = moved.0 else { return Posted::Done { entry_id: None, balance } };
+        let Some(amount) = moved.amount else { return Posted::Done { entry_id: None, balance } };
         let row = EntryRow {
             id: EntryId::new(),
             wallet_id: movement.wallet_id,
@@ -321,6 +325,12 @@ impl Book {
             cause_id: movement.cause.id.clone(),
             balance_after: balance,
             created_at: self.now,
+            metadata: movement.note.metadata.clone(),
+            member_id: movement.note.by.member.clone(),
+            api_key_id: movement.note.by.api_key,
+            burned: (!moved.burned.is_empty()).then_some(Json(moved.burned)),
+            grant_id: grant_of(&movement.change),
+            debit_id: None,
         };
         let entry_id = Some(row.id);
         self.before.insert((row.cause_kind.clone(), row.cause_id.clone()), row.clone());
@@ -375,6 +385,19 @@ impl Book {
             store::entries_insert(connection, &self.entries).await?;
         }
         Ok(())
+    }
+}
+
+/// The grant that a change makes, or that lapses.
+fn grant_of(change: &Change) -> Option<GrantId> {
+    match change {
+        Change::Grant(grant) => Some(grant.id),
+        Change::Expire(grant) => Some(*grant),
+        Change::Debit(_)
+        | Change::Hold(_)
+        | Change::Capture { .. }
+        | Change::Release(_)
+        | Change::Reverse { .. } => None,
     }
 }
 

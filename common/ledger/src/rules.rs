@@ -44,9 +44,17 @@ pub struct WalletState {
     grants: Vec<GrantState>,
 }
 
-/// How much a movement moved: the amount of its ledger entry, if it made one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moved(pub Option<Credits>);
+/// How much of which grants burned, in the order in which they did.
+pub type Burned = Vec<(GrantId, Credits)>;
+
+/// What a movement moved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// The amount of its ledger entry, if it made one.
+    pub amount: Option<Credits>,
+    /// What a debit or a capture was taken from; less than its amount by what is owed.
+    pub burned: Burned,
+}
 
 const OVERFLOW: Refusal = Refusal::BadAmount;
 
@@ -131,17 +139,18 @@ impl WalletState {
     fn debit(&mut self, amount: Credits, now: Timestamp) -> Result<Moved, Refusal> {
         self.need(amount)?;
         // What has lapsed and is there still is kept for a hold, and for nothing else.
-        if self.burn(amount, |grant| !grant.has_lapsed(now))?.is_positive() {
+        let mut burned = Burned::new();
+        if self.burn(amount, |grant| !grant.has_lapsed(now), &mut burned)?.is_positive() {
             // Fewer grants were loaded than the balance promises.
             return Err(Refusal::Insufficient { available: self.available(), needed: amount });
         }
-        self.move_balance(negative(amount)?)
+        Ok(Moved { burned, ..self.move_balance(negative(amount)?)? })
     }
 
     fn hold(&mut self, amount: Credits) -> Result<Moved, Refusal> {
         self.need(amount)?;
         self.held = self.held.checked_add(amount).map_err(|_| OVERFLOW)?;
-        Ok(Moved(None))
+        Ok(Moved::default())
     }
 
     fn capture(&mut self, held: Credits, spend: Credits) -> Result<Moved, Refusal> {
@@ -151,9 +160,10 @@ impl WalletState {
         }
         self.release(held)?;
         // A reversal may have taken what was held: the promise is kept, and the shortfall is owed.
-        let owed = self.burn(spend, |_| true)?;
+        let mut burned = Burned::new();
+        let owed = self.burn(spend, |_| true, &mut burned)?;
         self.owe(owed)?;
-        self.move_balance(negative(spend)?)
+        Ok(Moved { burned, ..self.move_balance(negative(spend)?)? })
     }
 
     fn release(&mut self, amount: Credits) -> Result<Moved, Refusal> {
@@ -162,7 +172,7 @@ impl WalletState {
             return Err(Refusal::BadAmount);
         }
         self.held = self.held.checked_sub(amount).map_err(|_| OVERFLOW)?;
-        Ok(Moved(None))
+        Ok(Moved::default())
     }
 
     fn expire(&mut self, id: GrantId) -> Result<Moved, Refusal> {
@@ -170,7 +180,7 @@ impl WalletState {
         let lapsing = lapsing.ok_or(Refusal::NoGrant)?;
         let grant = self.grants.iter_mut().find(|grant| grant.id == id).ok_or(Refusal::NoGrant)?;
         if !lapsing.is_positive() {
-            return Ok(Moved(None));
+            return Ok(Moved::default());
         }
         grant.remaining = grant.remaining.checked_sub(lapsing).map_err(|_| OVERFLOW)?;
         self.move_balance(negative(lapsing)?)
@@ -182,8 +192,9 @@ impl WalletState {
         let from_grant = grant.remaining.min(amount);
         grant.remaining = grant.remaining.checked_sub(from_grant).map_err(|_| OVERFLOW)?;
         let rest = amount.checked_sub(from_grant).map_err(|_| OVERFLOW)?;
-        let rest = self.burn(rest, |grant| !grant.has_lapsed(now))?;
-        let owed = self.burn(rest, |_| true)?;
+        let mut burned = Burned::new();
+        let rest = self.burn(rest, |grant| !grant.has_lapsed(now), &mut burned)?;
+        let owed = self.burn(rest, |_| true, &mut burned)?;
         self.owe(owed)?;
         self.move_balance(negative(amount)?)
     }
@@ -197,16 +208,22 @@ impl WalletState {
         Ok(())
     }
 
-    /// Takes `amount` from these grants in burn order; returns what they did not have.
-    fn burn(&mut self, amount: Credits, from: impl Fn(&GrantState) -> bool) -> Result<Credits, Refusal> {
+    /// Takes `amount` from these grants in burn order, and notes it; returns what they did not have.
+    fn burn(
+        &mut self,
+        amount: Credits,
+        from: impl Fn(&GrantState) -> bool,
+        burned: &mut Burned,
+    ) -> Result<Credits, Refusal> {
         let mut rest = amount;
-        for grant in self.grants.iter_mut().filter(|grant| from(grant)) {
+        for grant in self.grants.iter_mut().filter(|grant| from(grant) && grant.remaining.is_positive()) {
             let part = grant.remaining.min(rest);
-            grant.remaining = grant.remaining.checked_sub(part).map_err(|_| OVERFLOW)?;
-            rest = rest.checked_sub(part).map_err(|_| OVERFLOW)?;
-            if !rest.is_positive() {
+            if !part.is_positive() {
                 break;
             }
+            grant.remaining = grant.remaining.checked_sub(part).map_err(|_| OVERFLOW)?;
+            rest = rest.checked_sub(part).map_err(|_| OVERFLOW)?;
+            burned.push((grant.id, part));
         }
         Ok(rest)
     }
@@ -218,7 +235,7 @@ impl WalletState {
 
     fn move_balance(&mut self, by: Credits) -> Result<Moved, Refusal> {
         self.balance = self.balance.checked_add(by).map_err(|_| OVERFLOW)?;
-        Ok(Moved(Some(by)))
+        Ok(Moved { amount: Some(by), burned: Burned::new() })
     }
 }
 

@@ -2,13 +2,15 @@
 //! so that the caller owns the transaction.
 
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::levels::Levels;
-use super::rules::WalletState;
+use super::rules::{Burned, WalletState};
 use super::{Cause, CounterAccount};
 use kernel::clock::Timestamp;
-use kernel::ids::{EntryId, WalletId};
+use kernel::ids::{ApiKeyId, EntryId, GrantId, UserId, WalletId};
+use kernel::metadata::Metadata;
 use kernel::money::Credits;
 
 /// A wallet as stored.
@@ -54,6 +56,18 @@ pub struct EntryRow {
     /// The wallet's balance after it.
     pub balance_after: Credits,
     pub created_at: Timestamp,
+    /// What was attached to it.
+    pub metadata: Metadata,
+    /// Who did it…
+    pub member_id: Option<UserId>,
+    /// …and with which key.
+    pub api_key_id: Option<ApiKeyId>,
+    /// What a debit or a capture was taken from; none of other entries, and of those that are older than this column.
+    pub burned: Option<Json<Burned>>,
+    /// The grant that it made, or that lapsed.
+    pub grant_id: Option<GrantId>,
+    /// The debit that it gives back.
+    pub debit_id: Option<EntryId>,
 }
 
 /// What can be spent of a wallet.
@@ -200,7 +214,10 @@ pub(super) async fn entries_by_cause(
         r#"select e.id as "id: EntryId", e.wallet_id as "wallet_id: WalletId", e.amount as "amount: Credits",
                   e.counter_account as "counter_account: CounterAccount", e.entry_type, e.description,
                   e.source_kind as cause_kind, e.source_id as cause_id,
-                  e.balance_after as "balance_after: Credits", e.created_at
+                  e.balance_after as "balance_after: Credits", e.created_at,
+                  coalesce(e.metadata, '{}') as "metadata!: Metadata", e.member_id as "member_id: UserId",
+                  e.api_key_id as "api_key_id: ApiKeyId", e.burned as "burned: Json<Burned>",
+                  e.grant_id as "grant_id: GrantId", e.debit_id as "debit_id: EntryId"
            from unnest($1::text[], $2::text[]) as wanted (kind, id)
            join ledger_entries e on e.source_kind = wanted.kind and e.source_id = wanted.id"#,
         &kinds as &[&str],
@@ -224,11 +241,21 @@ pub(super) async fn entries_insert(
     let causes: Vec<&str> = entries.iter().map(|entry| entry.cause_id.as_str()).collect();
     let balances: Vec<i64> = entries.iter().map(|entry| entry.balance_after.millionths()).collect();
     let times: Vec<Timestamp> = entries.iter().map(|entry| entry.created_at).collect();
+    let attached = |entry: &EntryRow| (!entry.metadata.is_empty()).then(|| Json(entry.metadata.clone()));
+    let metadata: Vec<Option<Json<Metadata>>> = entries.iter().map(attached).collect();
+    let members: Vec<Option<&str>> =
+        entries.iter().map(|entry| entry.member_id.as_ref().map(UserId::as_str)).collect();
+    let keys: Vec<Option<Uuid>> = entries.iter().map(|entry| entry.api_key_id.map(|id| id.0)).collect();
+    let burned: Vec<Option<&Json<Burned>>> = entries.iter().map(|entry| entry.burned.as_ref()).collect();
+    let grants: Vec<Option<Uuid>> = entries.iter().map(|entry| entry.grant_id.map(|id| id.0)).collect();
+    let debits: Vec<Option<Uuid>> = entries.iter().map(|entry| entry.debit_id.map(|id| id.0)).collect();
     sqlx::query!(
         "insert into ledger_entries (id, wallet_id, amount, counter_account, entry_type, description, source_kind,
-                                     source_id, balance_after, created_at)
+                                     source_id, balance_after, created_at, metadata, member_id, api_key_id, burned,
+                                     grant_id, debit_id)
          select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
-                              $8::text[], $9::bigint[], $10::timestamptz[])",
+                              $8::text[], $9::bigint[], $10::timestamptz[], $11::jsonb[], $12::text[], $13::uuid[],
+                              $14::jsonb[], $15::uuid[], $16::uuid[])",
         &ids,
         &wallets,
         &amounts,
@@ -238,7 +265,13 @@ pub(super) async fn entries_insert(
         &kinds as &[&str],
         &causes as &[&str],
         &balances,
-        &times
+        &times,
+        &metadata as &[Option<Json<Metadata>>],
+        &members as &[Option<&str>],
+        &keys as &[Option<Uuid>],
+        &burned as &[Option<&Json<Burned>>],
+        &grants as &[Option<Uuid>],
+        &debits as &[Option<Uuid>]
     )
     .execute(connection)
     .await?;

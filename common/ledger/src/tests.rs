@@ -65,7 +65,7 @@ impl Book {
     fn apply(&mut self, change: &Change) -> Result<(), Refusal> {
         let before = self.wallet.clone();
         match self.wallet.apply(change, self.now) {
-            Ok(moved) => self.ledger.extend(moved.0),
+            Ok(moved) => self.ledger.extend(moved.amount),
             Err(refusal) => {
                 assert_eq!(self.wallet.balance, before.balance);
                 assert_eq!(self.wallet.grants(), before.grants());

@@ -11,7 +11,7 @@ use kernel::clock::Timestamp;
 use kernel::ids::{GrantId, UserId, WalletId};
 use kernel::money::Credits;
 use ledger::operations::post;
-use ledger::{Cause, Change, CounterAccount, GrantSource, Movement, NewGrant, Posted};
+use ledger::{Cause, Change, CounterAccount, EntryNote, GrantSource, Movement, NewGrant, Posted};
 
 /// Where credits from check-ins burn among those that expire together: before what was bought.
 const PRIORITY: i16 = 50;
@@ -76,6 +76,7 @@ pub async fn apply(
         counter_account: CounterAccount::Promotion,
         entry_type: "checkin".to_owned(),
         description: Some(format!("Check-in of {day}")),
+        note: EntryNote::default(),
     };
     let balance = match post(&mut transaction, now, &[movement]).await?.each.into_iter().next() {
         Some(Posted::Done { balance, .. } | Posted::AlreadyPosted { balance, .. }) => balance,

@@ -2,7 +2,7 @@
 
 use super::{Kind, Payment, Provider};
 use kernel::ids::GrantId;
-use ledger::{Cause, Change, CounterAccount, GrantSource, Movement, NewGrant};
+use ledger::{Cause, Change, CounterAccount, EntryNote, GrantSource, Movement, NewGrant};
 
 /// Where purchased credits burn among those that expire together: after what was given away.
 pub(crate) const PURCHASE_PRIORITY: i16 = 100;
@@ -32,6 +32,7 @@ pub(crate) fn purchase(payment: &Payment) -> Option<Movement> {
         counter_account,
         entry_type: if payment.kind == Kind::Subscription { "subscription" } else { "purchase" }.to_owned(),
         description: Some(payment.summary.clone()),
+        note: EntryNote::default(),
     })
 }
 
@@ -52,6 +53,7 @@ pub(crate) fn bonus(payment: &Payment) -> Option<Movement> {
         counter_account: CounterAccount::Promotion,
         entry_type: "coupon".to_owned(),
         description: Some(payment.summary.clone()),
+        note: EntryNote::default(),
     })
 }
 

@@ -17,7 +17,7 @@ use kernel::clock::Timestamp;
 use kernel::ids::{GrantId, OutboxId, PaymentId};
 use kernel::money::Credits;
 use ledger::operations::{available, lapse, post};
-use ledger::{Cause, Change, CounterAccount, Movement, NewGrant, Posted};
+use ledger::{Cause, Change, CounterAccount, EntryNote, Movement, NewGrant, Posted};
 
 /// Applies a fact in the caller's transaction, in which nothing else is done: it locks the object, then the payment,
 /// then the wallet. Applying it again, or an older one after it, changes nothing. A payment that is not credited yet
@@ -223,6 +223,7 @@ fn movement(
         counter_account: CounterAccount::Refund,
         entry_type: entry_type.to_owned(),
         description: Some(payment.summary.clone()),
+        note: EntryNote::default(),
     })
 }
 

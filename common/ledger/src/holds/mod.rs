@@ -9,7 +9,7 @@ mod store;
 use std::time::Duration;
 
 use super::operations::post;
-use super::{Cause, Change, CounterAccount, Movement, Posted, Refusal};
+use super::{Cause, Change, CounterAccount, EntryNote, Movement, Posted, Refusal};
 use kernel::clock::Timestamp;
 use kernel::database::is_locked;
 use kernel::ids::{EntryId, HoldId, UserId, WalletId};
@@ -318,6 +318,7 @@ async fn move_credits(
         counter_account: CounterAccount::Usage,
         entry_type: hold.entry_type.clone(),
         description: hold.description.clone(),
+        note: EntryNote::default(),
     };
     match post(connection, now, &[movement]).await?.each.pop() {
         Some(Posted::Done { entry_id, balance }) => Ok((entry_id, balance)),
