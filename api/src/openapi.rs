@@ -112,7 +112,7 @@ fn refusals(method: &Method, description: &Description) -> Vec<StatusCode> {
         refusals.push(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
     // The cookie may come from a foreign page.
-    if matches!(description.access, Access::User | Access::Admin) && !method.is_safe() {
+    if description.access.is_protected() && !method.is_safe() {
         refusals.push(StatusCode::FORBIDDEN);
     }
     refusals

@@ -5,7 +5,7 @@ use identity::rights::{Reach, Scope, Scopes};
 use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, UserId};
 
-use crate::problem::Problem;
+use crate::problem::{ErrorCode, Problem};
 
 /// The actor of the configured admin key.
 const ADMIN: &str = "admin";
@@ -75,7 +75,7 @@ impl Caller {
             return Ok(());
         }
         let message = "This credential is for the wallets of one owner; this needs one for everyone's.";
-        Err(Problem::forbidden(message).coded("bound_credential"))
+        Err(Problem::forbidden(message).coded(ErrorCode::BoundCredential))
     }
 
     /// The user whose credential it is, unless it is good for everyone.
@@ -101,5 +101,5 @@ impl Caller {
 pub(crate) fn missing(scope: Scope) -> Problem {
     let message =
         format!("This credential lacks the scope `{}`: use one that was made with it.", scope.as_str());
-    Problem::forbidden(message).coded("missing_scope")
+    Problem::forbidden(message).coded(ErrorCode::MissingScope)
 }

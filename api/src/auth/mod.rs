@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use identity::credentials::CredentialHash;
-use identity::rights::{Reach, Scope, Scopes};
+use identity::rights::{OwnedWallet, Reach, Scope, Scopes, WalletName};
 use identity::{IdentityError, Login, NewUser, operations};
 use kernel::clock::{Clock, Timestamp};
 use kernel::config::Secret;
@@ -28,7 +28,7 @@ use warp::http::{HeaderMap, Method};
 
 use crate::config::Config;
 use crate::origins::Origins;
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{ErrorCode, Problem, ProblemKind};
 pub use caller::Caller;
 pub(crate) use caller::missing;
 use credential::{Kind, Presented};
@@ -84,6 +84,8 @@ pub struct Authenticator {
     /// Whether a genuine token of an unknown user registers them.
     registers_users: bool,
     remembered: Cache<CredentialHash, Arc<Login>>,
+    /// Owners never change; whether one is blocked, an announcement says.
+    wallets: Cache<WalletName, OwnedWallet>,
     revocations: Arc<AtomicU64>,
 }
 
@@ -97,6 +99,7 @@ impl Authenticator {
             tokens: config.jwt.as_ref().map(|jwt| Arc::new(Verifier::new(jwt, shutdown.clone()))),
             registers_users: config.jwt.as_ref().is_some_and(|jwt| jwt.registers_users),
             remembered: Cache::builder().max_capacity(CAPACITY).time_to_live(REMEMBERED).build(),
+            wallets: Cache::builder().max_capacity(CAPACITY).time_to_live(REMEMBERED).build(),
             revocations: Arc::default(),
         }
     }
@@ -220,9 +223,11 @@ impl Authenticator {
                 "The token is genuine, but there is no user {user}: register them with PUT /purser/v1/users/{{userId}}, or \
                  set JWT_REGISTERS_USERS=true."
             );
-            return Err(Problem::new(ProblemKind::CredentialInvalid, message).coded("user_not_registered"));
+            return Err(
+                Problem::new(ProblemKind::CredentialInvalid, message).coded(ErrorCode::UserNotRegistered)
+            );
         }
-        let new = NewUser { id: user.clone(), email: None, is_admin: false };
+        let new = NewUser::new(user.clone());
         match operations::user_create(&self.pool, self.clock.now(), "token", new).await {
             Ok(_) | Err(IdentityError::UserExists(_)) => {}
             Err(error) => return Err(error.into()),
@@ -251,6 +256,21 @@ impl Authenticator {
         Ok((valid, visible))
     }
 
+    /// The wallet of a name, with its owner.
+    pub async fn wallet(&self, name: &WalletName) -> Result<Option<OwnedWallet>, sqlx::Error> {
+        if let Some(known) = self.wallets.get(name).await {
+            return Ok(Some(known));
+        }
+        let revocations = self.revocations.load(Ordering::Acquire);
+        let found = operations::wallet_named(&self.pool, name).await?;
+        if let Some(wallet) = &found
+            && self.revocations.load(Ordering::Acquire) == revocations
+        {
+            self.wallets.insert(name.clone(), wallet.clone()).await;
+        }
+        Ok(found)
+    }
+
     /// Forgets the login of a withdrawn credential.
     pub async fn forget(&self, credential: CredentialHash) {
         self.revocations.fetch_add(1, Ordering::AcqRel);
@@ -261,6 +281,7 @@ impl Authenticator {
     pub fn forget_all(&self) {
         self.revocations.fetch_add(1, Ordering::AcqRel);
         self.remembered.invalidate_all();
+        self.wallets.invalidate_all();
     }
 }
 
@@ -275,7 +296,7 @@ fn principal(found: Authenticated, scope: Scope) -> Result<Principal, Problem> {
     let Authenticated { login, credential, is_recorded } = found;
     let Reach::User { id, wallet_id } = &login.reach else {
         let message = "This credential is no user's: use one that is bound to a user.";
-        return Err(Problem::forbidden(message).coded("not_a_user"));
+        return Err(Problem::forbidden(message).coded(ErrorCode::NotAUser));
     };
     if !login.scopes.contains(scope) && !login.is_operator {
         return Err(missing(scope));

@@ -67,9 +67,8 @@ impl Call {
             (Some(key), None) => key,
             (Some(_), Some(_)) => return Err(ProblemKind::IdempotencyKeyInvalid.into()),
         };
-        let is_printable = |text: &&str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-        let key = key.to_str().ok().filter(|text| (1..=255).contains(&text.len())).filter(is_printable);
-        key.map(Some).ok_or(ProblemKind::IdempotencyKeyInvalid.into())
+        let key = key.to_str().map_err(|_| ProblemKind::IdempotencyKeyInvalid)?;
+        checked_key(key).map(Some)
     }
 
     /// The path's value for a parameter of its template; empty if the template has no such parameter.
@@ -87,6 +86,17 @@ impl Call {
         let limit = self.parameter("limit").unwrap_or("50").parse().ok();
         let problem = || Problem::invalid(format!("limit must be between 1 and {most}"));
         limit.filter(|limit| (1..=most).contains(limit)).ok_or_else(problem)
+    }
+}
+
+/// # Errors
+/// When the text is no idempotency key: too long, empty, or not printable.
+pub(crate) fn checked_key(key: &str) -> Result<&str, Problem> {
+    let is_printable = key.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if (1..=255).contains(&key.len()) && is_printable {
+        Ok(key)
+    } else {
+        Err(ProblemKind::IdempotencyKeyInvalid.into())
     }
 }
 

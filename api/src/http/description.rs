@@ -1,5 +1,6 @@
 //! The description of an endpoint, as OpenAPI 3.1.
 
+use identity::rights::Scope;
 use utoipa::openapi::path::{Operation, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::Schema;
@@ -14,9 +15,30 @@ pub enum Access {
     Public,
     /// Any user, with any credential.
     User,
+    /// Who administrates, over the APIs of other systems.
     Admin,
+    /// Who has the scope, for the wallets that their credential opens.
+    Allowed(Scope),
+    /// Who has the scope for everyone.
+    Operator(Scope),
     /// A payment provider, which signs or presents a shared secret.
     Provider,
+}
+
+impl Access {
+    /// What the credential has to have.
+    pub fn scope(self) -> Option<Scope> {
+        match self {
+            Self::Allowed(scope) | Self::Operator(scope) => Some(scope),
+            Self::Admin => Some(Scope::Manage),
+            Self::Public | Self::User | Self::Provider => None,
+        }
+    }
+
+    /// Whether it answers those only whom it knows.
+    pub fn is_protected(self) -> bool {
+        !matches!(self, Self::Public | Self::Provider)
+    }
 }
 
 /// A schema with its name, and those that it refers to.
@@ -36,21 +58,22 @@ impl Description {
     /// A description with one line on the endpoint's purpose.
     pub fn new(access: Access, summary: &str) -> Self {
         let operation = OperationBuilder::new().summary(Some(summary));
-        let operation = match access {
-            Access::Public | Access::Provider => operation,
-            // Alternatives: any one of them is enough.
-            Access::User => operation
-                .security(SecurityRequirement::new::<_, [&str; 0], &str>("bearer", []))
-                .security(SecurityRequirement::new::<_, [&str; 0], &str>("sessionToken", []))
-                .security(SecurityRequirement::new::<_, [&str; 0], &str>("sessionCookie", [])),
-            Access::Admin => operation.security(SecurityRequirement::new::<_, [&str; 0], &str>("bearer", [])),
+        // Schemes are alternatives: any one of them is enough.
+        let schemes: &[&str] = match access {
+            Access::Public | Access::Provider => &[],
+            Access::User | Access::Allowed(_) => &["bearer", "sessionToken", "sessionCookie"],
+            Access::Admin | Access::Operator(_) => &["bearer"],
         };
+        let scopes = access.scope().map(Scope::as_str);
+        let operation = schemes.iter().fold(operation, |operation, scheme| {
+            operation.security(SecurityRequirement::new::<_, _, &str>(*scheme, scopes))
+        });
         let mut description =
             Self { access, operation: operation.build(), refusals: Vec::new(), schemas: Vec::new() };
         match access {
             Access::Public | Access::Provider => {}
             Access::User => description.refusals.push(StatusCode::UNAUTHORIZED),
-            Access::Admin => {
+            Access::Admin | Access::Allowed(_) | Access::Operator(_) => {
                 description.refusals.extend([StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN]);
             }
         }
@@ -67,6 +90,14 @@ impl Description {
     #[must_use]
     pub fn path_parameter<T: PartialSchema>(self, name: &str, description: &str) -> Self {
         self.parameter(ParameterIn::Path, name, Required::True, T::schema(), description)
+    }
+
+    /// Adds the parameter `wallet` of the path.
+    #[must_use]
+    pub fn wallet(self) -> Self {
+        let names = "`user:` and the user's id, `org:` and the organization's, the wallet's own id, or `me`: the \
+                     caller's own.";
+        self.path_parameter::<String>("wallet", names).refuses(&[StatusCode::NOT_FOUND])
     }
 
     /// Adds an optional parameter of the query.

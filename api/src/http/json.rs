@@ -1,8 +1,13 @@
 //! Reads JSON bodies.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use kernel::database::has_nul;
 use kernel::money::{AmountError, Credits};
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use warp::http::{HeaderMap, header};
 
@@ -38,6 +43,108 @@ pub fn read_json<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
 /// As [`read_json`].
 pub fn read_json_or_default<T: DeserializeOwned + Default>(call: &Call) -> Result<T, Problem> {
     if call.body.is_empty() { Ok(T::default()) } else { read_json(call) }
+}
+
+/// Reads the body as a JSON object of this system's own API: whatever is wrong is named by its field.
+///
+/// # Errors
+/// As [`read_json`], and when a field is not known (its type must say `deny_unknown_fields`).
+pub fn read_object<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
+    if !says_json(&call.headers) {
+        return Err(ProblemKind::UnsupportedMediaType.into());
+    }
+    if has_nul(&call.body) {
+        return Err(Problem::invalid("Texts must not have the character U+0000."));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(&call.body);
+    let read: Result<Object<T>, _> = serde_path_to_error::deserialize(&mut reader);
+    let object = read.map_err(|error| {
+        let path = error.path().to_string();
+        let error = error.into_inner();
+        if error.is_data() { complaint(&path, &error.to_string()) } else { ProblemKind::NotJson.into() }
+    })?;
+    reader.end().map_err(|_| ProblemKind::NotJson)?;
+    Ok(object.0)
+}
+
+/// As [`read_object`], for a body that may be left out.
+///
+/// # Errors
+/// As [`read_object`].
+pub fn read_object_or_default<T: DeserializeOwned + Default>(call: &Call) -> Result<T, Problem> {
+    if call.body.is_empty() { Ok(T::default()) } else { read_object(call) }
+}
+
+/// A struct that is read from an object only: serde takes a list of its fields for one as well.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
+    }
+}
+
+/// What serde finds wrong at a path, in the words of who sent it.
+fn complaint(path: &str, text: &str) -> Problem {
+    let text = text.rsplit_once(" at line ").map_or(text, |(text, _)| text);
+    let place = if path == "." { "" } else { path };
+    let within = |field: &str| if place.is_empty() { field.to_owned() } else { format!("{place}.{field}") };
+    if let Some((field, known)) = quoted(text, "unknown field ") {
+        let field = within(&shortened(field));
+        let known = known.strip_prefix(", expected ").unwrap_or("none");
+        let known = known.strip_prefix("one of ").unwrap_or(known);
+        return Problem::invalid(format!("There is no field `{field}`; the fields are {known}."))
+            .about(field);
+    }
+    if let Some((field, _)) = quoted(text, "missing field ") {
+        let field = within(field);
+        return Problem::invalid(format!("{field} is missing.")).about(field);
+    }
+    if let Some((field, _)) = quoted(text, "duplicate field ") {
+        let field = within(field);
+        return Problem::invalid(format!("{field} is given twice.")).about(field);
+    }
+    let subject = if place.is_empty() { "The body" } else { place };
+    let message = match text.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("{subject} must be {}.", kind_of(expected)),
+        None => format!("{subject}: {}.", shortened(text)),
+    };
+    let problem = Problem::invalid(message);
+    if place.is_empty() { problem } else { problem.about(place) }
+}
+
+/// The name in backquotes behind a beginning, and what follows it.
+fn quoted<'a>(text: &'a str, beginning: &str) -> Option<(&'a str, &'a str)> {
+    text.strip_prefix(beginning)?.strip_prefix('`')?.split_once('`')
+}
+
+/// A kind of value, as people who write JSON call it.
+fn kind_of(expected: &str) -> &str {
+    match expected {
+        "i8" | "i16" | "i32" | "i64" | "isize" | "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a string" | "str" | "a borrowed string" => "a text",
+        "a map" => "an object",
+        "a sequence" => "a list",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    }
 }
 
 /// The exact amount that a JSON number stands for.
@@ -82,6 +189,54 @@ mod tests {
         assert_eq!(of("0.0000001"), Err(AmountError::TooPrecise));
         for text in ["\"5\"", "null", "true", "[1]", "{}"] {
             assert_eq!(of(text), Err(AmountError::NotANumber), "{text}");
+        }
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    struct Order {
+        #[allow(dead_code)]
+        wallet: String,
+        items: Vec<Object<Item>>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    struct Item {
+        #[allow(dead_code)]
+        pack_id: String,
+        credits: Box<RawValue>,
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_its_field() {
+        let read = |body: &str| {
+            let mut reader = serde_json::Deserializer::from_str(body);
+            let read: Result<Object<Order>, _> = serde_path_to_error::deserialize(&mut reader);
+            read.map(|order| order.0.items.into_iter().map(|item| item.0.credits.get().to_owned()).collect())
+                .map_err(|error| {
+                    let path = error.path().to_string();
+                    let problem = complaint(&path, &error.into_inner().to_string());
+                    (problem.param.unwrap_or_default(), problem.message.into_owned())
+                })
+        };
+        let whole = r#"{"wallet":"me","items":[{"packId":"a","credits":0.10000000000000001}]}"#;
+        // Numbers come through as they were written.
+        assert_eq!(read(whole), Ok(vec!["0.10000000000000001".to_owned()]));
+        for (body, param, message) in [
+            (r#"["me",[]]"#, "", "The body must be an object."),
+            (r#"{"wallet":"me"}"#, "items", "items is missing."),
+            (r#"{"wallet":7,"items":[]}"#, "wallet", "wallet must be a text."),
+            (r#"{"wallet":"me","items":{}}"#, "items", "items must be a list."),
+            (r#"{"wallet":"me","items":[["a",1]]}"#, "items[0]", "items[0] must be an object."),
+            (r#"{"wallet":"a","wallet":"b","items":[]}"#, "wallet", "wallet is given twice."),
+            (
+                r#"{"wallet":"me","items":[{"packId":"a","credits":1,"packid":"a"}]}"#,
+                "items[0].packid",
+                "There is no field `items[0].packid`; the fields are `packId` or `credits`.",
+            ),
+        ] {
+            assert_eq!(read(body), Err((param.to_owned(), message.to_owned())), "{body}");
         }
     }
 

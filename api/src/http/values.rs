@@ -4,12 +4,15 @@ use std::borrow::Cow;
 
 use kernel::clock::Timestamp;
 use kernel::ids::OrganizationId;
-use kernel::money::{AmountError, Credits};
-use serde::de::Error as _;
+use kernel::money::{AmountError, Credits, Currency, Money};
+use serde::de::{Error as _, Unexpected};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+use time::UtcOffset;
+use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
@@ -108,13 +111,79 @@ impl ToSchema for GivenAmount {
     }
 }
 
+/// Money in an answer: so many of the currency's smallest unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Money, example = json!({"minor": 2500, "currency": "usd"}))]
+pub struct MoneyView {
+    /// In the currency's smallest unit: cents for `usd`.
+    minor: i64,
+    /// An ISO 4217 code in lower case.
+    currency: String,
+}
+
+impl From<Money> for MoneyView {
+    fn from(money: Money) -> Self {
+        Self { minor: money.minor, currency: money.currency.into() }
+    }
+}
+
+/// Money in a request.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = GivenMoney, example = json!({"minor": 2500, "currency": "usd"}))]
+pub struct GivenMoney {
+    /// In the currency's smallest unit: cents for `usd`.
+    pub minor: i64,
+    /// An ISO 4217 code.
+    #[schema(value_type = String, min_length = 3, max_length = 3)]
+    pub currency: Currency,
+}
+
+impl From<GivenMoney> for Money {
+    fn from(given: GivenMoney) -> Self {
+        Self::new(given.minor, given.currency)
+    }
+}
+
 /// A time, as RFC 3339 writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment(pub Timestamp);
 
 impl Serialize for Moment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.format(&Rfc3339).ok().serialize(serializer)
+        rfc3339_millis(self.0).serialize(serializer)
+    }
+}
+
+/// In UTC, with three digits of the second.
+fn rfc3339_millis(at: Timestamp) -> Option<String> {
+    const FORM: &[BorrowedFormatItem<'_>] =
+        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    at.to_offset(UtcOffset::UTC).format(FORM).ok()
+}
+
+/// A time in a request: any that RFC 3339 allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GivenMoment(pub Timestamp);
+
+impl<'de> Deserialize<'de> for GivenMoment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let expected = "a time such as 2026-11-28T08:00:00Z";
+        let wrong = |_| D::Error::invalid_value(Unexpected::Str(&text), &expected);
+        Timestamp::parse(&text, &Rfc3339).map(Self).map_err(wrong)
+    }
+}
+
+impl PartialSchema for GivenMoment {
+    fn schema() -> RefOr<Schema> {
+        Moment::schema()
+    }
+}
+
+impl ToSchema for GivenMoment {
+    fn name() -> Cow<'static, str> {
+        Moment::name()
     }
 }
 
@@ -168,6 +237,6 @@ mod tests {
             assert_eq!(serde_json::to_string(&amount).unwrap(), text);
         }
         let at = Moment(time::macros::datetime!(2026-11-21 08:00:00.5 UTC));
-        assert_eq!(serde_json::to_string(&at).unwrap(), r#""2026-11-21T08:00:00.5Z""#);
+        assert_eq!(serde_json::to_string(&at).unwrap(), r#""2026-11-21T08:00:00.500Z""#);
     }
 }

@@ -1,6 +1,7 @@
 //! What administrators did.
 
 use audit::RecordedAction;
+use identity::rights::Scope;
 use kernel::ids::AdminActionId;
 use serde::Serialize;
 use serde_json::Value;
@@ -22,8 +23,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::get(
         "/purser/v1/audit-log",
         list,
-        paged(Description::new(Access::Admin, "What administrators did, newest first"), LIMIT)
-            .answers::<Actions>(StatusCode::OK, "The actions: who, when, what, to what."),
+        paged(
+            Description::new(Access::Operator(Scope::Admin), "What administrators did, newest first"),
+            LIMIT,
+        )
+        .answers::<Actions>(StatusCode::OK, "The actions: who, when, what, to what."),
     )]
 }
 
@@ -66,7 +70,7 @@ impl From<RecordedAction> for ActionView {
 }
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    call.operator(&api, Scope::Admin).await?;
     let page = Cursor::<AdminActionId>::read(&call, LIMIT)?;
     let before = page.after.unwrap_or(AdminActionId(uuid::Uuid::max()));
     let found = audit::before(&mut *api.pool.acquire().await?, before, page.asked()).await?;

@@ -1,17 +1,18 @@
 //! Administration of packs.
 
 use billing::catalog::{Pack, operations};
+use identity::rights::Scope;
 use kernel::money::{Currency, Money};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
-use super::consume::positive;
+use super::debits::positive;
 use super::idempotent::{Keep, once};
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::json::read_json;
+use crate::http::json::read_object;
 use crate::http::values::{Amount, GivenAmount};
 use crate::http::{Response, answer};
 use crate::problem::Problem;
@@ -22,13 +23,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/admin/catalog/packs",
             list,
-            Description::new(Access::Admin, "All packs, also those that are not for sale")
+            Description::new(Access::Operator(Scope::Manage), "All packs, also those that are not for sale")
                 .answers::<Packs>(StatusCode::OK, "The packs."),
         ),
         Endpoint::post(
             "/admin/catalog/packs",
             create,
-            Description::new(Access::Admin, "Add a pack")
+            Description::new(Access::Operator(Scope::Manage), "Add a pack")
                 .idempotency_key()
                 .takes::<PackInput>()
                 .answers::<PackView>(StatusCode::CREATED, "The pack."),
@@ -36,7 +37,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::put(
             "/admin/catalog/packs/{packId}",
             replace,
-            Description::new(Access::Admin, "Replace a pack")
+            Description::new(Access::Operator(Scope::Manage), "Replace a pack")
                 .says("Orders that were placed keep what was ordered.")
                 .path_parameter::<String>("packId", "The pack's id.")
                 .takes::<PackInput>()
@@ -47,7 +48,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 #[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = native::NewPack)]
 struct PackInput {
     /// Needed when a pack is added; the path has it when one is replaced.
@@ -137,35 +138,35 @@ impl PackInput {
 }
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    call.operator(&api, Scope::Manage).await?;
     let packs = operations::packs(&api.pool).await?.iter().map(view).collect();
     Ok(answer(StatusCode::OK, &Packs { packs }))
 }
 
 async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let mut written: PackInput = read_json(&call)?;
+    let caller = call.operator(&api, Scope::Manage).await?;
+    let mut written: PackInput = read_object(&call)?;
     let id = written.pack_id.take().ok_or_else(|| Problem::invalid("packId is missing"))?;
     let pack = written.into_pack(id)?;
     let work = {
-        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
+        let (api, actor) = (SharedState::clone(&api), caller.actor.clone());
         async move {
             operations::pack_create(&api.pool, api.clock.now(), &actor, &pack).await?;
             Ok((StatusCode::CREATED, view(&pack)))
         }
     };
-    once(&api, &call, admin.actor, Keep::Answer, work).await
+    once(&api, &call, caller.key_space(), Keep::Answer, work).await
 }
 
 async fn replace(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
+    let caller = call.operator(&api, Scope::Manage).await?;
     let id = call.path_parameter("packId").to_owned();
-    let written: PackInput = read_json(&call)?;
+    let written: PackInput = read_object(&call)?;
     if written.pack_id.as_ref().is_some_and(|named| *named != id) {
         return Err(Problem::invalid("packId differs from the path"));
     }
     let pack = written.into_pack(id)?;
-    operations::pack_replace(&api.pool, api.clock.now(), &admin.actor, &pack).await?;
+    operations::pack_replace(&api.pool, api.clock.now(), &caller.actor, &pack).await?;
     Ok(answer(StatusCode::OK, &view(&pack)))
 }
 

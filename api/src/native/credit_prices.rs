@@ -1,16 +1,17 @@
 //! Administration of what any amount of credits costs.
 
 use billing::catalog::prices::{CreditPrice, price_put, prices};
+use identity::rights::Scope;
 use kernel::money::{Currency, Money};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
-use super::consume::positive;
+use super::debits::positive;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::json::read_json;
+use crate::http::json::read_object;
 use crate::http::values::{Amount, GivenAmount};
 use crate::http::{Response, answer};
 use crate::problem::Problem;
@@ -21,13 +22,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/purser/v1/catalog/credit-prices",
             list,
-            Description::new(Access::Admin, "What any amount of credits costs, by currency")
+            Description::new(Access::Operator(Scope::Manage), "What any amount of credits costs, by currency")
                 .answers::<Prices>(StatusCode::OK, "The prices."),
         ),
         Endpoint::put(
             "/purser/v1/catalog/credit-prices/{currency}",
             put,
-            Description::new(Access::Admin, "Set what credits cost in a currency")
+            Description::new(Access::Operator(Scope::Manage), "Set what credits cost in a currency")
                 .says(
                     "So many credits for so many smallest units. Auto-recharge and purchases of any amount go by it \
                      from now on; orders that were placed keep their price.",
@@ -41,6 +42,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = native::NewCreditPrice)]
 struct PriceInput {
     /// How many credits…
@@ -76,18 +78,18 @@ impl From<CreditPrice> for PriceView {
 }
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    call.operator(&api, Scope::Manage).await?;
     let data = prices(&api.pool).await?.into_iter().map(PriceView::from).collect();
     Ok(answer(StatusCode::OK, &Prices { data }))
 }
 
 async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let written: PriceInput = read_json(&call)?;
+    let caller = call.operator(&api, Scope::Manage).await?;
+    let written: PriceInput = read_object(&call)?;
     let currency = call.path_parameter("currency").parse::<Currency>();
     let currency = currency.map_err(|_| Problem::not_found("There is no such currency."))?;
     let price =
         CreditPrice { credits: positive(&written.credits)?, price: Money::new(written.minor, currency) };
-    price_put(&api.pool, api.clock.now(), &admin.actor, &price).await?;
+    price_put(&api.pool, api.clock.now(), &caller.actor, &price).await?;
     Ok(answer(StatusCode::OK, &PriceView::from(price)))
 }

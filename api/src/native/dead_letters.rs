@@ -1,5 +1,6 @@
 //! Administration of dead letters: jobs that no worker could do.
 
+use identity::rights::Scope;
 use kernel::clock::Timestamp;
 use kernel::ids::DeadLetterId;
 use messaging::dead_letters::{DeadLetter, Filter, LetterState, Waiting, operations};
@@ -16,7 +17,7 @@ use super::reasons::checked_reason;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::json::read_json;
+use crate::http::json::read_object;
 use crate::http::values::{Id, Moment, one_of};
 use crate::http::{Response, answer};
 use crate::problem::Problem;
@@ -26,24 +27,17 @@ use crate::state::SharedState;
 const LIMIT: i64 = 500;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let before = endpoints_at([
-        "/admin/dead-letters",
-        "/admin/dead-letters/{id}",
-        "/admin/dead-letters/{id}/replay",
-        "/admin/dead-letters/{id}/discard",
-    ]);
-    let own = endpoints_at([
+    endpoints_at([
         "/purser/v1/dead-letters",
         "/purser/v1/dead-letters/{id}",
         "/purser/v1/dead-letters/{id}/retry",
         "/purser/v1/dead-letters/{id}/dismiss",
-    ]);
-    before.into_iter().chain(own).collect()
+    ])
 }
 
 fn endpoints_at([all, one, retry, dismiss]: [&'static str; 4]) -> Vec<Endpoint> {
     let settles = |summary: &str| {
-        Description::new(Access::Admin, summary)
+        Description::new(Access::Operator(Scope::Admin), summary)
             .path_parameter::<Id>("id", "The letter's id.")
             .idempotency_key()
             .answers::<LetterView>(StatusCode::OK, "The letter as it is now.")
@@ -54,7 +48,10 @@ fn endpoints_at([all, one, retry, dismiss]: [&'static str; 4]) -> Vec<Endpoint> 
             all,
             list,
             paged(
-                Description::new(Access::Admin, "Jobs that nobody could do and that wait for an operator"),
+                Description::new(
+                    Access::Operator(Scope::Admin),
+                    "Jobs that nobody could do and that wait for an operator",
+                ),
                 LIMIT,
             )
             .says("Newest first, without their messages; and how many there are, by role and reason.")
@@ -65,7 +62,7 @@ fn endpoints_at([all, one, retry, dismiss]: [&'static str; 4]) -> Vec<Endpoint> 
             one,
             show,
             Description::new(
-                Access::Admin,
+                Access::Operator(Scope::Admin),
                 "A job that nobody could do, with what may be seen of its message",
             )
             .says("Ids, types and states only: never texts, addresses or links.")
@@ -141,6 +138,7 @@ struct CountView {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = native::DiscardDeadLetter)]
 struct DiscardInput {
     /// Why, for the record.
@@ -182,7 +180,7 @@ fn id(call: &Call) -> Result<DeadLetterId, Problem> {
 }
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    call.operator(&api, Scope::Admin).await?;
     let page = Cursor::read_by(&call, LIMIT, read_cursor)?;
     let role = call.parameter("role").map(str::to_owned);
     let mut connection = api.pool.acquire().await?;
@@ -214,15 +212,15 @@ fn read_cursor(text: &str) -> Result<(Timestamp, DeadLetterId), Problem> {
 }
 
 async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    call.operator(&api, Scope::Admin).await?;
     let found = operations::letter(&mut *api.pool.acquire().await?, id(&call)?).await?;
     let (letter, message) = found.ok_or_else(not_found)?;
     Ok(answer(StatusCode::OK, &LetterDetail { letter: letter.into(), message }))
 }
 
 async fn replay(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let (id, actor) = (id(&call)?, admin.actor.clone());
+    let caller = call.operator(&api, Scope::Admin).await?;
+    let (id, actor) = (id(&call)?, caller.actor.clone());
     let work = {
         let api = SharedState::clone(&api);
         async move {
@@ -231,13 +229,13 @@ async fn replay(api: SharedState, call: Call) -> Result<Response, Problem> {
             Ok((StatusCode::OK, LetterView::from(letter)))
         }
     };
-    once(&api, &call, admin.actor, Keep::Answer, work).await
+    once(&api, &call, caller.key_space(), Keep::Answer, work).await
 }
 
 async fn discard(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let DiscardInput { reason } = read_json(&call)?;
-    let (id, actor) = (id(&call)?, admin.actor.clone());
+    let caller = call.operator(&api, Scope::Admin).await?;
+    let DiscardInput { reason } = read_object(&call)?;
+    let (id, actor) = (id(&call)?, caller.actor.clone());
     let reason = checked_reason(reason)?;
     let work = {
         let api = SharedState::clone(&api);
@@ -249,5 +247,5 @@ async fn discard(api: SharedState, call: Call) -> Result<Response, Problem> {
             Ok((StatusCode::OK, LetterView::from(letter)))
         }
     };
-    once(&api, &call, admin.actor, Keep::Answer, work).await
+    once(&api, &call, caller.key_space(), Keep::Answer, work).await
 }

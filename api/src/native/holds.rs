@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use identity::Role;
-use identity::operations::role_lock;
+use identity::operations::{role_lock, role_of};
+use identity::rights::{Reach, Scope};
 use identity::rules::{may_manage_holds, may_spend};
 use kernel::clock::Timestamp;
 use kernel::crash::{self, Step};
@@ -16,18 +17,16 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use warp::http::{HeaderValue, StatusCode};
 
-use super::consume::{
-    check_may_spend, checked_description, checked_type, may_not, positive, wallet_to_spend,
-};
-use super::organizations::{asked_organization, membership};
-use crate::auth::Principal;
+use super::debits::{checked_description, checked_type, member, positive};
+use super::wallets::{addressed, role_not_allowed};
+use crate::auth::Caller;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::json::{read_json, read_json_or_default};
-use crate::http::values::{Amount, GivenAmount, Id, Moment, OrgId, one_of};
+use crate::http::json::{read_object, read_object_or_default};
+use crate::http::values::{Amount, GivenAmount, Id, Moment, one_of};
 use crate::http::{Response, answer};
-use crate::problem::Problem;
+use crate::problem::{ErrorCode, Problem};
 use crate::state::SharedState;
 
 /// Open holds that are listed.
@@ -39,9 +38,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     let id = |description: Description| description.path_parameter::<Id>("holdId", "The hold's id.");
     vec![
         Endpoint::post(
-            "/credits/holds",
+            "/purser/v1/wallets/{wallet}/holds",
             place,
-            Description::new(Access::User, "Reserve credits")
+            Description::new(Access::Allowed(Scope::Spend), "Reserve credits")
+                .wallet()
                 .says(
                     "A hold keeps credits from being spent by others, and from lapsing, until it is captured, is \
                      released, or ends by itself. The same `Idempotency-Key` answers the same hold, as it is then; \
@@ -54,9 +54,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .refuses(&[StatusCode::PAYMENT_REQUIRED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND]),
         ),
         Endpoint::post(
-            "/credits/holds/{holdId}/capture",
+            "/purser/v1/holds/{holdId}/capture",
             capture,
-            id(Description::new(Access::User, "Spend what is held"))
+            id(Description::new(Access::Allowed(Scope::Spend), "Spend what is held"))
                 .says(
                     "Spends all that is held, or less with `credits`; the rest is free again. A hold is captured once, \
                      by who placed it, before it ends by itself; the same `Idempotency-Key` answers the same.",
@@ -67,29 +67,28 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .refuses(&[StatusCode::PAYMENT_REQUIRED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND]),
         ),
         Endpoint::post(
-            "/credits/holds/{holdId}/release",
+            "/purser/v1/holds/{holdId}/release",
             release,
-            id(Description::new(Access::User, "Give back what is held"))
+            id(Description::new(Access::Allowed(Scope::Spend), "Give back what is held"))
                 .idempotency_key()
                 .answers::<EndedHoldView>(StatusCode::OK, "The credits are free again.")
                 .refuses(&[StatusCode::FORBIDDEN, StatusCode::NOT_FOUND]),
         ),
         Endpoint::get(
-            "/credits/holds",
+            "/purser/v1/wallets/{wallet}/holds",
             list,
-            Description::new(Access::User, "Open holds")
+            Description::new(Access::Allowed(Scope::Read), "Open holds of a wallet")
                 .says(
                     "Up to 100, newest first. Of an organization: owners and admins see all, and may release them; \
                      members see their own.",
                 )
-                .query::<OrgId>("orgId", "The organization whose wallet is looked at, rather than the caller's own.")
-                .answers::<Holds>(StatusCode::OK, "The holds.")
-                .refuses(&[StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND]),
+                .wallet()
+                .answers::<Holds>(StatusCode::OK, "The holds."),
         ),
         Endpoint::get(
-            "/credits/holds/{holdId}",
+            "/purser/v1/holds/{holdId}",
             find,
-            id(Description::new(Access::User, "Look at a hold"))
+            id(Description::new(Access::Allowed(Scope::Read), "Look at a hold"))
                 .answers::<HoldView>(StatusCode::OK, "The hold.")
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
@@ -97,8 +96,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 #[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = native::Place)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = native::NewHold, example = json!({"credits": 50, "ttlSeconds": 600, "type": "render"}))]
 struct HoldInput {
     /// How many; more than none.
     credits: GivenAmount,
@@ -112,12 +111,15 @@ struct HoldInput {
     /// For people; also on the ledger's entry.
     #[schema(max_length = 500)]
     description: Option<String>,
-    /// The organization whose credits are reserved, rather than the caller's own.
-    org_id: Option<OrgId>,
+    /// The member of the organization for whom its credits are reserved: needed where a server reserves an
+    /// organization's.
+    #[schema(value_type = Option<String>)]
+    member_id: Option<UserId>,
 }
 
 #[derive(Default, Deserialize, ToSchema)]
-#[schema(as = native::Capture)]
+#[serde(deny_unknown_fields)]
+#[schema(as = native::Capture, example = json!({"credits": 12.5}))]
 struct CaptureInput {
     /// How many to spend; all that is held unless given.
     credits: Option<GivenAmount>,
@@ -176,18 +178,21 @@ fn state_schema() -> Object {
 }
 
 async fn place(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let principal = call.caller(&api).await?;
-    let request: HoldInput = read_json(&call)?;
+    let caller = call.allowed(&api, Scope::Spend).await?;
+    let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Spend).await?;
+    let request: HoldInput = read_object(&call)?;
     let amount = positive(&request.credits)?;
     let description = checked_description(request.description)?;
     let entry_type = request.entry_type.map(|text| checked_type(Some(text))).transpose()?;
     let lasts = request.ttl_seconds.map_or(TTL, Duration::from_secs);
     if lasts.is_zero() || lasts > TTL_MAX {
-        return Err(Problem::invalid("ttlSeconds must be between 1 and 604800"));
+        return Err(Problem::invalid("ttlSeconds must be between 1 and 604800").about("ttlSeconds"));
     }
+    let for_whom = member(&api, &caller, &wallet, request.member_id).await?;
+    let unnamed = || Problem::invalid("memberId is missing: for whom is it reserved?").about("memberId");
     let new = NewHold {
-        wallet_id: wallet_to_spend(&api, &principal, request.org_id.map(|id| id.0)).await?,
-        user_id: principal.user_id.clone(),
+        wallet_id: wallet.id,
+        user_id: for_whom.ok_or_else(unnamed)?,
         amount,
         entry_type: entry_type.unwrap_or_else(|| holds::ENTRY_TYPE.to_owned()),
         description,
@@ -196,11 +201,11 @@ async fn place(api: SharedState, call: Call) -> Result<Response, Problem> {
     };
     let now = api.clock.now();
     let mut transaction = api.pool.begin().await?;
-    if new.wallet_id != principal.wallet_id {
+    if wallet.organization_id.is_some() {
         // Asked again under a lock: who has just lost the right leaves no hold behind.
-        let role = role_lock(&mut transaction, &principal.user_id, new.wallet_id).await?;
+        let role = role_lock(&mut transaction, &new.user_id, new.wallet_id).await?;
         if !role.is_some_and(may_spend) {
-            return Err(may_not());
+            return Err(role_not_allowed());
         }
     }
     let placed = match holds::place(&mut transaction, now, &new).await {
@@ -229,14 +234,14 @@ fn answer_placed(placed: &Placed, now: Timestamp) -> Response {
 }
 
 async fn capture(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let principal = call.caller(&api).await?;
-    let request: CaptureInput = read_json_or_default(&call)?;
+    let caller = call.allowed(&api, Scope::Spend).await?;
+    let request: CaptureInput = read_object_or_default(&call)?;
     let spend = request.credits.as_ref().map(positive).transpose()?;
-    end(&api, &call, &principal, Deed::Capture, |hold| {
+    end(&api, &call, &caller, Deed::Capture, |hold| {
         let spend = spend.unwrap_or(hold.amount);
         if spend > hold.amount {
             let message = format!("credits must be at most what is held, {}", hold.amount);
-            return Err(Problem::invalid(message).coded("invalid_credits"));
+            return Err(Problem::invalid(message).coded(ErrorCode::InvalidCredits).about("credits"));
         }
         Ok(Ending::Capture(spend))
     })
@@ -244,21 +249,20 @@ async fn capture(api: SharedState, call: Call) -> Result<Response, Problem> {
 }
 
 async fn release(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let principal = call.caller(&api).await?;
-    end(&api, &call, &principal, Deed::Release, |_| Ok(Ending::Release)).await
+    let caller = call.allowed(&api, Scope::Spend).await?;
+    end(&api, &call, &caller, Deed::Release, |_| Ok(Ending::Release)).await
 }
 
 async fn end(
     api: &SharedState,
     call: &Call,
-    principal: &Principal,
+    caller: &Caller,
     deed: Deed,
     ending: impl FnOnce(&Hold) -> Result<Ending, Problem> + Send,
 ) -> Result<Response, Problem> {
     let key = call.idempotency_key()?;
     let mut transaction = api.pool.begin().await?;
-    let id = allowed(&mut transaction, principal, call.path_parameter("holdId"), deed).await?.id;
-    check_may_spend(principal)?;
+    let id = allowed(&mut transaction, caller, call.path_parameter("holdId"), deed).await?.id;
     let hold = holds::lock(&mut transaction, id).await?.ok_or(HoldError::NotFound)?;
     let ending = ending(&hold)?;
     let ended = holds::end(&mut transaction, api.clock.now(), hold, ending, key).await?;
@@ -270,25 +274,26 @@ async fn end(
 }
 
 async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let principal = call.caller(&api).await?;
+    let caller = call.allowed(&api, Scope::Read).await?;
     let mut transaction = api.pool.begin().await?;
-    let hold = allowed(&mut transaction, &principal, call.path_parameter("holdId"), Deed::Look).await?;
+    let hold = allowed(&mut transaction, &caller, call.path_parameter("holdId"), Deed::Look).await?;
     transaction.commit().await?;
     Ok(answer(StatusCode::OK, &hold_view(&hold, api.clock.now())))
 }
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let principal = call.caller(&api).await?;
-    let (wallet_id, manages) = match asked_organization(&call)? {
-        None => (principal.wallet_id, true),
-        Some(organization) => {
-            let membership = membership(&api, &principal, organization).await?;
-            (membership.wallet_id, may_manage_holds(membership.role))
+    let caller = call.allowed(&api, Scope::Read).await?;
+    let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Read).await?;
+    let mut connection = api.pool.acquire().await?;
+    let only = match (caller.user(), wallet.organization_id) {
+        (Some(user), Some(_)) => {
+            let role = role_of(&mut connection, user, wallet.id).await?;
+            (!role.is_some_and(may_manage_holds)).then_some(user)
         }
+        _ => None,
     };
-    let user = (!manages).then_some(&principal.user_id);
     let now = api.clock.now();
-    let listed = holds::open(&mut *api.pool.acquire().await?, wallet_id, user, LISTED).await?;
+    let listed = holds::open(&mut connection, wallet.id, only, LISTED).await?;
     let data = listed.iter().map(|hold| hold_view(hold, now)).collect();
     Ok(answer(StatusCode::OK, &Holds { data }))
 }
@@ -301,9 +306,8 @@ enum Deed {
     Capture,
 }
 
-/// Whether a caller may, and whether one who may not learns that there is such a hold. Holds on a personal wallet are
-/// the owner's; those on an organization's wallet are for who placed them, and for owners and admins to see and give
-/// up.
+/// Whether a member of an organization may do something with a hold on its wallet, and whether one who may not learns
+/// that there is such a hold. They are for who placed them, and for owners and admins to see and give up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Yes,
@@ -311,9 +315,8 @@ enum Verdict {
     Unknown,
 }
 
-fn verdict(deed: Deed, is_personal: bool, is_mine: bool, role: Option<Role>) -> Verdict {
+fn verdict(deed: Deed, is_mine: bool, role: Option<Role>) -> Verdict {
     match role {
-        _ if is_personal => Verdict::Yes,
         None => Verdict::Unknown,
         Some(role) if may_manage_holds(role) && deed != Deed::Capture => Verdict::Yes,
         Some(_) if !is_mine => Verdict::Unknown,
@@ -326,19 +329,26 @@ fn verdict(deed: Deed, is_personal: bool, is_mine: bool, role: Option<Role>) -> 
 /// stays as it is until the transaction ends.
 async fn allowed(
     connection: &mut PgConnection,
-    principal: &Principal,
+    caller: &Caller,
     id: &str,
     deed: Deed,
 ) -> Result<Hold, Problem> {
     let none = || Problem::from(HoldError::NotFound);
     let id: HoldId = id.parse().map_err(|_| none())?;
     let hold = holds::find(connection, id).await?.ok_or_else(none)?;
-    let is_personal = hold.wallet_id == principal.wallet_id;
-    let role =
-        if is_personal { None } else { role_lock(connection, &principal.user_id, hold.wallet_id).await? };
-    match verdict(deed, is_personal, hold.user_id == principal.user_id, role) {
+    let verdict = match &caller.reach {
+        Reach::Everyone => Verdict::Yes,
+        Reach::Organization { wallet_id, .. } if *wallet_id == hold.wallet_id => Verdict::Yes,
+        Reach::Organization { .. } => Verdict::Unknown,
+        Reach::User { wallet_id, .. } if *wallet_id == hold.wallet_id => Verdict::Yes,
+        Reach::User { id: user, .. } => {
+            let role = role_lock(connection, user, hold.wallet_id).await?;
+            verdict(deed, hold.user_id == *user, role)
+        }
+    };
+    match verdict {
         Verdict::Yes => Ok(hold),
-        Verdict::Forbidden => Err(may_not()),
+        Verdict::Forbidden => Err(role_not_allowed()),
         Verdict::Unknown => Err(none()),
     }
 }
@@ -372,9 +382,8 @@ mod tests {
 
     #[test]
     fn holds_of_an_organization_are_for_who_placed_them_and_for_its_owners_to_give_up() {
-        let of = |deed, is_mine, role| verdict(deed, false, is_mine, role);
+        let of = verdict;
         for deed in [Deed::Look, Deed::Release, Deed::Capture] {
-            assert_eq!(verdict(deed, true, true, None), Verdict::Yes);
             assert_eq!(of(deed, true, None), Verdict::Unknown, "who left");
             assert_eq!(of(deed, true, Some(Role::Member)), Verdict::Yes);
             assert_eq!(of(deed, false, Some(Role::Member)), Verdict::Unknown);

@@ -7,10 +7,9 @@ use kernel::crash::{self, Step};
 use serde::Serialize;
 use warp::http::StatusCode;
 
-use super::words::ErrorBody;
 use crate::http::call::Call;
 use crate::http::{Response, answer};
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{ErrorCode, Problem, ProblemKind};
 use crate::state::SharedState;
 
 pub(super) type Answer<Body> = (StatusCode, Body);
@@ -24,8 +23,8 @@ pub(super) enum Keep<Body> {
     Nothing,
 }
 
-/// Does the work, once for each key of the caller. Refusals are answers too and are stored; failures of the server are
-/// not, so that the request can be sent again. The work goes on when the caller hangs up.
+/// Does the work, once for each key of the caller. What was refused was not done, and is not stored: the same key may
+/// be used again. The work goes on when the caller hangs up.
 pub(super) async fn once<Work, Body>(
     api: &SharedState,
     call: &Call,
@@ -59,7 +58,7 @@ where
         Claim::Done { body: None, .. } => {
             let message = "This request was done before. Its answer showed a secret, which is shown only once: \
                            make another one with another key, and withdraw the first if it was lost.";
-            Err(Problem::conflict("secret_already_shown", message))
+            Err(Problem::conflict(ErrorCode::SecretAlreadyShown, message))
         }
         Claim::InProgress => Err(ProblemKind::IdempotencyKeyInUse.into()),
         Claim::OtherRequest => Err(ProblemKind::IdempotencyKeyReused.into()),
@@ -80,7 +79,7 @@ async fn finish<Body: Serialize>(
             let kept = (!matches!(keep, Keep::Nothing)).then_some(body);
             record(api, claimed, *status, kept).await
         }
-        Err(problem) => record(api, claimed, problem.status(), Some(&ErrorBody::from(problem))).await,
+        Err(_) => operations::abandon(&api.pool, claimed).await.map_err(Into::into),
     };
     crash::point(Step::Settled, "answer");
     if let Err(error) = recorded {

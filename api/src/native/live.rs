@@ -17,7 +17,7 @@ use crate::http::call::{Call, call};
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::{Response, Route};
-use crate::problem::{Failure, Problem, ProblemKind};
+use crate::problem::{ErrorCode, Failure, Problem, ProblemKind};
 use crate::realtime::{Audience, End, Full, Subscription};
 use crate::state::SharedState;
 
@@ -91,7 +91,7 @@ async fn subscribe(api: &SharedState, principal: &Principal) -> Result<Subscript
         Full::User => {
             let message = "You have too many live connections: close one of them first.";
             Problem::new(ProblemKind::Server(Failure::TooManyRequests), message)
-                .coded("too_many_live_connections")
+                .coded(ErrorCode::TooManyLiveConnections)
                 .retry_soon()
         }
         Full::Process => Problem::unavailable("there are as many live connections as the process takes"),

@@ -1,15 +1,14 @@
 //! Purser's own API: administration, spending, holds, live events, health. camelCase; errors are
 //! `{"error":{"code","message"}}`; every POST takes an `Idempotency-Key`.
 
-mod accounts;
+mod api_keys;
 mod audit_log;
 mod auto_recharge;
-mod auto_recharge_admin;
 mod balance_alerts;
 mod catalog;
-mod consume;
 mod credit_prices;
 mod dead_letters;
+mod debits;
 mod documentation;
 mod health;
 mod holds;
@@ -22,6 +21,7 @@ mod parked_purchases;
 mod payments;
 mod provider_events;
 mod reasons;
+mod sessions;
 mod subscriptions;
 mod test_clock;
 mod users;
@@ -63,14 +63,15 @@ pub(crate) static WEBHOOK: ApiGroup = ApiGroup {
 
 fn endpoints() -> Vec<Endpoint> {
     let parts = [
-        consume::endpoints(),
+        wallets::endpoints(),
+        debits::endpoints(),
         holds::endpoints(),
         auto_recharge::endpoints(),
         live::endpoints(),
         users::endpoints(),
-        accounts::endpoints(),
+        sessions::endpoints(),
+        api_keys::endpoints(),
         audit_log::endpoints(),
-        auto_recharge_admin::endpoints(),
         subscriptions::endpoints(),
         provider_events::endpoints(),
         catalog::endpoints(),

@@ -2,28 +2,32 @@
 
 use audit::note;
 use billing::auto_recharge::custody;
-use identity::{Member, Membership, OwnOrganization, Role, operations, rules};
-use kernel::ids::{OrganizationId, UserId};
-use kernel::money::Credits;
+use identity::administration::{self, OrganizationRecord};
+use identity::rights::{Reach, Scope};
+use identity::{Member, OwnOrganization, Role, operations, rules};
+use kernel::ids::{OrganizationId, UserId, WalletId};
 use ledger::holds;
-use ledger::operations::balance;
 use notices::Live;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::Object;
+use utoipa::openapi::schema::{self as openapi, SchemaType, Type};
 use warp::http::StatusCode;
 
-use crate::auth::Principal;
+use super::idempotent::{Keep, once};
+use super::pages_of::{Cursor, paged};
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::json::read_json;
-use crate::http::values::{Amount, OrgId, one_of};
+use crate::http::json::{Object, read_object};
+use crate::http::values::{OrgId, one_of};
 use crate::http::{Response, answer, empty};
 use crate::problem::Problem;
 use crate::state::SharedState;
+
+/// How many organizations one answer lists at most.
+const LIMIT: i64 = 200;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let organization =
@@ -32,23 +36,34 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         organization(description).path_parameter::<String>("userId", "The user's id.")
     };
     vec![
-        Endpoint::get(
-            "/organizations",
-            list,
-            Description::new(Access::User, "The caller's organizations")
-                .answers::<Organizations>(StatusCode::OK, "The organizations, with the caller's role in each."),
+        Endpoint::post(
+            "/purser/v1/organizations",
+            register,
+            Description::new(Access::Operator(Scope::Manage), "Make an organization")
+                .says("With a wallet that its members share: `org:` and its id.")
+                .idempotency_key()
+                .takes::<OrganizationInput>()
+                .answers::<MadeView>(StatusCode::CREATED, "The organization.")
+                .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT]),
         ),
         Endpoint::get(
-            "/organizations/{orgId}",
+            "/purser/v1/organizations",
+            list,
+            paged(Description::new(Access::Allowed(Scope::Read), "Organizations, ordered by id"), LIMIT)
+                .says("All of them; for a user, their own.")
+                .answers::<Organizations>(StatusCode::OK, "The organizations."),
+        ),
+        Endpoint::get(
+            "/purser/v1/organizations/{orgId}",
             find,
-            organization(Description::new(Access::User, "Look at an organization"))
+            organization(Description::new(Access::Allowed(Scope::Read), "Look at an organization"))
                 .answers::<Details>(StatusCode::OK, "The organization and its members.")
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
         Endpoint::put(
-            "/admin/organizations/{orgId}/members/{userId}",
+            "/purser/v1/organizations/{orgId}/members/{userId}",
             put_member,
-            member(Description::new(Access::Admin, "Give a user a role in an organization"))
+            member(Description::new(Access::Operator(Scope::Manage), "Give a user a role in an organization"))
                 .says(
                     "As a new member, or instead of another role. Owners and admins buy and spend, members spend, \
                      viewers see. An organization that has an owner keeps one. What a viewer to be holds of its \
@@ -59,9 +74,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT]),
         ),
         Endpoint::delete(
-            "/admin/organizations/{orgId}/members/{userId}",
+            "/purser/v1/organizations/{orgId}/members/{userId}",
             remove_member,
-            member(Description::new(Access::Admin, "Take a user out of an organization"))
+            member(Description::new(Access::Operator(Scope::Manage), "Take a user out of an organization"))
                 .says("An organization that has an owner keeps one. What the user holds of its credits is released.")
                 .answers_plainly(StatusCode::NO_CONTENT, "The user is not a member any more.")
                 .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT]),
@@ -69,31 +84,65 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-#[derive(Serialize, ToSchema)]
-#[schema(as = native::Organizations)]
-struct Organizations {
-    organizations: Vec<OrganizationView>,
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = native::NewOrganization, example = json!({"name": "Acme", "members": []}))]
+struct OrganizationInput {
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    #[serde(default)]
+    #[schema(value_type = Vec<MemberInput>)]
+    members: Vec<Object<MemberInput>>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = native::Member)]
+struct MemberInput {
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
+    user_id: UserId,
+    #[schema(schema_with = role_schema)]
+    role: Role,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = native::OwnOrganization)]
+#[schema(as = native::NewOrganizationMade)]
+struct MadeView {
+    org_id: OrgId,
+    #[schema(value_type = Uuid)]
+    wallet_id: WalletId,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::Organizations)]
+struct Organizations {
+    data: Vec<OrganizationView>,
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::Organization)]
 struct OrganizationView {
     org_id: OrgId,
     name: String,
-    /// What the caller may do there.
-    #[schema(schema_with = role_schema)]
-    role: &'static str,
-    balance: Amount,
+    #[schema(value_type = Uuid)]
+    wallet_id: WalletId,
+    /// What the caller may do there; null for who is no user.
+    #[schema(schema_with = role_or_none, required)]
+    role: Option<&'static str>,
 }
 
 impl OrganizationView {
-    fn new(organization: OwnOrganization, balance: Credits) -> Self {
+    fn new(organization: OrganizationRecord, role: Option<Role>) -> Self {
         Self {
             org_id: OrgId(organization.id),
             name: organization.name,
-            role: organization.role.as_str(),
-            balance: Amount(balance),
+            wallet_id: organization.wallet_id,
+            role: role.map(Role::as_str),
         }
     }
 }
@@ -123,53 +172,102 @@ impl From<Member> for MemberView {
 }
 
 #[derive(Deserialize, ToSchema)]
-#[schema(as = native::NewRole)]
+#[serde(deny_unknown_fields)]
+#[schema(as = native::NewRole, example = json!({"role": "member"}))]
 struct RoleInput {
     #[schema(schema_with = role_schema)]
     role: Role,
 }
 
-fn role_schema() -> Object {
+fn role_schema() -> openapi::Object {
     one_of(Role::NAMES)
 }
 
-async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let principal = call.caller(&api).await?;
-    let now = api.clock.now();
-    let mine = operations::organizations(&api.pool, &principal.user_id).await?;
-    let mut connection = api.pool.acquire().await?;
-    let mut organizations = Vec::with_capacity(mine.len());
-    for organization in mine {
-        let balance = balance(&mut connection, now, organization.wallet_id).await?;
-        organizations.push(OrganizationView::new(organization, balance));
-    }
-    Ok(answer(StatusCode::OK, &Organizations { organizations }))
+fn role_or_none() -> openapi::Object {
+    let mut schema = role_schema();
+    schema.schema_type = SchemaType::from_iter([Type::String, Type::Null]);
+    schema.enum_values.get_or_insert_default().push(Value::Null);
+    schema
 }
 
-/// An organization without the caller is treated as unknown.
+async fn register(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let caller = call.operator(&api, Scope::Manage).await?;
+    let request: OrganizationInput = read_object(&call)?;
+    let members: Vec<(UserId, Role)> =
+        request.members.into_iter().map(|Object(member)| (member.user_id, member.role)).collect();
+    let work = {
+        let (api, actor) = (SharedState::clone(&api), caller.actor.clone());
+        async move {
+            let now = api.clock.now();
+            let made =
+                operations::organization_create(&api.pool, now, &actor, &request.name, &members).await?;
+            Ok((StatusCode::CREATED, MadeView { org_id: OrgId(made.id), wallet_id: made.wallet_id }))
+        }
+    };
+    once(&api, &call, caller.key_space(), Keep::Answer, work).await
+}
+
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let caller = call.allowed(&api, Scope::Read).await?;
+    let unknown = |_| Problem::invalid("cursor is none that was answered").about("cursor");
+    let page = Cursor::read_by(&call, LIMIT, |text| text.parse().map(OrganizationId).map_err(unknown))?;
+    let after = page.after.unwrap_or(OrganizationId(0));
+    let mut connection = api.pool.acquire().await?;
+    let found: Vec<OrganizationView> = match &caller.reach {
+        Reach::Everyone => {
+            let all = administration::organizations(&mut connection, after, page.asked()).await?;
+            all.into_iter().map(|organization| OrganizationView::new(organization, None)).collect()
+        }
+        Reach::User { id, .. } => {
+            let own = operations::organizations(&api.pool, id).await?.into_iter();
+            own.filter(|own| own.id > after)
+                .map(|OwnOrganization { id, name, role, wallet_id }| {
+                    OrganizationView::new(OrganizationRecord { id, name, wallet_id }, Some(role))
+                })
+                .collect()
+        }
+        Reach::Organization { id, .. } => {
+            let bound = administration::organization(&mut connection, *id).await?;
+            let bound = bound.into_iter().filter(|bound| bound.id > after);
+            bound.map(|organization| OrganizationView::new(organization, None)).collect()
+        }
+    };
+    let (data, next_cursor) = page.cut(found, |organization| organization.org_id.0.to_string());
+    Ok(answer(StatusCode::OK, &Organizations { data, next_cursor }))
+}
+
+/// An organization that is not the caller's is treated as unknown.
 async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let principal = call.caller(&api).await?;
+    let caller = call.allowed(&api, Scope::Read).await?;
     let id = organization_id(&call)?;
-    let mine = operations::organizations(&api.pool, &principal.user_id).await?;
-    let own = mine.into_iter().find(|organization| organization.id == id).ok_or_else(no_such_organization)?;
+    let role = match &caller.reach {
+        Reach::Everyone => None,
+        Reach::Organization { id: bound, .. } if *bound == id => None,
+        Reach::Organization { .. } => return Err(no_such_organization()),
+        Reach::User { id: user, .. } => {
+            let membership = operations::membership(&api.pool, user, id).await?;
+            Some(membership.ok_or_else(no_such_organization)?.role)
+        }
+    };
+    let found = administration::organization(&mut *api.pool.acquire().await?, id).await?;
+    let found = found.ok_or_else(no_such_organization)?;
     let members = operations::members(&api.pool, id).await?;
-    let balance = balance(&mut *api.pool.acquire().await?, api.clock.now(), own.wallet_id).await?;
     let details = Details {
-        organization: OrganizationView::new(own, balance),
+        organization: OrganizationView::new(found, role),
         members: members.into_iter().map(MemberView::from).collect(),
     };
     Ok(answer(StatusCode::OK, &details))
 }
 
 async fn put_member(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let RoleInput { role } = read_json(&call)?;
+    let caller = call.operator(&api, Scope::Manage).await?;
+    let RoleInput { role } = read_object(&call)?;
     let (organization, user) = (organization_id(&call)?, user_id(&call)?);
     let now = api.clock.now();
     let mut transaction = api.pool.begin().await?;
     operations::member_put(&mut transaction, now, organization, &user, role).await?;
     let (subject, details) = (organization.to_string(), json!({ "userId": user, "role": role.as_str() }));
-    note(&mut transaction, now, &admin.actor, "organization.member_put", &subject, details).await?;
+    note(&mut transaction, now, &caller.actor, "organization.member_put", &subject, details).await?;
     if !rules::may_spend(role) {
         release_holds(&api, &mut transaction, organization, &user).await?;
     }
@@ -182,14 +280,14 @@ async fn put_member(api: SharedState, call: Call) -> Result<Response, Problem> {
 }
 
 async fn remove_member(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
+    let caller = call.operator(&api, Scope::Manage).await?;
     let user = user_id(&call)?;
     let organization = organization_id(&call)?;
     let mut transaction = api.pool.begin().await?;
     operations::member_remove(&mut transaction, organization, &user).await?;
     let (now, subject) = (api.clock.now(), organization.to_string());
     let details = json!({ "userId": user });
-    note(&mut transaction, now, &admin.actor, "organization.member_remove", &subject, details).await?;
+    note(&mut transaction, now, &caller.actor, "organization.member_remove", &subject, details).await?;
     release_holds(&api, &mut transaction, organization, &user).await?;
     custody::let_go(&mut transaction, now, &user, Some(organization)).await?;
     transaction.commit().await?;
@@ -216,22 +314,6 @@ async fn announce_membership_change(api: &SharedState, user: &UserId) {
     if let Err(error) = api.publisher.announce(&announcement).await {
         tracing::warn!(%error, %user, "open connections keep the wallets that this user saw before");
     }
-}
-
-/// The caller's membership in an organization. An organization without the caller is treated as unknown.
-pub(super) async fn membership(
-    api: &SharedState,
-    principal: &Principal,
-    organization: OrganizationId,
-) -> Result<Membership, Problem> {
-    let found = operations::membership(&api.pool, &principal.user_id, organization).await?;
-    found.ok_or_else(no_such_organization)
-}
-
-/// The organization that the query names, if it names one.
-pub(super) fn asked_organization(call: &Call) -> Result<Option<OrganizationId>, Problem> {
-    let Some(text) = call.parameter("orgId") else { return Ok(None) };
-    text.parse().map(OrganizationId).map(Some).map_err(|_| no_such_organization())
 }
 
 fn no_such_organization() -> Problem {

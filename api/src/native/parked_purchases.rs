@@ -3,6 +3,7 @@
 use billing::app_stores::operations::{self, assign, is_awaited, parked, purchase};
 use billing::app_stores::rules::QUANTITY_MAX;
 use billing::app_stores::{ClaimError, ClaimPurchases, StorePurchase};
+use identity::rights::Scope;
 use jobs::outbox;
 use kernel::ids::{PaymentId, StorePurchaseId, UserId};
 use serde::de::IgnoredAny;
@@ -18,7 +19,7 @@ use crate::commands::carry_out;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::json::{read_json, read_json_or_default};
+use crate::http::json::{read_object, read_object_or_default};
 use crate::http::values::{Id, Moment, one_of};
 use crate::http::{Response, answer};
 use crate::problem::Problem;
@@ -30,35 +31,13 @@ const LIMIT: i64 = 500;
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::get(
-            "/admin/parked-purchases",
-            list,
-            paged(
-                Description::new(Access::Admin, "Purchases in app stores whose buyers are not known here"),
-                LIMIT,
-            )
-            .says(
-                "Oldest first. One is credited by itself when a user is registered under one of its buyer's names, \
-                 when RevenueCat says that the buyer is a user, or when a pack gets its product.",
-            )
-            .answers::<PurchasesView>(StatusCode::OK, "The purchases."),
-        ),
-        Endpoint::post(
-            "/admin/parked-purchases/{purchaseId}/claim",
-            claim,
-            Description::new(Access::Admin, "Give a parked purchase to a user")
-                .says("It is credited once, whoever else it turns out to be. What is done is recorded.")
-                .path_parameter::<Id>("purchaseId", "The purchase's id.")
-                .idempotency_key()
-                .takes::<ClaimInput>()
-                .answers::<ClaimView>(StatusCode::OK, "The credits are there.")
-                .answers::<ClaimView>(StatusCode::ACCEPTED, "The purchase is the user's; the credits follow.")
-                .refuses(&[StatusCode::NOT_FOUND]),
-        ),
-        Endpoint::get(
             "/purser/v1/parked-purchases",
             list,
             paged(
-                Description::new(Access::Admin, "Purchases in app stores that wait for their buyers or products"),
+                Description::new(
+                    Access::Operator(Scope::Admin),
+                    "Purchases in app stores that wait for their buyers or products",
+                ),
                 LIMIT,
             )
             .says("Oldest first. A purchase of several waits for somebody who says how many they are.")
@@ -75,7 +54,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             settles("Give a parked purchase to a user")
                 .takes::<ClaimInput>()
                 .answers::<ClaimView>(StatusCode::OK, "The credits are there.")
-                .answers::<ClaimView>(StatusCode::ACCEPTED, "The purchase is the user's; the credits follow."),
+                .answers::<ClaimView>(
+                    StatusCode::ACCEPTED,
+                    "The purchase is the user's; the credits follow.",
+                ),
         ),
         Endpoint::post(
             "/purser/v1/parked-purchases/{purchaseId}/retry",
@@ -96,7 +78,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 fn about(summary: &str) -> Description {
-    Description::new(Access::Admin, summary)
+    Description::new(Access::Operator(Scope::Admin), summary)
         .path_parameter::<Id>("purchaseId", "The purchase's id.")
         .refuses(&[StatusCode::NOT_FOUND])
 }
@@ -106,6 +88,7 @@ fn settles(summary: &str) -> Description {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = native::DismissParkedPurchase)]
 struct DismissInput {
     /// Why, for the record.
@@ -114,6 +97,7 @@ struct DismissInput {
 }
 
 #[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = native::RetryParkedPurchase)]
 struct RetryInput {
     /// Why, for the record.
@@ -184,7 +168,7 @@ impl From<StorePurchase> for PurchaseView {
 }
 
 #[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = native::Claim)]
 struct ClaimInput {
     /// Who gets it.
@@ -209,7 +193,7 @@ struct ClaimView {
 }
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    call.operator(&api, Scope::Admin).await?;
     let page = Cursor::<StorePurchaseId>::read(&call, LIMIT)?;
     let found = parked(&mut *api.pool.acquire().await?, page.after, page.asked()).await?;
     let (found, next_cursor) = page.cut(found, |purchase| purchase.id.to_string());
@@ -222,15 +206,15 @@ fn id(call: &Call) -> Result<StorePurchaseId, Problem> {
 }
 
 async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    call.operator(&api, Scope::Admin).await?;
     let found = purchase(&mut *api.pool.acquire().await?, id(&call)?).await?;
     Ok(answer(StatusCode::OK, &PurchaseView::from(found.ok_or(ClaimError::NoPurchase)?)))
 }
 
 async fn retry(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let reason = read_json_or_default::<RetryInput>(&call)?.reason.map(checked_reason).transpose()?;
-    let (id, actor) = (id(&call)?, admin.actor.clone());
+    let caller = call.operator(&api, Scope::Admin).await?;
+    let reason = read_object_or_default::<RetryInput>(&call)?.reason.map(checked_reason).transpose()?;
+    let (id, actor) = (id(&call)?, caller.actor.clone());
     let work = {
         let api = SharedState::clone(&api);
         async move {
@@ -243,13 +227,13 @@ async fn retry(api: SharedState, call: Call) -> Result<Response, Problem> {
             Ok((StatusCode::ACCEPTED, PurchaseView::from(purchase)))
         }
     };
-    once(&api, &call, admin.actor, Keep::Answer, work).await
+    once(&api, &call, caller.key_space(), Keep::Answer, work).await
 }
 
 async fn dismiss(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let reason = checked_reason(read_json::<DismissInput>(&call)?.reason)?;
-    let (id, actor) = (id(&call)?, admin.actor.clone());
+    let caller = call.operator(&api, Scope::Admin).await?;
+    let reason = checked_reason(read_object::<DismissInput>(&call)?.reason)?;
+    let (id, actor) = (id(&call)?, caller.actor.clone());
     let work = {
         let api = SharedState::clone(&api);
         async move {
@@ -260,18 +244,18 @@ async fn dismiss(api: SharedState, call: Call) -> Result<Response, Problem> {
             Ok((StatusCode::OK, PurchaseView::from(dismissed)))
         }
     };
-    once(&api, &call, admin.actor, Keep::Answer, work).await
+    once(&api, &call, caller.key_space(), Keep::Answer, work).await
 }
 
 async fn claim(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let ClaimInput { user_id, quantity } = read_json(&call)?;
+    let caller = call.operator(&api, Scope::Admin).await?;
+    let ClaimInput { user_id, quantity } = read_object(&call)?;
     if quantity.is_some_and(|quantity| !(1..=QUANTITY_MAX).contains(&quantity)) {
         return Err(Problem::invalid(format!("quantity must be between 1 and {QUANTITY_MAX}")));
     }
     let id = id(&call)?;
     let work = {
-        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
+        let (api, actor) = (SharedState::clone(&api), caller.actor.clone());
         async move {
             let now = api.clock.now();
             let mut transaction = api.pool.begin().await?;
@@ -286,7 +270,7 @@ async fn claim(api: SharedState, call: Call) -> Result<Response, Problem> {
             Ok((status, ClaimView { purchase_id: id, user_id, payment_id }))
         }
     };
-    once(&api, &call, admin.actor, Keep::Answer, work).await
+    once(&api, &call, caller.key_space(), Keep::Answer, work).await
 }
 
 /// Starts crediting the purchases that are parked for a new user, in the background. If that fails, the scheduler does

@@ -2,6 +2,7 @@
 
 use billing::payments::{Provider, State, store as payments};
 use billing::reversals::{Extent, Reversal, ReversalKind, ReversalState, store as reversals};
+use identity::rights::Scope;
 use kernel::ids::{PaymentId, UserId, WalletId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -20,7 +21,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::get(
         "/admin/payments/{paymentId}",
         payment,
-        Description::new(Access::Admin, "A payment, with its refunds and disputes")
+        Description::new(Access::Operator(Scope::Read), "A payment, with its refunds and disputes")
             .says("Money is in the currency's smallest unit.")
             .path_parameter::<Id>("paymentId", "The payment's id.")
             .answers::<PaymentView>(StatusCode::OK, "The payment.")
@@ -118,7 +119,7 @@ impl From<Reversal> for ReversalView {
 }
 
 async fn payment(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    call.operator(&api, Scope::Read).await?;
     let unknown = || Problem::not_found("There is no such payment.");
     let id: PaymentId = call.path_parameter("paymentId").parse().map_err(|_| unknown())?;
     let mut connection = api.pool.acquire().await?;

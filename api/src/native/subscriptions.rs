@@ -7,6 +7,7 @@ use billing::subscriptions::instructions::{
     ChangeRefusal, ChangeState, End, Ending, EndingState, Instructed, InstructionError, InstructionReply,
     PlanChange,
 };
+use identity::rights::Scope;
 use jobs::EncodedJob;
 use kernel::ids::{OutboxId, PaymentId, SubscriptionId, UserId, WalletId};
 use serde::{Deserialize, Serialize};
@@ -20,10 +21,10 @@ use crate::commands::carry_out;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::json::read_json;
+use crate::http::json::read_object;
 use crate::http::values::{Amount, Id, Moment, one_of};
 use crate::http::{Response, answer};
-use crate::problem::Problem;
+use crate::problem::{ErrorCode, Problem};
 use crate::state::SharedState;
 
 /// Far more than any wallet has.
@@ -31,7 +32,7 @@ const LIMIT: i64 = 200;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let instructs = |summary: &str| {
-        Description::new(Access::Admin, summary)
+        Description::new(Access::Operator(Scope::Manage), summary)
             .path_parameter::<Id>("subscriptionId", "The subscription's id.")
             .idempotency_key()
             .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT])
@@ -40,7 +41,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/purser/v1/wallets/{walletId}/subscriptions",
             list,
-            Description::new(Access::Admin, "The subscriptions of a wallet")
+            Description::new(Access::Operator(Scope::Manage), "The subscriptions of a wallet")
                 .says("Those that are not over first, then the newest first; 200 at most.")
                 .path_parameter::<Id>("walletId", "The wallet's id.")
                 .answers::<Subscriptions>(StatusCode::OK, "The subscriptions.")
@@ -84,6 +85,7 @@ enum When {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = native::CancelSubscription)]
 struct CancelInput {
     #[schema(schema_with = when_schema)]
@@ -97,7 +99,7 @@ struct CancelInput {
 }
 
 #[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = native::ChangeSubscription)]
 struct ChangeInput {
     #[schema(min_length = 1, max_length = 64)]
@@ -270,7 +272,7 @@ impl From<Instructed> for SubscriptionView {
 }
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    call.operator(&api, Scope::Manage).await?;
     let no_wallet = || Problem::not_found("There is no such wallet.");
     let wallet: WalletId = call.path_parameter("walletId").parse().map_err(|_| no_wallet())?;
     let mut connection = api.pool.acquire().await?;
@@ -283,8 +285,8 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
 }
 
 async fn cancel(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let request: CancelInput = read_json(&call)?;
+    let caller = call.operator(&api, Scope::Manage).await?;
+    let request: CancelInput = read_object(&call)?;
     let (id, reason) = (subscription_id(&call)?, checked_reason(request.reason)?);
     let end = match (request.when, request.refund) {
         (When::PeriodEnd, false) => End::AtPeriodEnd,
@@ -294,7 +296,7 @@ async fn cancel(api: SharedState, call: Call) -> Result<Response, Problem> {
         }
     };
     let work = {
-        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
+        let (api, actor) = (SharedState::clone(&api), caller.actor.clone());
         async move {
             let by = Operator { actor: &actor, reason: &reason };
             let mut transaction = api.pool.begin().await?;
@@ -312,19 +314,19 @@ async fn cancel(api: SharedState, call: Call) -> Result<Response, Problem> {
             }
         }
     };
-    once::<_, SubscriptionView>(&api, &call, admin.actor, Keep::Answer, work).await
+    once::<_, SubscriptionView>(&api, &call, caller.actor, Keep::Answer, work).await
 }
 
 async fn change(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let request: ChangeInput = read_json(&call)?;
+    let caller = call.operator(&api, Scope::Manage).await?;
+    let request: ChangeInput = read_object(&call)?;
     let reason = request.reason.map(checked_reason).transpose()?.unwrap_or_default();
     let (id, plan, interval) = (subscription_id(&call)?, request.plan_id, request.interval);
     if plan.contains('\0') {
         return Err(Problem::not_found("There is no such plan."));
     }
     let work = {
-        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
+        let (api, actor) = (SharedState::clone(&api), caller.actor.clone());
         async move {
             let by = Operator { actor: &actor, reason: &reason };
             let mut transaction = api.pool.begin().await?;
@@ -340,7 +342,7 @@ async fn change(api: SharedState, call: Call) -> Result<Response, Problem> {
             }
         }
     };
-    once::<_, SubscriptionView>(&api, &call, admin.actor, Keep::Answer, work).await
+    once::<_, SubscriptionView>(&api, &call, caller.actor, Keep::Answer, work).await
 }
 
 /// Waits for a worker, and answers what there is then.
@@ -372,7 +374,7 @@ fn no_subscription() -> Problem {
 
 fn refused(words: Option<&str>) -> Problem {
     let words = words.unwrap_or("The payment provider refuses.").to_owned();
-    Problem::conflict("provider_refused", words)
+    Problem::conflict(ErrorCode::ProviderRefused, words)
 }
 
 impl From<InstructionError> for Problem {
@@ -394,6 +396,13 @@ impl From<InstructionError> for Problem {
             }
             ChangeRefusal::OtherCurrency => "The plan has another currency than the subscription.",
         };
-        Self::conflict(refusal.as_str(), message)
+        let code = match refusal {
+            ChangeRefusal::NotActive => ErrorCode::SubscriptionNotActive,
+            ChangeRefusal::Ends => ErrorCode::SubscriptionEnds,
+            ChangeRefusal::NotSold => ErrorCode::PlanNotSold,
+            ChangeRefusal::NotAtProvider => ErrorCode::PlanNotAtProvider,
+            ChangeRefusal::OtherCurrency => ErrorCode::OtherCurrency,
+        };
+        Self::conflict(code, message)
     }
 }

@@ -1,5 +1,6 @@
 //! The clock of an installation in test mode.
 
+use identity::rights::Scope;
 use kernel::clock::from_rfc3339;
 use kernel::config::Mode;
 use kernel::test_clock::{self, MoveError, Target};
@@ -12,10 +13,10 @@ use super::idempotent::{Keep, once};
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::json::read_json;
+use crate::http::json::read_object;
 use crate::http::values::Moment;
 use crate::http::{Response, answer};
-use crate::problem::Problem;
+use crate::problem::{ErrorCode, Problem};
 use crate::state::{AppState, SharedState};
 
 const PATH: &str = "/purser/v1/test/clock";
@@ -25,7 +26,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             PATH,
             show,
-            Description::new(Access::Admin, "The time of an installation in test mode")
+            Description::new(Access::Operator(Scope::Admin), "The time of an installation in test mode")
                 .says("In live mode there is no test clock: the answer is 403.")
                 .answers::<ClockView>(StatusCode::OK, "The time.")
                 .refuses(&[StatusCode::FORBIDDEN]),
@@ -33,7 +34,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post(
             PATH,
             advance,
-            Description::new(Access::Admin, "Let time pass, in test mode")
+            Description::new(Access::Operator(Scope::Admin), "Let time pass, in test mode")
                 .says(
                     "Moves the time of the whole installation forward: of the API, the workers and the scheduler, and \
                      of the provider emulator, if it runs beside them under `cargo dev`. Expiry, renewals, holds, \
@@ -85,18 +86,18 @@ struct MovedView {
 }
 
 async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    call.operator(&api, Scope::Admin).await?;
     require_test_mode(&api)?;
     let ahead_seconds = test_clock::offset(&api.pool).await?;
     Ok(answer(StatusCode::OK, &ClockView { now: Moment(api.clock.now()), ahead_seconds }))
 }
 
 async fn advance(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
+    let caller = call.operator(&api, Scope::Admin).await?;
     require_test_mode(&api)?;
     let target = target(&call)?;
     // The record of a key is gone a day later by this very clock: the move keeps the key too.
-    let moved_by = call.idempotency_key()?.map(|key| format!("{} {key}", admin.actor));
+    let moved_by = call.idempotency_key()?.map(|key| format!("{} {key}", caller.actor));
     let work = {
         let api = SharedState::clone(&api);
         async move {
@@ -110,19 +111,21 @@ async fn advance(api: SharedState, call: Call) -> Result<Response, Problem> {
         }
     };
     // One that was not in force in time is asked about with the same key.
-    once(&api, &call, admin.actor, Keep::Ended(|moved: &MovedView| moved.in_force), work).await
+    once(&api, &call, caller.key_space(), Keep::Ended(|moved: &MovedView| moved.in_force), work).await
 }
 
 fn require_test_mode(api: &AppState) -> Result<(), Problem> {
     match api.config.mode {
         Mode::Test => Ok(()),
-        Mode::Live => Err(Problem::forbidden("There is no test clock in live mode.").coded("live_mode")),
+        Mode::Live => {
+            Err(Problem::forbidden("There is no test clock in live mode.").coded(ErrorCode::LiveMode))
+        }
     }
 }
 
 fn target(call: &Call) -> Result<Target, Problem> {
     // An array would be taken for an object without the names of its fields.
-    let object: Map<String, Value> = read_json(call)?;
+    let object: Map<String, Value> = read_object(call)?;
     let input: MoveInput =
         serde_json::from_value(Value::Object(object)).map_err(|error| Problem::invalid(error.to_string()))?;
     match (input.advance_seconds, input.to) {
@@ -141,7 +144,7 @@ fn refusal(error: MoveError) -> Problem {
     match error {
         MoveError::Backwards => {
             let message = "That time has passed: the clock does not go backwards.";
-            Problem::conflict("clock_not_backwards", message)
+            Problem::conflict(ErrorCode::ClockNotBackwards, message)
         }
         MoveError::TooFar => Problem::invalid("The clock can be at most a century ahead of real time."),
         MoveError::Database(error) => error.into(),

@@ -1,287 +1,300 @@
-//! Administration of users, sessions, API keys and organizations.
+//! Users: made, changed, looked for, kept out, erased.
 
-use std::time::Duration;
-
-use identity::credentials::CredentialHash;
-use identity::operations::{NewApiKey, NewSession, WalletsOf};
-use identity::rights::{Scope, Scopes};
-use identity::{NewUser, Role, operations, rules};
-use kernel::ids::{ApiKeyId, SessionId, UserId, WalletId};
+use billing::auto_recharge::custody;
+use billing::payments::UpdateCustomers;
+use identity::administration::{self, Account, UserChange, Which};
+use identity::rights::Scope;
+use jobs::outbox;
+use kernel::ids::{UserId, WalletId};
+use kernel::metadata::Metadata;
 use notices::Live;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{Array, ArrayBuilder, Object};
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
+use super::organizations::{release_holds, user_id};
+use super::pages_of::{Cursor, paged};
 use super::parked_purchases::claim_for_new_user;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::json::read_json;
-use crate::http::values::{Id, Moment, OrgId, one_of};
-use crate::http::{Response, empty};
+use crate::http::json::read_object;
+use crate::http::values::Moment;
+use crate::http::{Response, answer, empty};
 use crate::problem::Problem;
 use crate::state::SharedState;
 
+/// How many users one answer lists at most.
+const LIMIT: i64 = 200;
+
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let shown_once =
-        "The secret is shown in this answer only: a repetition with the same key does not show it again.";
+    let user = |summary: &str| {
+        Description::new(Access::Operator(Scope::Manage), summary)
+            .path_parameter::<String>("userId", "The user's id.")
+            .refuses(&[StatusCode::NOT_FOUND])
+    };
+    let reasoned = |summary: &str| {
+        user(summary).idempotency_key().takes::<Reason>().answers::<AccountView>(StatusCode::OK, "The user.")
+    };
     vec![
-        Endpoint::post(
-            "/admin/users",
-            register_user,
-            Description::new(Access::Admin, "Register a user")
+        Endpoint::get(
+            "/purser/v1/users",
+            list,
+            paged(Description::new(Access::Operator(Scope::Read), "Users, ordered by id"), LIMIT)
+                .query::<String>("query", "Only those whose id or e-mail address begins so.")
+                .query::<bool>("admin", "Only those who administrate, if `true`; not with `query`.")
+                .answers::<Accounts>(StatusCode::OK, "The users."),
+        ),
+        Endpoint::get(
+            "/purser/v1/users/{userId}",
+            find,
+            Description::new(Access::Operator(Scope::Read), "Look at a user")
+                .path_parameter::<String>("userId", "The user's id.")
+                .refuses(&[StatusCode::NOT_FOUND])
+                .answers::<AccountView>(StatusCode::OK, "The user."),
+        ),
+        Endpoint::put(
+            "/purser/v1/users/{userId}",
+            put,
+            Description::new(Access::Operator(Scope::Manage), "Make a user, or change one")
                 .says(
-                    "With a wallet. Registering the same user again answers the same. What the user bought in app \
-                     stores before is credited.",
+                    "With a wallet, `user:` and the id. What is left out stays as it is. What a new user bought in app \
+                     stores before is credited. To make a user an administrator takes the scope `admin`.",
                 )
-                .idempotency_key()
-                .takes::<UserInput>()
-                .answers::<UserView>(StatusCode::CREATED, "The user is registered."),
+                .path_parameter::<String>("userId", "The user's id.")
+                .takes::<AccountInput>()
+                .answers::<AccountView>(StatusCode::OK, "The user.")
+                .answers::<AccountView>(StatusCode::CREATED, "The user, who is new.")
+                .refuses(&[StatusCode::CONFLICT]),
         ),
         Endpoint::post(
-            "/admin/sessions",
-            open_session,
-            Description::new(Access::Admin, "Open a login session for a user")
-                .says(shown_once)
-                .idempotency_key()
-                .takes::<SessionInput>()
-                .answers::<SessionView>(StatusCode::CREATED, "The session.")
-                .refuses(&[StatusCode::NOT_FOUND]),
+            "/purser/v1/users/{userId}/block",
+            block,
+            reasoned("Keep a user out")
+                .says("The user's sessions, keys and tokens stop working, and saved cards are let go."),
         ),
         Endpoint::post(
-            "/admin/api-keys",
-            create_api_key,
-            Description::new(Access::Admin, "Make an API key for a user")
-                .says(shown_once)
-                .idempotency_key()
-                .takes::<ApiKeyInput>()
-                .answers::<ApiKeyView>(StatusCode::CREATED, "The key.")
-                .refuses(&[StatusCode::NOT_FOUND]),
+            "/purser/v1/users/{userId}/unblock",
+            unblock,
+            reasoned("Let a blocked user in again")
+                .says("Their sessions and keys work as before. Cards that were let go have to be saved again."),
         ),
-        api_key_revocation("/admin/api-keys/{apiKeyId}"),
-        Endpoint::post(
-            "/admin/organizations",
-            register_organization,
-            Description::new(Access::Admin, "Register an organization")
-                .says("With a wallet that its members share.")
-                .idempotency_key()
-                .takes::<OrganizationInput>()
-                .answers::<OrganizationView>(StatusCode::CREATED, "The organization is registered.")
-                .refuses(&[StatusCode::NOT_FOUND]),
+        Endpoint::delete(
+            "/purser/v1/users/{userId}",
+            erase,
+            user("Erase a user's personal data")
+                .says(
+                    "For good: e-mail, credentials, memberships and cards go, and the user stays out. What was \
+                     bought and spent stays in the books under the user's id.",
+                )
+                .answers_plainly(StatusCode::NO_CONTENT, "The user is erased.")
+                .refuses(&[StatusCode::CONFLICT]),
         ),
     ]
 }
 
-pub(super) fn api_key_revocation(path: &'static str) -> Endpoint {
-    Endpoint::delete(
-        path,
-        revoke_api_key,
-        Description::new(Access::Admin, "Withdraw an API key")
-            .says("It ends at once, and so do live connections that were opened with it.")
-            .path_parameter::<Id>("apiKeyId", "The key's id, which is not the key.")
-            .answers_plainly(StatusCode::NO_CONTENT, "The key is withdrawn.")
-            .refuses(&[StatusCode::NOT_FOUND]),
-    )
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = native::UserChange, example = json!({"email": "alice@example.com", "name": "Alice"}))]
+struct AccountInput {
+    /// Where receipts go; null removes it.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    email: Option<Option<String>>,
+    /// For people; null removes it.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    name: Option<Option<String>>,
+    /// Replaces what was there: at most 20 texts.
+    #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
+    metadata: Option<Metadata>,
+    /// Whether the user administrates, with every right.
+    admin: Option<bool>,
+}
+
+/// Tells a field that is null from one that is left out.
+fn given<'de, D: Deserializer<'de>>(field: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(field).map(Some)
 }
 
 #[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = native::NewUser)]
-struct UserInput {
-    /// Your own name for the user.
-    #[schema(value_type = String, min_length = 1, max_length = 128)]
-    user_id: UserId,
-    /// Where receipts go.
-    email: Option<String>,
-    /// Whether the user may call the admin API.
-    #[serde(default)]
-    admin: bool,
+#[serde(deny_unknown_fields)]
+#[schema(as = native::Reason)]
+struct Reason {
+    /// For the audit log.
+    #[schema(min_length = 1, max_length = 500)]
+    reason: String,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = native::User)]
-struct UserView {
+#[schema(as = native::Account)]
+struct AccountView {
     #[schema(value_type = String)]
     user_id: UserId,
+    #[schema(required)]
+    email: Option<String>,
+    #[schema(required)]
+    name: Option<String>,
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    metadata: Metadata,
+    /// Whether the user administrates, with every right.
+    admin: bool,
     #[schema(value_type = Uuid)]
     wallet_id: WalletId,
+    created_at: Moment,
+    /// Since when the user is kept out.
+    #[schema(required)]
+    blocked_at: Option<Moment>,
+    #[schema(required)]
+    block_reason: Option<String>,
+    /// Since when the user's personal data is gone.
+    #[schema(required)]
+    erased_at: Option<Moment>,
 }
 
-async fn register_user(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let request: UserInput = read_json(&call)?;
-    let user = NewUser { id: request.user_id, email: request.email, is_admin: request.admin };
-    let work = {
-        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
-        async move {
-            let user = operations::user_create(&api.pool, api.clock.now(), &actor, user).await?;
-            claim_for_new_user(&api, user.id.clone());
-            Ok((StatusCode::CREATED, UserView { user_id: user.id, wallet_id: user.wallet_id }))
+impl From<Account> for AccountView {
+    fn from(account: Account) -> Self {
+        Self {
+            user_id: account.id,
+            email: account.email,
+            name: account.name,
+            metadata: account.metadata,
+            admin: account.is_admin,
+            wallet_id: account.wallet_id,
+            created_at: Moment(account.created_at),
+            blocked_at: account.blocked_at.map(Moment),
+            block_reason: account.block_reason,
+            erased_at: account.erased_at.map(Moment),
         }
-    };
-    once(&api, &call, admin.actor, Keep::Answer, work).await
-}
-
-#[derive(Deserialize, ToSchema)]
-#[schema(as = native::NewOrganization)]
-struct OrganizationInput {
-    #[schema(min_length = 1, max_length = 200)]
-    name: String,
-    members: Vec<MemberInput>,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = native::Member)]
-struct MemberInput {
-    #[schema(value_type = String, min_length = 1, max_length = 128)]
-    user_id: UserId,
-    #[schema(schema_with = role_schema)]
-    role: Role,
-}
-
-fn role_schema() -> Object {
-    one_of(Role::NAMES)
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = native::Organization)]
-struct OrganizationView {
-    org_id: OrgId,
-    #[schema(value_type = Uuid)]
-    wallet_id: WalletId,
-}
-
-async fn register_organization(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let request: OrganizationInput = read_json(&call)?;
-    let members: Vec<(UserId, Role)> =
-        request.members.into_iter().map(|member| (member.user_id, member.role)).collect();
-    let work = {
-        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
-        async move {
-            let now = api.clock.now();
-            let organization =
-                operations::organization_create(&api.pool, now, &actor, &request.name, &members).await?;
-            let view = OrganizationView { org_id: OrgId(organization.id), wallet_id: organization.wallet_id };
-            Ok((StatusCode::CREATED, view))
-        }
-    };
-    once(&api, &call, admin.actor, Keep::Answer, work).await
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = native::NewApiKey)]
-struct ApiKeyInput {
-    #[schema(value_type = String, min_length = 1, max_length = 128)]
-    user_id: UserId,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = native::ApiKey)]
-struct ApiKeyView {
-    #[schema(value_type = Uuid)]
-    api_key_id: ApiKeyId,
-    /// The key itself.
-    api_key: String,
-}
-
-async fn create_api_key(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let request: ApiKeyInput = read_json(&call)?;
-    let new = NewApiKey {
-        name: "API key".to_owned(),
-        scopes: [Scope::Read, Scope::Spend, Scope::Buy, Scope::Admin].into_iter().collect(),
-        wallets_of: WalletsOf::User(request.user_id),
-        expires_at: None,
-    };
-    let work = {
-        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
-        async move {
-            let now = api.clock.now();
-            let (id, key) = operations::api_key_create(&api.pool, now, &actor, &new).await?;
-            Ok((StatusCode::CREATED, ApiKeyView { api_key_id: id, api_key: key.text }))
-        }
-    };
-    once(&api, &call, admin.actor, Keep::Nothing, work).await
-}
-
-async fn revoke_api_key(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let id: ApiKeyId = call
-        .path_parameter("apiKeyId")
-        .parse()
-        .map_err(|_| Problem::not_found("There is no such API key."))?;
-    let hash = operations::api_key_revoke(&api.pool, api.clock.now(), &admin.actor, id).await?;
-    withdrawn(&api, hash).await;
-    Ok(empty(StatusCode::NO_CONTENT))
-}
-
-/// Has every instance forget a credential, and end the live connections that were opened with it.
-pub(super) async fn withdrawn(api: &SharedState, credential: CredentialHash) {
-    api.auth.forget(credential).await;
-    let announcement = Live::CredentialRevoked { key_hash: credential.to_hex() };
-    if let Err(error) = api.publisher.announce(&announcement).await {
-        tracing::warn!(%error, "other instances may accept a withdrawn credential for up to half a minute");
     }
 }
 
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = native::NewSession)]
-struct SessionInput {
-    #[schema(value_type = String, min_length = 1, max_length = 128)]
-    user_id: UserId,
-    /// How long it lasts; a day unless given.
-    #[schema(minimum = 1, maximum = 31_536_000)]
-    ttl_seconds: Option<u64>,
-    /// What may be done with it: of `read`, `buy` and `spend`; `read` and `buy` unless given.
-    #[schema(schema_with = scopes_schema)]
-    scopes: Option<Scopes>,
-}
-
-pub(super) fn scopes_schema() -> Array {
-    ArrayBuilder::new().items(one_of(&["read", "spend", "buy"])).build()
-}
-
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = native::Session)]
-struct SessionView {
-    #[schema(value_type = Uuid)]
-    session_id: SessionId,
-    /// The token itself.
-    session_token: String,
-    expires_at: Moment,
+#[schema(as = native::Accounts)]
+struct Accounts {
+    data: Vec<AccountView>,
+    #[schema(required)]
+    next_cursor: Option<String>,
 }
 
-fn of_a_browser() -> Scopes {
-    [Scope::Read, Scope::Buy].into_iter().collect()
+async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.operator(&api, Scope::Read).await?;
+    let page = Cursor::<String>::read(&call, LIMIT)?;
+    let which = match (call.parameter("query"), call.parameter("admin")) {
+        (Some(text), _) if !text.is_empty() => Which::Beginning(text.to_owned()),
+        (_, Some("true")) => Which::Administrators,
+        _ => Which::All,
+    };
+    let after = page.after.clone().unwrap_or_default();
+    let mut connection = api.pool.acquire().await?;
+    let found = administration::accounts(&mut connection, &which, &after, page.asked()).await?;
+    let (found, next_cursor) = page.cut(found, |account| account.id.to_string());
+    let data = found.into_iter().map(AccountView::from).collect();
+    Ok(answer(StatusCode::OK, &Accounts { data, next_cursor }))
 }
 
-async fn open_session(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let request: SessionInput = read_json(&call)?;
-    let ttl = request.ttl_seconds.map_or(rules::SESSION_TTL, Duration::from_secs);
-    let session =
-        NewSession { user: request.user_id, ttl, scopes: request.scopes.unwrap_or_else(of_a_browser) };
+async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.operator(&api, Scope::Read).await?;
+    let found = administration::account(&mut *api.pool.acquire().await?, &user_id(&call)?).await?;
+    Ok(answer(StatusCode::OK, &AccountView::from(found)))
+}
+
+async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let caller = call.operator(&api, Scope::Manage).await?;
+    let user = UserId::try_from(call.path_parameter("userId").to_owned())
+        .map_err(|error| Problem::invalid(format!("userId: {error}")))?;
+    let request: AccountInput = read_object(&call)?;
+    if request.admin.is_some() {
+        caller.check(Scope::Admin)?;
+    }
+    let change = UserChange {
+        email: request.email,
+        is_admin: request.admin,
+        name: request.name,
+        metadata: request.metadata,
+    };
+    let wallets = identity::operations::wallets_visible(&api.pool, &user).await?;
+    let mut transaction = api.pool.begin().await?;
+    let now = api.clock.now();
+    let (account, is_new) =
+        administration::user_put(&mut transaction, now, &caller.actor, &user, &change).await?;
+    let mut written = Vec::new();
+    if !is_new && change.email.is_some() {
+        let job = UpdateCustomers { user_id: user.clone(), wallets };
+        written.push(outbox::insert(&mut transaction, now, &job).await?);
+    }
+    transaction.commit().await?;
+    messaging::outbox::publish(&api.pool, &api.publisher, &written).await;
+    if is_new {
+        claim_for_new_user(&api, user);
+    } else {
+        logins_changed(&api, &user).await;
+    }
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(answer(status, &AccountView::from(account)))
+}
+
+async fn block(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let caller = call.operator(&api, Scope::Manage).await?;
+    let (user, Reason { reason }) = (user_id(&call)?, read_object(&call)?);
     let work = {
-        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
+        let (api, actor) = (SharedState::clone(&api), caller.actor.clone());
         async move {
-            let opened = operations::session_create(&api.pool, api.clock.now(), &actor, &session).await?;
-            let view = SessionView {
-                session_id: opened.id,
-                session_token: opened.token.text,
-                expires_at: Moment(opened.expires_at),
-            };
-            Ok((StatusCode::CREATED, view))
+            let now = api.clock.now();
+            let mut transaction = api.pool.begin().await?;
+            let blocked = administration::user_block(&mut transaction, now, &actor, &user, &reason).await?;
+            custody::let_go(&mut transaction, now, &user, None).await?;
+            transaction.commit().await?;
+            logins_changed(&api, &user).await;
+            Ok((StatusCode::OK, AccountView::from(blocked)))
         }
     };
-    once(&api, &call, admin.actor, Keep::Nothing, work).await
+    once(&api, &call, caller.key_space(), Keep::Answer, work).await
+}
+
+async fn unblock(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let caller = call.operator(&api, Scope::Manage).await?;
+    let (user, Reason { reason }) = (user_id(&call)?, read_object(&call)?);
+    let work = {
+        let (api, actor) = (SharedState::clone(&api), caller.actor.clone());
+        async move {
+            let mut transaction = api.pool.begin().await?;
+            let now = api.clock.now();
+            let account = administration::user_unblock(&mut transaction, now, &actor, &user, &reason).await?;
+            transaction.commit().await?;
+            Ok((StatusCode::OK, AccountView::from(account)))
+        }
+    };
+    once(&api, &call, caller.key_space(), Keep::Answer, work).await
+}
+
+async fn erase(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let caller = call.operator(&api, Scope::Manage).await?;
+    let (user, now) = (user_id(&call)?, api.clock.now());
+    let wallets = identity::operations::wallets_visible(&api.pool, &user).await?;
+    let mut transaction = api.pool.begin().await?;
+    custody::let_go(&mut transaction, now, &user, None).await?;
+    let left = administration::user_erase(&mut transaction, now, &caller.actor, &user).await?;
+    for organization in left {
+        release_holds(&api, &mut transaction, organization, &user).await?;
+    }
+    // Nothing is sent to the address any more; the customer at the provider loses it as well.
+    let job = UpdateCustomers { user_id: user.clone(), wallets };
+    let written = outbox::insert(&mut transaction, now, &job).await?;
+    transaction.commit().await?;
+    messaging::outbox::publish(&api.pool, &api.publisher, &[written]).await;
+    logins_changed(&api, &user).await;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// Has every instance read the user's logins anew, and ends the user's live connections.
+pub(super) async fn logins_changed(api: &SharedState, user: &UserId) {
+    api.auth.forget_all();
+    let announcement = Live::LoginsChanged { user_id: user.clone() };
+    if let Err(error) = api.publisher.announce(&announcement).await {
+        tracing::warn!(%error, %user, "other instances may accept withdrawn credentials for half a minute");
+    }
 }

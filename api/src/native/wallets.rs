@@ -1,12 +1,72 @@
-//! Wallets by the names that callers use for them, and what a caller may do with one.
+//! Wallets: by the names that callers use for them, what a caller may do with one, and what is in it.
 
 use identity::rights::{OwnedWallet, Reach, Scope, WalletName};
 use identity::{operations, rules};
 use kernel::ids::{OrganizationId, UserId, WalletId};
+use ledger::states::states;
+use serde::Serialize;
+use utoipa::ToSchema;
+use warp::http::StatusCode;
 
 use crate::auth::Caller;
-use crate::problem::Problem;
+use crate::http::call::Call;
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::values::{Amount, Moment, OrgId};
+use crate::http::{Response, answer};
+use crate::problem::{ErrorCode, Problem};
 use crate::state::SharedState;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::get(
+        "/purser/v1/wallets/{wallet}",
+        find,
+        Description::new(Access::Allowed(Scope::Read), "Look at a wallet")
+            .says("What is in it, what of that is held or owed, and what lapses when.")
+            .wallet()
+            .answers::<WalletView>(StatusCode::OK, "The wallet."),
+    )]
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::Wallet)]
+struct WalletView {
+    #[schema(value_type = Uuid)]
+    wallet_id: WalletId,
+    /// The user whose own it is.
+    #[schema(value_type = Option<String>, required)]
+    user_id: Option<UserId>,
+    /// The organization whose it is.
+    #[schema(required)]
+    org_id: Option<OrgId>,
+    /// Everything in it, what is held included, less what is owed.
+    balance: Amount,
+    /// What can be spent now.
+    available: Amount,
+    /// What holds keep.
+    held: Amount,
+    /// What is owed: the next credits pay it first.
+    debt: Amount,
+}
+
+async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let caller = call.allowed(&api, Scope::Read).await?;
+    let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Read).await?;
+    let mut connection = api.pool.acquire().await?;
+    let now = api.clock.now();
+    let state = states(&mut connection, now, &[wallet.id]).await?.pop().ok_or_else(no_wallet)?;
+    let view = WalletView {
+        wallet_id: wallet.id,
+        user_id: wallet.user_id,
+        org_id: wallet.organization_id.map(OrgId),
+        balance: Amount(state.balance),
+        available: Amount(state.available()),
+        held: Amount(state.held),
+        debt: Amount(state.debt),
+    };
+    Ok(answer(StatusCode::OK, &view))
+}
 
 /// A wallet that the caller may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +97,7 @@ pub(super) async fn addressed(
         WalletName::Own => WalletName::Id(caller.reach.own_wallet().ok_or_else(no_own_wallet)?),
         other => other,
     };
-    let wallet = operations::wallet_named(&api.pool, &name).await?.ok_or_else(no_wallet)?;
+    let wallet = api.auth.wallet(&name).await?.ok_or_else(no_wallet)?;
     let allowed = match &caller.reach {
         Reach::Everyone => true,
         Reach::Organization { wallet_id, .. } => *wallet_id == wallet.id,
@@ -56,25 +116,29 @@ pub(super) async fn addressed(
     };
     if !allowed {
         return Err(match caller.reach {
-            Reach::User { .. } => Problem::forbidden("Your role in this organization does not allow this.")
-                .coded("role_not_allowed"),
+            Reach::User { .. } => role_not_allowed(),
             Reach::Everyone | Reach::Organization { .. } => no_wallet(),
         });
     }
     if wallet.is_blocked && matches!(scope, Scope::Spend | Scope::Buy) {
         let message = "The user whose wallet it is was blocked: unblock them first.";
-        return Err(Problem::conflict("user_blocked", message));
+        return Err(Problem::conflict(ErrorCode::UserBlocked, message));
     }
     Ok(wallet.into())
+}
+
+pub(super) fn role_not_allowed() -> Problem {
+    let message = "Your role in this organization does not allow this.";
+    Problem::forbidden(message).coded(ErrorCode::RoleNotAllowed)
 }
 
 fn no_own_wallet() -> Problem {
     let message =
         "This credential has no wallet of its own: name the wallet user:ID, org:ID or by its own id.";
-    Problem::not_found(message).coded("wallet_not_found")
+    Problem::not_found(message).coded(ErrorCode::WalletNotFound)
 }
 
 fn no_wallet() -> Problem {
     let message = "There is no such wallet: name it user:ID, org:ID, by its own id, or `me`.";
-    Problem::not_found(message).coded("wallet_not_found")
+    Problem::not_found(message).coded(ErrorCode::WalletNotFound)
 }

@@ -1,5 +1,6 @@
 //! Administration of the host application's webhook endpoints and of the deliveries to them.
 
+use identity::rights::Scope;
 use kernel::config::Secret;
 use kernel::ids::{MessageId, OutboxId, WebhookDeliveryId, WebhookEndpointId};
 use messaging::outbox;
@@ -17,7 +18,7 @@ use super::idempotent::{Keep, once};
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::json::read_json;
+use crate::http::json::read_object;
 use crate::http::values::{Id, Moment, one_of};
 use crate::http::{Response, answer, empty};
 use crate::problem::Problem;
@@ -33,7 +34,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 fn of(summary: &str) -> Description {
-    Description::new(Access::Admin, summary)
+    Description::new(Access::Operator(Scope::Admin), summary)
         .path_parameter::<Id>("endpointId", "The endpoint's id.")
         .refuses(&[StatusCode::NOT_FOUND])
 }
@@ -41,27 +42,30 @@ fn of(summary: &str) -> Description {
 fn settings_endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::post(
-            "/admin/webhook-endpoints",
+            "/purser/v1/webhook-endpoints",
             create,
-            Description::new(Access::Admin, "Add an address that is told what happens to wallets")
-                .says(&format!("{SIGNING} {SECRET_ONCE}"))
-                .idempotency_key()
-                .takes::<EndpointInput>()
-                .answers::<EndpointWithSecret>(StatusCode::CREATED, "The endpoint, with its secret."),
+            Description::new(
+                Access::Operator(Scope::Admin),
+                "Add an address that is told what happens to wallets",
+            )
+            .says(&format!("{SIGNING} {SECRET_ONCE}"))
+            .idempotency_key()
+            .takes::<EndpointInput>()
+            .answers::<EndpointWithSecret>(StatusCode::CREATED, "The endpoint, with its secret."),
         ),
         Endpoint::get(
-            "/admin/webhook-endpoints",
+            "/purser/v1/webhook-endpoints",
             list,
-            Description::new(Access::Admin, "All webhook endpoints, without their secrets")
+            Description::new(Access::Operator(Scope::Admin), "All webhook endpoints, without their secrets")
                 .answers::<Endpoints>(StatusCode::OK, "The endpoints."),
         ),
         Endpoint::get(
-            "/admin/webhook-endpoints/{endpointId}",
+            "/purser/v1/webhook-endpoints/{endpointId}",
             find,
             of("Look at a webhook endpoint").answers::<EndpointView>(StatusCode::OK, "The endpoint."),
         ),
         Endpoint::put(
-            "/admin/webhook-endpoints/{endpointId}",
+            "/purser/v1/webhook-endpoints/{endpointId}",
             replace,
             of("Replace a webhook endpoint")
                 .says("One that was disabled, also by itself, is told again once `enabled` is true.")
@@ -70,13 +74,13 @@ fn settings_endpoints() -> Vec<Endpoint> {
                 .refuses(&[StatusCode::BAD_REQUEST]),
         ),
         Endpoint::delete(
-            "/admin/webhook-endpoints/{endpointId}",
+            "/purser/v1/webhook-endpoints/{endpointId}",
             remove,
             of("Delete a webhook endpoint with its deliveries")
                 .answers_plainly(StatusCode::NO_CONTENT, "It is told nothing more."),
         ),
         Endpoint::post(
-            "/admin/webhook-endpoints/{endpointId}/rotate-secret",
+            "/purser/v1/webhook-endpoints/{endpointId}/rotate-secret",
             rotate,
             of("Give a webhook endpoint another secret")
                 .says(&format!("For a day messages are signed with both. {SECRET_ONCE}"))
@@ -84,7 +88,7 @@ fn settings_endpoints() -> Vec<Endpoint> {
                 .answers::<EndpointWithSecret>(StatusCode::OK, "The endpoint, with its new secret."),
         ),
         Endpoint::post(
-            "/admin/webhook-endpoints/{endpointId}/test",
+            "/purser/v1/webhook-endpoints/{endpointId}/test",
             send_test,
             of("Send a message to try a webhook endpoint")
                 .says("Its type is `endpoint.test`. How it went is among the endpoint's deliveries.")
@@ -97,7 +101,7 @@ fn settings_endpoints() -> Vec<Endpoint> {
 fn delivery_endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::get(
-            "/admin/webhook-endpoints/{endpointId}/deliveries",
+            "/purser/v1/webhook-endpoints/{endpointId}/deliveries",
             deliveries,
             of("What was delivered to a webhook endpoint, or could not be")
                 .says("Newest first, kept for 30 days.")
@@ -108,9 +112,9 @@ fn delivery_endpoints() -> Vec<Endpoint> {
                 .refuses(&[StatusCode::BAD_REQUEST]),
         ),
         Endpoint::post(
-            "/admin/webhook-deliveries/{deliveryId}/replay",
+            "/purser/v1/webhook-deliveries/{deliveryId}/replay",
             replay,
-            Description::new(Access::Admin, "Send a message again")
+            Description::new(Access::Operator(Scope::Admin), "Send a message again")
                 .says("Under the same `webhook-id`, whether it was delivered or not.")
                 .path_parameter::<Id>("deliveryId", "The delivery's id.")
                 .idempotency_key()
@@ -121,7 +125,7 @@ fn delivery_endpoints() -> Vec<Endpoint> {
 }
 
 #[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = native::NewWebhookEndpoint)]
 struct EndpointInput {
     /// An HTTPS address that is reached over the internet.
@@ -288,62 +292,62 @@ fn settings(api: &SharedState, written: EndpointInput) -> Result<EndpointSetting
 }
 
 async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let settings = settings(&api, read_json(&call)?)?;
+    let caller = call.operator(&api, Scope::Admin).await?;
+    let settings = settings(&api, read_object(&call)?)?;
     let work = {
-        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
+        let (api, actor) = (SharedState::clone(&api), caller.actor.clone());
         async move {
             let made = operations::endpoint_create(&api.pool, api.clock.now(), &actor, &settings).await?;
             Ok((StatusCode::CREATED, EndpointWithSecret::new(made)))
         }
     };
-    once(&api, &call, admin.actor, Keep::Nothing, work).await
+    once(&api, &call, caller.key_space(), Keep::Nothing, work).await
 }
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    call.operator(&api, Scope::Admin).await?;
     let endpoints = operations::endpoints(&api.pool).await?.into_iter().map(EndpointView::from).collect();
     Ok(answer(StatusCode::OK, &Endpoints { endpoints }))
 }
 
 async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    call.operator(&api, Scope::Admin).await?;
     let endpoint = operations::endpoint(&api.pool, endpoint_id(&call)?).await?;
     Ok(answer(StatusCode::OK, &EndpointView::from(endpoint)))
 }
 
 async fn replace(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let settings = settings(&api, read_json(&call)?)?;
+    let caller = call.operator(&api, Scope::Admin).await?;
+    let settings = settings(&api, read_object(&call)?)?;
     let (id, now) = (endpoint_id(&call)?, api.clock.now());
-    let endpoint = operations::endpoint_replace(&api.pool, now, &admin.actor, id, &settings).await?;
+    let endpoint = operations::endpoint_replace(&api.pool, now, &caller.actor, id, &settings).await?;
     Ok(answer(StatusCode::OK, &EndpointView::from(endpoint)))
 }
 
 async fn remove(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    operations::endpoint_delete(&api.pool, api.clock.now(), &admin.actor, endpoint_id(&call)?).await?;
+    let caller = call.operator(&api, Scope::Admin).await?;
+    operations::endpoint_delete(&api.pool, api.clock.now(), &caller.actor, endpoint_id(&call)?).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
 async fn rotate(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
+    let caller = call.operator(&api, Scope::Admin).await?;
     let id = endpoint_id(&call)?;
     let work = {
-        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
+        let (api, actor) = (SharedState::clone(&api), caller.actor.clone());
         async move {
             let rotated = operations::secret_rotate(&api.pool, api.clock.now(), &actor, id).await?;
             Ok((StatusCode::OK, EndpointWithSecret::new(rotated)))
         }
     };
-    once(&api, &call, admin.actor, Keep::Nothing, work).await
+    once(&api, &call, caller.key_space(), Keep::Nothing, work).await
 }
 
 async fn send_test(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
+    let caller = call.operator(&api, Scope::Admin).await?;
     let id = endpoint_id(&call)?;
     let work = {
-        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
+        let (api, actor) = (SharedState::clone(&api), caller.actor.clone());
         async move {
             let now = api.clock.now();
             let mut transaction = api.pool.begin().await?;
@@ -354,15 +358,15 @@ async fn send_test(api: SharedState, call: Call) -> Result<Response, Problem> {
             Ok((StatusCode::ACCEPTED, Accepted { delivery_id }))
         }
     };
-    once(&api, &call, admin.actor, Keep::Answer, work).await
+    once(&api, &call, caller.key_space(), Keep::Answer, work).await
 }
 
 async fn replay(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
+    let caller = call.operator(&api, Scope::Admin).await?;
     let unknown = || Problem::not_found("There is no such delivery.");
     let delivery_id: WebhookDeliveryId = call.path_parameter("deliveryId").parse().map_err(|_| unknown())?;
     let work = {
-        let (api, actor) = (SharedState::clone(&api), admin.actor.clone());
+        let (api, actor) = (SharedState::clone(&api), caller.actor.clone());
         async move {
             let now = api.clock.now();
             let mut transaction = api.pool.begin().await?;
@@ -373,7 +377,7 @@ async fn replay(api: SharedState, call: Call) -> Result<Response, Problem> {
             Ok((StatusCode::ACCEPTED, Accepted { delivery_id }))
         }
     };
-    once(&api, &call, admin.actor, Keep::Answer, work).await
+    once(&api, &call, caller.key_space(), Keep::Answer, work).await
 }
 
 async fn send(
@@ -386,7 +390,7 @@ async fn send(
 }
 
 async fn deliveries(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    call.operator(&api, Scope::Admin).await?;
     let id = endpoint_id(&call)?;
     let wrong = |message: &'static str| Problem::invalid(message);
     let limit = call.limit(200)?;

@@ -2,26 +2,37 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 use warp::http::{HeaderValue, StatusCode, header};
 
-use crate::http::values::Amount;
+use crate::http::values::{Amount, one_of};
 use crate::http::{Response, answer};
-use crate::problem::Problem;
+use crate::problem::{ErrorCode, Problem};
 
 /// What callers get.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = native::Error)]
 pub(super) struct ErrorBody {
-    error: ErrorDetail,
+    pub(super) error: ErrorDetail,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = native::ErrorDetail)]
-struct ErrorDetail {
-    /// For programs, such as `insufficient_credits`.
+pub(super) struct ErrorDetail {
+    /// For programs.
+    #[schema(schema_with = code_schema)]
     code: &'static str,
     /// For people.
     message: String,
+    /// The field, parameter or header that is wrong, such as `items[0].quantity`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    param: Option<String>,
+    /// Names the request in the log; the header `x-request-id` has it too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required, nullable = false)]
+    request_id: Option<String>,
     /// With `insufficient_credits`: what can be spent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -32,11 +43,17 @@ struct ErrorDetail {
     needed: Option<Amount>,
 }
 
+fn code_schema() -> Object {
+    one_of(ErrorCode::NAMES)
+}
+
 impl From<&Problem> for ErrorBody {
     fn from(problem: &Problem) -> Self {
         let error = ErrorDetail {
-            code: problem.code(),
+            code: problem.code().as_str(),
             message: problem.message.to_string(),
+            param: problem.param.clone(),
+            request_id: problem.request_id.clone(),
             available: problem.shortage.map(|shortage| Amount(shortage.available)),
             needed: problem.shortage.map(|shortage| Amount(shortage.needed)),
         };

@@ -16,7 +16,7 @@ use ledger::holds::{HoldError, HoldState};
 use messaging::dead_letters::LetterError;
 use outgoing_webhooks::WebhookError;
 
-use super::{Failure, Problem, ProblemKind, Shortage};
+use super::{ErrorCode, Failure, Problem, ProblemKind, Shortage};
 
 /// When orders may have been paid, or expired, whose number is limited.
 const OPEN_ORDERS_RETRY_SECONDS: u16 = 60;
@@ -34,7 +34,7 @@ impl From<AmountError> for Problem {
             AmountError::TooPrecise => "credits must have at most six decimals",
             AmountError::Overflow => "credits are out of range",
         };
-        Self::invalid(message).coded("invalid_credits")
+        Self::invalid(message).coded(ErrorCode::InvalidCredits)
     }
 }
 
@@ -46,7 +46,7 @@ impl From<Refusal> for Problem {
                 let shortage = Some(Shortage { available, needed });
                 Self { shortage, ..Self::new(ProblemKind::PaymentRequired, message) }
             }
-            Refusal::BadAmount => Self::invalid("credits are out of range").coded("invalid_credits"),
+            Refusal::BadAmount => Self::invalid("credits are out of range").coded(ErrorCode::InvalidCredits),
             Refusal::NoWallet | Refusal::NoGrant => Self::internal(refusal),
         }
     }
@@ -59,9 +59,9 @@ impl From<HoldError> for Problem {
             HoldError::NotFound => Self::not_found("There is no such hold."),
             HoldError::Ended(state) => {
                 let code = match state {
-                    HoldState::Active | HoldState::Captured => "hold_captured",
-                    HoldState::Released => "hold_released",
-                    HoldState::Expired => "hold_expired",
+                    HoldState::Active | HoldState::Captured => ErrorCode::HoldCaptured,
+                    HoldState::Released => ErrorCode::HoldReleased,
+                    HoldState::Expired => ErrorCode::HoldExpired,
                 };
                 Self::conflict(code, format!("The hold is already {}.", state.as_str()))
             }
@@ -76,19 +76,19 @@ impl From<IdentityError> for Problem {
     fn from(error: IdentityError) -> Self {
         match error {
             IdentityError::UserExists(_) => {
-                Self::conflict("user_exists", "There is a user with this id, but with other fields.")
+                Self::conflict(ErrorCode::UserExists, "There is a user with this id, but with other fields.")
             }
             IdentityError::NoUser(id) => {
-                Self::not_found(format!("There is no user {id}.")).coded("user_not_found")
+                Self::not_found(format!("There is no user {id}.")).coded(ErrorCode::UserNotFound)
             }
             IdentityError::NoMember => Self::not_found("There is no such organization or member."),
             IdentityError::LastOwner => Self::conflict(
-                "last_owner",
+                ErrorCode::LastOwner,
                 "An organization keeps at least one owner: name another one first.",
             ),
             IdentityError::NoSession => Self::not_found("There is no such session."),
             IdentityError::Erased => {
-                Self::conflict("user_erased", "This user was erased, which is for good.")
+                Self::conflict(ErrorCode::UserErased, "This user was erased, which is for good.")
             }
             IdentityError::NoApiKey => Self::not_found("There is no such API key."),
             IdentityError::Invalid(message) => Self::invalid(message),
@@ -103,25 +103,25 @@ impl From<ClaimError> for Problem {
             ClaimError::NoPurchase => Self::not_found("There is no such purchase."),
             ClaimError::NoUser(id) => IdentityError::NoUser(id.to_string()).into(),
             ClaimError::Claimed => {
-                Self::conflict("purchase_claimed", "This purchase belongs to another user already.")
+                Self::conflict(ErrorCode::PurchaseClaimed, "This purchase belongs to another user already.")
             }
             ClaimError::Refunded => Self::conflict(
-                "purchase_refunded",
+                ErrorCode::PurchaseRefunded,
                 "This purchase was refunded: nothing is left to be credited.",
             ),
             ClaimError::Dismissed => {
-                Self::conflict("purchase_dismissed", "This purchase was dismissed: nobody gets it.")
+                Self::conflict(ErrorCode::PurchaseDismissed, "This purchase was dismissed: nobody gets it.")
             }
             ClaimError::NoQuantity => Self::conflict(
-                "quantity_unknown",
+                ErrorCode::QuantityUnknown,
                 "The price of this purchase is that of several: say with `quantity` how many were bought.",
             ),
             ClaimError::OtherQuantity { told, given } => Self::conflict(
-                "quantity_known",
+                ErrorCode::QuantityKnown,
                 format!("The store says that {told} were bought, not {given}."),
             ),
             ClaimError::NoPack(product) => Self::conflict(
-                "unknown_product",
+                ErrorCode::UnknownProduct,
                 format!(
                     "No pack has the storeProductId {product}: add it to one, and the purchase is credited."
                 ),
@@ -136,8 +136,8 @@ impl From<WebhookError> for Problem {
         let message = error.to_string();
         match error {
             WebhookError::NoEndpoint | WebhookError::NoDelivery => Self::not_found(message),
-            WebhookError::Disabled => Self::conflict("webhook_endpoint_disabled", message),
-            WebhookError::TooMany(_) => Self::conflict("too_many_webhook_endpoints", message),
+            WebhookError::Disabled => Self::conflict(ErrorCode::WebhookEndpointDisabled, message),
+            WebhookError::TooMany(_) => Self::conflict(ErrorCode::TooManyWebhookEndpoints, message),
             WebhookError::Invalid(_) => Self::invalid(message),
             WebhookError::Database(error) => error.into(),
         }
@@ -149,8 +149,10 @@ impl From<LetterError> for Problem {
         let message = error.to_string();
         match error {
             LetterError::NotFound => Self::not_found("There is no such dead letter."),
-            LetterError::Settled(_) => Self::conflict("already_settled", message),
-            LetterError::NotText | LetterError::NoRole(_) => Self::conflict("cannot_be_replayed", message),
+            LetterError::Settled(_) => Self::conflict(ErrorCode::AlreadySettled, message),
+            LetterError::NotText | LetterError::NoRole(_) => {
+                Self::conflict(ErrorCode::CannotBeReplayed, message)
+            }
             LetterError::Database(error) => error.into(),
         }
     }
@@ -160,9 +162,9 @@ impl From<CatalogError> for Problem {
     fn from(error: CatalogError) -> Self {
         let message = error.to_string();
         match error {
-            CatalogError::PackExists(_) => Self::conflict("pack_exists", message),
+            CatalogError::PackExists(_) => Self::conflict(ErrorCode::PackExists, message),
             CatalogError::NoPack(_) => Self::not_found(message),
-            CatalogError::StoreProductTaken => Self::conflict("store_product_taken", message),
+            CatalogError::StoreProductTaken => Self::conflict(ErrorCode::StoreProductTaken, message),
             CatalogError::Invalid(_) => Self::invalid(message),
             CatalogError::Database(error) => error.into(),
         }
@@ -173,8 +175,8 @@ impl From<PlanError> for Problem {
     fn from(error: PlanError) -> Self {
         let message = error.to_string();
         match error {
-            PlanError::Exists(_) => Self::conflict("plan_exists", message),
-            PlanError::ProviderPriceTaken => Self::conflict("provider_price_taken", message),
+            PlanError::Exists(_) => Self::conflict(ErrorCode::PlanExists, message),
+            PlanError::ProviderPriceTaken => Self::conflict(ErrorCode::ProviderPriceTaken, message),
             PlanError::NoPlan(_) => Self::not_found(message),
             PlanError::Invalid(_) => Self::invalid(message),
             PlanError::Database(error) => error.into(),
@@ -187,7 +189,7 @@ impl From<CouponError> for Problem {
         let message = error.to_string();
         match error {
             CouponError::Unknown => Self::not_found("There is no such coupon."),
-            CouponError::Exists(_) => Self::conflict("coupon_exists", message),
+            CouponError::Exists(_) => Self::conflict(ErrorCode::CouponExists, message),
             CouponError::Invalid(_) => Self::invalid(message),
             CouponError::Database(error) => error.into(),
         }
@@ -215,7 +217,7 @@ impl From<AdmissionError> for Problem {
         match error {
             AdmissionError::TooManyOpen(_) => {
                 Self::new(ProblemKind::Server(Failure::TooManyRequests), message)
-                    .coded("too_many_open_orders")
+                    .coded(ErrorCode::TooManyOpenOrders)
                     .retry_in(OPEN_ORDERS_RETRY_SECONDS)
             }
             AdmissionError::Database(error) => error.into(),
@@ -237,7 +239,7 @@ impl From<SubscribeError> for Problem {
     fn from(error: SubscribeError) -> Self {
         match error {
             SubscribeError::Subscribed => Self::conflict(
-                "already_subscribed",
+                ErrorCode::AlreadySubscribed,
                 "There is a subscription already: change its plan, or end it first.",
             ),
             SubscribeError::Database(error) => error.into(),
@@ -259,10 +261,10 @@ impl From<CheckinError> for Problem {
     fn from(error: CheckinError) -> Self {
         match error {
             CheckinError::Disabled => {
-                Self::forbidden("There are no check-ins here.").coded("checkin_disabled")
+                Self::forbidden("There are no check-ins here.").coded(ErrorCode::CheckinDisabled)
             }
             CheckinError::AlreadyCheckedIn { .. } => {
-                Self::conflict("already_checked_in", "You have checked in today: come back tomorrow.")
+                Self::conflict(ErrorCode::AlreadyCheckedIn, "You have checked in today: come back tomorrow.")
             }
             CheckinError::Invalid(message) => Self::invalid(message),
             CheckinError::Database(error) => error.into(),

@@ -1,6 +1,7 @@
 //! Why a request is not answered as asked: one type for all APIs. Handlers return a [`Problem`]; the group of endpoints
 //! that owns the path words it for its clients.
 
+mod codes;
 mod domain;
 
 use std::borrow::Cow;
@@ -10,13 +11,19 @@ use kernel::money::Credits;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
+pub use codes::ErrorCode;
+
 /// After this many seconds a limit has a free place again, whatever it is, and an outage may be over.
 const RETRY_AFTER_SECONDS: u16 = 1;
 
 #[derive(Clone, Debug)]
 pub struct Problem {
     pub kind: ProblemKind,
-    code: Option<&'static str>,
+    code: Option<ErrorCode>,
+    /// The field, parameter or header that is wrong.
+    pub param: Option<String>,
+    /// The request's, once it is known.
+    pub request_id: Option<String>,
     pub message: Cow<'static, str>,
     /// Seconds after which the same request may succeed.
     pub retry_after: Option<u16>,
@@ -78,64 +85,70 @@ pub struct Shortage {
 
 impl ProblemKind {
     /// Status, code and message, where neither the problem nor an API has its own.
-    fn usual(self) -> (StatusCode, &'static str, &'static str) {
+    fn usual(self) -> (StatusCode, ErrorCode, &'static str) {
         match self {
-            Self::CredentialMissing => (StatusCode::UNAUTHORIZED, "unauthorized", "A credential is missing."),
+            Self::CredentialMissing => {
+                (StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, "A credential is missing.")
+            }
             Self::CredentialInvalid => {
-                (StatusCode::UNAUTHORIZED, "unauthorized", "The credential is not valid.")
+                (StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, "The credential is not valid.")
             }
             Self::CredentialExpired => {
-                (StatusCode::UNAUTHORIZED, "credential_expired", "The credential has expired.")
+                (StatusCode::UNAUTHORIZED, ErrorCode::CredentialExpired, "The credential has expired.")
             }
             Self::OriginNotAllowed => (
                 StatusCode::FORBIDDEN,
-                "origin_not_allowed",
+                ErrorCode::OriginNotAllowed,
                 "Requests with a cookie must come from an allowed origin.",
             ),
             Self::UnsupportedMediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
+                ErrorCode::UnsupportedMediaType,
                 "The content type must be application/json.",
             ),
-            Self::NotJson => (StatusCode::BAD_REQUEST, "invalid_json", "The body is not valid JSON."),
+            Self::NotJson => (StatusCode::BAD_REQUEST, ErrorCode::InvalidJson, "The body is not valid JSON."),
             Self::IdempotencyKeyInvalid => (
                 StatusCode::BAD_REQUEST,
-                "invalid_idempotency_key",
+                ErrorCode::InvalidIdempotencyKey,
                 "Idempotency-Key must have 1 to 255 printable ASCII characters.",
             ),
             Self::IdempotencyKeyInUse => (
                 StatusCode::CONFLICT,
-                "idempotency_key_in_use",
+                ErrorCode::IdempotencyKeyInUse,
                 "A request with this Idempotency-Key is being worked on.",
             ),
             Self::IdempotencyKeyReused => (
                 StatusCode::CONFLICT,
-                "idempotency_key_reused",
+                ErrorCode::IdempotencyKeyReused,
                 "This Idempotency-Key was used for another request.",
             ),
             Self::CouponRefused(_) => {
-                (StatusCode::BAD_REQUEST, "invalid_coupon", "This coupon is not accepted.")
+                (StatusCode::BAD_REQUEST, ErrorCode::InvalidCoupon, "This coupon is not accepted.")
             }
-            Self::Invalid => (StatusCode::BAD_REQUEST, "invalid_request", "The request is not valid."),
+            Self::Invalid => {
+                (StatusCode::BAD_REQUEST, ErrorCode::InvalidRequest, "The request is not valid.")
+            }
             Self::PaymentRequired => {
-                (StatusCode::PAYMENT_REQUIRED, "insufficient_credits", "Credits are short.")
+                (StatusCode::PAYMENT_REQUIRED, ErrorCode::InsufficientCredits, "Credits are short.")
             }
-            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "This is not allowed."),
-            Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is no such thing."),
-            Self::Conflict => (StatusCode::CONFLICT, "conflict", "This conflicts with the present state."),
+            Self::Forbidden => (StatusCode::FORBIDDEN, ErrorCode::Forbidden, "This is not allowed."),
+            Self::NotFound => (StatusCode::NOT_FOUND, ErrorCode::NotFound, "There is no such thing."),
+            Self::Conflict => {
+                (StatusCode::CONFLICT, ErrorCode::Conflict, "This conflicts with the present state.")
+            }
             Self::Unprocessable => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", "This cannot be done as asked.")
+                (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::Unprocessable, "This cannot be done as asked.")
             }
             Self::ProviderRefused(status) => {
-                (status, "provider_refused", "The payment provider refuses the order.")
+                (status, ErrorCode::ProviderRefused, "The payment provider refuses the order.")
             }
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
+                ErrorCode::Unavailable,
                 "This cannot be done now: try again in a moment.",
             ),
             Self::Internal => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side.")
+                (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, "Something went wrong on our side.")
             }
             Self::Server(failure) => failure.usual(),
         }
@@ -143,24 +156,32 @@ impl ProblemKind {
 }
 
 impl Failure {
-    fn usual(self) -> (StatusCode, &'static str, &'static str) {
+    fn usual(self) -> (StatusCode, ErrorCode, &'static str) {
         match self {
-            Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing at this path."),
-            Self::MethodNotAllowed => {
-                (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not take this method.")
+            Self::NotFound => (StatusCode::NOT_FOUND, ErrorCode::NotFound, "There is nothing at this path."),
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                ErrorCode::MethodNotAllowed,
+                "This path does not take this method.",
+            ),
+            Self::BadRequest => {
+                (StatusCode::BAD_REQUEST, ErrorCode::BadRequest, "The request cannot be read.")
             }
-            Self::BadRequest => (StatusCode::BAD_REQUEST, "bad_request", "The request cannot be read."),
-            Self::Timeout => {
-                (StatusCode::REQUEST_TIMEOUT, "request_timeout", "The request body did not arrive in time.")
-            }
-            Self::TooLarge => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The request body is larger than 1 MiB.")
-            }
+            Self::Timeout => (
+                StatusCode::REQUEST_TIMEOUT,
+                ErrorCode::RequestTimeout,
+                "The request body did not arrive in time.",
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                ErrorCode::BodyTooLarge,
+                "The request body is larger than 1 MiB.",
+            ),
             Self::TooManyRequests => {
-                (StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many requests: wait a moment.")
+                (StatusCode::TOO_MANY_REQUESTS, ErrorCode::RateLimited, "Too many requests: wait a moment.")
             }
             Self::Internal => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side.")
+                (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, "Something went wrong on our side.")
             }
         }
     }
@@ -168,7 +189,16 @@ impl Failure {
 
 impl Problem {
     pub fn new(kind: ProblemKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, code: None, message: message.into(), retry_after: None, shortage: None, cause: None }
+        Self {
+            kind,
+            code: None,
+            param: None,
+            request_id: None,
+            message: message.into(),
+            retry_after: None,
+            shortage: None,
+            cause: None,
+        }
     }
 
     pub fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
@@ -183,7 +213,7 @@ impl Problem {
         Self::new(ProblemKind::NotFound, message)
     }
 
-    pub fn conflict(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+    pub fn conflict(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ProblemKind::Conflict, message).coded(code)
     }
 
@@ -199,9 +229,16 @@ impl Problem {
         Self::from(ProblemKind::Internal).caused_by(cause)
     }
 
-    /// Replaces the usual code of the kind by one in `snake_case`.
+    /// Names the field, parameter or header that is wrong.
     #[must_use]
-    pub fn coded(mut self, code: &'static str) -> Self {
+    pub fn about(mut self, param: impl Into<String>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// Replaces the usual code of the kind.
+    #[must_use]
+    pub fn coded(mut self, code: ErrorCode) -> Self {
         self.code = Some(code);
         self
     }
@@ -230,8 +267,7 @@ impl Problem {
         self.kind.usual().0
     }
 
-    /// For programs, in `snake_case`.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         self.code.unwrap_or(self.kind.usual().1)
     }
 }

@@ -82,8 +82,9 @@ impl Service {
                 Err(failure) => refused(failure),
             },
         };
-        let problem = response.extensions_mut().remove::<Problem>();
-        if let Some(problem) = &problem {
+        let mut problem = response.extensions_mut().remove::<Problem>();
+        if let Some(problem) = &mut problem {
+            problem.request_id = id.to_str().ok().map(str::to_owned);
             response = worded(uri.path(), problem, response);
         }
         let route = response.extensions_mut().remove::<RouteName>().map_or("none", |name| name.0);

@@ -11,6 +11,7 @@ use super::rights::Scopes;
 use super::{IdentityError, NewUser, operations, rules, store};
 use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, OrganizationId, SessionId, UserId, WalletId};
+use kernel::metadata::Metadata;
 
 /// A user as administrators see one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,11 +19,20 @@ pub struct Account {
     pub id: UserId,
     pub email: Option<String>,
     pub is_admin: bool,
+    pub name: Option<String>,
+    pub metadata: Metadata,
     pub wallet_id: WalletId,
     pub created_at: Timestamp,
     pub blocked_at: Option<Timestamp>,
     pub block_reason: Option<String>,
     pub erased_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrganizationRecord {
+    pub id: OrganizationId,
+    pub name: String,
+    pub wallet_id: WalletId,
 }
 
 /// A change of a user; what is none stays.
@@ -31,6 +41,10 @@ pub struct UserChange {
     /// `Some(None)` removes the address.
     pub email: Option<Option<String>>,
     pub is_admin: Option<bool>,
+    /// `Some(None)` removes the name.
+    pub name: Option<Option<String>>,
+    /// Replaces all of it.
+    pub metadata: Option<Metadata>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +76,8 @@ macro_rules! select_accounts {
     ($condition:literal $(, $argument:expr)*) => {
         sqlx::query_as!(
             Account,
-            r#"select u.id as "id: UserId", u.email, u.is_admin, w.id as "wallet_id: WalletId", u.created_at,
-                      u.blocked_at, u.block_reason, u.erased_at
+            r#"select u.id as "id: UserId", u.email, u.is_admin, u.name, u.metadata as "metadata: Metadata",
+                      w.id as "wallet_id: WalletId", u.created_at, u.blocked_at, u.block_reason, u.erased_at
                from users u join wallets w on w.user_id = u.id "#
                 + $condition
             $(, $argument)*
@@ -89,8 +103,13 @@ pub async fn user_put(
     id: &UserId,
     change: &UserChange,
 ) -> Result<(Account, bool), IdentityError> {
-    let (email, is_admin) = (change.email.clone().flatten(), change.is_admin.unwrap_or(false));
-    let new = NewUser { id: id.clone(), email, is_admin };
+    let new = NewUser {
+        id: id.clone(),
+        email: change.email.clone().flatten(),
+        is_admin: change.is_admin.unwrap_or(false),
+        name: change.name.clone().flatten(),
+        metadata: change.metadata.clone().unwrap_or_default(),
+    };
     rules::check_user(&new)?;
     if operations::user_insert(connection, now, by, &new).await?.is_some() {
         return Ok((account(connection, id).await?, true));
@@ -101,9 +120,18 @@ pub async fn user_put(
     }
     let email = change.email.clone().unwrap_or(known.email);
     let is_admin = change.is_admin.unwrap_or(known.is_admin);
-    sqlx::query!("update users set email = $2, is_admin = $3 where id = $1", id.as_str(), email, is_admin)
-        .execute(&mut *connection)
-        .await?;
+    let name = change.name.clone().unwrap_or(known.name);
+    let metadata = change.metadata.clone().unwrap_or(known.metadata);
+    sqlx::query!(
+        "update users set email = $2, is_admin = $3, name = $4, metadata = $5 where id = $1",
+        id.as_str(),
+        email,
+        is_admin,
+        name,
+        &metadata as &Metadata
+    )
+    .execute(&mut *connection)
+    .await?;
     let details = json!({ "emailChanged": change.email.is_some(), "admin": is_admin });
     note(connection, now, by, "user.change", id.as_str(), details).await?;
     Ok((account(connection, id).await?, false))
@@ -182,7 +210,7 @@ pub async fn user_erase(
     .execute(&mut *connection)
     .await?;
     sqlx::query!(
-        "update users set email = null, is_admin = false, erased_at = coalesce(erased_at, $2),
+        "update users set email = null, name = null, metadata = '{}', is_admin = false, erased_at = coalesce(erased_at, $2),
                           blocked_at = coalesce(blocked_at, $2), block_reason = 'erased'
          where id = $1",
         id.as_str(),
@@ -231,22 +259,62 @@ pub async fn sessions_end(
     Ok(ended)
 }
 
-/// Users, ordered by id: those after `after`, only administrators if so wanted.
+/// Which users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    All,
+    Administrators,
+    /// Whose id or e-mail address begins so.
+    Beginning(String),
+}
+
+/// Users, ordered by id: those after `after`.
 ///
 /// # Errors
 /// Database errors only.
 pub async fn accounts(
     connection: &mut PgConnection,
-    only_admins: bool,
+    which: &Which,
     after: &str,
     limit: i64,
 ) -> Result<Vec<Account>, sqlx::Error> {
-    if only_admins {
-        return select_accounts!("where u.id > $1 and u.is_admin order by u.id limit $2", after, limit)
-            .fetch_all(connection)
-            .await;
+    match which {
+        Which::All => {
+            let all = select_accounts!("where u.id > $1 order by u.id limit $2", after, limit);
+            all.fetch_all(connection).await
+        }
+        Which::Administrators => {
+            let few = select_accounts!("where u.id > $1 and u.is_admin order by u.id limit $2", after, limit);
+            few.fetch_all(connection).await
+        }
+        Which::Beginning(text) => {
+            let (id, email) = (prefix_pattern(text), prefix_pattern(&text.to_lowercase()));
+            let found = select_accounts!(
+                "where u.id in ((select id from users where id like $1 and id > $3 order by id limit $4)
+                                union
+                                (select id from users where lower(email) like $2 and id > $3 order by id limit $4))
+                 order by u.id limit $4",
+                id,
+                email,
+                after,
+                limit
+            );
+            found.fetch_all(connection).await
+        }
     }
-    select_accounts!("where u.id > $1 order by u.id limit $2", after, limit).fetch_all(connection).await
+}
+
+/// The pattern of what begins with a text.
+fn prefix_pattern(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len().saturating_add(1));
+    for letter in text.chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
 }
 
 /// A user's sessions that have not ended, the newest first.
@@ -353,6 +421,43 @@ pub async fn api_keys(
 pub async fn api_key(connection: &mut PgConnection, id: ApiKeyId) -> Result<ApiKeyRecord, IdentityError> {
     let found = select_api_keys!("where id = $1", id.0).fetch_optional(connection).await?;
     found.map(ApiKeyRecord::from).ok_or(IdentityError::NoApiKey)
+}
+
+/// Organizations, ordered by id: those after `after`.
+///
+/// # Errors
+/// Database errors only.
+pub async fn organizations(
+    connection: &mut PgConnection,
+    after: OrganizationId,
+    limit: i64,
+) -> Result<Vec<OrganizationRecord>, sqlx::Error> {
+    sqlx::query_as!(
+        OrganizationRecord,
+        r#"select o.id as "id: OrganizationId", o.name, w.id as "wallet_id: WalletId"
+           from organizations o join wallets w on w.organization_id = o.id
+           where o.id > $1 order by o.id limit $2"#,
+        after.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// # Errors
+/// Database errors only.
+pub async fn organization(
+    connection: &mut PgConnection,
+    id: OrganizationId,
+) -> Result<Option<OrganizationRecord>, sqlx::Error> {
+    sqlx::query_as!(
+        OrganizationRecord,
+        r#"select o.id as "id: OrganizationId", o.name, w.id as "wallet_id: WalletId"
+           from organizations o join wallets w on w.organization_id = o.id where o.id = $1"#,
+        id.0
+    )
+    .fetch_optional(connection)
+    .await
 }
 
 async fn account_by_id(connection: &mut PgConnection, id: &UserId) -> Result<Option<Account>, sqlx::Error> {

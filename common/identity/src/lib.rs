@@ -19,6 +19,7 @@ mod store;
 
 use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, OrganizationId, UserId, WalletId};
+use kernel::metadata::Metadata;
 use kernel::text_enum;
 
 use rights::{Reach, Scopes};
@@ -43,6 +44,16 @@ pub struct NewUser {
     pub email: Option<String>,
     /// Whether the user may call the admin API.
     pub is_admin: bool,
+    /// For people.
+    pub name: Option<String>,
+    pub metadata: Metadata,
+}
+
+impl NewUser {
+    /// A user of whom nothing else is known.
+    pub fn new(id: UserId) -> Self {
+        Self { id, email: None, is_admin: false, name: None, metadata: Metadata::default() }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

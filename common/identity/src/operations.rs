@@ -268,7 +268,19 @@ pub async fn role_lock(
     store::role_lock(connection, user, wallet).await
 }
 
-/// The same within the caller's transaction.
+/// The user's role in the organization that owns the wallet, if any.
+///
+/// # Errors
+/// Database errors only.
+pub async fn role_of(
+    connection: &mut PgConnection,
+    user: &UserId,
+    wallet: WalletId,
+) -> Result<Option<Role>, sqlx::Error> {
+    store::role_of(connection, user, wallet).await
+}
+
+/// The membership within the caller's transaction.
 ///
 /// # Errors
 /// Database errors only.

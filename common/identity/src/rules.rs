@@ -22,6 +22,11 @@ const MEMBERS_MAX: usize = 1_000;
 /// # Errors
 /// [`IdentityError::Invalid`].
 pub fn check_user(user: &NewUser) -> Result<(), IdentityError> {
+    let fits =
+        |name: &String| (1..=200).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if !user.name.as_ref().is_none_or(fits) {
+        return Err(IdentityError::Invalid("name must have 1 to 200 characters".to_owned()));
+    }
     let Some(email) = &user.email else { return Ok(()) };
     let shaped = email.len() <= 320
         && email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
@@ -122,7 +127,7 @@ mod tests {
 
     #[test]
     fn e_mail_addresses_need_two_sides_and_no_line_breaks() {
-        let with = |email: &str| NewUser { id: user("a"), email: Some(email.to_owned()), is_admin: false };
+        let with = |email: &str| NewUser { email: Some(email.to_owned()), ..NewUser::new(user("a")) };
         assert!(check_user(&with("ada@example.com")).is_ok());
         for email in ["", "ada", "@example.com", "ada@", "ada@example.com\nbcc: eve@example.com"] {
             assert!(check_user(&with(email)).is_err(), "{email:?}");

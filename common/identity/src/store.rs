@@ -10,6 +10,7 @@ use super::rights::{OwnedWallet, Reach, Scopes, WalletName};
 use super::{Login, Member, Membership, NewUser, OwnOrganization, Role, User};
 use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, OrganizationId, SessionId, UserId, WalletId};
+use kernel::metadata::Metadata;
 
 /// False when the id exists.
 pub(super) async fn user_insert(
@@ -18,10 +19,13 @@ pub(super) async fn user_insert(
     user: &NewUser,
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
-        "insert into users (id, email, is_admin, created_at) values ($1, $2, $3, $4) on conflict do nothing",
+        "insert into users (id, email, is_admin, name, metadata, created_at) values ($1, $2, $3, $4, $5, $6)
+         on conflict do nothing",
         user.id.as_str(),
         user.email,
         user.is_admin,
+        user.name,
+        &user.metadata as &Metadata,
         now
     )
     .execute(connection)
@@ -138,6 +142,22 @@ pub(super) async fn membership(
            where m.organization_id = $2 and m.user_id = $1"#,
         user.as_str(),
         organization.0
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+pub(super) async fn role_of(
+    connection: &mut PgConnection,
+    user: &UserId,
+    wallet: WalletId,
+) -> Result<Option<Role>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select m.role as "role: Role"
+           from wallets w join organization_members m on m.organization_id = w.organization_id
+           where w.id = $2 and m.user_id = $1"#,
+        user.as_str(),
+        wallet.0
     )
     .fetch_optional(connection)
     .await
@@ -441,7 +461,7 @@ pub(super) async fn wallet_named(
     };
     sqlx::query_as!(
         OwnedWallet,
-        r#"select w.id as "id: WalletId", w.user_id as "user_id: UserId",
+        r#"select w.id as "id!: WalletId", w.user_id as "user_id: UserId",
                   w.organization_id as "organization_id: OrganizationId", u.blocked_at is not null as "is_blocked!"
            from wallets w left join users u on u.id = w.user_id
            where w.id = $1 or w.user_id = $2 or w.organization_id = $3"#,

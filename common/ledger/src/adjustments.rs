@@ -56,7 +56,7 @@ pub async fn adjust(pool: &PgPool, now: Timestamp, adjustment: &Adjustment) -> R
     let mut transaction = pool.begin().await?;
     let posted = post(&mut transaction, now, &[movement(adjustment)]).await?;
     let adjusted = match posted.each.into_iter().next() {
-        Some(Posted::Done { entry_id: Some(entry_id), balance }) => {
+        Some(Posted::Done { entry_id: Some(entry_id), balance, .. }) => {
             let action = action(adjustment, entry_id);
             audit::record(&mut transaction, now, &action).await?;
             Adjusted::Done { entry_id, balance }

@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn only_spending_and_being_refused_is_a_use() {
-        let done = Posted::Done { entry_id: None, balance: credits(0) };
+        let done = Posted::Done { entry_id: None, balance: credits(0), available: credits(0) };
         let short = Posted::Refused(Refusal::Insufficient { available: credits(5), needed: credits(10) });
         let grant = kernel::ids::GrantId::new();
         let (debit, hold) = (Change::Debit(credits(10)), Change::Hold(credits(10)));

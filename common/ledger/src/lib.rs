@@ -20,6 +20,7 @@ pub mod levels;
 pub mod operations;
 pub mod rules;
 pub mod statement;
+pub mod states;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -165,6 +166,8 @@ pub enum Posted {
         entry_id: Option<EntryId>,
         /// The balance after it.
         balance: Credits,
+        /// What of it no hold keeps.
+        available: Credits,
     },
     /// Its cause was applied before: nothing was done now.
     AlreadyPosted {
@@ -180,6 +183,8 @@ pub enum Posted {
         metadata: Metadata,
         /// The balance after it, then.
         balance: Credits,
+        /// What of it no hold kept, then.
+        available: Credits,
     },
     /// Not possible; nothing was done.
     Refused(Refusal),

@@ -250,6 +250,7 @@ impl Book {
                 description: row.description.clone(),
                 metadata: row.metadata.clone(),
                 balance: row.balance_after,
+                available: row.available_after(),
             };
         }
         if matches!(
@@ -266,7 +267,7 @@ impl Book {
         }
         match (posted, self.wallets.get(&movement.wallet_id)) {
             (Posted::Done { entry_id, .. }, Some(wallet)) => {
-                Posted::Done { entry_id, balance: wallet.balance }
+                Posted::Done { entry_id, balance: wallet.balance, available: wallet.available() }
             }
             (posted, _) => posted,
         }
@@ -312,8 +313,10 @@ impl Book {
             let sum = self.lapsed.entry(*grant).or_default();
             *sum = sum.checked_sub(amount).unwrap_or(*sum);
         }
-        let balance = wallet.balance;
-        let Some(amount) = moved.amount else { return Posted::Done { entry_id: None, balance } };
+        let (balance, available) = (wallet.balance, wallet.available());
+        let Some(amount) = moved.amount else {
+            return Posted::Done { entry_id: None, balance, available };
+        };
         let row = EntryRow {
             id: EntryId::new(),
             wallet_id: movement.wallet_id,
@@ -324,6 +327,7 @@ impl Book {
             cause_kind: movement.cause.kind.to_owned(),
             cause_id: movement.cause.id.clone(),
             balance_after: balance,
+            held_after: Some(wallet.held),
             created_at: self.now,
             metadata: movement.note.metadata.clone(),
             member_id: movement.note.by.member.clone(),
@@ -335,7 +339,7 @@ impl Book {
         let entry_id = Some(row.id);
         self.before.insert((row.cause_kind.clone(), row.cause_id.clone()), row.clone());
         self.entries.push(row);
-        Posted::Done { entry_id, balance }
+        Posted::Done { entry_id, balance, available }
     }
 
     /// The levels that the movements have taken wallets below, and the recharges that they have made due.

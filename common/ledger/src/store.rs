@@ -55,6 +55,8 @@ pub struct EntryRow {
     pub cause_id: String,
     /// The wallet's balance after it.
     pub balance_after: Credits,
+    /// What of it was held; none of entries that are older than this column.
+    pub held_after: Option<Credits>,
     pub created_at: Timestamp,
     /// What was attached to it.
     pub metadata: Metadata,
@@ -68,6 +70,14 @@ pub struct EntryRow {
     pub grant_id: Option<GrantId>,
     /// The debit that it gives back.
     pub debit_id: Option<EntryId>,
+}
+
+impl EntryRow {
+    /// What could be spent after it.
+    pub fn available_after(&self) -> Credits {
+        let held = self.held_after.unwrap_or(Credits::ZERO);
+        self.balance_after.checked_sub(held).unwrap_or(Credits::ZERO).max(Credits::ZERO)
+    }
 }
 
 /// What can be spent of a wallet.
@@ -214,7 +224,7 @@ pub(super) async fn entries_by_cause(
         r#"select e.id as "id: EntryId", e.wallet_id as "wallet_id: WalletId", e.amount as "amount: Credits",
                   e.counter_account as "counter_account: CounterAccount", e.entry_type, e.description,
                   e.source_kind as cause_kind, e.source_id as cause_id,
-                  e.balance_after as "balance_after: Credits", e.created_at,
+                  e.balance_after as "balance_after: Credits", e.held_after as "held_after: Credits", e.created_at,
                   coalesce(e.metadata, '{}') as "metadata!: Metadata", e.member_id as "member_id: UserId",
                   e.api_key_id as "api_key_id: ApiKeyId", e.burned as "burned: Json<Burned>",
                   e.grant_id as "grant_id: GrantId", e.debit_id as "debit_id: EntryId"
@@ -249,13 +259,15 @@ pub(super) async fn entries_insert(
     let burned: Vec<Option<&Json<Burned>>> = entries.iter().map(|entry| entry.burned.as_ref()).collect();
     let grants: Vec<Option<Uuid>> = entries.iter().map(|entry| entry.grant_id.map(|id| id.0)).collect();
     let debits: Vec<Option<Uuid>> = entries.iter().map(|entry| entry.debit_id.map(|id| id.0)).collect();
+    let held: Vec<Option<i64>> =
+        entries.iter().map(|entry| entry.held_after.map(Credits::millionths)).collect();
     sqlx::query!(
         "insert into ledger_entries (id, wallet_id, amount, counter_account, entry_type, description, source_kind,
                                      source_id, balance_after, created_at, metadata, member_id, api_key_id, burned,
-                                     grant_id, debit_id)
+                                     grant_id, debit_id, held_after)
          select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
                               $8::text[], $9::bigint[], $10::timestamptz[], $11::jsonb[], $12::text[], $13::uuid[],
-                              $14::jsonb[], $15::uuid[], $16::uuid[])",
+                              $14::jsonb[], $15::uuid[], $16::uuid[], $17::bigint[])",
         &ids,
         &wallets,
         &amounts,
@@ -271,7 +283,8 @@ pub(super) async fn entries_insert(
         &keys as &[Option<Uuid>],
         &burned as &[Option<&Json<Burned>>],
         &grants as &[Option<Uuid>],
-        &debits as &[Option<Uuid>]
+        &debits as &[Option<Uuid>],
+        &held as &[Option<i64>]
     )
     .execute(connection)
     .await?;

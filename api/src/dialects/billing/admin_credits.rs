@@ -20,7 +20,7 @@ use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::json::{self, read_json};
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{ErrorCode, Problem, ProblemKind};
 use crate::state::SharedState;
 
 /// The largest adjustment, in whole credits: a typing error must not fill a wallet so far that purchases no longer fit.
@@ -169,15 +169,15 @@ async fn adjust(api: SharedState, call: Call) -> Result<Response, Problem> {
         }
         Adjusted::Insufficient { available } => {
             let message = format!("{available} credits are available.");
-            Err(Problem::new(ProblemKind::Unprocessable, message).coded("insufficient_credits"))
+            Err(Problem::new(ProblemKind::Unprocessable, message).coded(ErrorCode::InsufficientCredits))
         }
         Adjusted::OutOfRange => {
             let message = "The balance would be too large.";
-            Err(Problem::new(ProblemKind::Unprocessable, message).coded("amount_out_of_range"))
+            Err(Problem::new(ProblemKind::Unprocessable, message).coded(ErrorCode::AmountOutOfRange))
         }
         Adjusted::OtherAdjustment => {
             let message = "This Idempotency-Key was used for another request.";
-            Err(Problem::conflict("idempotency_key_reused", message))
+            Err(Problem::conflict(ErrorCode::IdempotencyKeyReused, message))
         }
     }
 }

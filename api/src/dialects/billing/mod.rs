@@ -21,7 +21,7 @@ use billing::payments::Dialect;
 use crate::http::description::named_schema;
 use crate::http::endpoint::Endpoint;
 use crate::http::group::{ApiGroup, is_under};
-use crate::problem::Problem;
+use crate::problem::{ErrorCode, Problem};
 use crate::provider_webhooks::{self, creem, stripe};
 use crate::state::AppState;
 use envelope::Failed;
@@ -106,7 +106,7 @@ fn check_return_url(api: &AppState, field: &str, url: &str) -> Result<(), Proble
     if api.return_origins.allow(url) {
         return Ok(());
     }
-    Err(Problem::invalid(format!("{field} is not on an allowed site.")).coded("url_not_allowed"))
+    Err(Problem::invalid(format!("{field} is not on an allowed site.")).coded(ErrorCode::UrlNotAllowed))
 }
 
 #[cfg(test)]

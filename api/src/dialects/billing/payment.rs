@@ -21,7 +21,7 @@ use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::json::read_json;
-use crate::problem::Problem;
+use crate::problem::{ErrorCode, Problem};
 use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -232,7 +232,7 @@ async fn pack_goods(api: &SharedState, request: &SessionInput) -> Result<Goods, 
 
 fn not_at_creem(what: &str) -> Problem {
     let message = format!("This {what} has no creem_product_id: it is not sold over Creem.");
-    Problem::invalid(message).coded("creem_product_missing")
+    Problem::invalid(message).coded(ErrorCode::CreemProductMissing)
 }
 
 fn item(pack_id: Option<String>, name: String, credits: Credits, amount_minor: i64) -> Item {

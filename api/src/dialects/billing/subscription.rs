@@ -16,7 +16,7 @@ use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::json::read_json;
-use crate::problem::Problem;
+use crate::problem::{ErrorCode, Problem};
 use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -136,5 +136,5 @@ async fn portal(api: SharedState, call: Call) -> Result<Response, Problem> {
 }
 
 fn no_subscription() -> Problem {
-    Problem::not_found("You have no subscription.").coded("no_subscription")
+    Problem::not_found("You have no subscription.").coded(ErrorCode::NoSubscription)
 }

@@ -8,7 +8,7 @@ use crate::http::{Response, answer};
 use crate::problem::{Failure, Problem, ProblemKind};
 
 pub(super) fn word(problem: &Problem) -> Response {
-    let (status, usual) = (problem.status(), problem.code());
+    let (status, usual) = (problem.status(), problem.code().as_str());
     let message = problem.message.as_ref();
     let (status, code, message) = match problem.kind {
         ProblemKind::CredentialMissing => (status, usual, "A session is missing."),

@@ -9,6 +9,7 @@ use billing::provider_events::record as recorded;
 use billing::quarantine::{
     CreditProviderEvent, CreditRefusal, CreditReply, EventKey, EventState, Page, SettleError, operations,
 };
+use identity::rights::Scope;
 use jobs::outbox;
 use kernel::clock::Timestamp;
 use serde::Deserialize;
@@ -24,9 +25,9 @@ use crate::commands::carry_out;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::json::{read_json, read_json_or_default};
+use crate::http::json::{read_object, read_object_or_default};
 use crate::http::{Response, answer};
-use crate::problem::Problem;
+use crate::problem::{ErrorCode, Problem};
 use crate::state::SharedState;
 
 /// The most events on a page.
@@ -37,7 +38,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/admin/provider-events",
             old_list,
-            Description::new(Access::Admin, "Events of providers, as they were handled")
+            Description::new(Access::Operator(Scope::Admin), "Events of providers, as they were handled")
                 .says("Newest first, without their bodies. `GET /purser/v1/provider-events` does more.")
                 .query::<String>("outcome", "Only those with this outcome, such as `quarantined`.")
                 .query::<i64>("limit", "How many, between 1 and 500; 50 unless given.")
@@ -47,7 +48,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/purser/v1/provider-events",
             list,
-            Description::new(Access::Admin, "Events of providers, and what became of them")
+            Description::new(Access::Operator(Scope::Admin), "Events of providers, and what became of them")
                 .says(
                     "Newest first. Those in state `open` contradict their orders: nothing was credited, and an \
                      operator credits the order, has the event applied again, or dismisses it.",
@@ -97,7 +98,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 fn about(summary: &str) -> Description {
-    Description::new(Access::Admin, summary)
+    Description::new(Access::Operator(Scope::Admin), summary)
         .path_parameter::<String>("id", "The event's id, such as `stripe:evt_1`.")
         .refuses(&[StatusCode::NOT_FOUND])
 }
@@ -107,6 +108,7 @@ fn settles(summary: &str) -> Description {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = native::SettleProviderEvent)]
 struct ReasonInput {
     /// Why, for the record.
@@ -115,6 +117,7 @@ struct ReasonInput {
 }
 
 #[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = native::RetryProviderEvent)]
 struct OptionalReasonInput {
     /// Why, for the record.
@@ -123,7 +126,7 @@ struct OptionalReasonInput {
 }
 
 async fn old_list(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    call.operator(&api, Scope::Admin).await?;
     let limit = call.limit(LIMIT)?;
     let mut connection = api.pool.acquire().await?;
     let events = recorded::list(&mut connection, call.parameter("outcome"), limit).await?;
@@ -132,7 +135,7 @@ async fn old_list(api: SharedState, call: Call) -> Result<Response, Problem> {
 }
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    call.operator(&api, Scope::Admin).await?;
     let (state, provider) =
         (named(&call, "state", EventState::NAMES)?, named(&call, "provider", Provider::NAMES)?);
     let page = Cursor::read_by(&call, LIMIT, read_cursor)?;
@@ -177,7 +180,7 @@ fn key(call: &Call) -> Result<EventKey, Problem> {
 }
 
 async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.require_admin(&api).await?;
+    call.operator(&api, Scope::Admin).await?;
     let found = operations::event(&mut *api.pool.acquire().await?, &key(&call)?).await?;
     Ok(answer(StatusCode::OK, &EventDetail::from(found.ok_or_else(not_found)?)))
 }
@@ -188,9 +191,9 @@ async fn view(api: &SharedState, key: &EventKey) -> Result<EventView, Problem> {
 }
 
 async fn credit(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let reason = checked_reason(read_json::<ReasonInput>(&call)?.reason)?;
-    let (event, by) = (key(&call)?, admin.actor.clone());
+    let caller = call.operator(&api, Scope::Admin).await?;
+    let reason = checked_reason(read_object::<ReasonInput>(&call)?.reason)?;
+    let (event, by) = (key(&call)?, caller.actor.clone());
     let work = {
         let api = SharedState::clone(&api);
         async move {
@@ -207,14 +210,14 @@ async fn credit(api: SharedState, call: Call) -> Result<Response, Problem> {
             Ok((status, view(&api, &job.event).await?))
         }
     };
-    once(&api, &call, admin.actor, Keep::Answer, work).await
+    once(&api, &call, caller.key_space(), Keep::Answer, work).await
 }
 
 async fn retry(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
+    let caller = call.operator(&api, Scope::Admin).await?;
     let reason =
-        read_json_or_default::<OptionalReasonInput>(&call)?.reason.map(checked_reason).transpose()?;
-    let (event, by) = (key(&call)?, admin.actor.clone());
+        read_object_or_default::<OptionalReasonInput>(&call)?.reason.map(checked_reason).transpose()?;
+    let (event, by) = (key(&call)?, caller.actor.clone());
     let work = {
         let api = SharedState::clone(&api);
         async move {
@@ -227,13 +230,13 @@ async fn retry(api: SharedState, call: Call) -> Result<Response, Problem> {
             Ok((StatusCode::ACCEPTED, EventView::from(event)))
         }
     };
-    once(&api, &call, admin.actor, Keep::Answer, work).await
+    once(&api, &call, caller.key_space(), Keep::Answer, work).await
 }
 
 async fn dismiss(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let admin = call.require_admin(&api).await?;
-    let reason = checked_reason(read_json::<ReasonInput>(&call)?.reason)?;
-    let (event, by) = (key(&call)?, admin.actor.clone());
+    let caller = call.operator(&api, Scope::Admin).await?;
+    let reason = checked_reason(read_object::<ReasonInput>(&call)?.reason)?;
+    let (event, by) = (key(&call)?, caller.actor.clone());
     let work = {
         let api = SharedState::clone(&api);
         async move {
@@ -243,7 +246,7 @@ async fn dismiss(api: SharedState, call: Call) -> Result<Response, Problem> {
             Ok((StatusCode::OK, EventView::from(event)))
         }
     };
-    once(&api, &call, admin.actor, Keep::Answer, work).await
+    once(&api, &call, caller.key_space(), Keep::Answer, work).await
 }
 
 impl From<SettleError> for Problem {
@@ -274,6 +277,17 @@ impl From<CreditRefusal> for Problem {
                 "What the event says was not kept: apply it again with /retry first."
             }
         };
-        Self::conflict(refusal.as_str(), message)
+        let code = match refusal {
+            CreditRefusal::NoEvent => ErrorCode::NotFound,
+            CreditRefusal::NotQuarantined => ErrorCode::NotQuarantined,
+            CreditRefusal::Settled => ErrorCode::AlreadySettled,
+            CreditRefusal::NoOrder => ErrorCode::NoOrder,
+            CreditRefusal::Credited => ErrorCode::AlreadyCredited,
+            CreditRefusal::NotPaid => ErrorCode::NotPaid,
+            CreditRefusal::OtherMoney => ErrorCode::OtherMode,
+            CreditRefusal::OfAnotherOrder => ErrorCode::PaymentOfAnotherOrder,
+            CreditRefusal::NotUnderstood => ErrorCode::NotUnderstood,
+        };
+        Self::conflict(code, message)
     }
 }

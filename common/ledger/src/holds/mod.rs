@@ -321,7 +321,7 @@ async fn move_credits(
         note: EntryNote::default(),
     };
     match post(connection, now, &[movement]).await?.each.pop() {
-        Some(Posted::Done { entry_id, balance }) => Ok((entry_id, balance)),
+        Some(Posted::Done { entry_id, balance, .. }) => Ok((entry_id, balance)),
         Some(Posted::AlreadyPosted { entry_id, balance, .. }) => Ok((Some(entry_id), balance)),
         Some(Posted::Refused(refusal)) => Err(refusal.into()),
         None => Err(Refusal::BadAmount.into()),
