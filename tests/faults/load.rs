@@ -81,7 +81,7 @@ impl Load {
         };
         let admin = &system.settings.secrets.admin_api_key;
         let endpoint = json!({"url": load.host.url()});
-        load.api.post("/admin/webhook-endpoints").bearer(admin).json(endpoint).require(201).await?;
+        load.api.post("/purser/v1/webhook-endpoints").bearer(admin).json(endpoint).require(201).await?;
         load.sell(system, admin).await?;
         let plans = load.sell_plans(admin).await?;
         let mut users = Vec::new();
@@ -91,7 +91,7 @@ impl Load {
                 load.api.post(path).bearer(admin).idempotency_key(&new_key()).json(body).require(201)
             };
             post("/admin/users", json!({"userId": id, "email": format!("{id}@example.com")})).await?;
-            let key = post("/admin/api-keys", json!({"userId": id})).await?;
+            let key = post("/purser/v1/api-keys", harness::world::key_of(id)).await?;
             users.push(User { id, api_key: text(&key, "apiKey")? });
         }
         let subscribers = users.split_off(USERS);

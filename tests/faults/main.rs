@@ -162,7 +162,7 @@ async fn replay_deliveries(system: &System) -> Result<()> {
             return Ok(());
         }
         for id in waiting {
-            let path = format!("/admin/webhook-deliveries/{id}/replay");
+            let path = format!("/purser/v1/webhook-deliveries/{id}/replay");
             let replay = system.api.post(&path).bearer(&system.settings.secrets.admin_api_key);
             replay.json(json!({})).require(202).await?;
         }

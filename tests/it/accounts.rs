@@ -25,7 +25,7 @@ async fn deleted(world: &World, path: &str) -> u16 {
 }
 
 async fn session(world: &World, user: &User) -> (String, String) {
-    let request = admin(world, world.api().post("/admin/sessions")).json(json!({"userId": user.id}));
+    let request = admin(world, world.api().post("/purser/v1/sessions")).json(json!({"userId": user.id}));
     let opened = request.expect(201).await;
     let text = |field: &str| opened[field].as_str().unwrap().to_owned();
     (text("sessionId"), text("sessionToken"))
@@ -157,7 +157,11 @@ async fn administrators_pause_and_resume_recharging() {
     world.drain().await;
     assert_eq!(charges(&world).await.len(), 0);
     // Not the owner's to decide.
-    let own = world.api().put("/auto-recharge").bearer(&alice.api_key).json(json!({"resume": true}));
+    let own = world
+        .api()
+        .put("/purser/v1/wallets/me/auto-recharge")
+        .bearer(&alice.api_key)
+        .json(json!({"resume": true}));
     assert_eq!(own.send().await.unwrap().status(), 409);
     assert_eq!(post(&world, &steer("resume"), reason).await["pause"], Value::Null);
     world.drain().await;
@@ -201,7 +205,13 @@ async fn a_corrected_address_reaches_the_provider() {
     let cast = crate::organizations::organization(&world).await;
     put_email(&world, "admin", json!("admin@example.com")).await;
     let body = json!({"orgId": cast.id, "requestSetup": true});
-    world.api().put("/auto-recharge").bearer(&cast.admin.api_key).json(body).expect(200).await;
+    world
+        .api()
+        .put("/purser/v1/wallets/me/auto-recharge")
+        .bearer(&cast.admin.api_key)
+        .json(body)
+        .expect(200)
+        .await;
     let wallet = "select id::text from wallets where organization_id is not null";
     let wallet: String = sqlx::query_scalar(wallet).fetch_one(world.pool()).await.unwrap();
     assert_eq!(address(&world, &wallet).await, "admin@example.com");

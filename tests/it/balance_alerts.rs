@@ -10,7 +10,7 @@ use crate::organizations::organization;
 use harness::receiver::Receiver;
 
 async fn choose(world: &World, key: &str, query: &str, levels: Value) -> (u16, Value) {
-    let request = world.api().put(&format!("/balance-alerts{query}")).bearer(key);
+    let request = world.api().put(&format!("/purser/v1/wallets/me/balance-alerts{query}")).bearer(key);
     let answer = request.json(json!({"levels": levels})).send().await.unwrap();
     (answer.status(), answer.json().unwrap())
 }
@@ -21,14 +21,19 @@ async fn a_fall_below_a_level_is_reported_once_whoever_spends() {
     let alice = world.create_user("alice").await;
     let receiver = Receiver::start().await;
     let endpoint = json!({"url": receiver.url(), "eventTypes": ["balance.low"]});
-    world.admin_post("/admin/webhook-endpoints", endpoint).expect(201).await;
+    world.admin_post("/purser/v1/webhook-endpoints", endpoint).expect(201).await;
     world.buy(&alice, 200).await;
     let (status, chosen) = choose(&world, &alice.api_key, "", json!([50, 100.5, 50, 10])).await;
     assert_eq!((status, &chosen), (200, &json!({"levels": [10, 50, 100.5]})));
     let mut socket = world.api().open_websocket("/ws", &alice.api_key).await.unwrap();
     let spend = async |credits: i64, times: usize| {
-        let one =
-            || world.api().post("/credits/consume").bearer(&alice.api_key).json(json!({"credits": credits}));
+        let one = || {
+            world
+                .api()
+                .post("/purser/v1/wallets/me/debits")
+                .bearer(&alice.api_key)
+                .json(json!({"credits": credits}))
+        };
         join_all((0..times).map(|_| one().expect(200))).await;
         world.drain().await;
     };
@@ -72,10 +77,17 @@ async fn alerts_belong_to_their_wallet_and_depend_on_roles() {
     ] {
         assert_eq!(choose(&world, &user.api_key, &query, json!([5])).await.0, status, "{}", user.id);
     }
-    let shown = world.api().get(&format!("/balance-alerts{query}")).bearer(&cast.viewer.api_key);
+    let shown =
+        world.api().get(&format!("/purser/v1/wallets/me/balance-alerts{query}")).bearer(&cast.viewer.api_key);
     assert_eq!(shown.expect(200).await, json!({"levels": [5]}));
-    world.api().get(&format!("/balance-alerts{query}")).bearer(&cast.stranger.api_key).expect(404).await;
-    let own = world.api().get("/balance-alerts").bearer(&cast.owner.api_key).expect(200).await;
+    world
+        .api()
+        .get(&format!("/purser/v1/wallets/me/balance-alerts{query}"))
+        .bearer(&cast.stranger.api_key)
+        .expect(404)
+        .await;
+    let own =
+        world.api().get("/purser/v1/wallets/me/balance-alerts").bearer(&cast.owner.api_key).expect(200).await;
     assert_eq!(own, json!({"levels": []}));
     let key = &cast.owner.api_key;
     let many: Vec<i64> = (1..=11).collect();
@@ -83,6 +95,6 @@ async fn alerts_belong_to_their_wallet_and_depend_on_roles() {
         assert_eq!(choose(&world, key, "", wrong.clone()).await.0, 400, "{wrong}");
     }
     assert_eq!(choose(&world, key, "?orgId=x", json!([5])).await.0, 404);
-    world.api().get("/balance-alerts").expect(401).await;
+    world.api().get("/purser/v1/wallets/me/balance-alerts").expect(401).await;
     world.finish().await;
 }

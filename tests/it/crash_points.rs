@@ -165,20 +165,20 @@ async fn the_api_may_die_at_every_step_of_a_request() {
     };
 
     for step in [Step::Written, Step::Committed] {
-        let spend = || post("/credits/consume", step.as_str(), json!({"credits": 10}));
+        let spend = || post("/purser/v1/wallets/me/debits", step.as_str(), json!({"credits": 10}));
         api_dies(&world, step, "debit", spend, 200).await;
     }
     assert_eq!(world.balance(&alice.wallet_id).await, 980);
 
     for step in [Step::Written, Step::Committed] {
-        let place = || post("/credits/holds", step.as_str(), json!({"credits": 100}));
+        let place = || post("/purser/v1/wallets/me/holds", step.as_str(), json!({"credits": 100}));
         api_dies(&world, step, "hold", place, 201).await;
     }
     assert_eq!(world.count("holds").await, 2);
     let holds: Vec<String> =
         sqlx::query_scalar("select id::text from holds").fetch_all(world.pool()).await.unwrap();
     for (step, hold) in [Step::Written, Step::Committed].into_iter().zip(&holds) {
-        let path = format!("/credits/holds/{hold}/capture");
+        let path = format!("/purser/v1/holds/{hold}/capture");
         api_dies(&world, step, "end of a hold", || post(&path, hold, json!({})), 200).await;
     }
     assert_eq!(world.balance(&alice.wallet_id).await, 780);

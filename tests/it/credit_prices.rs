@@ -53,7 +53,11 @@ async fn without_a_price_only_samsars_contract_holds() {
     let world = World::builder().without_scheduler().start().await;
     sqlx::query("delete from credit_prices").execute(world.pool()).await.unwrap();
     let alice = world.create_user("alice").await;
-    let enabled = world.api().put("/auto-recharge").bearer(&alice.api_key).json(json!({"enabled": true}));
+    let enabled = world
+        .api()
+        .put("/purser/v1/wallets/me/auto-recharge")
+        .bearer(&alice.api_key)
+        .json(json!({"enabled": true}));
     let answer = enabled.send().await.unwrap();
     assert_eq!(
         (answer.status(), answer.json().unwrap()["error"]["code"].clone()),

@@ -48,7 +48,7 @@ fn admin(world: &World, request: Request) -> Request {
 }
 
 async fn list(world: &World) -> Value {
-    admin(world, world.api().get("/admin/dead-letters")).expect(200).await
+    admin(world, world.api().get("/purser/v1/dead-letters")).expect(200).await
 }
 
 /// The letters that wait, the oldest first.
@@ -63,15 +63,15 @@ fn id(letter: &Value) -> &str {
 }
 
 fn itself(letter: &Value) -> String {
-    format!("/admin/dead-letters/{}", id(letter))
+    format!("/purser/v1/dead-letters/{}", id(letter))
 }
 
 fn replay(letter: &Value) -> String {
-    format!("/admin/dead-letters/{}/replay", id(letter))
+    format!("/purser/v1/dead-letters/{}/replay", id(letter))
 }
 
 fn discard(letter: &Value) -> String {
-    format!("/admin/dead-letters/{}/discard", id(letter))
+    format!("/purser/v1/dead-letters/{}/discard", id(letter))
 }
 
 /// A job that would succeed, with personal data in its text.
@@ -179,7 +179,7 @@ async fn every_kind_of_dead_letter_is_listed_and_shown_without_personal_data() {
     assert!(session["id"].as_str().unwrap().starts_with("cs_test_"), "{seen}");
     assert_eq!((letters[7]["role"].as_str(), letters[7]["attempts"].as_i64()), (Some("verify"), Some(1)));
     let of_verify =
-        admin(&world, world.api().get("/admin/dead-letters?role=verify&limit=5")).expect(200).await;
+        admin(&world, world.api().get("/purser/v1/dead-letters?role=verify&limit=5")).expect(200).await;
     assert_eq!(of_verify["deadLetters"].as_array().unwrap().len(), 1);
     assert_eq!(world.balance(&alice.wallet_id).await, 0);
 
@@ -198,7 +198,7 @@ async fn operators_need_the_admin_role_and_an_existing_letter() {
     let api = world.api();
     let requests = || {
         [
-            api.get("/admin/dead-letters"),
+            api.get("/purser/v1/dead-letters"),
             api.get(&itself(&letter)),
             api.post(&replay(&letter)),
             api.post(&discard(&letter)).json(json!({"reason": "x"})),
@@ -219,7 +219,7 @@ async fn operators_need_the_admin_role_and_an_existing_letter() {
         world.admin_post(&discard(&letter), reason).expect(400).await;
     }
     for limit in ["0", "501", "x"] {
-        admin(&world, api.get(&format!("/admin/dead-letters?limit={limit}"))).expect(400).await;
+        admin(&world, api.get(&format!("/purser/v1/dead-letters?limit={limit}"))).expect(400).await;
     }
     assert_eq!(world.count("dead_letters where state = 'waiting'").await, 1);
     world.finish().await;

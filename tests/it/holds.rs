@@ -14,12 +14,12 @@ fn post(world: &World, user: &User, path: &str, body: Value) -> Request {
 }
 
 async fn place(world: &World, user: &User, body: Value) -> String {
-    let placed = post(world, user, "/credits/holds", body).expect(201).await;
+    let placed = post(world, user, "/purser/v1/wallets/me/holds", body).expect(201).await;
     placed["holdId"].as_str().unwrap().to_owned()
 }
 
 fn end(world: &World, user: &User, hold: &str, verb: &str, body: Value) -> Request {
-    post(world, user, &format!("/credits/holds/{hold}/{verb}"), body)
+    post(world, user, &format!("/purser/v1/holds/{hold}/{verb}"), body)
 }
 
 async fn code(request: Request) -> (u16, String) {
@@ -57,7 +57,7 @@ async fn what_is_held_does_not_lapse_and_what_was_kept_for_it_lapses_with_it() {
         }
         let shown = world.api().get("/v1/credits").bearer(&alice.api_key).expect(200).await;
         assert_eq!(shown["remainingCredits"], 160, "sweeps: {sweeps}");
-        let spend = post(&world, &alice, "/credits/consume", json!({"credits": 101}));
+        let spend = post(&world, &alice, "/purser/v1/wallets/me/debits", json!({"credits": 101}));
         assert_eq!(code(spend).await, is(402, "insufficient_credits"));
         let captured = end(&world, &alice, &whole, "capture", json!({})).expect(200).await;
         assert_eq!((&captured["captured"], &captured["balance"]), (&json!(60), &json!(100)));
@@ -76,16 +76,16 @@ async fn only_a_credential_that_may_spend_settles_a_hold() {
     let alice = world.create_user("alice").await;
     world.buy(&alice, 100).await;
     let hold = {
-        let request =
-            post(&world, &alice, "/credits/holds", json!({"credits": 42})).idempotency_key("render-7");
+        let request = post(&world, &alice, "/purser/v1/wallets/me/holds", json!({"credits": 42}))
+            .idempotency_key("render-7");
         request.expect(201).await["holdId"].as_str().unwrap().to_owned()
     };
     let session = world.create_session(&alice).await;
     let tries = [
-        ("/credits/holds".to_owned(), json!({"credits": 1})),
-        ("/credits/consume".to_owned(), json!({"credits": 1})),
-        (format!("/credits/holds/{hold}/capture"), json!({"credits": 0.000_001})),
-        (format!("/credits/holds/{hold}/release"), json!({})),
+        ("/purser/v1/wallets/me/holds".to_owned(), json!({"credits": 1})),
+        ("/purser/v1/wallets/me/debits".to_owned(), json!({"credits": 1})),
+        (format!("/purser/v1/holds/{hold}/capture"), json!({"credits": 0.000_001})),
+        (format!("/purser/v1/holds/{hold}/release"), json!({})),
     ];
     for (path, body) in &tries {
         for credential in
@@ -96,22 +96,24 @@ async fn only_a_credential_that_may_spend_settles_a_hold() {
         }
     }
     // To look is allowed.
-    world.api().get(&format!("/credits/holds/{hold}")).bearer(&session).expect(200).await;
+    world.api().get(&format!("/purser/v1/holds/{hold}")).bearer(&session).expect(200).await;
     let captured = end(&world, &alice, &hold, "capture", json!({"credits": 42})).expect(200).await;
     assert_eq!(captured["balance"], 58);
 
     let given = world
-        .admin_post("/admin/sessions", json!({"userId": "alice", "scopes": ["spend"]}))
+        .admin_post("/purser/v1/sessions", json!({"userId": "alice", "scopes": ["spend"]}))
         .expect(201)
         .await;
     let given = given["sessionToken"].as_str().unwrap().to_owned();
     for credential in
         [given, token(&world, &json!({"scope": "read spend"})), token(&world, &json!({"scope": ["spend"]}))]
     {
-        let spend = world.api().post("/credits/consume").bearer(&credential).json(json!({"credits": 1}));
+        let spend =
+            world.api().post("/purser/v1/wallets/me/debits").bearer(&credential).json(json!({"credits": 1}));
         spend.expect(200).await;
     }
-    let unknown = world.admin_post("/admin/sessions", json!({"userId": "alice", "scopes": ["everything"]}));
+    let unknown =
+        world.admin_post("/purser/v1/sessions", json!({"userId": "alice", "scopes": ["everything"]}));
     assert_eq!(unknown.send().await.unwrap().status(), 400);
     world.finish().await;
 }
@@ -133,7 +135,8 @@ async fn a_key_places_one_hold_for_ever_a_refusal_does_not_stick_and_ids_are_not
     let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     let request = |credits: i64| {
-        post(&world, &alice, "/credits/holds", json!({"credits": credits})).idempotency_key("render-7")
+        post(&world, &alice, "/purser/v1/wallets/me/holds", json!({"credits": credits}))
+            .idempotency_key("render-7")
     };
     assert_eq!(code(request(60)).await, is(402, "insufficient_credits"));
     world.buy(&alice, 100).await;
@@ -145,7 +148,8 @@ async fn a_key_places_one_hold_for_ever_a_refusal_does_not_stick_and_ids_are_not
     // The same key in another installation, or of another user, says nothing of the id.
     sqlx::query("delete from idempotency_keys").execute(world.pool()).await.unwrap();
     world.buy(&bob, 100).await;
-    let foreign = post(&world, &bob, "/credits/holds", json!({"credits": 60})).idempotency_key("render-7");
+    let foreign =
+        post(&world, &bob, "/purser/v1/wallets/me/holds", json!({"credits": 60})).idempotency_key("render-7");
     let foreign = foreign.expect(201).await;
     let ids = [&first, &foreign].map(|hold| hold["holdId"].as_str().unwrap().parse::<uuid::Uuid>().unwrap());
     assert_ne!(ids[0], ids[1]);
@@ -160,7 +164,7 @@ async fn a_key_places_one_hold_for_ever_a_refusal_does_not_stick_and_ids_are_not
         (200, &json!("released"), &first["holdId"])
     );
     assert_eq!(world.count("holds where user_id = 'alice'").await, 1);
-    post(&world, &alice, "/credits/consume", json!({"credits": 100})).expect(200).await;
+    post(&world, &alice, "/purser/v1/wallets/me/debits", json!({"credits": 100})).expect(200).await;
     world.finish().await;
 }
 
@@ -187,13 +191,13 @@ async fn a_hold_is_captured_once_in_time_and_says_what_for() {
     let said =
         "ledger_entries where entry_type = 'render' and description = 'A video' and amount = -40000000";
     assert_eq!(world.count(said).await, 1);
-    let shown = world.api().get(&format!("/credits/holds/{hold}")).bearer(&alice.api_key).expect(200).await;
+    let shown = world.api().get(&format!("/purser/v1/holds/{hold}")).bearer(&alice.api_key).expect(200).await;
     assert_eq!((&shown["type"], &shown["description"]), (&json!("render"), &json!("A video")));
 
     let late = place(&world, &alice, json!({"credits": 42, "ttlSeconds": 60})).await;
     world.advance(Duration::from_mins(1)).await;
     assert_eq!(code(end(&world, &alice, &late, "capture", json!({}))).await, is(409, "hold_expired"));
-    let shown = world.api().get(&format!("/credits/holds/{late}")).bearer(&alice.api_key).expect(200).await;
+    let shown = world.api().get(&format!("/purser/v1/holds/{late}")).bearer(&alice.api_key).expect(200).await;
     assert_eq!(shown["state"], "expired");
     end(&world, &alice, &late, "release", json!({})).expect(200).await;
     assert_eq!(world.balance(&alice.wallet_id).await, 60);
@@ -217,7 +221,7 @@ async fn owners_and_admins_see_and_give_up_what_members_hold() {
     let world = World::start().await;
     let (cast, hold) = held_by_a_member(&world).await;
     let list =
-        |user: &User| world.api().get(&format!("/credits/holds?orgId={}", cast.id)).bearer(&user.api_key);
+        |user: &User| world.api().get(&format!("/purser/v1/holds?orgId={}", cast.id)).bearer(&user.api_key);
     let listed = list(&cast.owner).expect(200).await;
     let line = &listed["data"][0];
     assert_eq!(
@@ -233,7 +237,9 @@ async fn owners_and_admins_see_and_give_up_what_members_hold() {
         }
     }
     assert_eq!(code(end(&world, &cast.owner, &hold, "capture", json!({}))).await, is(404, "not_found"));
-    let spend = || post(&world, &cast.owner, "/credits/consume", json!({"credits": 20, "orgId": cast.id}));
+    let spend = || {
+        post(&world, &cast.owner, "/purser/v1/wallets/me/debits", json!({"credits": 20, "orgId": cast.id}))
+    };
     assert_eq!(code(spend()).await, is(402, "insufficient_credits"));
     end(&world, &cast.admin, &hold, "release", json!({})).expect(200).await;
     assert_eq!(list(&cast.owner).expect(200).await["data"], json!([]));
@@ -248,7 +254,7 @@ async fn who_leaves_or_may_not_spend_any_more_holds_nothing() {
         let world = World::start().await;
         let (cast, hold) = held_by_a_member(&world).await;
         let kept = place(&world, &cast.admin, json!({"credits": 10, "orgId": cast.id})).await;
-        let path = format!("/admin/organizations/{}/members/member", cast.id);
+        let path = format!("/purser/v1/organizations/{}/members/member", cast.id);
         let admin = &world.settings().secrets.admin_api_key;
         // To become an admin is no loss.
         world.api().put(&path).bearer(admin).json(json!({"role": "admin"})).expect(200).await;
@@ -262,7 +268,12 @@ async fn who_leaves_or_may_not_spend_any_more_holds_nothing() {
         assert_eq!(world.count(&format!("holds where id = '{hold}' and state = 'released'")).await, 1);
         let expected = if becomes.is_some() { is(403, "forbidden") } else { is(404, "not_found") };
         assert_eq!(code(end(&world, &cast.member, &hold, "capture", json!({}))).await, expected);
-        let spend = post(&world, &cast.owner, "/credits/consume", json!({"credits": 90, "orgId": cast.id}));
+        let spend = post(
+            &world,
+            &cast.owner,
+            "/purser/v1/wallets/me/debits",
+            json!({"credits": 90, "orgId": cast.id}),
+        );
         spend.expect(200).await;
         end(&world, &cast.admin, &kept, "capture", json!({})).expect(200).await;
         world.finish().await;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::events::publish;
 
 async fn spend(world: &World, user: &User, key: &str, credits: Value) -> (u16, Value) {
-    let request = world.api().post("/credits/consume").bearer(&user.api_key).idempotency_key(key);
+    let request = world.api().post("/purser/v1/wallets/me/debits").bearer(&user.api_key).idempotency_key(key);
     let answer = request.json(json!({"credits": credits})).send().await.unwrap();
     (answer.status(), answer.json().unwrap())
 }
@@ -76,22 +76,24 @@ async fn holds_reserve_credits_until_captured_released_or_expired() {
     let alice = world.create_user("alice").await;
     world.buy(&alice, 100).await;
     let post = |path: String, body: Value| world.api().post(&path).bearer(&alice.api_key).json(body);
-    let place =
-        |credits: i64| post("/credits/holds".to_owned(), json!({"credits": credits, "ttlSeconds": 60}));
+    let place = |credits: i64| {
+        post("/purser/v1/wallets/me/holds".to_owned(), json!({"credits": credits, "ttlSeconds": 60}))
+    };
 
     let first = place(60).expect(201).await["holdId"].as_str().unwrap().to_owned();
     assert_eq!(place(50).expect(402).await["error"]["code"], "insufficient_credits");
     assert_eq!(spend(&world, &alice, "too much", json!(41)).await.0, 402);
-    let captured = post(format!("/credits/holds/{first}/capture"), json!({"credits": 45})).expect(200).await;
+    let captured =
+        post(format!("/purser/v1/holds/{first}/capture"), json!({"credits": 45})).expect(200).await;
     assert_eq!((&captured["captured"], &captured["balance"]), (&json!(45), &json!(55)));
-    post(format!("/credits/holds/{first}/release"), json!({})).expect(409).await;
-    let path = format!("/credits/holds/{first}");
+    post(format!("/purser/v1/holds/{first}/release"), json!({})).expect(409).await;
+    let path = format!("/purser/v1/holds/{first}");
     let ended = world.api().get(&path).bearer(&alice.api_key).expect(200).await;
     let expected = (&json!("captured"), &json!(60), &json!(45));
     assert_eq!((&ended["state"], &ended["credits"], &ended["captured"]), expected);
 
     let second = place(55).expect(201).await["holdId"].as_str().unwrap().to_owned();
-    post(format!("/credits/holds/{second}/release"), json!({})).expect(200).await;
+    post(format!("/purser/v1/holds/{second}/release"), json!({})).expect(200).await;
     place(55).expect(201).await;
     assert_eq!(spend(&world, &alice, "held", json!(1)).await.0, 402);
     world.advance(Duration::from_secs(61)).await;
@@ -100,7 +102,7 @@ async fn holds_reserve_credits_until_captured_released_or_expired() {
     assert_eq!(spend(&world, &alice, "free again", json!(55)).await.0, 200);
 
     let bob = world.create_user("bob").await;
-    let foreign = world.api().post(&format!("/credits/holds/{second}/capture")).bearer(&bob.api_key);
+    let foreign = world.api().post(&format!("/purser/v1/holds/{second}/capture")).bearer(&bob.api_key);
     foreign.json(json!({})).expect(404).await;
     world.api().get(&path).bearer(&bob.api_key).expect(404).await;
     world.finish().await;
@@ -113,7 +115,11 @@ async fn a_hold_whose_answer_was_lost_is_placed_once() {
     let alice = world.create_user("alice").await;
     world.buy(&alice, 100).await;
     let place = |credits: i64| {
-        let request = world.api().post("/credits/holds").bearer(&alice.api_key).idempotency_key("render-7");
+        let request = world
+            .api()
+            .post("/purser/v1/wallets/me/holds")
+            .bearer(&alice.api_key)
+            .idempotency_key("render-7");
         request.json(json!({"credits": credits}))
     };
     let first = place(60).expect(201).await;

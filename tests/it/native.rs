@@ -48,9 +48,13 @@ async fn only_administrators_administrate() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let ada = world.create_user("ada").await;
     let root = &world.create_admin("root").await.api_key;
-    for path in
-        ["/admin/users", "/admin/organizations", "/admin/api-keys", "/admin/sessions", "/admin/catalog/packs"]
-    {
+    for path in [
+        "/admin/users",
+        "/purser/v1/organizations",
+        "/purser/v1/api-keys",
+        "/purser/v1/sessions",
+        "/admin/catalog/packs",
+    ] {
         let request = || world.api().post(path).json(json!({}));
         assert_eq!(request().send().await.unwrap().status(), 401, "{path}");
         assert_eq!(request().bearer("wrong").send().await.unwrap().status(), 401, "{path}");
@@ -67,7 +71,7 @@ async fn only_administrators_administrate() {
 async fn credentials_end_when_revoked_or_expired() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let ada = world.create_user("ada").await;
-    let key = post(&world, "/admin/api-keys", json!({"userId": "ada"})).await.json().unwrap();
+    let key = post(&world, "/purser/v1/api-keys", harness::world::key_of("ada")).await.json().unwrap();
     let (id, key) = (key["apiKeyId"].as_str().unwrap(), key["apiKey"].as_str().unwrap());
     let use_it = async |name: &str, value: &str| {
         world.api().get("/v1/credits").header(name, value).send().await.unwrap().status()
@@ -75,16 +79,16 @@ async fn credentials_end_when_revoked_or_expired() {
     let bearer = format!("Bearer {key}");
     assert_eq!(use_it("authorization", &bearer).await, 200);
     for _ in 0..2 {
-        let path = format!("/admin/api-keys/{id}");
+        let path = format!("/purser/v1/api-keys/{id}");
         assert_eq!(admin(&world, world.api().delete(&path)).send().await.unwrap().status(), 204);
         // It was remembered a moment ago, and is forgotten at once.
         assert_eq!(use_it("authorization", &bearer).await, 401);
     }
-    let unknown = admin(&world, world.api().delete("/admin/api-keys/unknown")).send().await.unwrap();
+    let unknown = admin(&world, world.api().delete("/purser/v1/api-keys/unknown")).send().await.unwrap();
     assert_eq!(code(&unknown), (404, "not_found".to_owned()));
 
     let session = json!({"userId": ada.id, "ttlSeconds": 60});
-    let session = post(&world, "/admin/sessions", session).await.json().unwrap();
+    let session = post(&world, "/purser/v1/sessions", session).await.json().unwrap();
     let token = session["sessionToken"].as_str().unwrap();
     assert_eq!(use_it("x-session-token", token).await, 200);
     assert_eq!(use_it("authorization", &format!("Bearer {token}")).await, 200);
@@ -104,10 +108,10 @@ async fn a_cookie_changes_nothing_from_a_foreign_page() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let ada = world.create_user("ada").await;
     let session = json!({"userId": ada.id, "scopes": ["spend"]});
-    let session = post(&world, "/admin/sessions", session).await.json().unwrap();
+    let session = post(&world, "/purser/v1/sessions", session).await.json().unwrap();
     let token = session["sessionToken"].as_str().unwrap();
     let consume = |origin: Option<&str>| {
-        let request = world.api().post("/credits/consume").json(json!({"credits": 1}));
+        let request = world.api().post("/purser/v1/wallets/me/debits").json(json!({"credits": 1}));
         let request = request.header("cookie", &format!("purser_session={token}"));
         match origin {
             Some(origin) => request.header("origin", origin),
@@ -136,27 +140,28 @@ async fn a_request_repeated_with_its_key_runs_once_and_shows_its_secret_once() {
         admin(&world, world.api().post(path)).json(body).idempotency_key(key).send().await.unwrap()
     };
     let organization = json!({"name": "Acme", "members": [{"userId": "ada", "role": "owner"}]});
-    let answers = join_all((0..8).map(|_| send("/admin/organizations", organization.clone(), "one"))).await;
+    let answers =
+        join_all((0..8).map(|_| send("/purser/v1/organizations", organization.clone(), "one"))).await;
     // Those who came while the first was at work are told so; none made another.
     assert!(answers.iter().all(|answer| {
         answer.status() == 201 || code(answer) == (409, "idempotency_key_in_use".to_owned())
     }));
     assert_eq!(world.count("organizations").await, 1);
-    let replay = send("/admin/organizations", organization, "one").await;
+    let replay = send("/purser/v1/organizations", organization, "one").await;
     assert_eq!((replay.status(), replay.header("idempotent-replayed")), (201, Some("true")));
-    let other = send("/admin/organizations", json!({"name": "Other", "members": []}), "one").await;
+    let other = send("/purser/v1/organizations", json!({"name": "Other", "members": []}), "one").await;
     assert_eq!(code(&other), (409, "idempotency_key_reused".to_owned()));
 
-    let first = send("/admin/api-keys", json!({"userId": "ada"}), "two").await;
+    let first = send("/purser/v1/api-keys", harness::world::key_of("ada"), "two").await;
     let key = first.json().unwrap()["apiKey"].as_str().unwrap().to_owned();
-    let again = send("/admin/api-keys", json!({"userId": "ada"}), "two").await;
+    let again = send("/purser/v1/api-keys", harness::world::key_of("ada"), "two").await;
     assert_eq!(code(&again), (409, "secret_already_shown".to_owned()));
     assert!(!again.text().contains(&key));
     assert_eq!(world.count(&format!("idempotency_keys where body::text like '%{key}%'")).await, 0);
     // A refusal is an answer too.
-    let refused = send("/admin/api-keys", json!({"userId": "nobody"}), "three").await;
+    let refused = send("/purser/v1/api-keys", harness::world::key_of("nobody"), "three").await;
     world.create_user("nobody").await;
-    let again = send("/admin/api-keys", json!({"userId": "nobody"}), "three").await;
+    let again = send("/purser/v1/api-keys", harness::world::key_of("nobody"), "three").await;
     assert_eq!((code(&refused), code(&again)), (code(&again), code(&refused)));
     world.finish().await;
 }
@@ -167,12 +172,12 @@ async fn members_spend_as_their_role_allows() {
     let (ada, bob) = (world.create_user("ada").await, world.create_user("bob").await);
     let eve = world.create_user("eve").await;
     let members = json!([{"userId": "ada", "role": "member"}, {"userId": "bob", "role": "viewer"}]);
-    let made = post(&world, "/admin/organizations", json!({"name": "Acme", "members": members})).await;
+    let made = post(&world, "/purser/v1/organizations", json!({"name": "Acme", "members": members})).await;
     let id = made.json().unwrap()["orgId"].as_str().unwrap().to_owned();
     for (user, expected) in
         [(&ada, (402, "insufficient_credits")), (&bob, (403, "forbidden")), (&eve, (404, "not_found"))]
     {
-        for path in ["/credits/consume", "/credits/holds"] {
+        for path in ["/purser/v1/wallets/me/debits", "/purser/v1/wallets/me/holds"] {
             let body = json!({"credits": 1, "orgId": id});
             let answer = world.api().post(path).bearer(&user.api_key).json(body).send().await.unwrap();
             assert_eq!(code(&answer), (expected.0, expected.1.to_owned()), "{} {path}", user.id);
@@ -183,7 +188,7 @@ async fn members_spend_as_their_role_allows() {
         json!([{"userId": "ada", "role": "owner"}, {"userId": "ada", "role": "viewer"}]),
         json!([{"userId": "ada", "role": "emperor"}]),
     ] {
-        let answer = post(&world, "/admin/organizations", json!({"name": "X", "members": members})).await;
+        let answer = post(&world, "/purser/v1/organizations", json!({"name": "X", "members": members})).await;
         assert!((400..=404).contains(&answer.status()), "{answer}");
     }
     assert_eq!(world.count("organizations").await, 1);

@@ -17,7 +17,7 @@ use crate::events::{deliver, event, paid_session};
 const AT_ONCE: Duration = Duration::from_millis(450);
 
 fn debit(world: &World, user: &User, key: &str) -> Request {
-    let request = world.api().post("/credits/consume").bearer(&user.api_key);
+    let request = world.api().post("/purser/v1/wallets/me/debits").bearer(&user.api_key);
     request.idempotency_key(key).json(json!({"credits": 1}))
 }
 
@@ -230,7 +230,7 @@ async fn an_endpoint_that_never_answers_delays_neither_others_nor_live_messages(
     let (silent, quick) = (Receiver::answering(&[], Answer::Nothing).await, Receiver::start().await);
     for receiver in [&silent, &quick] {
         let endpoint = json!({"url": receiver.url(), "eventTypes": []});
-        world.admin_post("/admin/webhook-endpoints", endpoint).expect(201).await;
+        world.admin_post("/purser/v1/webhook-endpoints", endpoint).expect(201).await;
     }
     let alice = world.create_user("alice").await;
     let checkout = world.start_checkout(&alice, 500).await;

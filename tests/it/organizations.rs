@@ -36,7 +36,7 @@ pub async fn organization(world: &World) -> Cast {
     let members: Vec<Value> =
         users[..4].iter().map(|user| json!({"userId": user.id, "role": user.id})).collect();
     let body = json!({"name": "Acme", "members": members});
-    let made = world.admin_post("/admin/organizations", body).expect(201).await;
+    let made = world.admin_post("/purser/v1/organizations", body).expect(201).await;
     let mut users = users.into_iter();
     let mut next = || users.next().unwrap();
     Cast {
@@ -59,7 +59,7 @@ fn admin(world: &World, request: Request) -> Request {
 }
 
 fn membership(cast: &Cast, user: &str) -> String {
-    format!("/admin/organizations/{}/members/{user}", cast.id)
+    format!("/purser/v1/organizations/{}/members/{user}", cast.id)
 }
 
 async fn put(world: &World, path: &str, role: &str) -> Answer {
@@ -78,19 +78,19 @@ async fn members_see_their_organizations() {
         {"userId": "admin", "role": "admin"}, {"userId": "member", "role": "member"},
         {"userId": "owner", "role": "owner"}, {"userId": "viewer", "role": "viewer"},
     ]);
-    let path = format!("/organizations/{}", cast.id);
+    let path = format!("/purser/v1/organizations/{}", cast.id);
     for user in cast.members() {
         let own = json!({"orgId": cast.id.to_string(), "name": "Acme", "role": user.id, "balance": 0});
-        let listed = world.api().get("/organizations").bearer(&user.api_key).expect(200).await;
+        let listed = world.api().get("/purser/v1/organizations").bearer(&user.api_key).expect(200).await;
         assert_eq!(listed, json!({"organizations": [own]}));
         let mut details = own;
         details["members"] = members.clone();
         assert_eq!(world.api().get(&path).bearer(&user.api_key).expect(200).await, details);
     }
     let key = &cast.stranger.api_key;
-    let listed = world.api().get("/organizations").bearer(key).expect(200).await;
+    let listed = world.api().get("/purser/v1/organizations").bearer(key).expect(200).await;
     assert_eq!(listed, json!({"organizations": []}));
-    for path in [path.as_str(), "/organizations/999", "/organizations/x"] {
+    for path in [path.as_str(), "/purser/v1/organizations/999", "/purser/v1/organizations/x"] {
         let answer = world.api().get(path).bearer(key).send().await.unwrap();
         assert_eq!(code(&answer), (404, "not_found".to_owned()), "{path}");
     }
@@ -115,20 +115,20 @@ async fn owners_admins_and_members_spend_from_the_shared_wallet() {
         };
         match user.id.as_str() {
             "owner" | "admin" | "member" => {
-                post("/credits/consume").expect(200).await;
-                let hold = post("/credits/holds").expect(201).await;
-                let path = format!("/credits/holds/{}/capture", hold["holdId"].as_str().unwrap());
+                post("/purser/v1/wallets/me/debits").expect(200).await;
+                let hold = post("/purser/v1/wallets/me/holds").expect(201).await;
+                let path = format!("/purser/v1/holds/{}/capture", hold["holdId"].as_str().unwrap());
                 world.api().post(&path).bearer(&user.api_key).expect(200).await;
             }
             refused => {
                 let expected = if refused == "viewer" { &forbidden } else { &unknown };
-                for path in ["/credits/consume", "/credits/holds"] {
+                for path in ["/purser/v1/wallets/me/debits", "/purser/v1/wallets/me/holds"] {
                     assert_eq!(&code(&post(path).send().await.unwrap()), expected, "{refused} {path}");
                 }
             }
         }
     }
-    let listed = world.api().get("/organizations").bearer(&cast.viewer.api_key).expect(200).await;
+    let listed = world.api().get("/purser/v1/organizations").bearer(&cast.viewer.api_key).expect(200).await;
     assert_eq!(listed["organizations"][0]["balance"], 40);
     world.finish().await;
 }
@@ -161,12 +161,12 @@ async fn each_role_has_exactly_its_permissions() {
             async |path: String| world.api().get(&path).bearer(&user.api_key).send().await.unwrap().status();
         let did = [
             buy(user).await.status(),
-            post("/credits/consume").await,
-            post("/credits/holds").await,
+            post("/purser/v1/wallets/me/debits").await,
+            post("/purser/v1/wallets/me/holds").await,
             get(format!("/api/payments/balances?orgId={}", cast.id)).await,
             get(format!("/api/payments/history?orgId={}", cast.id)).await,
             get(format!("/api/payments/session/{}", bought["sessionId"].as_str().unwrap())).await,
-            get(format!("/organizations/{}", cast.id)).await,
+            get(format!("/purser/v1/organizations/{}", cast.id)).await,
         ];
         assert_eq!(did, may, "{}", user.id);
         // Nothing of it is the user's own.
@@ -205,19 +205,19 @@ async fn a_removed_member_loses_access_at_once() {
     // The page that was open is paid all the same.
     world.pay(opened["sessionId"].as_str().unwrap(), GOOD_CARD).await;
     world.drain().await;
-    let listed = world.api().get("/organizations").bearer(&cast.owner.api_key).expect(200).await;
+    let listed = world.api().get("/purser/v1/organizations").bearer(&cast.owner.api_key).expect(200).await;
     assert_eq!(listed["organizations"][0]["balance"], 100);
     world.buy(&cast.admin, 700).await;
     let told = live.receive_within(PATIENCE).await.unwrap();
     assert_eq!(told["credits"], 700, "{told}");
     let body = json!({"credits": 1, "orgId": cast.id});
-    let spend = world.api().post("/credits/consume").bearer(&cast.admin.api_key).json(body);
+    let spend = world.api().post("/purser/v1/wallets/me/debits").bearer(&cast.admin.api_key).json(body);
     assert_eq!(spend.send().await.unwrap().status(), 404);
     for path in ["balances", "history"] {
         let path = format!("/api/payments/{path}?orgId={}", cast.id);
         assert_eq!(world.api().get(&path).bearer(&cast.admin.api_key).send().await.unwrap().status(), 403);
     }
-    let listed = world.api().get("/organizations").bearer(&cast.admin.api_key).expect(200).await;
+    let listed = world.api().get("/purser/v1/organizations").bearer(&cast.admin.api_key).expect(200).await;
     assert_eq!(listed, json!({"organizations": []}));
     world.finish().await;
 }
@@ -228,7 +228,15 @@ async fn roles_are_granted_changed_and_revoked() {
     let cast = organization(&world).await;
     let consume = async |user: &User| {
         let body = json!({"credits": 1, "orgId": cast.id});
-        world.api().post("/credits/consume").bearer(&user.api_key).json(body).send().await.unwrap().status()
+        world
+            .api()
+            .post("/purser/v1/wallets/me/debits")
+            .bearer(&user.api_key)
+            .json(body)
+            .send()
+            .await
+            .unwrap()
+            .status()
     };
     // 402 is as far as one gets who may spend.
     assert_eq!((consume(&cast.stranger).await, consume(&cast.viewer).await), (404, 403));
@@ -244,8 +252,8 @@ async fn roles_are_granted_changed_and_revoked() {
 
     let not_found = (404, "not_found".to_owned());
     assert_eq!(code(&delete(&world, &membership(&cast, "stranger")).await), not_found);
-    assert_eq!(code(&put(&world, "/admin/organizations/999/members/owner", "admin").await), not_found);
-    assert_eq!(code(&delete(&world, "/admin/organizations/x/members/owner").await), not_found);
+    assert_eq!(code(&put(&world, "/purser/v1/organizations/999/members/owner", "admin").await), not_found);
+    assert_eq!(code(&delete(&world, "/purser/v1/organizations/x/members/owner").await), not_found);
     let unknown = put(&world, &membership(&cast, "nobody"), "member").await;
     assert_eq!(code(&unknown), (404, "user_not_found".to_owned()));
     assert_eq!(put(&world, &membership(&cast, "member"), "emperor").await.status(), 400);
@@ -285,7 +293,7 @@ async fn an_organization_is_named_by_text() {
     world.pay(page["sessionId"].as_str().unwrap(), GOOD_CARD).await;
     world.drain().await;
     let consume = async |id: Value| {
-        let request = world.api().post("/credits/consume").bearer(&cast.member.api_key);
+        let request = world.api().post("/purser/v1/wallets/me/debits").bearer(&cast.member.api_key);
         request.json(json!({"credits": 10, "orgId": id})).send().await.unwrap()
     };
     let text = cast.id.to_string();
@@ -297,8 +305,14 @@ async fn an_organization_is_named_by_text() {
         assert_eq!(code(&answer), (400, "invalid_request".to_owned()), "{wrong}");
         assert!(!answer.text().contains("variant"), "{answer}");
     }
-    let body = json!({"orgId": text, "enabled": true, "thresholdCredits": 10, "amountCents": 700});
-    world.api().put("/auto-recharge").bearer(&cast.owner.api_key).json(body).expect(200).await;
+    let body = json!({"orgId": text, "enabled": true, "thresholdCredits": 10, "amount": {"minor": 700, "currency": "usd"}});
+    world
+        .api()
+        .put("/purser/v1/wallets/me/auto-recharge")
+        .bearer(&cast.owner.api_key)
+        .json(body)
+        .expect(200)
+        .await;
     let listed = admin(&world, world.api().get("/purser/v1/auto-recharge")).expect(200).await;
     assert_eq!(listed["data"][0]["orgId"], json!(text));
     world.finish().await;

@@ -31,7 +31,8 @@ async fn webhooks_are_accepted_while_postgres_is_down_and_credited_later() {
     world.wait_until_api_unready().await;
     assert_eq!(deliver(&world, &completed).await.status(), 200);
     assert_eq!(deliver(&world, &completed).await.status(), 200);
-    let spending = world.api().post("/credits/consume").bearer(&alice.api_key).json(json!({"credits": 1}));
+    let spending =
+        world.api().post("/purser/v1/wallets/me/debits").bearer(&alice.api_key).json(json!({"credits": 1}));
     assert_eq!(spending.send().await.unwrap().status(), 503);
     blocking(|| world.servers().postgres().start());
     world.wait_until_api_ready().await;

@@ -130,7 +130,7 @@ async fn spend(world: &World, members: &[Member], random: &mut StdRng) {
         }
     }
     let spending = debits.into_iter().map(async |(member, credits)| {
-        let request = world.api().post("/credits/consume").bearer(&member.user.api_key);
+        let request = world.api().post("/purser/v1/wallets/me/debits").bearer(&member.user.api_key);
         let status = request.json(json!({"credits": credits})).send().await.unwrap().status();
         assert!(matches!(status, 200 | 402), "{status}");
     });

@@ -21,7 +21,7 @@ async fn a_credential_above_its_limit_waits_and_others_do_not() {
         ),
         ("/credits/totalbyuser", json!({"message": "Too many requests: wait a moment."})),
         (
-            "/auto-recharge-of-nobody",
+            "/purser/v1/wallets/me/auto-recharge-of-nobody",
             json!({"error": {"code": "rate_limited", "message": "Too many requests: wait a moment."}}),
         ),
         (

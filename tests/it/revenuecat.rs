@@ -82,7 +82,7 @@ async fn outcome(world: &World, event: &Value) -> (String, Option<String>) {
 
 async fn parked(world: &World) -> Vec<Value> {
     let admin = &world.settings().secrets.admin_api_key;
-    let listed = world.api().get("/admin/parked-purchases").bearer(admin).expect(200).await;
+    let listed = world.api().get("/purser/v1/parked-purchases").bearer(admin).expect(200).await;
     listed["purchases"].as_array().unwrap().clone()
 }
 
@@ -401,7 +401,7 @@ async fn an_administrator_assigns_a_parked_purchase_to_a_user() {
         .collect();
     let [first, second] = ids.as_slice() else { panic!("{ids:?}") };
     let claim = |id: &str, user: &str| {
-        world.admin_post(&format!("/admin/parked-purchases/{id}/claim"), json!({"userId": user}))
+        world.admin_post(&format!("/purser/v1/parked-purchases/{id}/claim"), json!({"userId": user}))
     };
     let refused = async |request: Request, status: u16| {
         let answer = request.send().await.unwrap();
@@ -411,10 +411,11 @@ async fn an_administrator_assigns_a_parked_purchase_to_a_user() {
     assert_eq!(refused(claim("x", "alice"), 404).await, "not_found");
     assert_eq!(refused(claim(&Uuid::new_v4().to_string(), "alice"), 404).await, "not_found");
     assert_eq!(refused(claim(first, "nobody"), 404).await, "user_not_found");
-    let by_alice = world.api().post(&format!("/admin/parked-purchases/{first}/claim")).bearer(&alice.api_key);
+    let by_alice =
+        world.api().post(&format!("/purser/v1/parked-purchases/{first}/claim")).bearer(&alice.api_key);
     assert_eq!(refused(by_alice.json(json!({"userId": "alice"})), 403).await, "forbidden");
     assert_eq!(
-        refused(world.api().get("/admin/parked-purchases").bearer(&alice.api_key), 403).await,
+        refused(world.api().get("/purser/v1/parked-purchases").bearer(&alice.api_key), 403).await,
         "forbidden"
     );
 
@@ -451,7 +452,7 @@ async fn a_purchase_of_an_unknown_product_waits_for_its_pack() {
     deliver_all(&world, &[with(purchase("alice", "1"), "product_id", json!("com.allmine.credits.5"))]).await;
     let waiting = parked(&world).await;
     assert_eq!(waiting.len(), 1);
-    let path = format!("/admin/parked-purchases/{}/claim", waiting[0]["purchaseId"].as_str().unwrap());
+    let path = format!("/purser/v1/parked-purchases/{}/claim", waiting[0]["purchaseId"].as_str().unwrap());
     let early = world.admin_post(&path, json!({"userId": "alice"})).expect(409).await;
     assert_eq!(early["error"]["code"], json!("unknown_product"));
     sqlx::query("update packs set store_product_id = 'com.allmine.credits.5' where id = 'micro'")
@@ -488,7 +489,7 @@ async fn a_refund_takes_the_credits_and_its_reversal_returns_them() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     deliver_all(&world, &[purchase("alice", "1"), purchase("alice", "2")]).await;
-    let spend = world.api().post("/credits/consume").bearer(&alice.api_key);
+    let spend = world.api().post("/purser/v1/wallets/me/debits").bearer(&alice.api_key);
     spend.json(json!({"credits": 130})).expect(200).await;
     let refunded = refund("CANCELLATION", "1", 1_000);
     // Told twice, under two ids, and with words in between that are no refund.

@@ -52,7 +52,7 @@ async fn every_process_and_the_emulator_go_by_the_test_clock() {
     world.pay(opened["session_id"].as_str().unwrap(), GOOD_CARD).await;
     world.drain().await;
     let hold = json!({"credits": 100, "ttlSeconds": 3_600});
-    world.api().post("/credits/holds").bearer(&alice.api_key).json(hold).expect(201).await;
+    world.api().post("/purser/v1/wallets/me/holds").bearer(&alice.api_key).json(hold).expect(201).await;
     world.worker().kill9().unwrap();
 
     let before = moment(&shown(&world).await);

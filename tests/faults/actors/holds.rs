@@ -19,7 +19,8 @@ pub async fn act(load: &Load, user: &User, random: &mut StdRng) -> Result<()> {
     let ending = random.random_range(0..4);
     let ttl = if ending == 0 { FORGOTTEN_TTL_SECONDS } else { TTL_SECONDS };
     let place = || {
-        let request = load.api.post("/credits/holds").bearer(&user.api_key).idempotency_key(&key);
+        let request =
+            load.api.post("/purser/v1/wallets/me/holds").bearer(&user.api_key).idempotency_key(&key);
         request.json(json!({"credits": credits, "ttlSeconds": ttl}))
     };
     let placed = load.settle("hold", place).await;
@@ -32,7 +33,7 @@ pub async fn act(load: &Load, user: &User, random: &mut StdRng) -> Result<()> {
     }
     let id = text(&placed.json()?, "holdId")?;
     let end = |verb: &str| {
-        let path = format!("/credits/holds/{id}/{verb}");
+        let path = format!("/purser/v1/holds/{id}/{verb}");
         load.api.post(&path).bearer(&user.api_key).idempotency_key(&end_key)
     };
     match ending {

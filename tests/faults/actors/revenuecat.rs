@@ -82,14 +82,14 @@ async fn report(load: &Load, event: &Value) -> Result<()> {
 /// An administrator finds a parked purchase and assigns it to a user.
 async fn claim(load: &Load, transaction: &str, user: &User) -> Result<()> {
     let admin = &load.secrets.admin_api_key;
-    let list = || load.api.get("/admin/parked-purchases?limit=500").bearer(admin);
+    let list = || load.api.get("/purser/v1/parked-purchases?limit=500").bearer(admin);
     let find = |listed: &Value| {
         let parked = listed["purchases"].as_array().context("no list of parked purchases")?;
         let parked = parked.iter().find(|purchase| purchase["transactionId"] == transaction);
         parked.map(|purchase| text(purchase, "purchaseId")).transpose()
     };
     let id = load.poll("revenuecat: parked", list, find).await?;
-    let path = format!("/admin/parked-purchases/{id}/claim");
+    let path = format!("/purser/v1/parked-purchases/{id}/claim");
     let give = || load.api.post(&path).bearer(admin).json(json!({"userId": user.id}));
     load.require("revenuecat: claim", &[200], give).await?;
     Ok(())

@@ -297,7 +297,7 @@ async fn transactions_are_listed_newest_first() {
         assert_eq!(buy(&world, &alice, package).await.status(), 201);
         world.drain().await;
     }
-    let spend = world.api().post("/credits/consume").bearer(&alice.api_key);
+    let spend = world.api().post("/purser/v1/wallets/me/debits").bearer(&alice.api_key);
     spend.json(json!({"credits": 12.5, "description": "one render", "type": "render"})).expect(200).await;
     world.start_checkout(&alice, 2_500).await;
     buy(&world, &bob, PACKAGE).await;

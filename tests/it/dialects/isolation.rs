@@ -82,9 +82,9 @@ async fn every_operation_refuses_bad_credentials() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     world.create_admin("root").await;
     let session = json!({"userId": "root", "ttlSeconds": 60});
-    let session = world.admin_post("/admin/sessions", session).expect(201).await;
+    let session = world.admin_post("/purser/v1/sessions", session).expect(201).await;
     let session = session["sessionToken"].as_str().unwrap();
-    let key = world.admin_post("/admin/api-keys", json!({"userId": "root"})).expect(201).await;
+    let key = world.admin_post("/purser/v1/api-keys", harness::world::key_of("root")).expect(201).await;
     let (key_id, key) = (key["apiKeyId"].as_str().unwrap(), key["apiKey"].as_str().unwrap());
     let header = jsonwebtoken::Header::default();
     let (brief, lasting) =
@@ -96,7 +96,7 @@ async fn every_operation_refuses_bad_credentials() {
     }
     let admin = &world.settings().secrets.admin_api_key;
     let revoked =
-        world.api().delete(&format!("/admin/api-keys/{key_id}")).bearer(admin).send().await.unwrap();
+        world.api().delete(&format!("/purser/v1/api-keys/{key_id}")).bearer(admin).send().await.unwrap();
     assert_eq!(revoked.status(), 204);
     world.advance(Duration::from_secs(120)).await;
     world.api().get("/admin/catalog/packs").bearer(&lasting).expect(200).await;
@@ -133,7 +133,7 @@ async fn users_cannot_administrate_and_foreign_pages_cannot_act() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     world.create_admin("root").await;
     let alice = world.create_user("alice").await;
-    let session = world.admin_post("/admin/sessions", json!({"userId": "root"})).expect(201).await;
+    let session = world.admin_post("/purser/v1/sessions", json!({"userId": "root"})).expect(201).await;
     let cookie = format!("purser_session={}", session["sessionToken"].as_str().unwrap());
     for operation in operations().iter().filter(|operation| operation.is_protected()) {
         if operation.is_for_admins() {

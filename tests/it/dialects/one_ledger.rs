@@ -114,7 +114,7 @@ async fn credits_bought_through_one_api_are_seen_in_all() {
         }
     }
     // Spent once, it is gone everywhere; and no other user has seen any of it.
-    alice.post("/credits/consume", json!({"credits": 400})).expect(200).await;
+    alice.post("/purser/v1/wallets/me/debits", json!({"credits": 400})).expect(200).await;
     for (shown_by, shown) in alice.balances().await {
         assert_eq!(shown, balance - 400, "{shown_by}");
     }

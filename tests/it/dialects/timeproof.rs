@@ -366,7 +366,7 @@ async fn purchases_and_debits_of_other_apis_are_shown() {
     let browser = Browser::of(&world, &alice).await;
     world.buy(&alice, 250).await;
     browser.buy(json!({"packId": "micro"})).await;
-    let consume = world.api().post("/credits/consume").bearer(&alice.api_key);
+    let consume = world.api().post("/purser/v1/wallets/me/debits").bearer(&alice.api_key);
     consume.json(json!({"credits": 0.5})).expect(200).await;
     assert_eq!(browser.get("/api/payments/balances").expect(200).await, json!({"balance": 349}));
     let history = browser.get("/api/payments/history").expect(200).await;

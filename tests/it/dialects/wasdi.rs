@@ -147,7 +147,11 @@ async fn a_package_is_added_paid_confirmed_and_credited() {
     let again = payment_url(&world, &alice, &id).await;
     assert_eq!(refusal(&again), refused(400, "The credit package has been paid already."));
     // Spent through another API, also in parts.
-    let spend = world.api().post("/credits/consume").bearer(&alice.api_key).json(json!({"credits": 12.25}));
+    let spend = world
+        .api()
+        .post("/purser/v1/wallets/me/debits")
+        .bearer(&alice.api_key)
+        .json(json!({"credits": 12.25}));
     spend.expect(200).await;
     assert!((total(&world, &alice).await - 37.75).abs() < f64::EPSILON);
     assert_eq!(package(&world, &alice, &id).await["creditsRemaining"], json!(37.75));
@@ -185,7 +189,7 @@ async fn only_administrators_give_packages_and_only_to_themselves() {
     let alice = world.create_user("alice").await;
     let body = json!({"userId": "boss", "admin": true});
     world.admin_post("/admin/users", body).expect(201).await;
-    let key = world.admin_post("/admin/api-keys", json!({"userId": "boss"})).expect(201).await;
+    let key = world.admin_post("/purser/v1/api-keys", harness::world::key_of("boss")).expect(201).await;
     let boss =
         User { id: "boss".to_owned(), api_key: key["apiKey"].as_str().unwrap().to_owned(), ..alice.clone() };
     let wanted = json!({"type": "OneHundred", "name": "gift", "userId": "alice", "buySuccess": true});
@@ -535,7 +539,8 @@ async fn an_unpaid_package_grants_nothing() {
     for _ in 0..2 {
         add(&world, &alice, json!({"type": "OneHundred"})).await;
     }
-    let spend = world.api().post("/credits/consume").bearer(&alice.api_key).json(json!({"credits": 1}));
+    let spend =
+        world.api().post("/purser/v1/wallets/me/debits").bearer(&alice.api_key).json(json!({"credits": 1}));
     assert_eq!(spend.send().await.unwrap().status(), 402);
     assert_eq!(list(&world, &alice, "").await.len(), 2);
     world.finish().await;

@@ -82,7 +82,7 @@ async fn a_refusal_for_lack_of_credits_is_a_fall() {
     assert_eq!(spend_at_once(&world, &alice, 70).await, 200);
 
     let bob = recharged(&world, "bob", 1_000, GOOD_CARD, of(500, 50)).await;
-    let hold = || world.api().post("/credits/holds").bearer(&bob.api_key);
+    let hold = || world.api().post("/purser/v1/wallets/me/holds").bearer(&bob.api_key);
     hold().json(json!({"credits": 900})).expect(201).await;
     world.drain().await;
     // What is held may come back: nothing was used yet.
@@ -94,7 +94,8 @@ async fn a_refusal_for_lack_of_credits_is_a_fall() {
     assert_eq!(spend_at_once(&world, &bob, 200).await, 200);
 
     let carol = recharged(&world, "carol", 100, GOOD_CARD, of(50, 50)).await;
-    let hold = world.api().post("/credits/holds").bearer(&carol.api_key).json(json!({"credits": 101}));
+    let hold =
+        world.api().post("/purser/v1/wallets/me/holds").bearer(&carol.api_key).json(json!({"credits": 101}));
     assert_eq!(hold.send().await.unwrap().status(), 402);
     // The job was written with the refusal; nobody publishes it at once.
     sweep(&world).await;
@@ -107,7 +108,8 @@ async fn a_refusal_for_lack_of_credits_is_a_fall() {
 async fn a_capture_is_a_use_and_what_is_held_does_not_count() {
     let world = World::start().await;
     let alice = recharged(&world, "alice", 1_500, GOOD_CARD, of(1_000, 50)).await;
-    let placed = world.api().post("/credits/holds").bearer(&alice.api_key).json(json!({"credits": 499}));
+    let placed =
+        world.api().post("/purser/v1/wallets/me/holds").bearer(&alice.api_key).json(json!({"credits": 499}));
     let hold = placed.expect(201).await["holdId"].as_str().unwrap().to_owned();
     // 1001 can be spent, then 999, though the balance is 1498.
     for (credits, count) in [(1, 0), (1, 1)] {
@@ -116,16 +118,17 @@ async fn a_capture_is_a_use_and_what_is_held_does_not_count() {
         assert_eq!(charges(&world).await.len(), count, "after {credits}");
     }
     assert_eq!(world.balance(&alice.wallet_id).await, 6_498);
-    let path = format!("/credits/holds/{hold}/capture");
+    let path = format!("/purser/v1/holds/{hold}/capture");
     world.api().post(&path).bearer(&alice.api_key).json(json!({})).expect(200).await;
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 5_999);
     let bob = recharged(&world, "bob", 1_200, GOOD_CARD, of(1_000, 50)).await;
-    let placed = world.api().post("/credits/holds").bearer(&bob.api_key).json(json!({"credits": 500}));
+    let placed =
+        world.api().post("/purser/v1/wallets/me/holds").bearer(&bob.api_key).json(json!({"credits": 500}));
     let hold = placed.expect(201).await["holdId"].as_str().unwrap().to_owned();
     world.drain().await;
     assert_eq!(charges(&world).await.len(), 1);
-    let path = format!("/credits/holds/{hold}/capture");
+    let path = format!("/purser/v1/holds/{hold}/capture");
     world.api().post(&path).bearer(&bob.api_key).json(json!({"credits": 400})).expect(200).await;
     sweep(&world).await;
     assert_eq!((charges(&world).await.len(), world.balance(&bob.wallet_id).await), (2, 5_800));

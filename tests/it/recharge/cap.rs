@@ -49,7 +49,10 @@ async fn the_last_charge_is_the_remainder_and_the_user_is_notified_once() {
     assert!(listener.received().await.is_empty());
     assert_eq!(total(&charges(&world).await), 8_000);
     let stands = status_of(&world, &alice).await;
-    assert_eq!((&stands["state"], &stands["leftThisMonthCents"]), (&json!("monthly_cap_reached"), &json!(0)));
+    assert_eq!(
+        (&stands["state"], &stands["leftThisMonth"]["minor"]),
+        (&json!("monthly_cap_reached"), &json!(0))
+    );
     world.finish().await;
 }
 
@@ -95,7 +98,7 @@ async fn a_new_month_begins_with_the_whole_cap() {
     assert_eq!(listener.types().await, ["cap_warning", "succeeded"]);
     assert_eq!((total(&charges(&world).await), world.count("recharge_runs").await), (11_000, 3));
     let stands = status_of(&world, &alice).await;
-    assert_eq!(stands["spentThisMonthCents"], 5_000);
+    assert_eq!(stands["spentThisMonth"]["minor"], 5_000);
     let months = "select count(distinct month) from recharge_runs";
     assert_eq!(sqlx::query_scalar::<_, i64>(months).fetch_one(world.pool()).await.unwrap(), 2);
     world.finish().await;
@@ -126,11 +129,11 @@ async fn a_run_in_flight_at_the_end_of_the_month_stays_in_its_month() {
     advance_to_next_month(&world).await;
     check(&world, &alice).await;
     assert_eq!(world.count("recharge_runs").await, 1);
-    assert_eq!(status_of(&world, &alice).await["spentThisMonthCents"], 0);
+    assert_eq!(status_of(&world, &alice).await["spentThisMonth"]["minor"], 0);
     // The sweep finds it, and it is charged: it was within its month's cap.
     sweep(&world).await;
     assert_eq!(world.count("recharge_runs where state = 'succeeded'").await, 1);
-    assert_eq!(status_of(&world, &alice).await["spentThisMonthCents"], 0);
+    assert_eq!(status_of(&world, &alice).await["spentThisMonth"]["minor"], 0);
     assert_eq!(total(&charges(&world).await), 5_000);
     world.finish().await;
 }

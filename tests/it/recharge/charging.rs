@@ -21,7 +21,7 @@ async fn a_fall_below_the_threshold_charges_the_card_once_and_credits_it() {
     assert_eq!(told[0]["type"], "auto_recharge.succeeded");
     assert_eq!((&told[0]["credits"], &told[0]["amountCents"]), (&json!(5_000), &json!(5_000)));
     let stands = status_of(&world, &alice).await;
-    assert_eq!((&stands["state"], &stands["spentThisMonthCents"]), (&json!("active"), &json!(5_000)));
+    assert_eq!((&stands["state"], &stands["spentThisMonth"]["minor"]), (&json!("active"), &json!(5_000)));
     assert_eq!(stands["lastRun"]["state"], "succeeded");
     // It shows among the top-ups as what it is.
     let shown = world.api().get("/v1/credits").bearer(&alice.api_key).expect(200).await;

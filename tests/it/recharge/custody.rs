@@ -15,13 +15,20 @@ use crate::organizations::{Cast, organization};
 const OTHER_CARD: &str = "5555555555554444";
 
 async fn put(world: &World, user: &User, body: Value) -> Answer {
-    world.api().put("/auto-recharge").bearer(&user.api_key).json(body).send().await.unwrap()
+    world
+        .api()
+        .put("/purser/v1/wallets/me/auto-recharge")
+        .bearer(&user.api_key)
+        .json(body)
+        .send()
+        .await
+        .unwrap()
 }
 
 /// An organization that an admin of it has recharged from their card: 700 cents below 10 credits.
 async fn recharged_organization(world: &World) -> Cast {
     let cast = organization(world).await;
-    let body = json!({"orgId": cast.id, "enabled": true, "thresholdCredits": 10, "amountCents": 700});
+    let body = json!({"orgId": cast.id, "enabled": true, "thresholdCredits": 10, "amount": {"minor": 700, "currency": "usd"}});
     let asked = put(world, &cast.admin, body).await.json().unwrap();
     world.pay(asked["setup"]["sessionId"].as_str().unwrap(), GOOD_CARD).await;
     world.drain().await;
@@ -32,7 +39,7 @@ async fn recharged_organization(world: &World) -> Cast {
 async fn use_of(world: &World, user: &User, cast: &Cast, credits: i64) -> u16 {
     let rested = "update auto_recharge set next_attempt_at = null";
     sqlx::query(rested).execute(world.pool()).await.unwrap();
-    let request = world.api().post("/credits/consume").bearer(&user.api_key);
+    let request = world.api().post("/purser/v1/wallets/me/debits").bearer(&user.api_key);
     let status = request.json(json!({"credits": credits, "orgId": cast.id})).send().await.unwrap().status();
     world.drain().await;
     sweep(world).await;
@@ -40,7 +47,12 @@ async fn use_of(world: &World, user: &User, cast: &Cast, credits: i64) -> u16 {
 }
 
 async fn standing_of(world: &World, user: &User, cast: &Cast) -> Value {
-    world.api().get(&format!("/auto-recharge?orgId={}", cast.id)).bearer(&user.api_key).expect(200).await
+    world
+        .api()
+        .get(&format!("/purser/v1/wallets/me/auto-recharge?orgId={}", cast.id))
+        .bearer(&user.api_key)
+        .expect(200)
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,7 +62,7 @@ async fn a_card_goes_with_who_saved_it() {
     let orders =
         || async { world.api().get("/orders").bearer(&cast.admin.api_key).expect(200).await.to_string() };
     assert!(orders().await.contains("auto_recharge"), "{}", orders().await);
-    let path = format!("/admin/organizations/{}/members/admin", cast.id);
+    let path = format!("/purser/v1/organizations/{}/members/admin", cast.id);
     let admin_key = &world.settings().secrets.admin_api_key;
     world.api().delete(&path).bearer(admin_key).send().await.unwrap();
     let stands = standing_of(&world, &cast.owner, &cast).await;
@@ -82,7 +94,7 @@ async fn who_may_not_buy_any_more_pays_no_more() {
     let cast = recharged_organization(&world).await;
     let asked =
         put(&world, &cast.admin, json!({"orgId": cast.id, "requestSetup": true})).await.json().unwrap();
-    let path = format!("/admin/organizations/{}/members/admin", cast.id);
+    let path = format!("/purser/v1/organizations/{}/members/admin", cast.id);
     let admin_key = &world.settings().secrets.admin_api_key;
     world.api().put(&path).bearer(admin_key).json(json!({"role": "member"})).expect(200).await;
     assert_eq!(standing_of(&world, &cast.owner, &cast).await["pause"]["reason"], "card_owner_left");
@@ -138,7 +150,12 @@ async fn the_newest_page_wins_whatever_comes_when() {
     }
     custody::resume(&mut connection, now, wallet, admin).await.unwrap();
     // A card that was removed is not brought back by its page, or an earlier one.
-    world.api().delete("/auto-recharge?removeCard=true").bearer(&alice.api_key).expect(200).await;
+    world
+        .api()
+        .delete("/purser/v1/wallets/me/auto-recharge?removeCard=true")
+        .bearer(&alice.api_key)
+        .expect(200)
+        .await;
     for payment_id in card_orders(&world).await {
         publish(&world, &SaveRechargeCard { payment_id }).await;
     }
@@ -219,9 +236,11 @@ async fn a_pause_is_lifted_by_those_whose_it_is() {
 async fn consent_is_only_given_explicitly() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
-    for body in
-        [json!({}), json!({"thresholdCredits": 50}), json!({"requestSetup": true, "amountCents": 900})]
-    {
+    for body in [
+        json!({}),
+        json!({"thresholdCredits": 50}),
+        json!({"requestSetup": true, "amount": {"minor": 900, "currency": "usd"}}),
+    ] {
         let answer = put(&world, &alice, body.clone()).await;
         assert_eq!(answer.status(), 200, "{body}");
         let stands = status_of(&world, &alice).await;
@@ -232,11 +251,9 @@ async fn consent_is_only_given_explicitly() {
     assert!(consented.is_string() && on["enabled"] == json!(true), "{on}");
     world.pay(on["setup"]["sessionId"].as_str().unwrap(), GOOD_CARD).await;
     world.drain().await;
-    world.api().delete("/auto-recharge").bearer(&alice.api_key).expect(200).await;
+    world.api().delete("/purser/v1/wallets/me/auto-recharge").bearer(&alice.api_key).expect(200).await;
     world.advance(std::time::Duration::from_secs(5)).await;
-    for body in
-        [json!({"thresholdCredits": 5_000}), json!({}), json!({"maxMonthlyCents": null, "resume": true})]
-    {
+    for body in [json!({"thresholdCredits": 5_000}), json!({}), json!({"maxMonthly": null, "resume": true})] {
         put(&world, &alice, body).await;
         let stands = status_of(&world, &alice).await;
         assert_eq!((&stands["state"], &stands["consentedAt"]), (&json!("off"), &consented));
@@ -297,7 +314,12 @@ async fn a_removed_card_is_taken_from_the_customer_at_the_provider() {
     let knobs = json!({"timeout_after_success": 1.0, "timeout_ms": 50, "only": ["POST /v1/payment_methods"],
                        "limit": 1});
     world.set_provider_faults(knobs).await;
-    world.api().delete("/auto-recharge?removeCard=true").bearer(&alice.api_key).expect(200).await;
+    world
+        .api()
+        .delete("/purser/v1/wallets/me/auto-recharge?removeCard=true")
+        .bearer(&alice.api_key)
+        .expect(200)
+        .await;
     world.drain().await;
     assert_eq!(attached(&world).await, Vec::<String>::new());
     publish(&world, &job).await;
@@ -317,7 +339,7 @@ async fn the_card_of_a_leaver_does_not_stay_at_the_provider() {
     assert_eq!(attached(&world).await, ["4242"]);
     let asked =
         put(&world, &cast.admin, json!({"orgId": cast.id, "requestSetup": true})).await.json().unwrap();
-    let path = format!("/admin/organizations/{}/members/admin", cast.id);
+    let path = format!("/purser/v1/organizations/{}/members/admin", cast.id);
     let admin_key = &world.settings().secrets.admin_api_key;
     world.api().delete(&path).bearer(admin_key).send().await.unwrap();
     world.drain().await;

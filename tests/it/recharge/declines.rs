@@ -27,7 +27,7 @@ async fn declines_cool_down_and_then_pause_until_a_new_card() {
         (&stands["state"], &stands["lastRun"]["failure"]),
         (&json!("cooling_down"), &json!("generic_decline"))
     );
-    assert_eq!(stands["spentThisMonthCents"], 0);
+    assert_eq!(stands["spentThisMonth"]["minor"], 0);
     for (hours, made) in [(1, 2), (3, 3), (7, 4)] {
         advance(&world, Duration::from_secs(hours * 3_600 - 30)).await;
         sweep(&world).await;
@@ -137,7 +137,7 @@ async fn a_run_that_requires_authentication_completes_on_a_page() {
         (asked(&world).await, world.count("recharge_runs where state = 'requires_action'").await),
         (1, 1)
     );
-    assert_eq!(status_of(&world, &alice).await["spentThisMonthCents"], 5_000);
+    assert_eq!(status_of(&world, &alice).await["spentThisMonth"]["minor"], 5_000);
     world.pay(&session, ASKING_CARD).await;
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 5_899);
@@ -158,7 +158,7 @@ async fn a_new_card_is_charged_instead_of_waiting_for_authentication() {
     save_card(&world, &alice, GOOD_CARD).await;
     let stands = status_of(&world, &alice).await;
     assert_eq!((&stands["state"], &stands["pause"]), (&json!("active"), &json!(null)));
-    assert_eq!(stands["spentThisMonthCents"], 5_000);
+    assert_eq!(stands["spentThisMonth"]["minor"], 5_000);
     assert_eq!((world.balance(&alice.wallet_id).await, charges(&world).await.len()), (5_999, 1));
     world.finish().await;
 }

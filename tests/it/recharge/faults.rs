@@ -47,7 +47,7 @@ async fn an_unknown_charge_keeps_its_reservation_until_it_is_known() {
     spend(&world, &alice, 500).await;
     publish(&world, &SweepRecharges {}).await;
     let stands = status_of(&world, &alice).await;
-    assert_eq!((&stands["state"], &stands["spentThisMonthCents"]), (&json!("recharging"), &json!(5_000)));
+    assert_eq!((&stands["state"], &stands["spentThisMonth"]["minor"]), (&json!("recharging"), &json!(5_000)));
     let answer = enable(&world, &alice, json!({})).await;
     assert_eq!(answer["autoRechargeRun"]["reason"], "auto_recharge_in_progress");
     world.set_provider_faults(json!({})).await;
@@ -102,7 +102,7 @@ async fn a_charge_that_was_never_made_is_given_up_after_a_day() {
     }
     assert_eq!(world.count("recharge_runs where failure = 'never_charged'").await, 1);
     let stands = status_of(&world, &alice).await;
-    assert_eq!((&stands["spentThisMonthCents"], &stands["pause"]), (&json!(0), &json!(null)));
+    assert_eq!((&stands["spentThisMonth"]["minor"], &stands["pause"]), (&json!(0), &json!(null)));
     drop(connection);
     world.abandon().await;
 }
@@ -210,7 +210,8 @@ async fn a_charge_under_way_when_auto_recharge_is_disabled_is_credited() {
     world.set_provider_faults(json!({"latency_ms": 500})).await;
     spend(&world, &alice, 1).await;
     world.wait_for_rows(1, "recharge_runs where state = 'charging'").await;
-    let off = world.api().delete("/auto-recharge").bearer(&alice.api_key).expect(200).await;
+    let off =
+        world.api().delete("/purser/v1/wallets/me/auto-recharge").bearer(&alice.api_key).expect(200).await;
     assert_eq!(off["state"], "off");
     wait_for_runs(&world, 1).await;
     assert_eq!((world.balance(&alice.wallet_id).await, charges(&world).await.len()), (5_999, 1));

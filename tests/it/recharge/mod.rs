@@ -63,7 +63,7 @@ pub async fn spend(world: &World, user: &User, credits: i64) -> u16 {
 
 /// Spends; returns the status of the answer.
 pub async fn spend_at_once(world: &World, user: &User, credits: i64) -> u16 {
-    let request = world.api().post("/credits/consume").bearer(&user.api_key);
+    let request = world.api().post("/purser/v1/wallets/me/debits").bearer(&user.api_key);
     request.json(json!({"credits": credits})).send().await.unwrap().status()
 }
 
@@ -116,7 +116,7 @@ pub async fn advance_to_next_month(world: &World) {
 
 /// The auto-recharge status of a wallet, over the native API.
 pub async fn status_of(world: &World, user: &User) -> Value {
-    world.api().get("/auto-recharge").bearer(&user.api_key).expect(200).await
+    world.api().get("/purser/v1/wallets/me/auto-recharge").bearer(&user.api_key).expect(200).await
 }
 
 /// Receives a user's messages over the WebSocket.

@@ -7,11 +7,24 @@ use serde_json::{Value, json};
 use crate::organizations::organization;
 
 async fn put(world: &World, user: &User, body: Value) -> Answer {
-    world.api().put("/auto-recharge").bearer(&user.api_key).json(body).send().await.unwrap()
+    world
+        .api()
+        .put("/purser/v1/wallets/me/auto-recharge")
+        .bearer(&user.api_key)
+        .json(body)
+        .send()
+        .await
+        .unwrap()
 }
 
 async fn get(world: &World, user: &User, query: &str) -> Answer {
-    world.api().get(&format!("/auto-recharge{query}")).bearer(&user.api_key).send().await.unwrap()
+    world
+        .api()
+        .get(&format!("/purser/v1/wallets/me/auto-recharge{query}"))
+        .bearer(&user.api_key)
+        .send()
+        .await
+        .unwrap()
 }
 
 fn code(answer: &Answer) -> (u16, String) {
@@ -27,13 +40,16 @@ async fn auto_recharge_is_shown_changed_and_disabled() {
     let resets = none["resetsAt"].clone();
     assert_eq!(
         none,
-        json!({"enabled": false, "state": "off", "thresholdCredits": 1_000, "amountCents": 5_000, "currency": "usd",
-               "maxMonthlyCents": null, "spentThisMonthCents": 0, "leftThisMonthCents": null, "resetsAt": resets,
+        json!({"enabled": false, "state": "off", "thresholdCredits": 1_000, "amount": {"minor": 5_000, "currency": "usd"}, "currency": "usd",
+               "maxMonthly": null, "spentThisMonth": {"minor": 0, "currency": "usd"}, "leftThisMonth": null, "resetsAt": resets,
                "pause": null, "nextAttemptAt": null, "card": null, "consentedAt": null, "lastRun": null})
     );
-    let asked =
-        put(&world, &alice, json!({"enabled": true, "thresholdCredits": 0.5, "maxMonthlyCents": 20_000}))
-            .await;
+    let asked = put(
+        &world,
+        &alice,
+        json!({"enabled": true, "thresholdCredits": 0.5, "maxMonthly": {"minor": 20_000, "currency": "usd"}}),
+    )
+    .await;
     assert_eq!(asked.status(), 200, "{asked}");
     let asked = asked.json().unwrap();
     assert_eq!((&asked["state"], &asked["thresholdCredits"]), (&json!("needs_card"), &json!(0.5)));
@@ -43,14 +59,18 @@ async fn auto_recharge_is_shown_changed_and_disabled() {
     // Half a credit, and the wallet is empty: it was charged at once.
     let stands = get(&world, &alice, "").await.json().unwrap();
     assert_eq!(
-        (&stands["spentThisMonthCents"], &stands["leftThisMonthCents"]),
+        (&stands["spentThisMonth"]["minor"], &stands["leftThisMonth"]["minor"]),
         (&json!(5_000), &json!(15_000))
     );
     let changed =
-        put(&world, &alice, json!({"amountCents": 100, "maxMonthlyCents": null})).await.json().unwrap();
+        put(&world, &alice, json!({"amount": {"minor": 100, "currency": "usd"}, "maxMonthly": null}))
+            .await
+            .json()
+            .unwrap();
     assert_eq!((&changed["amountCents"], &changed["maxMonthlyCents"]), (&json!(100), &json!(null)));
     assert_eq!((&changed["thresholdCredits"], &changed["state"]), (&json!(0.5), &json!("active")));
-    let off = world.api().delete("/auto-recharge").bearer(&alice.api_key).expect(200).await;
+    let off =
+        world.api().delete("/purser/v1/wallets/me/auto-recharge").bearer(&alice.api_key).expect(200).await;
     assert_eq!((&off["state"], &off["card"]["last4"]), (&json!("off"), &json!("4242")));
     world.finish().await;
 }
@@ -63,11 +83,11 @@ async fn invalid_settings_are_refused() {
         (json!({"thresholdCredits": -1}), "invalid_request"),
         (json!({"thresholdCredits": "many"}), "invalid_credits"),
         (json!({"thresholdCredits": 0.000_000_1}), "invalid_credits"),
-        (json!({"amountCents": 49}), "invalid_request"),
-        (json!({"amountCents": 100_000_000}), "invalid_request"),
-        (json!({"amountCents": 10.5}), "invalid_request"),
-        (json!({"maxMonthlyCents": 49}), "invalid_request"),
-        (json!({"maxMonthlyCents": -5}), "invalid_request"),
+        (json!({"amount": {"minor": 49, "currency": "usd"}}), "invalid_request"),
+        (json!({"amount": {"minor": 100_000_000, "currency": "usd"}}), "invalid_request"),
+        (json!({"amount": {"minor": 10.5, "currency": "usd"}}), "invalid_request"),
+        (json!({"maxMonthly": {"minor": 49, "currency": "usd"}}), "invalid_request"),
+        (json!({"maxMonthly": {"minor": -5, "currency": "usd"}}), "invalid_request"),
         (json!({"enabled": "yes"}), "invalid_request"),
         (json!({"orgId": "x"}), "invalid_request"),
     ] {
@@ -75,14 +95,14 @@ async fn invalid_settings_are_refused() {
         assert_eq!(code(&answer), (400, expected.to_owned()), "{body}: {answer}");
     }
     assert_eq!(world.count("auto_recharge").await, 0);
-    let anonymous = world.api().get("/auto-recharge").send().await.unwrap();
+    let anonymous = world.api().get("/purser/v1/wallets/me/auto-recharge").send().await.unwrap();
     assert_eq!(code(&anonymous), (401, "unauthorized".to_owned()));
     // The page takes long: the settings are kept all the same.
     let request = world
         .api()
-        .put("/auto-recharge")
+        .put("/purser/v1/wallets/me/auto-recharge")
         .bearer(&alice.api_key)
-        .json(json!({"enabled": true, "amountCents": 900}));
+        .json(json!({"enabled": true, "amount": {"minor": 900, "currency": "usd"}}));
     let late = request.header("prefer", "respond-async").send().await.unwrap();
     assert_eq!(late.status(), 202, "{late}");
     assert_eq!(late.json().unwrap()["setup"]["url"], json!(null));
@@ -95,7 +115,7 @@ async fn invalid_settings_are_refused() {
 async fn members_who_may_buy_manage_an_organizations_auto_recharge() {
     let world = World::start().await;
     let cast = organization(&world).await;
-    let body = json!({"orgId": cast.id, "enabled": true, "thresholdCredits": 10, "amountCents": 700});
+    let body = json!({"orgId": cast.id, "enabled": true, "thresholdCredits": 10, "amount": {"minor": 700, "currency": "usd"}});
     for user in [&cast.member, &cast.viewer] {
         assert_eq!(code(&put(&world, user, body.clone()).await), (403, "forbidden".to_owned()));
     }
@@ -108,13 +128,16 @@ async fn members_who_may_buy_manage_an_organizations_auto_recharge() {
     world.drain().await;
     for user in cast.members() {
         let stands = get(&world, user, &query).await.json().unwrap();
-        assert_eq!((&stands["state"], &stands["spentThisMonthCents"]), (&json!("active"), &json!(700)));
+        assert_eq!((&stands["state"], &stands["spentThisMonth"]["minor"]), (&json!("active"), &json!(700)));
         // Their own wallets are another matter.
         assert_eq!(get(&world, user, "").await.json().unwrap()["state"], "off");
     }
     let owned = "wallets where organization_id is not null and balance = 700000000";
     assert_eq!(world.count(owned).await, 1);
-    let refused = world.api().delete(&format!("/auto-recharge{query}")).bearer(&cast.member.api_key);
+    let refused = world
+        .api()
+        .delete(&format!("/purser/v1/wallets/me/auto-recharge{query}"))
+        .bearer(&cast.member.api_key);
     assert_eq!(code(&refused.send().await.unwrap()), (403, "forbidden".to_owned()));
     world.finish().await;
 }

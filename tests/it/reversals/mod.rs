@@ -78,7 +78,8 @@ async fn state(world: &World) -> String {
 
 async fn consume(world: &World, user: &User, credits: i64) -> u16 {
     let key = Uuid::new_v4().to_string();
-    let request = world.api().post("/credits/consume").bearer(&user.api_key).idempotency_key(&key);
+    let request =
+        world.api().post("/purser/v1/wallets/me/debits").bearer(&user.api_key).idempotency_key(&key);
     request.json(json!({"credits": credits})).send().await.unwrap().status()
 }
 

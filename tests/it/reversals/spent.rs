@@ -52,7 +52,7 @@ async fn clamp_leaves_held_credits() {
     let world = World::builder().clamp_reversals().start().await;
     let alice = world.create_user("alice").await;
     let intent = buy_with(&world, &alice, 2_500, GOOD_CARD).await;
-    let held = world.api().post("/credits/holds").bearer(&alice.api_key).idempotency_key("hold");
+    let held = world.api().post("/purser/v1/wallets/me/holds").bearer(&alice.api_key).idempotency_key("hold");
     held.json(json!({"credits": 1_500})).expect(201).await;
     refund(&world, &intent, None).await;
     world.drain().await;

@@ -70,8 +70,9 @@ async fn scalar(world: &World, query: &'static str) -> String {
 async fn register_owner(world: &World) -> (User, String) {
     let named = json!({"userId": "the-owner", "email": EMAIL});
     let registered = world.admin_post("/admin/users", named).expect(201).await;
-    let create_key =
-        async || world.admin_post("/admin/api-keys", json!({"userId": "the-owner"})).expect(201).await;
+    let create_key = async || {
+        world.admin_post("/purser/v1/api-keys", harness::world::key_of("the-owner")).expect(201).await
+    };
     let (first, second) = (create_key().await, create_key().await);
     let owner = User {
         id: "the-owner".to_owned(),
@@ -97,13 +98,13 @@ impl Estate {
         let mut world = World::start().await;
         world.allow_dead_letters();
         let receiver = Receiver::start().await;
-        let endpoint = world.admin_post("/admin/webhook-endpoints", json!({"url": receiver.url()}));
+        let endpoint = world.admin_post("/purser/v1/webhook-endpoints", json!({"url": receiver.url()}));
         let endpoint = text(&endpoint.expect(201).await, "endpointId");
 
         let (owner, api_key_id) = register_owner(&world).await;
         let members = json!([{"userId": owner.id, "role": "owner"}]);
         let made = json!({"name": COMPANY, "members": members});
-        let made = world.admin_post("/admin/organizations", made).expect(201).await;
+        let made = world.admin_post("/purser/v1/organizations", made).expect(201).await;
         let organization: i64 = made["orgId"].as_str().unwrap().parse().unwrap();
 
         let post = async |path: &str, body: Value| {
@@ -125,10 +126,10 @@ impl Estate {
         world.pay(&text(&setup, "setupSessionId"), GOOD_CARD).await;
         let mut holds = Vec::new();
         for _ in 0..3 {
-            let hold = post("/credits/holds", json!({"credits": 5, "description": WORDS})).await;
+            let hold = post("/purser/v1/wallets/me/holds", json!({"credits": 5, "description": WORDS})).await;
             holds.push(text(&hold, "holdId"));
         }
-        post("/credits/consume", json!({"credits": 7, "description": WORDS})).await;
+        post("/purser/v1/wallets/me/debits", json!({"credits": 7, "description": WORDS})).await;
         post("/checkin", json!({})).await;
 
         report_purchase_of_unknown_buyer(&world).await;
@@ -353,10 +354,12 @@ fn ids(operation: &Operation, document: &Value) -> Vec<Parameter> {
 /// What makes a body complete.
 fn body_for(operation: &Operation) -> Value {
     match operation.path.as_str() {
-        "/credits/consume" => json!({"credits": 1}),
-        "/credits/holds" => json!({"credits": 1, "ttlSeconds": 60}),
-        "/auto-recharge" => json!({"enabled": false, "thresholdCredits": 1, "amountCents": 500}),
-        "/balance-alerts" => json!({"levels": [1]}),
+        "/purser/v1/wallets/me/debits" => json!({"credits": 1}),
+        "/purser/v1/wallets/me/holds" => json!({"credits": 1, "ttlSeconds": 60}),
+        "/purser/v1/wallets/me/auto-recharge" => {
+            json!({"enabled": false, "thresholdCredits": 1, "amount": {"minor": 500, "currency": "usd"}})
+        }
+        "/purser/v1/wallets/me/balance-alerts" => json!({"levels": [1]}),
         "/api/payments/checkout" => json!({"packId": "micro"}),
         _ => json!({}),
     }
@@ -407,9 +410,9 @@ async fn ids_of_others_answer_like_unknown_ids() {
     world.buy(&bob, 500).await;
     let carol = world.create_user("carol").await;
     let other = json!({"name": "Globex", "members": [{"userId": "carol", "role": "owner"}]});
-    world.admin_post("/admin/organizations", other).expect(201).await;
+    world.admin_post("/purser/v1/organizations", other).expect(201).await;
     let dave = world.create_user("dave").await;
-    let membership = format!("/admin/organizations/{}/members/dave", estate.organization);
+    let membership = format!("/purser/v1/organizations/{}/members/dave", estate.organization);
     let admin = &world.settings().secrets.admin_api_key;
     world.api().put(&membership).bearer(admin).json(json!({"role": "member"})).expect(200).await;
 
@@ -474,8 +477,8 @@ async fn ids_of_others_answer_like_unknown_ids() {
 
 /// Requests that take effect for any caller, with the bodies they need.
 const DEEDS: &[(&str, &str)] = &[
-    ("/credits/consume", r#"{"credits": 1, "description": "mine"}"#),
-    ("/credits/holds", r#"{"credits": 1, "ttlSeconds": 600}"#),
+    ("/purser/v1/wallets/me/debits", r#"{"credits": 1, "description": "mine"}"#),
+    ("/purser/v1/wallets/me/holds", r#"{"credits": 1, "ttlSeconds": 600}"#),
     ("/v1/credits/recharge", r#"{"credits": 700}"#),
     ("/v2/credits/recharge", r#"{"credits": 700}"#),
     ("/api/payments/checkout", r#"{"packId": "micro"}"#),
@@ -489,8 +492,11 @@ const DEEDS: &[(&str, &str)] = &[
     ("/checkin", "{}"),
     ("/v1/enable_autorecharge", r#"{"enabled": false, "thresholdCredits": 1}"#),
     ("/v2/enable_autorecharge", r#"{"enabled": false, "thresholdCredits": 1}"#),
-    ("/auto-recharge", r#"{"enabled": false, "thresholdCredits": 1, "amountCents": 500}"#),
-    ("/balance-alerts", r#"{"levels": [1]}"#),
+    (
+        "/purser/v1/wallets/me/auto-recharge",
+        r#"{"enabled": false, "thresholdCredits": 1, "amount": {"minor": 500, "currency": "usd"}}"#,
+    ),
+    ("/purser/v1/wallets/me/balance-alerts", r#"{"levels": [1]}"#),
 ];
 
 /// Who calls is told by the credential alone, whatever else a request says of it.

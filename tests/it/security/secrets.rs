@@ -162,7 +162,7 @@ async fn ask_in_vain(world: &World, said: &mut Said, alice: &User, session: &str
     for request in [
         api.get("/v1/credits").bearer(&alice.api_key),
         api.get("/credits/balance").header("cookie", &cookie),
-        api.post("/credits/consume").bearer(&alice.api_key).json(json!({"credits": 1})),
+        api.post("/purser/v1/wallets/me/debits").bearer(&alice.api_key).json(json!({"credits": 1})),
         recharge.json(json!({"credits": 600})),
         api.get("/readyz"),
         api.get("/credits/stripe/confirmation/cs_test_unknown"),
@@ -186,23 +186,23 @@ async fn read_metrics(world: &World, said: &mut Said) {
 async fn read_admin(world: &World, said: &mut Said) {
     let admin = &world.settings().secrets.admin_api_key;
     let get = async |path: &str| world.api().get(path).bearer(admin).send().await.unwrap();
-    let letters = get("/admin/dead-letters?limit=500").await;
+    let letters = get("/purser/v1/dead-letters?limit=500").await;
     said.answer(&letters);
     let letters = letters.json().unwrap();
     assert!(letters["deadLetters"].as_array().unwrap().len() >= 4, "{letters}");
     for letter in letters["deadLetters"].as_array().unwrap() {
-        said.answer(&get(&format!("/admin/dead-letters/{}", letter["id"].as_str().unwrap())).await);
+        said.answer(&get(&format!("/purser/v1/dead-letters/{}", letter["id"].as_str().unwrap())).await);
     }
-    let endpoints = get("/admin/webhook-endpoints").await;
+    let endpoints = get("/purser/v1/webhook-endpoints").await;
     said.keep("the list of endpoints", endpoints.text().replace(SECRET_IN_ADDRESS, ""));
     for endpoint in endpoints.json().unwrap()["endpoints"].as_array().into_iter().flatten() {
         let path =
-            format!("/admin/webhook-endpoints/{}/deliveries", endpoint["endpointId"].as_str().unwrap());
+            format!("/purser/v1/webhook-endpoints/{}/deliveries", endpoint["endpointId"].as_str().unwrap());
         said.answer(&get(&path).await);
     }
     said.answer(&get("/admin/billing/coupons").await);
     said.answer(&get("/admin/credits/transactions").await);
-    let events = get("/admin/provider-events?outcome=quarantined").await;
+    let events = get("/purser/v1/provider-events?outcome=quarantined").await;
     assert!(events.text().contains("checkout.session.completed"), "{events}");
     said.answer(&events);
 }
@@ -255,7 +255,7 @@ async fn secrets_and_personal_data_never_appear_in_output_even_on_failure() {
 
     let receiver = Receiver::answering(&[], Received::Status(500)).await;
     let address = format!("{}&token={SECRET_IN_ADDRESS}", receiver.url());
-    let made = world.admin_post("/admin/webhook-endpoints", json!({"url": address})).expect(201).await;
+    let made = world.admin_post("/purser/v1/webhook-endpoints", json!({"url": address})).expect(201).await;
     let endpoint_secret = made["secret"].as_str().unwrap().to_owned();
     let alice = recharged(&world, "alice", 1_500, FAILING_CARD, plain()).await;
     let session = world.create_session(&alice).await;

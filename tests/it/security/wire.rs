@@ -248,12 +248,17 @@ async fn input_never_injects_response_headers() {
         assert_ne!(statuses(&answered), [200], "{answered}");
     }
     for key in ["\u{e9}", "", &"k".repeat(256), "a\tb"] {
-        let request = world.api().post("/credits/consume").bearer(&alice.api_key).idempotency_key(key);
+        let request =
+            world.api().post("/purser/v1/wallets/me/debits").bearer(&alice.api_key).idempotency_key(key);
         let answer = request.json(json!({"credits": 1})).send().await.unwrap();
         assert_eq!(answer.status(), 400, "{key:?}: {answer}");
     }
-    let twice =
-        world.api().post("/credits/consume").bearer(&alice.api_key).idempotency_key("a").idempotency_key("b");
+    let twice = world
+        .api()
+        .post("/purser/v1/wallets/me/debits")
+        .bearer(&alice.api_key)
+        .idempotency_key("a")
+        .idempotency_key("b");
     assert_eq!(twice.json(json!({"credits": 1})).send().await.unwrap().status(), 400);
     world.finish().await;
 }
@@ -280,9 +285,11 @@ async fn input_never_forges_log_lines() {
             let mut requests = vec![
                 named(json!({"userId": text})),
                 named(json!({"userId": "somebody", "email": text})),
-                api.post("/admin/organizations").bearer(&admin).json(json!({"name": text, "members": []})),
-                as_alice("/credits/consume").json(json!({"credits": 1, "description": text})),
-                as_alice("/credits/consume").json(json!({"credits": text, "type": text})),
+                api.post("/purser/v1/organizations")
+                    .bearer(&admin)
+                    .json(json!({"name": text, "members": []})),
+                as_alice("/purser/v1/wallets/me/debits").json(json!({"credits": 1, "description": text})),
+                as_alice("/purser/v1/wallets/me/debits").json(json!({"credits": text, "type": text})),
                 as_alice("/credits/add").json(json!({"name": text, "type": text, "buySuccess": false})),
                 as_alice("/payment/create-session")
                     .json(json!({"channel": text, "plan_id": text, "success_url": text})),
@@ -415,7 +422,11 @@ async fn slow_connections_take_one_place_each_and_nothing_more() {
     world.buy(&alice, 500).await;
     let spend = Client::new(world.api().base()).unwrap();
     let asked = (0..20).map(|_| {
-        spend.post("/credits/consume").bearer(&alice.api_key).json(json!({"credits": 1})).expect(200)
+        spend
+            .post("/purser/v1/wallets/me/debits")
+            .bearer(&alice.api_key)
+            .json(json!({"credits": 1}))
+            .expect(200)
     });
     futures::future::join_all(asked).await;
     assert_eq!(world.balance(&alice.wallet_id).await, 480);

@@ -31,14 +31,14 @@ async fn credits_outlast_their_period_until_its_renewal_is_paid() {
     let world = World::start().await;
     let alice = subscribe(&world, "alice", STRIPE).await;
     world.drain().await;
-    let spend = world.api().post("/credits/consume").bearer(&alice.user.api_key);
+    let spend = world.api().post("/purser/v1/wallets/me/debits").bearer(&alice.user.api_key);
     spend.json(json!({"credits": 4_000})).expect(200).await;
     let left = left_of_period(&world, &alice).await;
     both(&world, left + 600).await;
     // The invoice is a draft. A paying customer still has what was paid for, and can spend it.
     assert_eq!(alice.grants(&world).await, 1);
     assert_eq!(shown_balance(&world, &alice).await, json!(6_000));
-    let spend = world.api().post("/credits/consume").bearer(&alice.user.api_key);
+    let spend = world.api().post("/purser/v1/wallets/me/debits").bearer(&alice.user.api_key);
     spend.json(json!({"credits": 1_000})).expect(200).await;
     both(&world, 3_600).await;
     // Paid: the new period is there, and what was left of the old one is not.

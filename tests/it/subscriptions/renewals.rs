@@ -40,14 +40,14 @@ async fn unused_credits_lapse_with_their_period_unless_they_roll_over() {
     let lapses = subscribe(&world, "lapses", STRIPE).await;
     let stays = subscribe(&world, "stays", Choice { plan: "team", ..STRIPE }).await;
     world.drain().await;
-    let spend = world.api().post("/credits/consume").bearer(&lapses.user.api_key);
+    let spend = world.api().post("/purser/v1/wallets/me/debits").bearer(&lapses.user.api_key);
     spend.json(json!({"credits": 4_000})).expect(200).await;
     // The renewals are paid an hour after the month's end. Then the 6 000 that were left are gone, and only they.
     world.advance(Duration::from_secs(u64::try_from(MONTH + 7_200).unwrap())).await;
     world.drain().await;
     assert_eq!(lapses.get(&world, "/credits/balance").await, json!({"balance": 10_000}));
     assert_eq!(stays.get(&world, "/credits/balance").await, json!({"balance": 80_000}));
-    let spend = world.api().post("/credits/consume").bearer(&lapses.user.api_key);
+    let spend = world.api().post("/purser/v1/wallets/me/debits").bearer(&lapses.user.api_key);
     let short = spend.json(json!({"credits": 10_001})).send().await.unwrap();
     assert_eq!(short.status(), 402, "{short}");
     world.finish().await;

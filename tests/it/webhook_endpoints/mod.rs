@@ -22,17 +22,17 @@ fn admin(world: &World, request: Request) -> Request {
 /// An endpoint at the receiver; its id and secret.
 async fn add(world: &World, receiver: &Receiver, event_types: Value) -> (String, String) {
     let body = json!({"url": receiver.url(), "eventTypes": event_types});
-    let made = world.admin_post("/admin/webhook-endpoints", body).expect(201).await;
+    let made = world.admin_post("/purser/v1/webhook-endpoints", body).expect(201).await;
     let text = |field: &str| made[field].as_str().unwrap().to_owned();
     (text("endpointId"), text("secret"))
 }
 
 async fn show(world: &World, endpoint: &str) -> Value {
-    admin(world, world.api().get(&format!("/admin/webhook-endpoints/{endpoint}"))).expect(200).await
+    admin(world, world.api().get(&format!("/purser/v1/webhook-endpoints/{endpoint}"))).expect(200).await
 }
 
 async fn deliveries(world: &World, endpoint: &str) -> Vec<Value> {
-    let path = format!("/admin/webhook-endpoints/{endpoint}/deliveries");
+    let path = format!("/purser/v1/webhook-endpoints/{endpoint}/deliveries");
     let listed = admin(world, world.api().get(&path)).expect(200).await;
     listed["deliveries"].as_array().unwrap().clone()
 }
@@ -96,7 +96,7 @@ async fn wallet_events_are_sent_to_the_endpoints_that_subscribe_to_them() {
 async fn a_redelivered_job_sends_once_and_equal_notices_send_twice() {
     let world = World::builder().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
-    let organization = world.admin_post("/admin/organizations", json!({"name": "Acme", "members": []}));
+    let organization = world.admin_post("/purser/v1/organizations", json!({"name": "Acme", "members": []}));
     let organization = organization.expect(201).await;
     let receiver = Receiver::start().await;
     add(&world, &receiver, json!([])).await;
@@ -171,7 +171,7 @@ async fn a_delivery_that_failed_for_a_day_is_given_up_and_can_be_replayed() {
     assert_eq!((&failed["state"], statuses(&failed).len()), (&json!("failed"), 8));
 
     receiver.answer(Answer::Status(200));
-    let path = format!("/admin/webhook-deliveries/{}/replay", failed["deliveryId"].as_str().unwrap());
+    let path = format!("/purser/v1/webhook-deliveries/{}/replay", failed["deliveryId"].as_str().unwrap());
     for attempts in [9, 10] {
         world.admin_post(&path, json!({})).expect(202).await;
         world.drain().await;
@@ -215,14 +215,15 @@ async fn an_endpoint_that_always_fails_is_disabled_and_can_be_enabled_again() {
     assert_eq!((failing.received().len(), gone.received().len()), (3, 1));
     let listed = deliveries(&world, &endpoint).await;
     assert!(listed.len() == 3 && listed.iter().all(|delivery| delivery["state"] == "failed"), "{listed:?}");
-    let replay = format!("/admin/webhook-deliveries/{}/replay", listed[0]["deliveryId"].as_str().unwrap());
-    for path in [&replay, &format!("/admin/webhook-endpoints/{endpoint}/test")] {
+    let replay =
+        format!("/purser/v1/webhook-deliveries/{}/replay", listed[0]["deliveryId"].as_str().unwrap());
+    for path in [&replay, &format!("/purser/v1/webhook-endpoints/{endpoint}/test")] {
         let refused = world.admin_post(path, json!({})).send().await.unwrap();
         assert_eq!(code(&refused), (409, "webhook_endpoint_disabled".to_owned()));
     }
 
     failing.answer(Answer::Status(200));
-    let path = format!("/admin/webhook-endpoints/{endpoint}");
+    let path = format!("/purser/v1/webhook-endpoints/{endpoint}");
     let enabled = admin(&world, world.api().put(&path)).json(json!({"url": failing.url()})).expect(200).await;
     assert_eq!((&enabled["disabledReason"], &enabled["failingSince"]), (&Value::Null, &Value::Null));
     world.admin_post(&replay, json!({})).expect(202).await;
@@ -290,7 +291,7 @@ async fn a_delivery_whose_job_is_lost_is_found() {
     let world = World::builder().without_scheduler().start().await;
     let receiver = Receiver::start().await;
     let (endpoint, _) = add(&world, &receiver, json!([])).await;
-    let path = format!("/admin/webhook-endpoints/{endpoint}/test");
+    let path = format!("/purser/v1/webhook-endpoints/{endpoint}/test");
     world.admin_post(&path, json!({})).expect(202).await;
     world.drain().await;
     let lost = "update webhook_deliveries set state = 'pending', attempts = 0, delivered_at = null,
@@ -313,7 +314,7 @@ async fn a_secret_that_was_replaced_signs_for_a_day() {
     let world = World::builder().without_scheduler().start().await;
     let receiver = Receiver::start().await;
     let (endpoint, old) = add(&world, &receiver, json!(["credits.added"])).await;
-    let path = |verb: &str| format!("/admin/webhook-endpoints/{endpoint}/{verb}");
+    let path = |verb: &str| format!("/purser/v1/webhook-endpoints/{endpoint}/{verb}");
     let rotated = world.admin_post(&path("rotate-secret"), json!({})).expect(200).await;
     let new = rotated["secret"].as_str().unwrap();
     assert!(new.starts_with("whsec_") && new != old);
@@ -341,15 +342,16 @@ async fn nothing_is_sent_to_private_addresses() {
         "http://hooks.example.com/".to_owned(),
         "hooks.example.com".to_owned(),
     ] {
-        let refused = world.admin_post("/admin/webhook-endpoints", json!({"url": url})).send().await.unwrap();
+        let refused =
+            world.admin_post("/purser/v1/webhook-endpoints", json!({"url": url})).send().await.unwrap();
         assert_eq!(code(&refused), (400, "invalid_request".to_owned()), "{url}");
         assert!(!refused.text().contains("hunter2"), "{refused}");
     }
     // A name is only looked at when something is sent.
     let url = format!("https://localhost:{}/", receiver.port);
-    let made = world.admin_post("/admin/webhook-endpoints", json!({"url": url})).expect(201).await;
+    let made = world.admin_post("/purser/v1/webhook-endpoints", json!({"url": url})).expect(201).await;
     let endpoint = made["endpointId"].as_str().unwrap();
-    world.admin_post(&format!("/admin/webhook-endpoints/{endpoint}/test"), json!({})).expect(202).await;
+    world.admin_post(&format!("/purser/v1/webhook-endpoints/{endpoint}/test"), json!({})).expect(202).await;
     world.drain().await;
     let listed = deliveries(&world, endpoint).await;
     let failure = &listed[0]["attempts"][0]["failure"];
@@ -366,7 +368,7 @@ async fn a_deleted_endpoint_receives_nothing_more() {
     let (endpoint, _) = add(&world, &receiver, json!([])).await;
     send_notices(&world, vec![notice(&world, &alice, json!({"type": "credits.added"}))]).await;
     world.drain().await;
-    let path = format!("/admin/webhook-endpoints/{endpoint}");
+    let path = format!("/purser/v1/webhook-endpoints/{endpoint}");
     let deleted = admin(&world, world.api().delete(&path)).send().await.unwrap();
     assert_eq!(deleted.status(), 204);
     later(&world, HOUR).await;
@@ -385,19 +387,19 @@ async fn endpoints_are_for_administrators_and_secrets_are_shown_once() {
     let alice = world.create_user("alice").await;
     let receiver = Receiver::start().await;
     let (endpoint, secret) = add(&world, &receiver, json!([])).await;
-    let one = format!("/admin/webhook-endpoints/{endpoint}");
+    let one = format!("/purser/v1/webhook-endpoints/{endpoint}");
     let requests = || {
         let api = world.api();
         [
-            api.get("/admin/webhook-endpoints"),
-            api.post("/admin/webhook-endpoints").json(json!({"url": receiver.url()})),
+            api.get("/purser/v1/webhook-endpoints"),
+            api.post("/purser/v1/webhook-endpoints").json(json!({"url": receiver.url()})),
             api.get(&one),
             api.put(&one).json(json!({"url": receiver.url(), "enabled": false})),
             api.delete(&one),
             api.post(&format!("{one}/rotate-secret")),
             api.post(&format!("{one}/test")),
             api.get(&format!("{one}/deliveries")),
-            api.post(&format!("/admin/webhook-deliveries/{endpoint}/replay")),
+            api.post(&format!("/purser/v1/webhook-deliveries/{endpoint}/replay")),
         ]
     };
     for request in requests() {
@@ -412,7 +414,7 @@ async fn endpoints_are_for_administrators_and_secrets_are_shown_once() {
     let key = secret.strip_prefix("whsec_").unwrap();
     let written = json!({"url": receiver.url(), "eventTypes": ["credits.added"], "enabled": false});
     for request in [
-        world.api().get("/admin/webhook-endpoints"),
+        world.api().get("/purser/v1/webhook-endpoints"),
         world.api().get(&one),
         world.api().put(&one).json(written),
     ] {
@@ -425,13 +427,13 @@ async fn endpoints_are_for_administrators_and_secrets_are_shown_once() {
     assert_eq!(world.count("admin_actions where action like 'webhook_endpoint.%'").await, 2);
 
     let create = || {
-        let request = world.api().post("/admin/webhook-endpoints").idempotency_key("one");
+        let request = world.api().post("/purser/v1/webhook-endpoints").idempotency_key("one");
         admin(&world, request).json(json!({"url": receiver.url()}))
     };
     create().expect(201).await;
     assert_eq!(code(&create().send().await.unwrap()), (409, "secret_already_shown".to_owned()));
     for wrong in [json!({}), json!({"url": 7}), json!({"url": receiver.url(), "eventTypes": ["*"]})] {
-        let answer = world.admin_post("/admin/webhook-endpoints", wrong).send().await.unwrap();
+        let answer = world.admin_post("/purser/v1/webhook-endpoints", wrong).send().await.unwrap();
         assert_eq!(code(&answer), (400, "invalid_request".to_owned()));
     }
     for path in [

@@ -110,7 +110,7 @@ impl Actor {
             Kind::Organization => {
                 let members = json!([{"userId": name, "role": "member"}]);
                 let body = json!({"name": name, "members": members});
-                let made = world.admin_post("/admin/organizations", body).expect(201).await;
+                let made = world.admin_post("/purser/v1/organizations", body).expect(201).await;
                 actor.organization = made["orgId"].as_str().and_then(|id| id.parse().ok());
                 actor.wallet_id = text(&made, "walletId");
                 actor.be_joined(step).await;
@@ -255,10 +255,18 @@ impl Actor {
         let cap = self.cap_cents.unwrap_or(amount * step.random.random_range(2..5));
         self.cap_cents = Some(cap);
         let payer = self.payer.as_ref().unwrap_or(&self.user).api_key.clone();
-        let body = json!({"enabled": true, "thresholdCredits": 500, "amountCents": amount, "maxMonthlyCents": cap,
+        let body = json!({"enabled": true, "thresholdCredits": 500, "amount": {"minor": amount, "currency": "usd"}, "maxMonthly": {"minor": cap, "currency": "usd"},
                           "requestSetup": true, "orgId": self.organization});
         self.acts.push((step.now(), Act::Decided));
-        let answer = step.world.api().put("/auto-recharge").bearer(&payer).json(body).send().await.unwrap();
+        let answer = step
+            .world
+            .api()
+            .put("/purser/v1/wallets/me/auto-recharge")
+            .bearer(&payer)
+            .json(body)
+            .send()
+            .await
+            .unwrap();
         let setup = &answer.json().unwrap()["setup"];
         let Some(session) = setup["sessionId"].as_str() else {
             step.tell("no page for a card");
@@ -278,7 +286,15 @@ impl Actor {
         let payer = self.payer.as_ref().unwrap_or(&self.user).api_key.clone();
         self.acts.push((step.now(), Act::Decided));
         let body = json!({"resume": true, "orgId": self.organization});
-        let answer = step.world.api().put("/auto-recharge").bearer(&payer).json(body).send().await.unwrap();
+        let answer = step
+            .world
+            .api()
+            .put("/purser/v1/wallets/me/auto-recharge")
+            .bearer(&payer)
+            .json(body)
+            .send()
+            .await
+            .unwrap();
         step.tell("recharging resumed");
         if answer.status() == 409 {
             self.recharge(step).await;
@@ -290,7 +306,7 @@ impl Actor {
         let name = format!("{}-owner{}", self.user.id, self.acts.len());
         let owner = step.world.create_user(&name).await;
         let id = self.organization.unwrap();
-        let path = format!("/admin/organizations/{id}/members/{name}");
+        let path = format!("/purser/v1/organizations/{id}/members/{name}");
         let admin = &step.world.settings().secrets.admin_api_key;
         step.world.api().put(&path).bearer(admin).json(json!({"role": "owner"})).expect(200).await;
         self.payer = Some(owner);
@@ -311,11 +327,11 @@ impl Actor {
         if step.chance(8) {
             let id = self.organization.unwrap();
             let admin = &step.world.settings().secrets.admin_api_key;
-            let path = format!("/admin/organizations/{id}/members/{}", payer.id);
+            let path = format!("/purser/v1/organizations/{id}/members/{}", payer.id);
             // An organization keeps an owner: another one is there before this one leaves.
             let keeper = format!("{}-keeper{}", self.user.id, self.acts.len());
             step.world.create_user(&keeper).await;
-            let other = format!("/admin/organizations/{id}/members/{keeper}");
+            let other = format!("/purser/v1/organizations/{id}/members/{keeper}");
             step.world.api().put(&other).bearer(admin).json(json!({"role": "owner"})).expect(200).await;
             let left = step.world.api().delete(&path).bearer(admin).send().await.unwrap();
             assert!(left.status() < 300, "{left}");
@@ -334,7 +350,7 @@ impl Actor {
         if self.kind == Kind::Buyer && step.chance(40) {
             return self.hold(step, credits).await;
         }
-        let answer = self.post(step, "/credits/consume", body).send().await.unwrap();
+        let answer = self.post(step, "/purser/v1/wallets/me/debits", body).send().await.unwrap();
         self.acts.push((step.now(), Act::Used));
         self.note_use(step, &answer, credits);
     }
@@ -352,13 +368,14 @@ impl Actor {
 
     /// Reserves, and spends a part.
     async fn hold(&mut self, step: &mut Step<'_>, credits: i64) {
-        let placed = self.post(step, "/credits/holds", json!({"credits": credits})).send().await.unwrap();
+        let placed =
+            self.post(step, "/purser/v1/wallets/me/holds", json!({"credits": credits})).send().await.unwrap();
         if placed.status() != 201 {
             return step.tell("hold refused");
         }
         let hold = text(&placed.json().unwrap(), "holdId");
         let spent = step.random.random_range(1..=credits);
-        let path = format!("/credits/holds/{hold}/capture");
+        let path = format!("/purser/v1/holds/{hold}/capture");
         let captured = self.post(step, &path, json!({"credits": spent})).send().await.unwrap();
         step.tell("hold captured");
         self.note_use(step, &captured, spent);

@@ -134,7 +134,7 @@ async fn balance(client: &Client, api_key: &str) -> Result<i64> {
 
 async fn spend(client: &Client, api_key: &str) -> Result<i64> {
     let key = uuid::Uuid::new_v4().to_string();
-    let request = client.post("/credits/consume").bearer(api_key).idempotency_key(&key);
+    let request = client.post("/purser/v1/wallets/me/debits").bearer(api_key).idempotency_key(&key);
     let body = json!({"credits": CREDITS_SPENT, "description": "The demonstration"});
     let answer = request.json(body).require(200).await?;
     whole_number(&answer, "balance")

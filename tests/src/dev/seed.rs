@@ -34,10 +34,11 @@ pub async fn create_user(client: &Client, settings: &Settings) -> Result<Credent
         answer = admin_post(client, admin, "/admin/users", json!({"userId": user})).send().await?;
     }
     anyhow::ensure!(answer.status() == 201, "{answer}");
-    let created = admin_post(client, admin, "/admin/api-keys", json!({"userId": user})).require(201).await?;
+    let created =
+        admin_post(client, admin, "/purser/v1/api-keys", crate::world::key_of(user)).require(201).await?;
     let api_key = text(&created, "apiKey")?;
     let body = json!({"userId": user, "ttlSeconds": SESSION_SECONDS});
-    let created = admin_post(client, admin, "/admin/sessions", body).require(201).await?;
+    let created = admin_post(client, admin, "/purser/v1/sessions", body).require(201).await?;
     let session_token = text(&created, "sessionToken")?;
     let jwt = sign_token(settings, &user)?;
     Ok(Credentials { user, api_key, session_token, jwt })

@@ -46,8 +46,8 @@ impl Requests {
     pub async fn start() -> Self {
         let mut world = World::builder().guarded_webhooks().start().await;
         world.allow_dead_letters();
-        world.admin_post("/admin/users", json!({"userId": "root", "admin": true})).expect(201).await;
-        let made = world.admin_post("/admin/api-keys", json!({"userId": "root"})).expect(201).await;
+        world.put_user("root", json!({"admin": true})).expect(201).await;
+        let made = world.admin_post("/purser/v1/api-keys", crate::world::key_of("root")).expect(201).await;
         let api_key = made["apiKey"].as_str().unwrap_or_default().to_owned();
         let described: Value = serde_json::from_str(&api::description()).unwrap_or_default();
         let paths = described["paths"].as_object().into_iter().flatten();

@@ -61,6 +61,12 @@ pub struct World {
     servers: UsedServers,
 }
 
+/// The body that asks for an API key with which a user does what users may do.
+pub fn key_of(user: &str) -> Value {
+    let scopes = ["read", "spend", "buy", "admin"];
+    json!({"name": "For tests", "scopes": scopes, "walletsOf": format!("user:{user}")})
+}
+
 /// A user of a world.
 #[derive(Clone, Debug)]
 pub struct User {
@@ -161,27 +167,33 @@ impl World {
         self.api.post(path).bearer(admin).idempotency_key(&key).json(body)
     }
 
+    /// An admin's PUT of a user.
+    pub fn put_user(&self, name: &str, body: Value) -> Request {
+        let admin = &self.settings.secrets.admin_api_key;
+        self.api.put(&format!("/purser/v1/users/{name}")).bearer(admin).json(body)
+    }
+
     /// Creates a user with a wallet and an API key.
     pub async fn create_user(&self, name: &str) -> User {
-        let user = self.admin_post("/admin/users", json!({"userId": name})).expect(201).await;
+        let user = self.put_user(name, json!({})).expect(201).await;
         self.with_api_key(name, &user).await
     }
 
     /// Creates a user who may use the admin routes.
     pub async fn create_admin(&self, name: &str) -> User {
-        let user = self.admin_post("/admin/users", json!({"userId": name, "admin": true})).expect(201).await;
+        let user = self.put_user(name, json!({"admin": true})).expect(201).await;
         self.with_api_key(name, &user).await
     }
 
     async fn with_api_key(&self, name: &str, user: &Value) -> User {
-        let key = self.admin_post("/admin/api-keys", json!({"userId": name})).expect(201).await;
+        let key = self.admin_post("/purser/v1/api-keys", key_of(name)).expect(201).await;
         User { id: name.to_owned(), wallet_id: text(user, "walletId"), api_key: text(&key, "apiKey") }
     }
 
     /// A login session of a user.
     pub async fn create_session(&self, user: &User) -> String {
         let body = json!({"userId": user.id});
-        text(&self.admin_post("/admin/sessions", body).expect(201).await, "sessionToken")
+        text(&self.admin_post("/purser/v1/sessions", body).expect(201).await, "sessionToken")
     }
 
     /// Has WASDI's packs sold by the emulator's Payment Links, as `cargo dev` does.

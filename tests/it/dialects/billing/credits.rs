@@ -14,7 +14,7 @@ async fn the_balance_and_its_transactions_are_as_documented() {
     assert_eq!(get(&world, &alice, "/credits/transactions").await, json!([]));
     world.buy(&alice, 1_550).await;
     let spend = json!({"credits": 50, "type": "ai_usage", "description": "AI chat completion (gpt-4)"});
-    world.api().post("/credits/consume").bearer(&alice.api_key).json(spend).expect(200).await;
+    world.api().post("/purser/v1/wallets/me/debits").bearer(&alice.api_key).json(spend).expect(200).await;
     assert_eq!(get(&world, &alice, "/credits/balance").await, json!({"balance": 1_500}));
     let listed = get(&world, &alice, "/credits/transactions?limit=20&offset=0").await;
     let newest = listed[0].as_object().unwrap();
@@ -38,7 +38,7 @@ async fn lists_are_read_in_pages() {
     world.buy(&alice, 1_000).await;
     for number in 1..=24 {
         let spend = json!({"credits": number});
-        world.api().post("/credits/consume").bearer(&alice.api_key).json(spend).expect(200).await;
+        world.api().post("/purser/v1/wallets/me/debits").bearer(&alice.api_key).json(spend).expect(200).await;
     }
     let all = get(&world, &alice, "/credits/transactions?limit=100").await;
     let all = all.as_array().unwrap();
