@@ -51,6 +51,7 @@ pub use enabled_dialects::Dialects;
 use auth::Authenticator;
 use confirmations::Confirmations;
 use intake::Intake;
+use openapi::Descriptions;
 use origins::Origins;
 use realtime::Hub;
 use return_urls::ReturnOrigins;
@@ -121,7 +122,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
             config.clock.clone(),
         )?,
         intake: Intake::start(publisher.clone()),
-        openapi: serde_json::to_string(&openapi::document(&config.dialects))?,
+        openapi: Descriptions::new(&config.dialects)?,
         pool,
         publisher,
         inbox,

@@ -1,6 +1,8 @@
 //! The description of the whole API, as OpenAPI 3.1: assembled from the endpoints of all groups, with the errors that
 //! the server can answer at each.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use utoipa::openapi::path::{HttpMethod, Operation, Paths};
 use utoipa::openapi::schema::{ComponentsBuilder, Schema};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -30,12 +32,38 @@ const ALWAYS: [StatusCode; 6] = [
     StatusCode::SERVICE_UNAVAILABLE,
 ];
 
-/// The description of the API with these dialects.
-pub fn document(dialects: &Dialects) -> OpenApi {
+/// The descriptions that are served: of everything, and of each API alone.
+pub(crate) struct Descriptions {
+    all: String,
+    alone: BTreeMap<&'static str, String>,
+}
+
+impl Descriptions {
+    /// # Errors
+    /// When a description is no JSON, which would be a fault of this program.
+    pub(crate) fn new(dialects: &Dialects) -> serde_json::Result<Self> {
+        let names = groups().map(|group| group.name).collect::<BTreeSet<_>>();
+        let alone = names.into_iter().map(|name| {
+            serde_json::to_string(&document(dialects, Some(name))).map(|text| (name, text))
+        });
+        Ok(Self { all: serde_json::to_string(&document(dialects, None))?, alone: alone.collect::<Result<_, _>>()? })
+    }
+
+    /// That of everything, or of the API of this name; none if there is no such API.
+    pub(crate) fn of(&self, name: Option<&str>) -> Option<&str> {
+        match name {
+            None => Some(&self.all),
+            Some(name) => self.alone.get(name).map(String::as_str),
+        }
+    }
+}
+
+/// The description of the API with these dialects, or of one of its APIs alone.
+pub fn document(dialects: &Dialects, only: Option<&str>) -> OpenApi {
     let mut paths = Paths::new();
     let mut schemas = Schemas::new();
     let mut tags: Vec<Tag> = Vec::new();
-    for group in groups() {
+    for group in groups().filter(|group| only.is_none_or(|only| group.name == only)) {
         let endpoints = groups::endpoints(group, dialects);
         if endpoints.is_empty() {
             continue;
@@ -84,7 +112,7 @@ pub fn document(dialects: &Dialects) -> OpenApi {
 
 /// The description of everything, switched on or not, as it is committed: indented JSON.
 pub fn text() -> String {
-    let mut text = document(&Dialects::all()).to_pretty_json().unwrap_or_default();
+    let mut text = document(&Dialects::all(), None).to_pretty_json().unwrap_or_default();
     text.push('\n');
     text
 }
@@ -118,20 +146,72 @@ fn refusals(method: &Method, description: &Description) -> Vec<StatusCode> {
     refusals
 }
 
-/// Method and path in one word: `postCreditsHoldsByHoldIdCapture`.
+/// What a client would call a method for it: `captureHold`, `listEntries`. Of dialects, method and path in one word.
 fn operation_id(endpoint: &Endpoint) -> String {
-    let mut id = endpoint.method.as_str().to_ascii_lowercase();
-    for segment in endpoint.path.split('/').filter(|segment| !segment.is_empty()) {
-        if segment.starts_with('{') {
-            id.push_str("By");
-        }
-        for word in segment.split(|letter: char| !letter.is_ascii_alphanumeric()) {
-            let mut letters = word.chars();
-            id.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
-            id.extend(letters);
+    let method = endpoint.method.as_str().to_ascii_lowercase();
+    match endpoint.path.strip_prefix(OWN) {
+        Some(path) => method_name(&method, path),
+        None => {
+            let words = endpoint.path.split('/').filter(|segment| !segment.is_empty());
+            let by = |segment: &str| if segment.starts_with('{') { "By" } else { "" };
+            words.fold(method, |id, segment| id + by(segment) + &camel(segment))
         }
     }
-    id
+}
+
+/// Where this system's own API is.
+const OWN: &str = "/purser/v1/";
+
+fn method_name(method: &str, path: &str) -> String {
+    let segments: Vec<&str> = path.split('/').collect();
+    let is_noun = |segment: &&&str| !segment.starts_with('{');
+    let mut nouns = segments.iter().filter(is_noun).rev();
+    let (last, parent) = (nouns.next().copied().unwrap_or_default(), nouns.next().copied().unwrap_or_default());
+    let is_one = segments.last().is_some_and(|segment| segment.starts_with('{'));
+    let is_many = !is_one && singular(last) != last;
+    // A wallet is where almost everything is: it goes without saying. So does the catalog.
+    let owner = match parent {
+        "wallets" | "catalog" | "test" | "" => String::new(),
+        parent => camel(singular(parent)),
+    };
+    let one = camel(singular(last));
+    match (method, is_one, is_many) {
+        ("get", true, _) => format!("get{owner}{one}"),
+        ("get", false, true) => format!("list{owner}{}", camel(last)),
+        ("get", false, false) => format!("get{owner}{}", camel(last)),
+        ("put", ..) => format!("put{owner}{}", if is_many { camel(last) } else { one }),
+        ("delete", true, _) => format!("delete{owner}{one}"),
+        ("delete", ..) => format!("delete{owner}{}", camel(last)),
+        (_, _, true) => format!("create{owner}{one}"),
+        // A verb: what is done to the thing that the path names.
+        (_, ..) => {
+            let verb = camel(last);
+            let mut letters = verb.chars();
+            let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+            first.into_iter().chain(letters).collect::<String>() + &owner
+        }
+    }
+}
+
+/// A segment of a path as a word with a capital: `api-keys` is `ApiKeys`.
+fn camel(segment: &str) -> String {
+    let mut word = String::new();
+    for part in segment.split(|letter: char| !letter.is_ascii_alphanumeric()) {
+        let mut letters = part.chars();
+        word.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        word.extend(letters);
+    }
+    word
+}
+
+/// One of what a plural names; other words are as they were.
+fn singular(word: &str) -> &str {
+    match word {
+        "entries" => "entry",
+        "deliveries" => "delivery",
+        "statistics" => "statistics",
+        _ => word.strip_suffix('s').filter(|one| !one.ends_with('s')).unwrap_or(word),
+    }
 }
 
 /// None for a method without a place in OpenAPI.
@@ -151,8 +231,6 @@ fn method_of(endpoint: &Endpoint) -> Option<HttpMethod> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::collections::{BTreeMap, BTreeSet};
-
     use utoipa::openapi::path::ParameterIn;
 
     use super::*;
@@ -175,7 +253,9 @@ mod tests {
             assert!(ids.insert(operation_id(&endpoint)), "{name}: its operationId is taken");
             assert!(method_of(&endpoint).is_some(), "{name}: a method without a place in OpenAPI");
         }
-        assert!(ids.contains("postCreditsHoldsByHoldIdCapture"), "{ids:?}");
+        for id in ["captureHold", "createDebit", "listEntries", "getWallet", "putOrganizationMember", "blockUser"] {
+            assert!(ids.contains(id), "{id}: {ids:?}");
+        }
     }
 
     #[test]

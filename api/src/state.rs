@@ -11,6 +11,7 @@ use crate::auth::Authenticator;
 use crate::config::Config;
 use crate::confirmations::Confirmations;
 use crate::intake::Intake;
+use crate::openapi::Descriptions;
 use crate::origins::Origins;
 use crate::realtime::Hub;
 use crate::return_urls::ReturnOrigins;
@@ -29,8 +30,8 @@ pub struct AppState {
     pub(crate) spending: Spending,
     pub(crate) confirmations: Confirmations,
     pub(crate) intake: Intake,
-    /// The description of what is served, as `/openapi.json` answers it.
-    pub(crate) openapi: String,
+    /// The descriptions of what is served, as `/openapi.json` answers them.
+    pub(crate) openapi: Descriptions,
 }
 
 pub type SharedState = Arc<AppState>;

@@ -25,8 +25,9 @@ pub enum Action {
     Publish(fn() -> EncodedJob),
     /// Publishes jobs that a transaction wrote to the outbox and its process did not publish.
     SweepOutbox,
-    /// Deletes answers to idempotent requests that are older than a day, sessions that have ended, messages to webhook
-    /// endpoints that were delivered, or given up, a month ago, and old provider events and settled dead letters.
+    /// Deletes sessions that have ended, messages to webhook endpoints that were delivered, or given up, a month ago, and
+    /// old provider events and settled dead letters. Answers to idempotent requests stay: what was done once is never
+    /// done again.
     Forget,
     /// Counts what operators watch.
     Measure,

@@ -8,7 +8,6 @@ use billing::app_stores;
 use billing::provider_events::record;
 use billing::reconciliation;
 use billing::subscriptions::operations as subscriptions;
-use identity::idempotency;
 use jobs::Role;
 use kernel::clock::Clock;
 use kernel::crash::{self, Step};
@@ -30,7 +29,7 @@ const SWEEP_AFTER: time::Duration = time::Duration::seconds(2);
 /// Jobs of the outbox published at once.
 const SWEEP_AT_ONCE: i64 = 500;
 /// How long an answer to an idempotent request is kept, and a session that has ended.
-const KEEP_ANSWERS: time::Duration = time::Duration::hours(24);
+const KEEP_SESSIONS: time::Duration = time::Duration::hours(24);
 /// How long messages to webhook endpoints are kept after they were delivered or given up.
 const KEEP_WEBHOOKS: time::Duration = time::Duration::days(30);
 /// Rows forgotten in one transaction…
@@ -120,11 +119,10 @@ impl Ticker {
     async fn forget(&self) -> Result<(), sqlx::Error> {
         let now = self.clock.now();
         let (pool, most) = (&self.pool, FORGET_AT_ONCE);
-        let (answers, webhooks) = (now.saturating_sub(KEEP_ANSWERS), now.saturating_sub(KEEP_WEBHOOKS));
+        let (sessions, webhooks) = (now.saturating_sub(KEEP_SESSIONS), now.saturating_sub(KEEP_WEBHOOKS));
         let events = now.saturating_sub(self.retention.provider_events);
         let letters = now.saturating_sub(self.retention.dead_letters);
-        until_none("answers", || idempotency::operations::forget(pool, answers, most)).await?;
-        until_none("sessions", || identity::operations::sessions_forget(pool, answers, most)).await?;
+        until_none("sessions", || identity::operations::sessions_forget(pool, sessions, most)).await?;
         until_none("webhooks", || webhooks::operations::forget(pool, webhooks, most)).await?;
         until_none("provider events", || record::forget(pool, events, most)).await?;
         until_none("dead letters", || dead_letters::forget(pool, letters, most)).await

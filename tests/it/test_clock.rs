@@ -112,14 +112,13 @@ async fn time_passes_as_asked_and_never_backwards() {
         moved["aheadSeconds"]
     );
 
-    // The record of the key is gone with the day; the move still happens once.
+    // Even if the record of the key were lost, the move happens once.
     let again = || {
         let request =
             world.api().post("/purser/v1/test/clock").bearer(&world.settings().secrets.admin_api_key);
         request.idempotency_key("a month").json(json!({"advanceSeconds": MONTH}))
     };
     let first = again().expect(200).await;
-    world.wait_for_rows(0, "idempotency_keys where key <> 'a month'").await;
     sqlx::query("delete from idempotency_keys").execute(world.pool()).await.unwrap();
     assert_eq!(again().expect(200).await["aheadSeconds"], first["aheadSeconds"]);
     assert!(world.clock().now() >= target + time::Duration::seconds(MONTH));

@@ -30,6 +30,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             description,
             Description::new(Access::Public, "The description of this API, as OpenAPI 3.1")
                 .says("Without the dialects that are switched off.")
+                .query::<String>("dialect", "Only one of them: `native` for this system's own API.")
                 .answers_plainly(StatusCode::OK, "The description."),
         ),
         Endpoint::get(
@@ -50,8 +51,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn description(api: SharedState, _call: Call) -> Result<Response, Problem> {
-    let mut response = json_text(StatusCode::OK, api.openapi.clone());
+async fn description(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let text = api.openapi.of(call.parameter("dialect"));
+    let text = text.ok_or_else(|| Problem::not_found("There is no such API.").about("dialect"))?;
+    let mut response = json_text(StatusCode::OK, text.to_owned());
     response.headers_mut().insert(header::CACHE_CONTROL, REMEMBERED);
     Ok(response)
 }

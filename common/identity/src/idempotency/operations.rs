@@ -71,11 +71,3 @@ pub async fn finish_within(
 pub async fn abandon(pool: &PgPool, claimed: &Claimed) -> Result<(), sqlx::Error> {
     store::abandon(&mut *pool.acquire().await?, claimed).await
 }
-
-/// Deletes up to `limit` keys older than `before`; returns how many.
-///
-/// # Errors
-/// Database errors only.
-pub async fn forget(pool: &PgPool, before: Timestamp, limit: i64) -> Result<u64, sqlx::Error> {
-    store::delete_older(&mut *pool.acquire().await?, before, limit).await
-}

@@ -83,19 +83,3 @@ pub(super) async fn abandon(connection: &mut PgConnection, claimed: &Claimed) ->
     .await?;
     Ok(())
 }
-
-pub(super) async fn delete_older(
-    connection: &mut PgConnection,
-    before: Timestamp,
-    limit: i64,
-) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query!(
-        "delete from idempotency_keys where (caller, key) in
-             (select caller, key from idempotency_keys where created_at < $1 order by created_at limit $2)",
-        before,
-        limit
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
-}
