@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use kernel::clock::Clock;
 use kernel::config::{Connections, Environment, Mode, Reported, Secret};
 use kernel::money::{Credits, Currency, Money};
+use ledger::holds::Above;
 use outgoing_webhooks::standard_webhooks::address::Reach;
 use signatures::revenuecat::RevenueCatSecrets;
 use url::Url;
@@ -56,6 +57,9 @@ pub struct Config {
     /// `LIVE_CONNECTIONS_PER_USER`: WebSockets and event streams that a user may have open at a process; 20 unless set.
     /// All of them together take at most half of `MAX_CONNECTIONS`.
     pub live_connections_max: usize,
+    /// `CAPTURE_ABOVE_HOLD_DEBT`: a capture may spend more than is held, and the wallet then owes up to so many credits;
+    /// refused unless set.
+    pub capture_above_hold: Above,
     /// `OPEN_ORDERS_PER_USER`: orders of a user that can still be paid; 100 unless set. A further one is refused.
     pub open_orders_max: u32,
     /// `RATE_LIMIT_PER_CREDENTIAL`, `RATE_LIMIT_PER_ADDRESS`, `TRUSTED_PROXIES`: how many requests one caller may make
@@ -145,6 +149,7 @@ impl Config {
             max_connections: environment.at_least("MAX_CONNECTIONS", 1, 10_000),
             live_connections_max: environment.at_least("LIVE_CONNECTIONS_PER_USER", 1, 20),
             open_orders_max: environment.at_least("OPEN_ORDERS_PER_USER", 1, 100),
+            capture_above_hold: capture_above_hold(environment),
             rate_limits: rate_limits(environment),
             dialects: environment.parsed(
                 "DIALECTS",
@@ -198,6 +203,19 @@ fn free_purchases(environment: &mut Environment, mode: Mode) -> bool {
         environment.problem("FREE_PURCHASES", "is true in live mode", "unset it, or set PURSER_MODE=test");
     }
     allowed && !mode.is_live()
+}
+
+fn capture_above_hold(environment: &mut Environment) -> Above {
+    let text = environment.optional("CAPTURE_ABOVE_HOLD_DEBT");
+    let Some(text) = text else { return Above::Refuse };
+    match text.parse() {
+        Ok(at_most) if !Credits::is_negative(at_most) => Above::Debt { at_most },
+        _ => {
+            let remedy = "give a number of credits, or unset it";
+            environment.problem("CAPTURE_ABOVE_HOLD_DEBT", "is no number of credits", remedy);
+            Above::Refuse
+        }
+    }
 }
 
 fn rate_limits(environment: &mut Environment) -> RateLimitConfig {

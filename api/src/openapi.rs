@@ -43,10 +43,13 @@ impl Descriptions {
     /// When a description is no JSON, which would be a fault of this program.
     pub(crate) fn new(dialects: &Dialects) -> serde_json::Result<Self> {
         let names = groups().map(|group| group.name).collect::<BTreeSet<_>>();
-        let alone = names.into_iter().map(|name| {
-            serde_json::to_string(&document(dialects, Some(name))).map(|text| (name, text))
-        });
-        Ok(Self { all: serde_json::to_string(&document(dialects, None))?, alone: alone.collect::<Result<_, _>>()? })
+        let alone = names
+            .into_iter()
+            .map(|name| serde_json::to_string(&document(dialects, Some(name))).map(|text| (name, text)));
+        Ok(Self {
+            all: serde_json::to_string(&document(dialects, None))?,
+            alone: alone.collect::<Result<_, _>>()?,
+        })
     }
 
     /// That of everything, or of the API of this name; none if there is no such API.
@@ -166,7 +169,8 @@ fn method_name(method: &str, path: &str) -> String {
     let segments: Vec<&str> = path.split('/').collect();
     let is_noun = |segment: &&&str| !segment.starts_with('{');
     let mut nouns = segments.iter().filter(is_noun).rev();
-    let (last, parent) = (nouns.next().copied().unwrap_or_default(), nouns.next().copied().unwrap_or_default());
+    let (last, parent) =
+        (nouns.next().copied().unwrap_or_default(), nouns.next().copied().unwrap_or_default());
     let is_one = segments.last().is_some_and(|segment| segment.starts_with('{'));
     let is_many = !is_one && singular(last) != last;
     // A wallet is where almost everything is: it goes without saying. So does the catalog.
@@ -253,7 +257,9 @@ mod tests {
             assert!(ids.insert(operation_id(&endpoint)), "{name}: its operationId is taken");
             assert!(method_of(&endpoint).is_some(), "{name}: a method without a place in OpenAPI");
         }
-        for id in ["captureHold", "createDebit", "listEntries", "getWallet", "putOrganizationMember", "blockUser"] {
+        for id in
+            ["captureHold", "createDebit", "listEntries", "getWallet", "putOrganizationMember", "blockUser"]
+        {
             assert!(ids.contains(id), "{id}: {ids:?}");
         }
     }

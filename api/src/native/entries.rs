@@ -24,8 +24,7 @@ use crate::state::SharedState;
 const LIMIT: i64 = 1_000;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let of_wallet =
-        |summary: &str| Description::new(Access::Allowed(Scope::Read), summary).wallet();
+    let of_wallet = |summary: &str| Description::new(Access::Allowed(Scope::Read), summary).wallet();
     vec![
         Endpoint::get(
             "/purser/v1/wallets/{wallet}/entries",
@@ -35,7 +34,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .query::<String>("memberId", "Only what was done by or for this user.")
                 .query::<Moment>("from", "Not before this.")
                 .query::<Moment>("to", "Before this.")
-                .query::<String>("format", "`csv` answers a table instead; the header `x-next-cursor` goes on.")
+                .query::<String>(
+                    "format",
+                    "`csv` answers a table instead; the header `x-next-cursor` goes on.",
+                )
                 .answers::<Entries>(StatusCode::OK, "The entries."),
         ),
         Endpoint::get(
@@ -221,6 +223,7 @@ fn moment(call: &Call, name: &str) -> Result<Option<Timestamp>, Problem> {
     let Some(text) = call.parameter(name) else { return Ok(None) };
     // A `+` that was not escaped is a blank by now.
     let parsed = Timestamp::parse(&text.replace(' ', "+"), &Rfc3339);
-    let problem = |_| Problem::invalid(format!("{name} must be a time such as 2026-11-28T08:00:00Z")).about(name);
+    let problem =
+        |_| Problem::invalid(format!("{name} must be a time such as 2026-11-28T08:00:00Z")).about(name);
     parsed.map(Some).map_err(problem)
 }

@@ -91,7 +91,9 @@ text_enum! {
 impl GrantKind {
     fn of(source: GrantSource) -> Self {
         match source {
-            GrantSource::Purchase | GrantSource::Plan | GrantSource::Store | GrantSource::Manual => Self::Paid,
+            GrantSource::Purchase | GrantSource::Plan | GrantSource::Store | GrantSource::Manual => {
+                Self::Paid
+            }
             GrantSource::Checkin | GrantSource::Coupon | GrantSource::Promotion => Self::Promotional,
         }
     }
@@ -317,11 +319,8 @@ async fn void(api: SharedState, call: Call) -> Result<Response, Problem> {
         by: Author { member: caller.user().cloned(), api_key: caller.api_key },
     };
     let done = grants::void(&api.pool, api.clock.now(), grant.id, &reason, &caller.actor, note).await?;
-    let view = VoidedView {
-        grant: done.grant.into(),
-        voided: Amount(done.credits),
-        balance: Amount(done.balance),
-    };
+    let view =
+        VoidedView { grant: done.grant.into(), voided: Amount(done.credits), balance: Amount(done.balance) };
     let mut response = answer(StatusCode::OK, &view);
     if done.is_repeated {
         response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
@@ -345,9 +344,7 @@ impl From<GiveError> for Problem {
     fn from(error: GiveError) -> Self {
         match error {
             GiveError::Refused(refusal) => refusal.into(),
-            GiveError::Lapsed => {
-                Self::invalid("expiresAt must be in the future").about("expiresAt")
-            }
+            GiveError::Lapsed => Self::invalid("expiresAt must be in the future").about("expiresAt"),
             GiveError::Reused => ProblemKind::IdempotencyKeyReused.into(),
             GiveError::Database(error) => error.into(),
         }

@@ -9,8 +9,10 @@ use identity::rules::{may_manage_holds, may_spend};
 use kernel::clock::Timestamp;
 use kernel::crash::{self, Step};
 use kernel::ids::{EntryId, HoldId, UserId};
+use kernel::metadata::Metadata;
+use kernel::metadata::Metadata;
 use kernel::money::Credits;
-use ledger::holds::{self, Ending, Hold, HoldError, HoldState, NewHold, Placed};
+use ledger::holds::{self, Above, Ending, Hold, HoldError, HoldState, NewHold, Placed};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use utoipa::ToSchema;
@@ -18,6 +20,7 @@ use utoipa::openapi::schema::Object;
 use warp::http::{HeaderValue, StatusCode};
 
 use super::debits::{checked_description, checked_type, member, positive};
+use super::pages_of::{Cursor, paged};
 use super::wallets::{addressed, role_not_allowed};
 use crate::auth::Caller;
 use crate::http::call::Call;
@@ -29,8 +32,8 @@ use crate::http::{Response, answer};
 use crate::problem::{ErrorCode, Problem};
 use crate::state::SharedState;
 
-/// Open holds that are listed.
-const LISTED: i64 = 100;
+/// How many holds one answer lists at most.
+const LIMIT: i64 = 200;
 const TTL: Duration = Duration::from_mins(15);
 const TTL_MAX: Duration = Duration::from_hours(7 * 24);
 
@@ -58,8 +61,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             capture,
             id(Description::new(Access::Allowed(Scope::Spend), "Spend what is held"))
                 .says(
-                    "Spends all that is held, or less with `credits`; the rest is free again. A hold is captured once, \
-                     by who placed it, before it ends by itself; the same `Idempotency-Key` answers the same.",
+                    "Spends all that is held, or less with `credits`; the rest is free again, or stays held for another \
+                     capture where `final` is false. Nothing may be spent of it too, and more where this installation \
+                     lets wallets owe it. A hold is captured by who placed it, before it ends by itself; the same \
+                     `Idempotency-Key` answers the same.",
                 )
                 .idempotency_key()
                 .may_take::<CaptureInput>()
@@ -74,16 +79,29 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .answers::<EndedHoldView>(StatusCode::OK, "The credits are free again.")
                 .refuses(&[StatusCode::FORBIDDEN, StatusCode::NOT_FOUND]),
         ),
+        Endpoint::post(
+            "/purser/v1/holds/{holdId}/extend",
+            extend,
+            id(Description::new(Access::Allowed(Scope::Spend), "Have a hold last longer"))
+                .says("From now on for `ttlSeconds`; a hold is never made shorter.")
+                .takes::<ExtendInput>()
+                .answers::<HoldView>(StatusCode::OK, "The hold.")
+                .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT]),
+        ),
         Endpoint::get(
             "/purser/v1/wallets/{wallet}/holds",
             list,
-            Description::new(Access::Allowed(Scope::Read), "Open holds of a wallet")
-                .says(
-                    "Up to 100, newest first. Of an organization: owners and admins see all, and may release them; \
-                     members see their own.",
-                )
-                .wallet()
-                .answers::<Holds>(StatusCode::OK, "The holds."),
+            paged(
+                Description::new(Access::Allowed(Scope::Read), "Holds of a wallet, newest first")
+                    .says(
+                        "Of an organization: owners and admins see all, and may release them; members see their own \
+                         open ones.",
+                    )
+                    .wallet(),
+                LIMIT,
+            )
+            .query::<String>("state", "Only those that are `active`, `captured`, `released` or `expired`.")
+            .answers::<Holds>(StatusCode::OK, "The holds."),
         ),
         Endpoint::get(
             "/purser/v1/holds/{holdId}",
@@ -111,6 +129,10 @@ struct HoldInput {
     /// For people; also on the ledger's entry.
     #[schema(max_length = 500)]
     description: Option<String>,
+    /// At most 20 texts of yours; also on the ledger's entries.
+    #[serde(default)]
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    metadata: Metadata,
     /// The member of the organization for whom its credits are reserved: needed where a server reserves an
     /// organization's.
     #[schema(value_type = Option<String>)]
@@ -121,8 +143,20 @@ struct HoldInput {
 #[serde(deny_unknown_fields)]
 #[schema(as = native::Capture, example = json!({"credits": 12.5}))]
 struct CaptureInput {
-    /// How many to spend; all that is held unless given.
+    /// How many to spend; all that is still held unless given.
     credits: Option<GivenAmount>,
+    /// Whether this ends the hold; it does unless this is false.
+    #[serde(rename = "final")]
+    is_final: Option<bool>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = native::ExtendHold, example = json!({"ttlSeconds": 600}))]
+struct ExtendInput {
+    /// How long it lasts from now on.
+    #[schema(minimum = 1, maximum = 604_800)]
+    ttl_seconds: u64,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -136,24 +170,32 @@ struct HoldView {
     user_id: UserId,
     /// How many are, or were, reserved.
     credits: Amount,
-    /// How many of them were spent.
+    /// How many were spent.
     captured: Amount,
+    /// How many are still reserved.
+    held: Amount,
     #[schema(schema_with = state_schema)]
     state: &'static str,
     /// The word for the entry of what is captured.
     #[serde(rename = "type")]
     entry_type: String,
     /// For people.
+    #[schema(required)]
     description: Option<String>,
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    metadata: Metadata,
+    created_at: Moment,
     /// When it ends by itself.
     expires_at: Moment,
 }
 
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = native::Holds)]
 struct Holds {
-    /// Newest first.
     data: Vec<HoldView>,
+    #[schema(required)]
+    next_cursor: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -184,10 +226,7 @@ async fn place(api: SharedState, call: Call) -> Result<Response, Problem> {
     let amount = positive(&request.credits)?;
     let description = checked_description(request.description)?;
     let entry_type = request.entry_type.map(|text| checked_type(Some(text))).transpose()?;
-    let lasts = request.ttl_seconds.map_or(TTL, Duration::from_secs);
-    if lasts.is_zero() || lasts > TTL_MAX {
-        return Err(Problem::invalid("ttlSeconds must be between 1 and 604800").about("ttlSeconds"));
-    }
+    let lasts = checked_ttl(request.ttl_seconds.map_or(TTL, Duration::from_secs))?;
     let for_whom = member(&api, &caller, &wallet, request.member_id).await?;
     let unnamed = || Problem::invalid("memberId is missing: for whom is it reserved?").about("memberId");
     let new = NewHold {
@@ -198,6 +237,7 @@ async fn place(api: SharedState, call: Call) -> Result<Response, Problem> {
         description,
         key: call.idempotency_key()?.map(str::to_owned),
         lasts,
+        metadata: Metadata::default(),
     };
     let now = api.clock.now();
     let mut transaction = api.pool.begin().await?;
@@ -236,16 +276,50 @@ fn answer_placed(placed: &Placed, now: Timestamp) -> Response {
 async fn capture(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.allowed(&api, Scope::Spend).await?;
     let request: CaptureInput = read_object_or_default(&call)?;
-    let spend = request.credits.as_ref().map(positive).transpose()?;
+    let is_final = request.is_final.unwrap_or(true);
+    let spend = request.credits.as_ref().map(not_negative).transpose()?;
+    let above = api.config.capture_above_hold;
     end(&api, &call, &caller, Deed::Capture, |hold| {
-        let spend = spend.unwrap_or(hold.amount);
-        if spend > hold.amount {
-            let message = format!("credits must be at most what is held, {}", hold.amount);
-            return Err(Problem::invalid(message).coded(ErrorCode::InvalidCredits).about("credits"));
+        let spend = spend.unwrap_or(hold.left());
+        match above {
+            _ if !is_final => Ok(Ending::CapturePart(spend)),
+            Above::Debt { .. } if spend > hold.left() => Ok(Ending::CaptureAbove(spend, above)),
+            _ if hold.state == HoldState::Active && spend > hold.left() => {
+                let message = format!("credits must be at most what is held, {}", hold.left());
+                Err(Problem::invalid(message).coded(ErrorCode::InvalidCredits).about("credits"))
+            }
+            _ => Ok(Ending::Capture(spend)),
         }
-        Ok(Ending::Capture(spend))
     })
     .await
+}
+
+fn not_negative(given: &GivenAmount) -> Result<Credits, Problem> {
+    let amount = given.credits().map_err(|error| Problem::from(error).about("credits"))?;
+    if !amount.is_negative() {
+        return Ok(amount);
+    }
+    Err(Problem::invalid("credits must not be negative").coded(ErrorCode::InvalidCredits).about("credits"))
+}
+
+async fn extend(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let caller = call.allowed(&api, Scope::Spend).await?;
+    let ExtendInput { ttl_seconds } = read_object(&call)?;
+    let lasts = checked_ttl(Duration::from_secs(ttl_seconds))?;
+    let now = api.clock.now();
+    let mut transaction = api.pool.begin().await?;
+    let id = allowed(&mut transaction, &caller, call.path_parameter("holdId"), Deed::Capture).await?.id;
+    let hold = holds::lock(&mut transaction, id).await?.ok_or(HoldError::NotFound)?;
+    let hold = holds::extend(&mut transaction, now, hold, now + lasts).await?;
+    transaction.commit().await?;
+    Ok(answer(StatusCode::OK, &hold_view(&hold, now)))
+}
+
+fn checked_ttl(lasts: Duration) -> Result<Duration, Problem> {
+    if lasts.is_zero() || lasts > TTL_MAX {
+        return Err(Problem::invalid("ttlSeconds must be between 1 and 604800").about("ttlSeconds"));
+    }
+    Ok(lasts)
 }
 
 async fn release(api: SharedState, call: Call) -> Result<Response, Problem> {
@@ -292,10 +366,23 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
         }
         _ => None,
     };
+    let page = Cursor::<HoldId>::read(&call, LIMIT)?;
+    let state = call.parameter("state").map(state_named).transpose()?;
+    let found = match only {
+        Some(user) => holds::open(&mut connection, wallet.id, Some(user), page.asked()).await?,
+        None => holds::list(&mut connection, wallet.id, state, page.after, page.asked()).await?,
+    };
+    let (found, next_cursor) = page.cut(found, |hold| hold.id.to_string());
     let now = api.clock.now();
-    let listed = holds::open(&mut connection, wallet.id, only, LISTED).await?;
-    let data = listed.iter().map(|hold| hold_view(hold, now)).collect();
-    Ok(answer(StatusCode::OK, &Holds { data }))
+    let data = found.iter().map(|hold| hold_view(hold, now)).collect();
+    Ok(answer(StatusCode::OK, &Holds { data, next_cursor }))
+}
+
+fn state_named(text: &str) -> Result<HoldState, Problem> {
+    let states = [HoldState::Active, HoldState::Captured, HoldState::Released, HoldState::Expired];
+    let found = states.into_iter().find(|state| state.as_str() == text);
+    let message = "state must be active, captured, released or expired";
+    found.ok_or_else(|| Problem::invalid(message).about("state"))
 }
 
 /// What a caller wants of a hold.
@@ -359,9 +446,12 @@ fn hold_view(hold: &Hold, now: Timestamp) -> HoldView {
         user_id: hold.user_id.clone(),
         credits: Amount(hold.amount),
         captured: Amount(hold.captured),
+        held: Amount(if hold.state_at(now) == HoldState::Active { hold.left() } else { Credits::ZERO }),
         state: hold.state_at(now).as_str(),
         entry_type: hold.entry_type.clone(),
         description: hold.description.clone(),
+        metadata: hold.metadata.clone(),
+        created_at: Moment(hold.created_at),
         expires_at: Moment(hold.expires_at),
     }
 }

@@ -10,6 +10,8 @@ mod credit_prices;
 mod dead_letters;
 mod debits;
 mod documentation;
+mod entries;
+mod grants;
 mod health;
 mod holds;
 mod idempotent;
@@ -24,6 +26,7 @@ mod reasons;
 mod sessions;
 mod subscriptions;
 mod test_clock;
+mod transfers;
 mod users;
 mod wallets;
 mod webhook_endpoints;
@@ -64,7 +67,10 @@ pub(crate) static WEBHOOK: ApiGroup = ApiGroup {
 fn endpoints() -> Vec<Endpoint> {
     let parts = [
         wallets::endpoints(),
+        entries::endpoints(),
+        grants::endpoints(),
         debits::endpoints(),
+        transfers::endpoints(),
         holds::endpoints(),
         auto_recharge::endpoints(),
         live::endpoints(),

@@ -3,6 +3,7 @@
 use identity::rights::{OwnedWallet, Reach, Scope, WalletName};
 use identity::{operations, rules};
 use kernel::ids::{OrganizationId, UserId, WalletId};
+use ledger::grants::lapsing;
 use ledger::states::states;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -48,7 +49,19 @@ struct WalletView {
     held: Amount,
     /// What is owed: the next credits pay it first.
     debt: Amount,
+    /// What lapses when if it is not spent before, the soonest first; at most 20 moments.
+    lapsing: Vec<LapsingView>,
 }
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::Lapsing)]
+struct LapsingView {
+    credits: Amount,
+    at: Moment,
+}
+
+/// How many moments of lapsing an answer names at most.
+const LAPSING_MAX: i64 = 20;
 
 async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.allowed(&api, Scope::Read).await?;
@@ -56,6 +69,7 @@ async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
     let mut connection = api.pool.acquire().await?;
     let now = api.clock.now();
     let state = states(&mut connection, now, &[wallet.id]).await?.pop().ok_or_else(no_wallet)?;
+    let lapsing = lapsing(&mut connection, now, wallet.id, LAPSING_MAX).await?;
     let view = WalletView {
         wallet_id: wallet.id,
         user_id: wallet.user_id,
@@ -64,6 +78,10 @@ async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
         available: Amount(state.available()),
         held: Amount(state.held),
         debt: Amount(state.debt),
+        lapsing: lapsing
+            .into_iter()
+            .map(|(credits, at)| LapsingView { credits: Amount(credits), at: Moment(at) })
+            .collect(),
     };
     Ok(answer(StatusCode::OK, &view))
 }

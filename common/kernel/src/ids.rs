@@ -103,6 +103,13 @@ impl AdjustmentId {
     }
 }
 
+impl TransferId {
+    /// As [`AdjustmentId::of_request`].
+    pub fn of_request(caller: &str, key: &str) -> Self {
+        Self(of_request("transfer", caller, key))
+    }
+}
+
 fn of_request(what: &str, caller: &str, key: &str) -> Uuid {
     // The length keeps apart a caller `a` with the key `b:c` and a caller `a:b` with the key `c`.
     let digest = Sha256::digest(format!("{what}:{}:{caller}:{key}", caller.len()));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::CounterAccount;
 use sqlx::PgConnection;
 use time::Duration;
 use uuid::Uuid;
@@ -118,6 +119,8 @@ pub struct Entry {
     pub wallet_id: WalletId,
     /// Signed.
     pub amount: Credits,
+    /// The other side of the movement.
+    pub counter_account: CounterAccount,
     /// What it was for, in a word.
     pub entry_type: String,
     /// For people.
@@ -151,6 +154,7 @@ struct Row {
     id: EntryId,
     wallet_id: WalletId,
     amount: Credits,
+    counter_account: CounterAccount,
     entry_type: String,
     description: Option<String>,
     metadata: Metadata,
@@ -188,6 +192,7 @@ impl From<Row> for Entry {
             id: row.id,
             wallet_id: row.wallet_id,
             amount: row.amount,
+            counter_account: row.counter_account,
             entry_type: row.entry_type,
             description: row.description,
             metadata: row.metadata,
@@ -205,7 +210,8 @@ macro_rules! select_entries {
         sqlx::query_as!(
             Row,
             r#"select e.id as "id: EntryId", e.wallet_id as "wallet_id: WalletId", e.amount as "amount: Credits",
-                      e.entry_type, e.description, coalesce(e.metadata, '{}') as "metadata!: Metadata",
+                      e.counter_account as "counter_account: CounterAccount", e.entry_type, e.description,
+                      coalesce(e.metadata, '{}') as "metadata!: Metadata",
                       e.member_id as "member_id: UserId", e.api_key_id as "api_key_id: ApiKeyId",
                       e.balance_after as "balance_after: Credits", e.created_at, e.source_kind, e.source_id,
                       e.grant_id as "grant_id: GrantId", e.debit_id as "debit_id: EntryId" "#

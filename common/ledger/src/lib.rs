@@ -13,6 +13,7 @@
 )]
 
 pub mod adjustments;
+pub mod debits;
 pub mod grants;
 pub mod history;
 pub mod holds;
@@ -24,12 +25,14 @@ pub mod states;
 pub mod store;
 #[cfg(test)]
 mod tests;
+pub mod transfers;
 
 use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, EntryId, GrantId, OutboxId, PaymentId, UserId, WalletId};
 use kernel::metadata::Metadata;
 use kernel::money::Credits;
 use kernel::text_enum;
+use rules::Burned;
 
 text_enum! {
     /// The other side of a movement: what a wallet gains, its counter-account gives, so the books sum to zero.
@@ -46,6 +49,8 @@ text_enum! {
         Refund => "refund",
         /// Moved by an administrator.
         Manual => "manual",
+        /// Another wallet of this ledger.
+        Transfer => "transfer",
     }
 }
 
@@ -60,6 +65,8 @@ text_enum! {
         Coupon => "coupon",
         Manual => "manual",
         Store => "store",
+        /// Given by an operator, for nothing.
+        Promotion => "promotion",
     }
 }
 
@@ -94,21 +101,35 @@ pub struct NewGrant {
 pub enum Change {
     /// Adds a grant; an open debt is paid from it first.
     Grant(NewGrant),
+    /// Adds grants in one entry; an open debt is paid from them first.
+    Grants(Vec<NewGrant>),
+    /// Gives back what a debit took. An open debt is paid from it first.
+    GiveBack {
+        debit: EntryId,
+        /// What came from no grant that is known: a grant of its own.
+        unknown: Option<NewGrant>,
+        /// How much goes into which grants that it came from.
+        parts: Burned,
+    },
     /// Spends this much of what is available, or nothing.
     Debit(Credits),
     /// Reserves this much of what is available, or nothing.
     Hold(Credits),
-    /// Ends a reservation of `held` by spending `spend` of it.
+    /// Ends a reservation of `held` by spending `spend`.
     Capture {
         /// What was reserved.
         held: Credits,
-        /// What is spent; at most `held`.
+        /// What is spent.
         spend: Credits,
+        /// What becomes of what is spent beyond `held`.
+        above: Above,
     },
     /// Ends a reservation without spending.
     Release(Credits),
     /// Lapses what is left of a grant, unless a hold needs it.
     Expire(GrantId),
+    /// Takes off what no hold needs of a grant; what holds need is for them alone from now on.
+    Void(GrantId),
     /// Takes credits back, from the named grant first, then in burn order; what was spent becomes debt.
     Reverse {
         /// The grant that was paid with the money that went back.
@@ -116,6 +137,16 @@ pub enum Change {
         /// How much to take back.
         amount: Credits,
     },
+}
+
+/// What becomes of what work cost above what was held for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Above {
+    /// It is refused.
+    Refuse,
+    /// It is spent of what is available, and what is not available either is owed: as long as the wallet is short of
+    /// `at_most` in all. What other holds need and what is owed already count towards that.
+    Debt { at_most: Credits },
 }
 
 #[derive(Clone, Debug)]

@@ -3,9 +3,11 @@
 //! Invariants, after every movement, refused ones too:
 //! balance = what remains of all grants − debt · debt > 0 only while no grant has anything left · held ≥ 0 ·
 //! a debit or hold never takes more than balance − held · what is held is covered by the grants that burn first, so of
-//! what has lapsed only max(0, lapsed − held) leaves the balance, and what stays is for the holds.
+//! what has lapsed only max(0, lapsed − held) leaves the balance, and what stays is for the holds. Two movements may
+//! take what others hold: a reversal, and a capture above its hold as far as it may become debt. Such a hold is kept
+//! nevertheless: its capture owes what is missing.
 
-use super::{Change, NewGrant, Refusal};
+use super::{Above, Change, NewGrant, Refusal};
 use kernel::clock::Timestamp;
 use kernel::ids::{GrantId, WalletId};
 use kernel::money::Credits;
@@ -15,6 +17,8 @@ use kernel::money::Credits;
 pub struct GrantState {
     pub id: GrantId,
     pub remaining: Credits,
+    /// What has lapsed of it.
+    pub lapsed: Credits,
     pub expires_at: Option<Timestamp>,
     /// Lower burns first.
     pub priority: i16,
@@ -107,11 +111,14 @@ impl WalletState {
         let before = self.clone();
         let result = match change {
             Change::Grant(grant) => self.grant(grant, now),
+            Change::Grants(grants) => self.all_grants(grants, now),
+            Change::GiveBack { unknown, parts, .. } => self.give_back(unknown.as_ref(), parts, now),
             Change::Debit(amount) => self.debit(*amount, now),
             Change::Hold(amount) => self.hold(*amount),
-            Change::Capture { held, spend } => self.capture(*held, *spend),
+            Change::Capture { held, spend, above } => self.capture(*held, *spend, *above, now),
             Change::Release(amount) => self.release(*amount),
             Change::Expire(grant) => self.expire(*grant),
+            Change::Void(grant) => self.void(*grant, now),
             Change::Reverse { grant, amount } => self.reverse(*grant, *amount, now),
         };
         if result.is_err() {
@@ -127,6 +134,7 @@ impl WalletState {
         let state = GrantState {
             id: grant.id,
             remaining: grant.amount.checked_sub(to_debt).map_err(|_| OVERFLOW)?,
+            lapsed: Credits::ZERO,
             expires_at: grant.expires_at,
             priority: grant.priority,
             created_at: now,
@@ -134,6 +142,41 @@ impl WalletState {
         let place = self.grants.partition_point(|other| other.burn_order() < state.burn_order());
         self.grants.insert(place, state);
         self.move_balance(grant.amount)
+    }
+
+    fn all_grants(&mut self, grants: &[NewGrant], now: Timestamp) -> Result<Moved, Refusal> {
+        let mut sum = Credits::ZERO;
+        for grant in grants {
+            self.grant(grant, now)?;
+            sum = sum.checked_add(grant.amount).map_err(|_| OVERFLOW)?;
+        }
+        positive(sum)?;
+        Ok(Moved { amount: Some(sum), burned: Burned::new() })
+    }
+
+    fn give_back(
+        &mut self,
+        unknown: Option<&NewGrant>,
+        parts: &Burned,
+        now: Timestamp,
+    ) -> Result<Moved, Refusal> {
+        let mut sum = Credits::ZERO;
+        if let Some(grant) = unknown {
+            self.grant(grant, now)?;
+            sum = grant.amount;
+        }
+        for (id, part) in parts {
+            positive(*part)?;
+            let to_debt = self.debt.min(*part);
+            self.debt = self.debt.checked_sub(to_debt).map_err(|_| OVERFLOW)?;
+            let rest = part.checked_sub(to_debt).map_err(|_| OVERFLOW)?;
+            let grant = self.grants.iter_mut().find(|grant| grant.id == *id).ok_or(Refusal::NoGrant)?;
+            grant.remaining = grant.remaining.checked_add(rest).map_err(|_| OVERFLOW)?;
+            self.move_balance(*part)?;
+            sum = sum.checked_add(*part).map_err(|_| OVERFLOW)?;
+        }
+        positive(sum)?;
+        Ok(Moved { amount: Some(sum), burned: Burned::new() })
     }
 
     fn debit(&mut self, amount: Credits, now: Timestamp) -> Result<Moved, Refusal> {
@@ -153,17 +196,42 @@ impl WalletState {
         Ok(Moved::default())
     }
 
-    fn capture(&mut self, held: Credits, spend: Credits) -> Result<Moved, Refusal> {
+    fn capture(
+        &mut self,
+        held: Credits,
+        spend: Credits,
+        above: Above,
+        now: Timestamp,
+    ) -> Result<Moved, Refusal> {
         positive(spend)?;
-        if spend > held {
-            return Err(Refusal::BadAmount);
-        }
+        let beyond = spend.checked_sub(held).map_err(|_| OVERFLOW)?.max(Credits::ZERO);
+        self.allow(beyond, above, spend)?;
         self.release(held)?;
-        // A reversal may have taken what was held: the promise is kept, and the shortfall is owed.
         let mut burned = Burned::new();
-        let owed = self.burn(spend, |_| true, &mut burned)?;
+        // A reversal may have taken what was held: the promise is kept, and the shortfall is owed.
+        let owed = self.burn(spend.min(held), |_| true, &mut burned)?;
+        // What is kept for other holds comes last: those are promises too, and what they lack then is owed.
+        let rest = self.burn(beyond, |grant| !grant.has_lapsed(now), &mut burned)?;
+        let rest = self.burn(rest, |_| true, &mut burned)?;
         self.owe(owed)?;
+        self.owe(rest)?;
         Ok(Moved { burned, ..self.move_balance(negative(spend)?)? })
+    }
+
+    /// Whether so much may be spent beyond what was held for it.
+    fn allow(&self, beyond: Credits, above: Above, needed: Credits) -> Result<(), Refusal> {
+        if !beyond.is_positive() {
+            return Ok(());
+        }
+        let Above::Debt { at_most } = above else { return Err(Refusal::BadAmount) };
+        let free = self.balance.checked_sub(self.held).map_err(|_| OVERFLOW)?;
+        let short = beyond.checked_sub(free).map_err(|_| OVERFLOW)?;
+        if short > at_most.max(Credits::ZERO) {
+            let held = needed.checked_sub(beyond).map_err(|_| OVERFLOW)?;
+            let available = held.checked_add(self.available()).map_err(|_| OVERFLOW)?;
+            return Err(Refusal::Insufficient { available, needed });
+        }
+        Ok(())
     }
 
     fn release(&mut self, amount: Credits) -> Result<Moved, Refusal> {
@@ -183,7 +251,17 @@ impl WalletState {
             return Ok(Moved::default());
         }
         grant.remaining = grant.remaining.checked_sub(lapsing).map_err(|_| OVERFLOW)?;
+        grant.lapsed = grant.lapsed.checked_add(lapsing).map_err(|_| OVERFLOW)?;
         self.move_balance(negative(lapsing)?)
+    }
+
+    /// Takes off what no hold needs, and has the rest be for holds alone, which is to have lapsed.
+    fn void(&mut self, id: GrantId, now: Timestamp) -> Result<Moved, Refusal> {
+        let moved = self.expire(id)?;
+        let grant = self.grants.iter_mut().find(|grant| grant.id == id).ok_or(Refusal::NoGrant)?;
+        grant.expires_at = Some(grant.expires_at.map_or(now, |at| at.min(now)));
+        self.grants.sort_by_key(GrantState::burn_order);
+        Ok(moved)
     }
 
     fn reverse(&mut self, id: GrantId, amount: Credits, now: Timestamp) -> Result<Moved, Refusal> {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use jobs::Role;
+use kernel::money::Credits;
 
 use super::{World, start};
 
@@ -35,6 +36,8 @@ pub struct WorldBuilder {
     pub(super) revenuecat_signing_secrets: Vec<String>,
     pub(super) is_live: bool,
     pub(super) has_several_subscriptions: bool,
+    /// What a wallet may owe after a capture.
+    pub(super) capture_above_hold: Option<Credits>,
     pub(super) rate_limits: (u32, u32),
     pub(super) guards_webhooks: bool,
     pub(super) log_filter: Option<String>,
@@ -110,6 +113,12 @@ impl WorldBuilder {
     /// Lets a wallet have more than one subscription, as `SEVERAL_SUBSCRIPTIONS=true` does.
     pub fn several_subscriptions(mut self) -> Self {
         self.has_several_subscriptions = true;
+        self
+    }
+
+    /// Lets captures spend more than is held, as `CAPTURE_ABOVE_HOLD_DEBT` does.
+    pub fn capture_above_hold(mut self, at_most: Credits) -> Self {
+        self.capture_above_hold = Some(at_most);
         self
     }
 

@@ -12,6 +12,7 @@ use billing::reversals::Policy;
 use jobs::Role;
 use kernel::clock::Clock;
 use kernel::config::{Mode, Secret};
+use ledger::holds::Above;
 use outgoing_webhooks::standard_webhooks::address::Reach;
 use servers::ports::free_ports;
 use signatures::revenuecat::RevenueCatSecrets;
@@ -200,6 +201,9 @@ fn api_config(
         max_connections: CONNECTIONS_MAX,
         live_connections_max: 20,
         open_orders_max: 100,
+        capture_above_hold: builder
+            .capture_above_hold
+            .map_or(Above::Refuse, |at_most| Above::Debt { at_most }),
         dialects: api::Dialects::all(),
         rate_limits: api::RateLimitConfig {
             per_credential: builder.rate_limits.0,

@@ -1,5 +1,7 @@
 //! Debits. The ledger is their record: a debit's cause is the caller's key, and the ledger never applies a cause twice.
 
+mod giving_back;
+
 use futures::future::join_all;
 use identity::rights::{Reach, Scope};
 use identity::{operations, rules};
@@ -12,8 +14,6 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use warp::http::StatusCode;
 
-use super::wallets::{AddressedWallet, addressed};
-use super::words::{ErrorBody, ErrorDetail};
 use crate::auth::Caller;
 use crate::http::call::{Call, checked_key};
 use crate::http::description::{Access, Description};
@@ -21,6 +21,8 @@ use crate::http::endpoint::Endpoint;
 use crate::http::json::{Object, read_object};
 use crate::http::values::{Amount, GivenAmount};
 use crate::http::{Response, answer};
+use crate::native::wallets::{AddressedWallet, addressed};
+use crate::native::words::{ErrorBody, ErrorDetail};
 use crate::problem::{ErrorCode, Problem, ProblemKind};
 use crate::state::SharedState;
 
@@ -28,7 +30,7 @@ use crate::state::SharedState;
 const BATCH_MAX: usize = 1_000;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    vec![
+    let mut endpoints = vec![
         Endpoint::post(
             "/purser/v1/wallets/{wallet}/debits",
             debit,
@@ -51,7 +53,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .takes::<BatchInput>()
                 .answers::<BatchView>(StatusCode::OK, "What became of each debit, in their order."),
         ),
-    ]
+    ];
+    endpoints.extend(giving_back::endpoints());
+    endpoints
 }
 
 #[derive(Deserialize, ToSchema)]
