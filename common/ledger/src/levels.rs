@@ -110,7 +110,8 @@ impl CounterAccount {
             | Self::Promotion
             | Self::Expiry
             | Self::Refund
-            | Self::Manual => false,
+            | Self::Manual
+            | Self::Transfer => false,
         }
     }
 }

@@ -13,6 +13,7 @@
 )]
 
 pub mod adjustments;
+pub mod debits;
 pub mod grants;
 pub mod history;
 pub mod holds;
@@ -23,12 +24,14 @@ pub mod statement;
 pub mod store;
 #[cfg(test)]
 mod tests;
+pub mod transfers;
 
 use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, EntryId, GrantId, OutboxId, PaymentId, UserId, WalletId};
 use kernel::metadata::Metadata;
 use kernel::money::Credits;
 use kernel::text_enum;
+use rules::Burned;
 
 text_enum! {
     /// The other side of a movement: what a wallet gains, its counter-account gives, so the books sum to zero.
@@ -45,6 +48,8 @@ text_enum! {
         Refund => "refund",
         /// Moved by an administrator.
         Manual => "manual",
+        /// Another wallet of this ledger.
+        Transfer => "transfer",
     }
 }
 
@@ -93,6 +98,16 @@ pub struct NewGrant {
 pub enum Change {
     /// Adds a grant; an open debt is paid from it first.
     Grant(NewGrant),
+    /// Adds grants in one entry; an open debt is paid from them first.
+    Grants(Vec<NewGrant>),
+    /// Gives back what a debit took. An open debt is paid from it first.
+    GiveBack {
+        debit: EntryId,
+        /// What came from no grant that is known: a grant of its own.
+        unknown: Option<NewGrant>,
+        /// How much goes into which grants that it came from.
+        parts: Burned,
+    },
     /// Spends this much of what is available, or nothing.
     Debit(Credits),
     /// Reserves this much of what is available, or nothing.
@@ -108,6 +123,8 @@ pub enum Change {
     Release(Credits),
     /// Lapses what is left of a grant, unless a hold needs it.
     Expire(GrantId),
+    /// Takes off what no hold needs of a grant; what holds need is for them alone from now on.
+    Void(GrantId),
     /// Takes credits back, from the named grant first, then in burn order; what was spent becomes debt.
     Reverse {
         /// The grant that was paid with the money that went back.

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use super::grants::{self, GrantLeft};
+use super::grants::{self, DueGrant, GrantLeft};
 use super::levels::{Crossing, Level, Levels, Use, announce};
 use super::rules::WalletState;
 use super::store::{self, EntryRow, Spendable, WalletRow};
@@ -126,8 +126,7 @@ pub async fn lapse(
 ) -> Result<Vec<OutboxId>, sqlx::Error> {
     store::wallets_lock(connection, &[wallet]).await?;
     let due = grants::due_of(connection, now, wallet).await?;
-    let movements: Vec<Movement> =
-        due.iter().map(|due| expiry(due.wallet_id, due.grant_id, due.remaining)).collect();
+    let movements: Vec<Movement> = due.iter().map(expiry).collect();
     Ok(post(connection, now, &movements).await?.jobs)
 }
 
@@ -138,19 +137,20 @@ pub async fn lapse(
 pub async fn expire_grants(pool: &sqlx::PgPool, now: Timestamp, limit: i64) -> Result<usize, sqlx::Error> {
     let mut transaction = pool.begin().await?;
     let due = grants::due(&mut transaction, now, limit).await?;
-    let movements: Vec<Movement> =
-        due.iter().map(|due| expiry(due.wallet_id, due.grant_id, due.remaining)).collect();
+    let movements: Vec<Movement> = due.iter().map(expiry).collect();
     post(&mut transaction, now, &movements).await?;
     transaction.commit().await?;
     Ok(due.len())
 }
 
-/// The movement that lapses a grant. A grant that a hold kept alive lapses in parts, hence the remainder in its cause.
-fn expiry(wallet_id: WalletId, grant: GrantId, remaining: Credits) -> Movement {
+/// The movement that lapses a grant. A grant lapses in parts if a hold kept it alive, and again if something was given
+/// back into it: hence what has lapsed of it before in its cause.
+fn expiry(due: &DueGrant) -> Movement {
+    let (remaining, lapsed) = (due.remaining.millionths(), due.lapsed.millionths());
     Movement {
-        wallet_id,
-        cause: Cause { kind: "expiry", id: format!("{grant}:{}", remaining.millionths()) },
-        change: Change::Expire(grant),
+        wallet_id: due.wallet_id,
+        cause: Cause { kind: "expiry", id: format!("{}:{remaining}:{lapsed}", due.grant_id) },
+        change: Change::Expire(due.grant_id),
         counter_account: CounterAccount::Expiry,
         entry_type: "expiry".to_owned(),
         description: None,
@@ -171,10 +171,8 @@ struct Book {
     wallets: BTreeMap<WalletId, WalletState>,
     /// What each wallet may fall below.
     levels: HashMap<WalletId, Watched>,
-    /// The grants as they were read, to know which changed.
-    read: HashMap<GrantId, Credits>,
-    /// What has lapsed of grants by these movements.
-    lapsed: HashMap<GrantId, Credits>,
+    /// What remained and what had lapsed of the grants as they were read, to know which changed.
+    read: HashMap<GrantId, (Credits, Credits)>,
     before: HashMap<(String, String), EntryRow>,
     new_grants: Vec<(WalletId, NewGrant, Metadata)>,
     entries: Vec<EntryRow>,
@@ -201,7 +199,7 @@ impl Book {
         // Read after the lock: every transaction that posts the same cause holds the same wallet's lock.
         let causes: Vec<&Cause> = movements.iter().map(|movement| &movement.cause).collect();
         let before = store::entries_by_cause(connection, &causes).await?;
-        let mut grants = grants::load(connection, now, &needs(movements)).await?;
+        let mut grants = grants::load(connection, now, &needs(&rows, movements)).await?;
         let named = named_grants(movements);
         if !named.is_empty() {
             for row in grants::by_id(connection, &named).await? {
@@ -211,7 +209,7 @@ impl Book {
                 }
             }
         }
-        let read = grants.values().flatten().map(|grant| (grant.id, grant.remaining)).collect();
+        let read = grants.values().flatten().map(|grant| (grant.id, (grant.remaining, grant.lapsed))).collect();
         let levels = rows.iter().map(|row| {
             let (balance, due_below) = (row.balance, row.recharge_due_below);
             (row.id, Watched { balance, due_below, levels: row.levels() })
@@ -229,7 +227,6 @@ impl Book {
             wallets,
             levels,
             read,
-            lapsed: HashMap::new(),
             before: before
                 .into_iter()
                 .map(|row| ((row.cause_kind.clone(), row.cause_id.clone()), row))
@@ -254,14 +251,18 @@ impl Book {
         }
         if matches!(
             movement.change,
-            Change::Debit(_) | Change::Hold(_) | Change::Capture { .. } | Change::Reverse { .. }
+            Change::Debit(_)
+                | Change::Hold(_)
+                | Change::Capture { .. }
+                | Change::Void(_)
+                | Change::Reverse { .. }
         ) {
             self.lapse(movement.wallet_id);
         }
         let posted = self.apply(movement);
         self.note(movement, &posted);
-        if matches!(movement.change, Change::Capture { .. } | Change::Release(_)) {
-            // What was kept for this hold only has lapsed long ago.
+        if matches!(movement.change, Change::Capture { .. } | Change::Release(_) | Change::GiveBack { .. }) {
+            // What was kept for this hold only has lapsed long ago, and so has what is given back to a grant that has.
             self.lapse(movement.wallet_id);
         }
         match (posted, self.wallets.get(&movement.wallet_id)) {
@@ -285,14 +286,19 @@ impl Book {
     /// Takes off what has lapsed and no hold needs.
     fn lapse(&mut self, wallet_id: WalletId) {
         let Some(wallet) = self.wallets.get(&wallet_id) else { return };
-        let due: Vec<(GrantId, Credits)> = wallet
+        let due: Vec<DueGrant> = wallet
             .lapsed(self.now)
             .into_iter()
             .filter_map(|id| wallet.grants().iter().find(|grant| grant.id == id))
-            .map(|grant| (grant.id, grant.remaining))
+            .map(|grant| DueGrant {
+                wallet_id,
+                grant_id: grant.id,
+                remaining: grant.remaining,
+                lapsed: grant.lapsed,
+            })
             .collect();
-        for (grant, remaining) in due {
-            self.apply(&expiry(wallet_id, grant, remaining));
+        for due in &due {
+            self.apply(&expiry(due));
         }
     }
 
@@ -305,13 +311,9 @@ impl Book {
             Err(refusal) => return Posted::Refused(refusal),
         };
         self.changed.insert(wallet.id);
-        if let Change::Grant(grant) = &movement.change {
-            self.new_grants.push((wallet.id, grant.clone(), movement.note.metadata.clone()));
-        }
-        if let (Change::Expire(grant), Some(amount)) = (&movement.change, moved.amount) {
-            let sum = self.lapsed.entry(*grant).or_default();
-            *sum = sum.checked_sub(amount).unwrap_or(*sum);
-        }
+        let metadata = &movement.note.metadata;
+        let made = made_by(&movement.change).iter().map(|grant| (wallet.id, grant.clone(), metadata.clone()));
+        self.new_grants.extend(made);
         let balance = wallet.balance;
         let Some(amount) = moved.amount else { return Posted::Done { entry_id: None, balance } };
         let row = EntryRow {
@@ -330,7 +332,10 @@ impl Book {
             api_key_id: movement.note.by.api_key,
             burned: (!moved.burned.is_empty()).then_some(Json(moved.burned)),
             grant_id: grant_of(&movement.change),
-            debit_id: None,
+            debit_id: match movement.change {
+                Change::GiveBack { debit, .. } => Some(debit),
+                _ => None,
+            },
         };
         let entry_id = Some(row.id);
         self.before.insert((row.cause_kind.clone(), row.cause_id.clone()), row.clone());
@@ -366,14 +371,13 @@ impl Book {
             .iter()
             .flat_map(|wallet| wallet.grants())
             .map(|grant| {
-                let lapsed = self.lapsed.get(&grant.id).copied().unwrap_or_default();
-                (grant.id, GrantLeft { id: grant.id, remaining: grant.remaining, lapsed })
+                (grant.id, GrantLeft { id: grant.id, remaining: grant.remaining, lapsed: grant.lapsed })
             })
             .collect();
         let burnt: Vec<GrantLeft> = self
             .read
             .iter()
-            .filter_map(|(id, was)| left.get(id).filter(|is| is.remaining != *was).copied())
+            .filter_map(|(id, was)| left.get(id).filter(|is| (is.remaining, is.lapsed) != *was).copied())
             .collect();
         if !burnt.is_empty() {
             grants::write(connection, &burnt).await?;
@@ -388,18 +392,38 @@ impl Book {
     }
 }
 
-/// The grant that a change makes, or that lapses.
+/// The grants that a change makes.
+fn made_by(change: &Change) -> &[NewGrant] {
+    match change {
+        Change::Grant(grant) => std::slice::from_ref(grant),
+        Change::Grants(grants) => grants,
+        Change::GiveBack { unknown, .. } => unknown.as_slice(),
+        Change::Debit(_)
+        | Change::Hold(_)
+        | Change::Capture { .. }
+        | Change::Release(_)
+        | Change::Expire(_)
+        | Change::Void(_)
+        | Change::Reverse { .. } => &[],
+    }
+}
+
+/// The one grant that a change makes, or that lapses or is voided.
 fn grant_of(change: &Change) -> Option<GrantId> {
     match change {
         Change::Grant(grant) => Some(grant.id),
-        Change::Expire(grant) => Some(*grant),
-        Change::Debit(_)
+        Change::Expire(grant) | Change::Void(grant) => Some(*grant),
+        Change::Grants(_)
+        | Change::GiveBack { .. }
+        | Change::Debit(_)
         | Change::Hold(_)
         | Change::Capture { .. }
         | Change::Release(_)
         | Change::Reverse { .. } => None,
     }
 }
+
+const LEAST: Credits = Credits::from_millionths(1);
 
 /// In the order in which they are locked.
 fn wallets_of(movements: &[Movement]) -> Vec<WalletId> {
@@ -408,15 +432,19 @@ fn wallets_of(movements: &[Movement]) -> Vec<WalletId> {
 }
 
 /// For each wallet that is to be burnt from, how much at the most.
-fn needs(movements: &[Movement]) -> BTreeMap<WalletId, Credits> {
+fn needs(rows: &[WalletRow], movements: &[Movement]) -> BTreeMap<WalletId, Credits> {
+    let held =
+        |wallet: WalletId| rows.iter().find(|row| row.id == wallet).map_or(Credits::ZERO, |row| row.held);
     let mut needs = BTreeMap::new();
     for movement in movements {
         let need = match movement.change {
             Change::Debit(amount) | Change::Hold(amount) | Change::Reverse { amount, .. } => amount,
             Change::Capture { spend, .. } => spend,
             // Enough to read all that has lapsed, and one that has not.
-            Change::Release(_) | Change::Expire(_) => Credits::from_millionths(1),
-            Change::Grant(_) => continue,
+            Change::Release(_) | Change::Expire(_) | Change::GiveBack { .. } => LEAST,
+            // And all that covers what is held before the grant does.
+            Change::Void(_) => held(movement.wallet_id).max(LEAST),
+            Change::Grant(_) | Change::Grants(_) => continue,
         };
         let sum: &mut Credits = needs.entry(movement.wallet_id).or_default();
         *sum = sum.checked_add(need.max(Credits::ZERO)).unwrap_or(Credits::from_millionths(i64::MAX));
@@ -427,9 +455,10 @@ fn needs(movements: &[Movement]) -> BTreeMap<WalletId, Credits> {
 fn named_grants(movements: &[Movement]) -> Vec<GrantId> {
     movements
         .iter()
-        .filter_map(|movement| match movement.change {
-            Change::Expire(grant) | Change::Reverse { grant, .. } => Some(grant),
-            _ => None,
+        .flat_map(|movement| match &movement.change {
+            Change::Expire(grant) | Change::Void(grant) | Change::Reverse { grant, .. } => vec![*grant],
+            Change::GiveBack { parts, .. } => parts.iter().map(|(grant, _)| *grant).collect(),
+            _ => Vec::new(),
         })
         .collect()
 }

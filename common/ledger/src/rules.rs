@@ -15,6 +15,8 @@ use kernel::money::Credits;
 pub struct GrantState {
     pub id: GrantId,
     pub remaining: Credits,
+    /// What has lapsed of it.
+    pub lapsed: Credits,
     pub expires_at: Option<Timestamp>,
     /// Lower burns first.
     pub priority: i16,
@@ -107,11 +109,14 @@ impl WalletState {
         let before = self.clone();
         let result = match change {
             Change::Grant(grant) => self.grant(grant, now),
+            Change::Grants(grants) => self.all_grants(grants, now),
+            Change::GiveBack { unknown, parts, .. } => self.give_back(unknown.as_ref(), parts, now),
             Change::Debit(amount) => self.debit(*amount, now),
             Change::Hold(amount) => self.hold(*amount),
             Change::Capture { held, spend } => self.capture(*held, *spend),
             Change::Release(amount) => self.release(*amount),
             Change::Expire(grant) => self.expire(*grant),
+            Change::Void(grant) => self.void(*grant, now),
             Change::Reverse { grant, amount } => self.reverse(*grant, *amount, now),
         };
         if result.is_err() {
@@ -127,6 +132,7 @@ impl WalletState {
         let state = GrantState {
             id: grant.id,
             remaining: grant.amount.checked_sub(to_debt).map_err(|_| OVERFLOW)?,
+            lapsed: Credits::ZERO,
             expires_at: grant.expires_at,
             priority: grant.priority,
             created_at: now,
@@ -134,6 +140,41 @@ impl WalletState {
         let place = self.grants.partition_point(|other| other.burn_order() < state.burn_order());
         self.grants.insert(place, state);
         self.move_balance(grant.amount)
+    }
+
+    fn all_grants(&mut self, grants: &[NewGrant], now: Timestamp) -> Result<Moved, Refusal> {
+        let mut sum = Credits::ZERO;
+        for grant in grants {
+            self.grant(grant, now)?;
+            sum = sum.checked_add(grant.amount).map_err(|_| OVERFLOW)?;
+        }
+        positive(sum)?;
+        Ok(Moved { amount: Some(sum), burned: Burned::new() })
+    }
+
+    fn give_back(
+        &mut self,
+        unknown: Option<&NewGrant>,
+        parts: &Burned,
+        now: Timestamp,
+    ) -> Result<Moved, Refusal> {
+        let mut sum = Credits::ZERO;
+        if let Some(grant) = unknown {
+            self.grant(grant, now)?;
+            sum = grant.amount;
+        }
+        for (id, part) in parts {
+            positive(*part)?;
+            let to_debt = self.debt.min(*part);
+            self.debt = self.debt.checked_sub(to_debt).map_err(|_| OVERFLOW)?;
+            let rest = part.checked_sub(to_debt).map_err(|_| OVERFLOW)?;
+            let grant = self.grants.iter_mut().find(|grant| grant.id == *id).ok_or(Refusal::NoGrant)?;
+            grant.remaining = grant.remaining.checked_add(rest).map_err(|_| OVERFLOW)?;
+            self.move_balance(*part)?;
+            sum = sum.checked_add(*part).map_err(|_| OVERFLOW)?;
+        }
+        positive(sum)?;
+        Ok(Moved { amount: Some(sum), burned: Burned::new() })
     }
 
     fn debit(&mut self, amount: Credits, now: Timestamp) -> Result<Moved, Refusal> {
@@ -183,7 +224,17 @@ impl WalletState {
             return Ok(Moved::default());
         }
         grant.remaining = grant.remaining.checked_sub(lapsing).map_err(|_| OVERFLOW)?;
+        grant.lapsed = grant.lapsed.checked_add(lapsing).map_err(|_| OVERFLOW)?;
         self.move_balance(negative(lapsing)?)
+    }
+
+    /// Takes off what no hold needs, and has the rest be for holds alone, which is to have lapsed.
+    fn void(&mut self, id: GrantId, now: Timestamp) -> Result<Moved, Refusal> {
+        let moved = self.expire(id)?;
+        let grant = self.grants.iter_mut().find(|grant| grant.id == id).ok_or(Refusal::NoGrant)?;
+        grant.expires_at = Some(grant.expires_at.map_or(now, |at| at.min(now)));
+        self.grants.sort_by_key(GrantState::burn_order);
+        Ok(moved)
     }
 
     fn reverse(&mut self, id: GrantId, amount: Credits, now: Timestamp) -> Result<Moved, Refusal> {

@@ -168,11 +168,13 @@ pub(super) async fn balance(
     now: Timestamp,
     wallet: WalletId,
 ) -> Result<Credits, sqlx::Error> {
-    // Holds are covered by what burns first, which is what has lapsed.
+    // Holds are covered by what burns first, which is what has lapsed. The order names the index that reads nothing else.
     sqlx::query_scalar!(
         r#"select balance - greatest(coalesce((
-               select sum(remaining) from grants
-               where wallet_id = wallets.id and is_open and expires_at <= $2), 0)::bigint - held, 0)
+               select sum(remaining) from (
+                   select remaining from grants
+                   where wallet_id = wallets.id and is_open and expires_at <= $2 order by expires_at) as lapsed),
+               0)::bigint - held, 0)
                as "balance!: Credits"
            from wallets where id = $1"#,
         wallet.0,
@@ -191,8 +193,10 @@ pub(super) async fn spendable(
     sqlx::query_as!(
         Spendable,
         r#"select balance - held - greatest(coalesce((
-               select sum(remaining) from grants
-               where wallet_id = wallets.id and is_open and expires_at <= $2), 0)::bigint - held, 0)
+               select sum(remaining) from (
+                   select remaining from grants
+                   where wallet_id = wallets.id and is_open and expires_at <= $2 order by expires_at) as lapsed),
+               0)::bigint - held, 0)
                as "available!: Credits", recharge_due_below as "recharge_due_below: Credits"
            from wallets where id = $1"#,
         wallet.0,

@@ -21,6 +21,7 @@ enum Step {
     Capture { nth: usize, share: i64 },
     Release { nth: usize },
     ExpireLapsed,
+    Void { nth: usize },
     Reverse { nth: usize, amount: i64 },
     Wait { hours: i64 },
 }
@@ -34,6 +35,7 @@ fn step() -> impl Strategy<Value = Step> {
         (0..8_usize, 0..120_i64).prop_map(|(nth, share)| Step::Capture { nth, share }),
         (0..8_usize).prop_map(|nth| Step::Release { nth }),
         Just(Step::ExpireLapsed),
+        (0..8_usize).prop_map(|nth| Step::Void { nth }),
         (0..8_usize, 1..600_i64).prop_map(|(nth, amount)| Step::Reverse { nth, amount }),
         (1..50_i64).prop_map(|hours| Step::Wait { hours }),
     ]
@@ -123,6 +125,17 @@ impl Book {
                 }
             }
             Step::ExpireLapsed => self.lapse(),
+            Step::Void { nth } => {
+                if let Some(grant) = self.grants.get(nth).copied() {
+                    let (held, balance) = (self.wallet.held, self.wallet.balance);
+                    self.lapse();
+                    self.apply(&Change::Void(grant)).unwrap();
+                    assert!(self.wallet.held == held && (self.reversed || held <= self.wallet.balance));
+                    assert!(self.wallet.balance <= balance);
+                    // Nothing of it is left to be spent, nor to lapse while the holds are there.
+                    assert!(!self.wallet.lapsed(self.now).contains(&grant));
+                }
+            }
             Step::Reverse { nth, amount } => {
                 if let Some(grant) = self.grants.get(nth).copied() {
                     self.reversed = true;
@@ -173,6 +186,7 @@ fn grant(amount: i64, priority: i16, lives_hours: Option<i64>, age: i64) -> Gran
     GrantState {
         id: GrantId::new(),
         remaining: Credits::from_millionths(amount),
+        lapsed: Credits::ZERO,
         expires_at: lives_hours.map(|hours| START + Duration::hours(hours)),
         priority,
         created_at: START - Duration::hours(age),

@@ -2,6 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+mod giving;
+mod views;
+
+pub use giving::{GiveError, Given, NewCredits, VoidError, Voided, give, void};
+pub use views::{GrantView, find, lapsing, list};
+
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -20,6 +26,8 @@ pub struct DueGrant {
     pub grant_id: GrantId,
     /// What is left of it.
     pub remaining: Credits,
+    /// What has lapsed of it before.
+    pub lapsed: Credits,
 }
 
 /// What movements left of a grant.
@@ -27,7 +35,7 @@ pub struct DueGrant {
 pub(super) struct GrantLeft {
     pub id: GrantId,
     pub remaining: Credits,
-    /// What lapsed of it by these movements.
+    /// What has lapsed of it in all.
     pub lapsed: Credits,
 }
 
@@ -71,7 +79,7 @@ async fn open(
     let wallets: Vec<Uuid> = wallets.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
         r#"select g.wallet_id as "wallet_id: WalletId", g.id as "id: GrantId", g.remaining as "remaining: Credits",
-                  g.expires_at as "expires_at?", g.priority, g.created_at
+                  g.lapsed as "lapsed: Credits", g.expires_at as "expires_at?", g.priority, g.created_at
            from unnest($1::uuid[]) as wanted (id)
            cross join lateral (
                select * from grants where wallet_id = wanted.id and is_open
@@ -86,6 +94,7 @@ async fn open(
         grants.entry(row.wallet_id).or_default().push(GrantState {
             id: row.id,
             remaining: row.remaining,
+            lapsed: row.lapsed,
             expires_at: row.expires_at,
             priority: row.priority,
             created_at: row.created_at,
@@ -102,7 +111,7 @@ pub(super) async fn by_id(
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
         r#"select wallet_id as "wallet_id: WalletId", id as "id: GrantId", remaining as "remaining: Credits",
-                  expires_at, priority, created_at
+                  lapsed as "lapsed: Credits", expires_at, priority, created_at
            from grants where id = any($1)"#,
         &ids
     )
@@ -114,6 +123,7 @@ pub(super) async fn by_id(
             let state = GrantState {
                 id: row.id,
                 remaining: row.remaining,
+                lapsed: row.lapsed,
                 expires_at: row.expires_at,
                 priority: row.priority,
                 created_at: row.created_at,
@@ -132,7 +142,7 @@ pub(super) async fn due(
     sqlx::query_as!(
         DueGrant,
         r#"select g.wallet_id as "wallet_id: WalletId", g.id as "grant_id: GrantId",
-                  g.remaining as "remaining: Credits"
+                  g.remaining as "remaining: Credits", g.lapsed as "lapsed: Credits"
            from grants g join wallets w on w.id = g.wallet_id
            where g.is_open and g.expires_at <= $1
              and (w.held = 0 or w.held < (
@@ -157,7 +167,8 @@ pub(super) async fn due_of(
 ) -> Result<Vec<DueGrant>, sqlx::Error> {
     sqlx::query_as!(
         DueGrant,
-        r#"select wallet_id as "wallet_id: WalletId", id as "grant_id: GrantId", remaining as "remaining: Credits"
+        r#"select wallet_id as "wallet_id: WalletId", id as "grant_id: GrantId", remaining as "remaining: Credits",
+                  lapsed as "lapsed: Credits"
            from grants where wallet_id = $1 and is_open and expires_at <= $2
            order by expires_at, priority, created_at, id"#,
         wallet.0,
@@ -173,7 +184,7 @@ pub(super) async fn write(connection: &mut PgConnection, left: &[GrantLeft]) -> 
     let amounts: Vec<i64> = left.iter().map(|grant| grant.remaining.millionths()).collect();
     let lapsed: Vec<i64> = left.iter().map(|grant| grant.lapsed.millionths()).collect();
     sqlx::query!(
-        "update grants set remaining = new.remaining, is_open = new.remaining > 0, lapsed = grants.lapsed + new.lapsed
+        "update grants set remaining = new.remaining, is_open = new.remaining > 0, lapsed = new.lapsed
          from unnest($1::uuid[], $2::bigint[], $3::bigint[]) as new (id, remaining, lapsed)
          where grants.id = new.id",
         &ids,
