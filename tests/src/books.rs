@@ -17,9 +17,43 @@ const UNBALANCED: &str = "
 const WRONGLY_HELD: &str = "
     select format('wallet %s: held %s, active holds %s', wallets.id, held, active.total)
     from wallets
-    cross join lateral (select coalesce(sum(amount), 0) as total from holds
+    cross join lateral (select coalesce(sum(amount - captured), 0) as total from holds
                         where wallet_id = wallets.id and state = 'active') as active
     where held <> active.total";
+
+/// Debits of which more was given back than they took, or that burned more than they took.
+const GIVEN_BACK: &str = "
+    select format('debit %s: %s taken, %s burned, %s given back', debits.id, -amount, burned.total, back.total)
+    from ledger_entries debits
+    cross join lateral (select coalesce(sum((part ->> 1)::bigint), 0) as total
+                        from jsonb_array_elements(coalesce(burned, '[]')) as parts (part)) as burned
+    left join (select debit_id, sum(amount) as total from ledger_entries group by 1) as back
+        on back.debit_id = debits.id
+    where (burned is not null or back.total is not null) and greatest(burned.total, back.total) > -amount";
+
+/// Transfers of which not as much arrived as left.
+const TRANSFERRED: &str = "
+    select format('transfer %s: %s', split_part(source_id, ':', 1), sum(amount))
+    from ledger_entries where counter_account = 'transfer' group by split_part(source_id, ':', 1)
+    having sum(amount) <> 0 or count(*) <> 2";
+
+/// Holds of which not as much was captured as the ledger says.
+const CAPTURED: &str = "
+    select format('hold %s: %s captured, %s in the ledger', holds.id, captured, entries.total)
+    from holds
+    left join (select split_part(source_id, ':', 1) as hold, -sum(amount) as total
+               from ledger_entries where source_kind = 'capture' group by 1) as entries
+        on entries.hold = holds.id::text
+    where captured <> coalesce(entries.total, 0)";
+
+/// Grants of which not as much lapsed or was voided as the ledger says.
+const LAPSED: &str = "
+    select format('grant %s: %s lapsed, %s in the ledger', grants.id, lapsed, entries.total)
+    from grants
+    left join (select split_part(source_id, ':', 1) as gone, -sum(amount) as total
+               from ledger_entries where source_kind in ('expiry', 'void') group by 1) as entries
+        on entries.gone = grants.id::text
+    where lapsed <> coalesce(entries.total, 0)";
 
 /// Entries and grants of wallets that are not there.
 const ORPHANS: &str = "
@@ -39,7 +73,8 @@ const DEAD_LETTERS: &str = "
 /// When the database does not answer.
 pub async fn findings(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
     let mut findings = Vec::new();
-    for query in [UNBALANCED, WRONGLY_HELD, ORPHANS, UNPUBLISHED] {
+    let all = [UNBALANCED, WRONGLY_HELD, GIVEN_BACK, TRANSFERRED, CAPTURED, LAPSED, ORPHANS, UNPUBLISHED];
+    for query in all {
         let found: Vec<String> = sqlx::query_scalar(query).fetch_all(pool).await?;
         findings.extend(found);
     }

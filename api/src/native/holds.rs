@@ -8,6 +8,7 @@ use identity::rules::{may_manage_holds, may_spend};
 use kernel::clock::Timestamp;
 use kernel::crash::{self, Step};
 use kernel::ids::{EntryId, HoldId, UserId};
+use kernel::metadata::Metadata;
 use kernel::money::Credits;
 use ledger::holds::{self, Ending, Hold, HoldError, HoldState, NewHold, Placed};
 use serde::{Deserialize, Serialize};
@@ -193,6 +194,7 @@ async fn place(api: SharedState, call: Call) -> Result<Response, Problem> {
         description,
         key: call.idempotency_key()?.map(str::to_owned),
         lasts,
+        metadata: Metadata::default(),
     };
     let now = api.clock.now();
     let mut transaction = api.pool.begin().await?;

@@ -7,7 +7,7 @@ use time::Duration;
 use time::macros::datetime;
 
 use super::*;
-use crate::GrantSource;
+use crate::{Above, GrantSource};
 
 const START: Timestamp = datetime!(2026-11-01 00:00 UTC);
 
@@ -81,7 +81,7 @@ impl Kept {
     }
 
     fn capture(&mut self, held: i64, spend: i64) -> Option<i64> {
-        self.post(Change::Capture { held: millionths(held), spend: millionths(spend) })
+        self.post(Change::Capture { held: millionths(held), spend: millionths(spend), above: Above::Refuse })
     }
 
     fn release(&mut self, held: i64) -> Option<i64> {
@@ -161,6 +161,25 @@ fn holds_are_covered_by_what_burns_first_and_the_rest_lapses() {
     kept.sweep();
     assert_eq!(kept.shown(), 30, "10 held and 20 that never lapse");
     assert_eq!(kept.release(10), Some(20));
+}
+
+#[test]
+fn a_grant_that_something_is_given_back_to_lapses_again_with_a_cause_of_its_own() {
+    let mut kept = Kept::new();
+    kept.grant(60, Some(1));
+    let grant = kept.state().grants()[0].id;
+    kept.debit(50);
+    kept.wait(2);
+    kept.sweep();
+    for _ in 0..5 {
+        let change =
+            Change::GiveBack { debit: EntryId::new(), unknown: None, parts: vec![(grant, millionths(10))] };
+        assert_eq!(kept.post(change), Some(0));
+    }
+    let lapses = kept.book.entries.iter().filter(|entry| entry.cause_kind == "expiry");
+    let causes: BTreeSet<&str> = lapses.map(|entry| entry.cause_id.as_str()).collect();
+    assert_eq!(causes.len(), 6, "{causes:?}");
+    assert_eq!(kept.state().grants()[0].lapsed, millionths(60));
 }
 
 /// The same wallet as lots in the order in which they burn. What lapses is taken from the last lots that have lapsed.

@@ -221,7 +221,8 @@ mod tests {
         let short = Posted::Refused(Refusal::Insufficient { available: credits(5), needed: credits(10) });
         let grant = kernel::ids::GrantId::new();
         let (debit, hold) = (Change::Debit(credits(10)), Change::Hold(credits(10)));
-        let capture = Change::Capture { held: credits(10), spend: credits(10) };
+        let capture =
+            Change::Capture { held: credits(10), spend: credits(10), above: super::super::Above::Refuse };
         for (change, account, posted, used) in [
             (debit.clone(), CounterAccount::Usage, &done, SPENT),
             (capture, CounterAccount::Usage, &done, SPENT),

@@ -112,12 +112,14 @@ pub enum Change {
     Debit(Credits),
     /// Reserves this much of what is available, or nothing.
     Hold(Credits),
-    /// Ends a reservation of `held` by spending `spend` of it.
+    /// Ends a reservation of `held` by spending `spend`.
     Capture {
         /// What was reserved.
         held: Credits,
-        /// What is spent; at most `held`.
+        /// What is spent.
         spend: Credits,
+        /// What becomes of what is spent beyond `held`.
+        above: Above,
     },
     /// Ends a reservation without spending.
     Release(Credits),
@@ -132,6 +134,16 @@ pub enum Change {
         /// How much to take back.
         amount: Credits,
     },
+}
+
+/// What becomes of what work cost above what was held for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Above {
+    /// It is refused.
+    Refuse,
+    /// It is spent of what is available, and what is not available either is owed: as long as the wallet is short of
+    /// `at_most` in all. What other holds need and what is owed already count towards that.
+    Debt { at_most: Credits },
 }
 
 #[derive(Clone, Debug)]

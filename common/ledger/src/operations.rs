@@ -209,7 +209,8 @@ impl Book {
                 }
             }
         }
-        let read = grants.values().flatten().map(|grant| (grant.id, (grant.remaining, grant.lapsed))).collect();
+        let read =
+            grants.values().flatten().map(|grant| (grant.id, (grant.remaining, grant.lapsed))).collect();
         let levels = rows.iter().map(|row| {
             let (balance, due_below) = (row.balance, row.recharge_due_below);
             (row.id, Watched { balance, due_below, levels: row.levels() })

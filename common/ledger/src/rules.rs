@@ -3,9 +3,11 @@
 //! Invariants, after every movement, refused ones too:
 //! balance = what remains of all grants − debt · debt > 0 only while no grant has anything left · held ≥ 0 ·
 //! a debit or hold never takes more than balance − held · what is held is covered by the grants that burn first, so of
-//! what has lapsed only max(0, lapsed − held) leaves the balance, and what stays is for the holds.
+//! what has lapsed only max(0, lapsed − held) leaves the balance, and what stays is for the holds. Two movements may
+//! take what others hold: a reversal, and a capture above its hold as far as it may become debt. Such a hold is kept
+//! nevertheless: its capture owes what is missing.
 
-use super::{Change, NewGrant, Refusal};
+use super::{Above, Change, NewGrant, Refusal};
 use kernel::clock::Timestamp;
 use kernel::ids::{GrantId, WalletId};
 use kernel::money::Credits;
@@ -113,7 +115,7 @@ impl WalletState {
             Change::GiveBack { unknown, parts, .. } => self.give_back(unknown.as_ref(), parts, now),
             Change::Debit(amount) => self.debit(*amount, now),
             Change::Hold(amount) => self.hold(*amount),
-            Change::Capture { held, spend } => self.capture(*held, *spend),
+            Change::Capture { held, spend, above } => self.capture(*held, *spend, *above, now),
             Change::Release(amount) => self.release(*amount),
             Change::Expire(grant) => self.expire(*grant),
             Change::Void(grant) => self.void(*grant, now),
@@ -194,17 +196,42 @@ impl WalletState {
         Ok(Moved::default())
     }
 
-    fn capture(&mut self, held: Credits, spend: Credits) -> Result<Moved, Refusal> {
+    fn capture(
+        &mut self,
+        held: Credits,
+        spend: Credits,
+        above: Above,
+        now: Timestamp,
+    ) -> Result<Moved, Refusal> {
         positive(spend)?;
-        if spend > held {
-            return Err(Refusal::BadAmount);
-        }
+        let beyond = spend.checked_sub(held).map_err(|_| OVERFLOW)?.max(Credits::ZERO);
+        self.allow(beyond, above, spend)?;
         self.release(held)?;
-        // A reversal may have taken what was held: the promise is kept, and the shortfall is owed.
         let mut burned = Burned::new();
-        let owed = self.burn(spend, |_| true, &mut burned)?;
+        // A reversal may have taken what was held: the promise is kept, and the shortfall is owed.
+        let owed = self.burn(spend.min(held), |_| true, &mut burned)?;
+        // What is kept for other holds comes last: those are promises too, and what they lack then is owed.
+        let rest = self.burn(beyond, |grant| !grant.has_lapsed(now), &mut burned)?;
+        let rest = self.burn(rest, |_| true, &mut burned)?;
         self.owe(owed)?;
+        self.owe(rest)?;
         Ok(Moved { burned, ..self.move_balance(negative(spend)?)? })
+    }
+
+    /// Whether so much may be spent beyond what was held for it.
+    fn allow(&self, beyond: Credits, above: Above, needed: Credits) -> Result<(), Refusal> {
+        if !beyond.is_positive() {
+            return Ok(());
+        }
+        let Above::Debt { at_most } = above else { return Err(Refusal::BadAmount) };
+        let free = self.balance.checked_sub(self.held).map_err(|_| OVERFLOW)?;
+        let short = beyond.checked_sub(free).map_err(|_| OVERFLOW)?;
+        if short > at_most.max(Credits::ZERO) {
+            let held = needed.checked_sub(beyond).map_err(|_| OVERFLOW)?;
+            let available = held.checked_add(self.available()).map_err(|_| OVERFLOW)?;
+            return Err(Refusal::Insufficient { available, needed });
+        }
+        Ok(())
     }
 
     fn release(&mut self, amount: Credits) -> Result<Moved, Refusal> {

@@ -5,14 +5,18 @@ use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
+pub use super::Above;
 use super::operations::post;
-use super::{Cause, Change, CounterAccount, EntryNote, Movement, Posted, Refusal};
+use super::{Author, Cause, Change, CounterAccount, EntryNote, Movement, Posted, Refusal};
 use kernel::clock::Timestamp;
 use kernel::database::is_locked;
 use kernel::ids::{EntryId, HoldId, UserId, WalletId};
+use kernel::metadata::Metadata;
 use kernel::money::Credits;
 use kernel::text_enum;
 
@@ -39,7 +43,7 @@ pub struct Hold {
     pub user_id: UserId,
     /// How much is, or was, reserved.
     pub amount: Credits,
-    /// How much of it was spent.
+    /// How much was spent: of it, or more if what it was captured for cost more.
     pub captured: Credits,
     /// Where it stands in the database; see [`Hold::state_at`].
     pub state: HoldState,
@@ -53,9 +57,18 @@ pub struct Hold {
     pub expires_at: Timestamp,
     /// The key of the request that ended it.
     pub ended_key: Option<String>,
+    /// What the caller attached; also to the entries of what is captured.
+    pub metadata: Metadata,
+    /// When it would have ended by itself, had it not been extended since.
+    pub placed_until: Option<Timestamp>,
 }
 
 impl Hold {
+    /// How much is reserved while it is active: what has not been captured in parts.
+    pub fn left(&self) -> Credits {
+        self.amount.checked_sub(self.captured).unwrap_or(Credits::ZERO).max(Credits::ZERO)
+    }
+
     /// Where it stands: its time may be up before its credits are free again.
     pub fn state_at(&self, now: Timestamp) -> HoldState {
         if self.state == HoldState::Active && self.expires_at <= now {
@@ -79,8 +92,10 @@ pub struct NewHold {
     pub description: Option<String>,
     /// The key of the request: it places one hold, for ever.
     pub key: Option<String>,
-    /// How long it lasts at the most.
+    /// How long it lasts at the most, unless it is extended.
     pub lasts: Duration,
+    /// What the caller attached.
+    pub metadata: Metadata,
 }
 
 impl NewHold {
@@ -89,7 +104,8 @@ impl NewHold {
             && hold.amount == self.amount
             && hold.entry_type == self.entry_type
             && hold.description == self.description
-            && hold.expires_at == hold.created_at + self.lasts
+            && hold.metadata == self.metadata
+            && hold.placed_until.unwrap_or(hold.expires_at) == hold.created_at + self.lasts
     }
 }
 
@@ -152,8 +168,11 @@ pub async fn place(
         created_at: now,
         expires_at: now + new.lasts,
         ended_key: None,
+        metadata: new.metadata.clone(),
+        placed_until: None,
     };
-    move_credits(connection, now, &hold, "hold", Change::Hold(new.amount)).await?;
+    let cause = Cause { kind: "hold", id: hold.id.to_string() };
+    move_credits(connection, now, &hold, cause, Change::Hold(new.amount)).await?;
     if !store::insert(connection, &hold, new.key.as_deref()).await? {
         return Err(HoldError::InUse);
     }
@@ -163,8 +182,12 @@ pub async fn place(
 /// How a hold is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// By spending this much of it.
+    /// By spending this much of what is left of it. To spend nothing is to give it up.
     Capture(Credits),
+    /// Not yet, by spending this much of it: what is left stays reserved. Where nothing is left it ends.
+    CapturePart(Credits),
+    /// By spending this much, also more than what is left of it.
+    CaptureAbove(Credits, Above),
     /// By giving it up.
     Release,
     /// By its time being up.
@@ -181,35 +204,85 @@ enum Course {
 }
 
 impl Ending {
-    /// What to do about a hold. It is captured once, while its time is not up: only the request that captured it,
-    /// known by its key, may come again.
-    fn course(self, hold: &Hold, key: Option<&str>, now: Timestamp) -> Result<Course, HoldError> {
+    /// What to do about a hold. It is captured while its time is not up, and at the end once; a request that captured
+    /// of it, known by its key, may come again. `before` is what was spent for the same cause.
+    fn course(
+        self,
+        hold: &Hold,
+        key: Option<&str>,
+        now: Timestamp,
+        before: Option<Credits>,
+    ) -> Result<Course, HoldError> {
+        let repeat = |spend| {
+            if before.unwrap_or_default() == spend { Ok(Course::Repeat) } else { Err(HoldError::Reused) }
+        };
+        let is_known = key.is_some() && hold.ended_key.as_deref() == key;
         match (self, hold.state) {
-            (Self::Capture(_), HoldState::Active) if hold.expires_at <= now => {
+            (Self::CapturePart(spend), _) if before.is_some() => repeat(spend),
+            (Self::Capture(_) | Self::CaptureAbove(..) | Self::CapturePart(_), HoldState::Active)
+                if hold.expires_at <= now =>
+            {
                 Err(HoldError::Ended(HoldState::Expired))
             }
             (_, HoldState::Active) => Ok(Course::End),
-            (Self::Capture(spend), HoldState::Captured)
-                if key.is_some() && hold.ended_key.as_deref() == key =>
+            (Self::Capture(spend) | Self::CaptureAbove(spend, _), HoldState::Captured) if is_known => {
+                repeat(spend)
+            }
+            (Self::Capture(Credits::ZERO) | Self::CaptureAbove(Credits::ZERO, _), HoldState::Released)
+                if is_known =>
             {
-                if spend == hold.captured {
-                    Ok(Course::Repeat)
-                } else {
-                    Err(HoldError::Reused)
-                }
+                Ok(Course::Repeat)
             }
             (Self::Release, HoldState::Released) | (Self::Expire, HoldState::Expired) => Ok(Course::Repeat),
             (_, state) => Err(HoldError::Ended(state)),
         }
     }
+
+    /// The cause of the entry: a hold is captured in parts once for each key, and at the end once.
+    fn cause(self, hold: &Hold, key: Option<&str>) -> Cause {
+        let id = match (self, key) {
+            (Self::CapturePart(_), Some(key)) => format!("{}:{key}", hold.id),
+            (Self::CapturePart(_), None) => format!("{}:{}", hold.id, EntryId::new()),
+            _ => hold.id.to_string(),
+        };
+        Cause { kind: "capture", id }
+    }
+
+    /// The hold once it is ended so, and the movement for it.
+    fn apply(self, hold: &mut Hold, key: Option<&str>) -> Result<Change, Refusal> {
+        let left = hold.left();
+        let (spend, held, above) = match self {
+            Self::CapturePart(part) if part > left => return Err(Refusal::BadAmount),
+            Self::CapturePart(part) => (part, part, Above::Refuse),
+            Self::Capture(spend) => (spend, left, Above::Refuse),
+            Self::CaptureAbove(spend, above) => (spend, left, above),
+            Self::Release | Self::Expire => (Credits::ZERO, left, Above::Refuse),
+        };
+        hold.captured = hold.captured.checked_add(spend).map_err(|_| Refusal::BadAmount)?;
+        let is_part = matches!(self, Self::CapturePart(_));
+        hold.state = match self {
+            Self::Release => HoldState::Released,
+            Self::Expire => HoldState::Expired,
+            Self::CapturePart(part) if part < left => HoldState::Active,
+            // Nothing of it was ever spent.
+            _ if hold.captured == Credits::ZERO => HoldState::Released,
+            _ => HoldState::Captured,
+        };
+        if hold.state != HoldState::Active {
+            hold.ended_key = key.map(str::to_owned);
+        }
+        let is_free = spend == Credits::ZERO && !is_part;
+        Ok(if is_free { Change::Release(held) } else { Change::Capture { held, spend, above } })
+    }
 }
 
-/// Ends a hold that this transaction has locked; giving it up again changes nothing and answers the same, and so does
-/// capturing it again with the same key. Returns the ledger entry, if credits were spent, and the balance.
+/// Ends a hold that this transaction has locked, or captures a part of it; giving it up again changes nothing and
+/// answers the same, and so does capturing again with the same key. Returns the ledger entry, if credits were spent,
+/// and the balance.
 ///
 /// # Errors
 /// [`HoldError::Ended`] when it has ended, or its time is up, [`HoldError::Reused`] when the key captured another
-/// amount.
+/// amount, [`HoldError::Refused`] when it is more than is held, or than may be owed.
 pub async fn end(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -217,23 +290,44 @@ pub async fn end(
     ending: Ending,
     key: Option<&str>,
 ) -> Result<(Hold, Option<EntryId>, Credits), HoldError> {
-    if ending.course(&hold, key, now)? == Course::Repeat {
-        let cause = Cause { kind: "capture", id: hold.id.to_string() };
-        let entry = super::store::entries_by_cause(connection, &[&cause]).await?.pop();
-        let balance = super::operations::balance(connection, now, hold.wallet_id).await?;
-        return Ok((hold, entry.map(|entry| entry.id), balance));
-    }
-    let (state, captured, change) = match ending {
-        Ending::Capture(spend) => (HoldState::Captured, spend, Change::Capture { held: hold.amount, spend }),
-        Ending::Release => (HoldState::Released, Credits::ZERO, Change::Release(hold.amount)),
-        Ending::Expire => (HoldState::Expired, Credits::ZERO, Change::Release(hold.amount)),
+    let cause = ending.cause(&hold, key);
+    let may_be_known =
+        hold.state != HoldState::Active || matches!(ending, Ending::CapturePart(_)) && key.is_some();
+    let before = match may_be_known {
+        true => super::store::entries_by_cause(connection, &[&cause]).await?.pop(),
+        false => None,
     };
-    let (entry, balance) = move_credits(connection, now, &hold, "capture", change).await?;
-    hold.state = state;
-    hold.captured = captured;
-    hold.ended_key = key.map(str::to_owned);
+    let spent = before.as_ref().map(|entry| entry.amount.checked_neg().unwrap_or_default());
+    if ending.course(&hold, key, now, spent)? == Course::Repeat {
+        let balance = super::operations::balance(connection, now, hold.wallet_id).await?;
+        return Ok((hold, before.map(|entry| entry.id), balance));
+    }
+    let change = ending.apply(&mut hold, key)?;
+    let (entry, balance) = move_credits(connection, now, &hold, cause, change).await?;
     store::end(connection, now, &hold).await?;
     Ok((hold, entry, balance))
+}
+
+/// Has a hold that this transaction has locked end by itself later; a moment that is not later changes nothing.
+///
+/// # Errors
+/// [`HoldError::Ended`] when it has ended, or its time is up.
+pub async fn extend(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    mut hold: Hold,
+    until: Timestamp,
+) -> Result<Hold, HoldError> {
+    match hold.state_at(now) {
+        HoldState::Active => {}
+        state => return Err(HoldError::Ended(state)),
+    }
+    if until > hold.expires_at {
+        hold.placed_until = hold.placed_until.or(Some(hold.expires_at));
+        hold.expires_at = until;
+        store::extend(connection, &hold).await?;
+    }
+    Ok(hold)
 }
 
 /// Ends the holds whose time is up, oldest first, up to `limit`; returns how many.
@@ -291,6 +385,21 @@ pub async fn find(connection: &mut PgConnection, id: HoldId) -> Result<Option<Ho
     store::find(connection, id).await
 }
 
+/// A page of the holds on a wallet, newest first: at most `limit`, of those before a hold; in one state, as the
+/// database has it, or in any. It costs the same at any depth.
+///
+/// # Errors
+/// Database errors only.
+pub async fn list(
+    connection: &mut PgConnection,
+    wallet: WalletId,
+    state: Option<HoldState>,
+    before: Option<HoldId>,
+    limit: i64,
+) -> Result<Vec<Hold>, sqlx::Error> {
+    store::list(connection, wallet, state, before, limit).await
+}
+
 /// The open holds on a wallet, of one user or of all, newest first.
 ///
 /// # Errors
@@ -308,17 +417,20 @@ async fn move_credits(
     connection: &mut PgConnection,
     now: Timestamp,
     hold: &Hold,
-    cause: &'static str,
+    cause: Cause,
     change: Change,
 ) -> Result<(Option<EntryId>, Credits), HoldError> {
     let movement = Movement {
         wallet_id: hold.wallet_id,
-        cause: Cause { kind: cause, id: hold.id.to_string() },
+        cause,
         change,
         counter_account: CounterAccount::Usage,
         entry_type: hold.entry_type.clone(),
         description: hold.description.clone(),
-        note: EntryNote::default(),
+        note: EntryNote {
+            metadata: hold.metadata.clone(),
+            by: Author { member: Some(hold.user_id.clone()), api_key: None },
+        },
     };
     match post(connection, now, &[movement]).await?.each.pop() {
         Some(Posted::Done { entry_id, balance }) => Ok((entry_id, balance)),
@@ -332,83 +444,3 @@ async fn move_credits(
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ExpireHolds {}
 job!(ExpireHolds: "holds.expire" on Apply, 3 attempts);
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use time::macros::datetime;
-
-    const NOW: Timestamp = datetime!(2026-11-01 00:00 UTC);
-
-    fn hold(state: HoldState, captured: i64, ended_key: Option<&str>) -> Hold {
-        Hold {
-            id: HoldId::new(),
-            wallet_id: WalletId::new(),
-            user_id: UserId::try_from("ada".to_owned()).unwrap(),
-            amount: Credits::from_millionths(42),
-            captured: Credits::from_millionths(captured),
-            state,
-            entry_type: "render".to_owned(),
-            description: None,
-            created_at: NOW - Duration::from_mins(1),
-            expires_at: NOW + Duration::from_mins(1),
-            ended_key: ended_key.map(str::to_owned),
-        }
-    }
-
-    fn course(hold: &Hold, ending: Ending, key: Option<&str>) -> Result<Course, String> {
-        ending.course(hold, key, NOW).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn a_hold_is_captured_once_and_the_same_request_may_come_again() {
-        let all = Ending::Capture(Credits::from_millionths(42));
-        let captured = hold(HoldState::Captured, 42, Some("a"));
-        assert_eq!(course(&captured, all, Some("a")), Ok(Course::Repeat));
-        assert!(course(&captured, all, Some("b")).unwrap_err().contains("captured"));
-        assert!(course(&captured, all, None).unwrap_err().contains("captured"));
-        let less = Ending::Capture(Credits::from_millionths(41));
-        assert!(course(&captured, less, Some("a")).unwrap_err().contains("another request"));
-        assert!(course(&captured, less, Some("b")).unwrap_err().contains("captured"));
-        // Captured without a key: no request is known to be the same.
-        assert!(course(&hold(HoldState::Captured, 42, None), all, None).is_err());
-        assert!(course(&captured, Ending::Release, Some("a")).is_err());
-    }
-
-    #[test]
-    fn a_hold_whose_time_is_up_is_not_captured_but_can_be_given_up() {
-        let mut late = hold(HoldState::Active, 0, None);
-        assert_eq!(course(&late, Ending::Capture(late.amount), None), Ok(Course::End));
-        assert_eq!(late.state_at(NOW), HoldState::Active);
-        late.expires_at = NOW;
-        assert!(course(&late, Ending::Capture(late.amount), None).unwrap_err().contains("expired"));
-        assert_eq!(course(&late, Ending::Release, None), Ok(Course::End));
-        assert_eq!(course(&late, Ending::Expire, None), Ok(Course::End));
-        assert_eq!(late.state_at(NOW), HoldState::Expired);
-        assert_eq!(
-            hold(HoldState::Captured, 1, None).state_at(NOW + Duration::from_hours(1)),
-            HoldState::Captured
-        );
-    }
-
-    #[test]
-    fn a_key_is_for_one_hold() {
-        let placed = hold(HoldState::Released, 0, None);
-        let new = NewHold {
-            wallet_id: placed.wallet_id,
-            user_id: placed.user_id.clone(),
-            amount: placed.amount,
-            entry_type: placed.entry_type.clone(),
-            description: None,
-            key: Some("k".to_owned()),
-            lasts: Duration::from_mins(2),
-        };
-        assert!(new.is(&placed));
-        assert!(!NewHold { amount: Credits::from_millionths(43), ..new.clone() }.is(&placed));
-        assert!(!NewHold { wallet_id: WalletId::new(), ..new.clone() }.is(&placed));
-        assert!(!NewHold { entry_type: "x".to_owned(), ..new.clone() }.is(&placed));
-        assert!(!NewHold { description: Some("x".to_owned()), ..new.clone() }.is(&placed));
-        assert!(!NewHold { lasts: Duration::from_mins(3), ..new }.is(&placed));
-    }
-}

@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 use super::{Hold, HoldState};
 use kernel::clock::Timestamp;
 use kernel::ids::{HoldId, UserId, WalletId};
+use kernel::metadata::Metadata;
 use kernel::money::Credits;
 
 macro_rules! select_holds {
@@ -13,7 +14,8 @@ macro_rules! select_holds {
             Hold,
             r#"select id as "id: HoldId", wallet_id as "wallet_id: WalletId", user_id as "user_id: UserId",
                       amount as "amount: Credits", captured as "captured: Credits", state as "state: HoldState",
-                      entry_type, description, created_at, expires_at, ended_key
+                      entry_type, description, created_at, expires_at, ended_key,
+                      coalesce(metadata, '{}') as "metadata!: Metadata", placed_until
                from holds "#
                 + $rest
             $(, $argument)*
@@ -71,6 +73,34 @@ pub(super) async fn open(
     .await
 }
 
+pub(super) async fn list(
+    connection: &mut PgConnection,
+    wallet: WalletId,
+    state: Option<HoldState>,
+    before: Option<HoldId>,
+    limit: i64,
+) -> Result<Vec<Hold>, sqlx::Error> {
+    let end = before.map_or(uuid::Uuid::max(), |before| before.0);
+    match state {
+        Some(state) => {
+            select_holds!(
+                "where wallet_id = $1 and state = $2 and id < $3 order by id desc limit $4",
+                wallet.0,
+                state.as_str(),
+                end,
+                limit
+            )
+            .fetch_all(connection)
+            .await
+        }
+        None => {
+            select_holds!("where wallet_id = $1 and id < $2 order by id desc limit $3", wallet.0, end, limit)
+                .fetch_all(connection)
+                .await
+        }
+    }
+}
+
 /// Those whose time is up, oldest first.
 pub(super) async fn due(
     connection: &mut PgConnection,
@@ -93,9 +123,11 @@ pub(super) async fn insert(
     hold: &Hold,
     key: Option<&str>,
 ) -> Result<bool, sqlx::Error> {
+    let metadata = (!hold.metadata.is_empty()).then_some(&hold.metadata);
     let done = sqlx::query!(
-        "insert into holds (id, wallet_id, user_id, amount, entry_type, description, placed_key, created_at, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing",
+        "insert into holds (id, wallet_id, user_id, amount, entry_type, description, placed_key, created_at, expires_at,
+                            metadata)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing",
         hold.id.0,
         hold.wallet_id.0,
         hold.user_id.as_str(),
@@ -104,26 +136,41 @@ pub(super) async fn insert(
         hold.description,
         key,
         hold.created_at,
-        hold.expires_at
+        hold.expires_at,
+        metadata as Option<&Metadata>
     )
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// Writes how a hold has ended that this transaction has locked.
+/// Writes how a hold has ended, or what of it was captured, that this transaction has locked.
 pub(super) async fn end(
     connection: &mut PgConnection,
     now: Timestamp,
     hold: &Hold,
 ) -> Result<(), sqlx::Error> {
+    let ended_at = (hold.state != HoldState::Active).then_some(now);
     sqlx::query!(
         "update holds set state = $2, captured = $3, ended_key = $4, ended_at = $5 where id = $1",
         hold.id.0,
         hold.state.as_str(),
         hold.captured.millionths(),
         hold.ended_key,
-        now
+        ended_at
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Writes when a hold ends by itself that this transaction has locked.
+pub(super) async fn extend(connection: &mut PgConnection, hold: &Hold) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update holds set expires_at = $2, placed_until = $3 where id = $1",
+        hold.id.0,
+        hold.expires_at,
+        hold.placed_until
     )
     .execute(connection)
     .await?;

@@ -1,10 +1,22 @@
 //! Spending under concurrency, holds, and the database's own refusal to rewrite history.
 
+mod give_backs;
+mod grants;
+mod history;
+mod holds;
+mod transfers;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
 use harness::world::{User, World};
+use kernel::ids::{EntryId, GrantId, WalletId};
+use kernel::metadata::Metadata;
+use kernel::money::Credits;
+use ledger::grants::{GrantView, NewCredits};
+use ledger::operations::post;
+use ledger::{Cause, Change, CounterAccount, EntryNote, GrantSource, Movement, Posted};
 use serde_json::{Value, json};
 
 use crate::events::publish;
@@ -13,6 +25,79 @@ async fn spend(world: &World, user: &User, key: &str, credits: Value) -> (u16, V
     let request = world.api().post("/credits/consume").bearer(&user.api_key).idempotency_key(key);
     let answer = request.json(json!({"credits": credits})).send().await.unwrap();
     (answer.status(), answer.json().unwrap())
+}
+
+fn whole(credits: i64) -> Credits {
+    Credits::from_whole(credits).unwrap()
+}
+
+fn wallet_of(user: &User) -> WalletId {
+    user.wallet_id.parse().unwrap()
+}
+
+fn cause(kind: &'static str, id: &str) -> Cause {
+    Cause { kind, id: id.to_owned() }
+}
+
+fn attached(value: &Value) -> Metadata {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+/// Credits for a user by an administrator, for a cause of this name, that lapse after some hours.
+fn new_credits(world: &World, user: &User, name: &str, credits: i64, hours: Option<i64>) -> NewCredits {
+    NewCredits {
+        id: GrantId::new(),
+        wallet_id: wallet_of(user),
+        credits: whole(credits),
+        source: GrantSource::Manual,
+        priority: 50,
+        expires_at: hours.map(|hours| world.clock().now() + time::Duration::hours(hours)),
+        entry_type: "gift".to_owned(),
+        description: Some("A gift".to_owned()),
+        reason: "They waited".to_owned(),
+        note: EntryNote::default(),
+        by: "user:root".to_owned(),
+        cause: cause("grant", name),
+    }
+}
+
+async fn give(world: &World, user: &User, name: &str, credits: i64, hours: Option<i64>) -> GrantId {
+    let new = new_credits(world, user, name, credits, hours);
+    ledger::grants::give(world.pool(), world.clock().now(), &new).await.unwrap().grant.id
+}
+
+async fn grant(world: &World, id: GrantId) -> GrantView {
+    ledger::grants::find(&mut *world.pool().acquire().await.unwrap(), id).await.unwrap().unwrap()
+}
+
+async fn left(world: &World, id: GrantId) -> i64 {
+    grant(world, id).await.remaining.floor_whole()
+}
+
+fn debit_of(user: &User, name: &str, credits: i64) -> Movement {
+    Movement {
+        wallet_id: wallet_of(user),
+        cause: cause("debit", name),
+        change: Change::Debit(whole(credits)),
+        counter_account: CounterAccount::Usage,
+        entry_type: "render".to_owned(),
+        description: Some("A video".to_owned()),
+        note: EntryNote::default(),
+    }
+}
+
+async fn posted(world: &World, movement: Movement) -> Posted {
+    let mut transaction = world.pool().begin().await.unwrap();
+    let posted = post(&mut transaction, world.clock().now(), &[movement]).await.unwrap();
+    transaction.commit().await.unwrap();
+    posted.each.into_iter().next().unwrap()
+}
+
+async fn debit(world: &World, user: &User, name: &str, credits: i64) -> EntryId {
+    match posted(world, debit_of(user, name, credits)).await {
+        Posted::Done { entry_id: Some(entry), .. } => entry,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
