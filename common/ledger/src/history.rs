@@ -239,12 +239,7 @@ pub async fn entries(
     limit: i64,
 ) -> Result<Vec<Entry>, sqlx::Error> {
     let (from, until) = (filter.from, filter.until);
-    let end = until.map_or(Uuid::max(), |until| first_id(until.saturating_add(WAIT)));
-    let end = before.map_or(end, |before| before.0.min(end));
-    let beginning = match from {
-        Some(from) => first_id(from.saturating_sub(WAIT + clock_is_ahead(connection).await?)),
-        None => Uuid::nil(),
-    };
+    let (beginning, end) = ids_of(connection, filter, before).await?;
     let types: Option<BTreeSet<&str>> =
         filter.types.as_ref().map(|types| types.iter().map(String::as_str).collect());
     let types: Option<Vec<&str>> = types.map(|types| types.into_iter().collect());
@@ -309,6 +304,21 @@ pub async fn entries(
         }
     };
     Ok(rows.into_iter().map(Entry::from).collect())
+}
+
+/// Between which ids the entries are that a filter lets through: from the first on, and before the second.
+async fn ids_of(
+    connection: &mut PgConnection,
+    filter: &EntryFilter,
+    before: Option<EntryId>,
+) -> Result<(Uuid, Uuid), sqlx::Error> {
+    let end = filter.until.map_or(Uuid::max(), |until| first_id(until.saturating_add(WAIT)));
+    let end = before.map_or(end, |before| before.0.min(end));
+    let beginning = match filter.from {
+        Some(from) => first_id(from.saturating_sub(WAIT + clock_is_ahead(connection).await?)),
+        None => Uuid::nil(),
+    };
+    Ok((beginning, end))
 }
 
 /// The balance of a wallet at a moment: that after its last entry until then, also of that moment itself. What had

@@ -168,7 +168,7 @@ pub(super) async fn balance(
     now: Timestamp,
     wallet: WalletId,
 ) -> Result<Credits, sqlx::Error> {
-    // Holds are covered by what burns first, which is what has lapsed. The order names the index that reads nothing else.
+    // Holds are covered by what burns first, which is what has lapsed. The order names the index that reads no more.
     sqlx::query_scalar!(
         r#"select balance - greatest(coalesce((
                select sum(remaining) from (
