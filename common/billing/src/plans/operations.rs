@@ -4,9 +4,11 @@ use audit::note;
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 
-use super::{Plan, PlanError, StoredPlan, rules, store};
+use super::{Interval, Plan, PlanError, StoredPlan, Terms, rules, store};
+use crate::provider::Provider;
 use kernel::clock::Timestamp;
 use kernel::database::broken_constraint;
+use kernel::money::Currency;
 
 /// All plans, sold or not, in the order in which they are listed.
 ///
@@ -33,6 +35,20 @@ pub async fn plan_by_provider_price(
     price: &str,
 ) -> Result<Option<Plan>, sqlx::Error> {
     Ok(store::plan_by_provider_price(connection, price).await?.map(|stored| stored.plan))
+}
+
+/// What is sold at a provider by prices or products of its own, in a currency.
+pub(crate) async fn terms_sold(
+    connection: &mut PgConnection,
+    provider: Provider,
+    currency: Currency,
+) -> Result<Vec<Terms>, sqlx::Error> {
+    let plans = store::plans(connection).await?;
+    let at_provider = plans.iter().flat_map(|stored| {
+        [Interval::Month, Interval::Year].map(|interval| stored.plan.terms_at(provider, interval))
+    });
+    let is_sold = |terms: &Terms| terms.provider_price.is_some() && terms.price.currency == currency;
+    Ok(at_provider.flatten().filter(is_sold).collect())
 }
 
 /// Adds a plan.

@@ -128,7 +128,7 @@ pub enum Contradiction {
     Session,
     /// It names an order of this installation that does not exist.
     UnknownOrder,
-    /// It is paid for a known subscription, but for no plan of the catalog.
+    /// It is paid for a known subscription, but for no plan of the catalog, or nothing tells for which.
     UnknownPlan,
 }
 

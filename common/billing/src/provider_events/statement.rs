@@ -40,8 +40,9 @@ impl Statement {
         match self {
             Self::Payment(fact) => fact.session.as_deref().or(fact.provider_payment.as_deref()),
             Self::Subscription(fact) => Some(match &fact.news {
-                News::Paid(paid) if fact.provider == Provider::Stripe => &paid.payment,
-                News::Paid(_) | News::PaymentFailed | News::Standing(_) => &fact.subscription,
+                // How a subscription stands says nothing about its payments.
+                News::Paid(paid) => &paid.payment,
+                News::PaymentFailed | News::Standing(_) => &fact.subscription,
             }),
             Self::Reversal(fact) => Some(&fact.object_id),
         }

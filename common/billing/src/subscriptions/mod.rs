@@ -3,6 +3,7 @@
 
 pub mod instructions;
 pub mod operations;
+mod price_paid;
 pub mod rules;
 pub(crate) mod store;
 #[cfg(test)]
@@ -134,6 +135,8 @@ pub struct Paid {
     pub total: Option<i64>,
     /// What was paid for; empty where the provider does not say: then it is one period.
     pub lines: Vec<Line>,
+    #[serde(default, skip_serializing_if = "PriceOf::is_of_payment")]
+    pub price_of: PriceOf,
     /// The beginning of the period that is paid for, where the provider says so.
     #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
     pub period_start: Option<Timestamp>,
@@ -143,6 +146,25 @@ pub struct Paid {
     pub receipt_url: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoice: Option<Box<Invoice>>,
+}
+
+/// What the prices in the lines of a payment are known from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PriceOf {
+    /// From the payment: they were paid for.
+    #[default]
+    Payment,
+    /// From the subscription, of which nothing was changed since the payment.
+    UnchangedSubscription,
+    /// From the subscription, which may have been moved to another price since the payment.
+    ChangedSubscription,
+}
+
+impl PriceOf {
+    fn is_of_payment(&self) -> bool {
+        *self == Self::Payment
+    }
 }
 
 /// A period of a subscription, and what paid for it.

@@ -3,13 +3,16 @@
 
 use sqlx::PgConnection;
 
+use super::price_paid::{Named, first_price, price_paid};
 use super::rules::{self, stand};
-use super::{News, Paid, Period, Standing, Subscription, SubscriptionFact, SubscriptionState, store};
+use super::{
+    Line, News, Paid, Period, PriceOf, Standing, Subscription, SubscriptionFact, SubscriptionState, store,
+};
 use crate::payments::ordering::order_create;
 use crate::payments::{
     Fact, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Progress, Stage, periods, store as payments,
 };
-use crate::plans::operations::{plan, plan_by_provider_price};
+use crate::plans::operations::{plan, plan_by_provider_price, terms_sold};
 use crate::plans::{Interval, Terms};
 use crate::provider_events::record::{answered, quarantine, record};
 use crate::provider_events::{
@@ -89,6 +92,8 @@ pub(crate) async fn accept(
     let News::Paid(paid) = &fact.news else { return Ok(None) };
     let Some(mut subscription) = find(connection, now, fact).await? else { return Ok(None) };
     subscription.provider_customer = fact.customer.clone().or(subscription.provider_customer);
+    // The operator takes the price that is named for the one that was paid for.
+    let paid = &Paid { price_of: PriceOf::Payment, ..paid.clone() };
     let context = Told { now, event: None, fact, is_accepted: true };
     take_payment(connection, context, subscription, paid).await.map(Some)
 }
@@ -248,15 +253,11 @@ async fn take_payment(
         return Ok(quarantine(connection, now, event, id, Contradiction::UnknownOrder, said(fact)).await?);
     };
     let is_first = rules::is_first(&subscription, &order, paid);
+    let paid = &with_prices_paid(connection, &subscription, paid, is_first).await?;
     if let Some(price) = rules::price_of_terms(&subscription.terms, &paid.lines, is_first) {
         subscription.terms.provider_price = Some(price);
     }
-    let mut known = vec![subscription.terms.clone()];
-    for price in paid.lines.iter().filter_map(|line| line.price.as_deref()) {
-        if known.iter().all(|terms| terms.provider_price.as_deref() != Some(price)) {
-            known.extend(terms_by_price(connection, &subscription, price).await?);
-        }
-    }
+    let known = known_terms(connection, &subscription, paid).await?;
     take_over_carried(connection, &mut subscription).await?;
     let payment_id = if is_first {
         if !order.state.is_paid() {
@@ -311,6 +312,42 @@ async fn take_payment(
     Ok(effects)
 }
 
+/// A payment with the prices that it was for in its lines, and none where that cannot be told.
+async fn with_prices_paid(
+    connection: &mut PgConnection,
+    subscription: &Subscription,
+    paid: &Paid,
+    is_first: bool,
+) -> Result<Paid, sqlx::Error> {
+    if paid.price_of == PriceOf::Payment {
+        return Ok(paid.clone());
+    }
+    let own = &subscription.terms;
+    let sold = terms_sold(connection, subscription.provider, own.price.currency).await?;
+    let is_in_paid_period = is_in_paid_period(connection, subscription, paid).await?;
+    let is_unchanged = paid.price_of == PriceOf::UnchangedSubscription;
+    let price_of = |line: &Line| {
+        let named =
+            Named { price: line.price.as_deref()?, amount: line.amount, is_unchanged, is_in_paid_period };
+        let price = if is_first { first_price(&named, own, &sold) } else { price_paid(&named, own, &sold) };
+        price.map(str::to_owned)
+    };
+    let lines = paid.lines.iter().map(|line| Line { price: price_of(line), ..line.clone() }).collect();
+    Ok(Paid { lines, ..paid.clone() })
+}
+
+/// Whether another payment has paid for the time that a payment is for.
+async fn is_in_paid_period(
+    connection: &mut PgConnection,
+    subscription: &Subscription,
+    paid: &Paid,
+) -> Result<bool, sqlx::Error> {
+    let Some((start, end)) = paid.period_start.zip(paid.period_end) else { return Ok(false) };
+    let known = payments::payment_by_provider_id(connection, &paid.payment).await?.map(|payment| payment.id);
+    let periods = store::periods_since(connection, subscription.id, start).await?;
+    Ok(periods.iter().any(|period| period.begins_at < end && Some(period.payment) != known))
+}
+
 /// What a customer's subscriptions carry is the customer's: the balance at the provider pays whichever comes next.
 async fn take_over_carried(
     connection: &mut PgConnection,
@@ -321,6 +358,21 @@ async fn take_over_carried(
         subscription.carried = subscription.carried.checked_add(carried)?;
     }
     Ok(())
+}
+
+/// The terms of a subscription and of all plans that a payment names.
+async fn known_terms(
+    connection: &mut PgConnection,
+    subscription: &Subscription,
+    paid: &Paid,
+) -> Result<Vec<Terms>, sqlx::Error> {
+    let mut known = vec![subscription.terms.clone()];
+    for price in paid.lines.iter().filter_map(|line| line.price.as_deref()) {
+        if known.iter().all(|terms| terms.provider_price.as_deref() != Some(price)) {
+            known.extend(terms_by_price(connection, subscription, price).await?);
+        }
+    }
+    Ok(known)
 }
 
 /// The terms of another plan, which a provider's price stands for.

@@ -227,7 +227,7 @@ mod tests {
     use super::*;
     use crate::payments::Provider;
     use crate::plans::Interval;
-    use crate::subscriptions::News;
+    use crate::subscriptions::{News, PriceOf};
     use kernel::clock::Timestamp;
     use kernel::ids::{PaymentId, SubscriptionId, UserId, WalletId};
     use kernel::money::Currency;
@@ -332,6 +332,7 @@ mod tests {
             net: None,
             total: None,
             lines: vec![line(plan, amount)],
+            price_of: PriceOf::Payment,
             period_start: Some(NOW),
             period_end: Some(NOW + Duration::days(30)),
             receipt_url: None,

@@ -7,7 +7,7 @@ use kernel::money::{Credits, Currency, Money};
 use time::Duration;
 
 use super::rules::*;
-use super::{Line, News, Paid, Period, Standing, Subscription, SubscriptionFact, SubscriptionState};
+use super::{Line, News, Paid, Period, PriceOf, Standing, Subscription, SubscriptionFact, SubscriptionState};
 use crate::plans::{Interval, Terms};
 use crate::provider::Provider;
 use crate::provider_events::outcome::Contradiction;
@@ -72,6 +72,7 @@ fn paid(minor: i64, due: i64, net: i64, lines: Vec<Line>, end: Timestamp) -> Pai
         net: Some(net),
         total: None,
         lines,
+        price_of: PriceOf::Payment,
         period_start: None,
         period_end: Some(end),
         receipt_url: None,

@@ -113,7 +113,9 @@ pub(super) fn subscription(world: &World, subscription: &Value) -> Value {
     let mut shown = visible(subscription);
     shown["product"] = object(world, "prod", &subscription["product"]);
     shown["customer"] = object(world, "cust", &subscription["customer"]);
-    if subscription["last_transaction_id"].is_string() {
+    // The samples have only its id.
+    let is_short = world.creem.forms.transaction == Form::Short;
+    if subscription["last_transaction_id"].is_string() && !is_short {
         shown["last_transaction"] = object(world, "tran", &subscription["last_transaction_id"]);
     }
     shown

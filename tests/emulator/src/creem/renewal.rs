@@ -92,7 +92,8 @@ pub(super) fn require_payable(subscription: &Value) -> Answer<()> {
     }
 }
 
-/// Records a payment of a subscription for a period.
+/// Records a payment of a subscription for a period. It does not count as a change of the subscription: `updated_at`
+/// stays, as in the sample of `subscription.paid` (<https://docs.creem.io/code/webhooks>).
 pub(super) fn record_payment(
     world: &mut World,
     id: &str,
@@ -117,11 +118,7 @@ pub(super) fn record_payment(
     world.creem.store.change(
         "sub",
         id,
-        [
-            ("last_transaction_id", transaction.into()),
-            ("last_transaction_date", now.as_str().into()),
-            ("updated_at", now.as_str().into()),
-        ],
+        [("last_transaction_id", transaction.into()), ("last_transaction_date", now.as_str().into())],
     );
 }
 

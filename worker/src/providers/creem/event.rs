@@ -152,7 +152,7 @@ mod tests {
     use super::*;
     use billing::payments::Stage;
     use billing::provider_events::PaymentNews;
-    use billing::subscriptions::News;
+    use billing::subscriptions::{News, PriceOf};
     use serde_json::{Value, json};
 
     const NOW: Timestamp = time::macros::datetime!(2026-11-24 08:00 UTC);
@@ -195,6 +195,25 @@ mod tests {
         }
     }
 
+    /// Times as in events of Creem: of a renewal, of a first payment, and of a move after a renewal.
+    #[test]
+    fn the_product_is_as_old_as_the_last_change_of_its_subscription() {
+        let price_of = |paid_at: i64, updated_at: &str| {
+            let payment = json!({"id": "tran_1", "amount": 999, "amount_paid": 999, "currency": "USD",
+                                 "status": "paid", "created_at": paid_at, "period_start": 1_754_484_817_000_i64});
+            let object = json!({"id": "sub_1", "mode": "prod", "status": "active", "product": {"id": "prod_1"},
+                                "updated_at": updated_at, "last_transaction": payment});
+            let Content::Subscription(fact) = content("subscription.paid", &object) else { panic!("unread") };
+            let News::Paid(paid) = fact.news else { panic!("not paid") };
+            assert_eq!(paid.period_start.unwrap().unix_timestamp(), 1_754_484_817);
+            paid.price_of
+        };
+        let unchanged = PriceOf::UnchangedSubscription;
+        assert_eq!(price_of(1_754_484_874_979, "2025-07-06T12:54:42.638Z"), unchanged);
+        assert_eq!(price_of(1_750_941_205_659, "2025-06-26T12:33:26.102Z"), unchanged);
+        assert_eq!(price_of(1_754_484_874_979, "2025-08-06T13:20:00.000Z"), PriceOf::ChangedSubscription);
+    }
+
     #[test]
     fn the_checkout_of_a_subscription_credits_nothing() {
         match content("checkout.completed", &checkout("recurring", 1_089)) {
@@ -219,6 +238,8 @@ mod tests {
                 let News::Paid(paid) = fact.news else { panic!("not paid") };
                 assert_eq!((paid.payment.as_str(), paid.money.minor, paid.lines.len()), ("tran_2", 999, 1));
                 assert!(paid.period_end.is_some());
+                // Nothing says when it was paid and when the subscription was changed.
+                assert_eq!(paid.price_of, PriceOf::ChangedSubscription);
             }
             other => panic!("{other:?}"),
         }

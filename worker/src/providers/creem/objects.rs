@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
+use time::Duration;
 
 use crate::providers::{INSTALLATION, PAYMENT_ID, Reference, USER_ID};
 use billing::payments::{Fact, Mode, Progress, Provider, Stage};
 use billing::reconciliation::ProviderPayment;
-use billing::subscriptions::{Line, News, Paid, Standing, SubscriptionFact, SubscriptionState};
+use billing::subscriptions::{Line, News, Paid, PriceOf, Standing, SubscriptionFact, SubscriptionState};
 use kernel::clock;
 use kernel::clock::Timestamp;
 use kernel::ids::PaymentId;
@@ -191,9 +192,15 @@ pub struct Transaction {
     /// Of what, for a period.
     #[serde(default)]
     pub subscription: Option<Reference>,
-    /// When the period that is paid for ends: milliseconds since 1970.
+    /// When the period that is paid for begins: milliseconds since 1970.
+    #[serde(default)]
+    pub period_start: Option<i64>,
+    /// When it ends: milliseconds since 1970.
     #[serde(default)]
     pub period_end: Option<i64>,
+    /// Milliseconds since 1970.
+    #[serde(default)]
+    pub created_at: Option<i64>,
     #[serde(flatten)]
     pub amounts: Amounts,
     /// `test`, `sandbox` or `prod`.
@@ -227,8 +234,6 @@ pub struct Pagination {
 pub struct ListedTransaction {
     #[serde(flatten)]
     pub transaction: Transaction,
-    /// Unix milliseconds.
-    pub created_at: i64,
 }
 
 impl ListedTransaction {
@@ -250,7 +255,7 @@ impl ListedTransaction {
             money: Some(money),
             gone_back_minor: self.transaction.gone_back_minor().unwrap_or(0),
             charge: Some(id.clone()),
-            at: clock::from_unix_milliseconds(self.created_at).unwrap_or(Timestamp::UNIX_EPOCH),
+            at: self.transaction.created_at().unwrap_or(Timestamp::UNIX_EPOCH),
         })
     }
 }
@@ -277,7 +282,13 @@ pub struct Subscription {
     /// ISO 8601.
     #[serde(default)]
     pub current_period_end_date: Option<String>,
+    /// When it was last changed, as by a move to another product; its payments leave this as it is. ISO 8601.
+    #[serde(default)]
+    pub updated_at: Option<String>,
 }
+
+/// What a change costs is paid in the same moment, give or take so much.
+const PAYMENT_OF_CHANGE: Duration = Duration::minutes(1);
 
 impl Transaction {
     /// Whether nothing of it is left: the seller, or the buyer's bank, gave all of it back.
@@ -291,14 +302,23 @@ impl Transaction {
         self.subscription.as_ref().map(Reference::id)
     }
 
+    fn period_start(&self) -> Option<Timestamp> {
+        clock::from_unix_milliseconds(self.period_start?)
+    }
+
     fn period_end(&self) -> Option<Timestamp> {
         clock::from_unix_milliseconds(self.period_end?)
+    }
+
+    fn created_at(&self) -> Option<Timestamp> {
+        clock::from_unix_milliseconds(self.created_at?)
     }
 }
 
 impl Subscription {
     /// That its last payment was made; none where the payment is not there, or not paid. On a change of product that
-    /// is a part of the price.
+    /// is a part of the price. No payment names its product, so the subscription's is told, also by an event: Creem
+    /// sends it up to an hour after the payment was made.
     pub fn paid(&self, at: Timestamp) -> Option<SubscriptionFact> {
         let transaction =
             self.last_transaction.as_ref().filter(|transaction| transaction.amounts.is_paid())?;
@@ -316,12 +336,24 @@ impl Subscription {
             net: None,
             total: None,
             lines: line.into_iter().collect(),
-            period_start: None,
+            price_of: self.price_of(transaction),
+            period_start: transaction.period_start(),
             period_end: transaction.period_end().or_else(|| self.period_end()),
             receipt_url: None,
             invoice: None,
         };
         Some(self.with(at, News::Paid(paid)))
+    }
+
+    /// What its product says about a payment.
+    fn price_of(&self, payment: &Transaction) -> PriceOf {
+        let changed_at = self.updated_at.as_deref().and_then(clock::from_rfc3339);
+        match changed_at.zip(payment.created_at()) {
+            Some((changed_at, paid_at)) if changed_at <= paid_at.saturating_add(PAYMENT_OF_CHANGE) => {
+                PriceOf::UnchangedSubscription
+            }
+            Some(_) | None => PriceOf::ChangedSubscription,
+        }
     }
 
     /// How it stands. `expired` is no end: Creem tries to collect again.

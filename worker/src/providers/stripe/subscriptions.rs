@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::objects::{Metadata, installation, money, null_is_default, payment_id};
 use crate::providers::{Reference, USER_ID};
 use billing::payments::{Fact, Invoice as PaymentInvoice, Progress, Provider, Stage};
-use billing::subscriptions::{Line, News, Paid, Standing, SubscriptionFact, SubscriptionState};
+use billing::subscriptions::{Line, News, Paid, PriceOf, Standing, SubscriptionFact, SubscriptionState};
 use kernel::clock::{Timestamp, from_unix_seconds};
 
 #[derive(Clone, Debug, Deserialize)]
@@ -154,6 +154,7 @@ impl Invoice {
                 net: self.total_excluding_tax,
                 total: self.total,
                 lines: self.lines.data.iter().map(InvoiceLine::line).collect(),
+                price_of: PriceOf::Payment,
                 period_start: period.and_then(|period| period.start).and_then(from_unix_seconds),
                 period_end: period.map(|period| period.end).and_then(from_unix_seconds),
                 receipt_url: self.hosted_invoice_url,
