@@ -54,6 +54,8 @@ struct Lot {
     gone: i64,
     /// The subscription, and the end of the period in Unix seconds.
     period: Option<(String, i64)>,
+    /// Whether its time is up: what is left of it is for holds alone.
+    is_over: bool,
 }
 
 /// Credits of one wallet, as the terms have them.
@@ -61,6 +63,8 @@ struct Lot {
 pub struct Purse {
     lots: Vec<Lot>,
     debt: i64,
+    /// What is promised to work that is not done yet.
+    held: i64,
     /// What changes of plan gave back and no payment has made up for.
     carried: i64,
     /// All that was ever spent.
@@ -87,6 +91,7 @@ impl Purse {
             taken: 0,
             gone: 0,
             period,
+            is_over: false,
         };
         self.lots.push(lot);
         // What lapses first burns first.
@@ -102,17 +107,36 @@ impl Purse {
 
     pub fn debit(&mut self, amount: i64) {
         self.spent += amount;
-        self.burn(amount);
+        self.debt += self.burn(amount, |lot| !lot.is_over);
     }
 
-    fn burn(&mut self, amount: i64) {
+    /// Promises credits: so much does not lapse before they are captured or released.
+    pub fn hold(&mut self, amount: i64) {
+        self.held += amount;
+    }
+
+    pub fn release(&mut self, held: i64) {
+        self.held -= held;
+        self.take_off();
+    }
+
+    /// Spends of what was held, also what has lapsed meanwhile.
+    pub fn capture(&mut self, held: i64, spent: i64) {
+        self.held -= held;
+        self.spent += spent;
+        self.debt += self.burn(spent, |_| true);
+        self.take_off();
+    }
+
+    /// Takes from these lots what they have, what lapses first first; returns what is missing.
+    fn burn(&mut self, amount: i64, from: impl Fn(&Lot) -> bool) -> i64 {
         let mut rest = amount;
-        for lot in &mut self.lots {
+        for lot in self.lots.iter_mut().filter(|lot| from(lot)) {
             let burnt = lot.left.min(rest);
             lot.left -= burnt;
             rest -= burnt;
         }
-        self.debt += rest;
+        rest
     }
 
     /// Of what a payment cost, so much is with the buyer again.
@@ -130,7 +154,8 @@ impl Purse {
         if more > 0 {
             let own = lot.left.min(more);
             lot.left -= own;
-            self.burn(more - own);
+            let rest = self.burn(more - own, |lot| !lot.is_over);
+            self.debt += self.burn(rest, |_| true);
         } else {
             let to_debt = self.debt.min(-more);
             lot.left += -more - to_debt;
@@ -138,13 +163,24 @@ impl Purse {
         }
     }
 
-    /// What is left of periods that are over is no more, once their renewal is decided.
+    /// What is left of periods that are over is no more, once their renewal is decided, unless it is held.
     pub fn lapse(&mut self, now: i64, is_decided: impl Fn(&str, i64) -> bool) {
         for lot in &mut self.lots {
             let Some((subscription, end)) = &lot.period else { continue };
-            if now >= *end && (is_decided(subscription, *end) || now >= *end + GRACE) {
-                lot.lapsed += lot.left;
-                lot.left = 0;
+            lot.is_over = now >= *end && (is_decided(subscription, *end) || now >= *end + GRACE);
+        }
+        self.take_off();
+    }
+
+    /// Takes off what has lapsed and no hold needs: holds are covered by what lapses first.
+    fn take_off(&mut self) {
+        let mut held = self.held;
+        for lot in &mut self.lots {
+            let covering = lot.left.min(held);
+            held -= covering;
+            if lot.is_over {
+                lot.lapsed += lot.left - covering;
+                lot.left = covering;
             }
         }
     }
@@ -177,5 +213,19 @@ mod tests {
         purse.invoice("in_2", -300, ("sub".to_owned(), 200));
         purse.invoice("in_3", 400, ("sub".to_owned(), 300));
         assert_eq!(purse.balance(), 900);
+    }
+
+    #[test]
+    fn what_is_held_does_not_lapse() {
+        let mut purse = Purse::default();
+        purse.grant("pack", 100, None);
+        purse.invoice("in_1", 60, ("sub".to_owned(), 100));
+        purse.hold(40);
+        purse.lapse(100, |_, _| true);
+        assert_eq!(purse.balance(), 140);
+        // What only waits for its hold pays for nothing else.
+        purse.debit(90);
+        purse.capture(40, 30);
+        assert_eq!(purse.balance(), 10);
     }
 }

@@ -1,6 +1,6 @@
 //! What the provider says of the money: what was charged, what went back, which periods were paid.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use harness::invoices::{Account, Invoice};
 use harness::world::World;
@@ -23,10 +23,26 @@ pub struct Charge {
     pub doubted_at: Vec<i64>,
 }
 
+/// A payment that was made at Creem.
+#[derive(Clone, Debug)]
+pub struct Sale {
+    pub id: String,
+    pub order: String,
+    pub subscription: Option<String>,
+    /// With tax.
+    pub paid: i64,
+    /// What is with the buyer again, by refunds and disputes.
+    pub gone: i64,
+    /// The end of the period that was paid for, in Unix seconds.
+    pub period_end: i64,
+}
+
 #[derive(Default)]
 pub struct Bank {
     pub charges: BTreeMap<String, Charge>,
     pub invoices: Vec<Invoice>,
+    /// What was paid at Creem, the earliest first.
+    pub sales: Vec<Sale>,
     /// The state of each subscription.
     pub subscriptions: BTreeMap<String, String>,
     /// When what was seen really happened, by its id.
@@ -95,7 +111,37 @@ impl Bank {
         for subscription in account.list("subscriptions?status=all").await.unwrap() {
             bank.subscriptions.insert(text(&subscription, "id"), text(&subscription, "status"));
         }
+        bank.ask_creem(world).await;
         bank
+    }
+
+    async fn ask_creem(&mut self, world: &World) {
+        let key = &world.settings().secrets.creem_api_key;
+        let ask = async |path: String| {
+            let request = world.emulator().get(&format!("/creem/v1/{path}"));
+            request.header("x-api-key", key).expect(200).await
+        };
+        let mut next = Some(1);
+        while let Some(place) = next {
+            let page = ask(format!("transactions/search?page_size=100&page_number={place}")).await;
+            for paid in page["items"].as_array().unwrap() {
+                self.sales.push(Sale {
+                    id: text(paid, "id"),
+                    order: text(paid, "order"),
+                    subscription: paid["subscription"].as_str().map(str::to_owned),
+                    paid: number(paid, "amount_paid"),
+                    gone: number(paid, "refunded_amount"),
+                    period_end: number(paid, "period_end") / 1_000,
+                });
+            }
+            next = page["pagination"]["next_page"].as_i64();
+        }
+        self.sales.reverse();
+        let own: BTreeSet<String> = self.sales.iter().filter_map(|sale| sale.subscription.clone()).collect();
+        for id in own {
+            let shown = ask(format!("subscriptions?subscription_id={id}")).await;
+            self.subscriptions.insert(id, text(&shown, "status"));
+        }
     }
 
     /// When something really happened.

@@ -6,19 +6,27 @@ use std::collections::BTreeMap;
 use harness::terms::{CREDIT, Plan, worth};
 use harness::world::World;
 
-use super::actors::{Act, Actor};
-use super::bank::{Bank, Charge};
+use super::actors::{Act, Actor, Kind};
+use super::bank::{Bank, Charge, Sale};
 
 /// The bank's times are full seconds.
 const SKEW: i64 = 2;
 const DAY: i64 = 86_400;
-/// The least pause between two charges of a saved card.
+/// The least pause between two charges of a saved card. After each further one of a day it is twice as long…
 const PAUSE: i64 = 60;
+/// …up to this.
+const PAUSE_MAX: i64 = 3_600;
+/// Charges of a wallet within a day.
+const PER_DAY: usize = 10;
 /// Each payment rounds by less than a millionth; the least thing sold is worth much more.
 const ROUNDING: i64 = CREDIT / 100;
 
-/// Brings the purse of an actor up to what the provider says.
+/// Brings the purse of an actor up to what the providers say.
 pub fn catch_up(actor: &mut Actor, bank: &Bank, plans: &[Plan], now: i64) {
+    let (ended, open): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut actor.holds).into_iter().partition(|held| held.ends_at <= now);
+    ended.iter().for_each(|held| actor.purse.release(held.amount()));
+    actor.holds = open;
     for (intent, credits) in &actor.orders {
         if bank.charges.contains_key(intent) && !actor.purse.knows(intent) {
             actor.purse.grant(intent, *credits, None);
@@ -38,11 +46,26 @@ pub fn catch_up(actor: &mut Actor, bank: &Bank, plans: &[Plan], now: i64) {
         let worth = worth(&invoice.lines, plans);
         actor.purse.invoice(&invoice.id, worth, (invoice.subscription.clone(), invoice.period_end));
     }
+    let sales: Vec<&Sale> = bank.sales.iter().filter(|sale| actor.owns(sale)).collect();
+    for sale in &sales {
+        if actor.purse.knows(&sale.id) {
+            continue;
+        }
+        match (&sale.subscription, actor.kind) {
+            (Some(subscription), Kind::CreemSubscriber(plan)) => {
+                let period = (subscription.clone(), sale.period_end);
+                actor.purse.grant(&sale.id, plans[plan].credits * CREDIT, Some(period));
+            }
+            _ => actor.purse.grant(&sale.id, actor.sales[&sale.order], None),
+        }
+    }
     let is_decided = |subscription: &str, end: i64| {
         let is_over = bank.subscriptions.get(subscription).is_none_or(|state| state == "canceled");
         let is_renewed =
             invoices.iter().any(|invoice| invoice.subscription == subscription && invoice.period_end > end);
-        is_over || is_renewed
+        let later =
+            |sale: &&Sale| sale.subscription.as_deref() == Some(subscription) && sale.period_end > end;
+        is_over || is_renewed || sales.iter().any(later)
     };
     actor.purse.lapse(now, is_decided);
     // Of what bought nothing here nothing is taken.
@@ -53,6 +76,9 @@ pub fn catch_up(actor: &mut Actor, bank: &Bank, plans: &[Plan], now: i64) {
         if let Some(charge) = invoice.intent.as_ref().and_then(|intent| bank.charges.get(intent)) {
             actor.purse.gone(&invoice.id, charge.gone, invoice.total);
         }
+    }
+    for sale in &sales {
+        actor.purse.gone(&sale.id, sale.gone, sale.paid);
     }
     // What came back after its period is over lapses at once.
     actor.purse.lapse(now, is_decided);
@@ -85,9 +111,8 @@ pub async fn judge(world: &World, actor: &Actor, bank: &Bank) -> Vec<String> {
     }
     let charges = recharges(actor, bank);
     broken.extend(uses(actor, &charges));
-    broken.extend(charges.windows(2).filter(|pair| pair[1].at - pair[0].at < PAUSE).map(|pair| {
-        format!("one fall, one charge: {} and {} within {PAUSE} s", pair[0].intent, pair[1].intent)
-    }));
+    broken.extend(pauses(actor, &charges));
+    broken.extend(days(&charges));
     broken.extend(doubts(actor, bank, &charges));
     broken.extend(caps(actor, &charges));
     for charge in charges {
@@ -129,7 +154,9 @@ fn doubts(actor: &Actor, bank: &Bank, charges: &[&Charge]) -> Vec<String> {
     let own_money = bank.charges.values().filter(|charge| {
         actor.orders.contains_key(&charge.intent) || actor.customers.contains(&charge.customer)
     });
-    let doubts: Vec<i64> = own_money.flat_map(|charge| charge.doubted_at.iter().copied()).collect();
+    let elsewhere = actor.doubts.iter().copied();
+    let doubts: Vec<i64> =
+        own_money.flat_map(|charge| charge.doubted_at.iter().copied()).chain(elsewhere).collect();
     let mut broken = Vec::new();
     for charge in charges {
         let is_allowed = |doubt: &i64| {
@@ -147,6 +174,37 @@ fn doubts(actor: &Actor, bank: &Bank, charges: &[&Charge]) -> Vec<String> {
         }
     }
     broken
+}
+
+/// One fall, one charge: the next waits at least a minute, and twice as long after each further one of a day, unless
+/// the owner acts.
+fn pauses(actor: &Actor, charges: &[&Charge]) -> Vec<String> {
+    let mut broken = Vec::new();
+    for pair in charges.windows(2) {
+        let (last, next) = (pair[0], pair[1]);
+        let of_day = charges.iter().filter(|one| one.at <= last.at && one.at > last.at - DAY + SKEW).count();
+        let grown = (PAUSE << of_day.saturating_sub(1).min(16)).min(PAUSE_MAX);
+        let acted =
+            |(at, act): &(i64, Act)| *act == Act::Decided && (last.at - SKEW..=next.at + SKEW).contains(at);
+        let needed = if actor.acts.iter().any(acted) { PAUSE } else { grown };
+        let waited = next.at - last.at;
+        if waited + SKEW < needed {
+            broken.push(format!(
+                "one fall, one charge: {} comes {waited} s after {}, which is number {of_day} of a day",
+                next.intent, last.intent
+            ));
+        }
+    }
+    broken
+}
+
+/// A day has its limit, also without a cap.
+fn days(charges: &[&Charge]) -> Vec<String> {
+    let of_day = |last: &Charge| {
+        charges.iter().filter(|one| one.at <= last.at && one.at > last.at - DAY + SKEW).count()
+    };
+    let above = charges.iter().map(|last| (last, of_day(last))).filter(|(_, count)| *count > PER_DAY);
+    above.map(|(last, count)| format!("a day has its limit: {} is number {count}", last.intent)).collect()
 }
 
 fn caps(actor: &Actor, charges: &[&Charge]) -> Vec<String> {

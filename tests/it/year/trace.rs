@@ -29,6 +29,9 @@ pub async fn print(world: &World, actor: &Actor, bank: &Bank) {
     for charge in bank.charges.values().filter(|charge| is_own(&charge.intent, &charge.customer)) {
         eprintln!("{charge:?}");
     }
+    for sale in bank.sales.iter().filter(|sale| actor.owns(sale)) {
+        eprintln!("{sale:?}");
+    }
     for invoice in bank.invoices.iter().filter(|one| actor.subscriptions.contains(&one.subscription)) {
         let charge = invoice.intent.as_ref().and_then(|intent| bank.charges.get(intent));
         eprintln!("{invoice:?}, paid by {charge:?}");
