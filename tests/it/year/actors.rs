@@ -151,6 +151,11 @@ impl Actor {
         self.end_disputes(step).await;
     }
 
+    /// A path of the wallet.
+    fn path(&self, what: &str) -> String {
+        format!("/purser/v1/wallets/{}/{what}", self.wallet_id)
+    }
+
     fn post(&self, step: &Step<'_>, path: &str, body: Value) -> Request {
         step.world.api().post(path).bearer(&self.user.api_key).json(body)
     }
@@ -255,18 +260,12 @@ impl Actor {
         let cap = self.cap_cents.unwrap_or(amount * step.random.random_range(2..5));
         self.cap_cents = Some(cap);
         let payer = self.payer.as_ref().unwrap_or(&self.user).api_key.clone();
-        let body = json!({"enabled": true, "thresholdCredits": 500, "amount": {"minor": amount, "currency": "usd"}, "maxMonthly": {"minor": cap, "currency": "usd"},
-                          "requestSetup": true, "orgId": self.organization});
+        let body = json!({"enabled": true, "thresholdCredits": 500, "requestSetup": true,
+                          "amount": {"minor": amount, "currency": "usd"},
+                          "maxMonthly": {"minor": cap, "currency": "usd"}});
         self.acts.push((step.now(), Act::Decided));
-        let answer = step
-            .world
-            .api()
-            .put("/purser/v1/wallets/me/auto-recharge")
-            .bearer(&payer)
-            .json(body)
-            .send()
-            .await
-            .unwrap();
+        let request = step.world.api().put(&self.path("auto-recharge")).bearer(&payer);
+        let answer = request.json(body).send().await.unwrap();
         let setup = &answer.json().unwrap()["setup"];
         let Some(session) = setup["sessionId"].as_str() else {
             step.tell("no page for a card");
@@ -285,16 +284,8 @@ impl Actor {
     async fn decide(&mut self, step: &mut Step<'_>) {
         let payer = self.payer.as_ref().unwrap_or(&self.user).api_key.clone();
         self.acts.push((step.now(), Act::Decided));
-        let body = json!({"resume": true, "orgId": self.organization});
-        let answer = step
-            .world
-            .api()
-            .put("/purser/v1/wallets/me/auto-recharge")
-            .bearer(&payer)
-            .json(body)
-            .send()
-            .await
-            .unwrap();
+        let path = self.path("auto-recharge/resume");
+        let answer = step.world.api().post(&path).bearer(&payer).send().await.unwrap();
         step.tell("recharging resumed");
         if answer.status() == 409 {
             self.recharge(step).await;
@@ -345,12 +336,12 @@ impl Actor {
     async fn spend(&mut self, step: &mut Step<'_>) {
         let there = (self.purse.balance() / CREDIT).max(1);
         let credits = step.random.random_range(1..=there + there / 5 + 200);
-        let body = json!({"credits": credits, "orgId": self.organization});
+        let body = json!({"credits": credits});
         self.acts.push((step.now(), Act::Used));
         if self.kind == Kind::Buyer && step.chance(40) {
             return self.hold(step, credits).await;
         }
-        let answer = self.post(step, "/purser/v1/wallets/me/debits", body).send().await.unwrap();
+        let answer = self.post(step, &self.path("debits"), body).send().await.unwrap();
         self.acts.push((step.now(), Act::Used));
         self.note_use(step, &answer, credits);
     }
@@ -368,8 +359,7 @@ impl Actor {
 
     /// Reserves, and spends a part.
     async fn hold(&mut self, step: &mut Step<'_>, credits: i64) {
-        let placed =
-            self.post(step, "/purser/v1/wallets/me/holds", json!({"credits": credits})).send().await.unwrap();
+        let placed = self.post(step, &self.path("holds"), json!({"credits": credits})).send().await.unwrap();
         if placed.status() != 201 {
             return step.tell("hold refused");
         }
