@@ -45,7 +45,7 @@ pub fn debits(bench: &Bench) -> MakeRequest {
     Box::new(move |number, request| {
         let key = &keys[usize::try_from(number).unwrap() * 7_919 % keys.len()];
         let head = format!(
-            "POST /credits/consume HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n\
+            "POST /purser/v1/wallets/me/debits HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n\
              Idempotency-Key: {run}-{number}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );

@@ -96,8 +96,8 @@ pub async fn accounts(pool: &PgPool, prefix: &str, count: usize, debits: usize) 
     let hashes: Vec<Vec<u8>> = api_keys.iter().map(|key| Sha256::digest(key).to_vec()).collect();
     let ids: Vec<Uuid> = users.iter().map(|_| Uuid::now_v7()).collect();
     sqlx::query(
-        "insert into api_keys (id, user_id, key_hash, created_at)
-         select id, user_id, key_hash, now()
+        "insert into api_keys (id, user_id, key_hash, scopes, created_at)
+         select id, user_id, key_hash, '{read,spend,buy}', now()
          from unnest($1::uuid[], $2::text[], $3::bytea[]) as new (id, user_id, key_hash)",
     )
     .bind(&ids)

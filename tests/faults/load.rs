@@ -90,8 +90,10 @@ impl Load {
             let post = |path: &str, body: Value| {
                 load.api.post(path).bearer(admin).idempotency_key(&new_key()).json(body).require(201)
             };
-            post("/admin/users", json!({"userId": id, "email": format!("{id}@example.com")})).await?;
-            let key = post("/purser/v1/api-keys", harness::world::key_of(id)).await?;
+            let named = json!({"email": format!("{id}@example.com")});
+            let path = format!("/purser/v1/users/{id}");
+            load.api.put(&path).bearer(admin).json(named).require(201).await?;
+            let key = post("/purser/v1/api-keys", harness::world::key_of(&id)).await?;
             users.push(User { id, api_key: text(&key, "apiKey")? });
         }
         let subscribers = users.split_off(USERS);

@@ -157,11 +157,7 @@ async fn administrators_pause_and_resume_recharging() {
     world.drain().await;
     assert_eq!(charges(&world).await.len(), 0);
     // Not the owner's to decide.
-    let own = world
-        .api()
-        .put("/purser/v1/wallets/me/auto-recharge")
-        .bearer(&alice.api_key)
-        .json(json!({"resume": true}));
+    let own = world.api().post("/purser/v1/wallets/me/auto-recharge/resume").bearer(&alice.api_key);
     assert_eq!(own.send().await.unwrap().status(), 409);
     assert_eq!(post(&world, &steer("resume"), reason).await["pause"], Value::Null);
     world.drain().await;
@@ -204,27 +200,20 @@ async fn a_corrected_address_reaches_the_provider() {
     }
     let cast = crate::organizations::organization(&world).await;
     put_email(&world, "admin", json!("admin@example.com")).await;
-    let body = json!({"orgId": cast.id, "requestSetup": true});
-    world
-        .api()
-        .put("/purser/v1/wallets/me/auto-recharge")
-        .bearer(&cast.admin.api_key)
-        .json(body)
-        .expect(200)
-        .await;
-    let wallet = "select id::text from wallets where organization_id is not null";
-    let wallet: String = sqlx::query_scalar(wallet).fetch_one(world.pool()).await.unwrap();
-    assert_eq!(address(&world, &wallet).await, "admin@example.com");
+    let put = world.api().put(&cast.path("auto-recharge")).bearer(&cast.admin.api_key);
+    put.json(json!({"requestSetup": true})).expect(200).await;
+    let wallet = &cast.wallet_id;
+    assert_eq!(address(&world, wallet).await, "admin@example.com");
     put_email(&world, "owner", json!("owner@example.com")).await;
-    assert_eq!(address(&world, &wallet).await, "admin@example.com");
+    assert_eq!(address(&world, wallet).await, "admin@example.com");
     put_email(&world, "admin", json!("root@example.com")).await;
-    assert_eq!(address(&world, &wallet).await, "root@example.com");
+    assert_eq!(address(&world, wallet).await, "root@example.com");
     for user in ["alice", "admin"] {
         assert_eq!(deleted(&world, &format!("/purser/v1/users/{user}")).await, 204);
     }
     world.drain().await;
     assert_eq!(
-        (address(&world, &alice.wallet_id).await, address(&world, &wallet).await),
+        (address(&world, &alice.wallet_id).await, address(&world, wallet).await),
         (Value::Null, Value::Null)
     );
     world.finish().await;

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::organizations::organization;
 use harness::receiver::Receiver;
 
-async fn choose(world: &World, key: &str, query: &str, levels: Value) -> (u16, Value) {
-    let request = world.api().put(&format!("/purser/v1/wallets/me/balance-alerts{query}")).bearer(key);
+async fn choose(world: &World, key: &str, wallet: &str, levels: Value) -> (u16, Value) {
+    let request = world.api().put(&format!("/purser/v1/wallets/{wallet}/balance-alerts")).bearer(key);
     let answer = request.json(json!({"levels": levels})).send().await.unwrap();
     (answer.status(), answer.json().unwrap())
 }
@@ -23,7 +23,7 @@ async fn a_fall_below_a_level_is_reported_once_whoever_spends() {
     let endpoint = json!({"url": receiver.url(), "eventTypes": ["balance.low"]});
     world.admin_post("/purser/v1/webhook-endpoints", endpoint).expect(201).await;
     world.buy(&alice, 200).await;
-    let (status, chosen) = choose(&world, &alice.api_key, "", json!([50, 100.5, 50, 10])).await;
+    let (status, chosen) = choose(&world, &alice.api_key, "me", json!([50, 100.5, 50, 10])).await;
     assert_eq!((status, &chosen), (200, &json!({"levels": [10, 50, 100.5]})));
     let mut socket = world.api().open_websocket("/ws", &alice.api_key).await.unwrap();
     let spend = async |credits: i64, times: usize| {
@@ -57,7 +57,7 @@ async fn a_fall_below_a_level_is_reported_once_whoever_spends() {
     let last = receiver.wait_for(3).await.pop().unwrap().json();
     assert_eq!(last["data"]["level"], json!(50));
 
-    choose(&world, &alice.api_key, "", json!([])).await;
+    choose(&world, &alice.api_key, "me", json!([])).await;
     spend(44, 1).await;
     assert_eq!(receiver.received().len(), 3);
     world.finish().await;
@@ -67,7 +67,7 @@ async fn a_fall_below_a_level_is_reported_once_whoever_spends() {
 async fn alerts_belong_to_their_wallet_and_depend_on_roles() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let cast = organization(&world).await;
-    let query = format!("?orgId={}", cast.id);
+    let wallet = format!("org:{}", cast.id);
     for (user, status) in [
         (&cast.owner, 200),
         (&cast.admin, 200),
@@ -75,26 +75,21 @@ async fn alerts_belong_to_their_wallet_and_depend_on_roles() {
         (&cast.viewer, 403),
         (&cast.stranger, 404),
     ] {
-        assert_eq!(choose(&world, &user.api_key, &query, json!([5])).await.0, status, "{}", user.id);
+        assert_eq!(choose(&world, &user.api_key, &wallet, json!([5])).await.0, status, "{}", user.id);
     }
-    let shown =
-        world.api().get(&format!("/purser/v1/wallets/me/balance-alerts{query}")).bearer(&cast.viewer.api_key);
+    let path = cast.path("balance-alerts");
+    let shown = world.api().get(&path).bearer(&cast.viewer.api_key);
     assert_eq!(shown.expect(200).await, json!({"levels": [5]}));
-    world
-        .api()
-        .get(&format!("/purser/v1/wallets/me/balance-alerts{query}"))
-        .bearer(&cast.stranger.api_key)
-        .expect(404)
-        .await;
+    world.api().get(&path).bearer(&cast.stranger.api_key).expect(404).await;
     let own =
         world.api().get("/purser/v1/wallets/me/balance-alerts").bearer(&cast.owner.api_key).expect(200).await;
     assert_eq!(own, json!({"levels": []}));
     let key = &cast.owner.api_key;
     let many: Vec<i64> = (1..=11).collect();
     for wrong in [json!([0]), json!([-1]), json!(["5"]), json!([0.000_000_1]), json!(many), json!(5)] {
-        assert_eq!(choose(&world, key, "", wrong.clone()).await.0, 400, "{wrong}");
+        assert_eq!(choose(&world, key, "me", wrong.clone()).await.0, 400, "{wrong}");
     }
-    assert_eq!(choose(&world, key, "?orgId=x", json!([5])).await.0, 404);
+    assert_eq!(choose(&world, key, "org:x", json!([5])).await.0, 404);
     world.api().get("/purser/v1/wallets/me/balance-alerts").expect(401).await;
     world.finish().await;
 }

@@ -53,7 +53,7 @@ async fn list(world: &World) -> Value {
 
 /// The letters that wait, the oldest first.
 async fn letters(world: &World) -> Vec<Value> {
-    let mut letters = list(world).await["deadLetters"].as_array().unwrap().clone();
+    let mut letters = list(world).await["data"].as_array().unwrap().clone();
     letters.reverse();
     letters
 }
@@ -66,12 +66,12 @@ fn itself(letter: &Value) -> String {
     format!("/purser/v1/dead-letters/{}", id(letter))
 }
 
-fn replay(letter: &Value) -> String {
-    format!("/purser/v1/dead-letters/{}/replay", id(letter))
+fn retry(letter: &Value) -> String {
+    format!("/purser/v1/dead-letters/{}/retry", id(letter))
 }
 
-fn discard(letter: &Value) -> String {
-    format!("/purser/v1/dead-letters/{}/discard", id(letter))
+fn dismiss(letter: &Value) -> String {
+    format!("/purser/v1/dead-letters/{}/dismiss", id(letter))
 }
 
 /// A job that would succeed, with personal data in its text.
@@ -88,12 +88,12 @@ async fn good_job(world: &World, user: &User, credits: i64) -> Vec<u8> {
     EncodedJob::from(&ApplyProviderEvents { events: vec![event] }).body.into_bytes()
 }
 
-async fn replay_some_and_discard_the_rest(world: &World, alice: &User, letters: &[Value]) {
+async fn retry_some_and_dismiss_the_rest(world: &World, alice: &User, letters: &[Value]) {
     // Sent back: the good one is done; one that cannot be read dies again; others cannot even be sent.
-    world.admin_post(&replay(&letters[6]), Value::Null).expect(200).await;
-    world.admin_post(&replay(&letters[2]), Value::Null).expect(200).await;
+    world.admin_post(&retry(&letters[6]), Value::Null).expect(200).await;
+    world.admin_post(&retry(&letters[2]), Value::Null).expect(200).await;
     for letter in [&letters[1], &letters[5]] {
-        let refused = world.admin_post(&replay(letter), Value::Null).expect(409).await;
+        let refused = world.admin_post(&retry(letter), Value::Null).expect(409).await;
         assert_eq!(refused["error"]["code"], "cannot_be_replayed");
     }
     world.drain().await;
@@ -102,7 +102,7 @@ async fn replay_some_and_discard_the_rest(world: &World, alice: &User, letters: 
     assert_eq!(world.count("dead_letters where state = 'replayed' and body is null").await, 2);
     for letter in self::letters(world).await {
         let body = json!({"reason": "of a test"});
-        let discarded = world.admin_post(&discard(&letter), body).expect(200).await;
+        let discarded = world.admin_post(&dismiss(&letter), body).expect(200).await;
         assert_eq!(discarded["state"], "discarded");
     }
     assert_eq!(world.count("dead_letters where state = 'waiting' or body is not null").await, 0);
@@ -180,10 +180,10 @@ async fn every_kind_of_dead_letter_is_listed_and_shown_without_personal_data() {
     assert_eq!((letters[7]["role"].as_str(), letters[7]["attempts"].as_i64()), (Some("verify"), Some(1)));
     let of_verify =
         admin(&world, world.api().get("/purser/v1/dead-letters?role=verify&limit=5")).expect(200).await;
-    assert_eq!(of_verify["deadLetters"].as_array().unwrap().len(), 1);
+    assert_eq!(of_verify["data"].as_array().unwrap().len(), 1);
     assert_eq!(world.balance(&alice.wallet_id).await, 0);
 
-    replay_some_and_discard_the_rest(&world, &alice, &letters).await;
+    retry_some_and_dismiss_the_rest(&world, &alice, &letters).await;
     world.finish().await;
 }
 
@@ -200,8 +200,8 @@ async fn operators_need_the_admin_role_and_an_existing_letter() {
         [
             api.get("/purser/v1/dead-letters"),
             api.get(&itself(&letter)),
-            api.post(&replay(&letter)),
-            api.post(&discard(&letter)).json(json!({"reason": "x"})),
+            api.post(&retry(&letter)),
+            api.post(&dismiss(&letter)).json(json!({"reason": "x"})),
         ]
     };
     for request in requests() {
@@ -213,10 +213,10 @@ async fn operators_need_the_admin_role_and_an_existing_letter() {
     for unknown in [uuid::Uuid::new_v4().to_string(), "nonsense".to_owned()] {
         let unknown = json!({ "id": unknown });
         admin(&world, api.get(&itself(&unknown))).expect(404).await;
-        world.admin_post(&replay(&unknown), Value::Null).expect(404).await;
+        world.admin_post(&retry(&unknown), Value::Null).expect(404).await;
     }
     for reason in [json!({}), json!({"reason": " "}), json!({"reason": "x".repeat(501)})] {
-        world.admin_post(&discard(&letter), reason).expect(400).await;
+        world.admin_post(&dismiss(&letter), reason).expect(400).await;
     }
     for limit in ["0", "501", "x"] {
         admin(&world, api.get(&format!("/purser/v1/dead-letters?limit={limit}"))).expect(400).await;
@@ -236,7 +236,7 @@ async fn only_one_of_concurrent_operators_settles_a_letter() {
     let mut replayed = 0;
     for letter in letters(&world).await {
         let settling = (0..8).map(|number| {
-            let path = if number % 2 == 0 { replay(&letter) } else { discard(&letter) };
+            let path = if number % 2 == 0 { retry(&letter) } else { dismiss(&letter) };
             world.admin_post(&path, json!({"reason": "x"})).send()
         });
         let answers: Vec<_> = join_all(settling).await.into_iter().map(Result::unwrap).collect();
@@ -269,7 +269,7 @@ async fn letters_replayed_while_workers_die_are_each_done_once() {
         let mut replayed = 0;
         while replayed < 10 {
             for letter in letters(&world).await {
-                world.admin_post(&replay(&letter), Value::Null).expect(200).await;
+                world.admin_post(&retry(&letter), Value::Null).expect(200).await;
                 replayed += 1;
             }
         }

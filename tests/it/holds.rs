@@ -14,7 +14,11 @@ fn post(world: &World, user: &User, path: &str, body: Value) -> Request {
 }
 
 async fn place(world: &World, user: &User, body: Value) -> String {
-    let placed = post(world, user, "/purser/v1/wallets/me/holds", body).expect(201).await;
+    place_in(world, user, "/purser/v1/wallets/me/holds", body).await
+}
+
+async fn place_in(world: &World, user: &User, path: &str, body: Value) -> String {
+    let placed = post(world, user, path, body).expect(201).await;
     placed["holdId"].as_str().unwrap().to_owned()
 }
 
@@ -92,7 +96,7 @@ async fn only_a_credential_that_may_spend_settles_a_hold() {
             [session.clone(), token(&world, &json!({})), token(&world, &json!({"scope": "read buy spender"}))]
         {
             let request = world.api().post(path).bearer(&credential).json(body.clone());
-            assert_eq!(code(request).await, is(403, "forbidden"), "{path}");
+            assert_eq!(code(request).await, is(403, "missing_scope"), "{path}");
         }
     }
     // To look is allowed.
@@ -211,8 +215,8 @@ async fn held_by_a_member(world: &World) -> (Cast, String) {
     let checkout = post(world, &cast.owner, "/api/payments/checkout", order).expect(200).await;
     world.pay(checkout["sessionId"].as_str().unwrap(), GOOD_CARD).await;
     world.drain().await;
-    let hold =
-        place(world, &cast.member, json!({"credits": 90, "orgId": cast.id, "ttlSeconds": 604_800})).await;
+    let body = json!({"credits": 90, "ttlSeconds": 604_800});
+    let hold = place_in(world, &cast.member, &cast.path("holds"), body).await;
     (cast, hold)
 }
 
@@ -220,8 +224,9 @@ async fn held_by_a_member(world: &World) -> (Cast, String) {
 async fn owners_and_admins_see_and_give_up_what_members_hold() {
     let world = World::start().await;
     let (cast, hold) = held_by_a_member(&world).await;
-    let list =
-        |user: &User| world.api().get(&format!("/purser/v1/holds?orgId={}", cast.id)).bearer(&user.api_key);
+    let list = |user: &User| {
+        world.api().get(&format!("/purser/v1/wallets/org:{}/holds", cast.id)).bearer(&user.api_key)
+    };
     let listed = list(&cast.owner).expect(200).await;
     let line = &listed["data"][0];
     assert_eq!(
@@ -230,16 +235,14 @@ async fn owners_and_admins_see_and_give_up_what_members_hold() {
     );
     assert_eq!(list(&cast.member).expect(200).await["data"][0]["holdId"], json!(hold));
     assert_eq!(list(&cast.viewer).expect(200).await["data"], json!([]));
-    assert_eq!(code(list(&cast.stranger)).await, is(404, "not_found"));
+    assert_eq!(code(list(&cast.stranger)).await, is(404, "wallet_not_found"));
     for user in [&cast.viewer, &cast.stranger] {
         for verb in ["release", "capture"] {
             assert_eq!(code(end(&world, user, &hold, verb, json!({}))).await, is(404, "not_found"));
         }
     }
     assert_eq!(code(end(&world, &cast.owner, &hold, "capture", json!({}))).await, is(404, "not_found"));
-    let spend = || {
-        post(&world, &cast.owner, "/purser/v1/wallets/me/debits", json!({"credits": 20, "orgId": cast.id}))
-    };
+    let spend = || post(&world, &cast.owner, &cast.path("debits"), json!({"credits": 20}));
     assert_eq!(code(spend()).await, is(402, "insufficient_credits"));
     end(&world, &cast.admin, &hold, "release", json!({})).expect(200).await;
     assert_eq!(list(&cast.owner).expect(200).await["data"], json!([]));
@@ -253,7 +256,7 @@ async fn who_leaves_or_may_not_spend_any_more_holds_nothing() {
     for becomes in [None, Some("viewer")] {
         let world = World::start().await;
         let (cast, hold) = held_by_a_member(&world).await;
-        let kept = place(&world, &cast.admin, json!({"credits": 10, "orgId": cast.id})).await;
+        let kept = place_in(&world, &cast.admin, &cast.path("holds"), json!({"credits": 10})).await;
         let path = format!("/purser/v1/organizations/{}/members/member", cast.id);
         let admin = &world.settings().secrets.admin_api_key;
         // To become an admin is no loss.
@@ -266,15 +269,9 @@ async fn who_leaves_or_may_not_spend_any_more_holds_nothing() {
             None => assert_eq!(world.api().delete(&path).bearer(admin).send().await.unwrap().status(), 204),
         }
         assert_eq!(world.count(&format!("holds where id = '{hold}' and state = 'released'")).await, 1);
-        let expected = if becomes.is_some() { is(403, "forbidden") } else { is(404, "not_found") };
+        let expected = if becomes.is_some() { is(403, "role_not_allowed") } else { is(404, "not_found") };
         assert_eq!(code(end(&world, &cast.member, &hold, "capture", json!({}))).await, expected);
-        let spend = post(
-            &world,
-            &cast.owner,
-            "/purser/v1/wallets/me/debits",
-            json!({"credits": 90, "orgId": cast.id}),
-        );
-        spend.expect(200).await;
+        post(&world, &cast.owner, &cast.path("debits"), json!({"credits": 90})).expect(200).await;
         end(&world, &cast.admin, &kept, "capture", json!({})).expect(200).await;
         world.finish().await;
     }

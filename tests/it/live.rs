@@ -1,7 +1,6 @@
 //! Server-sent events: they tell what the WebSocket tells, to those only whom it concerns, as long as they may know.
 
 use harness::world::World;
-use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_reports_credits_and_ends_with_its_credential() {

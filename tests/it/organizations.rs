@@ -9,6 +9,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 /// An organization with a user in each role, and a user in none.
 pub struct Cast {
     pub id: i64,
+    pub wallet_id: String,
     pub owner: User,
     pub admin: User,
     pub member: User,
@@ -20,6 +21,11 @@ impl Cast {
     /// Those who belong to it.
     pub fn members(&self) -> [&User; 4] {
         [&self.owner, &self.admin, &self.member, &self.viewer]
+    }
+
+    /// A path of the shared wallet.
+    pub fn path(&self, what: &str) -> String {
+        format!("/purser/v1/wallets/org:{}/{what}", self.id)
     }
 
     fn everybody(&self) -> [&User; 5] {
@@ -41,6 +47,7 @@ pub async fn organization(world: &World) -> Cast {
     let mut next = || users.next().unwrap();
     Cast {
         id: made["orgId"].as_str().unwrap().parse().unwrap(),
+        wallet_id: made["walletId"].as_str().unwrap().to_owned(),
         owner: next(),
         admin: next(),
         member: next(),
@@ -80,16 +87,17 @@ async fn members_see_their_organizations() {
     ]);
     let path = format!("/purser/v1/organizations/{}", cast.id);
     for user in cast.members() {
-        let own = json!({"orgId": cast.id.to_string(), "name": "Acme", "role": user.id, "balance": 0});
+        let own = json!({"orgId": cast.id.to_string(), "name": "Acme", "role": user.id,
+                         "walletId": cast.wallet_id});
         let listed = world.api().get("/purser/v1/organizations").bearer(&user.api_key).expect(200).await;
-        assert_eq!(listed, json!({"organizations": [own]}));
+        assert_eq!(listed, json!({"data": [own], "nextCursor": null}));
         let mut details = own;
         details["members"] = members.clone();
         assert_eq!(world.api().get(&path).bearer(&user.api_key).expect(200).await, details);
     }
     let key = &cast.stranger.api_key;
     let listed = world.api().get("/purser/v1/organizations").bearer(key).expect(200).await;
-    assert_eq!(listed, json!({"organizations": []}));
+    assert_eq!(listed["data"], json!([]));
     for path in [path.as_str(), "/purser/v1/organizations/999", "/purser/v1/organizations/x"] {
         let answer = world.api().get(path).bearer(key).send().await.unwrap();
         assert_eq!(code(&answer), (404, "not_found".to_owned()), "{path}");
@@ -107,29 +115,30 @@ async fn owners_admins_and_members_spend_from_the_shared_wallet() {
     let checkout = request.json(json!({"packId": "micro", "orgId": cast.id})).expect(200).await;
     world.pay(checkout["sessionId"].as_str().unwrap(), GOOD_CARD).await;
     world.drain().await;
-    let (forbidden, unknown) = ((403, "forbidden".to_owned()), (404, "not_found".to_owned()));
+    let (forbidden, unknown) = ((403, "role_not_allowed".to_owned()), (404, "wallet_not_found".to_owned()));
     for user in cast.everybody() {
-        let post = |path: &str| {
-            let body = json!({"credits": 10, "orgId": cast.id});
-            world.api().post(path).bearer(&user.api_key).json(body)
+        let post = |what: &str| {
+            let request = world.api().post(&cast.path(what)).bearer(&user.api_key);
+            request.json(json!({"credits": 10}))
         };
         match user.id.as_str() {
             "owner" | "admin" | "member" => {
-                post("/purser/v1/wallets/me/debits").expect(200).await;
-                let hold = post("/purser/v1/wallets/me/holds").expect(201).await;
+                post("debits").expect(200).await;
+                let hold = post("holds").expect(201).await;
                 let path = format!("/purser/v1/holds/{}/capture", hold["holdId"].as_str().unwrap());
                 world.api().post(&path).bearer(&user.api_key).expect(200).await;
             }
             refused => {
                 let expected = if refused == "viewer" { &forbidden } else { &unknown };
-                for path in ["/purser/v1/wallets/me/debits", "/purser/v1/wallets/me/holds"] {
-                    assert_eq!(&code(&post(path).send().await.unwrap()), expected, "{refused} {path}");
+                for what in ["debits", "holds"] {
+                    assert_eq!(&code(&post(what).send().await.unwrap()), expected, "{refused} {what}");
                 }
             }
         }
     }
-    let listed = world.api().get("/purser/v1/organizations").bearer(&cast.viewer.api_key).expect(200).await;
-    assert_eq!(listed["organizations"][0]["balance"], 40);
+    let path = format!("/purser/v1/wallets/org:{}", cast.id);
+    let shown = world.api().get(&path).bearer(&cast.viewer.api_key).expect(200).await;
+    assert_eq!((&shown["balance"], &shown["orgId"]), (&json!(40), &json!(cast.id.to_string())));
     world.finish().await;
 }
 
@@ -153,16 +162,16 @@ async fn each_role_has_exactly_its_permissions() {
         (&cast.viewer, [403, 403, 403, 200, 200, 200, 200]),
         (&cast.stranger, [403, 404, 404, 403, 403, 404, 404]),
     ] {
-        let post = async |path: &str| {
-            let request = world.api().post(path).bearer(&user.api_key);
-            request.json(json!({"credits": 1, "orgId": cast.id})).send().await.unwrap().status()
+        let post = async |what: &str| {
+            let request = world.api().post(&cast.path(what)).bearer(&user.api_key);
+            request.json(json!({"credits": 1})).send().await.unwrap().status()
         };
         let get =
             async |path: String| world.api().get(&path).bearer(&user.api_key).send().await.unwrap().status();
         let did = [
             buy(user).await.status(),
-            post("/purser/v1/wallets/me/debits").await,
-            post("/purser/v1/wallets/me/holds").await,
+            post("debits").await,
+            post("holds").await,
             get(format!("/api/payments/balances?orgId={}", cast.id)).await,
             get(format!("/api/payments/history?orgId={}", cast.id)).await,
             get(format!("/api/payments/session/{}", bought["sessionId"].as_str().unwrap())).await,
@@ -205,20 +214,18 @@ async fn a_removed_member_loses_access_at_once() {
     // The page that was open is paid all the same.
     world.pay(opened["sessionId"].as_str().unwrap(), GOOD_CARD).await;
     world.drain().await;
-    let listed = world.api().get("/purser/v1/organizations").bearer(&cast.owner.api_key).expect(200).await;
-    assert_eq!(listed["organizations"][0]["balance"], 100);
+    assert_eq!(world.balance(&cast.wallet_id).await, 100);
     world.buy(&cast.admin, 700).await;
     let told = live.receive_within(PATIENCE).await.unwrap();
     assert_eq!(told["credits"], 700, "{told}");
-    let body = json!({"credits": 1, "orgId": cast.id});
-    let spend = world.api().post("/purser/v1/wallets/me/debits").bearer(&cast.admin.api_key).json(body);
-    assert_eq!(spend.send().await.unwrap().status(), 404);
+    let spend = world.api().post(&cast.path("debits")).bearer(&cast.admin.api_key);
+    assert_eq!(spend.json(json!({"credits": 1})).send().await.unwrap().status(), 404);
     for path in ["balances", "history"] {
         let path = format!("/api/payments/{path}?orgId={}", cast.id);
         assert_eq!(world.api().get(&path).bearer(&cast.admin.api_key).send().await.unwrap().status(), 403);
     }
     let listed = world.api().get("/purser/v1/organizations").bearer(&cast.admin.api_key).expect(200).await;
-    assert_eq!(listed, json!({"organizations": []}));
+    assert_eq!(listed["data"], json!([]));
     world.finish().await;
 }
 
@@ -227,16 +234,8 @@ async fn roles_are_granted_changed_and_revoked() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let cast = organization(&world).await;
     let consume = async |user: &User| {
-        let body = json!({"credits": 1, "orgId": cast.id});
-        world
-            .api()
-            .post("/purser/v1/wallets/me/debits")
-            .bearer(&user.api_key)
-            .json(body)
-            .send()
-            .await
-            .unwrap()
-            .status()
+        let request = world.api().post(&cast.path("debits")).bearer(&user.api_key);
+        request.json(json!({"credits": 1})).send().await.unwrap().status()
     };
     // 402 is as far as one gets who may spend.
     assert_eq!((consume(&cast.stranger).await, consume(&cast.viewer).await), (404, 403));
@@ -259,7 +258,7 @@ async fn roles_are_granted_changed_and_revoked() {
     assert_eq!(put(&world, &membership(&cast, "member"), "emperor").await.status(), 400);
     let path = membership(&cast, "member");
     let own = world.api().put(&path).bearer(&cast.owner.api_key).json(json!({"role": "owner"}));
-    assert_eq!(code(&own.send().await.unwrap()), (403, "forbidden".to_owned()));
+    assert_eq!(code(&own.send().await.unwrap()), (403, "missing_scope".to_owned()));
     world.finish().await;
 }
 
@@ -283,37 +282,35 @@ async fn an_organization_keeps_an_owner() {
     world.finish().await;
 }
 
-/// This system's own API has ids as text. It still reads the numbers that it used to show.
+/// Its wallet goes by the organization's id, which is text, and by its own.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_organization_is_named_by_text() {
+async fn an_organizations_wallet_has_two_names() {
     let world = World::start().await;
     let cast = organization(&world).await;
     let request = world.api().post("/api/payments/checkout").bearer(&cast.owner.api_key);
     let page = request.json(json!({"packId": "micro", "orgId": cast.id})).expect(200).await;
     world.pay(page["sessionId"].as_str().unwrap(), GOOD_CARD).await;
     world.drain().await;
-    let consume = async |id: Value| {
-        let request = world.api().post("/purser/v1/wallets/me/debits").bearer(&cast.member.api_key);
-        request.json(json!({"credits": 10, "orgId": id})).send().await.unwrap()
+    let debit = async |wallet: &str| {
+        let path = format!("/purser/v1/wallets/{wallet}/debits");
+        let request = world.api().post(&path).bearer(&cast.member.api_key);
+        request.json(json!({"credits": 10})).send().await.unwrap()
     };
-    let text = cast.id.to_string();
-    for (id, balance) in [(json!(text), 90), (json!(cast.id), 80)] {
-        assert_eq!(consume(id.clone()).await.json().unwrap()["balance"], balance, "{id}");
+    for (wallet, balance) in [(format!("org:{}", cast.id), 90), (cast.wallet_id.clone(), 80)] {
+        assert_eq!(debit(&wallet).await.json().unwrap()["balance"], balance, "{wallet}");
     }
-    for wrong in [json!("x"), json!(""), json!(1.5), json!([cast.id]), json!("9".repeat(30))] {
-        let answer = consume(wrong.clone()).await;
-        assert_eq!(code(&answer), (400, "invalid_request".to_owned()), "{wrong}");
-        assert!(!answer.text().contains("variant"), "{answer}");
+    let many = format!("org:{}", "9".repeat(30));
+    for wrong in ["org:x", "org:", "org:1.5", "org", &cast.id.to_string(), &many] {
+        assert_eq!(code(&debit(wrong).await), (404, "wallet_not_found".to_owned()), "{wrong}");
     }
-    let body = json!({"orgId": text, "enabled": true, "thresholdCredits": 10, "amount": {"minor": 700, "currency": "usd"}});
-    world
-        .api()
-        .put("/purser/v1/wallets/me/auto-recharge")
-        .bearer(&cast.owner.api_key)
-        .json(body)
-        .expect(200)
-        .await;
+    let body = json!({"enabled": true, "thresholdCredits": 10, "amount": {"minor": 700, "currency": "usd"}});
+    let put = world.api().put(&cast.path("auto-recharge")).bearer(&cast.owner.api_key);
+    put.json(body).expect(200).await;
     let listed = admin(&world, world.api().get("/purser/v1/auto-recharge")).expect(200).await;
-    assert_eq!(listed["data"][0]["orgId"], json!(text));
+    let listed = &listed["data"][0];
+    assert_eq!(
+        (&listed["orgId"], &listed["walletId"]),
+        (&json!(cast.id.to_string()), &json!(cast.wallet_id))
+    );
     world.finish().await;
 }

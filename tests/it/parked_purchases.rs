@@ -35,7 +35,7 @@ async fn a_parked_purchase_is_seen_tried_again_claimed_or_dismissed() {
     for transaction in ["1", "2"] {
         buy(&world, transaction).await;
     }
-    let parked = get(&world, "/purser/v1/parked-purchases").await["purchases"].as_array().unwrap().clone();
+    let parked = get(&world, "/purser/v1/parked-purchases").await["data"].as_array().unwrap().clone();
     let ids: Vec<&str> = parked.iter().map(|one| one["purchaseId"].as_str().unwrap()).collect();
     let [first, second] = ids.as_slice() else { panic!("{parked:?}") };
     assert_eq!(get(&world, &format!("/purser/v1/parked-purchases/{first}")).await, parked[0]);
@@ -63,7 +63,7 @@ async fn a_parked_purchase_is_seen_tried_again_claimed_or_dismissed() {
         let unknown = format!("/purser/v1/parked-purchases/{}/{verb}", uuid::Uuid::now_v7());
         assert_eq!(act(&world, &unknown, why.clone()).await.0, 404);
     }
-    assert_eq!(get(&world, "/purser/v1/parked-purchases").await["purchases"], json!([]));
+    assert_eq!(get(&world, "/purser/v1/parked-purchases").await["data"], json!([]));
     assert_eq!(world.count("admin_actions where action = 'parked_purchase.dismiss'").await, 1);
     assert_eq!(world.count("admin_actions where action = 'parked_purchase.retry'").await, 1);
     world.finish().await;
@@ -78,7 +78,7 @@ async fn a_dead_letter_is_seen_retried_or_dismissed() {
         publish(&world, &dead).await;
         world.wait_for_rows(count, "dead_letters").await;
     }
-    let letters = get(&world, "/purser/v1/dead-letters").await["deadLetters"].as_array().unwrap().clone();
+    let letters = get(&world, "/purser/v1/dead-letters").await["data"].as_array().unwrap().clone();
     let ids: Vec<&str> = letters.iter().map(|one| one["id"].as_str().unwrap()).collect();
     assert_eq!(get(&world, &format!("/purser/v1/dead-letters/{}", ids[0])).await["kind"], "object.verify");
     assert_eq!(act(&world, &format!("/purser/v1/dead-letters/{}/retry", ids[0]), json!({})).await.0, 200);

@@ -128,7 +128,7 @@ async fn an_event_that_contradicts_its_order_is_quarantined() {
         }
         world.drain().await;
         assert_eq!(world.balance(&alice.wallet_id).await, 0, "{reason}");
-        let path = "/purser/v1/provider-events?outcome=quarantined&limit=1";
+        let path = "/purser/v1/provider-events?state=open&limit=1";
         let admin = &world.settings().secrets.admin_api_key;
         let shown = world.api().get(path).bearer(admin).expect(200).await;
         assert!(shown.to_string().contains(event["id"].as_str().unwrap()), "{reason}: {shown}");

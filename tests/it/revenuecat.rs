@@ -83,7 +83,7 @@ async fn outcome(world: &World, event: &Value) -> (String, Option<String>) {
 async fn parked(world: &World) -> Vec<Value> {
     let admin = &world.settings().secrets.admin_api_key;
     let listed = world.api().get("/purser/v1/parked-purchases").bearer(admin).expect(200).await;
-    listed["purchases"].as_array().unwrap().clone()
+    listed["data"].as_array().unwrap().clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -413,10 +413,10 @@ async fn an_administrator_assigns_a_parked_purchase_to_a_user() {
     assert_eq!(refused(claim(first, "nobody"), 404).await, "user_not_found");
     let by_alice =
         world.api().post(&format!("/purser/v1/parked-purchases/{first}/claim")).bearer(&alice.api_key);
-    assert_eq!(refused(by_alice.json(json!({"userId": "alice"})), 403).await, "forbidden");
+    assert_eq!(refused(by_alice.json(json!({"userId": "alice"})), 403).await, "bound_credential");
     assert_eq!(
         refused(world.api().get("/purser/v1/parked-purchases").bearer(&alice.api_key), 403).await,
-        "forbidden"
+        "bound_credential"
     );
 
     // Two administrators at once: one of them may be answered that the credits follow.

@@ -101,7 +101,7 @@ async fn time_passes_as_asked_and_never_backwards() {
     let past = json!({"to": "2020-01-01T00:00:00Z"});
     assert_eq!(refused(advance(&world, past)).await, real("clock_not_backwards", 409));
     let theirs = world.api().post("/purser/v1/test/clock").bearer(&alice.api_key);
-    assert_eq!(refused(theirs.json(json!({"advanceSeconds": 60}))).await, real("forbidden", 403));
+    assert_eq!(refused(theirs.json(json!({"advanceSeconds": 60}))).await, real("bound_credential", 403));
     assert_eq!(shown(&world).await["aheadSeconds"], 0);
 
     let target = world.clock().now() + time::Duration::days(40);

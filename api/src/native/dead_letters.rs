@@ -90,7 +90,7 @@ fn endpoints_at([all, one, retry, dismiss]: [&'static str; 4]) -> Vec<Endpoint> 
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::DeadLetters)]
 struct LettersView {
-    dead_letters: Vec<LetterView>,
+    data: Vec<LetterView>,
     counts: Vec<CountView>,
     #[schema(required)]
     next_cursor: Option<String>,
@@ -185,15 +185,15 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     let role = call.parameter("role").map(str::to_owned);
     let mut connection = api.pool.acquire().await?;
     let filter = Filter { state: LetterState::Waiting, role, before: page.after, limit: page.asked() };
-    let dead_letters = operations::letters(&mut connection, &filter).await?;
+    let letters = operations::letters(&mut connection, &filter).await?;
     let counts = operations::waiting(&mut connection).await?;
-    let (dead_letters, next_cursor) = page.cut(dead_letters, |letter| cursor(letter.died_at, letter.id));
-    let letters = LettersView {
-        dead_letters: dead_letters.into_iter().map(LetterView::from).collect(),
+    let (letters, next_cursor) = page.cut(letters, |letter| cursor(letter.died_at, letter.id));
+    let view = LettersView {
+        data: letters.into_iter().map(LetterView::from).collect(),
         counts: counts.into_iter().map(CountView::from).collect(),
         next_cursor,
     };
-    Ok(answer(StatusCode::OK, &letters))
+    Ok(answer(StatusCode::OK, &view))
 }
 
 /// Letters that died in the same microsecond are told apart by their ids.

@@ -109,7 +109,7 @@ struct RetryInput {
 #[schema(as = native::ParkedPurchases)]
 #[serde(rename_all = "camelCase")]
 struct PurchasesView {
-    purchases: Vec<PurchaseView>,
+    data: Vec<PurchaseView>,
     #[schema(required)]
     next_cursor: Option<String>,
 }
@@ -197,8 +197,8 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     let page = Cursor::<StorePurchaseId>::read(&call, LIMIT)?;
     let found = parked(&mut *api.pool.acquire().await?, page.after, page.asked()).await?;
     let (found, next_cursor) = page.cut(found, |purchase| purchase.id.to_string());
-    let purchases = found.into_iter().map(PurchaseView::from).collect();
-    Ok(answer(StatusCode::OK, &PurchasesView { purchases, next_cursor }))
+    let data = found.into_iter().map(PurchaseView::from).collect();
+    Ok(answer(StatusCode::OK, &PurchasesView { data, next_cursor }))
 }
 
 fn id(call: &Call) -> Result<StorePurchaseId, Problem> {

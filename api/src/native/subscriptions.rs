@@ -17,6 +17,7 @@ use warp::http::StatusCode;
 
 use super::idempotent::{Answer, Keep, once};
 use super::reasons::checked_reason;
+use super::wallets::addressed;
 use crate::commands::carry_out;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
@@ -39,13 +40,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     };
     vec![
         Endpoint::get(
-            "/purser/v1/wallets/{walletId}/subscriptions",
+            "/purser/v1/wallets/{wallet}/subscriptions",
             list,
             Description::new(Access::Operator(Scope::Manage), "The subscriptions of a wallet")
                 .says("Those that are not over first, then the newest first; 200 at most.")
-                .path_parameter::<Id>("walletId", "The wallet's id.")
-                .answers::<Subscriptions>(StatusCode::OK, "The subscriptions.")
-                .refuses(&[StatusCode::NOT_FOUND]),
+                .wallet()
+                .answers::<Subscriptions>(StatusCode::OK, "The subscriptions."),
         ),
         Endpoint::post(
             "/purser/v1/subscriptions/{subscriptionId}/cancel",
@@ -272,14 +272,9 @@ impl From<Instructed> for SubscriptionView {
 }
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.operator(&api, Scope::Manage).await?;
-    let no_wallet = || Problem::not_found("There is no such wallet.");
-    let wallet: WalletId = call.path_parameter("walletId").parse().map_err(|_| no_wallet())?;
-    let mut connection = api.pool.acquire().await?;
-    if !identity::operations::wallet_exists(&mut connection, wallet).await? {
-        return Err(no_wallet());
-    }
-    let found = operations::of_wallet(&mut connection, wallet, LIMIT).await?;
+    let caller = call.operator(&api, Scope::Manage).await?;
+    let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Manage).await?;
+    let found = operations::of_wallet(&mut *api.pool.acquire().await?, wallet.id, LIMIT).await?;
     let data = found.into_iter().map(SubscriptionView::from).collect();
     Ok(answer(StatusCode::OK, &Subscriptions { data }))
 }
@@ -314,7 +309,7 @@ async fn cancel(api: SharedState, call: Call) -> Result<Response, Problem> {
             }
         }
     };
-    once::<_, SubscriptionView>(&api, &call, caller.actor, Keep::Answer, work).await
+    once::<_, SubscriptionView>(&api, &call, caller.key_space(), Keep::Answer, work).await
 }
 
 async fn change(api: SharedState, call: Call) -> Result<Response, Problem> {
@@ -342,7 +337,7 @@ async fn change(api: SharedState, call: Call) -> Result<Response, Problem> {
             }
         }
     };
-    once::<_, SubscriptionView>(&api, &call, caller.actor, Keep::Answer, work).await
+    once::<_, SubscriptionView>(&api, &call, caller.key_space(), Keep::Answer, work).await
 }
 
 /// Waits for a worker, and answers what there is then.

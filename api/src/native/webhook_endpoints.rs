@@ -15,6 +15,7 @@ use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
+use super::pages_of::{Cursor, paged};
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
@@ -24,6 +25,8 @@ use crate::http::{Response, answer, empty};
 use crate::problem::Problem;
 use crate::state::SharedState;
 
+/// The most deliveries in a page.
+const LIMIT: i64 = 200;
 const SIGNING: &str = "Messages are signed as Standard Webhooks has it, with the headers `webhook-id`, \
                        `webhook-timestamp` and `webhook-signature`. A message may come more than once, always under \
                        the same `webhook-id`, and in any order.";
@@ -103,13 +106,10 @@ fn delivery_endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/purser/v1/webhook-endpoints/{endpointId}/deliveries",
             deliveries,
-            of("What was delivered to a webhook endpoint, or could not be")
+            paged(of("What was delivered to a webhook endpoint, or could not be"), LIMIT)
                 .says("Newest first, kept for 30 days.")
                 .query::<String>("state", "Only those that are `pending`, `delivered` or `failed`.")
-                .query::<Id>("before", "Only those before this one: the last one of the page before.")
-                .query::<i64>("limit", "How many, between 1 and 200; 50 unless given.")
-                .answers::<Deliveries>(StatusCode::OK, "The deliveries.")
-                .refuses(&[StatusCode::BAD_REQUEST]),
+                .answers::<Deliveries>(StatusCode::OK, "The deliveries."),
         ),
         Endpoint::post(
             "/purser/v1/webhook-deliveries/{deliveryId}/replay",
@@ -147,7 +147,7 @@ fn enabled_by_default() -> bool {
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::WebhookEndpoints)]
 struct Endpoints {
-    endpoints: Vec<EndpointView>,
+    data: Vec<EndpointView>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -216,9 +216,12 @@ struct Accepted {
 }
 
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = native::WebhookDeliveries)]
 struct Deliveries {
-    deliveries: Vec<DeliveryView>,
+    data: Vec<DeliveryView>,
+    #[schema(required)]
+    next_cursor: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -306,8 +309,8 @@ async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.operator(&api, Scope::Admin).await?;
-    let endpoints = operations::endpoints(&api.pool).await?.into_iter().map(EndpointView::from).collect();
-    Ok(answer(StatusCode::OK, &Endpoints { endpoints }))
+    let data = operations::endpoints(&api.pool).await?.into_iter().map(EndpointView::from).collect();
+    Ok(answer(StatusCode::OK, &Endpoints { data }))
 }
 
 async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
@@ -392,20 +395,18 @@ async fn send(
 async fn deliveries(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.operator(&api, Scope::Admin).await?;
     let id = endpoint_id(&call)?;
-    let wrong = |message: &'static str| Problem::invalid(message);
-    let limit = call.limit(200)?;
+    let page = Cursor::<WebhookDeliveryId>::read(&call, LIMIT)?;
     let state = match call.parameter("state") {
         None => None,
         Some("pending") => Some(DeliveryState::Pending),
         Some("delivered") => Some(DeliveryState::Delivered),
         Some("failed") => Some(DeliveryState::Failed),
-        Some(_) => return Err(wrong("state must be pending, delivered or failed")),
+        Some(_) => return Err(Problem::invalid("state must be pending, delivered or failed").about("state")),
     };
-    let before = call.parameter("before").map(str::parse).transpose();
-    let before = before.map_err(|_| wrong("before must be the id of a delivery"))?;
-    let deliveries = operations::deliveries(&api.pool, id, state, before, limit).await?;
-    let deliveries = deliveries.into_iter().map(DeliveryView::from).collect();
-    Ok(answer(StatusCode::OK, &Deliveries { deliveries }))
+    let found = operations::deliveries(&api.pool, id, state, page.after, page.asked()).await?;
+    let (found, next_cursor) = page.cut(found, |delivery| delivery.id.to_string());
+    let data = found.into_iter().map(DeliveryView::from).collect();
+    Ok(answer(StatusCode::OK, &Deliveries { data, next_cursor }))
 }
 
 fn endpoint_id(call: &Call) -> Result<WebhookEndpointId, Problem> {

@@ -354,12 +354,6 @@ pub async fn member_remove(
 
 /// # Errors
 /// Database errors only.
-pub async fn wallet_exists(connection: &mut PgConnection, id: WalletId) -> Result<bool, sqlx::Error> {
-    store::wallet_exists(connection, id).await
-}
-
-/// # Errors
-/// Database errors only.
 pub async fn organization_wallet(
     connection: &mut PgConnection,
     organization: OrganizationId,

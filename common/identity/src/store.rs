@@ -94,12 +94,6 @@ pub(super) async fn organization_insert(
     .await
 }
 
-pub(super) async fn wallet_exists(connection: &mut PgConnection, id: WalletId) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(r#"select exists (select from wallets where id = $1) as "exists!""#, id.0)
-        .fetch_one(connection)
-        .await
-}
-
 pub(super) async fn organization_wallet(
     connection: &mut PgConnection,
     id: OrganizationId,

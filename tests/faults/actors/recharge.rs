@@ -21,7 +21,8 @@ pub async fn act(load: &Load, user: &User, random: &mut StdRng) -> Result<()> {
     let switch_on = || {
         let request =
             load.api.put("/purser/v1/wallets/me/auto-recharge").bearer(&user.api_key).idempotency_key(&key);
-        request.json(json!({"enabled": true, "thresholdCredits": THRESHOLD, "amount": {"minor": amount, "currency": "usd"},
+        request.json(json!({"enabled": true, "thresholdCredits": THRESHOLD,
+                            "amount": {"minor": amount, "currency": "usd"},
                             "maxMonthly": {"minor": MONTHLY_CAP_CENTS, "currency": "usd"}}))
     };
     let enabled = load.require("auto-recharge: on", &[200], switch_on).await?;

@@ -21,6 +21,7 @@ const TOO_LARGE: usize = 1024 * 1024 + 1;
 const NOWHERE: &[(&str, &str)] = &[
     ("native", "/nothing"),
     ("native", "/admin/nothing"),
+    ("native", "/purser/v1/nothing"),
     ("native", "/api/nothing"),
     ("billing", "/orders/1/nothing"),
     ("billing", "/credits/nothing"),

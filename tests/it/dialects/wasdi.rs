@@ -187,8 +187,7 @@ async fn both_mounts_answer_alike() {
 async fn only_administrators_give_packages_and_only_to_themselves() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
-    let body = json!({"userId": "boss", "admin": true});
-    world.admin_post("/admin/users", body).expect(201).await;
+    world.put_user("boss", json!({"admin": true})).expect(201).await;
     let key = world.admin_post("/purser/v1/api-keys", harness::world::key_of("boss")).expect(201).await;
     let boss =
         User { id: "boss".to_owned(), api_key: key["apiKey"].as_str().unwrap().to_owned(), ..alice.clone() };

@@ -139,6 +139,54 @@ async fn an_idempotency_key_debits_once_however_often_it_is_sent() {
     world.finish().await;
 }
 
+/// Each on its own, over many wallets; sent again, each is what it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_debits_is_done_one_by_one_and_each_once() {
+    let world = World::start().await;
+    let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
+    world.buy(&alice, 100).await;
+    world.buy(&bob, 50).await;
+    let debit = |wallet: &str, credits: Value, key: &str| {
+        json!({"wallet": wallet, "credits": credits, "idempotencyKey": key,
+               "metadata": {"video": key}})
+    };
+    let debits = json!({"debits": [
+        debit("user:alice", json!(12.5), "a"), debit("user:bob", json!(51), "b"),
+        debit(&bob.wallet_id, json!(20), "c"), debit("user:nobody", json!(1), "d"),
+        debit("user:alice", json!(0), "e"), debit("user:alice", json!(7.5), "f"),
+    ]});
+    let send = async |body: &Value| {
+        let admin = &world.settings().secrets.admin_api_key;
+        let request = world.api().post("/purser/v1/debits/batch").bearer(admin).json(body.clone());
+        request.expect(200).await["data"].as_array().unwrap().clone()
+    };
+    let first = send(&debits).await;
+    let codes: Vec<Value> = first.iter().map(|one| one["error"]["code"].clone()).collect();
+    let refused = ["insufficient_credits", "wallet_not_found", "invalid_credits"].map(|code| json!(code));
+    let [short, unknown, none] = refused;
+    assert_eq!(codes, [json!(null), short, json!(null), unknown, none, json!(null)]);
+    assert_eq!((world.balance(&alice.wallet_id).await, world.balance(&bob.wallet_id).await), (80, 30));
+    let done = |all: &[Value]| all.iter().map(|one| one["debitId"].clone()).collect::<Vec<_>>();
+    assert_eq!(done(&send(&debits).await), done(&first));
+    let changed = send(&json!({"debits": [debit("user:alice", json!(13), "a")]})).await;
+    assert_eq!(changed[0]["error"]["code"], "idempotency_key_reused");
+    assert_eq!((world.balance(&alice.wallet_id).await, world.balance(&bob.wallet_id).await), (80, 30));
+    // Her own key debits her own only.
+    let both = json!({"debits": [debit("me", json!(1), "g"), debit("user:bob", json!(1), "h")]});
+    let hers =
+        world.api().post("/purser/v1/debits/batch").bearer(&alice.api_key).json(both).expect(200).await;
+    assert_eq!(hers["data"][0]["balance"], 79);
+    assert_eq!(hers["data"][1]["error"]["code"], "wallet_not_found");
+    for debits in [json!([]), json!(vec![debit("user:alice", json!(1), "x"); 1_001])] {
+        let admin = &world.settings().secrets.admin_api_key;
+        let refused =
+            world.api().post("/purser/v1/debits/batch").bearer(admin).json(json!({"debits": debits}));
+        assert_eq!(refused.expect(400).await["error"]["param"], "debits");
+    }
+    assert_eq!(world.balance(&bob.wallet_id).await, 30);
+    world.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn invalid_amounts_are_refused() {
     let world = World::start().await;

@@ -15,21 +15,30 @@ use crate::organizations::{Cast, organization};
 const OTHER_CARD: &str = "5555555555554444";
 
 async fn put(world: &World, user: &User, body: Value) -> Answer {
-    world
-        .api()
-        .put("/purser/v1/wallets/me/auto-recharge")
-        .bearer(&user.api_key)
-        .json(body)
-        .send()
-        .await
-        .unwrap()
+    let request = world.api().put("/purser/v1/wallets/me/auto-recharge").bearer(&user.api_key);
+    request.json(body).send().await.unwrap()
+}
+
+async fn put_of(world: &World, user: &User, cast: &Cast, body: Value) -> Answer {
+    let request = world.api().put(&cast.path("auto-recharge")).bearer(&user.api_key);
+    request.json(body).send().await.unwrap()
+}
+
+/// Asks for a page on which to save a card for the organization.
+async fn ask_for_page(world: &World, user: &User, cast: &Cast) -> Value {
+    put_of(world, user, cast, json!({"requestSetup": true})).await.json().unwrap()
+}
+
+async fn resume(world: &World, user: &User) -> Answer {
+    let request = world.api().post("/purser/v1/wallets/me/auto-recharge/resume").bearer(&user.api_key);
+    request.send().await.unwrap()
 }
 
 /// An organization that an admin of it has recharged from their card: 700 cents below 10 credits.
 async fn recharged_organization(world: &World) -> Cast {
     let cast = organization(world).await;
-    let body = json!({"orgId": cast.id, "enabled": true, "thresholdCredits": 10, "amount": {"minor": 700, "currency": "usd"}});
-    let asked = put(world, &cast.admin, body).await.json().unwrap();
+    let body = json!({"enabled": true, "thresholdCredits": 10, "amount": {"minor": 700, "currency": "usd"}});
+    let asked = put_of(world, &cast.admin, &cast, body).await.json().unwrap();
     world.pay(asked["setup"]["sessionId"].as_str().unwrap(), GOOD_CARD).await;
     world.drain().await;
     assert_eq!(charges(world).await.len(), 1);
@@ -39,20 +48,15 @@ async fn recharged_organization(world: &World) -> Cast {
 async fn use_of(world: &World, user: &User, cast: &Cast, credits: i64) -> u16 {
     let rested = "update auto_recharge set next_attempt_at = null";
     sqlx::query(rested).execute(world.pool()).await.unwrap();
-    let request = world.api().post("/purser/v1/wallets/me/debits").bearer(&user.api_key);
-    let status = request.json(json!({"credits": credits, "orgId": cast.id})).send().await.unwrap().status();
+    let request = world.api().post(&cast.path("debits")).bearer(&user.api_key);
+    let status = request.json(json!({"credits": credits})).send().await.unwrap().status();
     world.drain().await;
     sweep(world).await;
     status
 }
 
 async fn standing_of(world: &World, user: &User, cast: &Cast) -> Value {
-    world
-        .api()
-        .get(&format!("/purser/v1/wallets/me/auto-recharge?orgId={}", cast.id))
-        .bearer(&user.api_key)
-        .expect(200)
-        .await
+    world.api().get(&cast.path("auto-recharge")).bearer(&user.api_key).expect(200).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,8 +79,7 @@ async fn a_card_goes_with_who_saved_it() {
     assert_eq!(charges(&world).await.len(), 1);
     assert!(!orders().await.contains("auto_recharge"), "{}", orders().await);
     // Another one's card goes on, and its charges are theirs.
-    let asked =
-        put(&world, &cast.owner, json!({"orgId": cast.id, "requestSetup": true})).await.json().unwrap();
+    let asked = ask_for_page(&world, &cast.owner, &cast).await;
     world.pay(asked["setup"]["sessionId"].as_str().unwrap(), OTHER_CARD).await;
     world.drain().await;
     assert_eq!(charges(&world).await.len(), 2);
@@ -92,8 +95,7 @@ async fn a_card_goes_with_who_saved_it() {
 async fn who_may_not_buy_any_more_pays_no_more() {
     let world = World::start().await;
     let cast = recharged_organization(&world).await;
-    let asked =
-        put(&world, &cast.admin, json!({"orgId": cast.id, "requestSetup": true})).await.json().unwrap();
+    let asked = ask_for_page(&world, &cast.admin, &cast).await;
     let path = format!("/purser/v1/organizations/{}/members/admin", cast.id);
     let admin_key = &world.settings().secrets.admin_api_key;
     world.api().put(&path).bearer(admin_key).json(json!({"role": "member"})).expect(200).await;
@@ -102,8 +104,7 @@ async fn who_may_not_buy_any_more_pays_no_more() {
     world.drain().await;
     assert_eq!(standing_of(&world, &cast.owner, &cast).await["card"], json!(null));
     // One whose membership ended behind its back is found out before it is charged.
-    let asked =
-        put(&world, &cast.owner, json!({"orgId": cast.id, "requestSetup": true})).await.json().unwrap();
+    let asked = ask_for_page(&world, &cast.owner, &cast).await;
     world.pay(asked["setup"]["sessionId"].as_str().unwrap(), GOOD_CARD).await;
     world.drain().await;
     assert_eq!(standing_of(&world, &cast.owner, &cast).await["card"]["last4"], "4242");
@@ -187,7 +188,7 @@ async fn a_pause_is_lifted_by_those_whose_it_is() {
     form.body(format!("payment_intent={intent}&amount=100")).expect(200).await;
     world.drain().await;
     assert_eq!(status_of(&world, &alice).await["pause"]["reason"], "money_taken_back");
-    let resumed = put(&world, &alice, json!({"resume": true})).await.json().unwrap();
+    let resumed = resume(&world, &alice).await.json().unwrap();
     assert_eq!((&resumed["state"], &resumed["pause"]), (&json!("active"), &json!(null)));
     spend(&world, &alice, 5_000).await;
     world.drain().await;
@@ -198,7 +199,7 @@ async fn a_pause_is_lifted_by_those_whose_it_is() {
     custody::stop(&mut connection, now, wallet, By::Admin { actor: "user:root", reason: "a test" })
         .await
         .unwrap();
-    let refused = put(&world, &alice, json!({"resume": true})).await;
+    let refused = resume(&world, &alice).await;
     assert_eq!(refused.status(), 409, "{refused}");
     enable(&world, &alice, json!({"enabled": false})).await;
     enable(&world, &alice, json!({"enabled": true})).await;
@@ -253,8 +254,9 @@ async fn consent_is_only_given_explicitly() {
     world.drain().await;
     world.api().delete("/purser/v1/wallets/me/auto-recharge").bearer(&alice.api_key).expect(200).await;
     world.advance(std::time::Duration::from_secs(5)).await;
-    for body in [json!({"thresholdCredits": 5_000}), json!({}), json!({"maxMonthly": null, "resume": true})] {
-        put(&world, &alice, body).await;
+    for body in [json!({"thresholdCredits": 5_000}), json!({}), json!({"maxMonthly": null})] {
+        assert_eq!(put(&world, &alice, body).await.status(), 200);
+        assert_eq!(resume(&world, &alice).await.status(), 200);
         let stands = status_of(&world, &alice).await;
         assert_eq!((&stands["state"], &stands["consentedAt"]), (&json!("off"), &consented));
     }
@@ -337,8 +339,7 @@ async fn the_card_of_a_leaver_does_not_stay_at_the_provider() {
     let world = World::start().await;
     let cast = recharged_organization(&world).await;
     assert_eq!(attached(&world).await, ["4242"]);
-    let asked =
-        put(&world, &cast.admin, json!({"orgId": cast.id, "requestSetup": true})).await.json().unwrap();
+    let asked = ask_for_page(&world, &cast.admin, &cast).await;
     let path = format!("/purser/v1/organizations/{}/members/admin", cast.id);
     let admin_key = &world.settings().secrets.admin_api_key;
     world.api().delete(&path).bearer(admin_key).send().await.unwrap();

@@ -6,25 +6,14 @@ use serde_json::{Value, json};
 
 use crate::organizations::organization;
 
-async fn put(world: &World, user: &User, body: Value) -> Answer {
-    world
-        .api()
-        .put("/purser/v1/wallets/me/auto-recharge")
-        .bearer(&user.api_key)
-        .json(body)
-        .send()
-        .await
-        .unwrap()
+async fn put(world: &World, user: &User, wallet: &str, body: Value) -> Answer {
+    let path = format!("/purser/v1/wallets/{wallet}/auto-recharge");
+    world.api().put(&path).bearer(&user.api_key).json(body).send().await.unwrap()
 }
 
-async fn get(world: &World, user: &User, query: &str) -> Answer {
-    world
-        .api()
-        .get(&format!("/purser/v1/wallets/me/auto-recharge{query}"))
-        .bearer(&user.api_key)
-        .send()
-        .await
-        .unwrap()
+async fn get(world: &World, user: &User, wallet: &str) -> Answer {
+    let path = format!("/purser/v1/wallets/{wallet}/auto-recharge");
+    world.api().get(&path).bearer(&user.api_key).send().await.unwrap()
 }
 
 fn code(answer: &Answer) -> (u16, String) {
@@ -36,17 +25,20 @@ fn code(answer: &Answer) -> (u16, String) {
 async fn auto_recharge_is_shown_changed_and_disabled() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
-    let none = get(&world, &alice, "").await.json().unwrap();
+    let none = get(&world, &alice, "me").await.json().unwrap();
     let resets = none["resetsAt"].clone();
     assert_eq!(
         none,
-        json!({"enabled": false, "state": "off", "thresholdCredits": 1_000, "amount": {"minor": 5_000, "currency": "usd"}, "currency": "usd",
-               "maxMonthly": null, "spentThisMonth": {"minor": 0, "currency": "usd"}, "leftThisMonth": null, "resetsAt": resets,
+        json!({"walletId": alice.wallet_id, "userId": "alice", "orgId": null, "cardUserId": null,
+               "enabled": false, "state": "off", "thresholdCredits": 1_000,
+               "amount": {"minor": 5_000, "currency": "usd"}, "maxMonthly": null,
+               "spentThisMonth": {"minor": 0, "currency": "usd"}, "leftThisMonth": null, "resetsAt": resets,
                "pause": null, "nextAttemptAt": null, "card": null, "consentedAt": null, "lastRun": null})
     );
     let asked = put(
         &world,
         &alice,
+        "me",
         json!({"enabled": true, "thresholdCredits": 0.5, "maxMonthly": {"minor": 20_000, "currency": "usd"}}),
     )
     .await;
@@ -57,17 +49,17 @@ async fn auto_recharge_is_shown_changed_and_disabled() {
     world.pay(asked["setup"]["sessionId"].as_str().unwrap(), GOOD_CARD).await;
     world.drain().await;
     // Half a credit, and the wallet is empty: it was charged at once.
-    let stands = get(&world, &alice, "").await.json().unwrap();
+    let stands = get(&world, &alice, "me").await.json().unwrap();
     assert_eq!(
         (&stands["spentThisMonth"]["minor"], &stands["leftThisMonth"]["minor"]),
         (&json!(5_000), &json!(15_000))
     );
     let changed =
-        put(&world, &alice, json!({"amount": {"minor": 100, "currency": "usd"}, "maxMonthly": null}))
+        put(&world, &alice, "me", json!({"amount": {"minor": 100, "currency": "usd"}, "maxMonthly": null}))
             .await
             .json()
             .unwrap();
-    assert_eq!((&changed["amountCents"], &changed["maxMonthlyCents"]), (&json!(100), &json!(null)));
+    assert_eq!((&changed["amount"]["minor"], &changed["maxMonthly"]), (&json!(100), &json!(null)));
     assert_eq!((&changed["thresholdCredits"], &changed["state"]), (&json!(0.5), &json!("active")));
     let off =
         world.api().delete("/purser/v1/wallets/me/auto-recharge").bearer(&alice.api_key).expect(200).await;
@@ -89,9 +81,11 @@ async fn invalid_settings_are_refused() {
         (json!({"maxMonthly": {"minor": 49, "currency": "usd"}}), "invalid_request"),
         (json!({"maxMonthly": {"minor": -5, "currency": "usd"}}), "invalid_request"),
         (json!({"enabled": "yes"}), "invalid_request"),
+        (json!({"amount": {"minor": 900, "currency": "eur"}}), "invalid_request"),
+        (json!({"amount": 900}), "invalid_request"),
         (json!({"orgId": "x"}), "invalid_request"),
     ] {
-        let answer = put(&world, &alice, body.clone()).await;
+        let answer = put(&world, &alice, "me", body.clone()).await;
         assert_eq!(code(&answer), (400, expected.to_owned()), "{body}: {answer}");
     }
     assert_eq!(world.count("auto_recharge").await, 0);
@@ -106,7 +100,7 @@ async fn invalid_settings_are_refused() {
     let late = request.header("prefer", "respond-async").send().await.unwrap();
     assert_eq!(late.status(), 202, "{late}");
     assert_eq!(late.json().unwrap()["setup"]["url"], json!(null));
-    assert_eq!(get(&world, &alice, "").await.json().unwrap()["amountCents"], 900);
+    assert_eq!(get(&world, &alice, "me").await.json().unwrap()["amount"]["minor"], 900);
     world.abandon().await;
 }
 
@@ -115,29 +109,27 @@ async fn invalid_settings_are_refused() {
 async fn members_who_may_buy_manage_an_organizations_auto_recharge() {
     let world = World::start().await;
     let cast = organization(&world).await;
-    let body = json!({"orgId": cast.id, "enabled": true, "thresholdCredits": 10, "amount": {"minor": 700, "currency": "usd"}});
+    let wallet = format!("org:{}", cast.id);
+    let (not_allowed, unknown) = ((403, "role_not_allowed".to_owned()), (404, "wallet_not_found".to_owned()));
+    let body = json!({"enabled": true, "thresholdCredits": 10, "amount": {"minor": 700, "currency": "usd"}});
     for user in [&cast.member, &cast.viewer] {
-        assert_eq!(code(&put(&world, user, body.clone()).await), (403, "forbidden".to_owned()));
+        assert_eq!(code(&put(&world, user, &wallet, body.clone()).await), not_allowed);
     }
-    assert_eq!(code(&put(&world, &cast.stranger, body.clone()).await), (404, "not_found".to_owned()));
-    let query = format!("?orgId={}", cast.id);
-    assert_eq!(code(&get(&world, &cast.stranger, &query).await), (404, "not_found".to_owned()));
-    assert_eq!(code(&get(&world, &cast.stranger, "?orgId=x").await), (404, "not_found".to_owned()));
-    let asked = put(&world, &cast.admin, body).await.json().unwrap();
+    assert_eq!(code(&put(&world, &cast.stranger, &wallet, body.clone()).await), unknown);
+    assert_eq!(code(&get(&world, &cast.stranger, &wallet).await), unknown);
+    assert_eq!(code(&get(&world, &cast.stranger, "org:x").await), unknown);
+    let asked = put(&world, &cast.admin, &wallet, body).await.json().unwrap();
     world.pay(asked["setup"]["sessionId"].as_str().unwrap(), GOOD_CARD).await;
     world.drain().await;
     for user in cast.members() {
-        let stands = get(&world, user, &query).await.json().unwrap();
+        let stands = get(&world, user, &wallet).await.json().unwrap();
         assert_eq!((&stands["state"], &stands["spentThisMonth"]["minor"]), (&json!("active"), &json!(700)));
         // Their own wallets are another matter.
-        assert_eq!(get(&world, user, "").await.json().unwrap()["state"], "off");
+        assert_eq!(get(&world, user, "me").await.json().unwrap()["state"], "off");
     }
     let owned = "wallets where organization_id is not null and balance = 700000000";
     assert_eq!(world.count(owned).await, 1);
-    let refused = world
-        .api()
-        .delete(&format!("/purser/v1/wallets/me/auto-recharge{query}"))
-        .bearer(&cast.member.api_key);
-    assert_eq!(code(&refused.send().await.unwrap()), (403, "forbidden".to_owned()));
+    let refused = world.api().delete(&cast.path("auto-recharge")).bearer(&cast.member.api_key);
+    assert_eq!(code(&refused.send().await.unwrap()), not_allowed);
     world.finish().await;
 }

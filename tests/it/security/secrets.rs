@@ -189,20 +189,20 @@ async fn read_admin(world: &World, said: &mut Said) {
     let letters = get("/purser/v1/dead-letters?limit=500").await;
     said.answer(&letters);
     let letters = letters.json().unwrap();
-    assert!(letters["deadLetters"].as_array().unwrap().len() >= 4, "{letters}");
-    for letter in letters["deadLetters"].as_array().unwrap() {
+    assert!(letters["data"].as_array().unwrap().len() >= 4, "{letters}");
+    for letter in letters["data"].as_array().unwrap() {
         said.answer(&get(&format!("/purser/v1/dead-letters/{}", letter["id"].as_str().unwrap())).await);
     }
     let endpoints = get("/purser/v1/webhook-endpoints").await;
     said.keep("the list of endpoints", endpoints.text().replace(SECRET_IN_ADDRESS, ""));
-    for endpoint in endpoints.json().unwrap()["endpoints"].as_array().into_iter().flatten() {
+    for endpoint in endpoints.json().unwrap()["data"].as_array().into_iter().flatten() {
         let path =
             format!("/purser/v1/webhook-endpoints/{}/deliveries", endpoint["endpointId"].as_str().unwrap());
         said.answer(&get(&path).await);
     }
     said.answer(&get("/admin/billing/coupons").await);
     said.answer(&get("/admin/credits/transactions").await);
-    let events = get("/purser/v1/provider-events?outcome=quarantined").await;
+    let events = get("/purser/v1/provider-events?state=open").await;
     assert!(events.text().contains("checkout.session.completed"), "{events}");
     said.answer(&events);
 }

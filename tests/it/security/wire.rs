@@ -46,7 +46,8 @@ fn statuses(answered: &str) -> Vec<u16> {
 /// A debit, which would be seen.
 fn debit(user: &User) -> String {
     format!(
-        "POST /credits/consume HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+        "POST /purser/v1/wallets/me/debits HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\n\
          Content-Length: 13\r\n\r\n{{\"credits\":1}}",
         user.api_key
     )
@@ -137,12 +138,12 @@ fn bodies(hidden: &str) -> Vec<(&'static str, String, usize)> {
         ("within a chunk", post(chunked, &chunk), 2),
         (
             "in a chunk's extension",
-            post(chunked, &format!("1;x=\"{}\"\r\na\r\n0\r\n\r\n", "POST /credits/consume")),
+            post(chunked, &format!("1;x=\"{}\"\r\na\r\n0\r\n\r\n", "POST /purser/v1/wallets/me/debits")),
             2,
         ),
         (
             "in what follows the last chunk",
-            post(chunked, &format!("0\r\nX: {}\r\n\r\n", "POST /credits/consume")),
+            post(chunked, &format!("0\r\nX: {}\r\n\r\n", "POST /purser/v1/wallets/me/debits")),
             2,
         ),
         ("after the last chunk, within a length", post(&format!("{all}{chunked}"), &both), 1),
@@ -240,7 +241,7 @@ async fn input_never_injects_response_headers() {
         assert!(!answer.text().contains("\r\n"), "{answer}");
     }
     for line in ["Idempotency-Key: a\x01b", "Idempotency-Key: a\x0bb", "X-Request-Id: a\r\nset-cookie: x=1"] {
-        let head = format!("POST /credits/consume HTTP/1.1\r\nHost: x\r\n{line}\r\n");
+        let head = format!("POST /purser/v1/wallets/me/debits HTTP/1.1\r\nHost: x\r\n{line}\r\n");
         let credential = format!("Authorization: Bearer {}\r\n", alice.api_key);
         let body = "Content-Length: 13\r\nConnection: close\r\n\r\n{\"credits\":1}";
         let answered = exchange(&world, format!("{head}{credential}{body}").as_bytes()).await;
@@ -280,11 +281,11 @@ async fn input_never_forges_log_lines() {
         for text in BREAKS.map(|text| format!("x{text}{FORGED}")) {
             let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
             let api = world.api();
-            let named = |value: Value| api.post("/admin/users").bearer(&admin).json(value);
+            let put = |user: &str| api.put(&format!("/purser/v1/users/{user}")).bearer(&admin);
             let as_alice = |path: &str| api.post(path).bearer(&alice.api_key);
             let mut requests = vec![
-                named(json!({"userId": text})),
-                named(json!({"userId": "somebody", "email": text})),
+                put(&encoded).json(json!({"name": text})),
+                put("somebody").json(json!({"email": text})),
                 api.post("/purser/v1/organizations")
                     .bearer(&admin)
                     .json(json!({"name": text, "members": []})),
@@ -400,7 +401,7 @@ async fn slow_connections_take_one_place_each_and_nothing_more() {
     let world = World::start().await;
     let alice = world.create_user("alice").await;
     let unread = "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100);
-    let body = "POST /credits/consume HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{";
+    let body = "POST /purser/v1/wallets/me/debits HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{";
     let begun = [
         "",
         "G",

@@ -34,7 +34,7 @@ async fn show(world: &World, endpoint: &str) -> Value {
 async fn deliveries(world: &World, endpoint: &str) -> Vec<Value> {
     let path = format!("/purser/v1/webhook-endpoints/{endpoint}/deliveries");
     let listed = admin(world, world.api().get(&path)).expect(200).await;
-    listed["deliveries"].as_array().unwrap().clone()
+    listed["data"].as_array().unwrap().clone()
 }
 
 /// The statuses that an endpoint answered, oldest first.
@@ -407,7 +407,7 @@ async fn endpoints_are_for_administrators_and_secrets_are_shown_once() {
     }
     for request in requests() {
         let refused = request.bearer(&alice.api_key).send().await.unwrap();
-        assert_eq!(code(&refused), (403, "forbidden".to_owned()), "{refused}");
+        assert_eq!(code(&refused), (403, "bound_credential".to_owned()), "{refused}");
     }
     assert_eq!(show(&world, &endpoint).await["enabled"], true);
 
@@ -439,7 +439,7 @@ async fn endpoints_are_for_administrators_and_secrets_are_shown_once() {
     for path in [
         format!("{one}/deliveries?limit=0"),
         format!("{one}/deliveries?state=lost"),
-        format!("{one}/deliveries?before=x"),
+        format!("{one}/deliveries?cursor=x"),
     ] {
         assert_eq!(admin(&world, world.api().get(&path)).send().await.unwrap().status(), 400, "{path}");
     }

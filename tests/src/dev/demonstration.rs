@@ -55,7 +55,7 @@ pub async fn run(system: &System, progress: &Progress) -> Result<Demonstration> 
 
     let left = spend(client, api_key).await?;
     ensure!(left == after - CREDITS_SPENT, "{CREDITS_SPENT} credits were spent of {after}, {left} are left");
-    timeline.step(&format!("POST /credits/consume {CREDITS_SPENT}: {left} are left"));
+    timeline.step(&format!("POST /purser/v1/wallets/me/debits {CREDITS_SPENT}: {left} are left"));
     progress.print("");
     Ok(Demonstration { socket })
 }

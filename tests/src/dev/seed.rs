@@ -28,14 +28,16 @@ pub struct Credentials {
 pub async fn create_user(client: &Client, settings: &Settings) -> Result<Credentials> {
     let admin = &settings.secrets.admin_api_key;
     let mut user = USER.to_owned();
-    let mut answer = admin_post(client, admin, "/admin/users", json!({"userId": user})).send().await?;
-    if answer.status() == 409 {
+    let put =
+        |user: &str| client.put(&format!("/purser/v1/users/{user}")).bearer(admin).json(json!({})).send();
+    let mut answer = put(&user).await?;
+    if answer.status() == 200 {
         user = format!("{USER}-{:08x}", rand::random::<u32>());
-        answer = admin_post(client, admin, "/admin/users", json!({"userId": user})).send().await?;
+        answer = put(&user).await?;
     }
     anyhow::ensure!(answer.status() == 201, "{answer}");
     let created =
-        admin_post(client, admin, "/purser/v1/api-keys", crate::world::key_of(user)).require(201).await?;
+        admin_post(client, admin, "/purser/v1/api-keys", crate::world::key_of(&user)).require(201).await?;
     let api_key = text(&created, "apiKey")?;
     let body = json!({"userId": user, "ttlSeconds": SESSION_SECONDS});
     let created = admin_post(client, admin, "/purser/v1/sessions", body).require(201).await?;

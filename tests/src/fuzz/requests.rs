@@ -106,7 +106,7 @@ impl Requests {
     fn find<'a>(&self, input: &'a [u8]) -> Option<(&Operation, &'a str, &'a [u8])> {
         let (line, body) = input.split_at(input.iter().position(|byte| *byte == b'\n')?);
         let (method, path) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-        let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.?=&".contains(&byte));
+        let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.:?=&".contains(&byte));
         let found = self.operations.iter().find(|one| one.method == method && one.is_at(path));
         found.filter(|_| is_plain).map(|operation| (operation, path, body.get(1..).unwrap_or_default()))
     }

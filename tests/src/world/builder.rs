@@ -33,6 +33,7 @@ pub struct WorldBuilder {
     pub(super) has_one_off_invoices: bool,
     pub(super) has_own_servers: bool,
     pub(super) jwks_url: Option<String>,
+    pub(super) registers_users: bool,
     pub(super) revenuecat_signing_secrets: Vec<String>,
     pub(super) is_live: bool,
     pub(super) has_several_subscriptions: bool,
@@ -95,6 +96,12 @@ impl WorldBuilder {
     /// Has the API accept tokens that are signed with the keys at this address.
     pub fn jwks(mut self, address: &str) -> Self {
         self.jwks_url = Some(address.to_owned());
+        self
+    }
+
+    /// Has genuine tokens of unknown users register them, as `JWT_REGISTERS_USERS=true` does.
+    pub fn registering_users(mut self) -> Self {
+        self.registers_users = true;
         self
     }
 

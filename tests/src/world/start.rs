@@ -181,7 +181,7 @@ fn api_config(
             jwks_url: builder.jwks_url.as_deref().map(str::parse).transpose()?,
             issuer: Some(issuer.to_owned()),
             audience: Some(audience.to_owned()),
-            registers_users: false,
+            registers_users: builder.registers_users,
         }),
         creem_webhook_secrets: vec![secret(&secrets.creem_webhook_secret)?],
         revenuecat: RevenueCatSecrets {

@@ -5,7 +5,6 @@ mod views;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use billing::payments::Provider;
-use billing::provider_events::record as recorded;
 use billing::quarantine::{
     CreditProviderEvent, CreditRefusal, CreditReply, EventKey, EventState, Page, SettleError, operations,
 };
@@ -17,7 +16,7 @@ use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
-use self::views::{EventDetail, EventView, EventsPage, EventsView, OldEventView};
+use self::views::{EventDetail, EventView, EventsPage};
 use super::idempotent::{Keep, once};
 use super::pages_of::Cursor;
 use super::reasons::checked_reason;
@@ -35,16 +34,6 @@ const LIMIT: i64 = 500;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        Endpoint::get(
-            "/admin/provider-events",
-            old_list,
-            Description::new(Access::Operator(Scope::Admin), "Events of providers, as they were handled")
-                .says("Newest first, without their bodies. `GET /purser/v1/provider-events` does more.")
-                .query::<String>("outcome", "Only those with this outcome, such as `quarantined`.")
-                .query::<i64>("limit", "How many, between 1 and 500; 50 unless given.")
-                .answers::<EventsView>(StatusCode::OK, "The events.")
-                .refuses(&[StatusCode::BAD_REQUEST]),
-        ),
         Endpoint::get(
             "/purser/v1/provider-events",
             list,
@@ -123,15 +112,6 @@ struct OptionalReasonInput {
     /// Why, for the record.
     #[schema(max_length = 500)]
     reason: Option<String>,
-}
-
-async fn old_list(api: SharedState, call: Call) -> Result<Response, Problem> {
-    call.operator(&api, Scope::Admin).await?;
-    let limit = call.limit(LIMIT)?;
-    let mut connection = api.pool.acquire().await?;
-    let events = recorded::list(&mut connection, call.parameter("outcome"), limit).await?;
-    let events = events.into_iter().map(OldEventView::from).collect();
-    Ok(answer(StatusCode::OK, &EventsView { events }))
 }
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {

@@ -14,36 +14,6 @@ use utoipa::openapi::schema::Object;
 use crate::http::values::{Amount, Moment, one_of};
 
 #[derive(Serialize, ToSchema)]
-#[schema(as = native::ProviderEvents)]
-pub(super) struct EventsView {
-    pub events: Vec<OldEventView>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = native::ProviderEvent)]
-pub(super) struct OldEventView {
-    #[schema(schema_with = provider_schema)]
-    provider: &'static str,
-    event_id: String,
-    #[serde(rename = "type")]
-    event_type: String,
-    /// The object at the provider that it is about.
-    #[schema(required)]
-    object_id: Option<String>,
-    /// The order that it is about.
-    #[schema(value_type = Option<Uuid>, required)]
-    payment_id: Option<PaymentId>,
-    /// What became of it, such as `applied` or `quarantined`.
-    outcome: String,
-    /// Why.
-    #[schema(required)]
-    reason: Option<String>,
-    received_at: Moment,
-    handled_at: Moment,
-}
-
-#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::ProviderEventsPage)]
 pub(super) struct EventsPage {
@@ -197,22 +167,6 @@ fn mode_schema() -> Object {
 
 pub(super) fn key(event: &RecordedEvent) -> EventKey {
     EventKey { provider: event.provider, event_id: event.event_id.clone() }
-}
-
-impl From<RecordedEvent> for OldEventView {
-    fn from(event: RecordedEvent) -> Self {
-        Self {
-            provider: event.provider.as_str(),
-            event_id: event.event_id,
-            event_type: event.event_type,
-            object_id: event.object_id,
-            payment_id: event.payment_id,
-            outcome: event.outcome,
-            reason: event.reason,
-            received_at: Moment(event.received_at),
-            handled_at: Moment(event.handled_at),
-        }
-    }
 }
 
 impl From<RecordedEvent> for EventView {

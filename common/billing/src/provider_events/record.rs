@@ -13,9 +13,6 @@ use crate::payments::Provider;
 use kernel::clock::Timestamp;
 use kernel::ids::PaymentId;
 
-/// What becomes of events, as [`EventOutcome`] spells it.
-const OUTCOMES: [&str; 5] = ["applied", "no_change", "ignored", "sent_to_verify", "quarantined"];
-
 /// A recorded event, without its text.
 #[derive(Clone, Debug)]
 pub struct RecordedEvent {
@@ -35,35 +32,6 @@ pub struct RecordedEvent {
     pub state: EventState,
     /// When an operator settled it.
     pub settled_at: Option<Timestamp>,
-}
-
-/// Events, newest first; of one outcome or of all.
-///
-/// # Errors
-/// Database errors only.
-pub async fn list(
-    connection: &mut PgConnection,
-    outcome: Option<&str>,
-    limit: i64,
-) -> Result<Vec<RecordedEvent>, sqlx::Error> {
-    // The newest of each outcome, and of those the newest: there is one index for both questions.
-    let outcomes = outcome.map_or_else(|| OUTCOMES.to_vec(), |outcome| vec![outcome]);
-    sqlx::query_as!(
-        RecordedEvent,
-        r#"select e.provider as "provider: Provider", e.event_id, e.event_type, e.object_id,
-                  e.payment_id as "payment_id: PaymentId", e.outcome, e.reason, e.received_at, e.handled_at,
-                  case when e.outcome = 'quarantined' then coalesce(e.settled_as, 'open') else e.outcome end
-                      as "state!: EventState", e.settled_at
-           from unnest($1::text[]) as wanted (outcome)
-           cross join lateral (
-               select * from provider_events where outcome = wanted.outcome
-               order by handled_at desc, event_id limit $2) e
-           order by e.handled_at desc, e.event_id limit $2"#,
-        &outcomes as &[&str],
-        limit
-    )
-    .fetch_all(connection)
-    .await
 }
 
 /// The type of what is recorded of an answer: no event brought it.
