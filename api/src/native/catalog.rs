@@ -126,6 +126,7 @@ impl PackInput {
             description: self.description,
             credits: positive(&self.credits)?,
             price: Money::new(self.price_minor, self.currency),
+            expires_after_days: None,
             dialects: self.dialects,
             stripe_payment_link: self.stripe_payment_link,
             store_product_id: self.store_product_id,

@@ -71,6 +71,10 @@ uuid_ids! {
     PaymentId;
     /// One recharge of a wallet.
     RechargeRunId;
+    /// A refund that somebody asks for.
+    RefundRequestId;
+    /// What a request asks for, under its idempotency key: see [`RequestId::of`].
+    RequestId;
     /// A login session's id (not its token).
     SessionId;
     /// A purchase in an app store.
@@ -100,6 +104,13 @@ impl AdjustmentId {
     /// that a request sent again is the same adjustment.
     pub fn of_request(actor: &str, key: &str) -> Self {
         Self(of_request("adjustment", actor, key))
+    }
+}
+
+impl RequestId {
+    /// The id of a request: the same for the same kind of request, caller and idempotency key.
+    pub fn of(what: &str, caller: &str, key: &str) -> Self {
+        Self(of_request(what, caller, key))
     }
 }
 

@@ -48,9 +48,9 @@ insert into wallets (id, organization_id, created_at)
 select pg_temp.id(100000 + n), n, now() from generate_series(1, 2000) n;
 insert into organization_members (organization_id, user_id, role, created_at)
 select n, pg_temp.name(m), 'owner', now() from generate_series(1, 2000) n, generate_series(n, n + 4) m;
-insert into api_keys (id, user_id, key_hash, created_at)
-select pg_temp.id(n), pg_temp.name(pg_temp.owner(n)), decode(md5(n::text), 'hex'), now() from
-       generate_series(1, 20000) n;
+insert into api_keys (id, user_id, key_hash, scopes, created_at)
+select pg_temp.id(n), pg_temp.name(pg_temp.owner(n)), decode(md5(n::text), 'hex'), '{read}', now()
+from generate_series(1, 20000) n;
 insert into sessions (id, user_id, token_hash, created_at, expires_at)
 select pg_temp.id(n), pg_temp.name(pg_temp.owner(n)), decode(md5(n::text), 'hex'), now(), now() + interval '1 day'
 from generate_series(1, 50000) n;
