@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use kernel::clock::Timestamp;
 use kernel::ids::OrganizationId;
-use kernel::money::{AmountError, Credits};
+use kernel::money::{AmountError, Credits, Currency, Money};
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -105,6 +105,30 @@ impl PartialSchema for GivenAmount {
 impl ToSchema for GivenAmount {
     fn name() -> Cow<'static, str> {
         Amount::name()
+    }
+}
+
+/// An amount of money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = native::Money)]
+pub struct MoneyValue {
+    /// In the smallest unit of the currency: cents for `usd`.
+    pub minor: i64,
+    /// An ISO 4217 code; in answers in lower case.
+    #[schema(value_type = String, min_length = 3, max_length = 3)]
+    pub currency: Currency,
+}
+
+impl From<Money> for MoneyValue {
+    fn from(money: Money) -> Self {
+        Self { minor: money.minor, currency: money.currency }
+    }
+}
+
+impl From<MoneyValue> for Money {
+    fn from(value: MoneyValue) -> Self {
+        Self::new(value.minor, value.currency)
     }
 }
 
