@@ -2,7 +2,7 @@
 
 use billing::auto_recharge::{Change, Check, Settings, operations};
 use billing::payments::store::open_page_for_card;
-use billing::payments::{Dialect, Kind, Mode, NewOrder, Provider};
+use billing::payments::{Dialect, Kind, Labels, Mode, NewOrder, Provider};
 use jobs::outbox;
 use kernel::ids::{OrganizationId, UserId, WalletId};
 use kernel::money::{Credits, Money};
@@ -108,6 +108,9 @@ pub(crate) async fn save_card(
         expires_at: now + PAYABLE,
         plan: None,
         redemption: None,
+        expires_after_days: None,
+        labels: Labels::default(),
+        request: None,
     };
     checkout::order(api, call, scope, "/auto-recharge/card", &order).await
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use billing::payments::facts::given;
 use billing::payments::ordering::{check_open_orders, order_create, take_check};
+use billing::payments::placing::payment_by_request;
 use billing::payments::store::payment_by_id;
 use billing::payments::{
-    ApplyPaymentFact, CheckoutReply, CreateCheckout, Mode, NewOrder, Payment, VerifyPayment, superseding,
+    ApplyPaymentFact, CheckoutReply, CreateCheckout, Mode, NewOrder, Payment, RequestMark, VerifyPayment,
+    superseding,
 };
 use identity::idempotency::{self, Caller, Claim, Claimed, Fingerprint};
 use jobs::outbox;
@@ -61,6 +63,57 @@ pub(crate) async fn order(
         Once::Done((payment, outbox_id)) => open(api, call, payment, Some(outbox_id)).await,
         Once::Before(id) => open(api, call, ordered(api, id).await?, None).await,
     }
+}
+
+/// Stores an order that is placed once for its request, for ever, and waits for its page.
+pub(crate) async fn place(api: &SharedState, call: &Call, order: &NewOrder) -> Result<Ordered, Problem> {
+    match create(api, order, None).await {
+        Ok((payment, outbox_id)) => open(api, call, payment, Some(outbox_id)).await,
+        Err(problem) => {
+            let payment = placed_meanwhile(api, order, problem).await?;
+            open(api, call, payment, None).await
+        }
+    }
+}
+
+/// Stores an order without a price, once for its request, and has it credited in the way of every paid order. Says
+/// whether it is credited already; if not, it will be.
+pub(crate) async fn give_once(api: &SharedState, order: &NewOrder) -> Result<(Payment, bool), Problem> {
+    let mut transaction = api.pool.begin().await?;
+    match store(api, &mut transaction, order, None).await {
+        Ok(payment) => {
+            let applied = give_stored(api, transaction, &payment).await?;
+            Ok((payment, applied))
+        }
+        Err(problem) => {
+            drop(transaction);
+            let payment = placed_meanwhile(api, order, problem).await?;
+            let applied = payment.state.is_paid();
+            Ok((payment, applied))
+        }
+    }
+}
+
+/// The order that the same request has placed before, if it has placed one.
+pub(crate) async fn placed_before(
+    api: &SharedState,
+    mark: Option<&RequestMark>,
+) -> Result<Option<Payment>, Problem> {
+    let Some(mark) = mark else { return Ok(None) };
+    let known = payment_by_request(&mut *api.pool.acquire().await?, mark.id).await?;
+    match known {
+        Some((id, fingerprint)) if fingerprint == mark.fingerprint => ordered(api, id).await.map(Some),
+        Some(_) => Err(ProblemKind::IdempotencyKeyReused.into()),
+        None => Ok(None),
+    }
+}
+
+/// The order that the same request has placed while this one was about to; else the problem.
+async fn placed_meanwhile(api: &SharedState, order: &NewOrder, problem: Problem) -> Result<Payment, Problem> {
+    if problem.kind != ProblemKind::IdempotencyKeyInUse {
+        return Err(problem);
+    }
+    placed_before(api, order.request.as_ref()).await?.ok_or(problem)
 }
 
 /// The order of a request that was made before.

@@ -165,12 +165,12 @@ impl Load {
         let product = json!({"id": "prod_micro", "name": "Micro", "description": "100 credits", "price": 1_500,
                              "currency": "USD", "billing_type": "onetime"});
         self.emulator.post("/_emulator/creem/products").json(product).require(200).await?;
-        let packs = self.api.get("/admin/catalog/packs").bearer(admin).require(200).await?;
-        let packs = packs["packs"].as_array().context("no packs in the catalog")?;
+        let packs = self.api.get("/purser/v1/catalog/packs").bearer(admin).require(200).await?;
+        let packs = packs["data"].as_array().context("no packs in the catalog")?;
         let micro = packs.iter().find(|pack| pack["packId"] == "micro").context("no pack micro")?;
         let mut micro = micro.clone();
         micro["creemProductId"] = json!("prod_micro");
-        self.api.put("/admin/catalog/packs/micro").bearer(admin).json(micro).require(200).await?;
+        self.api.put("/purser/v1/catalog/packs/micro").bearer(admin).json(micro).require(200).await?;
         Ok(())
     }
 

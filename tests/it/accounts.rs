@@ -90,7 +90,7 @@ async fn addresses_are_corrected_and_rights_are_taken_back() {
     let changed = put(json!({"email": "root@example.com"})).expect(200).await;
     assert_eq!((&changed["email"], &changed["admin"]), (&json!("root@example.com"), &json!(true)));
     assert_eq!(put(json!({"email": "nowhere"})).send().await.unwrap().status(), 400);
-    let packs = || world.api().get("/admin/catalog/packs").bearer(&root.api_key).send();
+    let packs = || world.api().get("/purser/v1/catalog/packs").bearer(&root.api_key).send();
     assert_eq!(packs().await.unwrap().status(), 200);
     assert_eq!(put(json!({"admin": false, "email": null})).expect(200).await["email"], Value::Null);
     assert_eq!(packs().await.unwrap().status(), 403);

@@ -14,6 +14,7 @@ use billing::payments::{
 use billing::provider_events::{ApplyProviderEvents, ProviderEvent, VerifyObject};
 use billing::quarantine::CreditProviderEvent;
 use billing::reconciliation::ReconcilePayments;
+use billing::refunds::RefundPayment;
 use billing::reversals::ApplyPaymentReversal;
 use billing::reversals::{Extent, ReversalFact, ReversalKind, ReversalState};
 use billing::subscriptions::instructions::{ChangeSubscription, EndSubscription};
@@ -23,7 +24,8 @@ use harness::world::{Checkout, GOOD_CARD, User, World};
 use jobs::{EncodedJob, JobSet};
 use kernel::clock::Timestamp;
 use kernel::ids::{
-    AdjustmentId, PaymentId, RechargeRunId, SubscriptionId, SubscriptionInstructionId, WebhookDeliveryId,
+    AdjustmentId, PaymentId, RechargeRunId, RefundRequestId, SubscriptionId, SubscriptionInstructionId,
+    WebhookDeliveryId,
 };
 use kernel::money::{Credits, Currency, Money};
 use ledger::adjustments::AdjustCredits;
@@ -99,13 +101,14 @@ fn half_refund(payment_id: PaymentId) -> ReversalFact {
     }
 }
 
-/// What providers are asked to do to their customers, their cards and their subscriptions.
-fn of_customers(alice: &User) -> [EncodedJob; 4] {
+/// What providers are asked to do to their customers, their cards, their subscriptions and their payments.
+fn of_customers(alice: &User) -> [EncodedJob; 5] {
     let (subscription_id, instruction_id) = (SubscriptionId::new(), SubscriptionInstructionId::new());
     let (customer, payment_method) = ("cus_gone".to_owned(), "pm_gone".to_owned());
     [
         EncodedJob::from(&EndSubscription { subscription_id, instruction_id }),
         EncodedJob::from(&ChangeSubscription { subscription_id, instruction_id }),
+        EncodedJob::from(&RefundPayment { refund_request_id: RefundRequestId::new() }),
         EncodedJob::from(&DetachCard { customer, payment_method }),
         EncodedJob::from(&UpdateCustomers {
             user_id: alice.id.clone().try_into().unwrap(),

@@ -213,20 +213,21 @@ async fn members_spend_as_their_role_allows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn packs_are_added_and_replaced() {
     let world = World::builder().without_worker().without_scheduler().start().await;
-    let pack = json!({"packId": "tiny", "name": "Tiny", "credits": 0.5, "priceMinor": 99, "currency": "USD"});
-    let made = post(&world, "/admin/catalog/packs", pack.clone()).await;
+    let pack =
+        json!({"packId": "tiny", "name": "Tiny", "credits": 0.5, "price": {"minor": 99, "currency": "USD"}});
+    let made = post(&world, "/purser/v1/catalog/packs", pack.clone()).await;
     assert_eq!((made.status(), &made.json().unwrap()["credits"]), (201, &json!(0.5)));
-    let again = post(&world, "/admin/catalog/packs", pack).await;
+    let again = post(&world, "/purser/v1/catalog/packs", pack).await;
     assert_eq!(code(&again), (409, "pack_exists".to_owned()));
     let replaced =
-        json!({"name": "Tiny", "credits": 1, "priceMinor": 99, "currency": "usd", "active": false});
+        json!({"name": "Tiny", "credits": 1, "price": {"minor": 99, "currency": "usd"}, "active": false});
     let put = |id: &str| {
-        admin(&world, world.api().put(&format!("/admin/catalog/packs/{id}"))).json(replaced.clone())
+        admin(&world, world.api().put(&format!("/purser/v1/catalog/packs/{id}"))).json(replaced.clone())
     };
     assert_eq!(put("tiny").expect(200).await["active"], false);
     assert_eq!(code(&put("none").send().await.unwrap()), (404, "not_found".to_owned()));
-    let all = admin(&world, world.api().get("/admin/catalog/packs")).expect(200).await;
-    let tiny = all["packs"].as_array().unwrap().iter().find(|pack| pack["packId"] == "tiny").unwrap();
+    let all = admin(&world, world.api().get("/purser/v1/catalog/packs")).expect(200).await;
+    let tiny = all["data"].as_array().unwrap().iter().find(|pack| pack["packId"] == "tiny").unwrap();
     assert_eq!((&tiny["credits"], &tiny["active"]), (&json!(1), &json!(false)));
     world.finish().await;
 }

@@ -16,13 +16,15 @@ mod health;
 mod holds;
 mod idempotent;
 mod live;
+mod orders;
 mod organizations;
 mod pages;
 mod pages_of;
 mod parked_purchases;
-mod payments;
+mod products;
 mod provider_events;
 mod reasons;
+mod redemptions;
 mod sessions;
 mod subscriptions;
 mod test_clock;
@@ -87,7 +89,9 @@ fn endpoints() -> Vec<Endpoint> {
         organizations::endpoints(),
         balance_alerts::endpoints(),
         webhook_endpoints::endpoints(),
-        payments::endpoints(),
+        products::endpoints(),
+        orders::endpoints(),
+        redemptions::endpoints(),
         test_clock::endpoints(),
         health::endpoints(),
         documentation::endpoints(),

@@ -2,6 +2,7 @@
 
 use billing::app_stores::ClaimError;
 use billing::catalog::CatalogError;
+use billing::catalog::cart::CartError;
 use billing::checkins::CheckinError;
 use billing::coupons::{CouponError, CouponRefusal, RedeemError};
 use billing::packages::PackageError;
@@ -171,6 +172,12 @@ impl From<CatalogError> for Problem {
     }
 }
 
+impl From<CartError> for Problem {
+    fn from(error: CartError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
 impl From<PlanError> for Problem {
     fn from(error: PlanError) -> Self {
         let message = error.to_string();
@@ -229,7 +236,7 @@ impl From<OrderError> for Problem {
     fn from(error: OrderError) -> Self {
         match error {
             OrderError::Coupon(reason) => reason.into(),
-
+            OrderError::PlacedBefore => ProblemKind::IdempotencyKeyInUse.into(),
             OrderError::Database(error) => error.into(),
         }
     }

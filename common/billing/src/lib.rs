@@ -25,6 +25,8 @@ pub mod provider;
 pub mod provider_events;
 pub mod quarantine;
 pub mod reconciliation;
+pub mod refunds;
 pub mod reversals;
+pub mod sales;
 pub mod settlement;
 pub mod subscriptions;

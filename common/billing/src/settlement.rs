@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use kernel::clock::Timestamp;
 use kernel::ids::PaymentId;
 use ledger::operations::post;
-use ledger::{Change, Movement, NewGrant, Posted};
+use ledger::{Change, Movement, Posted};
 use sqlx::PgConnection;
 
 use crate::auto_recharge::conclusion::{conclude_runs, credits_came};
@@ -254,14 +254,17 @@ fn credit_effect(
     movement: &Movement,
     posted: Posted,
 ) -> Result<Option<Effect>, ApplyError> {
-    let Change::Grant(NewGrant { payment_id: Some(id), .. }) = &movement.change else { return Ok(None) };
+    let Change::Grant(grant) = &movement.change else { return Ok(None) };
+    // A code that is redeemed grants its bonus alone.
+    let is_all = |id: &PaymentId| payments.get(id).is_some_and(|payment| !payment.credits.is_positive());
+    let Some(id) = grant.payment_id.or(grant.origin_payment_id.filter(is_all)) else { return Ok(None) };
     match posted {
         Posted::Done { balance, .. } => Ok(payments
-            .get(id)
+            .get(&id)
             .map(|payment| Effect::Credited { payment: Box::new(payment.clone()), balance })),
         // Its state says unpaid, the ledger says credited: the ledger is right, and the state follows it.
         Posted::AlreadyPosted { .. } => Ok(None),
         // A paid order that cannot be credited must not be marked as completed.
-        Posted::Refused(refusal) => Err(ApplyError::Ledger { payment: *id, refusal }),
+        Posted::Refused(refusal) => Err(ApplyError::Ledger { payment: id, refusal }),
     }
 }

@@ -71,6 +71,10 @@ uuid_ids! {
     PaymentId;
     /// One recharge of a wallet.
     RechargeRunId;
+    /// A refund that somebody asks for.
+    RefundRequestId;
+    /// What a request asks for, under its idempotency key: see [`RequestId::of`].
+    RequestId;
     /// A login session's id (not its token).
     SessionId;
     /// A purchase in an app store.
@@ -107,6 +111,13 @@ impl TransferId {
     /// As [`AdjustmentId::of_request`].
     pub fn of_request(caller: &str, key: &str) -> Self {
         Self(of_request("transfer", caller, key))
+    }
+}
+
+impl RequestId {
+    /// The id of a request: the same for the same kind of request, caller and idempotency key.
+    pub fn of(what: &str, caller: &str, key: &str) -> Self {
+        Self(of_request(what, caller, key))
     }
 }
 

@@ -93,14 +93,14 @@ async fn every_operation_refuses_bad_credentials() {
 
     // They are what they seem to be: each would open what the next loop asks for, were it not for what follows.
     for credential in [session, key, &brief, &lasting] {
-        world.api().get("/admin/catalog/packs").bearer(credential).expect(200).await;
+        world.api().get("/purser/v1/catalog/packs").bearer(credential).expect(200).await;
     }
     let admin = &world.settings().secrets.admin_api_key;
     let revoked =
         world.api().delete(&format!("/purser/v1/api-keys/{key_id}")).bearer(admin).send().await.unwrap();
     assert_eq!(revoked.status(), 204);
     world.advance(Duration::from_secs(120)).await;
-    world.api().get("/admin/catalog/packs").bearer(&lasting).expect(200).await;
+    world.api().get("/purser/v1/catalog/packs").bearer(&lasting).expect(200).await;
 
     let bearer = |text: &str| ("authorization", format!("Bearer {text}"));
     let bad = [

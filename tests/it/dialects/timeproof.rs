@@ -150,8 +150,9 @@ async fn unsellable_carts_are_refused_and_order_nothing() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
     let browser = Browser::of(&world, &alice).await;
-    let euro = json!({"packId": "euro", "name": "Euro", "credits": 1, "priceMinor": 99, "currency": "eur"});
-    world.admin_post("/admin/catalog/packs", euro).expect(201).await;
+    let euro =
+        json!({"packId": "euro", "name": "Euro", "credits": 1, "price": {"minor": 99, "currency": "eur"}});
+    world.admin_post("/purser/v1/catalog/packs", euro).expect(201).await;
     let one = |id: &str, quantity: Value| json!({"items": [{"packId": id, "quantity": quantity}]});
     let either = "Provide either items or packId, not both.";
     for (body, message) in [

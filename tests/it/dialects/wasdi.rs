@@ -365,11 +365,11 @@ async fn each_error_answers_as_documented() {
     assert_eq!(refusal(&long).0, 400);
     assert_eq!(list(&world, &bob, "").await, Vec::<Value>::new());
     // A type that is not sold any more cannot be paid.
-    let packs = world.api().get("/admin/catalog/packs").bearer(&world.settings().secrets.admin_api_key);
-    let mut fifty = packs.expect(200).await["packs"].as_array().unwrap().clone();
+    let packs = world.api().get("/purser/v1/catalog/packs").bearer(&world.settings().secrets.admin_api_key);
+    let mut fifty = packs.expect(200).await["data"].as_array().unwrap().clone();
     let mut fifty = fifty.drain(..).find(|pack| pack["packId"] == "Fifty").unwrap();
     fifty["active"] = json!(false);
-    let change = world.api().put("/admin/catalog/packs/Fifty").json(fifty);
+    let change = world.api().put("/purser/v1/catalog/packs/Fifty").json(fifty);
     change.bearer(&world.settings().secrets.admin_api_key).expect(200).await;
     assert_eq!(refusal(&payment_url(&world, &alice, &hers).await), refused(400, bad_type));
     let wrong = world.api().put("/credits/types").send().await.unwrap();

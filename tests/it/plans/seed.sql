@@ -121,6 +121,10 @@ select 'stripe', pg_temp.name(n), case when n % 10 > 0 then pg_temp.id(n) end, a
        'refund', 'taken',
        'succeeded', 1, now(), now()
 from generate_series(1, 20000) n;
+insert into refund_requests (id, payment_id, amount_minor, reason, requested_by, state, request_id, created_at,
+                             updated_at)
+select pg_temp.id(n), pg_temp.id(n), 100, 'reason', 'admin', 'done', pg_temp.id(n), now(), now()
+from generate_series(1, 20000) n;
 insert into store_purchases (id, store, transaction_id, product_id, environment, buyers, payment_id, bought_at,
        created_at)
 select pg_temp.id(n), 'APP_STORE', pg_temp.name(n), 'product', 'PRODUCTION', array[pg_temp.name(pg_temp.owner(n))],

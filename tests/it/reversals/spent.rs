@@ -34,7 +34,7 @@ async fn clamp_takes_the_remaining_credits_and_records_the_shortfall() {
     assert_eq!(world.balance(&alice.wallet_id).await, 0);
     let shown_now = shown(&world).await;
     assert_eq!(
-        (&shown_now["state"], &shown_now["creditsReversed"], &shown_now["creditsShortfall"]),
+        (&shown_now["status"], &shown_now["creditsReversed"], &shown_now["creditsShortfall"]),
         (&json!("disputed"), &json!(500), &json!(2_000))
     );
     // Nothing is owed.

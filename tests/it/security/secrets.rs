@@ -91,7 +91,8 @@ async fn be_refused(world: &World, said: &mut Said, secrets: &[&String]) {
     let api = world.api();
     let ask = |path: &str| api.get(path);
     let paths = ["/v1/credits", "/credits/balance", "/credits/totalbyuser", "/api/payments/balances"];
-    for path in paths.into_iter().chain(["/admin/catalog/packs", "/api/v1/users/me/transactions", "/ws"]) {
+    for path in paths.into_iter().chain(["/purser/v1/catalog/packs", "/api/v1/users/me/transactions", "/ws"])
+    {
         for credential in secrets {
             let credential = credential.as_str();
             // Nearly right, in every place where one can be.

@@ -229,7 +229,7 @@ async fn a_request_with_several_credentials_has_one_caller_or_none() {
 
     let (alice, bob) = (format!("Bearer {}", alice.api_key), format!("Bearer {}", bob.api_key));
     for (first, second) in [(&alice, &bob), (&alice, &alice), (&bob, &admin), (&admin, &bob)] {
-        for path in [PATH, "/admin/catalog/packs"] {
+        for path in [PATH, "/purser/v1/catalog/packs"] {
             let twice = world.api().get(path).header("authorization", first).header("authorization", second);
             let answer = twice.header("cookie", &his).send().await.unwrap();
             assert_eq!(answer.status(), 401, "{answer}");

@@ -49,13 +49,13 @@ pub async fn create_user(client: &Client, settings: &Settings) -> Result<Credent
 /// Has the packs of WASDI sold by the emulator's Payment Links; where the emulator listens, no migration knows.
 pub async fn link_packs(client: &Client, settings: &Settings) -> Result<()> {
     let admin = &settings.secrets.admin_api_key;
-    let listed = client.get("/admin/catalog/packs").bearer(admin).require(200).await?;
-    let packs = listed.get("packs").and_then(Value::as_array).context("no packs in the catalog")?;
+    let listed = client.get("/purser/v1/catalog/packs").bearer(admin).require(200).await?;
+    let packs = listed.get("data").and_then(Value::as_array).context("no packs in the catalog")?;
     for (id, link) in [("Fifty", "plink_Fifty"), ("OneHundred", "plink_OneHundred")] {
         let pack = packs.iter().find(|pack| pack["packId"] == id);
         let mut pack = pack.cloned().with_context(|| format!("no pack {id} in the catalog"))?;
         pack["stripePaymentLink"] = format!("{}/l/{link}", settings.emulator_url()).into();
-        let path = format!("/admin/catalog/packs/{id}");
+        let path = format!("/purser/v1/catalog/packs/{id}");
         client.put(&path).bearer(admin).json(pack).require(200).await?;
     }
     Ok(())

@@ -11,6 +11,7 @@ use billing::payments::{
 use billing::provider_events::{ApplyProviderEvents, VerifyObject};
 use billing::quarantine::CreditProviderEvent;
 use billing::reconciliation::ReconcilePayments;
+use billing::refunds::RefundPayment;
 use billing::reversals::ApplyPaymentReversal;
 use billing::subscriptions::instructions::{ChangeSubscription, EndSubscription};
 use billing::subscriptions::{ApplySubscriptionFact, OpenPortal};
@@ -38,6 +39,7 @@ jobs::job_set! {
         OpenPortal,
         EndSubscription,
         ChangeSubscription,
+        RefundPayment,
         UpdateCustomers,
         VerifyPayment,
         VerifyObject,

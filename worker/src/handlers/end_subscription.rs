@@ -13,22 +13,12 @@ use kernel::crash::Step;
 
 use crate::context::Context;
 use crate::error::{DONE, JobError, JobResult, replied};
-use crate::providers::ProviderError;
-use crate::providers::creem::instructions::RefundAnswer;
-use crate::steps::{creem_objects, facts, stripe_objects};
+use crate::steps::giving_back::{self, AskedFor, GivenBack, UNCLEAR, refusal};
+use crate::steps::{facts, stripe_objects};
 
 const UNPAID: &str = "nothing was paid for it that could be given back";
 const NO_MONEY: &str =
     "its last period was not paid in money at the provider: from a balance, or outside of it";
-const UNCLEAR: &str = "Creem was asked for the refund and did not say what became of it, so it is not asked again. \
-                       Look at the payment in Creem's dashboard: a refund that is made there is found here as well.";
-
-/// How giving money back ended.
-enum Refunded {
-    Done,
-    Refused(String),
-    Unclear,
-}
 
 pub(super) async fn handle(context: &Context, job: &EndSubscription) -> JobResult {
     let open = operations::ending_of(&mut *context.pool.acquire().await?, job).await?;
@@ -47,20 +37,20 @@ pub(super) async fn handle(context: &Context, job: &EndSubscription) -> JobResul
     }
     let refunded = match subscription.provider {
         Provider::Stripe => Box::pin(refund_at_stripe(context, &subscription)).await,
-        Provider::Creem => Box::pin(refund_at_creem(context, &subscription, &ending)).await,
+        Provider::Creem => Box::pin(refund_at_creem(context, &subscription)).await,
         provider @ (Provider::Revenuecat | Provider::Manual) => return Err(unmanaged(provider)),
     };
     let refunded = match refunded {
         Ok(refunded) => refunded,
-        Err(error) => Refunded::Refused(refusal(error)?),
+        Err(error) => GivenBack::Refused(refusal(error)?),
     };
     match refunded {
-        Refunded::Done => settle(context, job, EndingState::Done, None).await,
-        Refunded::Refused(why) => {
+        GivenBack::Done => settle(context, job, EndingState::Done, None).await,
+        GivenBack::Refused(why) => {
             let why = format!("The subscription is ended. Its money is not given back: {why}");
             settle(context, job, EndingState::Refused, Some(&why)).await
         }
-        Refunded::Unclear => {
+        GivenBack::Unclear => {
             tracing::warn!(subscription = %job.subscription_id, "whether Creem has made a refund is not known");
             settle(context, job, EndingState::Unclear, Some(UNCLEAR)).await
         }
@@ -69,17 +59,6 @@ pub(super) async fn handle(context: &Context, job: &EndSubscription) -> JobResul
 
 fn unmanaged(provider: Provider) -> JobError {
     JobError::Dead(format!("{} has no subscriptions to end", provider.as_str()))
-}
-
-/// Why the provider refuses; an error of another kind stays one.
-fn refusal(error: JobError) -> Result<String, JobError> {
-    match error {
-        JobError::Provider(ProviderError::Refused { message, .. }) => Ok(message),
-        JobError::Provider(error @ (ProviderError::NotFound | ProviderError::NoCustomer)) => {
-            Ok(error.to_string())
-        }
-        error => Err(error),
-    }
 }
 
 async fn end(context: &Context, subscription: &Subscription, ending: &Ending) -> Result<(), JobError> {
@@ -100,14 +79,14 @@ async fn end(context: &Context, subscription: &Subscription, ending: &Ending) ->
     facts::publish(context, vec![facts::subscription(fact)]).await
 }
 
-async fn refund_at_stripe(context: &Context, subscription: &Subscription) -> Result<Refunded, JobError> {
+async fn refund_at_stripe(context: &Context, subscription: &Subscription) -> Result<GivenBack, JobError> {
     let stripe = &context.stripe;
     let found = context.ask(|| stripe.last_paid_invoice(&subscription.provider_subscription)).await?;
-    let Some(newest) = found else { return Ok(Refunded::Refused(UNPAID.to_owned())) };
+    let Some(newest) = found else { return Ok(GivenBack::Refused(UNPAID.to_owned())) };
     let invoice = fixed(context, subscription, &newest.id).await?;
     let payments = context.ask(|| stripe.payments_of_invoice(&invoice)).await?;
     if payments.is_empty() {
-        return Ok(Refunded::Refused(NO_MONEY.to_owned()));
+        return Ok(GivenBack::Refused(NO_MONEY.to_owned()));
     }
     for payment in payments {
         let refund = context.ask(|| stripe.give_back(subscription.id, &payment)).await?;
@@ -117,44 +96,15 @@ async fn refund_at_stripe(context: &Context, subscription: &Subscription) -> Res
             facts::publish(context, told).await?;
         }
     }
-    Ok(Refunded::Done)
+    Ok(GivenBack::Done)
 }
 
-async fn refund_at_creem(
-    context: &Context,
-    subscription: &Subscription,
-    ending: &Ending,
-) -> Result<Refunded, JobError> {
+async fn refund_at_creem(context: &Context, subscription: &Subscription) -> Result<GivenBack, JobError> {
     let creem = context.creem()?;
     let found = context.ask(|| creem.subscription(&subscription.provider_subscription)).await?;
-    let Some(newest) = found.last_transaction else { return Ok(Refunded::Refused(UNPAID.to_owned())) };
+    let Some(newest) = found.last_transaction else { return Ok(GivenBack::Refused(UNPAID.to_owned())) };
     let payment = fixed(context, subscription, &newest.id).await?;
-    let is_back = context.ask(|| creem.transaction(&payment)).await?.is_given_back();
-    if !is_back {
-        if ending.refund_asked_at.is_some() {
-            return Ok(Refunded::Unclear);
-        }
-        let mut connection = context.pool.acquire().await?;
-        if !operations::refund_asked(&mut connection, context.clock.now(), subscription.id).await? {
-            return Ok(Refunded::Unclear);
-        }
-        drop(connection);
-        // Not asked again within this delivery: it might be done by the second request as well.
-        let answer = creem.give_back(&payment).await;
-        crash::point(Step::Asked, "refund");
-        match answer {
-            RefundAnswer::Taken => {}
-            RefundAnswer::Unknown => return Ok(Refunded::Unclear),
-            RefundAnswer::NotTaken(error) => {
-                let mut connection = context.pool.acquire().await?;
-                operations::refund_not_taken(&mut connection, subscription.id).await?;
-                return Err(error.into());
-            }
-        }
-    }
-    let told = creem_objects::facts(context, &payment).await?;
-    facts::publish(context, told).await?;
-    Ok(Refunded::Done)
+    giving_back::at_creem(context, &payment, AskedFor::Subscription(subscription.id)).await
 }
 
 /// The payment that is given back: this one, unless another was fixed before.

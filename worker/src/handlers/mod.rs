@@ -25,6 +25,7 @@ mod expire_holds;
 mod expire_payments;
 mod open_portal;
 mod reconcile_payments;
+mod refund_payment;
 mod retry_webhooks;
 mod save_recharge_card;
 mod send_notices;
@@ -72,6 +73,7 @@ fn plan<'a>(context: &'a Context, job: &'a AnyJob) -> Plan<'a> {
         AnyJob::OpenPortal(job) => alone(open_portal::handle(context, job)),
         AnyJob::EndSubscription(job) => alone(end_subscription::handle(context, job)),
         AnyJob::ChangeSubscription(job) => alone(change_subscription::handle(context, job)),
+        AnyJob::RefundPayment(job) => alone(refund_payment::handle(context, job)),
         AnyJob::UpdateCustomers(job) => alone(update_customers::handle(context, job)),
         AnyJob::VerifyPayment(job) => alone(verify_payment::handle(context, job)),
         AnyJob::VerifyObject(job) => alone(verify_object::handle(context, job)),

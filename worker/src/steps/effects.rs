@@ -47,7 +47,7 @@ pub(crate) async fn write_to_outbox(
 fn notice(now: Timestamp, effect: &Effect) -> Option<Notice> {
     let (payment, body) = match effect {
         Effect::Credited { payment, balance } => {
-            let body = json!({"type": "credits.added", "credits": payment.credits.to_json(),
+            let body = json!({"type": "credits.added", "credits": payment.granted().to_json(),
                               "balance": balance.to_json(), "paymentId": payment.number});
             (payment, body)
         }

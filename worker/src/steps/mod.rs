@@ -6,6 +6,7 @@ pub(crate) mod comparison;
 pub(crate) mod creem_objects;
 pub(crate) mod effects;
 pub(crate) mod facts;
+pub(crate) mod giving_back;
 pub(crate) mod orders;
 pub(crate) mod reversal_comparison;
 pub(crate) mod stripe_objects;

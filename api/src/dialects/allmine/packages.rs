@@ -2,7 +2,7 @@
 
 use billing::catalog::StoredPack;
 use billing::catalog::operations::packs_with_times;
-use billing::payments::{Dialect, Item, Kind, Mode, NewOrder, Provider};
+use billing::payments::{Dialect, Item, Kind, Labels, Mode, NewOrder, Provider};
 use kernel::money::{Currency, Money};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -201,6 +201,9 @@ async fn purchase(api: SharedState, call: Call) -> Result<Response, Problem> {
         expires_at: api.clock.now() + PAYABLE,
         plan: None,
         redemption: None,
+        expires_after_days: pack.expires_after_days,
+        labels: Labels::default(),
+        request: None,
     };
     let scope = format!("allmine:{}", order.user_id);
     give(&api, &call, scope, "/api/v1/credit-packages/purchase", &order).await?;

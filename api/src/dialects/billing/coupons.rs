@@ -61,6 +61,8 @@ enum Kind {
     Amount,
     /// `value` credits on top.
     BonusCredits,
+    /// `value` credits at once, without buying anything.
+    Credits,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -133,6 +135,7 @@ impl TryFrom<Coupon> for CouponView {
             Benefit::Percent(percent) => (Kind::Percent, whole(percent)?, None),
             Benefit::Amount(minor, currency) => (Kind::Amount, whole(minor)?, Some(currency)),
             Benefit::BonusCredits(credits) => (Kind::BonusCredits, credits, None),
+            Benefit::Credits(credits) => (Kind::Credits, credits, None),
         };
         Ok(Self {
             id: coupon.id.to_string(),
@@ -157,14 +160,15 @@ impl CouponInput {
         let whole = || {
             parse_scaled(self.value.get(), 0).map_err(|_| Problem::invalid("value must be a whole number"))
         };
+        let credits =
+            || json::credits(&self.value).map_err(|error| Problem::invalid(format!("value: {error}")));
         let benefit = match (self.kind, self.currency) {
             (Kind::Percent, None) => Benefit::Percent(whole()?),
             (Kind::Amount, Some(currency)) => Benefit::Amount(whole()?, currency),
             (Kind::Amount, None) => return Err(Problem::invalid("currency is missing")),
-            (Kind::BonusCredits, None) => Benefit::BonusCredits(
-                json::credits(&self.value).map_err(|error| Problem::invalid(format!("value: {error}")))?,
-            ),
-            (Kind::Percent | Kind::BonusCredits, Some(_)) => {
+            (Kind::BonusCredits, None) => Benefit::BonusCredits(credits()?),
+            (Kind::Credits, None) => Benefit::Credits(credits()?),
+            (Kind::Percent | Kind::BonusCredits | Kind::Credits, Some(_)) => {
                 return Err(Problem::invalid("currency is only for the kind amount"));
             }
         };
@@ -183,6 +187,7 @@ impl CouponInput {
             expires_at,
             plan_ids: self.plan_ids,
             pack_ids: self.pack_ids,
+            expires_after_days: None,
             is_active: self.is_active.unwrap_or(true),
             created_at: now,
         })

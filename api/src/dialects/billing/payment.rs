@@ -4,7 +4,9 @@ use billing::catalog::operations::packs_by_id;
 use billing::coupons::operations::worth;
 use billing::coupons::{Redemption, Target};
 use billing::payments::superseding::page_with_coupon;
-use billing::payments::{Dialect, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Provider, ReturnUrls};
+use billing::payments::{
+    Dialect, Item, Kind, Labels, Mode, NewOrder, Payment, PlanPeriod, Provider, ReturnUrls,
+};
 use billing::plans::Interval;
 use billing::plans::operations::plan;
 use kernel::money::{Credits, Money};
@@ -124,6 +126,7 @@ struct Goods {
     item: Item,
     price: Money,
     plan: Option<PlanPeriod>,
+    expires_after_days: Option<i32>,
 }
 
 async fn create_session(api: SharedState, call: Call) -> Result<Response, Problem> {
@@ -208,6 +211,7 @@ async fn plan_goods(api: &SharedState, request: &SessionInput, provider: Provide
         item: item(None, name, terms.credits, terms.price.minor),
         price: terms.price,
         plan: Some(PlanPeriod { plan_id: terms.plan_id, interval }),
+        expires_after_days: None,
     })
 }
 
@@ -227,6 +231,7 @@ async fn pack_goods(api: &SharedState, request: &SessionInput) -> Result<Goods, 
         item: item(Some(pack.id), pack.name, pack.credits, pack.price.minor),
         price: pack.price,
         plan: None,
+        expires_after_days: pack.expires_after_days,
     })
 }
 
@@ -284,5 +289,8 @@ fn order(
         expires_at: api.clock.now() + payable,
         plan: goods.plan,
         redemption,
+        expires_after_days: goods.expires_after_days,
+        labels: Labels::default(),
+        request: None,
     }
 }

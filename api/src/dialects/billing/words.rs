@@ -56,5 +56,6 @@ fn coupon_code(reason: CouponRefusal) -> &'static str {
         CouponRefusal::UsedByBuyer => "coupon_already_used",
         CouponRefusal::OtherTarget => "coupon_not_applicable",
         CouponRefusal::OtherCurrency => "coupon_other_currency",
+        CouponRefusal::ForNoPurchase | CouponRefusal::ForPurchases => "coupon_not_applicable",
     }
 }

@@ -2,7 +2,7 @@
 
 use billing::auto_recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR};
 use billing::catalog::prices::{CreditPrice, price};
-use billing::payments::{Dialect, Item, Kind, Mode, NewOrder, Payment, Provider};
+use billing::payments::{Dialect, Item, Kind, Labels, Mode, NewOrder, Payment, Provider};
 use kernel::money::{Credits, Currency, Money};
 use warp::http::{HeaderValue, StatusCode, header};
 
@@ -85,6 +85,9 @@ fn order(api: &SharedState, principal: &Principal, credits: Credits, amount: Mon
         expires_at: api.clock.now() + PAYABLE,
         plan: None,
         redemption: None,
+        expires_after_days: None,
+        labels: Labels::default(),
+        request: None,
     }
 }
 

@@ -1,11 +1,11 @@
 //! Buying packs, for the caller or for an organization.
 
 use billing::catalog::Pack;
+use billing::catalog::cart::Cart;
 use billing::catalog::operations::packs_by_id;
-use billing::payments::{Dialect, Item, Kind, Mode, NewOrder, Payment, Provider};
+use billing::payments::{Dialect, Kind, Labels, Mode, NewOrder, Payment, Provider};
 use identity::rules::may_buy;
 use kernel::ids::OrganizationId;
-use kernel::money::{Credits, Money};
 use warp::http::{HeaderValue, StatusCode, header};
 
 use super::membership;
@@ -20,10 +20,8 @@ use crate::http::{Response, answer};
 use crate::problem::Problem;
 use crate::state::SharedState;
 
-/// Stripe shows no more lines on a page…
+/// Stripe shows no more lines on a page.
 const LINES_MAX: usize = 100;
-/// …and charges no more than eight digits.
-const AMOUNT_MAX: i64 = 99_999_999;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::post(
@@ -126,29 +124,8 @@ fn order(
     organization_id: Option<OrganizationId>,
     lines: &[(Pack, i64)],
 ) -> Result<NewOrder, Problem> {
-    let Some(((first, _), rest)) = lines.split_first() else {
-        return Err(Problem::invalid("items must not be empty."));
-    };
-    let currency = first.price.currency;
-    if rest.iter().any(|(pack, _)| pack.price.currency != currency) {
-        let message = "The packs have different currencies: buy them one after the other.";
-        return Err(Problem::invalid(message));
-    }
-    let too_much = || Problem::invalid("The total is more than can be charged at once.");
-    let (mut minor, mut credits) = (0_i64, Credits::ZERO);
-    for (pack, quantity) in lines {
-        let price = pack.price.minor.checked_mul(*quantity).ok_or_else(too_much)?;
-        minor = minor.checked_add(price).filter(|sum| *sum <= AMOUNT_MAX).ok_or_else(too_much)?;
-        let granted = pack.credits.checked_mul(*quantity).map_err(|_| too_much())?;
-        credits = credits.checked_add(granted).map_err(|_| too_much())?;
-    }
-    let items = lines.iter().map(|(pack, quantity)| Item {
-        pack_id: Some(pack.id.clone()),
-        name: pack.name.clone(),
-        quantity: *quantity,
-        credits: pack.credits,
-        amount_minor: pack.price.minor,
-    });
+    let cart = Cart::of(lines)?;
+    let credits = cart.credits;
     Ok(NewOrder {
         user_id: principal.user_id.clone(),
         wallet_id: principal.wallet_id,
@@ -158,14 +135,17 @@ fn order(
         provider: Provider::Stripe,
         mode: Mode::Payment,
         livemode: api.config.mode.is_live(),
-        items: items.collect(),
+        items: cart.items,
         credits,
-        amount: Money::new(minor, currency),
+        amount: cart.price,
         summary: format!("Purchase {credits} credits"),
         return_urls: None,
         expires_at: api.clock.now() + PAYABLE,
         plan: None,
         redemption: None,
+        expires_after_days: cart.expires_after_days,
+        labels: Labels::default(),
+        request: None,
     })
 }
 

@@ -3,7 +3,7 @@
 use billing::catalog::{Pack, operations as catalog};
 use billing::packages::{Label, operations as packages};
 use billing::payments::ordering::check_open_orders;
-use billing::payments::{Dialect, Item, Kind, Mode, NewOrder, Provider};
+use billing::payments::{Dialect, Item, Kind, Labels, Mode, NewOrder, Provider};
 use kernel::money::Money;
 use ledger::operations::balance;
 use warp::http::StatusCode;
@@ -124,5 +124,8 @@ fn order(api: &SharedState, principal: &Principal, pack: &Pack, is_gift: bool) -
         expires_at: api.clock.now() + PAYABLE,
         plan: None,
         redemption: None,
+        expires_after_days: pack.expires_after_days,
+        labels: Labels::default(),
+        request: None,
     }
 }

@@ -12,7 +12,7 @@ use kernel::clock::Timestamp;
 use crate::payments::facts::given;
 use crate::payments::ordering::order_create;
 use crate::payments::store::payment_by_id;
-use crate::payments::{Dialect, Fact, Item, Kind, Mode, NewOrder, Payment, Progress, Provider};
+use crate::payments::{Dialect, Fact, Item, Kind, Labels, Mode, NewOrder, Payment, Progress, Provider};
 use crate::provider_events::record::{is_applied, record};
 use crate::provider_events::{ApplyError, Effect, Event, EventOutcome, IgnoreReason, PaymentNews, Remark};
 use crate::reversals::{Extent, Policy, ReversalFact, ReversalKind, ReversalState, operations as reversals};
@@ -270,6 +270,9 @@ fn order(
         expires_at: now,
         plan: None,
         redemption: None,
+        expires_after_days: pack.expires_after_days,
+        labels: Labels::default(),
+        request: None,
     })
 }
 

@@ -408,7 +408,7 @@ impl From<OrderError> for RechargeError {
     fn from(error: OrderError) -> Self {
         match error {
             OrderError::Database(error) => Self::Database(error),
-            OrderError::Coupon(_) => Self::Order(error),
+            OrderError::Coupon(_) | OrderError::PlacedBefore => Self::Order(error),
         }
     }
 }

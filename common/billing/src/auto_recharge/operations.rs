@@ -14,7 +14,7 @@ use super::{
 use crate::auto_recharge::ChargeRecharge;
 use crate::catalog::prices::{CreditPrice, price};
 use crate::payments::ordering::order_create;
-use crate::payments::{Dialect, Item, Kind, Mode, NewOrder, Provider};
+use crate::payments::{Dialect, Item, Kind, Labels, Mode, NewOrder, Provider};
 use jobs::outbox;
 use kernel::clock::Timestamp;
 use kernel::ids::{OutboxId, RechargeRunId, WalletId};
@@ -286,6 +286,9 @@ fn order(
         expires_at: now.saturating_add(PAYABLE),
         plan: None,
         redemption: None,
+        expires_after_days: None,
+        labels: Labels::default(),
+        request: None,
     })
 }
 

@@ -1,5 +1,6 @@
 //! What is for sale: packs of credits at a price. Prices and credits of an order always come from here.
 
+pub mod cart;
 pub mod operations;
 pub mod prices;
 pub mod rules;
@@ -20,6 +21,8 @@ pub struct Pack {
     pub credits: Credits,
     /// What the buyer pays, in the smallest unit of the currency.
     pub price: Money,
+    /// For how many days its credits last from when they are paid; none: for good.
+    pub expires_after_days: Option<i32>,
     /// The dialects that sell it; none named: all.
     pub dialects: Vec<String>,
     /// A Stripe Payment Link that sells it.

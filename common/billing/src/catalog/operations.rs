@@ -32,6 +32,14 @@ pub async fn packs_by_id(connection: &mut PgConnection, ids: &[String]) -> Resul
     store::packs_by_id(connection, ids).await
 }
 
+/// One pack, sold or not.
+///
+/// # Errors
+/// Database errors only.
+pub async fn pack(pool: &PgPool, id: &str) -> Result<Option<StoredPack>, sqlx::Error> {
+    store::pack(&mut *pool.acquire().await?, id).await
+}
+
 /// The pack that is sold as this product of app stores, sold now or not.
 ///
 /// # Errors

@@ -3,13 +3,23 @@
 use super::{CatalogError, Pack};
 use kernel::money::Credits;
 
-/// The dialects that may be named as sellers.
-pub const SELLERS: [&str; 5] = ["allmine", "billing", "samsar", "timeproof", "wasdi"];
+/// The APIs that may be named as sellers; `native` is this system's own.
+pub const SELLERS: [&str; 6] = ["allmine", "billing", "native", "samsar", "timeproof", "wasdi"];
 
 /// A billion credits: far above any pack, far below what could overflow when multiplied by a quantity.
 const CREDITS_MAX: Credits = Credits::from_millionths(1_000_000_000_000_000);
 /// The largest amount that Stripe takes has eight digits.
-const PRICE_MAX: i64 = 99_999_999;
+pub(crate) const PRICE_MAX: i64 = 99_999_999;
+/// Ten years.
+const DAYS_MAX: i32 = 3_650;
+
+/// What is to be said of a number of days that [`lasts`] does not accept.
+pub(crate) const DAYS_COMPLAINT: &str = "expiresAfterDays must be between 1 and 3650";
+
+/// Whether credits can last for so many days.
+pub(crate) fn lasts(days: Option<i32>) -> bool {
+    days.is_none_or(|days| (1..=DAYS_MAX).contains(&days))
+}
 
 /// Checks a pack.
 ///
@@ -38,8 +48,9 @@ pub fn check_pack(pack: &Pack) -> Result<(), CatalogError> {
         ((0..=PRICE_MAX).contains(&pack.price.minor), "price must be between 0 and 99999999"),
         (
             pack.dialects.iter().all(|name| SELLERS.contains(&name.as_str())),
-            "dialects may name allmine, billing, samsar, timeproof and wasdi",
+            "dialects may name allmine, billing, native, samsar, timeproof and wasdi",
         ),
+        (lasts(pack.expires_after_days), DAYS_COMPLAINT),
         (link_shaped, "stripePaymentLink must be a URL"),
         (
             pack.store_product_id.as_deref().is_none_or(|id| (1..=200).contains(&id.len())),
@@ -64,6 +75,7 @@ mod tests {
             description: String::new(),
             credits: Credits::from_millionths(350_000_000),
             price: Money::new(4_900, Currency::USD),
+            expires_after_days: None,
             dialects: vec!["timeproof".to_owned()],
             stripe_payment_link: None,
             store_product_id: None,
@@ -76,7 +88,8 @@ mod tests {
     #[test]
     fn each_broken_field_is_named() {
         assert!(check_pack(&pack()).is_ok());
-        let broken: [(&str, Pack); 6] = [
+        let broken: [(&str, Pack); 7] = [
+            ("expiresAfterDays", Pack { expires_after_days: Some(0), ..pack() }),
             ("packId", Pack { id: "a b".to_owned(), ..pack() }),
             ("name", Pack { name: String::new(), ..pack() }),
             ("credits", Pack { credits: Credits::ZERO, ..pack() }),

@@ -21,9 +21,15 @@ struct PackRow {
     sort_order: i32,
     created_at: Timestamp,
     updated_at: Timestamp,
+    expires_after_days: Option<i32>,
 }
 
 impl PackRow {
+    fn into_stored(self) -> Result<StoredPack, sqlx::Error> {
+        let (created_at, updated_at) = (self.created_at, self.updated_at);
+        Ok(StoredPack { pack: self.into_pack()?, created_at, updated_at })
+    }
+
     fn into_pack(self) -> Result<Pack, sqlx::Error> {
         let currency: Currency =
             self.currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
@@ -33,6 +39,7 @@ impl PackRow {
             description: self.description,
             credits: self.credits,
             price: Money::new(self.price_minor, currency),
+            expires_after_days: self.expires_after_days,
             dialects: self.dialects,
             stripe_payment_link: self.stripe_payment_link,
             store_product_id: self.store_product_id,
@@ -48,16 +55,26 @@ pub(super) async fn packs(connection: &mut PgConnection) -> Result<Vec<StoredPac
         PackRow,
         r#"select id, name, description, credits as "credits: Credits", price_minor, currency, dialects,
                   stripe_payment_link, store_product_id, creem_product_id, is_active, sort_order,
-                  created_at, updated_at
+                  created_at, updated_at, expires_after_days
            from packs order by sort_order, id"#
     )
     .fetch_all(connection)
     .await?;
-    let stored = |row: PackRow| {
-        let (created_at, updated_at) = (row.created_at, row.updated_at);
-        Ok(StoredPack { pack: row.into_pack()?, created_at, updated_at })
-    };
-    rows.into_iter().map(stored).collect()
+    rows.into_iter().map(PackRow::into_stored).collect()
+}
+
+pub(super) async fn pack(connection: &mut PgConnection, id: &str) -> Result<Option<StoredPack>, sqlx::Error> {
+    let row = sqlx::query_as!(
+        PackRow,
+        r#"select id, name, description, credits as "credits: Credits", price_minor, currency, dialects,
+                  stripe_payment_link, store_product_id, creem_product_id, is_active, sort_order,
+                  created_at, updated_at, expires_after_days
+           from packs where id = $1"#,
+        id
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(PackRow::into_stored).transpose()
 }
 
 pub(super) async fn packs_by_id(
@@ -68,7 +85,7 @@ pub(super) async fn packs_by_id(
         PackRow,
         r#"select id, name, description, credits as "credits: Credits", price_minor, currency, dialects,
                   stripe_payment_link, store_product_id, creem_product_id, is_active, sort_order,
-                  created_at, updated_at
+                  created_at, updated_at, expires_after_days
            from packs where id = any($1)"#,
         ids
     )
@@ -85,7 +102,7 @@ pub(super) async fn pack_by_store_product(
         PackRow,
         r#"select id, name, description, credits as "credits: Credits", price_minor, currency, dialects,
                   stripe_payment_link, store_product_id, creem_product_id, is_active, sort_order,
-                  created_at, updated_at
+                  created_at, updated_at, expires_after_days
            from packs where store_product_id = $1"#,
         product
     )
@@ -101,8 +118,9 @@ pub(super) async fn pack_insert(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "insert into packs (id, name, description, credits, price_minor, currency, dialects, stripe_payment_link,
-                            store_product_id, is_active, sort_order, created_at, updated_at, creem_product_id)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13)",
+                            store_product_id, is_active, sort_order, created_at, updated_at, creem_product_id,
+                            expires_after_days)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14)",
         pack.id,
         pack.name,
         pack.description,
@@ -115,7 +133,8 @@ pub(super) async fn pack_insert(
         pack.is_active,
         pack.sort_order,
         now,
-        pack.creem_product_id
+        pack.creem_product_id,
+        pack.expires_after_days
     )
     .execute(connection)
     .await?;
@@ -131,7 +150,7 @@ pub(super) async fn pack_update(
     let done = sqlx::query!(
         "update packs set name = $2, description = $3, credits = $4, price_minor = $5, currency = $6, dialects = $7,
                           stripe_payment_link = $8, store_product_id = $9, is_active = $10, sort_order = $11,
-                          updated_at = $12, creem_product_id = $13
+                          updated_at = $12, creem_product_id = $13, expires_after_days = $14
          where id = $1",
         pack.id,
         pack.name,
@@ -145,7 +164,8 @@ pub(super) async fn pack_update(
         pack.is_active,
         pack.sort_order,
         now,
-        pack.creem_product_id
+        pack.creem_product_id,
+        pack.expires_after_days
     )
     .execute(connection)
     .await?;

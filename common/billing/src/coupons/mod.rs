@@ -18,6 +18,8 @@ pub enum Benefit {
     Amount(i64, Currency),
     /// These credits on top.
     BonusCredits(Credits),
+    /// These credits at once, without buying anything.
+    Credits(Credits),
 }
 
 impl Benefit {
@@ -27,6 +29,7 @@ impl Benefit {
             Self::Percent(_) => "percent",
             Self::Amount(..) => "amount",
             Self::BonusCredits(_) => "bonus_credits",
+            Self::Credits(_) => "credits",
         }
     }
 }
@@ -50,6 +53,8 @@ pub struct Coupon {
     pub plan_ids: Vec<String>,
     /// The packs that it is good for. It is good for everything if no plan and no pack is named.
     pub pack_ids: Vec<String>,
+    /// For how many days the credits last that it adds, from when they are granted; none: for good.
+    pub expires_after_days: Option<i32>,
     /// Whether it is accepted now.
     pub is_active: bool,
     /// When it was made.
@@ -61,6 +66,8 @@ pub struct Coupon {
 pub enum Target<'a> {
     Plan(&'a str),
     Pack(&'a str),
+    /// Several packs, or an amount of credits: only coupons that are good for everything.
+    Unnamed,
 }
 
 /// The use of a coupon by an order.
@@ -71,6 +78,20 @@ pub struct Redemption {
     pub discount_minor: i64,
     /// What it adds.
     pub bonus: Credits,
+    /// For how many days that lasts from when it is granted.
+    pub expires_after_days: Option<i32>,
+}
+
+/// What of a coupon can be changed. Its code and what it does cannot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CouponChange {
+    pub max_redemptions: Option<i64>,
+    pub max_per_user: Option<i64>,
+    pub expires_at: Option<Timestamp>,
+    pub plan_ids: Vec<String>,
+    pub pack_ids: Vec<String>,
+    pub expires_after_days: Option<i32>,
+    pub is_active: bool,
 }
 
 /// Why a coupon is not accepted.
@@ -94,6 +115,12 @@ pub enum CouponRefusal {
     /// It is in another currency.
     #[error("This coupon is in another currency.")]
     OtherCurrency,
+    /// It gives its credits at once, and goes with no purchase.
+    #[error("This code gives credits at once: redeem it, without buying anything.")]
+    ForNoPurchase,
+    /// It goes with a purchase.
+    #[error("This coupon is used when buying: it gives nothing by itself.")]
+    ForPurchases,
 }
 
 /// Why a coupon cannot be made.

@@ -4,10 +4,12 @@ use audit::note;
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 
-use super::{Coupon, CouponError, CouponRefusal, RedeemError, Redemption, Target, rules, store};
+use super::{
+    Coupon, CouponChange, CouponError, CouponRefusal, RedeemError, Redemption, Target, rules, store,
+};
 use kernel::clock::Timestamp;
 use kernel::database::broken_constraint;
-use kernel::ids::{PaymentId, UserId};
+use kernel::ids::{CouponId, PaymentId, UserId};
 use kernel::money::Money;
 
 /// All coupons, newest first.
@@ -41,6 +43,65 @@ pub async fn coupon_create(
     });
     note(&mut transaction, now, by, "coupon.create", &coupon.code, details).await?;
     Ok(transaction.commit().await?)
+}
+
+/// The coupons made before one, the newest first.
+///
+/// # Errors
+/// Database errors only.
+pub async fn coupons_before(
+    pool: &PgPool,
+    before: Option<CouponId>,
+    limit: i64,
+) -> Result<Vec<Coupon>, sqlx::Error> {
+    store::coupons_before(&mut *pool.acquire().await?, before, limit).await
+}
+
+/// One coupon.
+///
+/// # Errors
+/// Database errors only.
+pub async fn coupon(pool: &PgPool, id: CouponId) -> Result<Option<Coupon>, sqlx::Error> {
+    store::coupon(&mut *pool.acquire().await?, id).await
+}
+
+/// Changes a coupon. Orders that use it already keep what it gave them.
+///
+/// # Errors
+/// [`CouponError::Unknown`], [`CouponError::Invalid`].
+pub async fn coupon_change(
+    pool: &PgPool,
+    now: Timestamp,
+    by: &str,
+    id: CouponId,
+    change: CouponChange,
+) -> Result<Coupon, CouponError> {
+    let mut transaction = pool.begin().await?;
+    let coupon = store::coupon_lock(&mut transaction, id).await?.ok_or(CouponError::Unknown)?;
+    let coupon = Coupon {
+        max_redemptions: change.max_redemptions,
+        max_per_user: change.max_per_user,
+        expires_at: change.expires_at,
+        plan_ids: change.plan_ids,
+        pack_ids: change.pack_ids,
+        expires_after_days: change.expires_after_days,
+        is_active: change.is_active,
+        ..coupon
+    };
+    rules::check_coupon(&coupon)?;
+    if coupon.max_redemptions.is_some_and(|most| most < coupon.redemptions) {
+        let used = coupon.redemptions;
+        let complaint = format!("maxRedemptions must not be below {used}, which is how many use it already");
+        return Err(CouponError::Invalid(complaint));
+    }
+    store::coupon_update(&mut transaction, &coupon).await?;
+    let details = json!({
+        "maxRedemptions": coupon.max_redemptions, "maxPerUser": coupon.max_per_user,
+        "expiresAt": coupon.expires_at.map(|at| at.unix_timestamp()), "active": coupon.is_active,
+    });
+    note(&mut transaction, now, by, "coupon.change", &coupon.code, details).await?;
+    transaction.commit().await?;
+    Ok(coupon)
 }
 
 /// Switches a coupon on or off. Orders that use it already keep it.
@@ -78,6 +139,19 @@ pub async fn worth(
     let coupon = store::coupon_by_code(connection, &rules::normalized(code)).await?;
     let coupon = coupon.ok_or(CouponRefusal::Unknown)?;
     Ok(rules::redeem(&coupon, target, price, now)?)
+}
+
+/// What a code gives at once, without a purchase. Nothing is used up yet.
+///
+/// # Errors
+/// [`RedeemError`].
+pub async fn worth_at_once(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    code: &str,
+) -> Result<Redemption, RedeemError> {
+    let coupon = store::coupon_by_code(connection, &rules::normalized(code)).await?;
+    Ok(rules::redeem_at_once(&coupon.ok_or(CouponRefusal::Unknown)?, now)?)
 }
 
 /// Uses a coupon for an order, in the transaction that stores the order. The coupon's row is locked until then: its

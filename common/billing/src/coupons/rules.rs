@@ -1,6 +1,7 @@
 //! What a coupon must look like, whether it is accepted, and what it is worth. Pure.
 
 use super::{Benefit, Coupon, CouponError, CouponRefusal, Redemption, Target};
+use crate::catalog::rules::{DAYS_COMPLAINT, lasts};
 use kernel::clock::Timestamp;
 use kernel::money::{Credits, Money};
 
@@ -24,19 +25,23 @@ pub fn check_coupon(coupon: &Coupon) -> Result<(), CouponError> {
     let worth = match coupon.benefit {
         Benefit::Percent(percent) => (1..=100).contains(&percent),
         Benefit::Amount(minor, _) => (1..=AMOUNT_MAX).contains(&minor),
-        Benefit::BonusCredits(credits) => credits.is_positive() && credits <= BONUS_MAX,
+        Benefit::BonusCredits(credits) | Benefit::Credits(credits) => {
+            credits.is_positive() && credits <= BONUS_MAX
+        }
     };
     let limits = [coupon.max_redemptions, coupon.max_per_user];
     let checks = [
         (shaped, "code must have 1 to 64 letters, digits, _ or -"),
         (
             worth,
-            "value must be positive: at most 100 for percent, 99999999 for amount, 1000000000 for bonus_credits",
+            "value must be positive: at most 100 for percent, 99999999 for amount, 1000000000 for bonus_credits and \
+             credits",
         ),
         (
             limits.into_iter().flatten().all(|limit| limit > 0),
             "max_redemptions and max_per_user must be positive",
         ),
+        (lasts(coupon.expires_after_days), DAYS_COMPLAINT),
     ];
     match checks.iter().find(|(holds, _)| !holds) {
         Some((_, complaint)) => Err(CouponError::Invalid((*complaint).to_owned())),
@@ -54,15 +59,11 @@ pub fn redeem(
     price: Money,
     now: Timestamp,
 ) -> Result<Redemption, CouponRefusal> {
-    if !coupon.is_active {
-        return Err(CouponRefusal::Unknown);
-    }
-    if coupon.expires_at.is_some_and(|at| at <= now) {
-        return Err(CouponRefusal::Expired);
-    }
+    check_open(coupon, now)?;
     let named = match target {
         Target::Plan(id) => coupon.plan_ids.iter().any(|plan| plan == id),
         Target::Pack(id) => coupon.pack_ids.iter().any(|pack| pack == id),
+        Target::Unnamed => false,
     };
     let for_everything = coupon.plan_ids.is_empty() && coupon.pack_ids.is_empty();
     if !named && !for_everything {
@@ -78,8 +79,31 @@ pub fn redeem(
         }
         Benefit::Amount(minor, _) => (minor.min(price.minor), Credits::ZERO),
         Benefit::BonusCredits(credits) => (0, credits),
+        Benefit::Credits(_) => return Err(CouponRefusal::ForNoPurchase),
     };
-    Ok(Redemption { coupon_id: coupon.id, discount_minor, bonus })
+    let expires_after_days = coupon.expires_after_days;
+    Ok(Redemption { coupon_id: coupon.id, discount_minor, bonus, expires_after_days })
+}
+
+/// What a coupon gives at once, without a purchase. Its limits are checked when it is redeemed.
+///
+/// # Errors
+/// [`CouponRefusal`].
+pub fn redeem_at_once(coupon: &Coupon, now: Timestamp) -> Result<Redemption, CouponRefusal> {
+    check_open(coupon, now)?;
+    let Benefit::Credits(bonus) = coupon.benefit else { return Err(CouponRefusal::ForPurchases) };
+    let expires_after_days = coupon.expires_after_days;
+    Ok(Redemption { coupon_id: coupon.id, discount_minor: 0, bonus, expires_after_days })
+}
+
+fn check_open(coupon: &Coupon, now: Timestamp) -> Result<(), CouponRefusal> {
+    if !coupon.is_active {
+        return Err(CouponRefusal::Unknown);
+    }
+    if coupon.expires_at.is_some_and(|at| at <= now) {
+        return Err(CouponRefusal::Expired);
+    }
+    Ok(())
 }
 
 /// Whether one more order of a user, who has used it `used` times, may use a coupon.
@@ -120,6 +144,7 @@ mod tests {
             expires_at: None,
             plan_ids: Vec::new(),
             pack_ids: Vec::new(),
+            expires_after_days: None,
             is_active: true,
             created_at: NOW,
         }
@@ -156,6 +181,26 @@ mod tests {
         assert_eq!(try_it(&coupon, Target::Plan("pro")), Err(CouponRefusal::Unknown));
         let euros = self::coupon(Benefit::Amount(100, "eur".parse().unwrap()));
         assert_eq!(try_it(&euros, Target::Plan("pro")), Err(CouponRefusal::OtherCurrency));
+    }
+
+    #[test]
+    fn a_code_gives_credits_at_once_or_goes_with_a_purchase() {
+        let credits = Credits::from_millionths(5_000_000);
+        let gift = Coupon { expires_after_days: Some(30), ..coupon(Benefit::Credits(credits)) };
+        let redeemed = redeem_at_once(&gift, NOW).unwrap();
+        assert_eq!(
+            (redeemed.bonus, redeemed.discount_minor, redeemed.expires_after_days),
+            (credits, 0, Some(30))
+        );
+        assert_eq!(redeem(&gift, Target::Unnamed, usd(999), NOW), Err(CouponRefusal::ForNoPurchase));
+        let bonus = coupon(Benefit::BonusCredits(credits));
+        assert_eq!(redeem_at_once(&bonus, NOW), Err(CouponRefusal::ForPurchases));
+        assert_eq!(
+            redeem_at_once(&Coupon { expires_at: Some(NOW), ..gift }, NOW),
+            Err(CouponRefusal::Expired)
+        );
+        let named = Coupon { pack_ids: vec!["micro".to_owned()], ..bonus };
+        assert_eq!(redeem(&named, Target::Unnamed, usd(999), NOW), Err(CouponRefusal::OtherTarget));
     }
 
     proptest! {

@@ -22,6 +22,7 @@ struct Row {
     pack_ids: Vec<String>,
     is_active: bool,
     created_at: Timestamp,
+    expires_after_days: Option<i32>,
 }
 
 impl TryFrom<Row> for Coupon {
@@ -35,6 +36,7 @@ impl TryFrom<Row> for Coupon {
                 currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
             ),
             ("bonus_credits", None) => Benefit::BonusCredits(Credits::from_millionths(row.value)),
+            ("credits", None) => Benefit::Credits(Credits::from_millionths(row.value)),
             (kind, _) => return Err(sqlx::Error::Decode(format!("no coupon is of kind {kind}").into())),
         };
         Ok(Self {
@@ -47,6 +49,7 @@ impl TryFrom<Row> for Coupon {
             expires_at: row.expires_at,
             plan_ids: row.plan_ids,
             pack_ids: row.pack_ids,
+            expires_after_days: row.expires_after_days,
             is_active: row.is_active,
             created_at: row.created_at,
         })
@@ -59,7 +62,7 @@ macro_rules! select_coupons {
         sqlx::query_as!(
             Row,
             r#"select id as "id: CouponId", code, kind, value, currency, max_redemptions, max_per_user, redemptions,
-                      expires_at, plan_ids, pack_ids, is_active, created_at
+                      expires_at, plan_ids, pack_ids, is_active, created_at, expires_after_days
                from coupons "#
                 + $condition
             $(, $argument)*
@@ -76,6 +79,48 @@ pub(super) async fn coupons(
         .fetch_all(connection)
         .await?;
     rows.into_iter().map(Coupon::try_from).collect()
+}
+
+/// The coupons made before one, the newest first.
+pub(super) async fn coupons_before(
+    connection: &mut PgConnection,
+    before: Option<CouponId>,
+    limit: i64,
+) -> Result<Vec<Coupon>, sqlx::Error> {
+    // Later ids are of later coupons.
+    let before = before.map_or(Uuid::max(), |id| id.0);
+    let rows = select_coupons!("where id < $1 order by id desc limit $2", before, limit)
+        .fetch_all(connection)
+        .await?;
+    rows.into_iter().map(Coupon::try_from).collect()
+}
+
+pub(super) async fn coupon(
+    connection: &mut PgConnection,
+    id: CouponId,
+) -> Result<Option<Coupon>, sqlx::Error> {
+    let row = select_coupons!("where id = $1", id.0).fetch_optional(connection).await?;
+    row.map(Coupon::try_from).transpose()
+}
+
+/// Writes what of a coupon can be changed.
+pub(super) async fn coupon_update(connection: &mut PgConnection, coupon: &Coupon) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update coupons set max_redemptions = $2, max_per_user = $3, expires_at = $4, plan_ids = $5, pack_ids = $6,
+                            expires_after_days = $7, is_active = $8
+         where id = $1",
+        coupon.id.0,
+        coupon.max_redemptions,
+        coupon.max_per_user,
+        coupon.expires_at,
+        &coupon.plan_ids,
+        &coupon.pack_ids,
+        coupon.expires_after_days,
+        coupon.is_active
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 pub(super) async fn coupon_by_code(
@@ -101,12 +146,12 @@ pub(super) async fn coupon_insert(connection: &mut PgConnection, coupon: &Coupon
     let (value, currency) = match coupon.benefit {
         Benefit::Percent(percent) => (percent, None),
         Benefit::Amount(minor, currency) => (minor, Some(currency)),
-        Benefit::BonusCredits(credits) => (credits.millionths(), None),
+        Benefit::BonusCredits(credits) | Benefit::Credits(credits) => (credits.millionths(), None),
     };
     sqlx::query!(
         "insert into coupons (id, code, kind, value, currency, max_redemptions, max_per_user, expires_at, plan_ids,
-                              pack_ids, is_active, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                              pack_ids, is_active, created_at, expires_after_days)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         coupon.id.0,
         coupon.code,
         coupon.benefit.kind(),
@@ -118,7 +163,8 @@ pub(super) async fn coupon_insert(connection: &mut PgConnection, coupon: &Coupon
         &coupon.plan_ids,
         &coupon.pack_ids,
         coupon.is_active,
-        coupon.created_at
+        coupon.created_at,
+        coupon.expires_after_days
     )
     .execute(connection)
     .await?;

@@ -11,6 +11,7 @@ pub(crate) mod movements;
 pub mod ordering;
 pub mod orders;
 pub(crate) mod periods;
+pub mod placing;
 pub mod rules;
 pub mod store;
 pub mod superseding;
@@ -24,7 +25,8 @@ use crate::coupons::Redemption;
 use crate::plans::Interval;
 pub use crate::provider::Provider;
 use kernel::clock::Timestamp;
-use kernel::ids::{OrganizationId, PaymentId, UserId, WalletId};
+use kernel::ids::{OrganizationId, PaymentId, RequestId, UserId, WalletId};
+use kernel::metadata::Metadata;
 use kernel::money::{Credits, Money};
 use kernel::text_enum;
 
@@ -143,6 +145,30 @@ pub struct NewOrder {
     pub plan: Option<PlanPeriod>,
     /// The coupon that it uses. `amount` is what is left to pay; the bonus is not in `credits`.
     pub redemption: Option<Redemption>,
+    /// For how many days from when it is paid its credits last; none: for good, or as long as the plan says.
+    pub expires_after_days: Option<i32>,
+    pub labels: Labels,
+    /// The request that places it; none: it can be placed again.
+    pub request: Option<RequestMark>,
+}
+
+/// What the host application calls an order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels {
+    /// Its own id of it, up to [`REFERENCE_MAX`] characters.
+    pub reference: Option<String>,
+    pub metadata: Metadata,
+}
+
+/// Characters of a [`Labels::reference`], at most.
+pub const REFERENCE_MAX: usize = 200;
+
+/// A request under an idempotency key. What it asks for is done once, for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestMark {
+    pub id: RequestId,
+    /// Of what is asked for: under the same key nothing else can be asked for.
+    pub fingerprint: Vec<u8>,
 }
 
 /// A period of a plan.
@@ -172,6 +198,26 @@ impl Payment {
     /// What is to be paid for it, or what was paid and accepted in its place.
     pub fn due(&self) -> Money {
         self.accepted.unwrap_or(self.amount)
+    }
+
+    /// What it grants for its price; where nothing is bought, what its code gives.
+    pub fn granted(&self) -> Credits {
+        if self.credits.is_positive() { self.credits } else { self.bonus }
+    }
+
+    /// When what it grants lapses, once it is paid: with its period, or so many days after it was paid.
+    pub fn credits_lapse_at(&self) -> Option<Timestamp> {
+        self.credits_expire_at.or_else(|| self.days_after_paying(self.expires_after_days))
+    }
+
+    /// When what its coupon adds lapses, once it is paid.
+    pub fn bonus_lapses_at(&self) -> Option<Timestamp> {
+        self.days_after_paying(self.bonus_expires_after_days)
+    }
+
+    fn days_after_paying(&self, days: Option<i32>) -> Option<Timestamp> {
+        let (paid_at, days) = self.completed_at.zip(days)?;
+        Some(paid_at.saturating_add(time::Duration::days(days.into())))
     }
 
     /// Whether a coupon is used for it.
@@ -242,12 +288,17 @@ pub struct Payment {
     pub completed_at: Option<Timestamp>,
     /// The plan, for a period of one.
     pub plan: Option<PlanPeriod>,
-    /// When what it grants lapses.
+    /// When the period ends that it pays for; see [`Payment::credits_lapse_at`].
     pub credits_expire_at: Option<Timestamp>,
+    /// For how many days from when it is paid its credits last.
+    pub expires_after_days: Option<i32>,
     /// What a coupon took off the price, in smallest units.
     pub discount_minor: i64,
     /// What a coupon adds to the credits.
     pub bonus: Credits,
+    /// For how many days from when it is paid they last.
+    pub bonus_expires_after_days: Option<i32>,
+    pub labels: Labels,
     /// Whether a refund or dispute of it is known.
     pub has_reversals: bool,
     /// What was paid, where an operator accepted something else than was ordered.

@@ -1,10 +1,11 @@
 //! Orders from the request to the provider's page: stored, opened, refused, looked at when their time is up.
 
 use kernel::clock::Timestamp;
+use kernel::database::broken_constraint;
 use kernel::ids::{PaymentId, UserId};
 use sqlx::{PgConnection, PgPool};
 
-use super::{NewOrder, OpenedCheckout, Payment, rules, store};
+use super::{NewOrder, OpenedCheckout, Payment, placing, rules, store};
 use crate::coupons::operations as coupons;
 use crate::coupons::{CouponRefusal, RedeemError};
 
@@ -14,8 +15,11 @@ pub enum OrderError {
     /// Its coupon is used up.
     #[error(transparent)]
     Coupon(CouponRefusal),
+    /// Its request has placed one already: see [`placing::payment_by_request`].
+    #[error("this request was made before")]
+    PlacedBefore,
     #[error(transparent)]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
 }
 
 /// Why a buyer may not place another order.
@@ -25,6 +29,15 @@ pub enum AdmissionError {
     TooManyOpen(u32),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
+}
+
+impl From<sqlx::Error> for OrderError {
+    fn from(error: sqlx::Error) -> Self {
+        match broken_constraint(&error) {
+            Some("payments_by_request") => Self::PlacedBefore,
+            _ => Self::Database(error),
+        }
+    }
 }
 
 impl From<RedeemError> for OrderError {
@@ -47,8 +60,8 @@ pub async fn check_open_orders(
     user: &UserId,
     max: u32,
 ) -> Result<(), AdmissionError> {
-    store::orders_lock(connection, user).await?;
-    let open = store::open_orders(connection, now, user, i64::from(max)).await?;
+    placing::orders_lock(connection, user).await?;
+    let open = placing::open_orders(connection, now, user, i64::from(max)).await?;
     if open >= i64::from(max) { Err(AdmissionError::TooManyOpen(max)) } else { Ok(()) }
 }
 
@@ -62,8 +75,8 @@ pub async fn order_create(
     order: &NewOrder,
 ) -> Result<Payment, OrderError> {
     let id = PaymentId::new();
-    store::payment_insert(connection, now, id, order).await?;
-    store::items_insert(connection, id, &order.items).await?;
+    placing::payment_insert(connection, now, id, order).await?;
+    placing::items_insert(connection, id, &order.items).await?;
     if let Some(redemption) = &order.redemption {
         coupons::take(connection, now, id, &order.user_id, redemption).await?;
     }

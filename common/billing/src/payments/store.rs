@@ -7,12 +7,13 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{
-    Dialect, Invoice, Item, Kind, Mode, NewOrder, OpenedCheckout, Payment, PlanPeriod, Progress, Provider,
+    Dialect, Invoice, Item, Kind, Labels, Mode, OpenedCheckout, Payment, PlanPeriod, Progress, Provider,
     ReturnUrls, State,
 };
 use crate::plans::Interval;
 use kernel::clock::Timestamp;
 use kernel::ids::{OrganizationId, PaymentId, UserId, WalletId};
+use kernel::metadata::Metadata;
 use kernel::money::{Credits, Currency, Money};
 
 /// A query for payments: all columns, and the condition that follows.
@@ -29,7 +30,8 @@ macro_rules! select_payments {
                       plan_id,
                       billing_interval as "billing_interval: Interval", credits_expire_at, discount_minor,
                       bonus_credits as "bonus_credits: Credits", has_reversals, accepted_minor, accepted_currency,
-                      invoice_id, invoice_number, invoice_pdf_url, invoice_page_url
+                      invoice_id, invoice_number, invoice_pdf_url, invoice_page_url, expires_after_days,
+                      bonus_expires_after_days, reference, metadata as "metadata: Json<Metadata>"
                from payments "#
                 + $condition
             $(, $argument)*
@@ -79,8 +81,14 @@ macro_rules! select_payments {
                     .zip(row.billing_interval)
                     .map(|(plan_id, interval)| PlanPeriod { plan_id, interval }),
                 credits_expire_at: row.credits_expire_at,
+                expires_after_days: row.expires_after_days,
                 discount_minor: row.discount_minor,
                 bonus: row.bonus_credits,
+                bonus_expires_after_days: row.bonus_expires_after_days,
+                labels: Labels {
+                    reference: row.reference,
+                    metadata: row.metadata.map(|metadata| metadata.0).unwrap_or_default(),
+                },
                 has_reversals: row.has_reversals,
                 accepted: match (row.accepted_minor, row.accepted_currency) {
                     (Some(minor), Some(currency)) => Some(money(minor, &currency)?),
@@ -105,6 +113,15 @@ pub async fn payment_by_id(
     id: PaymentId,
 ) -> Result<Option<Payment>, sqlx::Error> {
     select_payments!("where id = $1", id.0).fetch_optional(connection).await
+}
+
+/// Payments of some ids, in no order.
+pub(crate) async fn payments_by_id(
+    connection: &mut PgConnection,
+    ids: &[PaymentId],
+) -> Result<Vec<Payment>, sqlx::Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    select_payments!("where id = any($1)", &ids).fetch_all(connection).await
 }
 
 /// The payment that a provider's session or payment belongs to, of any owner: the caller compares the owner.
@@ -186,94 +203,6 @@ pub(crate) async fn ids_by_provider_ids(
             [row.provider_session, row.provider_payment].into_iter().flatten().map(move |key| (key, row.id))
         })
         .collect())
-}
-
-/// Makes the orders of a user come one after the other, until the end of the transaction.
-pub(super) async fn orders_lock(connection: &mut PgConnection, user: &UserId) -> Result<(), sqlx::Error> {
-    sqlx::query!("select pg_advisory_xact_lock(hashtextextended('orders:' || $1, 0))", user.as_str())
-        .fetch_one(connection)
-        .await?;
-    Ok(())
-}
-
-/// How many orders of a user can still be paid, counted up to `limit`.
-pub(super) async fn open_orders(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    user: &UserId,
-    limit: i64,
-) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"select count(*) as "count!" from (
-               select from payments
-               where user_id = $1 and state in ('created', 'pending') and kind <> 'auto_recharge' and expires_at > $2
-               limit $3) as open"#,
-        user.as_str(),
-        now,
-        limit
-    )
-    .fetch_one(connection)
-    .await
-}
-
-pub(super) async fn payment_insert(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    id: PaymentId,
-    order: &NewOrder,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "insert into payments (id, user_id, wallet_id, organization_id, dialect, kind, provider, mode, livemode, state,
-                               credits, amount_minor, currency, summary, return_urls, created_at, expires_at,
-                               plan_id, billing_interval, discount_minor, bonus_credits)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'created', $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
-        id.0,
-        order.user_id.as_str(),
-        order.wallet_id.0,
-        order.organization_id.map(|id| id.0),
-        order.dialect.as_str(),
-        order.kind.as_str(),
-        order.provider.as_str(),
-        order.mode.as_str(),
-        order.livemode,
-        order.credits.millionths(),
-        order.amount.minor,
-        order.amount.currency.as_str(),
-        order.summary,
-        order.return_urls.as_ref().map(Json) as Option<Json<&ReturnUrls>>,
-        now,
-        order.expires_at,
-        order.plan.as_ref().map(|plan| &plan.plan_id),
-        order.plan.as_ref().map(|plan| plan.interval.as_str()),
-        order.redemption.as_ref().map_or(0, |redemption| redemption.discount_minor),
-        order.redemption.as_ref().map_or(0, |redemption| redemption.bonus.millionths())
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-pub(super) async fn items_insert(
-    connection: &mut PgConnection,
-    payment: PaymentId,
-    items: &[Item],
-) -> Result<(), sqlx::Error> {
-    for (line, item) in (1_i32..).zip(items) {
-        sqlx::query!(
-            "insert into payment_items (payment_id, line, pack_id, name, quantity, credits, amount_minor)
-             values ($1, $2, $3, $4, $5, $6, $7)",
-            payment.0,
-            line,
-            item.pack_id,
-            item.name,
-            item.quantity,
-            item.credits.millionths(),
-            item.amount_minor
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
-    Ok(())
 }
 
 /// # Errors

@@ -6,7 +6,7 @@ use time::Duration;
 use time::macros::datetime;
 
 use super::rules::{Decision, decide, reopen};
-use super::{Dialect, Fact, Kind, Mode, Payment, Progress, Provider, Stage, State};
+use super::{Dialect, Fact, Kind, Labels, Mode, Payment, Progress, Provider, Stage, State};
 use crate::provider_events::outcome::Contradiction;
 use kernel::clock::Timestamp;
 use kernel::ids::{PaymentId, UserId, WalletId};
@@ -47,8 +47,11 @@ pub(crate) fn order() -> Payment {
         completed_at: None,
         plan: None,
         credits_expire_at: None,
+        expires_after_days: None,
         discount_minor: 0,
         bonus: Credits::ZERO,
+        bonus_expires_after_days: None,
+        labels: Labels::default(),
         has_reversals: false,
         accepted: None,
     }

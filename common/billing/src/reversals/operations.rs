@@ -202,7 +202,7 @@ fn movement(
             source: grant_source(payment),
             amount,
             priority: PURCHASE_PRIORITY,
-            expires_at: payment.credits_expire_at.filter(|at| *at > now),
+            expires_at: payment.credits_lapse_at().filter(|at| *at > now),
             payment_id: None,
             origin_payment_id: Some(payment.id),
         }),

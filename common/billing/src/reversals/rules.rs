@@ -111,6 +111,13 @@ pub struct Gone {
     paid_minor: i64,
 }
 
+impl Gone {
+    /// How much is left of what was paid, in smallest units, as the provider counts.
+    pub fn left_minor(&self) -> i64 {
+        if self.is_whole { 0 } else { self.paid_minor.saturating_sub(self.minor).max(0) }
+    }
+}
+
 /// Counts what the reversals of a payment took. A total counts where it is more than the sum of the single ones: both
 /// tell of the same money.
 pub fn gone(payment: &Payment, reversals: &[Reversal]) -> Gone {

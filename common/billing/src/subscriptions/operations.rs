@@ -437,6 +437,9 @@ async fn payment_of_period(
             interval: subscription.terms.interval,
         }),
         redemption: None,
+        expires_after_days: None,
+        labels: first.labels.clone(),
+        request: None,
     };
     let payment = order_create(connection, now, &order).await?;
     Ok(Some(payment.id))

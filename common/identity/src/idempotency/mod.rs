@@ -28,6 +28,11 @@ impl Fingerprint {
         hash.update(body);
         Self(hash.finalize().into())
     }
+
+    /// To be kept with what the request has made.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 /// How to treat a request with a key.

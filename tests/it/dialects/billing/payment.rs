@@ -149,12 +149,12 @@ async fn unsellable_goods_are_refused() {
 async fn plans_and_packs_are_sold_over_both_channels() {
     let world = World::start().await;
     sell_over_creem(&world).await;
-    let packs = admin(&world, world.api().get("/admin/catalog/packs")).expect(200).await;
-    let packs = packs["packs"].as_array().unwrap();
+    let packs = admin(&world, world.api().get("/purser/v1/catalog/packs")).expect(200).await;
+    let packs = packs["data"].as_array().unwrap();
     let mut micro = packs.iter().find(|pack| pack["packId"] == "micro").unwrap().clone();
-    (micro["creemProductId"], micro["priceMinor"], micro["credits"]) =
+    (micro["creemProductId"], micro["price"]["minor"], micro["credits"]) =
         (json!("prod_pack"), json!(1_000), json!(60));
-    admin(&world, world.api().put("/admin/catalog/packs/micro")).json(micro).expect(200).await;
+    admin(&world, world.api().put("/purser/v1/catalog/packs/micro")).json(micro).expect(200).await;
     let mut credits = 0;
     for (channel, what, id, granted) in [
         ("stripe", "plan_id", "pro", 10_000),

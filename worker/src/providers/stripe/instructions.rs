@@ -1,5 +1,7 @@
 //! What Stripe is asked to do to a subscription: end it, move it to another price, give its last payment back.
 
+use std::collections::HashMap;
+
 use stripe::StripeError;
 use stripe_billing::invoice::ListInvoice;
 use stripe_billing::invoice_payment::{ListInvoicePayment, ListInvoicePaymentStatus};
@@ -7,16 +9,20 @@ use stripe_billing::subscription::{
     CancelSubscription, RetrieveSubscription, UpdateSubscription, UpdateSubscriptionItems,
     UpdateSubscriptionPaymentBehavior, UpdateSubscriptionProrationBehavior,
 };
-use stripe_core::refund::CreateRefund;
-use stripe_shared::InvoiceStatus;
+use stripe_core::refund::{CreateRefund, ListRefund};
+use stripe_shared::{InvoiceStatus, Refund};
 
 use super::client::{StripeClient, refusal};
 use super::subscriptions::{Invoice, Subscription};
 use crate::providers::ProviderError;
-use kernel::ids::{SubscriptionId, SubscriptionInstructionId};
+use kernel::ids::{RefundRequestId, SubscriptionId, SubscriptionInstructionId};
 
 /// Far more than the payments of any invoice.
 const PAYMENTS_OF_INVOICE: i64 = 100;
+/// The most that Stripe lists at once, and far more than the refunds of any payment.
+const REFUNDS_OF_PAYMENT: i64 = 100;
+/// Where a refund carries the id of its request.
+const REFUND_ID: &str = "purser_refund_id";
 
 impl StripeClient {
     /// Ends a subscription at once, or finds that it is over. What is left of its period is not given back: that would
@@ -101,6 +107,34 @@ impl StripeClient {
         let found = self.send(&request, None).await?;
         let intents = found.data.into_iter().filter_map(|paid| paid.payment.payment_intent);
         Ok(intents.map(|intent| intent.id().to_string()).collect())
+    }
+
+    /// Gives back a part of a payment, or all of it, because of a request, whose id it carries. Asked for again it is
+    /// the same refund for as long as Stripe remembers the key; after that [`Self::refund_made`] finds it.
+    pub async fn refund_part(
+        &self,
+        intent: &str,
+        request: RefundRequestId,
+        minor: i64,
+    ) -> Result<String, ProviderError> {
+        let metadata = HashMap::from([(REFUND_ID.to_owned(), request.to_string())]);
+        let asked = CreateRefund::new().payment_intent(intent).amount(minor).metadata(metadata);
+        Ok(self.send(&asked, Some(format!("refund:{request}"))).await?.id.to_string())
+    }
+
+    /// The refund of a payment that carries a request's id, if there is one.
+    pub async fn refund_made(
+        &self,
+        intent: &str,
+        request: RefundRequestId,
+    ) -> Result<Option<String>, ProviderError> {
+        let asked = ListRefund::new().payment_intent(intent).limit(REFUNDS_OF_PAYMENT);
+        let carries = |refund: &Refund| {
+            let metadata = refund.metadata.as_ref();
+            metadata.and_then(|metadata| metadata.get(REFUND_ID)) == Some(&request.to_string())
+        };
+        let found = self.send(&asked, None).await?;
+        Ok(found.data.into_iter().find(carries).map(|refund| refund.id.to_string()))
     }
 
     /// Gives back all that is left of a payment of a subscription; none if nothing is left. Asked for again it is the
