@@ -13,15 +13,18 @@
 )]
 
 pub mod adjustments;
+pub mod expiring;
 pub mod grants;
 pub mod history;
 pub mod holds;
 pub mod levels;
 pub mod operations;
 pub mod rules;
+pub mod states;
 pub mod statement;
 pub mod states;
 pub mod store;
+mod telling;
 #[cfg(test)]
 mod tests;
 

@@ -12,14 +12,16 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use super::grants::{self, GrantLeft};
-use super::levels::{Crossing, Level, Levels, Use, announce};
+use super::levels::{Crossing, Level, Levels, Use, check_recharges};
 use super::rules::WalletState;
-use super::store::{self, EntryRow, Spendable, WalletRow};
+use super::store::{self, EntryRow, Spendable, WalletRow, WalletSums};
+use super::telling::{Telling, Way};
 use super::{Cause, Change, CounterAccount, EntryNote, Movement, NewGrant, Posted, Postings, Refusal};
 use kernel::clock::Timestamp;
 use kernel::ids::{EntryId, GrantId, OutboxId, WalletId};
 use kernel::metadata::Metadata;
 use kernel::money::Credits;
+use notices::Notice;
 
 /// Makes the movements in their order and says what each led to. Wallets are locked in the order of their ids, so
 /// that concurrent callers cannot deadlock; payments, where needed, must be locked before.
@@ -33,13 +35,40 @@ pub async fn post(
 ) -> Result<Postings, sqlx::Error> {
     let mut book = Book::open(connection, now, movements).await?;
     let each = movements.iter().map(|movement| book.post(movement)).collect();
-    let crossings = book.crossings();
-    book.write(connection).await?;
-    Ok(Postings { each, jobs: announce(connection, now, &crossings).await? })
+    let (jobs, _) = book.finish(connection, Way::Surely).await?;
+    Ok(Postings { each, jobs })
 }
 
-/// As [`post`], but does not wait for wallets that another transaction has locked: a movement of such a wallet, or of
-/// none that exists, is not made and has no outcome.
+/// What a group of debits led to.
+#[derive(Clone, Debug)]
+pub struct Debited<Outcome> {
+    /// Each debit, in their order.
+    pub each: Vec<Outcome>,
+    /// As those of [`Postings`].
+    pub jobs: Vec<OutboxId>,
+    /// What live connections are to be told once the transaction has committed. Nobody else wants it, so it is written
+    /// nowhere, and costs the database nothing.
+    pub live: Vec<Notice>,
+}
+
+/// As [`post`], for debits, of which there are many: their movements go through the outbox only while a webhook endpoint
+/// takes them.
+///
+/// # Errors
+/// Database errors only; the transaction is then to be rolled back.
+pub async fn post_debits(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    movements: &[Movement],
+) -> Result<Debited<Posted>, sqlx::Error> {
+    let mut book = Book::open(connection, now, movements).await?;
+    let each = movements.iter().map(|movement| book.post(movement)).collect();
+    let (jobs, live) = book.finish(connection, Way::Cheaply).await?;
+    Ok(Debited { each, jobs, live })
+}
+
+/// As [`post_debits`], but does not wait for wallets that another transaction has locked: a movement of such a wallet,
+/// or of none that exists, is not made and has no outcome.
 ///
 /// # Errors
 /// Database errors only; the transaction is then to be rolled back.
@@ -47,16 +76,25 @@ pub async fn post_unlocked(
     connection: &mut PgConnection,
     now: Timestamp,
     movements: &[Movement],
-) -> Result<(Vec<Option<Posted>>, Vec<OutboxId>), sqlx::Error> {
+) -> Result<Debited<Option<Posted>>, sqlx::Error> {
     let rows = store::wallets_lock_free(connection, &wallets_of(movements)).await?;
     let free: BTreeSet<WalletId> = rows.iter().map(|row| row.id).collect();
     let is_free = |movement: &&Movement| free.contains(&movement.wallet_id);
     let possible: Vec<Movement> = movements.iter().filter(is_free).cloned().collect();
     let mut book = Book::of(connection, now, rows, &possible).await?;
     let each = movements.iter().map(|movement| is_free(&movement).then(|| book.post(movement))).collect();
-    let crossings = book.crossings();
-    book.write(connection).await?;
-    Ok((each, announce(connection, now, &crossings).await?))
+    let (jobs, live) = book.finish(connection, Way::Cheaply).await?;
+    Ok(Debited { each, jobs, live })
+}
+
+/// Locks wallets until the end of the transaction, in the order of their ids.
+///
+/// # Errors
+/// Database errors only.
+pub async fn lock(connection: &mut PgConnection, wallets: &BTreeSet<WalletId>) -> Result<(), sqlx::Error> {
+    let wallets: Vec<WalletId> = wallets.iter().copied().collect();
+    store::wallets_lock(connection, &wallets).await?;
+    Ok(())
 }
 
 /// The balance of a wallet, without what has lapsed but is not yet taken off.
@@ -179,6 +217,7 @@ struct Book {
     new_grants: Vec<(WalletId, NewGrant, Metadata)>,
     entries: Vec<EntryRow>,
     changed: BTreeSet<WalletId>,
+    telling: Telling,
 }
 
 impl Book {
@@ -217,6 +256,7 @@ impl Book {
             (row.id, Watched { balance, due_below, levels: row.levels() })
         });
         let levels = levels.collect();
+        let telling = Telling::new(&rows);
         let wallets = rows
             .into_iter()
             .map(|row| {
@@ -237,6 +277,7 @@ impl Book {
             new_grants: Vec::new(),
             entries: Vec::new(),
             changed: BTreeSet::new(),
+            telling,
         })
     }
 
@@ -314,11 +355,13 @@ impl Book {
             *sum = sum.checked_sub(amount).unwrap_or(*sum);
         }
         let (balance, available) = (wallet.balance, wallet.available());
-        let Some(amount) = moved.amount else {
+        let entry_id = moved.amount.map(|_| EntryId::new());
+        self.telling.moved(wallet, movement, moved.amount, entry_id);
+        let Some((amount, id)) = moved.amount.zip(entry_id) else {
             return Posted::Done { entry_id: None, balance, available };
         };
         let row = EntryRow {
-            id: EntryId::new(),
+            id,
             wallet_id: movement.wallet_id,
             amount,
             counter_account: movement.counter_account,
@@ -336,7 +379,6 @@ impl Book {
             grant_id: grant_of(&movement.change),
             debit_id: None,
         };
-        let entry_id = Some(row.id);
         self.before.insert((row.cause_kind.clone(), row.cause_id.clone()), row.clone());
         self.entries.push(row);
         Posted::Done { entry_id, balance, available }
@@ -356,15 +398,36 @@ impl Book {
             .collect()
     }
 
-    async fn write(self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    /// Writes everything, and says what follows: jobs, and what only live connections are to be told.
+    async fn finish(
+        mut self,
+        connection: &mut PgConnection,
+        way: Way,
+    ) -> Result<(Vec<OutboxId>, Vec<Notice>), sqlx::Error> {
+        let crossings = self.crossings();
+        for crossing in &crossings {
+            self.telling.crossed(crossing);
+        }
+        self.write(connection).await?;
+        let mut jobs = check_recharges(connection, self.now, &crossings).await?;
+        let (written, live) = self.telling.write(connection, self.now, way).await?;
+        jobs.extend(written);
+        Ok((jobs, live))
+    }
+
+    async fn write(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         let wallets: Vec<&WalletState> =
             self.changed.iter().filter_map(|wallet_id| self.wallets.get(wallet_id)).collect();
         if wallets.is_empty() {
             return Ok(());
         }
         let due = |id: &WalletId| self.levels.get(id).and_then(|watched| watched.levels.recharge_due_below);
-        let sums: Vec<(&WalletState, Option<Credits>)> =
-            wallets.iter().map(|wallet| (*wallet, due(&wallet.id))).collect();
+        let sums = wallets.iter().map(|state| WalletSums {
+            state,
+            due: due(&state.id),
+            last_notice: self.telling.last(state.id),
+        });
+        let sums: Vec<WalletSums<'_>> = sums.collect();
         store::wallets_write(connection, &sums).await?;
         let left: HashMap<GrantId, GrantLeft> = wallets
             .iter()

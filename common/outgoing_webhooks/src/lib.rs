@@ -159,7 +159,7 @@ pub enum WebhookError {
     TooMany(i64),
     /// A field is invalid; the text says which and why.
     #[error("{0}")]
-    Invalid(&'static str),
+    Invalid(String),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 
 use super::rules::{self, stand};
 use super::{News, Paid, Period, Standing, Subscription, SubscriptionFact, SubscriptionState, store};
-use crate::payments::ordering::order_create;
+use crate::payments::ordering::payment_create;
 use crate::payments::{
     Fact, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Progress, Stage, periods, store as payments,
 };
@@ -386,7 +386,7 @@ async fn payment_of_period(
         }),
         redemption: None,
     };
-    let payment = order_create(connection, now, &order).await?;
+    let payment = payment_create(connection, now, &order).await?;
     Ok(Some(payment.id))
 }
 
