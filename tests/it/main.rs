@@ -13,6 +13,7 @@ mod dev;
 mod dialects;
 mod events;
 mod every_job;
+mod front_door;
 mod fuzz;
 mod holds;
 mod installation;

@@ -8,7 +8,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::credentials::{CredentialHash, NewCredential};
 use crate::operations::{credentials_valid, login_by_user};
 use kernel::clock::Timestamp;
-use kernel::ids::UserId;
+use kernel::ids::{UserId, WalletId};
 
 pub const TICKET_PREFIX: &str = "plt_";
 /// How long a ticket waits for its connection.
@@ -17,7 +17,10 @@ pub const LASTS: Duration = Duration::from_mins(1);
 /// Who listens with a ticket.
 #[derive(Clone, Debug)]
 pub struct Listener {
-    pub user: UserId,
+    /// Whose connection it is: if they are kept out, it ends. None where a server watches an organization.
+    pub user: Option<UserId>,
+    /// The one wallet that is listened to; none: all that the user may see.
+    pub wallet: Option<WalletId>,
     /// The credential that the ticket was bought with; it ends the connection when it ends.
     pub credential: CredentialHash,
     /// Whether that is in the database, where it can be withdrawn; a token only expires.
@@ -37,11 +40,12 @@ pub async fn issue(
 ) -> Result<(NewCredential, Timestamp), sqlx::Error> {
     let (ticket, expires_at) = (NewCredential::generate(TICKET_PREFIX), now + LASTS);
     sqlx::query!(
-        "insert into live_tickets (ticket_hash, user_id, credential_hash, is_recorded, credential_expires_at,
+        "insert into live_tickets (ticket_hash, user_id, wallet_id, credential_hash, is_recorded, credential_expires_at,
                                    created_at, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
         ticket.hash.0.as_slice(),
-        listener.user.as_str(),
+        listener.user.as_ref().map(UserId::as_str),
+        listener.wallet.map(|wallet| wallet.0),
         listener.credential.0.as_slice(),
         listener.is_recorded,
         listener.credential_expires_at,
@@ -71,8 +75,14 @@ pub async fn redeem(
     }
     let is_valid = !listener.is_recorded
         || credentials_valid(pool, now, &[listener.credential]).await?.contains(&listener.credential);
-    // None for a user who is blocked.
-    let is_welcome = is_valid && login_by_user(pool, &listener.user).await?.is_some();
+    if !is_valid {
+        return Ok(None);
+    }
+    // No login for a user who is blocked.
+    let is_welcome = match &listener.user {
+        Some(user) => login_by_user(pool, user).await?.is_some(),
+        None => true,
+    };
     Ok(is_welcome.then_some(listener))
 }
 
@@ -82,7 +92,8 @@ async fn take(
 ) -> Result<Option<(Listener, Timestamp)>, sqlx::Error> {
     let taken = sqlx::query!(
         r#"delete from live_tickets where ticket_hash = $1
-           returning user_id as "user: UserId", credential_hash, is_recorded, credential_expires_at, expires_at"#,
+           returning user_id as "user: UserId", wallet_id as "wallet: WalletId", credential_hash, is_recorded,
+                     credential_expires_at, expires_at"#,
         ticket.0.as_slice()
     )
     .fetch_optional(connection)
@@ -91,6 +102,7 @@ async fn take(
         let credential = CredentialHash(row.credential_hash.as_slice().try_into().ok()?);
         let listener = Listener {
             user: row.user,
+            wallet: row.wallet,
             credential,
             is_recorded: row.is_recorded,
             credential_expires_at: row.credential_expires_at,

@@ -20,7 +20,6 @@ pub mod holds;
 pub mod levels;
 pub mod operations;
 pub mod rules;
-pub mod states;
 pub mod statement;
 pub mod states;
 pub mod store;

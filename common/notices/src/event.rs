@@ -5,7 +5,7 @@ use kernel::ids::{EntryId, GrantId, PaymentId, SubscriptionId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::values::{Amount, Moment, Price};
+use crate::values::{Amount, Moment, MoneyView};
 
 macro_rules! events {
     ($(
@@ -110,7 +110,7 @@ events! {
         #[schema(inline)]
         order: Order,
         /// How much has gone back by refunds so far, as the provider counts.
-        refunded: Price,
+        refunded: MoneyView,
     }
     /// Credits came for money.
     CreditsAdded => "credits.added" {
@@ -262,5 +262,5 @@ pub struct Order {
     /// What it grants.
     pub credits: Amount,
     /// Its price.
-    pub amount: Price,
+    pub amount: MoneyView,
 }

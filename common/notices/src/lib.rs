@@ -16,17 +16,17 @@
 
 mod event;
 mod examples;
-mod former;
 mod live;
+mod streams;
 mod telling;
 mod values;
 
 pub use event::{Event, Order, Reason};
 pub use examples::examples;
-pub use former::former;
 pub use live::Live;
+pub use streams::{former, own};
 pub use telling::{tell, tell_all, write};
-pub use values::{Amount, Moment, Price};
+pub use values::{Amount, Moment, MoneyView};
 
 use jobs::job;
 use kernel::clock::Timestamp;

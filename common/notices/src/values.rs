@@ -56,37 +56,18 @@ impl ToSchema for Moment {
     }
 }
 
-/// Money: `{"minor": 2500, "currency": "usd"}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Price(pub Money);
-
-impl Serialize for Price {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
+/// Money: so many of the currency's smallest unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Money, example = json!({"minor": 2500, "currency": "usd"}))]
+pub struct MoneyView {
+    /// In the currency's smallest unit: cents for `usd`.
+    minor: i64,
+    /// An ISO 4217 code in lower case.
+    currency: String,
 }
 
-impl PartialSchema for Price {
-    fn schema() -> RefOr<Schema> {
-        let integer = ObjectBuilder::new()
-            .schema_type(SchemaType::new(Type::Integer))
-            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
-            .description(Some("In the currency's smallest unit."));
-        let code = ObjectBuilder::new()
-            .schema_type(SchemaType::new(Type::String))
-            .pattern(Some("^[a-z]{3}$"))
-            .description(Some("Its ISO 4217 code, in lower case."));
-        let money = ObjectBuilder::new()
-            .property("minor", integer)
-            .property("currency", code)
-            .required("minor")
-            .required("currency");
-        RefOr::T(money.build().into())
-    }
-}
-
-impl ToSchema for Price {
-    fn name() -> Cow<'static, str> {
-        "Money".into()
+impl From<Money> for MoneyView {
+    fn from(money: Money) -> Self {
+        Self { minor: money.minor, currency: money.currency.into() }
     }
 }

@@ -1,6 +1,6 @@
 //! What is told of orders.
 
-use notices::{Amount, Event, Order, Price};
+use notices::{Amount, Event, MoneyView, Order};
 
 use super::{Kind, Mode, Payment, State};
 
@@ -13,7 +13,7 @@ pub fn order(payment: &Payment) -> Order {
         kind: payment.kind.as_str(),
         provider: payment.provider.as_str(),
         credits: Amount(payment.credits),
-        amount: Price(payment.due()),
+        amount: MoneyView::from(payment.due()),
     }
 }
 

@@ -1,0 +1,3 @@
+//! Purser's own API, as its callers meet it.
+
+mod events;
