@@ -35,7 +35,7 @@ async fn refused(world: &World, ticket: &str) -> u16 {
 }
 
 async fn spend(world: &World, user: &User, credits: Value) {
-    let request = world.api().post("/credits/consume").bearer(&user.api_key);
+    let request = world.api().post("/purser/v1/wallets/me/debits").bearer(&user.api_key);
     request.json(json!({"credits": credits})).expect(200).await;
 }
 
@@ -45,7 +45,7 @@ async fn a_ticket_opens_one_connection_which_tells_the_state_first_and_then_ever
     let alice = world.create_user("alice").await;
     world.buy(&alice, 500).await;
     let place = json!({"credits": 20});
-    world.api().post("/credits/holds").bearer(&alice.api_key).json(place).expect(201).await;
+    world.api().post("/purser/v1/wallets/me/holds").bearer(&alice.api_key).json(place).expect(201).await;
     world.drain().await;
     let (first, second) =
         (ticket(&world, &alice.api_key, json!({})).await, ticket(&world, &alice.api_key, json!({})).await);
@@ -91,8 +91,8 @@ async fn a_ticket_that_is_old_or_whose_buyer_may_not_listen_any_more_opens_nothi
     world.advance(Duration::from_secs(61)).await;
     assert_eq!(refused(&world, &late).await, 401);
 
-    let key =
-        admin(&world, world.api().post("/admin/api-keys")).json(json!({"userId": "bob"})).expect(201).await;
+    let body = json!({"name": "a test", "scopes": ["read"], "walletsOf": "user:bob"});
+    let key = world.admin_post("/purser/v1/api-keys", body).expect(201).await;
     let of_key = ticket(&world, key["apiKey"].as_str().unwrap(), json!({})).await;
     let path = format!("/purser/v1/api-keys/{}", key["apiKeyId"].as_str().unwrap());
     assert_eq!(admin(&world, world.api().delete(&path)).send().await.unwrap().status(), 204);

@@ -18,6 +18,7 @@ pub mod grants;
 pub mod history;
 pub mod holds;
 pub mod levels;
+mod needs;
 pub mod operations;
 pub mod rules;
 pub mod statement;

@@ -13,6 +13,7 @@ use sqlx::types::Json;
 
 use super::grants::{self, GrantLeft};
 use super::levels::{Crossing, Level, Levels, Use, check_recharges};
+use super::needs::{named_grants, needs, wallets_of};
 use super::rules::WalletState;
 use super::store::{self, EntryRow, Spendable, WalletRow, WalletSums};
 use super::telling::{Telling, Way};
@@ -466,39 +467,6 @@ fn grant_of(change: &Change) -> Option<GrantId> {
         | Change::Release(_)
         | Change::Reverse { .. } => None,
     }
-}
-
-/// In the order in which they are locked.
-fn wallets_of(movements: &[Movement]) -> Vec<WalletId> {
-    let ids: BTreeSet<WalletId> = movements.iter().map(|movement| movement.wallet_id).collect();
-    ids.into_iter().collect()
-}
-
-/// For each wallet that is to be burnt from, how much at the most.
-fn needs(movements: &[Movement]) -> BTreeMap<WalletId, Credits> {
-    let mut needs = BTreeMap::new();
-    for movement in movements {
-        let need = match movement.change {
-            Change::Debit(amount) | Change::Hold(amount) | Change::Reverse { amount, .. } => amount,
-            Change::Capture { spend, .. } => spend,
-            // Enough to read all that has lapsed, and one that has not.
-            Change::Release(_) | Change::Expire(_) => Credits::from_millionths(1),
-            Change::Grant(_) => continue,
-        };
-        let sum: &mut Credits = needs.entry(movement.wallet_id).or_default();
-        *sum = sum.checked_add(need.max(Credits::ZERO)).unwrap_or(Credits::from_millionths(i64::MAX));
-    }
-    needs
-}
-
-fn named_grants(movements: &[Movement]) -> Vec<GrantId> {
-    movements
-        .iter()
-        .filter_map(|movement| match movement.change {
-            Change::Expire(grant) | Change::Reverse { grant, .. } => Some(grant),
-            _ => None,
-        })
-        .collect()
 }
 
 /// Takes lapsed grants off the balances.

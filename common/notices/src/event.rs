@@ -226,6 +226,7 @@ events! {
 /// Why a wallet changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = native::WalletChange)]
 pub enum Reason {
     /// Credits were spent.
     Debit,

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 async fn endpoint(world: &World, event_types: Value) -> Receiver {
     let receiver = Receiver::start().await;
     let body = json!({"url": receiver.url(), "eventTypes": event_types});
-    world.admin_post("/admin/webhook-endpoints", body).expect(201).await;
+    world.admin_post("/purser/v1/webhook-endpoints", body).expect(201).await;
     receiver
 }
 
@@ -37,7 +37,7 @@ async fn live(world: &World, user: &User) -> (Socket, Value) {
 }
 
 async fn spend(world: &World, user: &User, key: &str, credits: Value) -> u16 {
-    let request = world.api().post("/credits/consume").bearer(&user.api_key).idempotency_key(key);
+    let request = world.api().post("/purser/v1/wallets/me/debits").bearer(&user.api_key).idempotency_key(key);
     request.json(json!({"credits": credits})).send().await.unwrap().status()
 }
 
@@ -116,8 +116,8 @@ async fn the_events_of_a_wallet_are_numbered_without_gaps_in_the_order_of_its_ch
     }));
     let holds = join_all((0..10).map(|_| async {
         let post = |path: &str, body: Value| world.api().post(path).bearer(&alice.api_key).json(body);
-        let placed = post("/credits/holds", json!({"credits": 3})).expect(201).await;
-        let path = |verb: &str| format!("/credits/holds/{}/{verb}", placed["holdId"].as_str().unwrap());
+        let placed = post("/purser/v1/wallets/me/holds", json!({"credits": 3})).expect(201).await;
+        let path = |verb: &str| format!("/purser/v1/holds/{}/{verb}", placed["holdId"].as_str().unwrap());
         post(&path("capture"), json!({"credits": 2})).expect(200).await
     }));
     let (_, statuses, _) = tokio::join!(pays, debits, holds);
@@ -305,12 +305,12 @@ async fn misspelled_types_are_refused_with_the_list() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let receiver = Receiver::start().await;
     let write = |types: Value| json!({"url": receiver.url(), "eventTypes": types});
-    let made = world.admin_post("/admin/webhook-endpoints", write(json!(Event::TYPES))).expect(201).await;
-    let path = format!("/admin/webhook-endpoints/{}", made["endpointId"].as_str().unwrap());
+    let made = world.admin_post("/purser/v1/webhook-endpoints", write(json!(Event::TYPES))).expect(201).await;
+    let path = format!("/purser/v1/webhook-endpoints/{}", made["endpointId"].as_str().unwrap());
     for wrong in ["credit.added", "wallet.change", "order.*", ""] {
         let body = write(json!(["credits.added", wrong]));
         let put = world.api().put(&path).bearer(&world.settings().secrets.admin_api_key).json(body.clone());
-        for request in [put, world.admin_post("/admin/webhook-endpoints", body)] {
+        for request in [put, world.admin_post("/purser/v1/webhook-endpoints", body)] {
             let refused = request.send().await.unwrap();
             assert_eq!(refused.status(), 400, "{wrong}");
             let all_are_named = Event::TYPES.iter().all(|name| refused.text().contains(name));

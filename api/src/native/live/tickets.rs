@@ -83,10 +83,9 @@ fn ticketed(summary: &str) -> Description {
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = native::NewLiveTicket)]
+#[schema(as = native::NewLiveTicket, example = json!({"wallet": "me"}))]
 struct TicketInput {
     /// The wallet to listen to: `me`, `user:ID`, `org:ID` or its id.
-    #[schema(example = "user:alice")]
     wallet: Option<String>,
 }
 

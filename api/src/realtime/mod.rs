@@ -1,6 +1,8 @@
 //! Brings live messages to the connections that may see them. Each connection has a bounded buffer; a connection that
 //! does not keep up is ended and asked to connect again, so that it does not hold others up.
 
+mod message;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,12 +10,15 @@ use std::time::Duration;
 use identity::credentials::CredentialHash;
 use kernel::clock::{Clock, Deadline};
 use kernel::ids::{UserId, WalletId};
-use notices::{Live, Notice, former, own};
+use notices::{Live, Notice};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Authenticator;
+use message::Message;
+pub(crate) use message::Style;
+use message::Told;
 
 /// Messages that wait for a slow client before it is dropped.
 const BUFFER: usize = 64;
@@ -63,15 +68,6 @@ pub(crate) struct Audience {
     pub(crate) left: Option<Duration>,
 }
 
-/// What a stream tells, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Style {
-    /// As this system's own API does: everything, with its number.
-    Own,
-    /// As the clients of dialects know it.
-    Former,
-}
-
 #[derive(Default)]
 struct Watchers {
     next: u64,
@@ -89,52 +85,6 @@ struct Watcher {
     is_recorded: bool,
     messages: mpsc::Sender<Arc<Message>>,
     end: watch::Sender<Option<End>>,
-}
-
-/// A message about a wallet: its type, and its JSON in each style that tells it.
-#[derive(Debug)]
-pub(crate) struct Message {
-    pub(crate) kind: String,
-    wallet: WalletId,
-    sequence: Option<i64>,
-    own: Option<String>,
-    former: Option<String>,
-}
-
-impl Message {
-    fn new(notice: &Notice) -> Self {
-        Self {
-            kind: notice.event_type(),
-            wallet: notice.wallet_id,
-            sequence: notice.sequence,
-            own: own(notice),
-            former: former(notice),
-        }
-    }
-
-    fn text(&self, style: Style) -> Option<&str> {
-        match style {
-            Style::Own => self.own.as_deref(),
-            Style::Former => self.former.as_deref(),
-        }
-    }
-}
-
-/// A message as one stream tells it.
-#[derive(Debug)]
-pub(crate) struct Told {
-    message: Arc<Message>,
-    style: Style,
-}
-
-impl Told {
-    pub(crate) fn kind(&self) -> &str {
-        &self.message.kind
-    }
-
-    pub(crate) fn text(&self) -> &str {
-        self.message.text(self.style).unwrap_or_default()
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
