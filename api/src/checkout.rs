@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use sqlx::{PgConnection, Postgres, Transaction};
 use warp::http::{HeaderMap, StatusCode};
 
-use crate::commands::{carry_out, forget};
+use crate::commands::{carry_out, forget, publish_notices_since};
 use crate::http::call::Call;
 use crate::problem::{Problem, ProblemKind};
 use crate::state::SharedState;
@@ -201,6 +201,8 @@ pub(crate) async fn give_stored(
     crash::point(Step::Written, "gift");
     transaction.commit().await?;
     crash::point(Step::Committed, "gift");
+    // What the order told was written after it.
+    publish_notices_since(api, OutboxId(payment.id.0));
     Ok(carry_out::<IgnoredAny>(api, &job, outbox_id).await.is_some())
 }
 
@@ -296,13 +298,14 @@ async fn create(
     order: &NewOrder,
     claimed: Option<&Claimed>,
 ) -> Result<(Payment, OutboxId), Problem> {
-    let now = api.clock.now();
+    let (now, before) = (api.clock.now(), OutboxId::new());
     let mut transaction = api.pool.begin().await?;
     let payment = store(api, &mut transaction, order, claimed).await?;
     let outbox_id = outbox::insert(&mut transaction, now, &job(&payment)).await?;
     crash::point(Step::Written, "order");
     transaction.commit().await?;
     crash::point(Step::Committed, "order");
+    publish_notices_since(api, before);
     Ok((payment, outbox_id))
 }
 

@@ -21,6 +21,13 @@ pub(crate) async fn carry_out<Answer: DeserializeOwned>(
     Some(answer)
 }
 
+/// Publishes what was told in transactions that began after `before` and have ended, without delaying the answer: for
+/// verbs that do not say which rows they wrote.
+pub(crate) fn publish_notices_since(api: &AppState, before: OutboxId) {
+    let (pool, publisher) = (api.pool.clone(), api.publisher.clone());
+    tokio::spawn(async move { messaging::outbox::publish_notices_since(&pool, &publisher, before).await });
+}
+
 /// Removes a finished job from the outbox.
 pub(crate) async fn forget(api: &AppState, id: OutboxId) {
     if let Err(error) = outbox::remove(&api.pool, id).await {

@@ -9,6 +9,7 @@
     clippy::float_arithmetic
 )]
 
+mod announcer;
 mod auth;
 mod auto_recharge;
 mod checkout;

@@ -11,12 +11,14 @@ use kernel::crash::{self, Step};
 use kernel::database;
 use kernel::group_commit::{GroupCommit, GroupLimits};
 use kernel::ids::{OutboxId, WalletId};
-use ledger::operations::{post, post_unlocked};
+use ledger::operations::{Debited, post_debits, post_unlocked};
 use ledger::{Movement, Posted};
 use messaging::{Publisher, outbox};
+use notices::Notice;
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 
+use crate::announcer::Announcer;
 use crate::problem::Problem;
 
 /// How many debits share a transaction, and how many transactions run at once: one, so that debits that arrive
@@ -47,7 +49,8 @@ impl Spending {
         clock: Clock,
     ) -> Result<Self, sqlx::Error> {
         let own = Connections { database_max_connections: CONNECTIONS, ..connections.clone() };
-        let patient = Purse { pool, publisher, clock };
+        let announcer = Announcer::start(publisher.clone());
+        let patient = Purse { pool, publisher, announcer, clock };
         let purse = Purse { pool: database::pool(&own)?, ..patient.clone() };
         let group = GroupCommit::start(LIMITS, move |movements: Vec<Movement>| {
             let purse = purse.clone();
@@ -99,6 +102,7 @@ impl Spending {
 struct Purse {
     pool: PgPool,
     publisher: Publisher,
+    announcer: Announcer,
     clock: Clock,
 }
 
@@ -132,24 +136,26 @@ impl Purse {
 
     async fn together(&self, movements: &[Movement]) -> Result<Vec<Posted>, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
-        let posted = post(&mut transaction, self.clock.now(), movements).await?;
+        let Debited { each, jobs, live } = post_debits(&mut transaction, self.clock.now(), movements).await?;
         crash::point(Step::Written, "debit");
         transaction.commit().await?;
-        self.committed(posted.jobs);
-        Ok(posted.each)
+        self.committed(jobs, live);
+        Ok(each)
     }
 
     async fn together_free(&self, movements: &[Movement]) -> Result<Vec<Option<Posted>>, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
-        let (each, jobs) = post_unlocked(&mut transaction, self.clock.now(), movements).await?;
+        let Debited { each, jobs, live } =
+            post_unlocked(&mut transaction, self.clock.now(), movements).await?;
         crash::point(Step::Written, "debit");
         transaction.commit().await?;
-        self.committed(jobs);
+        self.committed(jobs, live);
         Ok(each)
     }
 
-    fn committed(&self, jobs: Vec<OutboxId>) {
+    fn committed(&self, jobs: Vec<OutboxId>, live: Vec<Notice>) {
         crash::point(Step::Committed, "debit");
+        self.announcer.announce(live);
         if !jobs.is_empty() {
             let purse = self.clone();
             tokio::spawn(async move { outbox::publish(&purse.pool, &purse.publisher, &jobs).await });

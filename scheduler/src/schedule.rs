@@ -7,6 +7,7 @@ use billing::auto_recharge::{BeginRechargeMonth, SweepRecharges};
 use billing::payments::ExpirePayments;
 use billing::reconciliation::ReconcilePayments;
 use jobs::EncodedJob;
+use ledger::expiring::TellExpiringGrants;
 use ledger::holds::ExpireHolds;
 use ledger::operations::ExpireGrants;
 use outgoing_webhooks::RetryWebhooks;
@@ -48,6 +49,11 @@ pub const SCHEDULE: &[Entry] = &[
         name: "grants.expire",
         every: Duration::from_secs(30),
         action: Action::Publish(|| EncodedJob::from(&ExpireGrants {})),
+    },
+    Entry {
+        name: "grants.tell_expiring",
+        every: Duration::from_secs(60),
+        action: Action::Publish(|| EncodedJob::from(&TellExpiringGrants {})),
     },
     Entry {
         name: "payments.expire",

@@ -30,10 +30,11 @@ use kernel::ids::{
 use kernel::money::{Credits, Currency, Money};
 use ledger::adjustments::AdjustCredits;
 use ledger::adjustments::Adjustment;
+use ledger::expiring::TellExpiringGrants;
 use ledger::holds::ExpireHolds;
 use ledger::levels::CheckRecharge;
 use ledger::operations::ExpireGrants;
-use notices::{Notice, SendNotices};
+use notices::{Event, Notice, SendNotices};
 use outgoing_webhooks::{DeliverWebhook, RetryWebhooks};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -129,7 +130,8 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
     };
     let fact = serde_json::from_value::<Session>(session.clone()).unwrap().fact(false);
     let now = world.clock().now();
-    let notice = Notice::new(now, alice.wallet_id.parse().unwrap(), json!({"type": "test"}));
+    let event = Event::RechargePaused { reason: "declined" };
+    let notice = Notice::new(now, alice.wallet_id.parse().unwrap(), None, &event);
     let (run_id, setup_id) = recharge(world).await;
     let today = world.clock().now().date();
     let claim = "insert into checkins (user_id, day, time_zone, wallet_id, streak, credits, checked_in_at)
@@ -143,6 +145,7 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
         EncodedJob::from(&ClaimPurchases {}),
         EncodedJob::from(&ApplyPaymentReversal { fact: Box::new(half_refund(payment_id)) }),
         EncodedJob::from(&ExpireGrants {}),
+        EncodedJob::from(&TellExpiringGrants {}),
         EncodedJob::from(&ExpireHolds {}),
         EncodedJob::from(&ApplyCheckin { user_id: "alice".to_owned().try_into().unwrap(), day: today }),
         EncodedJob::from(&adjustment_of(alice)),

@@ -49,6 +49,8 @@ pub struct Config {
     /// after one, at least, and how many there are in 24 hours; 60, which is the least, and 10 unless set.
     /// `SAMSAR_CENTS_PER_100_CREDITS`: as the api has it; 100 unless set.
     pub recharge_limits: Limits,
+    /// `GRANT_EXPIRING_DAYS`: how many days before credits lapse it is told, once; 7 unless set.
+    pub grant_expiring_days: u32,
     /// `CHECKOUT_SUCCESS_URL` and `CHECKOUT_CANCEL_URL`: where buyers return to unless the order says; pages of
     /// `PUBLIC_URL` unless set.
     pub return_urls: ReturnUrls,
@@ -111,6 +113,7 @@ impl Config {
             },
             reversals: environment.parsed("REVERSALS", Policy::Debt, "give `debt` or `clamp`"),
             recharge_limits: recharge_limits(environment),
+            grant_expiring_days: grant_expiring_days(environment),
             return_urls: return_urls(environment),
             webhook_reach: environment.parsed(
                 "WEBHOOK_ALLOW_PRIVATE",
@@ -146,6 +149,14 @@ fn recharge_limits(environment: &mut Environment) -> Limits {
     let cents = environment.at_least("SAMSAR_CENTS_PER_100_CREDITS", 1, 100);
     let contract_price = CreditPrice::per_hundred(cents);
     Limits { pause: Duration::from_secs(seconds), per_day, contract_price }
+}
+
+fn grant_expiring_days(environment: &mut Environment) -> u32 {
+    let days = environment.at_least("GRANT_EXPIRING_DAYS", 1, 7);
+    if days > 365 {
+        environment.problem("GRANT_EXPIRING_DAYS", "is more than a year", "give at most 365");
+    }
+    days
 }
 
 fn stripe_secret_key(environment: &mut Environment, mode: Mode) -> Result<Secret, Reported> {

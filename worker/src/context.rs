@@ -62,6 +62,8 @@ pub(crate) struct Context {
     pub revenuecat_environments: Vec<String>,
     pub reversals: Policy,
     pub recharge_limits: Limits,
+    /// How long before credits lapse it is told.
+    pub tells_expiry_within: time::Duration,
     pub return_urls: ReturnUrls,
     /// Read once: it never changes.
     installation: OnceCell<InstallationId>,
@@ -108,6 +110,7 @@ impl Context {
             revenuecat_environments: config.revenuecat_environments.clone(),
             reversals: config.reversals,
             recharge_limits: config.recharge_limits,
+            tells_expiry_within: time::Duration::days(config.grant_expiring_days.into()),
             return_urls: config.return_urls.clone(),
             installation: OnceCell::new(),
             database_doubted: AtomicBool::new(false),
@@ -134,6 +137,13 @@ impl Context {
         }
         let (pool, publisher) = (self.pool.clone(), self.publisher.clone());
         self.publishing.spawn(async move { outbox::publish(&pool, &publisher, &ids).await });
+    }
+
+    /// Publishes what was told in transactions that began after `before` and have ended, without delaying the caller:
+    /// for verbs that do not say which rows they wrote.
+    pub fn publish_notices_since(&self, before: OutboxId) {
+        let (pool, publisher) = (self.pool.clone(), self.publisher.clone());
+        self.publishing.spawn(async move { outbox::publish_notices_since(&pool, &publisher, before).await });
     }
 
     /// The client of Creem, if there is one.

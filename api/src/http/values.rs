@@ -6,42 +6,16 @@ use kernel::clock::Timestamp;
 use kernel::ids::OrganizationId;
 use kernel::money::{AmountError, Credits, Currency, Money};
 use serde::de::{Error as _, Unexpected};
-use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
-use time::UtcOffset;
-use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
-use time::macros::format_description;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::json;
 
-/// Credits in an answer: a JSON number such as `2500` or `0.25`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Amount(pub Credits);
-
-impl Serialize for Amount {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // The text is written as it is: a float would round large amounts with a fraction.
-        RawValue::from_string(self.0.to_string()).map_err(S::Error::custom)?.serialize(serializer)
-    }
-}
-
-impl PartialSchema for Amount {
-    fn schema() -> RefOr<Schema> {
-        let number = ObjectBuilder::new().schema_type(SchemaType::new(Type::Number));
-        RefOr::T(number.description(Some("Credits, with at most six decimals.")).build().into())
-    }
-}
-
-impl ToSchema for Amount {
-    fn name() -> Cow<'static, str> {
-        "Credits".into()
-    }
-}
+pub use notices::{Amount, Moment, MoneyView};
 
 /// The id of an organization in this system's own API: text, as every id there. Requests may have it as a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,22 +85,6 @@ impl ToSchema for GivenAmount {
     }
 }
 
-/// Money in an answer: so many of the currency's smallest unit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = Money, example = json!({"minor": 2500, "currency": "usd"}))]
-pub struct MoneyView {
-    /// In the currency's smallest unit: cents for `usd`.
-    minor: i64,
-    /// An ISO 4217 code in lower case.
-    currency: String,
-}
-
-impl From<Money> for MoneyView {
-    fn from(money: Money) -> Self {
-        Self { minor: money.minor, currency: money.currency.into() }
-    }
-}
-
 /// Money in a request.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -143,23 +101,6 @@ impl From<GivenMoney> for Money {
     fn from(given: GivenMoney) -> Self {
         Self::new(given.minor, given.currency)
     }
-}
-
-/// A time, as RFC 3339 writes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment(pub Timestamp);
-
-impl Serialize for Moment {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        rfc3339_millis(self.0).serialize(serializer)
-    }
-}
-
-/// In UTC, with three digits of the second.
-fn rfc3339_millis(at: Timestamp) -> Option<String> {
-    const FORM: &[BorrowedFormatItem<'_>] =
-        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-    at.to_offset(UtcOffset::UTC).format(FORM).ok()
 }
 
 /// A time in a request: any that RFC 3339 allows.
@@ -184,20 +125,6 @@ impl PartialSchema for GivenMoment {
 impl ToSchema for GivenMoment {
     fn name() -> Cow<'static, str> {
         Moment::name()
-    }
-}
-
-impl PartialSchema for Moment {
-    fn schema() -> RefOr<Schema> {
-        let text = ObjectBuilder::new().schema_type(SchemaType::new(Type::String));
-        let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
-        RefOr::T(text.format(Some(format)).description(Some("A time, as RFC 3339 writes it.")).build().into())
-    }
-}
-
-impl ToSchema for Moment {
-    fn name() -> Cow<'static, str> {
-        "Time".into()
     }
 }
 

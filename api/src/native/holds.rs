@@ -8,8 +8,7 @@ use identity::rights::{Reach, Scope};
 use identity::rules::{may_manage_holds, may_spend};
 use kernel::clock::Timestamp;
 use kernel::crash::{self, Step};
-use kernel::ids::{EntryId, HoldId, UserId};
-use kernel::metadata::Metadata;
+use kernel::ids::{EntryId, HoldId, OutboxId, UserId};
 use kernel::metadata::Metadata;
 use kernel::money::Credits;
 use ledger::holds::{self, Above, Ending, Hold, HoldError, HoldState, NewHold, Placed};
@@ -23,6 +22,7 @@ use super::debits::{checked_description, checked_type, member, positive};
 use super::pages_of::{Cursor, paged};
 use super::wallets::{addressed, role_not_allowed};
 use crate::auth::Caller;
+use crate::commands::publish_notices_since;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
@@ -239,7 +239,7 @@ async fn place(api: SharedState, call: Call) -> Result<Response, Problem> {
         lasts,
         metadata: Metadata::default(),
     };
-    let now = api.clock.now();
+    let (now, before) = (api.clock.now(), OutboxId::new());
     let mut transaction = api.pool.begin().await?;
     if wallet.organization_id.is_some() {
         // Asked again under a lock: who has just lost the right leaves no hold behind.
@@ -252,6 +252,7 @@ async fn place(api: SharedState, call: Call) -> Result<Response, Problem> {
         Err(error @ HoldError::Refused(_)) => {
             // Nothing is held; what has lapsed was taken off.
             transaction.commit().await?;
+            publish_notices_since(&api, before);
             return Err(error.into());
         }
         placed => placed?,
@@ -259,6 +260,7 @@ async fn place(api: SharedState, call: Call) -> Result<Response, Problem> {
     crash::point(Step::Written, "hold");
     transaction.commit().await?;
     crash::point(Step::Committed, "hold");
+    publish_notices_since(&api, before);
     Ok(answer_placed(&placed, now))
 }
 
@@ -334,7 +336,7 @@ async fn end(
     deed: Deed,
     ending: impl FnOnce(&Hold) -> Result<Ending, Problem> + Send,
 ) -> Result<Response, Problem> {
-    let key = call.idempotency_key()?;
+    let (key, before) = (call.idempotency_key()?, OutboxId::new());
     let mut transaction = api.pool.begin().await?;
     let id = allowed(&mut transaction, caller, call.path_parameter("holdId"), deed).await?.id;
     let hold = holds::lock(&mut transaction, id).await?.ok_or(HoldError::NotFound)?;
@@ -343,6 +345,7 @@ async fn end(
     crash::point(Step::Written, "end of a hold");
     transaction.commit().await?;
     crash::point(Step::Committed, "end of a hold");
+    publish_notices_since(api, before);
     let (hold, entry, balance) = ended;
     Ok(answer(StatusCode::OK, &ended_view(&hold, entry, balance)))
 }

@@ -5,7 +5,7 @@ use billing::auto_recharge::custody;
 use identity::administration::{self, OrganizationRecord};
 use identity::rights::{Reach, Scope};
 use identity::{Member, OwnOrganization, Role, operations, rules};
-use kernel::ids::{OrganizationId, UserId, WalletId};
+use kernel::ids::{OrganizationId, OutboxId, UserId, WalletId};
 use ledger::holds;
 use notices::Live;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
 use super::pages_of::{Cursor, paged};
+use crate::commands::publish_notices_since;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
@@ -263,7 +264,7 @@ async fn put_member(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.operator(&api, Scope::Manage).await?;
     let RoleInput { role } = read_object(&call)?;
     let (organization, user) = (organization_id(&call)?, user_id(&call)?);
-    let now = api.clock.now();
+    let (now, before) = (api.clock.now(), OutboxId::new());
     let mut transaction = api.pool.begin().await?;
     operations::member_put(&mut transaction, now, organization, &user, role).await?;
     let (subject, details) = (organization.to_string(), json!({ "userId": user, "role": role.as_str() }));
@@ -275,6 +276,7 @@ async fn put_member(api: SharedState, call: Call) -> Result<Response, Problem> {
         custody::let_go(&mut transaction, now, &user, Some(organization)).await?;
     }
     transaction.commit().await?;
+    publish_notices_since(&api, before);
     announce_membership_change(&api, &user).await;
     Ok(answer(StatusCode::OK, &MemberView { user_id: user, role: role.as_str() }))
 }
@@ -283,6 +285,7 @@ async fn remove_member(api: SharedState, call: Call) -> Result<Response, Problem
     let caller = call.operator(&api, Scope::Manage).await?;
     let user = user_id(&call)?;
     let organization = organization_id(&call)?;
+    let before = OutboxId::new();
     let mut transaction = api.pool.begin().await?;
     operations::member_remove(&mut transaction, organization, &user).await?;
     let (now, subject) = (api.clock.now(), organization.to_string());
@@ -291,6 +294,7 @@ async fn remove_member(api: SharedState, call: Call) -> Result<Response, Problem
     release_holds(&api, &mut transaction, organization, &user).await?;
     custody::let_go(&mut transaction, now, &user, Some(organization)).await?;
     transaction.commit().await?;
+    publish_notices_since(&api, before);
     announce_membership_change(&api, &user).await;
     Ok(empty(StatusCode::NO_CONTENT))
 }

@@ -5,7 +5,7 @@ use billing::payments::UpdateCustomers;
 use identity::administration::{self, Account, UserChange, Which};
 use identity::rights::Scope;
 use jobs::outbox;
-use kernel::ids::{UserId, WalletId};
+use kernel::ids::{OutboxId, UserId, WalletId};
 use kernel::metadata::Metadata;
 use notices::Live;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -16,6 +16,7 @@ use super::idempotent::{Keep, once};
 use super::organizations::{release_holds, user_id};
 use super::pages_of::{Cursor, paged};
 use super::parked_purchases::claim_for_new_user;
+use crate::commands::publish_notices_since;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
@@ -274,7 +275,7 @@ async fn unblock(api: SharedState, call: Call) -> Result<Response, Problem> {
 async fn erase(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.operator(&api, Scope::Manage).await?;
     let (user, now) = (user_id(&call)?, api.clock.now());
-    let wallets = identity::operations::wallets_visible(&api.pool, &user).await?;
+    let (wallets, before) = (identity::operations::wallets_visible(&api.pool, &user).await?, OutboxId::new());
     let mut transaction = api.pool.begin().await?;
     custody::let_go(&mut transaction, now, &user, None).await?;
     let left = administration::user_erase(&mut transaction, now, &caller.actor, &user).await?;
@@ -286,6 +287,7 @@ async fn erase(api: SharedState, call: Call) -> Result<Response, Problem> {
     let written = outbox::insert(&mut transaction, now, &job).await?;
     transaction.commit().await?;
     messaging::outbox::publish(&api.pool, &api.publisher, &[written]).await;
+    publish_notices_since(&api, before);
     logins_changed(&api, &user).await;
     Ok(empty(StatusCode::NO_CONTENT))
 }

@@ -22,6 +22,7 @@ use crate::http::endpoint::Endpoint;
 use crate::http::json::read_object;
 use crate::http::values::{Id, Moment, one_of};
 use crate::http::{Response, answer, empty};
+use crate::openapi::event_types;
 use crate::problem::Problem;
 use crate::state::SharedState;
 
@@ -29,7 +30,9 @@ use crate::state::SharedState;
 const LIMIT: i64 = 200;
 const SIGNING: &str = "Messages are signed as Standard Webhooks has it, with the headers `webhook-id`, \
                        `webhook-timestamp` and `webhook-signature`. A message may come more than once, always under \
-                       the same `webhook-id`, and in any order.";
+                       the same `webhook-id`, and in any order: of the events of one wallet, the one with the larger \
+                       `sequence` is the later one. It is one more than that of the event before, of whatever type: an \
+                       endpoint that takes all types sees by it what is still to come. `webhooks` describes them all.";
 const SECRET_ONCE: &str = "The secret is shown in this answer only.";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -133,7 +136,7 @@ struct EndpointInput {
     url: String,
     /// The types of messages that it is sent, such as `credits.added`; all unless given.
     #[serde(default)]
-    #[schema(max_items = 50)]
+    #[schema(schema_with = event_types)]
     event_types: Vec<String>,
     /// Whether it is sent any.
     #[serde(default = "enabled_by_default")]

@@ -64,6 +64,7 @@ error_codes! {
     UserExists => "user_exists": "409: there is a user with this id, but with other fields.",
     UserNotFound => "user_not_found": "404: there is no user with this id.",
     UserErased => "user_erased": "409: the user was erased, which is for good.",
+    NoOwner => "no_owner": "409: the organization has no owner who could buy for it: name one first.",
     LastOwner => "last_owner": "409: an organization keeps at least one owner.",
     ProviderRefused => "provider_refused": "The payment provider refuses; the message has its words.",
     InvalidCoupon => "invalid_coupon": "400: the coupon is not accepted; the message says why.",

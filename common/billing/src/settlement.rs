@@ -242,8 +242,8 @@ impl<'a> Batch<'a> {
                 continue;
             };
             // Nobody could spend it yet, so there is nothing to forgive.
-            let reversed = follow_money(connection, self.now, Policy::Debt, payment, None).await?;
-            self.effects.extend(reversed.map(Effect::Reversed));
+            let followed = follow_money(connection, self.now, Policy::Debt, payment, None).await?;
+            self.effects.extend(followed);
         }
         Ok(())
     }

@@ -12,6 +12,7 @@
 pub mod administration;
 pub mod credentials;
 pub mod idempotency;
+pub mod live_tickets;
 pub mod operations;
 pub mod rights;
 pub mod rules;

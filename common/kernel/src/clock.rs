@@ -28,6 +28,22 @@ pub fn from_rfc3339(text: &str) -> Option<Timestamp> {
     plausible(Timestamp::parse(text, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)?)
 }
 
+/// A time as this system writes it for programs: RFC 3339 in UTC, with milliseconds.
+pub fn to_rfc3339(at: Timestamp) -> String {
+    let at = at.to_offset(UtcOffset::UTC);
+    let (date, time) = (at.date(), at.time());
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+        date.year(),
+        u8::from(date.month()),
+        date.day(),
+        time.hour(),
+        time.minute(),
+        time.second(),
+        time.millisecond()
+    )
+}
+
 fn plausible(at: Timestamp) -> Option<Timestamp> {
     (at >= Timestamp::UNIX_EPOCH).then_some(at)
 }

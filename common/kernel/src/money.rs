@@ -85,6 +85,21 @@ impl Credits {
     }
 }
 
+/// For `#[serde(with = "exact")]`: credits as the JSON number that they are, `2500` or `0.25`. Written as its text: a
+/// float would round large amounts with a fraction.
+pub mod exact {
+    use serde::ser::{Error, Serialize, Serializer};
+    use serde_json::value::RawValue;
+
+    use super::Credits;
+
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(credits: &Credits, serializer: S) -> Result<S::Ok, S::Error> {
+        RawValue::from_string(credits.to_string()).map_err(S::Error::custom)?.serialize(serializer)
+    }
+}
+
 impl fmt::Display for Credits {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let per_credit = MILLIONTHS_PER_CREDIT.unsigned_abs();

@@ -8,15 +8,12 @@
 
 use jobs::job;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use sqlx::PgConnection;
 
-use jobs::EncodedJob;
 use jobs::outbox;
 use kernel::clock::Timestamp;
 use kernel::ids::{OutboxId, WalletId};
 use kernel::money::Credits;
-use notices::{Notice, SendNotices};
 
 use super::{Change, CounterAccount, Movement, Posted, Refusal};
 
@@ -116,23 +113,16 @@ impl CounterAccount {
     }
 }
 
-/// Writes the jobs that crossings make necessary, in the caller's transaction.
-pub(super) async fn announce(
+/// Has the wallets checked in which a recharge has become due, in the caller's transaction.
+pub(super) async fn check_recharges(
     connection: &mut PgConnection,
     now: Timestamp,
     crossings: &[Crossing],
 ) -> Result<Vec<OutboxId>, sqlx::Error> {
-    let mut written = Vec::with_capacity(crossings.len());
-    for crossing in crossings {
-        let job = match crossing.level {
-            Level::Recharge => EncodedJob::from(&CheckRecharge { wallet_id: crossing.wallet_id }),
-            Level::Alert(level) => {
-                let body = json!({"type": "balance.low", "balance": crossing.balance.to_json(),
-                                  "level": level.to_json()});
-                EncodedJob::from(&SendNotices { notices: vec![Notice::new(now, crossing.wallet_id, body)] })
-            }
-        };
-        written.push(outbox::insert(connection, now, job).await?);
+    let mut written = Vec::new();
+    for crossing in crossings.iter().filter(|crossing| crossing.level == Level::Recharge) {
+        let job = CheckRecharge { wallet_id: crossing.wallet_id };
+        written.push(outbox::insert(connection, now, &job).await?);
     }
     Ok(written)
 }

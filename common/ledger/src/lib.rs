@@ -14,15 +14,18 @@
 
 pub mod adjustments;
 pub mod debits;
+pub mod expiring;
 pub mod grants;
 pub mod history;
 pub mod holds;
 pub mod levels;
+mod needs;
 pub mod operations;
 pub mod rules;
 pub mod statement;
 pub mod states;
 pub mod store;
+mod telling;
 #[cfg(test)]
 mod tests;
 pub mod transfers;

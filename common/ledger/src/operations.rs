@@ -12,14 +12,17 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use super::grants::{self, DueGrant, GrantLeft};
-use super::levels::{Crossing, Level, Levels, Use, announce};
+use super::levels::{Crossing, Level, Levels, Use, check_recharges};
+use super::needs::{named_grants, needs, wallets_of};
 use super::rules::WalletState;
-use super::store::{self, EntryRow, Spendable, WalletRow};
+use super::store::{self, EntryRow, Spendable, WalletRow, WalletSums};
+use super::telling::{Telling, Way};
 use super::{Cause, Change, CounterAccount, EntryNote, Movement, NewGrant, Posted, Postings, Refusal};
 use kernel::clock::Timestamp;
 use kernel::ids::{EntryId, GrantId, OutboxId, WalletId};
 use kernel::metadata::Metadata;
 use kernel::money::Credits;
+use notices::Notice;
 
 /// Makes the movements in their order and says what each led to. Wallets are locked in the order of their ids, so
 /// that concurrent callers cannot deadlock; payments, where needed, must be locked before.
@@ -33,13 +36,40 @@ pub async fn post(
 ) -> Result<Postings, sqlx::Error> {
     let mut book = Book::open(connection, now, movements).await?;
     let each = movements.iter().map(|movement| book.post(movement)).collect();
-    let crossings = book.crossings();
-    book.write(connection).await?;
-    Ok(Postings { each, jobs: announce(connection, now, &crossings).await? })
+    let (jobs, _) = book.finish(connection, Way::Surely).await?;
+    Ok(Postings { each, jobs })
 }
 
-/// As [`post`], but does not wait for wallets that another transaction has locked: a movement of such a wallet, or of
-/// none that exists, is not made and has no outcome.
+/// What a group of debits led to.
+#[derive(Clone, Debug)]
+pub struct Debited<Outcome> {
+    /// Each debit, in their order.
+    pub each: Vec<Outcome>,
+    /// As those of [`Postings`].
+    pub jobs: Vec<OutboxId>,
+    /// What live connections are to be told once the transaction has committed. Nobody else wants it, so it is written
+    /// nowhere, and costs the database nothing.
+    pub live: Vec<Notice>,
+}
+
+/// As [`post`], for debits, of which there are many: their movements go through the outbox only while a webhook endpoint
+/// takes them.
+///
+/// # Errors
+/// Database errors only; the transaction is then to be rolled back.
+pub async fn post_debits(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    movements: &[Movement],
+) -> Result<Debited<Posted>, sqlx::Error> {
+    let mut book = Book::open(connection, now, movements).await?;
+    let each = movements.iter().map(|movement| book.post(movement)).collect();
+    let (jobs, live) = book.finish(connection, Way::Cheaply).await?;
+    Ok(Debited { each, jobs, live })
+}
+
+/// As [`post_debits`], but does not wait for wallets that another transaction has locked: a movement of such a wallet,
+/// or of none that exists, is not made and has no outcome.
 ///
 /// # Errors
 /// Database errors only; the transaction is then to be rolled back.
@@ -47,16 +77,25 @@ pub async fn post_unlocked(
     connection: &mut PgConnection,
     now: Timestamp,
     movements: &[Movement],
-) -> Result<(Vec<Option<Posted>>, Vec<OutboxId>), sqlx::Error> {
+) -> Result<Debited<Option<Posted>>, sqlx::Error> {
     let rows = store::wallets_lock_free(connection, &wallets_of(movements)).await?;
     let free: BTreeSet<WalletId> = rows.iter().map(|row| row.id).collect();
     let is_free = |movement: &&Movement| free.contains(&movement.wallet_id);
     let possible: Vec<Movement> = movements.iter().filter(is_free).cloned().collect();
     let mut book = Book::of(connection, now, rows, &possible).await?;
     let each = movements.iter().map(|movement| is_free(&movement).then(|| book.post(movement))).collect();
-    let crossings = book.crossings();
-    book.write(connection).await?;
-    Ok((each, announce(connection, now, &crossings).await?))
+    let (jobs, live) = book.finish(connection, Way::Cheaply).await?;
+    Ok(Debited { each, jobs, live })
+}
+
+/// Locks wallets until the end of the transaction, in the order of their ids.
+///
+/// # Errors
+/// Database errors only.
+pub async fn lock(connection: &mut PgConnection, wallets: &BTreeSet<WalletId>) -> Result<(), sqlx::Error> {
+    let wallets: Vec<WalletId> = wallets.iter().copied().collect();
+    store::wallets_lock(connection, &wallets).await?;
+    Ok(())
 }
 
 /// The balance of a wallet, without what has lapsed but is not yet taken off.
@@ -177,6 +216,7 @@ struct Book {
     new_grants: Vec<(WalletId, NewGrant, Metadata)>,
     entries: Vec<EntryRow>,
     changed: BTreeSet<WalletId>,
+    telling: Telling,
 }
 
 impl Book {
@@ -216,6 +256,7 @@ impl Book {
             (row.id, Watched { balance, due_below, levels: row.levels() })
         });
         let levels = levels.collect();
+        let telling = Telling::new(&rows);
         let wallets = rows
             .into_iter()
             .map(|row| {
@@ -235,6 +276,7 @@ impl Book {
             new_grants: Vec::new(),
             entries: Vec::new(),
             changed: BTreeSet::new(),
+            telling,
         })
     }
 
@@ -317,11 +359,13 @@ impl Book {
         let made = made_by(&movement.change).iter().map(|grant| (wallet.id, grant.clone(), metadata.clone()));
         self.new_grants.extend(made);
         let (balance, available) = (wallet.balance, wallet.available());
-        let Some(amount) = moved.amount else {
+        let entry_id = moved.amount.map(|_| EntryId::new());
+        self.telling.moved(wallet, movement, moved.amount, entry_id);
+        let Some((amount, id)) = moved.amount.zip(entry_id) else {
             return Posted::Done { entry_id: None, balance, available };
         };
         let row = EntryRow {
-            id: EntryId::new(),
+            id,
             wallet_id: movement.wallet_id,
             amount,
             counter_account: movement.counter_account,
@@ -342,7 +386,6 @@ impl Book {
                 _ => None,
             },
         };
-        let entry_id = Some(row.id);
         self.before.insert((row.cause_kind.clone(), row.cause_id.clone()), row.clone());
         self.entries.push(row);
         Posted::Done { entry_id, balance, available }
@@ -362,15 +405,36 @@ impl Book {
             .collect()
     }
 
-    async fn write(self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    /// Writes everything, and says what follows: jobs, and what only live connections are to be told.
+    async fn finish(
+        mut self,
+        connection: &mut PgConnection,
+        way: Way,
+    ) -> Result<(Vec<OutboxId>, Vec<Notice>), sqlx::Error> {
+        let crossings = self.crossings();
+        for crossing in &crossings {
+            self.telling.crossed(crossing);
+        }
+        self.write(connection).await?;
+        let mut jobs = check_recharges(connection, self.now, &crossings).await?;
+        let (written, live) = self.telling.write(connection, self.now, way).await?;
+        jobs.extend(written);
+        Ok((jobs, live))
+    }
+
+    async fn write(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         let wallets: Vec<&WalletState> =
             self.changed.iter().filter_map(|wallet_id| self.wallets.get(wallet_id)).collect();
         if wallets.is_empty() {
             return Ok(());
         }
         let due = |id: &WalletId| self.levels.get(id).and_then(|watched| watched.levels.recharge_due_below);
-        let sums: Vec<(&WalletState, Option<Credits>)> =
-            wallets.iter().map(|wallet| (*wallet, due(&wallet.id))).collect();
+        let sums = wallets.iter().map(|state| WalletSums {
+            state,
+            due: due(&state.id),
+            last_notice: self.telling.last(state.id),
+        });
+        let sums: Vec<WalletSums<'_>> = sums.collect();
         store::wallets_write(connection, &sums).await?;
         let left: HashMap<GrantId, GrantLeft> = wallets
             .iter()
@@ -426,46 +490,6 @@ fn grant_of(change: &Change) -> Option<GrantId> {
         | Change::Release(_)
         | Change::Reverse { .. } => None,
     }
-}
-
-const LEAST: Credits = Credits::from_millionths(1);
-
-/// In the order in which they are locked.
-fn wallets_of(movements: &[Movement]) -> Vec<WalletId> {
-    let ids: BTreeSet<WalletId> = movements.iter().map(|movement| movement.wallet_id).collect();
-    ids.into_iter().collect()
-}
-
-/// For each wallet that is to be burnt from, how much at the most.
-fn needs(rows: &[WalletRow], movements: &[Movement]) -> BTreeMap<WalletId, Credits> {
-    let held =
-        |wallet: WalletId| rows.iter().find(|row| row.id == wallet).map_or(Credits::ZERO, |row| row.held);
-    let mut needs = BTreeMap::new();
-    for movement in movements {
-        let need = match movement.change {
-            Change::Debit(amount) | Change::Hold(amount) | Change::Reverse { amount, .. } => amount,
-            Change::Capture { spend, .. } => spend,
-            // Enough to read all that has lapsed, and one that has not.
-            Change::Release(_) | Change::Expire(_) | Change::GiveBack { .. } => LEAST,
-            // And all that covers what is held before the grant does.
-            Change::Void(_) => held(movement.wallet_id).max(LEAST),
-            Change::Grant(_) | Change::Grants(_) => continue,
-        };
-        let sum: &mut Credits = needs.entry(movement.wallet_id).or_default();
-        *sum = sum.checked_add(need.max(Credits::ZERO)).unwrap_or(Credits::from_millionths(i64::MAX));
-    }
-    needs
-}
-
-fn named_grants(movements: &[Movement]) -> Vec<GrantId> {
-    movements
-        .iter()
-        .flat_map(|movement| match &movement.change {
-            Change::Expire(grant) | Change::Void(grant) | Change::Reverse { grant, .. } => vec![*grant],
-            Change::GiveBack { parts, .. } => parts.iter().map(|(grant, _)| *grant).collect(),
-            _ => Vec::new(),
-        })
-        .collect()
 }
 
 /// Takes lapsed grants off the balances.

@@ -15,6 +15,8 @@ pub struct State {
     pub held: Credits,
     /// What is owed.
     pub debt: Credits,
+    /// The number of the wallet's last notice: what is told after it comes on top of this.
+    pub last_notice: i64,
 }
 
 impl State {
@@ -36,7 +38,7 @@ pub async fn states(
     let wallets: Vec<Uuid> = wallets.iter().map(|id| id.0).collect();
     sqlx::query_as!(
         State,
-        r#"select id as "wallet_id: WalletId", held as "held: Credits", debt as "debt: Credits",
+        r#"select id as "wallet_id: WalletId", held as "held: Credits", debt as "debt: Credits", last_notice,
                   balance - greatest(coalesce((
                       select sum(remaining) from grants
                       where wallet_id = wallets.id and is_open and expires_at <= $2), 0)::bigint - held, 0)

@@ -27,6 +27,10 @@ pub struct WalletRow {
     pub recharge_due_below: Option<Credits>,
     /// Below each of them the people who see the wallet are notified.
     pub alert_below: Vec<Credits>,
+    /// The number of its last notice.
+    pub last_notice: i64,
+    /// Whether a webhook endpoint takes every movement; of all wallets alike.
+    pub is_told: bool,
 }
 
 impl WalletRow {
@@ -95,7 +99,8 @@ macro_rules! lock_wallets {
             WalletRow,
             r#"select id as "id: WalletId", balance as "balance: Credits", held as "held: Credits",
                   debt as "debt: Credits", recharge_below as "recharge_below: Credits",
-                  recharge_due_below as "recharge_due_below: Credits", alert_below as "alert_below: Vec<Credits>"
+                  recharge_due_below as "recharge_due_below: Credits", alert_below as "alert_below: Vec<Credits>",
+                  last_notice, (select wallet_changes_are_told()) as "is_told!"
            from wallets where id = any($1) order by id for no key update"#
                 + $waiting,
             $ids
@@ -145,27 +150,37 @@ pub(super) async fn alerts_write(
     Ok(())
 }
 
-/// Writes the sums of wallets that this transaction has locked, each with the level below which a recharge is due.
+/// What is to be written of a wallet.
+pub(super) struct WalletSums<'a> {
+    pub(super) state: &'a WalletState,
+    /// A recharge is due while less than this can be spent.
+    pub(super) due: Option<Credits>,
+    pub(super) last_notice: i64,
+}
+
+/// Writes the sums of wallets that this transaction has locked.
 pub(super) async fn wallets_write(
     connection: &mut PgConnection,
-    wallets: &[(&WalletState, Option<Credits>)],
+    wallets: &[WalletSums<'_>],
 ) -> Result<(), sqlx::Error> {
-    let ids: Vec<Uuid> = wallets.iter().map(|(wallet, _)| wallet.id.0).collect();
-    let balances: Vec<i64> = wallets.iter().map(|(wallet, _)| wallet.balance.millionths()).collect();
-    let held: Vec<i64> = wallets.iter().map(|(wallet, _)| wallet.held.millionths()).collect();
-    let debts: Vec<i64> = wallets.iter().map(|(wallet, _)| wallet.debt.millionths()).collect();
-    let due: Vec<Option<i64>> = wallets.iter().map(|(_, due)| due.map(Credits::millionths)).collect();
+    let ids: Vec<Uuid> = wallets.iter().map(|wallet| wallet.state.id.0).collect();
+    let balances: Vec<i64> = wallets.iter().map(|wallet| wallet.state.balance.millionths()).collect();
+    let held: Vec<i64> = wallets.iter().map(|wallet| wallet.state.held.millionths()).collect();
+    let debts: Vec<i64> = wallets.iter().map(|wallet| wallet.state.debt.millionths()).collect();
+    let due: Vec<Option<i64>> = wallets.iter().map(|wallet| wallet.due.map(Credits::millionths)).collect();
+    let last_notices: Vec<i64> = wallets.iter().map(|wallet| wallet.last_notice).collect();
     sqlx::query!(
         "update wallets set balance = new.balance, held = new.held, debt = new.debt,
-                            recharge_due_below = new.due
-         from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
-              as new (id, balance, held, debt, due)
+                            recharge_due_below = new.due, last_notice = new.last_notice
+         from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+              as new (id, balance, held, debt, due, last_notice)
          where wallets.id = new.id",
         &ids,
         &balances,
         &held,
         &debts,
-        &due as &[Option<i64>]
+        &due as &[Option<i64>],
+        &last_notices
     )
     .execute(connection)
     .await?;

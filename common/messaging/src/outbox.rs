@@ -20,6 +20,14 @@ pub async fn publish(pool: &PgPool, publisher: &Publisher, ids: &[OutboxId]) {
     }
 }
 
+/// Publishes the notices that were written since this id was made, a moment ago. Another process may be publishing some
+/// of them too, which is harmless. The sweep publishes the rest.
+pub async fn publish_notices_since(pool: &PgPool, publisher: &Publisher, before: OutboxId) {
+    if let Err(error) = try_publish(pool, publisher, Which::NoticesSince(before)).await {
+        tracing::debug!(%error, "notices stay in the outbox for the sweep");
+    }
+}
+
 /// Publishes jobs that were written before `before`; returns how many the broker confirmed.
 ///
 /// # Errors
@@ -33,8 +41,12 @@ pub async fn sweep(
     try_publish(pool, publisher, Which::Older { before, limit }).await
 }
 
+/// More than one request tells at once.
+const NOTICES_AT_ONCE: i64 = 100;
+
 enum Which<'a> {
     These(&'a [OutboxId]),
+    NoticesSince(OutboxId),
     Older { before: Timestamp, limit: i64 },
 }
 
@@ -45,6 +57,17 @@ async fn try_publish(pool: &PgPool, publisher: &Publisher, which: Which<'_>) -> 
             sqlx::query_as!(Row, r#"select id, role, body from outbox where id = any($1)"#, &ids)
                 .fetch_all(pool)
                 .await?
+        }
+        Which::NoticesSince(before) => {
+            sqlx::query_as!(
+                Row,
+                r#"select id, role, body from outbox where id > $1 and role = $2 order by id limit $3"#,
+                before.0,
+                Role::Notify.as_str(),
+                NOTICES_AT_ONCE
+            )
+            .fetch_all(pool)
+            .await?
         }
         Which::Older { before, limit } => {
             sqlx::query_as!(

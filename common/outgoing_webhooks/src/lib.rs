@@ -19,7 +19,7 @@ mod store;
 
 use jobs::job;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use kernel::clock::Timestamp;
 use kernel::config::Secret;
@@ -106,7 +106,9 @@ pub struct Message<'a> {
     pub happened_at: Timestamp,
     pub wallet_id: WalletId,
     /// An object whose `type` says what happened.
-    pub body: &'a Value,
+    pub body: &'a RawValue,
+    /// Its place among the wallet's messages. None of those of older versions.
+    pub sequence: Option<i64>,
 }
 
 /// A delivery to attempt now.
@@ -159,7 +161,7 @@ pub enum WebhookError {
     TooMany(i64),
     /// A field is invalid; the text says which and why.
     #[error("{0}")]
-    Invalid(&'static str),
+    Invalid(String),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }

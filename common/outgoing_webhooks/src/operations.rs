@@ -134,14 +134,13 @@ pub async fn record_messages(
     let mut deliveries = Vec::new();
     for message in messages {
         let Some(owner) = owners.get(&message.wallet_id) else { continue };
-        let event_type = rules::event_type(message);
-        let payload = rules::payload(message, owner);
-        let wanting = filters.iter().filter(|(_, event_types)| rules::wants(event_types, event_type));
+        let (event_type, payload) = rules::payload(message, owner);
+        let wanting = filters.iter().filter(|(_, event_types)| rules::wants(event_types, &event_type));
         deliveries.extend(wanting.map(|(endpoint, _)| NewDelivery {
             id: WebhookDeliveryId::new(),
             endpoint_id: *endpoint,
             message_id: message.id,
-            event_type: event_type.to_owned(),
+            event_type: event_type.clone(),
             payload: payload.clone(),
         }));
     }

@@ -1,12 +1,15 @@
 //! Decides which endpoint receives which message, when to retry a delivery, and when to disable an endpoint. Pure.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use time::Duration;
-use time::format_description::well_known::Rfc3339;
 
 use super::{Message, Outcome, WebhookError};
-use kernel::clock::Timestamp;
+use kernel::clock::{Timestamp, to_rfc3339};
 use kernel::ids::{OrganizationId, UserId};
+use notices::Event;
 
 /// The waits between attempts that Standard Webhooks suggests: eight attempts in about 28 hours.
 pub const RETRY_DELAYS: [Duration; 7] = [
@@ -31,7 +34,6 @@ pub const BY_ADMINISTRATOR: &str = "An administrator disabled it.";
 
 const GONE: &str = "It answered 410 Gone.";
 const FAILED_FOR_DAYS: &str = "Every attempt failed for five days.";
-const EVENT_TYPES_MAX: usize = 50;
 
 /// The owner of a wallet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,15 +45,17 @@ pub enum Owner {
 /// # Errors
 /// [`WebhookError::Invalid`].
 pub fn check_event_types(event_types: &[String]) -> Result<(), WebhookError> {
-    let is_word =
-        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    if event_types.len() > EVENT_TYPES_MAX {
-        return Err(WebhookError::Invalid("eventTypes must name at most 50 types"));
+    if event_types.len() > Event::TYPES.len() {
+        let message = format!("eventTypes must name each type once: there are {}", Event::TYPES.len());
+        return Err(WebhookError::Invalid(message));
     }
-    if !event_types.iter().all(|name| name.len() <= 64 && name.split('.').all(is_word)) {
-        return Err(WebhookError::Invalid("eventTypes must name types such as credits.added"));
-    }
-    Ok(())
+    // A misspelled one would never be delivered, and nobody would know.
+    let Some(unknown) = event_types.iter().find(|name| !Event::TYPES.contains(&name.as_str())) else {
+        return Ok(());
+    };
+    let shown: String = unknown.chars().take(64).collect();
+    let message = format!("eventTypes names {shown:?}, which is none of: {}", Event::TYPES.join(", "));
+    Err(WebhookError::Invalid(message))
 }
 
 /// Whether an endpoint with this filter receives this type.
@@ -59,30 +63,49 @@ pub fn wants(event_types: &[String], event_type: &str) -> bool {
     event_types.is_empty() || event_types.iter().any(|wanted| wanted == event_type)
 }
 
-pub fn event_type<'a>(message: &Message<'a>) -> &'a str {
-    message.body.get("type").and_then(Value::as_str).unwrap_or("message")
+/// An event's fields as they are written: no number is rounded on its way.
+type Fields = BTreeMap<String, Box<RawValue>>;
+
+/// The type of a message, and the body to send: type, time, and as data the event's fields, the wallet, its owner, and
+/// the message's place among those of the wallet.
+pub fn payload(message: &Message<'_>, owner: &Owner) -> (String, String) {
+    let mut data: Fields = serde_json::from_str(message.body.get()).unwrap_or_default();
+    let event_type = data.remove("type").and_then(|name| serde_json::from_str(name.get()).ok());
+    let event_type: String = event_type.unwrap_or_else(|| "message".to_owned());
+    add(&mut data, "walletId", &message.wallet_id);
+    match owner {
+        Owner::User(user) => add(&mut data, "userId", user),
+        Owner::Organization(organization) => add(&mut data, "orgId", &organization.to_string()),
+    }
+    if let Some(sequence) = message.sequence {
+        add(&mut data, "sequence", &sequence);
+    }
+    let body = envelope(&event_type, message.happened_at, &data);
+    (event_type, body)
 }
 
-/// The body to send: type, time, and as data the wallet, its owner and the fields that live connections receive.
-pub fn payload(message: &Message<'_>, owner: &Owner) -> String {
-    let mut data = message.body.as_object().cloned().unwrap_or_default();
-    data.remove("type");
-    data.insert("walletId".to_owned(), json!(message.wallet_id));
-    match owner {
-        Owner::User(user) => data.insert("userId".to_owned(), json!(user)),
-        Owner::Organization(organization) => data.insert("orgId".to_owned(), json!(organization.to_string())),
-    };
-    envelope(event_type(message), message.happened_at, &Value::Object(data))
+fn add(data: &mut Fields, name: &str, value: &impl Serialize) {
+    if let Ok(value) = to_raw_value(value) {
+        data.insert(name.to_owned(), value);
+    }
 }
 
 pub fn test_payload(now: Timestamp) -> String {
-    envelope(TEST_TYPE, now, &json!({}))
+    envelope(TEST_TYPE, now, &Fields::new())
 }
 
 pub const TEST_TYPE: &str = "endpoint.test";
 
-fn envelope(event_type: &str, at: Timestamp, data: &Value) -> String {
-    json!({ "type": event_type, "timestamp": at.format(&Rfc3339).ok(), "data": data }).to_string()
+fn envelope(event_type: &str, at: Timestamp, data: &Fields) -> String {
+    #[derive(Serialize)]
+    struct Envelope<'a> {
+        #[serde(rename = "type")]
+        event_type: &'a str,
+        timestamp: String,
+        data: &'a Fields,
+    }
+    // Plain data with text keys: writing it as JSON cannot fail.
+    serde_json::to_string(&Envelope { event_type, timestamp: to_rfc3339(at), data }).unwrap_or_default()
 }
 
 /// When to retry a delivery that has failed this many times; none if it is given up.
@@ -117,6 +140,7 @@ mod tests {
     use super::*;
     use kernel::ids::{MessageId, WalletId};
     use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     const NOW: Timestamp = time::macros::datetime!(2026-11-25 08:00 UTC);
 
@@ -169,24 +193,37 @@ mod tests {
         assert!(wants(&[], "credits.added") && wants(&types(&["a", "credits.added"]), "credits.added"));
         assert!(!wants(&types(&["credits"]), "credits.added"));
         assert!(check_event_types(&types(&["credits.added", "auto_recharge.failed"])).is_ok());
-        for wrong in ["", ".", "credits.", "Credits.added", "credits.*", "a b", "a\n", &"a".repeat(65)] {
-            assert!(check_event_types(&types(&[wrong])).is_err(), "{wrong}");
+        let all = types(Event::TYPES);
+        assert!(check_event_types(&all).is_ok());
+        for wrong in
+            ["", ".", "credits.", "Credits.added", "credits.*", "credit.added", "a\n", &"a".repeat(65)]
+        {
+            let refused = check_event_types(&types(&["credits.added", wrong])).unwrap_err().to_string();
+            assert!(refused.contains("wallet.changed, balance.low"), "{refused}");
         }
-        assert!(check_event_types(&vec!["a".to_owned(); 51]).is_err());
+        assert!(check_event_types(&[all.as_slice(), &types(&["credits.added"])].concat()).is_err());
     }
 
     #[test]
     fn the_payload_says_whose_wallet_it_is() {
-        let body = json!({"type": "credits.added", "credits": 5, "walletId": "forged"});
+        let body = r#"{"type":"credits.added","credits":9007199254740.993001,"walletId":"forged"}"#;
+        let body = &RawValue::from_string(body.to_owned()).unwrap();
         let wallet_id = WalletId::new();
-        let message = Message { id: MessageId::new(), happened_at: NOW, wallet_id, body: &body };
+        let message = Message { id: MessageId::new(), happened_at: NOW, wallet_id, body, sequence: Some(7) };
         let user = Owner::User("alice".to_owned().try_into().unwrap());
-        let sent: Value = serde_json::from_str(&payload(&message, &user)).unwrap();
-        let data = json!({"credits": 5, "walletId": wallet_id, "userId": "alice"});
-        let expected = json!({"type": "credits.added", "timestamp": "2026-11-25T08:00:00Z", "data": data});
+        let (event_type, sent) = payload(&message, &user);
+        assert!(
+            event_type == "credits.added" && sent.contains(r#""credits":9007199254740.993001"#),
+            "{sent}"
+        );
+        let mut sent: Value = serde_json::from_str(&sent).unwrap();
+        sent["data"].as_object_mut().unwrap().remove("credits");
+        let data = json!({"walletId": wallet_id, "userId": "alice", "sequence": 7});
+        let expected =
+            json!({"type": "credits.added", "timestamp": "2026-11-25T08:00:00.000Z", "data": data});
         assert_eq!(sent, expected);
         let organization = Owner::Organization(OrganizationId(7));
-        let sent: Value = serde_json::from_str(&payload(&message, &organization)).unwrap();
+        let sent: Value = serde_json::from_str(&payload(&message, &organization).1).unwrap();
         assert_eq!((&sent["data"]["orgId"], sent["data"].get("userId")), (&json!("7"), None));
     }
 }

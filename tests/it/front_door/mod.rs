@@ -3,6 +3,7 @@
 mod bodies;
 mod catalog;
 mod credentials;
+mod events;
 mod refunds;
 mod rights;
 mod selling;

@@ -8,7 +8,7 @@ use harness::world::{GOOD_CARD, User, World};
 use kernel::ids::{PaymentId, WalletId};
 use serde_json::{Value, json};
 
-use super::{at_threshold, charges, check, enable, plain, save_card, spend, status_of, sweep};
+use super::{Listener, at_threshold, charges, check, enable, plain, save_card, spend, status_of, sweep};
 use crate::events::publish;
 use crate::organizations::{Cast, organization};
 
@@ -188,8 +188,11 @@ async fn a_pause_is_lifted_by_those_whose_it_is() {
     form.body(format!("payment_intent={intent}&amount=100")).expect(200).await;
     world.drain().await;
     assert_eq!(status_of(&world, &alice).await["pause"]["reason"], "money_taken_back");
+    let mut told = Listener::connect(&world, &alice).await;
     let resumed = resume(&world, &alice).await.json().unwrap();
     assert_eq!((&resumed["state"], &resumed["pause"]), (&json!("active"), &json!(null)));
+    world.drain().await;
+    assert!(told.types().await.contains(&"resumed".to_owned()));
     spend(&world, &alice, 5_000).await;
     world.drain().await;
     assert_eq!(charges(&world).await.len(), 2);

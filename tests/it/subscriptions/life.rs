@@ -54,7 +54,11 @@ async fn credits_of_a_canceled_subscription_lapse_with_its_period() {
     let alice = subscribe(&world, "alice", STRIPE).await;
     world.drain().await;
     let path = format!("subscriptions/{}", alice.id);
+    let mut socket = world.api().open_websocket("/ws", &alice.user.api_key).await.unwrap();
     world.stripe_post(&path, "cancel_at_period_end=true").expect(200).await;
+    let told = socket.receive_within(Duration::from_secs(10)).await.unwrap();
+    assert_eq!((&told["type"], &told["status"]), (&json!("subscription.updated"), &json!("active")));
+    assert_eq!((&told["planId"], &told["cancelAtPeriodEnd"]), (&json!("pro"), &json!(true)));
     let left = left_of_period(&world, &alice).await;
     both(&world, left - 600).await;
     assert_eq!(shown_balance(&world, &alice).await, json!(10_000));

@@ -5,8 +5,9 @@ use std::time::Duration;
 use harness::client::{Answer as Answered, Request};
 use harness::receiver::{Answer, Receiver};
 use harness::world::{User, World};
-use notices::{Notice, SendNotices};
+use notices::{Event, Notice, SendNotices};
 use outgoing_webhooks::RetryWebhooks;
+use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
 use crate::events::publish;
@@ -43,7 +44,9 @@ fn statuses(delivery: &Value) -> Vec<Value> {
 }
 
 fn notice(world: &World, user: &User, body: Value) -> Notice {
-    Notice::new(world.clock().now(), user.wallet_id.parse().unwrap(), body)
+    let event = Event::RechargePaused { reason: "declined" };
+    let notice = Notice::new(world.clock().now(), user.wallet_id.parse().unwrap(), None, &event);
+    Notice { body: to_raw_value(&body).unwrap(), ..notice }
 }
 
 async fn send_notices(world: &World, notices: Vec<Notice>) {
@@ -74,14 +77,20 @@ async fn wallet_events_are_sent_to_the_endpoints_that_subscribe_to_them() {
     world.buy(&alice, 2_500).await;
 
     let told = socket.receive_within(Duration::from_secs(10)).await.unwrap();
-    let (first, second) = (all.wait_for(1).await, some.wait_for(1).await);
-    assert_eq!((first.len(), second.len(), other.received().len()), (1, 1, 0));
+    // Placed, moved, paid, added.
+    let (mut first, second) = (all.wait_for(4).await, some.wait_for(1).await);
+    assert_eq!((first.len(), second.len(), other.received().len()), (4, 1, 0));
+    first.retain(|received| received.json()["type"] == "credits.added");
     let sent = first[0].json();
     assert_eq!((&sent["type"], &told["type"]), (&json!("credits.added"), &json!("credits.added")));
     let mut data = told.clone();
     data.as_object_mut().unwrap().remove("type");
     data["walletId"] = json!(alice.wallet_id);
     data["userId"] = json!("alice");
+    data["sequence"] = json!(4);
+    // The streams that dialects have say what they always said.
+    data["orderId"] = sent["data"]["orderId"].clone();
+    assert!(data["orderId"].is_string() && told.get("orderId").is_none(), "{sent}");
     assert_eq!(sent["data"], data);
     assert!(sent["timestamp"].as_str().unwrap().ends_with('Z'), "{sent}");
     assert_eq!((first[0].id(), &first[0].body), (second[0].id(), &second[0].body));

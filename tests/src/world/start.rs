@@ -255,6 +255,7 @@ fn start_worker(builder: &WorldBuilder, settings: &Settings, clock: &Clock) -> R
                     worker::config::Verify::Auto
                 },
                 recharge_limits: billing::auto_recharge::Limits::default(),
+                grant_expiring_days: 7,
                 one_off_invoices: builder.has_one_off_invoices,
                 reversals: if builder.clamps_reversals { Policy::Clamp } else { Policy::Debt },
                 return_urls: ReturnUrls {

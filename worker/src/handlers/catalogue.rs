@@ -16,6 +16,7 @@ use billing::reversals::ApplyPaymentReversal;
 use billing::subscriptions::instructions::{ChangeSubscription, EndSubscription};
 use billing::subscriptions::{ApplySubscriptionFact, OpenPortal};
 use ledger::adjustments::AdjustCredits;
+use ledger::expiring::TellExpiringGrants;
 use ledger::holds::ExpireHolds;
 use ledger::levels::CheckRecharge;
 use ledger::operations::ExpireGrants;
@@ -34,6 +35,7 @@ jobs::job_set! {
         AdjustCredits,
         CreditProviderEvent,
         ExpireGrants,
+        TellExpiringGrants,
         ExpireHolds,
         CreateCheckout,
         OpenPortal,

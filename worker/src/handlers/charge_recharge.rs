@@ -9,7 +9,8 @@ use billing::payments::{ApplyPaymentFact, CheckoutReply, Payment};
 use identity::operations::user;
 use kernel::crash;
 use kernel::crash::Step;
-use notices::{Notice, SendNotices};
+use kernel::ids::OutboxId;
+use notices::tell;
 
 use crate::context::Context;
 use crate::error::{DONE, JobError, JobResult};
@@ -18,6 +19,13 @@ use crate::providers::stripe::off_session::Charged;
 use crate::steps::checkout_page;
 
 pub(super) async fn handle(context: &Context, job: &ChargeRecharge) -> JobResult {
+    let before = OutboxId::new();
+    let done = take_step(context, job).await;
+    context.publish_notices_since(before);
+    done
+}
+
+async fn take_step(context: &Context, job: &ChargeRecharge) -> JobResult {
     let mut transaction = context.pool.begin().await?;
     let next = charging::begin(&mut transaction, context.clock.now(), job.run_id).await?;
     transaction.commit().await?;
@@ -125,9 +133,12 @@ async fn lost(context: &Context, run: &Run) -> Result<(), JobError> {
 async fn open_page(context: &Context, run: &Run) -> Result<(), JobError> {
     match checkout_page::open(context, run.payment_id).await? {
         CheckoutReply::Opened { url, .. } => {
-            let body = announcements::action_required(run, &url);
-            let notice = Notice::new(context.clock.now(), run.wallet_id, body);
-            context.publisher.publish(&SendNotices { notices: vec![notice] }).await?;
+            let event = announcements::action_required(run, &url);
+            let now = context.clock.now();
+            let mut transaction = context.pool.begin().await?;
+            let told = tell(&mut transaction, now, run.wallet_id, event).await?;
+            transaction.commit().await?;
+            context.publish_soon(vec![told]);
         }
         CheckoutReply::Refused { .. } => {
             let mut transaction = context.pool.begin().await?;

@@ -1,5 +1,6 @@
 //! Takes the credits of grants whose time is over.
 
+use kernel::ids::OutboxId;
 use ledger::operations;
 
 use crate::context::Context;
@@ -11,7 +12,9 @@ const AT_ONCE: i64 = 200;
 
 pub(super) async fn handle(context: &Context) -> JobResult {
     for _ in 0..ROUNDS {
+        let before = OutboxId::new();
         let count = operations::expire_grants(&context.pool, context.clock.now(), AT_ONCE).await?;
+        context.publish_notices_since(before);
         if is_last(count, AT_ONCE) {
             break;
         }

@@ -1,5 +1,6 @@
 //! Frees the credits of holds whose time is over.
 
+use kernel::ids::OutboxId;
 use ledger::holds::{HoldError, expire_due};
 
 use crate::context::Context;
@@ -11,7 +12,10 @@ const AT_ONCE: i64 = 200;
 
 pub(super) async fn handle(context: &Context) -> JobResult {
     for _ in 0..ROUNDS {
-        let count = expire_due(&context.pool, context.clock.now(), AT_ONCE).await.map_err(job_error)?;
+        let before = OutboxId::new();
+        let count = expire_due(&context.pool, context.clock.now(), AT_ONCE).await;
+        context.publish_notices_since(before);
+        let count = count.map_err(job_error)?;
         if is_last(count, AT_ONCE) {
             break;
         }

@@ -30,6 +30,7 @@ mod retry_webhooks;
 mod save_recharge_card;
 mod send_notices;
 mod sweep_recharges;
+mod tell_expiring_grants;
 mod update_customers;
 mod verify_object;
 mod verify_payment;
@@ -68,6 +69,7 @@ fn plan<'a>(context: &'a Context, job: &'a AnyJob) -> Plan<'a> {
         AnyJob::AdjustCredits(job) => alone(adjust_credits::handle(context, job)),
         AnyJob::CreditProviderEvent(job) => alone(credit_provider_event::handle(context, job)),
         AnyJob::ExpireGrants(_) => alone(expire_grants::handle(context)),
+        AnyJob::TellExpiringGrants(_) => alone(tell_expiring_grants::handle(context)),
         AnyJob::ExpireHolds(_) => alone(expire_holds::handle(context)),
         AnyJob::CreateCheckout(job) => alone(create_checkout::handle(context, job)),
         AnyJob::OpenPortal(job) => alone(open_portal::handle(context, job)),

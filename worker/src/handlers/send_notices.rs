@@ -26,6 +26,7 @@ async fn record_messages(context: &Context, notices: &[Notice]) -> Result<(), Jo
             happened_at: notice.stamp.map_or(now, |stamp| stamp.happened_at),
             wallet_id: notice.wallet_id,
             body: &notice.body,
+            sequence: notice.sequence,
         })
         .collect();
     let mut transaction = context.pool.begin().await?;

@@ -67,7 +67,7 @@ pub(crate) async fn open(context: &Context, id: PaymentId) -> Result<CheckoutRep
         }
         Err(JobError::Provider(ProviderError::Refused { status, message })) => {
             tracing::warn!(payment = %payment.id, status, "the provider refuses an order");
-            checkout_refused(&context.pool, payment.id, &message).await?;
+            checkout_refused(&context.pool, context.clock.now(), payment.id, &message).await?;
             Ok(CheckoutReply::Refused { status, message })
         }
         Err(error) => Err(error),
@@ -77,14 +77,15 @@ pub(crate) async fn open(context: &Context, id: PaymentId) -> Result<CheckoutRep
 /// Closes the pages of the orders in whose place this one comes; says why it is not opened, if it is not.
 async fn give_place(context: &Context, payment: &Payment) -> Result<Option<CheckoutReply>, JobError> {
     if superseding::is_superseded(&context.pool, payment.id).await? {
-        checkout_refused(&context.pool, payment.id, SUPERSEDED).await?;
+        checkout_refused(&context.pool, context.clock.now(), payment.id, SUPERSEDED).await?;
         return Ok(Some(refused(SUPERSEDED)));
     }
     for earlier in superseding::superseded(&context.pool, payment.id).await? {
         let is_paid =
             earlier.state.is_paid() || (earlier.state.is_open() && close(context, &earlier).await?);
         if is_paid {
-            superseding::earlier_is_paid(&context.pool, payment.id, earlier.id, PAID_BEFORE).await?;
+            let now = context.clock.now();
+            superseding::earlier_is_paid(&context.pool, now, payment.id, earlier.id, PAID_BEFORE).await?;
             return Ok(Some(refused(PAID_BEFORE)));
         }
     }

@@ -1,15 +1,15 @@
 //! What follows from what was applied: jobs and notices in the outbox, counts and log lines for operators.
 
-use billing::payments::{Kind, Payment, State};
+use billing::payments::Payment;
+use billing::payments::events::{ended_event, order, order_event};
 use billing::provider_events::Effect;
 use billing::provider_events::VerifyObject;
 use billing::reversals::Reversed;
-use billing::subscriptions::Subscription;
 use jobs::outbox;
 use kernel::clock::Timestamp;
-use kernel::ids::OutboxId;
-use notices::{Notice, SendNotices};
-use serde_json::{Value, json};
+use kernel::ids::{OutboxId, WalletId};
+use kernel::money::Money;
+use notices::{Amount, Event, MoneyView, tell_all};
 use sqlx::PgConnection;
 
 /// Writes what follows from effects into the outbox.
@@ -18,12 +18,8 @@ pub(crate) async fn write_to_outbox(
     now: Timestamp,
     effects: &[Effect],
 ) -> Result<Vec<OutboxId>, sqlx::Error> {
-    let mut written = Vec::new();
-    let notices: Vec<Notice> = effects.iter().filter_map(|effect| notice(now, effect)).collect();
-    if !notices.is_empty() {
-        let job = SendNotices { notices };
-        written.push(outbox::insert(connection, now, &job).await?);
-    }
+    let events: Vec<(WalletId, Event)> = effects.iter().flat_map(events).collect();
+    let mut written: Vec<OutboxId> = tell_all(connection, now, &events).await?.into_iter().collect();
     for effect in effects {
         match effect {
             Effect::Job(id) => written.push(*id),
@@ -35,6 +31,7 @@ pub(crate) async fn write_to_outbox(
             Effect::Credited { .. }
             | Effect::Disputed(_)
             | Effect::Ended(_)
+            | Effect::Refunded { .. }
             | Effect::Subscription(_)
             | Effect::Unordered { .. }
             | Effect::Quarantined { .. } => {}
@@ -43,48 +40,57 @@ pub(crate) async fn write_to_outbox(
     Ok(written)
 }
 
-/// The notice for everyone who may see the wallet, if there is one.
-fn notice(now: Timestamp, effect: &Effect) -> Option<Notice> {
-    let (payment, body) = match effect {
+/// What everyone who may see the wallet is told.
+fn events(effect: &Effect) -> Vec<(WalletId, Event)> {
+    let (wallet, events) = match effect {
         Effect::Credited { payment, balance } => {
-            let body = json!({"type": "credits.added", "credits": payment.granted().to_json(),
-                              "balance": balance.to_json(), "paymentId": payment.number});
-            (payment, body)
+            let added = Event::CreditsAdded {
+                credits: Amount(payment.granted()),
+                balance: Amount(*balance),
+                payment_id: payment.number,
+                order_id: payment.id,
+            };
+            (payment.wallet_id, [order_event(payment), Some(added)])
         }
-        // An automatic recharge has notices of its own.
-        Effect::Ended(payment) if payment.kind == Kind::AutoRecharge => return None,
-        Effect::Ended(payment) => {
-            let kind = if payment.state == State::Expired { "payment.expired" } else { "payment.failed" };
-            (payment, json!({"type": kind, "paymentId": payment.number}))
+        Effect::Ended(payment) => (payment.wallet_id, [order_event(payment), ended_event(payment)]),
+        Effect::Reversed(reversed) => (reversed.payment.wallet_id, [Some(reversal(reversed)), None]),
+        Effect::Refunded { payment, refunded_minor } => {
+            let refunded = MoneyView::from(Money::new(*refunded_minor, payment.amount.currency));
+            let event = Event::OrderRefunded { order: order(payment), refunded };
+            (payment.wallet_id, [Some(event), None])
         }
-        Effect::Reversed(reversed) => (&reversed.payment, reversal_body(reversed)),
-        Effect::Subscription(subscription) => return Some(subscription_notice(now, subscription)),
+        Effect::Subscription(subscription) => {
+            let event = Event::SubscriptionUpdated {
+                subscription_id: subscription.id,
+                plan_id: subscription.terms.plan_id.clone(),
+                status: subscription.state.as_str(),
+                cancel_at_period_end: subscription.cancel_at_period_end,
+            };
+            (subscription.wallet_id, [Some(event), None])
+        }
         Effect::Disputed(_)
         | Effect::Unordered { .. }
         | Effect::Quarantined { .. }
         | Effect::Job(_)
-        | Effect::Verify { .. } => {
-            return None;
-        }
+        | Effect::Verify { .. } => return Vec::new(),
     };
-    Some(Notice::new(now, payment.wallet_id, body))
+    events.into_iter().flatten().map(|event| (wallet, event)).collect()
 }
 
 /// Credits that followed their money. How many is always a positive number.
-fn reversal_body(reversed: &Reversed) -> Value {
-    let (kind, credits) = match reversed.credits.checked_neg() {
-        Ok(removed) if removed.is_positive() => ("credits.removed", removed),
-        _ => ("credits.restored", reversed.credits),
-    };
-    json!({"type": kind, "credits": credits.to_json(), "balance": reversed.balance.to_json(),
-           "paymentId": reversed.payment.number, "reason": reversed.kind.as_str()})
-}
-
-fn subscription_notice(now: Timestamp, subscription: &Subscription) -> Notice {
-    let body = json!({"type": "subscription.updated", "subscriptionId": subscription.id,
-                      "planId": subscription.terms.plan_id, "status": subscription.state.as_str(),
-                      "cancelAtPeriodEnd": subscription.cancel_at_period_end});
-    Notice::new(now, subscription.wallet_id, body)
+fn reversal(reversed: &Reversed) -> Event {
+    let Reversed { payment, balance, kind, .. } = reversed;
+    let (balance, payment_id, order_id) = (Amount(*balance), payment.number, payment.id);
+    let reason = kind.as_str();
+    match reversed.credits.checked_neg() {
+        Ok(removed) if removed.is_positive() => {
+            Event::CreditsRemoved { credits: Amount(removed), balance, payment_id, order_id, reason }
+        }
+        _ => {
+            let credits = Amount(reversed.credits);
+            Event::CreditsRestored { credits, balance, payment_id, order_id, reason }
+        }
+    }
 }
 
 /// Counts and logs effects for operators; an error for what a person has to look at.
@@ -131,6 +137,9 @@ pub(crate) fn report(effects: &[Effect]) {
                 metrics::counter!("purser_payments_reversed_total", "kind" => kind).increment(1);
                 let Reversed { payment, credits, shortfall, .. } = reversed;
                 tracing::info!(payment = %payment.id, kind, %credits, %shortfall, "credits followed their money");
+            }
+            Effect::Refunded { payment, refunded_minor } => {
+                tracing::info!(payment = %payment.id, refunded_minor, "money of an order went back");
             }
             Effect::Disputed(payment) => {
                 metrics::counter!("purser_disputes_total").increment(1);

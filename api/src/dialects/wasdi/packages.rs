@@ -4,6 +4,7 @@ use billing::catalog::{Pack, operations as catalog};
 use billing::packages::{Label, operations as packages};
 use billing::payments::ordering::check_open_orders;
 use billing::payments::{Dialect, Item, Kind, Labels, Mode, NewOrder, Provider};
+use kernel::ids::OutboxId;
 use kernel::money::Money;
 use ledger::operations::balance;
 use warp::http::StatusCode;
@@ -12,6 +13,7 @@ use super::both;
 use super::types::{Message, NewPackage, PackageBody, PackageType, sorted};
 use crate::auth::Principal;
 use crate::checkout::give_stored;
+use crate::commands::publish_notices_since;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
@@ -95,6 +97,7 @@ async fn add_package(api: SharedState, call: Call) -> Result<Response, Problem> 
         give_stored(&api, transaction, &payment).await?;
     } else {
         transaction.commit().await?;
+        publish_notices_since(&api, OutboxId(payment.id.0));
     }
     Ok(answer(StatusCode::OK, &Message::new(payment.id.to_string())))
 }

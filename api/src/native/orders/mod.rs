@@ -21,7 +21,7 @@ use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::values::Id;
 use crate::http::{Response, answer};
-use crate::problem::Problem;
+use crate::problem::{ErrorCode, Problem};
 use crate::state::SharedState;
 pub(super) use views::OrderView;
 use views::{Orders, STATUSES, states_of};
@@ -144,7 +144,7 @@ pub(super) async fn buyer(
     let owner = members.into_iter().find(|member| member.role == identity::Role::Owner);
     owner.map(|owner| owner.user_id).ok_or_else(|| {
         let message = "The organization has no owner who could be the buyer: give it one first.";
-        Problem::conflict("no_owner", message)
+        Problem::conflict(ErrorCode::NoOwner, message)
     })
 }
 

@@ -10,7 +10,7 @@ use audit::{self, AdminAction};
 use kernel::clock::Timestamp;
 
 use crate::payments::facts::given;
-use crate::payments::ordering::order_create;
+use crate::payments::ordering::payment_create;
 use crate::payments::store::payment_by_id;
 use crate::payments::{Dialect, Fact, Item, Kind, Labels, Mode, NewOrder, Payment, Progress, Provider};
 use crate::provider_events::record::{is_applied, record};
@@ -210,7 +210,7 @@ async fn credit(
             && let Some((user, wallet)) = buyer(connection, purchase).await?
         {
             let order = order(now, purchase, user, wallet, pack)?;
-            let payment = order_create(connection, now, &order).await?;
+            let payment = payment_create(connection, now, &order).await?;
             purchase.payment_id = Some(payment.id);
             paid.push(PaymentNews::Fact(Box::new(paid_fact(&payment, purchase))));
         }

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::announcements::{self, notify};
+use super::announcements;
 use super::pausing::write;
 use super::{Card, CardPage, PauseReason, Remedy, custody, rules, store};
 use crate::payments::Payment;
@@ -10,6 +10,7 @@ use jobs::outbox;
 use kernel::clock::Timestamp;
 use kernel::ids::{OutboxId, WalletId};
 use ledger::levels::CheckRecharge;
+use notices::tell;
 
 /// Records the card that was given on the page of an order for saving one, unless a newer page has been completed, or
 /// who gave it may not buy for the wallet any more. A new card begins without declines, and lifts the pauses that are
@@ -51,7 +52,7 @@ pub async fn saved(
     if !settings.enabled {
         return Ok(Vec::new());
     }
-    let notice = notify(connection, now, order.wallet_id, announcements::enabled(&settings)).await?;
+    let notice = tell(connection, now, order.wallet_id, announcements::enabled(&settings)).await?;
     let job = CheckRecharge { wallet_id: order.wallet_id };
     Ok(vec![notice, outbox::insert(connection, now, &job).await?])
 }

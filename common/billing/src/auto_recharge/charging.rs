@@ -5,14 +5,16 @@
 
 use sqlx::PgConnection;
 
-use super::announcements::{self, notify};
+use super::announcements;
 use super::pausing::pause;
 use super::rules::{self, Aftermath, Class};
 use super::{Decline, PauseReason, Run, RunState, Settings, store};
-use crate::payments::store::{payment_fail, payments_lock};
+use crate::payments::ordering::order_fail;
+use crate::payments::store::payments_lock;
 use crate::payments::{Payment, State};
 use kernel::clock::Timestamp;
 use kernel::ids::{OutboxId, RechargeRunId};
+use notices::tell;
 
 /// What is to be done about a run.
 #[derive(Clone, Debug)]
@@ -143,8 +145,8 @@ pub async fn declined(
             if settings.declines > 1 {
                 return Ok(Vec::new());
             }
-            let body = announcements::failed(&run, decline, until);
-            Ok(vec![notify(connection, now, run.wallet_id, body).await?])
+            let event = announcements::failed(&run, decline, until);
+            Ok(vec![tell(connection, now, run.wallet_id, event).await?])
         }
         Aftermath::Pause(reason) => {
             Ok(pause(connection, now, &mut settings, reason).await?.into_iter().collect())
@@ -238,6 +240,6 @@ async fn end(
     run.state = RunState::Failed;
     run.failure = Some(reason.to_owned());
     store::run_write(connection, now, run).await?;
-    payment_fail(connection, run.payment_id, reason).await?;
+    order_fail(connection, now, run.payment_id, reason).await?;
     Ok(())
 }

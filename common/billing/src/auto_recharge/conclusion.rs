@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use time::Duration;
 
-use super::announcements::{self, notify};
+use super::announcements;
 use super::operations::tell_too_small;
 use super::pausing::pause;
 use super::{PauseReason, Run, RunState, Settings, rules, store, wallet_store};
@@ -13,9 +13,12 @@ use jobs::outbox;
 use kernel::clock::Timestamp;
 use kernel::ids::{OutboxId, PaymentId, WalletId};
 use ledger::levels::CheckRecharge;
+use ledger::operations::lock;
+use notices::tell;
 
 /// Ends the runs of these orders, which have just been paid or have ended unpaid and are locked; of an order for saving
-/// a card, has the card recorded. The credits of a paid one are granted by the caller. Returns the jobs written.
+/// a card, has the card recorded. The credits of a paid one are granted by the caller. Locks the settings of wallets,
+/// then the wallets: what is told of several is told in any order. Returns the jobs written.
 ///
 /// # Errors
 /// Database errors only.
@@ -33,11 +36,15 @@ pub async fn conclude_runs(
     let charges: Vec<&Payment> = own().filter(|payment| payment.mode == Mode::Payment).collect();
     // Their money is known to have gone back, which pauses below: settings are locked before wallets.
     let reversed: Vec<&Payment> = payments.iter().copied().filter(|payment| payment.has_reversals).collect();
-    if charges.is_empty() && reversed.is_empty() {
+    let wallets: Vec<WalletId> = charges.iter().chain(&reversed).map(|payment| payment.wallet_id).collect();
+    let mut settings = match wallets.is_empty() {
+        true => Vec::new(),
+        false => store::settings_lock_all(connection, &wallets).await?,
+    };
+    lock(connection, &payments.iter().map(|payment| payment.wallet_id).collect()).await?;
+    if charges.is_empty() {
         return Ok(written);
     }
-    let wallets: Vec<WalletId> = charges.iter().chain(&reversed).map(|payment| payment.wallet_id).collect();
-    let mut settings = store::settings_lock_all(connection, &wallets).await?;
     let ids: Vec<PaymentId> = charges.iter().map(|payment| payment.id).collect();
     for mut run in store::runs_lock(connection, &ids).await? {
         let payment = charges.iter().find(|payment| payment.id == run.payment_id);
@@ -49,8 +56,8 @@ pub async fn conclude_runs(
             run.failure = None;
             store::run_write(connection, now, &run).await?;
             forgive(connection, now, settings, &run).await?;
-            let body = announcements::succeeded(&run, payment.credits, payment.number);
-            written.push(notify(connection, now, run.wallet_id, body).await?);
+            let event = announcements::succeeded(&run, payment);
+            written.push(tell(connection, now, run.wallet_id, event).await?);
             written.extend(warn(connection, now, settings, &run).await?);
         } else if !payment.state.is_paid() && !matches!(was, RunState::Succeeded | RunState::Failed) {
             run.state = RunState::Failed;
@@ -93,8 +100,8 @@ async fn warn(
     let Some(percent) = rules::cap_reached(settings.max_monthly_minor, before, charged) else {
         return Ok(None);
     };
-    let body = announcements::cap_warning(settings, run, percent, charged);
-    notify(connection, now, run.wallet_id, body).await.map(Some)
+    let event = announcements::cap_warning(settings, run, percent, charged);
+    tell(connection, now, run.wallet_id, event).await.map(Some)
 }
 
 /// A card that was charged has no declines in a row, and is left alone for as long as was decided with the charge.

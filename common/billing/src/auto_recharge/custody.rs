@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 use time::Duration;
 
-use super::announcements::{self, notify};
+use super::announcements;
 use super::pausing::{pause, write};
 use super::{Card, DetachCard, Pause, PauseReason, Remedy, Settings, store};
 use audit::AdminAction;
@@ -14,6 +14,7 @@ use jobs::outbox;
 use kernel::clock::Timestamp;
 use kernel::ids::{OrganizationId, OutboxId, UserId, WalletId};
 use ledger::levels::CheckRecharge;
+use notices::tell;
 
 /// Who has paused for declines tries the card again after this long at the earliest.
 const DECLINED_AGAIN_AFTER: Duration = Duration::DAY;
@@ -189,7 +190,7 @@ pub async fn resume(
     settings.pause = None;
     write(connection, now, &settings, false).await?;
     note(connection, now, wallet, by, "auto_recharge.resume", reason).await?;
-    notify(connection, now, wallet, announcements::resumed(reason)).await?;
+    tell(connection, now, wallet, announcements::resumed(reason)).await?;
     if settings.is_active() {
         outbox::insert(connection, now, &CheckRecharge { wallet_id: wallet }).await?;
     }

@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 use time::Duration;
 use uuid::Uuid;
 
-use super::announcements::{self, notify};
+use super::announcements;
 use super::pausing::{pause, write};
 use super::rules::{self, Situation};
 use super::{
@@ -21,6 +21,7 @@ use kernel::ids::{OutboxId, RechargeRunId, WalletId};
 use kernel::money::{AmountError, Money};
 use ledger::levels::CheckRecharge;
 use ledger::operations::spendable;
+use notices::tell;
 
 /// How long the order of a run can be paid on a page, where the card's holder has to.
 const PAYABLE: Duration = Duration::hours(24);
@@ -192,7 +193,7 @@ async fn say(
     recent_since: Option<Timestamp>,
 ) -> Result<Option<OutboxId>, sqlx::Error> {
     let month = rules::month_of(now);
-    let body = match reason {
+    let event = match reason {
         Skip::CardExpired => return pause(connection, now, settings, PauseReason::CardExpired).await,
         Skip::AmountTooSmall => return tell_too_small(connection, now, settings).await,
         Skip::MonthlyCapReached if settings.capped_month != Some(month) => {
@@ -208,7 +209,7 @@ async fn say(
         _ => return Ok(None),
     };
     store::settings_write(connection, now, settings).await?;
-    notify(connection, now, settings.wallet_id, body).await.map(Some)
+    tell(connection, now, settings.wallet_id, event).await.map(Some)
 }
 
 /// Notifies the user, once in a while, that the amount is too small for what is used.
@@ -222,7 +223,7 @@ pub(super) async fn tell_too_small(
     }
     settings.too_small_told_at = Some(now);
     store::settings_write(connection, now, settings).await?;
-    notify(connection, now, settings.wallet_id, announcements::amount_too_small(settings)).await.map(Some)
+    tell(connection, now, settings.wallet_id, announcements::amount_too_small(settings)).await.map(Some)
 }
 
 fn skipped(reason: Skip, jobs: Vec<OutboxId>) -> Decided {

@@ -4,8 +4,9 @@ use kernel::clock::Timestamp;
 use kernel::ids::OutboxId;
 use sqlx::PgConnection;
 
-use super::announcements::{self, notify};
+use super::announcements;
 use super::{Pause, PauseReason, Settings, store, wallet_store};
+use notices::tell;
 
 /// Pauses settings that this transaction has locked, and notifies the user. The first reason stays, unless the new
 /// one is graver.
@@ -21,7 +22,7 @@ pub(super) async fn pause(
     settings.pause = Some(Pause { at: now, reason });
     store::settings_write(connection, now, settings).await?;
     metrics::counter!("purser_recharges_paused_total", "reason" => reason.as_str()).increment(1);
-    notify(connection, now, settings.wallet_id, announcements::paused(reason)).await.map(Some)
+    tell(connection, now, settings.wallet_id, announcements::paused(reason)).await.map(Some)
 }
 
 /// Writes settings that this transaction has locked, and the level at which the ledger notices a fall. `asked_for` is

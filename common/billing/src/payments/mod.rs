@@ -5,6 +5,7 @@
 //! [`settlement::apply`](crate::settlement::apply) does it, for a whole batch, in one transaction with the ledger.
 
 pub(crate) mod acceptance;
+pub mod events;
 pub mod facts;
 pub mod history;
 pub(crate) mod movements;

@@ -5,9 +5,11 @@ use kernel::database::broken_constraint;
 use kernel::ids::{PaymentId, UserId};
 use sqlx::{PgConnection, PgPool};
 
-use super::{NewOrder, OpenedCheckout, Payment, placing, rules, store};
+use super::events::{self, order_event};
+use super::{Mode, NewOrder, OpenedCheckout, Payment, placing, rules, store};
 use crate::coupons::operations as coupons;
 use crate::coupons::{CouponRefusal, RedeemError};
+use notices::{Event, tell};
 
 /// Why an order is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +67,7 @@ pub async fn check_open_orders(
     if open >= i64::from(max) { Err(AdmissionError::TooManyOpen(max)) } else { Ok(()) }
 }
 
-/// Stores an order, and uses its coupon, in the caller's transaction.
+/// Stores an order that somebody places, uses its coupon and tells of it, in the caller's transaction.
 ///
 /// # Errors
 /// [`OrderError`]; the transaction is then to be rolled back.
@@ -74,13 +76,60 @@ pub async fn order_create(
     now: Timestamp,
     order: &NewOrder,
 ) -> Result<Payment, OrderError> {
+    let payment = insert(connection, now, order).await?;
+    if payment.mode != Mode::Setup {
+        // Before the coupon: wallets are locked before coupons.
+        let event = Event::OrderCreated { order: events::order(&payment) };
+        tell(connection, now, payment.wallet_id, event).await?;
+    }
+    if let Some(redemption) = &order.redemption {
+        coupons::take(connection, now, payment.id, &order.user_id, redemption).await?;
+    }
+    Ok(store::payment_by_id(connection, payment.id).await?.ok_or(sqlx::Error::RowNotFound)?)
+}
+
+/// Stores what a provider has sold without an order of ours, to be settled in the same transaction, in which it is told.
+///
+/// # Errors
+/// Database errors only.
+pub async fn payment_create(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    order: &NewOrder,
+) -> Result<Payment, sqlx::Error> {
+    insert(connection, now, order).await
+}
+
+async fn insert(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    order: &NewOrder,
+) -> Result<Payment, sqlx::Error> {
     let id = PaymentId::new();
     placing::payment_insert(connection, now, id, order).await?;
     placing::items_insert(connection, id, &order.items).await?;
-    if let Some(redemption) = &order.redemption {
-        coupons::take(connection, now, id, &order.user_id, redemption).await?;
+    store::payment_by_id(connection, id).await?.ok_or(sqlx::Error::RowNotFound)
+}
+
+/// Ends an open order unpaid, and tells of it; says whether it was open.
+///
+/// # Errors
+/// Database errors only.
+pub(crate) async fn order_fail(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    id: PaymentId,
+    reason: &str,
+) -> Result<bool, sqlx::Error> {
+    if !store::payment_fail(connection, id, reason).await? {
+        return Ok(false);
     }
-    Ok(store::payment_by_id(connection, id).await?.ok_or(sqlx::Error::RowNotFound)?)
+    if let Some(payment) = store::payment_by_id(connection, id).await?
+        && let Some(event) = order_event(&payment)
+    {
+        tell(connection, now, payment.wallet_id, event).await?;
+    }
+    Ok(true)
 }
 
 /// Records that the provider's page for an order is open.
@@ -118,9 +167,14 @@ pub async fn reopen(
 ///
 /// # Errors
 /// Database errors only.
-pub async fn checkout_refused(pool: &PgPool, id: PaymentId, reason: &str) -> Result<(), sqlx::Error> {
+pub async fn checkout_refused(
+    pool: &PgPool,
+    now: Timestamp,
+    id: PaymentId,
+    reason: &str,
+) -> Result<(), sqlx::Error> {
     let mut transaction = pool.begin().await?;
-    if store::payment_fail(&mut transaction, id, reason).await? {
+    if order_fail(&mut transaction, now, id, reason).await? {
         coupons::give_back(&mut transaction, &[id]).await?;
     }
     transaction.commit().await

@@ -3,8 +3,10 @@
 
 use sqlx::{PgConnection, PgPool};
 
+use super::ordering::order_fail;
 use super::{NewOrder, Payment, store};
 use crate::coupons::operations as coupons;
+use kernel::clock::Timestamp;
 use kernel::ids::{CouponId, PaymentId, SubscriptionId};
 
 /// Why a subscription is not sold.
@@ -129,12 +131,13 @@ pub async fn page_with_coupon(
 /// Database errors only.
 pub async fn earlier_is_paid(
     pool: &PgPool,
+    now: Timestamp,
     later: PaymentId,
     earlier: PaymentId,
     reason: &str,
 ) -> Result<(), sqlx::Error> {
     let mut transaction = pool.begin().await?;
-    if store::payment_fail(&mut transaction, later, reason).await? {
+    if order_fail(&mut transaction, now, later, reason).await? {
         coupons::hand_over(&mut transaction, later, earlier).await?;
     }
     transaction.commit().await

@@ -146,6 +146,13 @@ pub enum Effect {
     Subscription(Box<Subscription>),
     /// Credits followed money that went back, or came again.
     Reversed(Reversed),
+    /// Money of a paid order went back by refunds, or came again because one failed.
+    Refunded {
+        /// The payment, as it is now.
+        payment: Box<Payment>,
+        /// How much has gone back so far, in smallest units, as the provider counts.
+        refunded_minor: i64,
+    },
     /// The buyer's bank asks about a payment, or has taken its money: a reason not to charge the card again unasked.
     Disputed(Box<Payment>),
     /// Money came that nobody ordered.

@@ -73,8 +73,7 @@ async fn apply_fact(
     store::payment_mark(connection, payment.id).await?;
     if payment.state.is_paid() {
         let step = Some(&reversal);
-        effects
-            .extend(follow_money(connection, now, policy, &mut payment, step).await?.map(Effect::Reversed));
+        effects.extend(follow_money(connection, now, policy, &mut payment, step).await?);
     }
     let is_new_dispute =
         reversal.kind == ReversalKind::Dispute && reversal.standing != ReversalState::Restored;
@@ -139,7 +138,7 @@ pub async fn follow_money(
     policy: Policy,
     payment: &mut Payment,
     by: Option<&Reversal>,
-) -> Result<Option<Reversed>, ApplyError> {
+) -> Result<Vec<Effect>, ApplyError> {
     let reversals = store::of_payment(connection, payment.id).await?;
     let mut account = store::account(connection, payment.id).await?;
     let gone = rules::gone(payment, &reversals);
@@ -159,12 +158,19 @@ pub async fn follow_money(
         Policy::Clamp => available(connection, payment.wallet_id).await?,
     };
     let step = rules::rebalance(&mut account, share, lapsed, policy, available)?;
+    let has_refunds_changed = account.refunded_minor != gone.refunded_minor;
     (account.refunded_minor, account.withdrawn_minor) = (gone.refunded_minor, gone.withdrawn_minor);
     payment.state = rules::state(&gone);
     store::payment_write(connection, payment.id, payment.state, &account).await?;
     let kind = by.or(reversals.first()).map_or(ReversalKind::Refund, |reversal| reversal.kind);
+    let mut effects = Vec::new();
+    if has_refunds_changed {
+        let refunded_minor = gone.refunded_minor;
+        effects.push(Effect::Refunded { payment: Box::new(payment.clone()), refunded_minor });
+    }
     let Some(movement) = movement(now, payment, kind, by, step, grant.map(|(id, _)| id)) else {
-        return Ok(None);
+        effects.extend(jobs.into_iter().map(Effect::Job));
+        return Ok(effects);
     };
     let mut postings = post(connection, now, std::slice::from_ref(&movement)).await?;
     jobs.append(&mut postings.jobs);
@@ -177,7 +183,8 @@ pub async fn follow_money(
             };
             let Account { shortfall, .. } = account;
             let payment = Box::new(payment.clone());
-            Ok(Some(Reversed { payment, kind, credits, shortfall, balance, jobs }))
+            effects.push(Effect::Reversed(Reversed { payment, kind, credits, shortfall, balance, jobs }));
+            Ok(effects)
         }
         Some(Posted::Refused(refusal)) => Err(ApplyError::Ledger { payment: payment.id, refusal }),
         Some(Posted::AlreadyPosted { .. }) | None => Err(ApplyError::AlreadyPosted(payment.id)),

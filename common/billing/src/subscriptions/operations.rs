@@ -8,7 +8,7 @@ use super::rules::{self, stand};
 use super::{
     Line, News, Paid, Period, PriceOf, Standing, Subscription, SubscriptionFact, SubscriptionState, store,
 };
-use crate::payments::ordering::order_create;
+use crate::payments::ordering::payment_create;
 use crate::payments::{
     Fact, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Progress, Stage, periods, store as payments,
 };
@@ -441,7 +441,7 @@ async fn payment_of_period(
         labels: first.labels.clone(),
         request: None,
     };
-    let payment = order_create(connection, now, &order).await?;
+    let payment = payment_create(connection, now, &order).await?;
     Ok(Some(payment.id))
 }
 

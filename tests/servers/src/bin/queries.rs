@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 const DATABASE: &str = "queries";
 /// The crates whose queries the compiler checks.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 11] = [
     "api",
     "audit",
     "billing",
@@ -28,6 +28,7 @@ const PACKAGES: [&str; 10] = [
     "kernel",
     "ledger",
     "messaging",
+    "notices",
     "outgoing_webhooks",
     "scheduler",
 ];

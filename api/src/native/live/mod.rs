@@ -1,4 +1,7 @@
-//! Live events of the caller's wallets, as a WebSocket and as server-sent events.
+//! Live events of the caller's wallets, as a WebSocket and as server-sent events: the streams that the dialects' clients
+//! know are here, this system's own, which tell more, in [`tickets`].
+
+mod tickets;
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -6,6 +9,7 @@ use std::time::Duration;
 use futures::stream::Stream;
 use futures::{SinkExt, StreamExt};
 use identity::operations;
+use kernel::clock::Timestamp;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -18,7 +22,7 @@ use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::{Response, Route};
 use crate::problem::{ErrorCode, Failure, Problem, ProblemKind};
-use crate::realtime::{Audience, End, Full, Subscription};
+use crate::realtime::{Audience, End, Full, Style, Subscription};
 use crate::state::SharedState;
 
 /// Between signs of life; below the minute after which proxies give up.
@@ -39,7 +43,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers_plainly(StatusCode::SWITCHING_PROTOCOLS, "The WebSocket is open.")
             .refuses(&[StatusCode::BAD_REQUEST, StatusCode::FORBIDDEN])
     };
-    vec![
+    let mut endpoints = tickets::endpoints();
+    endpoints.extend([
         Endpoint::special(Method::GET, "/ws", socket_route, socket()),
         Endpoint::special(Method::GET, "/api/ws", socket_route, socket()),
         Endpoint::get(
@@ -52,7 +57,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 )
                 .answers_with(StatusCode::OK, "text/event-stream", "Events, as long as the client listens."),
         ),
-    ]
+    ]);
+    endpoints
 }
 
 /// GET /ws, GET /api/ws
@@ -63,30 +69,44 @@ fn socket_route(api: &SharedState, here: BoxedFilter<()>) -> Route {
 
 async fn socket(ws: Ws, api: SharedState, call: Call) -> Result<Response, Problem> {
     let principal = api.auth.listener(&call.headers, &api.origins).await?;
-    let subscription = subscribe(&api, &principal).await?;
+    let subscription = subscribe_user(&api, &principal).await?;
+    Ok(upgraded(ws, None, subscription))
+}
+
+fn upgraded(ws: Ws, first: Option<String>, subscription: Subscription) -> Response {
     let ws = ws.max_message_size(INCOMING_BYTES).max_frame_size(INCOMING_BYTES);
-    let upgrade = ws.on_upgrade(move |socket| push(socket, subscription));
-    Ok(warp::reply::Reply::into_response(upgrade))
+    let upgrade = ws.on_upgrade(move |socket| push(socket, first, subscription));
+    warp::reply::Reply::into_response(upgrade)
 }
 
 async fn events(api: SharedState, call: Call) -> Result<Response, Problem> {
     let principal = call.caller(&api).await?;
-    let subscription = subscribe(&api, &principal).await?;
-    Ok(warp::reply::Reply::into_response(warp::sse::reply(as_events(subscription))))
+    let subscription = subscribe_user(&api, &principal).await?;
+    Ok(warp::reply::Reply::into_response(warp::sse::reply(as_events(None, subscription))))
 }
 
-async fn subscribe(api: &SharedState, principal: &Principal) -> Result<Subscription, Problem> {
+async fn subscribe_user(api: &SharedState, principal: &Principal) -> Result<Subscription, Problem> {
     let wallets = operations::wallets_visible(&api.pool, &principal.user_id).await?;
-    let left = principal.expires_at.map(|at| at - api.clock.now());
-    // A negative duration means that the credential has just expired.
-    let left = left.map(|left| Duration::try_from(left).unwrap_or(Duration::ZERO));
     let audience = Audience {
-        user: principal.user_id.clone(),
+        user: Some(principal.user_id.clone()),
         wallets,
+        is_all: true,
+        style: Style::Former,
         credential: principal.credential,
         is_recorded: principal.is_recorded,
-        left,
+        left: left(api, principal.expires_at),
     };
+    subscribe(api, audience)
+}
+
+/// How long a credential lasts. None if it has no end.
+fn left(api: &SharedState, expires_at: Option<Timestamp>) -> Option<Duration> {
+    let left = expires_at.map(|at| at - api.clock.now());
+    // A negative duration means that the credential has just expired.
+    left.map(|left| Duration::try_from(left).unwrap_or(Duration::ZERO))
+}
+
+fn subscribe(api: &SharedState, audience: Audience) -> Result<Subscription, Problem> {
     api.hub.subscribe(audience).map_err(|full| match full {
         Full::User => {
             let message = "You have too many live connections: close one of them first.";
@@ -98,15 +118,19 @@ async fn subscribe(api: &SharedState, principal: &Principal) -> Result<Subscript
     })
 }
 
+/// `state` is what is told first, in an event of its own.
 fn as_events(
+    state: Option<String>,
     subscription: Subscription,
 ) -> impl Stream<Item = Result<warp::sse::Event, Infallible>> + Send + Sync + 'static {
-    let first = futures::stream::iter([Ok(warp::sse::Event::default().comment("connected"))]);
+    let state = state.map(|text| Ok(warp::sse::Event::default().event(tickets::STATE).data(text)));
+    let first = [Ok(warp::sse::Event::default().comment("connected"))].into_iter().chain(state);
+    let first = futures::stream::iter(first.collect::<Vec<_>>());
     let notices = futures::stream::unfold(Some(subscription), async |subscription| {
         let mut subscription = subscription?;
         let event = warp::sse::Event::default();
         let event = match timeout(HEARTBEAT, subscription.next()).await {
-            Ok(Ok(notice)) => event.event(notice.kind.clone()).data(notice.text.clone()),
+            Ok(Ok(told)) => event.event(told.kind().to_owned()).data(told.text().to_owned()),
             Ok(Err(end)) => return Some((Ok(event.event("stream.closed").data(end.as_json())), None)),
             Err(_) => event.comment("alive"),
         };
@@ -115,16 +139,21 @@ fn as_events(
     first.chain(notices)
 }
 
-/// Sends the notices of the wallets until the client leaves or the subscription ends.
-async fn push(socket: WebSocket, mut subscription: Subscription) {
+/// Sends what is to come first, then the notices of the wallets until the client leaves or the subscription ends.
+async fn push(socket: WebSocket, first: Option<String>, mut subscription: Subscription) {
     let (mut outgoing, mut incoming) = socket.split();
+    if let Some(text) = first
+        && !matches!(timeout(SEND_TIMEOUT, outgoing.send(Message::text(text))).await, Ok(Ok(())))
+    {
+        return;
+    }
     let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = true;
     loop {
         let message = tokio::select! {
             notice = subscription.next() => match notice {
-                Ok(notice) => Message::text(notice.text.clone()),
+                Ok(told) => Message::text(told.text()),
                 Err(end) => {
                     let close = Message::close_with(close_code(end), end.as_str());
                     let _closing = timeout(SEND_TIMEOUT, outgoing.send(close)).await;

@@ -1,6 +1,10 @@
 //! The description of the whole API, as OpenAPI 3.1: assembled from the endpoints of all groups, with the errors that
 //! the server can answer at each.
 
+mod webhooks;
+
+pub(crate) use webhooks::event_types;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use utoipa::openapi::path::{HttpMethod, Operation, Paths};
@@ -83,6 +87,7 @@ pub fn document(dialects: &Dialects, only: Option<&str>) -> OpenApi {
             schemas.extend(endpoint.description.schemas);
         }
     }
+    let told = webhooks::webhooks(&mut schemas);
     // Purser's own API comes first.
     tags.sort_by_key(|tag| tag.name != "native");
     let bearer = Http::builder().scheme(HttpAuthScheme::Bearer).description(Some(
@@ -108,6 +113,7 @@ pub fn document(dialects: &Dialects, only: Option<&str>) -> OpenApi {
     OpenApiBuilder::new()
         .info(info)
         .paths(paths)
+        .webhooks(Some(told))
         .components(Some(components.build()))
         .tags(Some(tags))
         .build()
@@ -293,6 +299,7 @@ mod tests {
             let _reference = (group.error)(&mut all);
             all.extend((group.endpoints)().into_iter().flat_map(|endpoint| endpoint.description.schemas));
         }
+        let _told = webhooks::webhooks(&mut all);
         for (name, schema) in all {
             let text = serde_json::to_string(&schema).unwrap();
             let before = by_name.entry(name.clone()).or_insert_with(|| text.clone());

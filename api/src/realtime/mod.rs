@@ -1,6 +1,8 @@
 //! Brings live messages to the connections that may see them. Each connection has a bounded buffer; a connection that
 //! does not keep up is ended and asked to connect again, so that it does not hold others up.
 
+mod message;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,15 +10,20 @@ use std::time::Duration;
 use identity::credentials::CredentialHash;
 use kernel::clock::{Clock, Deadline};
 use kernel::ids::{UserId, WalletId};
-use notices::Live;
+use notices::{Live, Notice};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Authenticator;
+use message::Message;
+pub(crate) use message::Style;
+use message::Told;
 
 /// Messages that wait for a slow client before it is dropped.
 const BUFFER: usize = 64;
+/// The same for streams that are told of every movement: a group of debits of one wallet comes at once.
+const BUFFER_OF_ALL: usize = 1_024;
 /// How often the database is asked whether connections may stay open: their credential may be withdrawn, and their
 /// wallets may change, while the broker cannot say so.
 const RECHECK: Duration = Duration::from_secs(10);
@@ -48,8 +55,12 @@ pub(crate) enum Full {
 
 /// Who watches, and what.
 pub(crate) struct Audience {
-    pub(crate) user: UserId,
+    /// Whose connection it is; none of a server that watches an organization.
+    pub(crate) user: Option<UserId>,
     pub(crate) wallets: Vec<WalletId>,
+    /// Whether these are all the wallets that the user may see.
+    pub(crate) is_all: bool,
+    pub(crate) style: Style,
     pub(crate) credential: CredentialHash,
     /// Whether the credential is in the database.
     pub(crate) is_recorded: bool,
@@ -66,19 +77,14 @@ struct Watchers {
 }
 
 struct Watcher {
-    user: UserId,
+    user: Option<UserId>,
     wallets: Vec<WalletId>,
+    is_all: bool,
+    style: Style,
     credential: CredentialHash,
     is_recorded: bool,
-    notices: mpsc::Sender<Arc<Notice>>,
+    messages: mpsc::Sender<Arc<Message>>,
     end: watch::Sender<Option<End>>,
-}
-
-/// A message about a wallet: its type, and its JSON.
-#[derive(Debug)]
-pub(crate) struct Notice {
-    pub(crate) kind: String,
-    pub(crate) text: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +119,10 @@ impl End {
 pub(crate) struct Subscription {
     id: u64,
     hub: Hub,
-    notices: mpsc::Receiver<Arc<Notice>>,
+    messages: mpsc::Receiver<Arc<Message>>,
+    style: Style,
+    /// The last number of each wallet that the client knows already.
+    known: HashMap<WalletId, i64>,
     end: watch::Receiver<Option<End>>,
     expires: Option<Deadline>,
 }
@@ -133,18 +142,22 @@ impl Hub {
         hub
     }
 
-    /// Watches a user's wallets until the credential expires.
+    /// Watches wallets until the credential expires.
     ///
     /// # Errors
     /// When there are too many connections.
     pub(crate) fn subscribe(&self, audience: Audience) -> Result<Subscription, Full> {
-        let Audience { user, wallets, credential, is_recorded, left } = audience;
-        let (notices, receiver) = mpsc::channel(BUFFER);
+        let Audience { user, wallets, is_all, style, credential, is_recorded, left } = audience;
+        let (messages, receiver) = mpsc::channel(match style {
+            Style::Own => BUFFER_OF_ALL,
+            Style::Former => BUFFER,
+        });
         let mut watchers = self.lock();
         if watchers.all.len() >= self.limits.in_all {
             return Err(Full::Process);
         }
-        if watchers.all.values().filter(|watcher| watcher.user == user).count() >= self.limits.per_user {
+        let own = watchers.all.values().filter(|watcher| user.is_some() && watcher.user == user);
+        if own.count() >= self.limits.per_user {
             return Err(Full::User);
         }
         let (end, ended) = watch::channel(watchers.stopped.then_some(End::Stopping));
@@ -153,10 +166,13 @@ impl Hub {
         for wallet in &wallets {
             watchers.by_wallet.entry(*wallet).or_default().push(id);
         }
-        watchers.all.insert(id, Watcher { user, wallets, credential, is_recorded, notices, end });
+        watchers
+            .all
+            .insert(id, Watcher { user, wallets, is_all, style, credential, is_recorded, messages, end });
         metrics::gauge!("purser_live_connections").set(metric(watchers.all.len()));
         let expires = left.map(|left| self.clock.deadline(left));
-        Ok(Subscription { id, hub: self.clone(), notices: receiver, end: ended, expires })
+        let (hub, known) = (self.clone(), HashMap::new());
+        Ok(Subscription { id, hub, messages: receiver, style, known, end: ended, expires })
     }
 
     /// Waits until every connection has ended, but no longer than `patience`.
@@ -188,7 +204,7 @@ impl Hub {
     /// Ends connections whose credential is withdrawn, or whose user may see other wallets than before.
     async fn end_withdrawn(&self, auth: &Authenticator) -> Result<(), sqlx::Error> {
         let (credentials, users) = self.audience();
-        if users.is_empty() {
+        if users.is_empty() && credentials.is_empty() {
             return Ok(());
         }
         let (valid, visible) = auth.standing(&credentials, &users).await?;
@@ -196,9 +212,13 @@ impl Hub {
             credentials.contains(&watcher.credential) && !valid.contains(&watcher.credential)
         });
         self.end(End::WalletsChanged, |watcher| {
-            let known: HashSet<WalletId> = watcher.wallets.iter().copied().collect();
             // Who connected after the question is looked at the next time.
-            users.contains(&watcher.user) && visible.get(&watcher.user) != Some(&known)
+            let Some(user) = watcher.user.as_ref().filter(|user| users.contains(user)) else { return false };
+            let known: HashSet<WalletId> = watcher.wallets.iter().copied().collect();
+            let visible = visible.get(user);
+            visible.is_none_or(
+                |visible| if watcher.is_all { *visible != known } else { !known.is_subset(visible) },
+            )
         });
         Ok(())
     }
@@ -207,7 +227,7 @@ impl Hub {
         let watchers = self.lock();
         let recorded = watchers.all.values().filter(|watcher| watcher.is_recorded);
         let credentials = recorded.map(|watcher| watcher.credential).collect();
-        (credentials, watchers.all.values().map(|watcher| watcher.user.clone()).collect())
+        (credentials, watchers.all.values().filter_map(|watcher| watcher.user.clone()).collect())
     }
 
     async fn forward(
@@ -224,7 +244,7 @@ impl Hub {
             match message.as_deref() {
                 Ok(Live::Notices { notices }) => {
                     for notice in notices {
-                        self.notify(notice.wallet_id, &notice.body);
+                        self.notify(notice);
                     }
                 }
                 Ok(Live::CredentialRevoked { key_hash }) => {
@@ -235,10 +255,10 @@ impl Hub {
                 }
                 Ok(Live::LoginsChanged { user_id }) => {
                     auth.forget_all();
-                    self.end(End::Revoked, |watcher| watcher.user == *user_id);
+                    self.end(End::Revoked, |watcher| watcher.user.as_ref() == Some(user_id));
                 }
                 Ok(Live::MembershipChanged { user_id }) => {
-                    self.end(End::WalletsChanged, |watcher| watcher.user == *user_id);
+                    self.end(End::WalletsChanged, |watcher| watcher.user.as_ref() == Some(user_id));
                 }
                 // A revocation or notices may be among the missed messages: every connection starts anew.
                 Err(RecvError::Lagged(_)) => {
@@ -254,13 +274,13 @@ impl Hub {
         }
     }
 
-    fn notify(&self, wallet: WalletId, body: &serde_json::Value) {
+    fn notify(&self, notice: &Notice) {
         let watchers = self.lock();
-        let Some(ids) = watchers.by_wallet.get(&wallet) else { return };
-        let kind = body.get("type").and_then(serde_json::Value::as_str).unwrap_or("message");
-        let notice = Arc::new(Notice { kind: kind.to_owned(), text: body.to_string() });
-        for watcher in ids.iter().filter_map(|id| watchers.all.get(id)) {
-            if watcher.notices.try_send(Arc::clone(&notice)).is_err() {
+        let Some(ids) = watchers.by_wallet.get(&notice.wallet_id) else { return };
+        let message = Arc::new(Message::new(notice));
+        let watching = ids.iter().filter_map(|id| watchers.all.get(id));
+        for watcher in watching.filter(|watcher| message.text(watcher.style).is_some()) {
+            if watcher.messages.try_send(Arc::clone(&message)).is_err() {
                 watcher.end.send_replace(Some(End::TooSlow));
             }
         }
@@ -278,12 +298,27 @@ impl Hub {
 }
 
 impl Subscription {
-    /// The next notice.
+    /// Leaves out what the client knows already: up to these numbers.
+    pub(crate) fn begin_after(&mut self, known: HashMap<WalletId, i64>) {
+        self.known = known;
+    }
+
+    /// The next message.
     ///
     /// # Errors
     /// The reason why there are no more.
-    pub(crate) async fn next(&mut self) -> Result<Arc<Notice>, End> {
-        let Self { notices, end, expires, .. } = self;
+    pub(crate) async fn next(&mut self) -> Result<Told, End> {
+        loop {
+            let message = self.next_of_all().await?;
+            let known = self.known.get(&message.wallet);
+            if message.sequence.zip(known).is_none_or(|(sequence, known)| sequence > *known) {
+                return Ok(Told { message, style: self.style });
+            }
+        }
+    }
+
+    async fn next_of_all(&mut self) -> Result<Arc<Message>, End> {
+        let Self { messages, end, expires, .. } = self;
         let expiry = async {
             match expires {
                 Some(deadline) => deadline.passed().await,
@@ -296,7 +331,7 @@ impl Subscription {
                 Err(ended.ok().and_then(|end| *end).unwrap_or(End::Stopping))
             }
             () = expiry => Err(End::Expired),
-            notice = notices.recv() => notice.ok_or(End::Stopping),
+            message = messages.recv() => message.ok_or(End::Stopping),
         }
     }
 }
@@ -327,7 +362,8 @@ fn metric(count: usize) -> u32 {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use serde_json::json;
+    use kernel::money::Credits;
+    use notices::{Amount, Event, Reason};
 
     fn hub() -> Hub {
         let limits = Limits { per_user: 2, in_all: 3 };
@@ -335,8 +371,24 @@ mod tests {
     }
 
     fn watch(hub: &Hub, name: &str, wallet: WalletId, left: Option<Duration>) -> Result<Subscription, Full> {
-        let (user, credential) = (user(name), credential(name));
-        hub.subscribe(Audience { user, wallets: vec![wallet], credential, is_recorded: true, left })
+        hub.subscribe(audience(name, wallet, Style::Former, left))
+    }
+
+    fn audience(name: &str, wallet: WalletId, style: Style, left: Option<Duration>) -> Audience {
+        let (user, credential, wallets) = (Some(user(name)), credential(name), vec![wallet]);
+        Audience { user, wallets, is_all: true, style, credential, is_recorded: true, left }
+    }
+
+    fn tell(hub: &Hub, wallet: WalletId, sequence: i64, event: &Event) {
+        hub.notify(&Notice::new(Clock::system().now(), wallet, Some(sequence), event));
+    }
+
+    fn low() -> Event {
+        Event::BalanceLow { balance: Amount(Credits::ZERO), level: Amount(Credits::ZERO) }
+    }
+
+    fn paused() -> Event {
+        Event::RechargePaused { reason: "declined" }
     }
 
     #[tokio::test]
@@ -364,10 +416,35 @@ mod tests {
         let (hub, mine, theirs) = (hub(), WalletId::new(), WalletId::new());
         let mut me = watch(&hub, "a", mine, None).unwrap();
         let mut they = watch(&hub, "b", theirs, None).unwrap();
-        hub.notify(mine, &json!({ "type": "credits.added", "credits": 5 }));
-        hub.notify(theirs, &json!({ "type": "balance.low" }));
-        assert_eq!(me.next().await.ok().map(|notice| notice.kind.clone()).as_deref(), Some("credits.added"));
-        assert_eq!(they.next().await.ok().map(|notice| notice.kind.clone()).as_deref(), Some("balance.low"));
+        tell(&hub, mine, 1, &paused());
+        tell(&hub, theirs, 1, &low());
+        assert_eq!(me.next().await.unwrap().kind(), "auto_recharge.paused");
+        assert_eq!(they.next().await.unwrap().kind(), "balance.low");
+    }
+
+    #[tokio::test]
+    async fn own_streams_are_told_all_that_they_do_not_know_and_others_what_they_ever_were() {
+        let (hub, wallet, none) = (hub(), WalletId::new(), Amount(Credits::ZERO));
+        let mut own = hub.subscribe(audience("a", wallet, Style::Own, None)).unwrap();
+        let mut former = watch(&hub, "a", wallet, None).unwrap();
+        own.begin_after(HashMap::from([(wallet, 2)]));
+        let changed = Event::WalletChanged {
+            reason: Reason::Debit,
+            credits: none,
+            balance: none,
+            available: none,
+            held: none,
+            debt: none,
+            entry_id: None,
+        };
+        for sequence in 2..=3 {
+            tell(&hub, wallet, sequence, &changed);
+        }
+        tell(&hub, wallet, 4, &paused());
+        let (first, second) = (own.next().await.unwrap(), own.next().await.unwrap());
+        assert!(first.text().contains(r#""sequence":3"#) && second.text().contains(r#""sequence":4"#));
+        let told = former.next().await.unwrap();
+        assert_eq!(told.text(), r#"{"reason":"declined","type":"auto_recharge.paused"}"#);
     }
 
     #[tokio::test]
@@ -375,12 +452,12 @@ mod tests {
         let (hub, wallet) = (hub(), WalletId::new());
         let mut slow = watch(&hub, "a", wallet, None).unwrap();
         for _ in 0..=BUFFER {
-            hub.notify(wallet, &json!({ "type": "credits.added" }));
+            tell(&hub, wallet, 1, &low());
         }
         let mut quick = watch(&hub, "a", wallet, None).unwrap();
         assert_eq!(slow.next().await.err(), Some(End::TooSlow));
         drop(slow);
-        hub.notify(wallet, &json!({ "type": "credits.added" }));
+        tell(&hub, wallet, 1, &low());
         assert!(quick.next().await.is_ok());
         drop(quick);
         assert!(hub.lock().all.is_empty() && hub.lock().by_wallet.is_empty());
@@ -394,7 +471,7 @@ mod tests {
         let mut revoked = watch(&hub, "a", wallet, None).unwrap();
         let mut kept = watch(&hub, "b", wallet, None).unwrap();
         hub.end(End::Revoked, |watcher| watcher.credential == credential("a"));
-        hub.notify(wallet, &json!({ "type": "credits.added" }));
+        tell(&hub, wallet, 1, &low());
         assert_eq!(revoked.next().await.err(), Some(End::Revoked));
         assert!(kept.next().await.is_ok());
     }

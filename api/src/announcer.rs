@@ -1,0 +1,52 @@
+//! Tells live connections, of all API instances, what debits have changed. Nothing of it is stored: what is told while
+//! the broker is away is lost, and who listens sees by the numbers of the events that some are missing.
+
+use messaging::Publisher;
+use notices::{Live, Notice};
+use tokio::sync::mpsc;
+
+/// Groups of debits that wait to be told; further ones are lost.
+const QUEUE: usize = 1_024;
+/// How many notices share a message: one costs more than what is in it.
+const AT_ONCE: usize = 512;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Announcer {
+    queue: mpsc::Sender<Vec<Notice>>,
+}
+
+impl Announcer {
+    /// Tells until it, and all its clones, are dropped. One message is on its way at a time, and what comes meanwhile
+    /// shares the next: so they arrive in the order in which they were given.
+    pub(crate) fn start(publisher: Publisher) -> Self {
+        let (queue, mut waiting) = mpsc::channel::<Vec<Notice>>(QUEUE);
+        tokio::spawn(async move {
+            while let Some(mut notices) = waiting.recv().await {
+                while notices.len() < AT_ONCE
+                    && let Ok(more) = waiting.try_recv()
+                {
+                    notices.extend(more);
+                }
+                let count = notices.len();
+                if let Err(error) = publisher.announce(&Live::Notices { notices }).await {
+                    lost(count, &error.to_string());
+                }
+            }
+        });
+        Self { queue }
+    }
+
+    /// Has notices told, in a moment.
+    pub(crate) fn announce(&self, notices: Vec<Notice>) {
+        let count = notices.len();
+        if count > 0 && self.queue.try_send(notices).is_err() {
+            lost(count, "too many wait");
+        }
+    }
+}
+
+fn lost(count: usize, reason: &str) {
+    metrics::counter!("purser_live_notices_lost_total").increment(u64::try_from(count).unwrap_or(u64::MAX));
+    tracing::debug!(count, reason, "live connections were not told of debits");
+}
