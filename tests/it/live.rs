@@ -116,7 +116,7 @@ async fn a_ticket_that_is_old_or_whose_buyer_may_not_listen_any_more_opens_nothi
 async fn a_ticket_is_for_the_wallets_that_its_buyer_may_see_or_for_one_of_them() {
     let world = World::start().await;
     let cast = organization(&world).await;
-    let stranger = world.create_user("stranger").await;
+    let stranger = cast.stranger.clone();
     let secret = world.settings().secrets.admin_api_key.clone();
     let wallets = async |credential: &str, body: Value| -> Vec<String> {
         let mut socket = open(&world, &ticket(&world, credential, body).await).await.unwrap();

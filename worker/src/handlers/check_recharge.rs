@@ -5,7 +5,7 @@ use billing::auto_recharge::{Check, Skip};
 use billing::payments::ApplyPaymentFact;
 use kernel::crash;
 use kernel::crash::Step;
-use kernel::ids::WalletId;
+use kernel::ids::{OutboxId, WalletId};
 use ledger::levels::CheckRecharge;
 
 use crate::context::Context;
@@ -16,6 +16,7 @@ pub(super) async fn handle(context: &Context, job: &CheckRecharge) -> JobResult 
     if has_just_bought(context, job.wallet_id).await? {
         return replied(&Check::Skipped { reason: Skip::PurchaseUnderWay });
     }
+    let before = OutboxId::new();
     let mut transaction = context.pool.begin().await?;
     let (now, limits) = (context.clock.now(), &context.recharge_limits);
     let Decided { check, jobs } = reserve(&mut transaction, now, job.wallet_id, limits).await?;
@@ -23,6 +24,9 @@ pub(super) async fn handle(context: &Context, job: &CheckRecharge) -> JobResult 
     transaction.commit().await?;
     crash::point(Step::Committed, "reservation");
     context.publish_soon(jobs);
+    if matches!(check, Check::Charging { .. }) {
+        context.publish_notices_since(before);
+    }
     tracing::debug!(wallet = %job.wallet_id, ?check, "a wallet was checked for recharging");
     replied(&check)
 }
