@@ -20,7 +20,7 @@ async fn post(world: &World, path: &str, body: Value) -> Answer {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_registrations_create_a_user_once() {
-    let world = World::builder().without_worker().without_scheduler().start().await;
+    let world = World::start().await;
     let body = json!({"email": "ada@example.com"});
     let answers: Vec<Answer> = join_all((0..10).map(|_| world.put_user("ada", body.clone()).send()))
         .await

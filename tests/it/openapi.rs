@@ -36,10 +36,13 @@ impl Operation {
         self.described["requestBody"].is_object()
     }
 
-    /// A path of its form, at which there is nothing.
+    /// A path of its form, at which there is nothing; but the wallet is that of the user `root`.
     pub fn example(&self) -> String {
-        let segments =
-            self.path.split('/').map(|segment| if segment.starts_with('{') { "1" } else { segment });
+        let segments = self.path.split('/').map(|segment| match segment {
+            "{wallet}" => "user:root",
+            segment if segment.starts_with('{') => "1",
+            segment => segment,
+        });
         segments.collect::<Vec<_>>().join("/")
     }
 }

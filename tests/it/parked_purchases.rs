@@ -94,11 +94,11 @@ async fn a_dead_letter_is_seen_retried_or_dismissed() {
 }
 
 /// All pages of a list, by the ids of what is on them.
-async fn pages(world: &World, path: &str, list: &str, id: &str) -> Vec<Vec<String>> {
+async fn pages(world: &World, path: &str, id: &str) -> Vec<Vec<String>> {
     let (mut pages, mut next) = (Vec::new(), path.to_owned());
     loop {
         let page = get(world, &next).await;
-        let ids = page[list].as_array().unwrap().iter().map(|one| one[id].as_str().unwrap().to_owned());
+        let ids = page["data"].as_array().unwrap().iter().map(|one| one[id].as_str().unwrap().to_owned());
         pages.push(ids.collect());
         let Some(cursor) = page["nextCursor"].as_str() else { return pages };
         assert!(pages.len() < 9, "it does not end");
@@ -120,14 +120,13 @@ async fn parked_purchases_and_dead_letters_are_listed_page_by_page() {
     let same = "update dead_letters set died_at = (select max(died_at) from dead_letters)";
     sqlx::query(same).execute(world.pool()).await.unwrap();
     for (list, id) in [("parked-purchases", "purchaseId"), ("dead-letters", "id")] {
-        let field = if list == "dead-letters" { "deadLetters" } else { "purchases" };
         let path = format!("/purser/v1/{list}?limit=2");
-        let pages = pages(&world, &path, field, id).await;
+        let pages = pages(&world, &path, id).await;
         let sizes: Vec<usize> = pages.iter().map(Vec::len).collect();
         assert_eq!(sizes, [2, 2, 1], "{list}");
         let whole = get(&world, &format!("/purser/v1/{list}?limit=5")).await;
         assert_eq!(whole["nextCursor"], Value::Null, "{list}");
-        let all = whole[field].as_array().unwrap().iter().map(|one| one[id].as_str().unwrap().to_owned());
+        let all = whole["data"].as_array().unwrap().iter().map(|one| one[id].as_str().unwrap().to_owned());
         assert_eq!(pages.concat(), all.collect::<Vec<_>>(), "{list}");
         let admin = &world.settings().secrets.admin_api_key;
         world.api().get(&format!("{path}&cursor=nonsense")).bearer(admin).expect(400).await;

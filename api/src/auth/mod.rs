@@ -220,8 +220,8 @@ impl Authenticator {
         }
         if !self.registers_users {
             let message = format!(
-                "The token is genuine, but there is no user {user}: register them with PUT /purser/v1/users/{{userId}}, or \
-                 set JWT_REGISTERS_USERS=true."
+                "The token is genuine, but there is no user {user}: register them with \
+                 PUT /purser/v1/users/{{userId}}, or set JWT_REGISTERS_USERS=true."
             );
             return Err(
                 Problem::new(ProblemKind::CredentialInvalid, message).coded(ErrorCode::UserNotRegistered)

@@ -105,7 +105,9 @@ fn complaint(path: &str, text: &str) -> Problem {
     let place = if path == "." { "" } else { path };
     let within = |field: &str| if place.is_empty() { field.to_owned() } else { format!("{place}.{field}") };
     if let Some((field, known)) = quoted(text, "unknown field ") {
-        let field = within(&shortened(field));
+        // The place is the field's own here.
+        let parent = place.strip_suffix(field).unwrap_or_default();
+        let field = format!("{parent}{}", shortened(field));
         let known = known.strip_prefix(", expected ").unwrap_or("none");
         let known = known.strip_prefix("one of ").unwrap_or(known);
         return Problem::invalid(format!("There is no field `{field}`; the fields are {known}."))
@@ -137,7 +139,6 @@ fn quoted<'a>(text: &'a str, beginning: &str) -> Option<(&'a str, &'a str)> {
 fn kind_of(expected: &str) -> &str {
     match expected {
         "i8" | "i16" | "i32" | "i64" | "isize" | "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
-        "f32" | "f64" => "a number",
         "a boolean" => "true or false",
         "a string" | "str" | "a borrowed string" => "a text",
         "a map" => "an object",

@@ -5,7 +5,6 @@ use kernel::clock::from_rfc3339;
 use kernel::config::Mode;
 use kernel::test_clock::{self, MoveError, Target};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
@@ -97,7 +96,7 @@ async fn advance(api: SharedState, call: Call) -> Result<Response, Problem> {
     require_test_mode(&api)?;
     let target = target(&call)?;
     // The record of a key is gone a day later by this very clock: the move keeps the key too.
-    let moved_by = call.idempotency_key()?.map(|key| format!("{} {key}", caller.actor));
+    let moved_by = call.idempotency_key()?.map(|key| format!("{} {key}", caller.key_space()));
     let work = {
         let api = SharedState::clone(&api);
         async move {
@@ -124,10 +123,7 @@ fn require_test_mode(api: &AppState) -> Result<(), Problem> {
 }
 
 fn target(call: &Call) -> Result<Target, Problem> {
-    // An array would be taken for an object without the names of its fields.
-    let object: Map<String, Value> = read_object(call)?;
-    let input: MoveInput =
-        serde_json::from_value(Value::Object(object)).map_err(|error| Problem::invalid(error.to_string()))?;
+    let input: MoveInput = read_object(call)?;
     match (input.advance_seconds, input.to) {
         (Some(seconds), None) if seconds < 0 => {
             Err(Problem::invalid("advanceSeconds must not be negative: time does not go backwards."))

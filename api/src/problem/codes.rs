@@ -22,12 +22,18 @@ macro_rules! error_codes {
 }
 
 error_codes! {
-    Unauthorized => "unauthorized": "401: the credential is missing or not valid. Send `Authorization: Bearer` with an API key, a session token or a token of your own.",
+    Unauthorized => "unauthorized":
+        "401: the credential is missing or not valid. Send `Authorization: Bearer` with an API key, a session token \
+         or a token of your own.",
     CredentialExpired => "credential_expired": "401: the credential has expired. Get a new one.",
-    UserNotRegistered => "user_not_registered": "401: the token is genuine, but its user is not registered. Register the user, or set `JWT_REGISTERS_USERS`.",
-    OriginNotAllowed => "origin_not_allowed": "403: a cookie came from a page of a site that is not in `ALLOWED_ORIGINS`.",
+    UserNotRegistered => "user_not_registered":
+        "401: the token is genuine, but its user is not registered. Register the user, or set \
+         `JWT_REGISTERS_USERS`.",
+    OriginNotAllowed => "origin_not_allowed":
+        "403: a cookie came from a page of a site that is not in `ALLOWED_ORIGINS`.",
     MissingScope => "missing_scope": "403: the credential lacks the scope that the message names.",
-    BoundCredential => "bound_credential": "403: the credential is for the wallets of one owner, and this concerns everyone's.",
+    BoundCredential => "bound_credential":
+        "403: the credential is for the wallets of one owner, and this concerns everyone's.",
     NotAUser => "not_a_user": "403: the credential is no user's, and this API knows users only.",
     RoleNotAllowed => "role_not_allowed": "403: the caller's role in the organization does not allow this.",
     Forbidden => "forbidden": "403: this is not allowed.",
@@ -35,24 +41,35 @@ error_codes! {
     UnsupportedMediaType => "unsupported_media_type": "415: the content type must be `application/json`.",
     InvalidJson => "invalid_json": "400: the body is not JSON.",
     InvalidRequest => "invalid_request": "400: a field is missing, unknown or wrong; `param` names it.",
-    InvalidCredits => "invalid_credits": "400: an amount of credits is not positive, not a number, too large, or has more than six decimals.",
+    InvalidCredits => "invalid_credits":
+        "400: an amount of credits is not positive, not a number, too large, or has more than six decimals.",
     BadRequest => "bad_request": "400: the path, the query or a header cannot be read.",
-    InvalidIdempotencyKey => "invalid_idempotency_key": "400: an `Idempotency-Key` has 1 to 255 printable ASCII characters, and there is one at most.",
-    IdempotencyKeyInUse => "idempotency_key_in_use": "409: the first request with this key is being worked on. Send it again in a moment.",
-    IdempotencyKeyReused => "idempotency_key_reused": "409: this key was used for another request. Use a new key for each thing that you do.",
-    SecretAlreadyShown => "secret_already_shown": "409: the request was done before, and its answer showed a secret, which is shown only once.",
+    InvalidIdempotencyKey => "invalid_idempotency_key":
+        "400: an `Idempotency-Key` has 1 to 255 printable ASCII characters, and there is one at most.",
+    IdempotencyKeyInUse => "idempotency_key_in_use":
+        "409: the first request with this key is being worked on. Send it again in a moment.",
+    IdempotencyKeyReused => "idempotency_key_reused":
+        "409: this key was used for another request. Use a new key for each thing that you do.",
+    SecretAlreadyShown => "secret_already_shown":
+        "409: the request was done before, and its answer showed a secret, which is shown only once.",
     NotFound => "not_found": "404: there is no such thing, or it is not the caller's.",
-    MethodNotAllowed => "method_not_allowed": "405: the path does not take this method; `Allow` names those that it takes.",
+    MethodNotAllowed => "method_not_allowed":
+        "405: the path does not take this method; `Allow` names those that it takes.",
     Conflict => "conflict": "409: this conflicts with how things are; the message says how.",
     Unprocessable => "unprocessable": "422: this cannot be done as asked; the message says why.",
     RequestTimeout => "request_timeout": "408: the body did not arrive in time.",
     BodyTooLarge => "body_too_large": "413: the body is larger than 1 MiB.",
     RateLimited => "rate_limited": "429: too many requests. Wait as long as `Retry-After` says.",
-    Unavailable => "unavailable": "503: this cannot be done now. Send the same request with the same key again after `Retry-After`.",
-    Internal => "internal": "500: something went wrong here. Send the same request with the same key again; tell us the `requestId` if it stays.",
+    Unavailable => "unavailable":
+        "503: this cannot be done now. Send the same request with the same key again after `Retry-After`.",
+    Internal => "internal":
+        "500: something went wrong here. Send the same request with the same key again; tell us the `requestId` if it \
+         stays.",
     WalletNotFound => "wallet_not_found": "404: there is no such wallet, or it is not open to the caller.",
-    InsufficientCredits => "insufficient_credits": "402: fewer credits are available than needed; `available` and `needed` say how many. Nothing was spent.",
-    LimitReached => "limit_reached": "402: a limit of the member or the key is reached; the message says what is left and when it begins anew.",
+    InsufficientCredits => "insufficient_credits":
+        "402: fewer credits are available than needed; `available` and `needed` say how many. Nothing was spent.",
+    LimitReached => "limit_reached":
+        "402: a limit of the member or the key is reached; the message says what is left and when it begins anew.",
     UserBlocked => "user_blocked": "409: the user whose wallet it is was blocked.",
     HoldCaptured => "hold_captured": "409: the hold was captured before.",
     HoldReleased => "hold_released": "409: the hold was released before.",
@@ -69,13 +86,15 @@ error_codes! {
     ProviderRefused => "provider_refused": "The payment provider refuses; the message has its words.",
     InvalidCoupon => "invalid_coupon": "400: the coupon is not accepted; the message says why.",
     TooManyOpenOrders => "too_many_open_orders": "429: the user has as many unpaid orders as one may have.",
-    AlreadySubscribed => "already_subscribed": "409: the wallet has a subscription already: change its plan, or end it first.",
+    AlreadySubscribed => "already_subscribed":
+        "409: the wallet has a subscription already: change its plan, or end it first.",
     NoSubscription => "no_subscription": "404: there is no subscription.",
     UrlNotAllowed => "url_not_allowed": "400: an address to return to is not on a site of `RETURN_URL_ORIGINS`.",
     NoCreditPrice => "no_credit_price": "409: credits have no price in this currency: set one in the catalog.",
     CreemProductMissing => "creem_product_missing": "400: the pack or plan has no product at Creem.",
     NotRefundable => "not_refundable": "409: the order cannot be refunded as asked; the message says why.",
-    AutoRechargePaused => "auto_recharge_paused": "409: recharging waits for a card or an operator; the message says for which.",
+    AutoRechargePaused => "auto_recharge_paused":
+        "409: recharging waits for a card or an operator; the message says for which.",
     CheckinDisabled => "checkin_disabled": "403: there are no check-ins here.",
     AlreadyCheckedIn => "already_checked_in": "409: the user has checked in today.",
     PackExists => "pack_exists": "409: there is a pack with this id.",
@@ -95,7 +114,8 @@ error_codes! {
     OtherMode => "other_mode": "409: one is about test money, the other about real money.",
     PaymentOfAnotherOrder => "payment_of_another_order": "409: the event's payment is the payment of another order.",
     NotUnderstood => "not_understood": "409: what the event says was not kept: apply it again first.",
-    SubscriptionNotActive => "subscription_not_active": "409: only an active subscription can be moved to another plan.",
+    SubscriptionNotActive => "subscription_not_active":
+        "409: only an active subscription can be moved to another plan.",
     SubscriptionEnds => "subscription_ends": "409: the subscription ends with its period.",
     PlanNotSold => "plan_not_sold": "409: the plan is not sold, or not for such a period.",
     PlanNotAtProvider => "plan_not_at_provider": "409: the plan has no price or product of its own at the provider.",
@@ -103,9 +123,11 @@ error_codes! {
     UnknownProduct => "unknown_product": "409: no pack is sold as this product: add its `storeProductId` to one.",
     AlreadySettled => "already_settled": "409: this was decided before.",
     CannotBeReplayed => "cannot_be_replayed": "409: the message cannot be sent to any queue again.",
-    TooManyWebhookEndpoints => "too_many_webhook_endpoints": "409: there are as many webhook endpoints as there may be.",
+    TooManyWebhookEndpoints => "too_many_webhook_endpoints":
+        "409: there are as many webhook endpoints as there may be.",
     WebhookEndpointDisabled => "webhook_endpoint_disabled": "409: the webhook endpoint is disabled: enable it first.",
-    TooManyLiveConnections => "too_many_live_connections": "429: the user has as many live connections as one may have.",
+    TooManyLiveConnections => "too_many_live_connections":
+        "429: the user has as many live connections as one may have.",
     TicketInvalid => "ticket_invalid": "401: the ticket is unknown, used or expired: get another one.",
     ClockNotBackwards => "clock_not_backwards": "409: the test clock does not go backwards.",
 }

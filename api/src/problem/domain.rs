@@ -92,7 +92,7 @@ impl From<IdentityError> for Problem {
                 Self::conflict(ErrorCode::UserErased, "This user was erased, which is for good.")
             }
             IdentityError::NoApiKey => Self::not_found("There is no such API key."),
-            IdentityError::Invalid(message) => Self::invalid(message),
+            IdentityError::Invalid { field, message } => Self::invalid(message).about(field),
             IdentityError::Database(error) => error.into(),
         }
     }

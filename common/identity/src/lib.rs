@@ -125,8 +125,8 @@ pub enum IdentityError {
     #[error("this user was erased")]
     Erased,
     /// A field is invalid; the text says which and why.
-    #[error("{0}")]
-    Invalid(String),
+    #[error("{message}")]
+    Invalid { field: &'static str, message: String },
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }

@@ -19,26 +19,30 @@ const REASON_MAX: usize = 500;
 /// The most members that one request may name.
 const MEMBERS_MAX: usize = 1_000;
 
+fn invalid(field: &'static str, message: impl Into<String>) -> Result<(), IdentityError> {
+    Err(IdentityError::Invalid { field, message: message.into() })
+}
+
 /// # Errors
 /// [`IdentityError::Invalid`].
 pub fn check_user(user: &NewUser) -> Result<(), IdentityError> {
     let fits =
         |name: &String| (1..=200).contains(&name.chars().count()) && !name.chars().any(char::is_control);
     if !user.name.as_ref().is_none_or(fits) {
-        return Err(IdentityError::Invalid("name must have 1 to 200 characters".to_owned()));
+        return invalid("name", "name must have 1 to 200 characters");
     }
     let Some(email) = &user.email else { return Ok(()) };
     let shaped = email.len() <= 320
         && email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
         && !email.chars().any(|letter| letter.is_control() || letter.is_whitespace());
-    if shaped { Ok(()) } else { Err(IdentityError::Invalid("email is not an e-mail address".to_owned())) }
+    if shaped { Ok(()) } else { invalid("email", "email is not an e-mail address") }
 }
 
 /// # Errors
 /// [`IdentityError::Invalid`].
 pub fn check_reason(reason: &str) -> Result<(), IdentityError> {
     if reason.trim().is_empty() || reason.chars().count() > REASON_MAX {
-        return Err(IdentityError::Invalid(format!("reason must have 1 to {REASON_MAX} characters")));
+        return invalid("reason", format!("reason must have 1 to {REASON_MAX} characters"));
     }
     Ok(())
 }
@@ -47,14 +51,14 @@ pub fn check_reason(reason: &str) -> Result<(), IdentityError> {
 /// [`IdentityError::Invalid`].
 pub fn check_organization(name: &str, members: &[(UserId, Role)]) -> Result<(), IdentityError> {
     if !(1..=200).contains(&name.chars().count()) || name.chars().any(char::is_control) {
-        return Err(IdentityError::Invalid("name must have 1 to 200 characters".to_owned()));
+        return invalid("name", "name must have 1 to 200 characters");
     }
     if members.len() > MEMBERS_MAX {
-        return Err(IdentityError::Invalid(format!("at most {MEMBERS_MAX} members can be named at once")));
+        return invalid("members", format!("at most {MEMBERS_MAX} members can be named at once"));
     }
     let mut seen = HashSet::new();
     match members.iter().find(|(user, _)| !seen.insert(user)) {
-        Some((user, _)) => Err(IdentityError::Invalid(format!("{user} is named twice"))),
+        Some((user, _)) => invalid("members", format!("{user} is named twice")),
         None => Ok(()),
     }
 }
@@ -63,26 +67,25 @@ pub fn check_organization(name: &str, members: &[(UserId, Role)]) -> Result<(), 
 /// [`IdentityError::Invalid`].
 pub fn check_session(session: &NewSession) -> Result<(), IdentityError> {
     if session.ttl.is_zero() || session.ttl > SESSION_TTL_MAX {
-        return Err(IdentityError::Invalid("ttlSeconds must be between 1 and 31536000".to_owned()));
+        return invalid("ttlSeconds", "ttlSeconds must be between 1 and 31536000");
     }
     if session.scopes.iter().all(|scope| Scope::OF_USERS.contains(&scope)) {
         return Ok(());
     }
-    Err(IdentityError::Invalid("scopes of a session are read, buy and spend".to_owned()))
+    invalid("scopes", "scopes of a session are read, buy and spend")
 }
 
 /// # Errors
 /// [`IdentityError::Invalid`].
 pub fn check_api_key(key: &NewApiKey, now: Timestamp) -> Result<(), IdentityError> {
-    let invalid = |message: &str| Err(IdentityError::Invalid(message.to_owned()));
     if !(1..=100).contains(&key.name.chars().count()) || key.name.chars().any(char::is_control) {
-        return invalid("name must have 1 to 100 characters");
+        return invalid("name", "name must have 1 to 100 characters");
     }
     if key.scopes.is_empty() {
-        return invalid("scopes must name at least one of read, spend, buy, manage and admin");
+        return invalid("scopes", "scopes must name at least one of read, spend, buy, manage and admin");
     }
     if key.expires_at.is_some_and(|at| at <= now) {
-        return invalid("expiresAt must be in the future");
+        return invalid("expiresAt", "expiresAt must be in the future");
     }
     Ok(())
 }

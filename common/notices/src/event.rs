@@ -240,6 +240,12 @@ pub enum Reason {
     Lapse,
     /// Credits were bought or given.
     Grant,
+    /// A debit was given back.
+    DebitRefund,
+    /// Credits went to another wallet, or came from one.
+    Transfer,
+    /// What was left of a grant was taken back.
+    Void,
     /// An administrator added or took credits.
     Adjustment,
     /// Credits followed money that went back, or came again.

@@ -123,7 +123,7 @@ async fn a_token_of_an_unknown_user_says_what_to_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_registers_its_user_where_that_is_set() {
-    let world = World::builder().without_worker().without_scheduler().registering_users().start().await;
+    let world = World::builder().registering_users().start().await;
     let hers = token(&world, "alice", &json!({}));
     let ask = || world.api().get("/purser/v1/wallets/me").bearer(&hers).expect(200);
     let together = futures::future::join_all((0..8).map(|_| ask())).await;

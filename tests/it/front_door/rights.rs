@@ -259,7 +259,8 @@ async fn a_wallet_is_known_by_its_names_to_those_only_whose_it_is() {
     house.world.finish().await;
 }
 
-/// A user with the admin role acts for everyone, but only with a key that was made for it; nobody becomes one with less.
+/// A user with the admin role acts for everyone, but only with a key that was made for it; nobody gets the role from
+/// less.
 #[tokio::test(flavor = "multi_thread")]
 async fn administrators_are_made_and_act_with_the_scope_admin_only() {
     let world = World::builder().without_worker().without_scheduler().start().await;

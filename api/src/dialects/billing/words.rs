@@ -5,10 +5,19 @@ use warp::http::{HeaderValue, StatusCode, header};
 
 use super::envelope::Failed;
 use crate::http::{Response, answer};
-use crate::problem::{Failure, Problem, ProblemKind};
+use crate::problem::{ErrorCode, Failure, Problem, ProblemKind};
 
 pub(super) fn word(problem: &Problem) -> Response {
-    let (status, usual) = (problem.status(), problem.code().as_str());
+    // The codes of this API's own document are fewer.
+    let usual = match problem.code() {
+        ErrorCode::MissingScope
+        | ErrorCode::BoundCredential
+        | ErrorCode::NotAUser
+        | ErrorCode::RoleNotAllowed => ErrorCode::Forbidden,
+        ErrorCode::UserNotRegistered => ErrorCode::Unauthorized,
+        code => code,
+    };
+    let (status, usual) = (problem.status(), usual.as_str());
     let message = problem.message.as_ref();
     let (status, code, message) = match problem.kind {
         ProblemKind::CredentialMissing => (status, usual, "A session is missing."),

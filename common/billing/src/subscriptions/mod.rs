@@ -3,6 +3,7 @@
 
 pub mod instructions;
 pub mod operations;
+mod periods;
 mod price_paid;
 pub mod rules;
 pub(crate) mod store;

@@ -3,14 +3,16 @@
 
 use sqlx::PgConnection;
 
+use super::periods;
 use super::price_paid::{Named, first_price, price_paid};
 use super::rules::{self, stand};
 use super::{
-    Line, News, Paid, Period, PriceOf, Standing, Subscription, SubscriptionFact, SubscriptionState, store,
+    Line, News, Paid, PriceOf, Standing, Subscription, SubscriptionFact, SubscriptionState, store,
 };
 use crate::payments::ordering::payment_create;
 use crate::payments::{
-    Fact, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Progress, Stage, periods, store as payments,
+    Fact, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Progress, Stage, periods as payment_periods,
+    store as payments,
 };
 use crate::plans::operations::{plan, plan_by_provider_price, terms_sold};
 use crate::plans::{Interval, Terms};
@@ -259,11 +261,12 @@ async fn take_payment(
     }
     let known = known_terms(connection, &subscription, paid).await?;
     take_over_carried(connection, &mut subscription).await?;
+    let settles_carried = subscription.carried.is_negative();
     let payment_id = if is_first {
         if !order.state.is_paid() {
             let (credits, carried) = rules::granted(order.credits, subscription.carried);
             subscription.carried = carried;
-            periods::payment_grants(connection, order.id, credits).await?;
+            payment_periods::payment_grants(connection, order.id, credits).await?;
         }
         order.id
     } else {
@@ -279,13 +282,7 @@ async fn take_payment(
     };
     // Judged by the plan that was paid for, which may not be the one of the period before.
     let terms = rules::terms_paid_for(paid, &known).filter(|_| !is_first).unwrap_or(&subscription.terms);
-    let lapses = if terms.rollover { None } else { paid.period_end.map(rules::lapses_after) };
-    periods::payment_lapses_at(connection, payment_id, lapses).await?;
-    if let Some(ends_at) = paid.period_end {
-        let begins_at = paid.period_start.or(subscription.current_period_end).unwrap_or(now);
-        let period = Period { payment: payment_id, begins_at, ends_at };
-        store::period_write(connection, subscription.id, &period).await?;
-    }
+    periods::record(connection, now, &subscription, payment_id, paid, terms, settles_carried).await?;
     adopt(connection, fact.provider, &paid.payment, payment_id).await?;
     let money = if is_first { rules::charged(paid) } else { paid.money };
     let news = PaymentNews::Fact(Box::new(payment_fact(fact, paid, payment_id, money)));
@@ -344,8 +341,8 @@ async fn is_in_paid_period(
 ) -> Result<bool, sqlx::Error> {
     let Some((start, end)) = paid.period_start.zip(paid.period_end) else { return Ok(false) };
     let known = payments::payment_by_provider_id(connection, &paid.payment).await?.map(|payment| payment.id);
-    let periods = store::periods_since(connection, subscription.id, start).await?;
-    Ok(periods.iter().any(|period| period.begins_at < end && Some(period.payment) != known))
+    let paid_for = store::periods_since(connection, subscription.id, start).await?;
+    Ok(paid_for.iter().any(|period| period.begins_at < end && Some(period.payment) != known))
 }
 
 /// What a customer's subscriptions carry is the customer's: the balance at the provider pays whichever comes next.
@@ -478,9 +475,9 @@ async fn end_periods(
     subscription: &Subscription,
 ) -> Result<(), sqlx::Error> {
     let since = now.saturating_sub(rules::RENEWAL_GRACE);
-    let periods = store::periods_since(connection, subscription.id, since).await?;
+    let paid_for = store::periods_since(connection, subscription.id, since).await?;
     let is_over = subscription.state == SubscriptionState::Canceled;
-    grants::end(connection, subscription.wallet_id, &rules::endings(&periods, is_over, now)).await
+    grants::end(connection, subscription.wallet_id, &rules::endings(&paid_for, is_over, now)).await
 }
 
 async fn conclude(
