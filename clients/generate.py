@@ -383,20 +383,21 @@ def python_doc(says: str, indent: int) -> str:
     return pad + '"""' + f"\n{pad}".join(lines) + f'\n{pad}"""\n'
 
 
-def python_operations(api: Api) -> str:
+def python_operations(api: Api, prefix: str = "") -> str:
+    transport, pages = f"{prefix}Transport", f"{prefix}Pages"
     out = [
         PYTHON_HEADER.format("One method for each operation of the API"),
         "from __future__ import annotations\n\n",
         "from collections.abc import Mapping, Sequence\nfrom datetime import datetime\n",
         "from typing import Any, Literal\n\n",
-        "from . import types\nfrom ._transport import NOT_GIVEN, NotGiven, Pages, Transport, segment\n",
+        f"from . import types\nfrom ._transport import NOT_GIVEN, {', '.join(sorted(['NotGiven', pages, transport]))}, segment\n",
         "from ._values import Credits, Money\n\n\n",
-        "class Operations(Transport):\n",
+        f"class {prefix}Operations({transport}):\n",
         '    """The API\'s operations. Times without a zone count as UTC; credits are `Decimal`, `int` or text."""\n',
     ]
     for operation in api.operations:
         out.append("\n")
-        out.append(python_operation(api, operation))
+        out.append(python_operation(api, operation, prefix))
     return "".join(out)
 
 
@@ -405,7 +406,7 @@ def qualified(text: str, api: Api) -> str:
     return re.sub(r"\b([A-Z]\w+)\b(?=[^\"]*(?:\"[^\"]*\"[^\"]*)*$)", lambda m: f"types.{m[1]}" if m[1] in api.types else m[1], text)
 
 
-def python_operation(api: Api, operation: Operation) -> str:
+def python_operation(api: Api, operation: Operation, prefix: str) -> str:
     name = snake(operation.id)
     arguments = ["self", *(f"{snake(p.name)}: str" for p in operation.path_parameters)]
     options: list[str] = []
@@ -434,10 +435,12 @@ def python_operation(api: Api, operation: Operation) -> str:
     answer = "None" if operation.answer is None else qualified(python_type(operation.answer), api)
     result = answer
     if operation.items:
-        result = f"Pages[{qualified(python_type(operation.items[1]), api)}]"
-    line = f"    def {name}({', '.join(arguments)}) -> {result}:\n"
+        result = f"{prefix}Pages[{qualified(python_type(operation.items[1]), api)}]"
+    waits = "" if operation.items or not prefix else "await "
+    define = "async def" if waits else "def"
+    line = f"    {define} {name}({', '.join(arguments)}) -> {result}:\n"
     if len(line) > 116:
-        line = f"    def {name}(\n" + "".join(f"        {a},\n" for a in arguments) + f"    ) -> {result}:\n"
+        line = f"    {define} {name}(\n" + "".join(f"        {a},\n" for a in arguments) + f"    ) -> {result}:\n"
     says = operation.summary + "." + (f" {operation.says}" if operation.says else "")
     scope = f" Takes the scope `{operation.scope}`." if operation.scope else ""
     path = PREFIX + operation.path[1:]
@@ -455,7 +458,7 @@ def python_operation(api: Api, operation: Operation) -> str:
         parts.append("body={" + ", ".join(f'"{p.name}": {snake(p.name)}' for p in body) + "}")
     if operation.method == "POST":
         parts.append("idempotency_key=idempotency_key")
-    call = f"self._{'pages' if operation.items else 'call'}"
+    call = f"{waits}self._{'pages' if operation.items else 'call'}"
     line_2 = f"        return {call}({', '.join(parts)})\n"
     if len(line_2) > 116:
         line_2 = f"        return {call}(\n" + "".join(f"            {part},\n" for part in parts) + "        )\n"
@@ -607,6 +610,7 @@ def main() -> None:
     files = {
         CLIENTS / "python/purser/types.py": python_types(api),
         CLIENTS / "python/purser/_operations.py": python_operations(api),
+        CLIENTS / "python/purser/_async_operations.py": python_operations(api, "Async"),
         CLIENTS / "python/purser/errors.py": python_errors(),
         CLIENTS / "typescript/src/types.ts": typescript_types(api),
         CLIENTS / "typescript/src/operations.ts": typescript_operations(api),

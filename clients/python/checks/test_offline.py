@@ -7,10 +7,11 @@ import unittest
 from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import purser._transport as transport
 from fake import Answer, Asked, FakeServer
-from purser import ConnectionFailed, InsufficientCredits, Purser, errors, types, webhooks
+from purser import AsyncPurser, ConnectionFailed, InsufficientCredits, Purser, errors, types, webhooks
 from purser._values import decode, dumps, loads
 
 FIELDS = types.CREDIT_FIELDS
@@ -93,13 +94,10 @@ class Retries(Check):
 
     def test_retry_after_is_respected(self) -> None:
         waits: list[float] = []
-        sleep, transport.time.sleep = transport.time.sleep, waits.append
-        try:
-            busy = Answer(429, {"error": {"code": "rate_limited", "message": ""}}, {"retry-after": "7"})
+        busy = Answer(429, {"error": {"code": "rate_limited", "message": ""}}, {"retry-after": "7"})
+        with patch("time.sleep", waits.append):
             with FakeServer(lambda number, asked: Answer(200, DEBIT) if number else busy) as server:
                 self.client(server).create_debit("me", credits=1)
-        finally:
-            transport.time.sleep = sleep
         self.assertEqual(waits, [7.0])
 
     def test_what_is_refused_is_not_sent_again(self) -> None:
@@ -126,7 +124,7 @@ class Lists(Check):
             return Answer(200, page)
 
         with FakeServer(reply) as server:
-            found = [action.action_id for action in self.client(server).list_audit_log(limit=1)]
+            found = [action.action_id for action in self.client(server).get_audit_log(limit=1)]
         self.assertEqual(found, ["0", "1"])
         self.assertTrue(server.asked[1].path.endswith("limit=1&cursor=c%262"), server.asked[1].path)
 
@@ -208,6 +206,33 @@ class Streams(Check):
         with always(403, {"error": {"code": "missing_scope", "message": ""}}) as server:
             with self.assertRaises(errors.MissingScope):
                 next(iter(self.client(server).live("user:alice")))
+
+
+class Asynchronous(unittest.IsolatedAsyncioTestCase):
+    async def test_it_is_the_same_for_asyncio(self) -> None:
+        transport._FIRST_WAIT_SECONDS = 0.001
+        wallet = '{"walletId":"w","balance":3,"available":0,"held":0,"debt":0,"sequence":3}'
+        stream = f'event: wallet.state\ndata: {{"type":"wallet.state","wallets":[{wallet}]}}\n\n'
+
+        def reply(number: int, asked: Asked) -> Answer:
+            if number == 0:
+                return Answer(breaks=True)
+            if asked.path.endswith("/debits"):
+                return Answer(200, DEBIT)
+            if "audit-log" in asked.path:
+                return Answer(200, {"data": [{"actionId": asked.path[-1]}], "nextCursor": None if "cursor" in asked.path else "2"})
+            if asked.method == "POST":
+                return Answer(201, {"ticket": "t", "expiresAt": "2026-11-28T08:00:00Z"})
+            return Answer(200, stream, {"content-type": "text/event-stream"})
+
+        with FakeServer(reply) as server:
+            async with AsyncPurser("psk_test", server.url) as purser:
+                done = await purser.create_debit("me", credits=1)
+                actions = [action.action_id async for action in purser.get_audit_log()]
+                async for event in purser.live("user:alice"):
+                    break
+        self.assertEqual((done.debit_id, actions, event.type), ("d1", ["g", "2"], "wallet.state"))
+        self.assertEqual(server.asked[0].headers["idempotency-key"], server.asked[1].headers["idempotency-key"])
 
 
 if __name__ == "__main__":

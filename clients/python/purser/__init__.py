@@ -8,16 +8,19 @@
 
 from . import errors, types, webhooks
 from ._api_error import ApiError, ConnectionFailed, PurserError
-from ._client import Purser
+from ._client import AsyncPurser, Purser
 from ._events import Event
-from ._transport import NOT_GIVEN, Page, Pages
+from ._transport import NOT_GIVEN, AsyncPages, Page, Pages
 from ._values import Credits, Money
 from .errors import InsufficientCredits
-from .live import Live
+from .live import AsyncLive, Live
 
 __version__ = "0.1.0"
 __all__ = [
     "ApiError",
+    "AsyncLive",
+    "AsyncPages",
+    "AsyncPurser",
     "ConnectionFailed",
     "Credits",
     "Event",

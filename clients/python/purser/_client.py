@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from . import types
 from ._api_error import PurserError
+from ._async_operations import AsyncOperations
 from ._operations import Operations
-from .live import Live
+from .live import AsyncLive, Live
+
+_BETWEEN_LOOKS_SECONDS = 0.25
 
 
 class Purser(Operations):
@@ -28,11 +32,33 @@ class Purser(Operations):
             PurserError: When it takes longer than the timeout, or the order has failed.
         """
         deadline = time.monotonic() + timeout_seconds
-        while order.checkout_url is None and order.status == "pending":
-            if time.monotonic() > deadline:
-                raise PurserError(f"the page of order {order.order_id} is not open yet: ask for the order later")
-            time.sleep(0.25)
+        while _is_awaited(order, deadline):
+            time.sleep(_BETWEEN_LOOKS_SECONDS)
             order = self.get_order(order.order_id)
-        if order.checkout_url is None and order.status in ("failed", "expired"):
-            raise PurserError(f"order {order.order_id} is {order.status}: {order.failure or 'it was not paid'}")
         return order
+
+
+class AsyncPurser(AsyncOperations):
+    """As `Purser`, for asyncio: `await purser.create_debit(…)`, `async for entry in purser.list_entries(…)`."""
+
+    def live(self, wallet: str | None = None) -> AsyncLive:
+        """The events of a wallet as they happen; without one, of all that the key may see. Takes the scope `read`."""
+        return AsyncLive(self, wallet)
+
+    async def wait_for_checkout(self, order: types.Order, *, timeout_seconds: float = 30.0) -> types.Order:
+        """The order once its page is open, as `Purser.wait_for_checkout`."""
+        deadline = time.monotonic() + timeout_seconds
+        while _is_awaited(order, deadline):
+            await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
+            order = await self.get_order(order.order_id)
+        return order
+
+
+def _is_awaited(order: types.Order, deadline: float) -> bool:
+    if order.checkout_url is not None or order.status not in ("pending", "failed", "expired"):
+        return False
+    if order.status != "pending":
+        raise PurserError(f"order {order.order_id} is {order.status}: {order.failure or 'it was not paid'}")
+    if time.monotonic() > deadline:
+        raise PurserError(f"the page of order {order.order_id} is not open yet: ask for the order later")
+    return True

@@ -27,16 +27,15 @@ class Operations(Transport):
         user_id: str,
         *,
         email: str | None | NotGiven = NOT_GIVEN,
-        admin: bool | None | NotGiven = NOT_GIVEN,
+        name: str | None | NotGiven = NOT_GIVEN,
+        metadata: Mapping[str, str] | None | NotGiven = NOT_GIVEN,
     ) -> types.Account:
-        """Make a user, or change one. What is left out stays as it is. Without `admin` a new user may not call the
-        admin API.
-        """
+        """X. Takes the scope `spend`."""
         return self._call(
             "PUT",
             f"/purser/v1/users/{segment(user_id)}",
             types.Account,
-            body={"email": email, "admin": admin},
+            body={"email": email, "name": name, "metadata": metadata},
         )
 
     def delete_user(self, user_id: str) -> None:
@@ -100,20 +99,6 @@ class Operations(Transport):
     def get_audit_log(self, *, limit: int | None = None) -> Pages[types.AuditedAction]:
         """What administrators did, newest first."""
         return self._pages("/purser/v1/audit-log", "data", types.AuditedAction, query={"limit": limit})
-
-    def get_auto_recharge(
-        self,
-        *,
-        limit: int | None = None,
-        paused: bool | None = None,
-    ) -> Pages[types.WalletRecharge]:
-        """Wallets that were ever to be recharged, by id."""
-        return self._pages(
-            "/purser/v1/auto-recharge",
-            "data",
-            types.WalletRecharge,
-            query={"limit": limit, "paused": paused},
-        )
 
     def get_auto_recharge(self, wallet_id: str) -> types.WalletRecharge:
         """How a wallet is recharged."""
@@ -273,9 +258,9 @@ class Operations(Transport):
             idempotency_key=idempotency_key,
         )
 
-    def list_packs(self) -> Pages[types.Plan]:
+    def list_packs(self) -> Pages[types.Pack]:
         """All packs, also those that are not for sale."""
-        return self._pages("/purser/v1/catalog/packs", "data", types.Plan)
+        return self._pages("/purser/v1/catalog/packs", "data", types.Pack)
 
     def create_pack(
         self,
@@ -800,6 +785,37 @@ class Operations(Transport):
             idempotency_key=idempotency_key,
         )
 
+    def batch_debit(
+        self,
+        *,
+        debits: Sequence[types.BatchedDebit],
+        idempotency_key: str | None = None,
+    ) -> types.Debits:
+        """X. Takes the scope `spend`."""
+        return self._call(
+            "POST",
+            "/purser/v1/debits/batch",
+            types.Debits,
+            body={"debits": debits},
+            idempotency_key=idempotency_key,
+        )
+
+    def refund_debit(
+        self,
+        debit_id: str,
+        *,
+        credits: Credits | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.RefundedDebit:
+        """X. Takes the scope `spend`."""
+        return self._call(
+            "POST",
+            f"/purser/v1/debits/{segment(debit_id)}/refund",
+            types.RefundedDebit,
+            body={"credits": credits},
+            idempotency_key=idempotency_key,
+        )
+
     def create_live_ticket(
         self,
         *,
@@ -815,11 +831,156 @@ class Operations(Transport):
             idempotency_key=idempotency_key,
         )
 
-    def put_balance_alerts(self, wallet: str, *, levels: Sequence[Credits]) -> types.NewBalanceAlertsX:
+    def put_balance_alerts(self, wallet: str, *, levels: Sequence[Credits]) -> types.BalanceAlertsX:
         """X. Takes the scope `spend`."""
         return self._call(
             "PUT",
             f"/purser/v1/wallets/{segment(wallet)}/balance-alerts",
-            types.NewBalanceAlertsX,
+            types.BalanceAlertsX,
             body={"levels": levels},
+        )
+
+    def get_wallet(self, wallet: str) -> types.Wallet:
+        """X. Takes the scope `spend`."""
+        return self._call("GET", f"/purser/v1/wallets/{segment(wallet)}", types.Wallet)
+
+    def list_holds(self, wallet: str) -> Pages[types.Hold]:
+        """X. Takes the scope `spend`."""
+        return self._pages(f"/purser/v1/wallets/{segment(wallet)}/holds", "data", types.Hold)
+
+    def create_hold(
+        self,
+        wallet: str,
+        *,
+        credits: Credits,
+        ttl_seconds: int | None = None,
+        type: str | None = None,
+        description: str | None = None,
+        member_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.Hold:
+        """X. Takes the scope `spend`."""
+        return self._call(
+            "POST",
+            f"/purser/v1/wallets/{segment(wallet)}/holds",
+            types.Hold,
+            body={
+                "credits": credits,
+                "ttlSeconds": ttl_seconds,
+                "type": type,
+                "description": description,
+                "memberId": member_id,
+            },
+            idempotency_key=idempotency_key,
+        )
+
+    def capture_hold(
+        self,
+        hold_id: str,
+        *,
+        credits: Credits | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.EndedHold:
+        """X. Takes the scope `spend`."""
+        return self._call(
+            "POST",
+            f"/purser/v1/holds/{segment(hold_id)}/capture",
+            types.EndedHold,
+            body={"credits": credits},
+            idempotency_key=idempotency_key,
+        )
+
+    def release_hold(self, hold_id: str, *, idempotency_key: str | None = None) -> types.EndedHold:
+        """X. Takes the scope `spend`."""
+        return self._call(
+            "POST",
+            f"/purser/v1/holds/{segment(hold_id)}/release",
+            types.EndedHold,
+            idempotency_key=idempotency_key,
+        )
+
+    def create_grant(
+        self,
+        wallet: str,
+        *,
+        credits: Credits,
+        kind: Literal["paid", "promotional"],
+        reason: str,
+        expires_after_days: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.GivenGrant:
+        """X. Takes the scope `spend`."""
+        return self._call(
+            "POST",
+            f"/purser/v1/wallets/{segment(wallet)}/grants",
+            types.GivenGrant,
+            body={"credits": credits, "kind": kind, "expiresAfterDays": expires_after_days, "reason": reason},
+            idempotency_key=idempotency_key,
+        )
+
+    def list_entries(
+        self,
+        wallet: str,
+        *,
+        limit: int | None = None,
+        type: str | None = None,
+    ) -> Pages[types.Entry]:
+        """X. Takes the scope `spend`."""
+        return self._pages(
+            f"/purser/v1/wallets/{segment(wallet)}/entries",
+            "data",
+            types.Entry,
+            query={"limit": limit, "type": type},
+        )
+
+    def create_api_key(
+        self,
+        *,
+        name: str,
+        scopes: Sequence[Literal["read", "spend"]],
+        wallets_of: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.ApiKeyWithSecret:
+        """X. Takes the scope `spend`."""
+        return self._call(
+            "POST",
+            "/purser/v1/api-keys",
+            types.ApiKeyWithSecret,
+            body={"name": name, "scopes": scopes, "walletsOf": wallets_of},
+            idempotency_key=idempotency_key,
+        )
+
+    def create_webhook_endpoint(
+        self,
+        *,
+        url: str,
+        event_types: Sequence[str] | None = None,
+        enabled: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.WebhookEndpointWithSecret:
+        """X. Takes the scope `spend`."""
+        return self._call(
+            "POST",
+            "/purser/v1/webhook-endpoints",
+            types.WebhookEndpointWithSecret,
+            body={"url": url, "eventTypes": event_types, "enabled": enabled},
+            idempotency_key=idempotency_key,
+        )
+
+    def delete_webhook_endpoint(self, endpoint_id: str) -> None:
+        """X. Takes the scope `spend`."""
+        return self._call("DELETE", f"/purser/v1/webhook-endpoints/{segment(endpoint_id)}", type(None))
+
+    def test_webhook_endpoint(
+        self,
+        endpoint_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> types.WebhookAccepted:
+        """X. Takes the scope `spend`."""
+        return self._call(
+            "POST",
+            f"/purser/v1/webhook-endpoints/{segment(endpoint_id)}/test",
+            types.WebhookAccepted,
+            idempotency_key=idempotency_key,
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -13,12 +14,13 @@ from ._transport import failure_of, pause
 from ._values import loads
 
 if TYPE_CHECKING:
-    from ._client import Purser
+    from ._client import AsyncPurser, Purser
 
 #: The stream shows a sign of life every 25 seconds.
-_SILENCE_SECONDS = 60.0
+_TIMEOUT = httpx.Timeout(10.0, read=60.0)
 #: Between connections that are opened anew because events were lost.
 _BETWEEN_GAPS_SECONDS = 1.0
+_PATH = "/purser/v1/events"
 STATE = "wallet.state"
 
 
@@ -33,60 +35,95 @@ class Live:
     def __init__(self, purser: Purser, wallet: str | None) -> None:
         self._purser = purser
         self._wallet = wallet
-        #: The number of the last event that was seen, by wallet.
-        self._last: dict[str, int] = {}
-        self._missed: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[Event]:
-        failures = 0
+        purser, progress = self._purser, _Progress()
         while True:
             # What the credential may not do ends the iteration here.
-            ticket = self._purser.create_live_ticket(wallet=self._wallet).ticket
+            ticket = purser.create_live_ticket(wallet=self._wallet).ticket
+            stream = _Stream()
+            address = purser._base + _PATH
             try:
-                for message in self._messages(ticket):
-                    failures = 0
-                    event, is_whole = self._take(message)
-                    if event is not None:
-                        yield event
-                    if not is_whole:
-                        time.sleep(_BETWEEN_GAPS_SECONDS)
-                        break
+                with purser._http.stream("GET", address, params={"ticket": ticket}, timeout=_TIMEOUT) as response:
+                    if not response.is_success:
+                        response.read()
+                    for line in response.iter_lines() if _is_open(response) else ():
+                        event = progress.take(stream.message(line))
+                        if event is not None:
+                            yield event
+                        if stream.is_closed or not progress.is_whole:
+                            break
             except httpx.TransportError:
                 pass
-            time.sleep(pause(failures))
-            failures += 1
+            time.sleep(progress.pause())
 
-    def _messages(self, ticket: str) -> Iterator[dict[str, Any]]:
-        purser = self._purser
-        timeout = httpx.Timeout(10.0, read=_SILENCE_SECONDS)
-        address = f"{purser._base}/purser/v1/events"
-        with purser._http.stream("GET", address, params={"ticket": ticket}, timeout=timeout) as response:
-            if not response.is_success:
-                response.read()
-                if response.status_code in (401, 429, 503):
-                    # The ticket was too old, or there is no place: another try with another ticket.
-                    return
-                raise failure_of(response)
-            for name, data in _events(response.iter_lines()):
-                if name == "stream.closed":
-                    return
-                yield loads(data)
 
-    def _take(self, message: dict[str, Any]) -> tuple[Event | None, bool]:
-        """The event to show, and whether none is missing before it."""
+class AsyncLive:
+    """As `Live`, for `async for`."""
+
+    def __init__(self, purser: AsyncPurser, wallet: str | None) -> None:
+        self._purser = purser
+        self._wallet = wallet
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        purser, progress = self._purser, _Progress()
+        while True:
+            ticket = (await purser.create_live_ticket(wallet=self._wallet)).ticket
+            stream = _Stream()
+            address = purser._base + _PATH
+            try:
+                async with purser._http.stream("GET", address, params={"ticket": ticket}, timeout=_TIMEOUT) as response:
+                    if not response.is_success:
+                        await response.aread()
+                    if _is_open(response):
+                        async for line in response.aiter_lines():
+                            event = progress.take(stream.message(line))
+                            if event is not None:
+                                yield event
+                            if stream.is_closed or not progress.is_whole:
+                                break
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(progress.pause())
+
+
+def _is_open(response: httpx.Response) -> bool:
+    """False if another ticket may do better: this one was too old, or there was no place."""
+    if not response.is_success and response.status_code not in (401, 429, 503):
+        raise failure_of(response)
+    return response.is_success
+
+
+class _Progress:
+    """What was seen of each wallet."""
+
+    def __init__(self) -> None:
+        #: The number of the last event, by wallet.
+        self._last: dict[str, int] = {}
+        self._missed: dict[str, int] = {}
+        self._failures = 0
+        #: Whether no event is missing.
+        self.is_whole = True
+
+    def take(self, message: dict[str, Any] | None) -> Event | None:
+        """The event to show, if it is news."""
+        if message is None:
+            return None
+        self._failures = 0
         if message["type"] == STATE:
-            return of_stream(message, self._catch_up(message["wallets"])), True
+            return of_stream(message, self._catch_up(message["wallets"]))
         wallet, number = message.get("walletId"), message.get("sequence")
         if wallet is None or number is None:
-            return of_stream(message, {}), True
+            return of_stream(message, {})
         last = self._last.get(wallet)
         if last is not None and number <= last:
-            return None, True
+            return None
         self._last[wallet] = number
         gap = 0 if last is None else number - last - 1
         if gap:
             self._missed[wallet] = self._missed.get(wallet, 0) + gap
-        return of_stream(message, {}), gap == 0
+            self.is_whole = False
+        return of_stream(message, {})
 
     def _catch_up(self, wallets: list[dict[str, Any]]) -> dict[str, int]:
         missed, self._missed = self._missed, {}
@@ -98,20 +135,39 @@ class Live:
             self._last[name] = number
         return missed
 
+    def pause(self) -> float:
+        """Seconds until the next connection."""
+        if not self.is_whole:
+            # The next connection begins with the state, which makes up for what is missing.
+            self.is_whole = True
+            return _BETWEEN_GAPS_SECONDS
+        self._failures += 1
+        return pause(self._failures - 1)
 
-def _events(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Name and data of each event of a stream."""
-    name = "message"
-    data: list[str] = []
-    for line in lines:
-        if not line:
-            if data:
-                yield name, "\n".join(data)
-            name, data = "message", []
-        elif not line.startswith(":"):
+
+class _Stream:
+    """Server-sent events, line by line."""
+
+    def __init__(self) -> None:
+        self._name = ""
+        self._data: list[str] = []
+        #: Whether the server has said that this is the end.
+        self.is_closed = False
+
+    def message(self, line: str) -> dict[str, Any] | None:
+        """The message that a line ends, if it ends one."""
+        if line:
             field, _, value = line.partition(":")
             value = value.removeprefix(" ")
             if field == "event":
-                name = value
+                self._name = value
             elif field == "data":
-                data.append(value)
+                self._data.append(value)
+            return None
+        name, data = self._name, self._data
+        self._name, self._data = "", []
+        self.is_closed = self.is_closed or name == "stream.closed"
+        if not data or self.is_closed:
+            return None
+        read: dict[str, Any] = loads("\n".join(data))
+        return read

@@ -15,9 +15,13 @@ CREDIT_FIELDS = frozenset({
     "available",
     "balance",
     "bonusCredits",
+    "captured",
     "credits",
     "creditsReversed",
     "creditsShortfall",
+    "debt",
+    "held",
+    "left",
     "levels",
     "needed",
     "thresholdCredits",
@@ -41,6 +45,8 @@ class Account:
     block_reason: str | None
     #: Since when the user's personal data is gone.
     erased_at: datetime | None
+    name: str | None = None
+    metadata: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +60,12 @@ class ApiKeyRecord:
     api_key_id: str
     created_at: datetime
     revoked_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeyWithSecret:
+    api_key: str
+    api_key_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +97,18 @@ class AuditedAction:
 class AutoRechargePause:
     at: datetime
     reason: Literal["declined", "card_refused", "card_expired", "card_removed", "not_authenticated", "charge_refused", "money_taken_back", "disputed", "card_owner_left", "by_owner", "by_admin"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BalanceAlertsX:
+    levels: list[Decimal]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchedDebit:
+    wallet: str
+    idempotency_key: str
+    credits: Credits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,6 +272,64 @@ class Debit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DebitOutcomeError:
+    error: ErrorDetail
+
+
+@dataclass(frozen=True, kw_only=True)
+class Debits:
+    data: list[Debit | DebitOutcomeError]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndedHold:
+    hold_id: str
+    state: Literal["active", "captured", "released", "expired"]
+    #: How many were spent.
+    captured: Decimal
+    #: The ledger's entry; null when nothing was spent.
+    transaction_id: str | None
+    #: What the wallet has left.
+    balance: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entries:
+    data: list[Entry]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    entry_id: str
+    type: str
+    credits: Decimal
+    metadata: dict[str, str]
+    description: str | None
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorDetail:
+    #: For programs, such as `insufficient_credits`.
+    code: str
+    #: For people.
+    message: str
+    #: With `insufficient_credits`: what can be spent.
+    available: Decimal | None = None
+    #: With `insufficient_credits`: what was asked for.
+    needed: Decimal | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenGrant:
+    grant_id: str
+    credits: Decimal
+    expires_at: datetime | None
+    balance: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
 class HandledProviderEvent:
     #: Such as `stripe:evt_1`.
     id: str
@@ -269,14 +351,33 @@ class HandledProviderEvent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LiveTicket:
-    ticket: str
+class Hold:
+    hold_id: str
+    #: Who placed it.
+    user_id: str
+    #: How many are, or were, reserved.
+    credits: Decimal
+    #: How many of them were spent.
+    captured: Decimal
+    state: Literal["active", "captured", "released", "expired"]
+    #: The word for the entry of what is captured.
+    type: str
+    #: For people.
+    description: str | None = None
+    #: When it ends by itself.
     expires_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewBalanceAlertsX:
-    levels: list[Decimal]
+class Holds:
+    #: Newest first.
+    data: list[Hold]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveTicket:
+    ticket: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,7 +415,7 @@ class Order:
     items: list[OrderItem]
     #: The plan, for a period of one.
     plan_id: str | None
-    interval: Literal["month", "year"]
+    interval: Literal["month", "year"] | None
     #: What it grants, without what a coupon adds.
     credits: Decimal
     #: What a coupon adds, or a code gives.
@@ -411,6 +512,13 @@ class PackOffer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Packs:
+    data: list[Pack]
+    #: Always null: they are few, and all on one page.
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ParkedPurchase:
     purchase_id: str
     #: As RevenueCat spells it, such as `APP_STORE`.
@@ -486,6 +594,13 @@ class PlanPeriod:
     """What a paid period costs and grants."""
     price: Money
     credits: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plans:
+    data: list[Plan]
+    #: Always null: they are few, and all on one page.
+    next_cursor: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -576,6 +691,15 @@ class Refund:
     #: Its id at the provider, where the provider tells one.
     provider_refund: str | None
     created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefundedDebit:
+    entry_id: str
+    debit_id: str
+    credits: Decimal
+    left: Decimal
+    balance: Decimal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -671,6 +795,17 @@ class Subscriptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Wallet:
+    wallet_id: str
+    user_id: str | None
+    org_id: str | None
+    balance: Decimal
+    available: Decimal
+    held: Decimal
+    debt: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
 class WalletRecharge:
     enabled: bool
     state: Literal["off", "needs_card", "paused", "recharging", "cooling_down", "monthly_cap_reached", "active"]
@@ -706,14 +841,26 @@ class WalletRecharge:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WalletRecharges:
-    data: list[WalletRecharge]
-    next_cursor: str | None
+class WebhookAccepted:
+    delivery_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Whole:
-    """A list that is short enough to be one page."""
-    data: list[Plan]
-    #: Always null: there is no other page.
-    next_cursor: str | None
+class WebhookEndpointWithSecret:
+    endpoint_id: str
+    url: str
+    #: The types of messages that it is sent; none named: all.
+    event_types: list[str]
+    enabled: bool
+    #: Why it is not enabled.
+    disabled_reason: str | None
+    #: How many attempts failed since the last one that did not.
+    consecutive_failures: int
+    #: When the first of them did.
+    failing_since: datetime | None
+    #: Until when the secret before the present one signs as well.
+    previous_secret_until: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    #: What signs the messages: `whsec_` and the key in base64.
+    secret: str

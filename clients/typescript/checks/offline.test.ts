@@ -98,7 +98,7 @@ test("all pages are gone through", async () => {
   });
   await withServer(reply, async (fake) => {
     const found = [];
-    for await (const action of client(fake).listAuditLog({ limit: 1 })) found.push(action.actionId);
+    for await (const action of client(fake).getAuditLog({ limit: 1 })) found.push(action.actionId);
     assert.deepEqual(found, ["0", "1"]);
     assert.match(fake.asked[1]?.path ?? "", /limit=1&cursor=c%262$/);
   });

@@ -4,8 +4,11 @@ import { type List, type RequestOptions, segment, Transport } from "./transport.
 import type {
   Account,
   ApiKeyRecord,
+  ApiKeyWithSecret,
   AuditedAction,
+  BalanceAlertsX,
   CancelSubscription,
+  Capture,
   ChangeSubscription,
   Claim,
   Claimed,
@@ -18,20 +21,30 @@ import type {
   DeadLetter,
   DeadLetterDetail,
   Debit,
+  DebitRefund,
+  Debits,
   DiscardDeadLetter,
   DismissParkedPurchase,
+  EndedHold,
+  Entry,
+  GivenGrant,
   HandledProviderEvent,
+  Hold,
   LiveTicket,
-  NewBalanceAlertsX,
+  NewApiKey,
   NewCoupon,
   NewCreditPrice,
   NewDebit,
+  NewDebits,
+  NewGrant,
+  NewHold,
   NewLiveTicket,
   NewOrder,
   NewPack,
   NewPlan,
   NewRedemption,
   NewRefund,
+  NewWebhookEndpoint,
   Order,
   Pack,
   ParkedPurchase,
@@ -41,13 +54,17 @@ import type {
   Reason,
   RechargeReason,
   Refund,
+  RefundedDebit,
   RetryParkedPurchase,
   RetryProviderEvent,
   SessionRecord,
   SettleProviderEvent,
   Subscription,
   UserChange,
+  Wallet,
   WalletRecharge,
+  WebhookAccepted,
+  WebhookEndpointWithSecret,
 } from "./types.ts";
 import type { Time } from "./values.ts";
 
@@ -62,10 +79,7 @@ export class Operations extends Transport {
     return this.call("GET", `/purser/v1/users/${segment(userId)}`, { options });
   }
 
-  /**
-   * Make a user, or change one. What is left out stays as it is. Without `admin` a new user may not call the admin
-   * API.
-   */
+  /** X. Takes the scope `spend`. */
   putUser(userId: string, body: UserChange, options?: RequestOptions): Promise<Account> {
     return this.call("PUT", `/purser/v1/users/${segment(userId)}`, { body, options });
   }
@@ -119,11 +133,6 @@ export class Operations extends Transport {
   /** What administrators did, newest first. */
   getAuditLog(query: { limit?: number } = {}, options?: RequestOptions): List<AuditedAction> {
     return this.pages("/purser/v1/audit-log", "data", { query, options });
-  }
-
-  /** Wallets that were ever to be recharged, by id. */
-  getAutoRecharge(query: { limit?: number; paused?: boolean } = {}, options?: RequestOptions): List<WalletRecharge> {
-    return this.pages("/purser/v1/auto-recharge", "data", { query, options });
   }
 
   /** How a wallet is recharged. */
@@ -218,7 +227,7 @@ export class Operations extends Transport {
   }
 
   /** All packs, also those that are not for sale. */
-  listPacks(options?: RequestOptions): List<Plan> {
+  listPacks(options?: RequestOptions): List<Pack> {
     return this.pages("/purser/v1/catalog/packs", "data", { options });
   }
 
@@ -433,12 +442,77 @@ export class Operations extends Transport {
   }
 
   /** X. Takes the scope `spend`. */
+  batchDebit(body: NewDebits, options?: RequestOptions): Promise<Debits> {
+    return this.call("POST", "/purser/v1/debits/batch", { body, options });
+  }
+
+  /** X. Takes the scope `spend`. */
+  refundDebit(debitId: string, body?: DebitRefund, options?: RequestOptions): Promise<RefundedDebit> {
+    return this.call("POST", `/purser/v1/debits/${segment(debitId)}/refund`, { body, options });
+  }
+
+  /** X. Takes the scope `spend`. */
   createLiveTicket(body?: NewLiveTicket, options?: RequestOptions): Promise<LiveTicket> {
     return this.call("POST", "/purser/v1/live-tickets", { body, options });
   }
 
   /** X. Takes the scope `spend`. */
-  putBalanceAlerts(wallet: string, body: NewBalanceAlertsX, options?: RequestOptions): Promise<NewBalanceAlertsX> {
+  putBalanceAlerts(wallet: string, body: BalanceAlertsX, options?: RequestOptions): Promise<BalanceAlertsX> {
     return this.call("PUT", `/purser/v1/wallets/${segment(wallet)}/balance-alerts`, { body, options });
+  }
+
+  /** X. Takes the scope `spend`. */
+  getWallet(wallet: string, options?: RequestOptions): Promise<Wallet> {
+    return this.call("GET", `/purser/v1/wallets/${segment(wallet)}`, { options });
+  }
+
+  /** X. Takes the scope `spend`. */
+  listHolds(wallet: string, options?: RequestOptions): List<Hold> {
+    return this.pages(`/purser/v1/wallets/${segment(wallet)}/holds`, "data", { options });
+  }
+
+  /** X. Takes the scope `spend`. */
+  createHold(wallet: string, body: NewHold, options?: RequestOptions): Promise<Hold> {
+    return this.call("POST", `/purser/v1/wallets/${segment(wallet)}/holds`, { body, options });
+  }
+
+  /** X. Takes the scope `spend`. */
+  captureHold(holdId: string, body?: Capture, options?: RequestOptions): Promise<EndedHold> {
+    return this.call("POST", `/purser/v1/holds/${segment(holdId)}/capture`, { body, options });
+  }
+
+  /** X. Takes the scope `spend`. */
+  releaseHold(holdId: string, options?: RequestOptions): Promise<EndedHold> {
+    return this.call("POST", `/purser/v1/holds/${segment(holdId)}/release`, { options });
+  }
+
+  /** X. Takes the scope `spend`. */
+  createGrant(wallet: string, body: NewGrant, options?: RequestOptions): Promise<GivenGrant> {
+    return this.call("POST", `/purser/v1/wallets/${segment(wallet)}/grants`, { body, options });
+  }
+
+  /** X. Takes the scope `spend`. */
+  listEntries(wallet: string, query: { limit?: number; type?: string } = {}, options?: RequestOptions): List<Entry> {
+    return this.pages(`/purser/v1/wallets/${segment(wallet)}/entries`, "data", { query, options });
+  }
+
+  /** X. Takes the scope `spend`. */
+  createApiKey(body: NewApiKey, options?: RequestOptions): Promise<ApiKeyWithSecret> {
+    return this.call("POST", "/purser/v1/api-keys", { body, options });
+  }
+
+  /** X. Takes the scope `spend`. */
+  createWebhookEndpoint(body: NewWebhookEndpoint, options?: RequestOptions): Promise<WebhookEndpointWithSecret> {
+    return this.call("POST", "/purser/v1/webhook-endpoints", { body, options });
+  }
+
+  /** X. Takes the scope `spend`. */
+  deleteWebhookEndpoint(endpointId: string, options?: RequestOptions): Promise<void> {
+    return this.call("DELETE", `/purser/v1/webhook-endpoints/${segment(endpointId)}`, { options });
+  }
+
+  /** X. Takes the scope `spend`. */
+  testWebhookEndpoint(endpointId: string, options?: RequestOptions): Promise<WebhookAccepted> {
+    return this.call("POST", `/purser/v1/webhook-endpoints/${segment(endpointId)}/test`, { options });
   }
 }

@@ -7,9 +7,13 @@ export const CREDIT_FIELDS: ReadonlySet<string> = new Set([
   "available",
   "balance",
   "bonusCredits",
+  "captured",
   "credits",
   "creditsReversed",
   "creditsShortfall",
+  "debt",
+  "held",
+  "left",
   "levels",
   "needed",
   "thresholdCredits",
@@ -31,6 +35,8 @@ export interface Account {
   blockReason: string | null;
   /** Since when the user's personal data is gone. */
   erasedAt: Time | null;
+  name?: string | null;
+  metadata?: Record<string, string>;
 }
 
 export interface Accounts {
@@ -42,6 +48,11 @@ export interface ApiKeyRecord {
   apiKeyId: string;
   createdAt: Time;
   revokedAt: Time | null;
+}
+
+export interface ApiKeyWithSecret {
+  apiKey: string;
+  apiKeyId: string;
 }
 
 export interface ApiKeys {
@@ -71,12 +82,26 @@ export interface AutoRechargePause {
   reason: "declined" | "card_refused" | "card_expired" | "card_removed" | "not_authenticated" | "charge_refused" | "money_taken_back" | "disputed" | "card_owner_left" | "by_owner" | "by_admin";
 }
 
+export interface BalanceAlertsX {
+  levels: Credits[];
+}
+
+export interface BatchedDebit {
+  wallet: string;
+  idempotencyKey: string;
+  credits: GivenCredits;
+}
+
 export interface CancelSubscription {
   when: "now" | "period_end";
   /** Whether its last payment is given back. Goes with `now` only: what is given back does not last. */
   refund?: boolean;
   /** For the audit log. */
   reason: string;
+}
+
+export interface Capture {
+  credits?: GivenCredits | null;
 }
 
 export interface CardSetup {
@@ -257,6 +282,18 @@ export interface Debit {
   available: Credits;
 }
 
+export interface DebitOutcomeError {
+  error: ErrorDetail;
+}
+
+export interface DebitRefund {
+  credits?: GivenCredits | null;
+}
+
+export interface Debits {
+  data: (Debit | DebitOutcomeError)[];
+}
+
 export interface DiscardDeadLetter {
   /** Why, for the record. */
   reason: string;
@@ -265,6 +302,49 @@ export interface DiscardDeadLetter {
 export interface DismissParkedPurchase {
   /** Why, for the record. */
   reason: string;
+}
+
+export interface EndedHold {
+  holdId: string;
+  state: "active" | "captured" | "released" | "expired";
+  /** How many were spent. */
+  captured: Credits;
+  /** The ledger's entry; null when nothing was spent. */
+  transactionId: string | null;
+  /** What the wallet has left. */
+  balance: Credits;
+}
+
+export interface Entries {
+  data: Entry[];
+  nextCursor: string | null;
+}
+
+export interface Entry {
+  entryId: string;
+  type: string;
+  credits: Credits;
+  metadata: Record<string, string>;
+  description: string | null;
+  createdAt?: Time;
+}
+
+export interface ErrorDetail {
+  /** For programs, such as `insufficient_credits`. */
+  code: string;
+  /** For people. */
+  message: string;
+  /** With `insufficient_credits`: what can be spent. */
+  available?: Credits;
+  /** With `insufficient_credits`: what was asked for. */
+  needed?: Credits;
+}
+
+export interface GivenGrant {
+  grantId: string;
+  credits: Credits;
+  expiresAt: Time | null;
+  balance: Credits;
 }
 
 export interface HandledProviderEvent {
@@ -287,13 +367,37 @@ export interface HandledProviderEvent {
   settledAt: Time | null;
 }
 
+export interface Hold {
+  holdId: string;
+  /** Who placed it. */
+  userId: string;
+  /** How many are, or were, reserved. */
+  credits: Credits;
+  /** How many of them were spent. */
+  captured: Credits;
+  state: "active" | "captured" | "released" | "expired";
+  /** The word for the entry of what is captured. */
+  type: string;
+  /** For people. */
+  description?: string | null;
+  /** When it ends by itself. */
+  expiresAt: Time;
+}
+
+export interface Holds {
+  /** Newest first. */
+  data: Hold[];
+}
+
 export interface LiveTicket {
   ticket: string;
   expiresAt: Time;
 }
 
-export interface NewBalanceAlertsX {
-  levels: Credits[];
+export interface NewApiKey {
+  name: string;
+  scopes: ("read" | "spend")[];
+  walletsOf?: string | null;
 }
 
 export interface NewCoupon {
@@ -335,6 +439,25 @@ export interface NewDebit {
   type?: string | null;
   description?: string | null;
   metadata?: Record<string, string>;
+  memberId?: string | null;
+}
+
+export interface NewDebits {
+  debits: BatchedDebit[];
+}
+
+export interface NewGrant {
+  credits: GivenCredits;
+  kind: "paid" | "promotional";
+  expiresAfterDays?: number | null;
+  reason: string;
+}
+
+export interface NewHold {
+  credits: GivenCredits;
+  ttlSeconds?: number | null;
+  type?: string | null;
+  description?: string | null;
   memberId?: string | null;
 }
 
@@ -442,6 +565,15 @@ export interface NewRefund {
   reason: string;
 }
 
+export interface NewWebhookEndpoint {
+  /** An HTTPS address that is reached over the internet. */
+  url: string;
+  /** The types of messages that it is sent, such as `credits.added`; all unless given. */
+  eventTypes?: string[];
+  /** Whether it is sent any. */
+  enabled?: boolean;
+}
+
 export interface Order {
   orderId: string;
   /** Its number, which some APIs show as its id. */
@@ -461,7 +593,7 @@ export interface Order {
   items: OrderItem[];
   /** The plan, for a period of one. */
   planId: string | null;
-  interval: "month" | "year";
+  interval: "month" | "year" | null;
   /** What it grants, without what a coupon adds. */
   credits: Credits;
   /** What a coupon adds, or a code gives. */
@@ -553,6 +685,12 @@ export interface PackOffer {
   providers: ("stripe" | "creem")[];
 }
 
+export interface Packs {
+  data: Pack[];
+  /** Always null: they are few, and all on one page. */
+  nextCursor: string | null;
+}
+
 export interface ParkedPurchase {
   purchaseId: string;
   /** As RevenueCat spells it, such as `APP_STORE`. */
@@ -623,6 +761,12 @@ export interface PlanOffer {
 export interface PlanPeriod {
   price: Money;
   credits: Credits;
+}
+
+export interface Plans {
+  data: Plan[];
+  /** Always null: they are few, and all on one page. */
+  nextCursor: string | null;
 }
 
 export interface Products {
@@ -716,6 +860,14 @@ export interface Refund {
   /** Its id at the provider, where the provider tells one. */
   providerRefund: string | null;
   createdAt: Time;
+}
+
+export interface RefundedDebit {
+  entryId: string;
+  debitId: string;
+  credits: Credits;
+  left: Credits;
+  balance: Credits;
 }
 
 export interface RetryParkedPurchase {
@@ -818,10 +970,19 @@ export interface Subscriptions {
 }
 
 export interface UserChange {
-  /** Where receipts go; null removes it. */
   email?: string | null;
-  /** Whether the user may call the admin API. */
-  admin?: boolean | null;
+  name?: string | null;
+  metadata?: Record<string, string> | null;
+}
+
+export interface Wallet {
+  walletId: string;
+  userId: string | null;
+  orgId: string | null;
+  balance: Credits;
+  available: Credits;
+  held: Credits;
+  debt: Credits;
 }
 
 export interface WalletRecharge {
@@ -858,14 +1019,26 @@ export interface WalletRecharge {
   cardUserId: string | null;
 }
 
-export interface WalletRecharges {
-  data: WalletRecharge[];
-  nextCursor: string | null;
+export interface WebhookAccepted {
+  deliveryId: string;
 }
 
-/** A list that is short enough to be one page. */
-export interface Whole {
-  data: Plan[];
-  /** Always null: there is no other page. */
-  nextCursor: string | null;
+export interface WebhookEndpointWithSecret {
+  endpointId: string;
+  url: string;
+  /** The types of messages that it is sent; none named: all. */
+  eventTypes: string[];
+  enabled: boolean;
+  /** Why it is not enabled. */
+  disabledReason: string | null;
+  /** How many attempts failed since the last one that did not. */
+  consecutiveFailures: number;
+  /** When the first of them did. */
+  failingSince: Time | null;
+  /** Until when the secret before the present one signs as well. */
+  previousSecretUntil: Time | null;
+  createdAt: Time;
+  updatedAt: Time;
+  /** What signs the messages: `whsec_` and the key in base64. */
+  secret: string;
 }
