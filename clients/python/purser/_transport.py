@@ -27,7 +27,7 @@ AsyncSelf = TypeVar("AsyncSelf", bound="AsyncTransport")
 
 _USER_AGENT = "purser-python/0.1.0"
 #: Answers after which the same request may succeed. A proxy that lost the API says 502 or 504.
-_AGAIN = {429, 502, 503, 504}
+_AGAIN = {408, 429, 500, 502, 503, 504}
 _FIRST_WAIT_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 30.0
 

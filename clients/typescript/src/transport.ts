@@ -5,7 +5,7 @@ import { BY_CODE, IdempotencyKeyInUse } from "./errors.ts";
 import { parseExact, stringifyExact } from "./values.ts";
 
 /** Answers after which the same request may succeed. A proxy that lost the API says 502 or 504. */
-const AGAIN = new Set([429, 502, 503, 504]);
+const AGAIN = new Set([408, 429, 500, 502, 503, 504]);
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 30_000;
 
