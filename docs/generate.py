@@ -32,8 +32,8 @@ have a class for each code.
 curl -s http://localhost:8080/purser/v1/wallets/user:nobody -H "Authorization: Bearer $PURSER_API_KEY"
 ```
 
-Send the same request with the same `Idempotency-Key` again after 429, 500 and 503, when `Retry-After` says so. Nothing else
-gets better by itself.
+Send the same request with the same `Idempotency-Key` again after 429, 500 and 503; `Retry-After` says when, if it is there.
+Nothing else gets better by itself.
 
 | code | status | meaning |
 |---|---|---|
@@ -86,6 +86,7 @@ def events() -> str:
                 optional = "" if field in data.get("required", []) else " Not always there."
                 parts.append(f"| `{field}` | {kind(value, schemas)} | {plain(value.get('description', ''))}{optional} |\n")
         if example := content.get("example"):
+            example = {part: example[part] for part in ("type", "timestamp", "data") if part in example}
             parts.append("\n```json\n" + json.dumps(example, indent=2, ensure_ascii=False) + "\n```\n")
     return "".join(parts)
 
