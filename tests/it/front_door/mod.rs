@@ -2,6 +2,7 @@
 
 mod bodies;
 mod catalog;
+mod clients;
 mod credentials;
 mod events;
 mod refunds;

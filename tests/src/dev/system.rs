@@ -207,6 +207,9 @@ impl System {
         let (issuer, audience) = self.settings.jwt_issuer_and_audience();
         let mut variables = vec![
             ("API_URL", self.settings.api_url()),
+            // What clients look for. The key may do everything.
+            ("PURSER_URL", self.settings.api_url()),
+            ("PURSER_API_KEY", secrets.admin_api_key.clone()),
             ("STRIPE_EMULATOR_URL", self.settings.emulator_url()),
             ("DATABASE_URL", self.settings.addresses.database_url.clone()),
             ("AMQP_URL", self.settings.addresses.amqp_url.clone()),

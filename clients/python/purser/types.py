@@ -1,0 +1,866 @@
+"""What the API takes and answers. Written by clients/generate.py: do not change it by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from ._values import Credits, Money
+
+#: The names of all fields that hold credits.
+CREDIT_FIELDS = frozenset({
+    "available",
+    "balance",
+    "bonusCredits",
+    "captured",
+    "credits",
+    "creditsReversed",
+    "creditsShortfall",
+    "debt",
+    "held",
+    "left",
+    "levels",
+    "needed",
+    "thresholdCredits",
+})
+
+#: The types of all events.
+EVENT_TYPES = (
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    user_id: str
+    email: str | None
+    #: Whether the user may call the admin API.
+    admin: bool
+    wallet_id: str
+    created_at: datetime
+    #: Since when the user is kept out.
+    blocked_at: datetime | None
+    block_reason: str | None
+    #: Since when the user's personal data is gone.
+    erased_at: datetime | None
+    name: str | None = None
+    metadata: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accounts:
+    data: list[Account]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeyRecord:
+    api_key_id: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeyWithSecret:
+    api_key: str
+    api_key_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeys:
+    data: list[ApiKeyRecord]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditLog:
+    data: list[AuditedAction]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditedAction:
+    action_id: str
+    #: `admin` for the configured key, `user:` and the id for a user, or `command line`.
+    actor: str
+    #: Such as `user.block`.
+    action: str
+    #: What it was done to: an id or a name.
+    subject: str
+    details: Any
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoRechargePause:
+    at: datetime
+    reason: Literal["declined", "card_refused", "card_expired", "card_removed", "not_authenticated", "charge_refused", "money_taken_back", "disputed", "card_owner_left", "by_owner", "by_admin"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BalanceAlertsX:
+    levels: list[Decimal]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchedDebit:
+    wallet: str
+    idempotency_key: str
+    credits: Credits
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardSetup:
+    payment_id: str
+    #: The page; null until it is open.
+    url: str | None
+    session_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    purchase_id: str
+    user_id: str
+    #: Its payment, once it is credited.
+    payment_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clock:
+    now: datetime
+    #: How far that is ahead of real time.
+    ahead_seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClockMoved:
+    now: datetime
+    #: How far that is ahead of real time.
+    ahead_seconds: int
+    #: Whether every process goes by it. One that hangs does when it no longer does.
+    in_force: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContradictedOrder:
+    order_id: str
+    state: Literal["created", "pending", "completed", "failed", "expired", "refunded", "partially_refunded", "disputed"]
+    provider: Literal["stripe", "creem", "revenuecat", "manual"]
+    amount: Money
+    credits: Decimal
+    livemode: bool
+    user_id: str
+    wallet_id: str
+    #: The page that was opened for it.
+    session: str | None
+    #: The payment at the provider.
+    provider_payment: str | None
+    #: The provider's customer.
+    customer: str | None
+    mode: Literal["payment", "setup", "subscription"] | None = None
+    summary: str
+    created_at: datetime
+    #: When it was paid.
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coupon:
+    coupon_id: str
+    code: str
+    percent: int | None
+    amount_off: Money | None
+    bonus_credits: Decimal | None
+    credits: Decimal | None
+    max_redemptions: int | None
+    max_per_user: int | None
+    #: Orders that use it and have not ended unpaid.
+    redemptions: int
+    expires_at: datetime | None
+    expires_after_days: int | None
+    plan_ids: list[str]
+    pack_ids: list[str]
+    active: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coupons:
+    data: list[Coupon]
+    #: Where the next page begins; null on the last one.
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreditOffer:
+    credits: Decimal
+    price: Money
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreditPrice:
+    #: An ISO 4217 code in lower case.
+    currency: str
+    credits: Decimal
+    #: In the smallest unit of the currency.
+    minor: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreditPrices:
+    data: list[CreditPrice]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetter:
+    id: str
+    #: Which role of the workers was to do it.
+    role: str
+    #: The job's name; null if the message is no job.
+    kind: str | None
+    #: Why nobody could.
+    reason: str
+    #: How often it was tried and failed; outages do not count.
+    attempts: int
+    died_at: datetime
+    state: Literal["waiting", "replayed", "discarded"]
+    #: When it was replayed or discarded.
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetterCount:
+    role: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetterDetail:
+    id: str
+    #: Which role of the workers was to do it.
+    role: str
+    #: The job's name; null if the message is no job.
+    kind: str | None
+    #: Why nobody could.
+    reason: str
+    #: How often it was tried and failed; outages do not count.
+    attempts: int
+    died_at: datetime
+    state: Literal["waiting", "replayed", "discarded"]
+    #: When it was replayed or discarded.
+    settled_at: datetime | None
+    #: What may be seen of its message; null if that is nothing, or it is settled and its message forgotten.
+    message: Any | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetters:
+    dead_letters: list[DeadLetter]
+    counts: list[DeadLetterCount]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Debit:
+    debit_id: str
+    credits: Decimal
+    balance: Decimal
+    available: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class DebitOutcomeError:
+    error: ErrorDetail
+
+
+@dataclass(frozen=True, kw_only=True)
+class Debits:
+    data: list[Debit | DebitOutcomeError]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndedHold:
+    hold_id: str
+    state: Literal["active", "captured", "released", "expired"]
+    #: How many were spent.
+    captured: Decimal
+    #: The ledger's entry; null when nothing was spent.
+    transaction_id: str | None
+    #: What the wallet has left.
+    balance: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entries:
+    data: list[Entry]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    entry_id: str
+    type: str
+    credits: Decimal
+    metadata: dict[str, str]
+    description: str | None
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorDetail:
+    #: For programs, such as `insufficient_credits`.
+    code: str
+    #: For people.
+    message: str
+    #: With `insufficient_credits`: what can be spent.
+    available: Decimal | None = None
+    #: With `insufficient_credits`: what was asked for.
+    needed: Decimal | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenGrant:
+    grant_id: str
+    credits: Decimal
+    expires_at: datetime | None
+    balance: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandledProviderEvent:
+    #: Such as `stripe:evt_1`.
+    id: str
+    provider: Literal["stripe", "creem", "revenuecat", "manual"]
+    #: Its id at the provider.
+    event_id: str
+    type: str
+    #: The object at the provider that it is about.
+    object_id: str | None
+    #: The order that it is about.
+    order_id: str | None
+    state: Literal["open", "credited", "dismissed", "applied", "no_change", "ignored", "sent_to_verify"]
+    #: Why, such as how it contradicts its order.
+    reason: str | None
+    received_at: datetime
+    handled_at: datetime
+    #: When an operator credited its order or dismissed it.
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold:
+    hold_id: str
+    #: Who placed it.
+    user_id: str
+    #: How many are, or were, reserved.
+    credits: Decimal
+    #: How many of them were spent.
+    captured: Decimal
+    state: Literal["active", "captured", "released", "expired"]
+    #: The word for the entry of what is captured.
+    type: str
+    #: For people.
+    description: str | None = None
+    #: When it ends by itself.
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holds:
+    #: Newest first.
+    data: list[Hold]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveTicket:
+    ticket: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewOrderItem:
+    """Packs of one kind."""
+    pack_id: str
+    #: One unless given.
+    quantity: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewPlanPeriod:
+    price: Money
+    #: How many; more than none.
+    credits: Credits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    order_id: str
+    #: Its number, which some APIs show as its id.
+    number: int
+    wallet_id: str
+    #: Who buys.
+    user_id: str
+    #: The organization whose wallet it is.
+    org_id: str | None
+    status: Literal["pending", "paid", "failed", "expired", "refunded", "partially_refunded", "disputed"]
+    kind: Literal["one_time", "auto_recharge", "subscription"]
+    provider: Literal["stripe", "creem", "revenuecat", "manual"]
+    #: The provider's own id of the payment, once there is one.
+    provider_payment: str | None
+    #: For people.
+    summary: str
+    items: list[OrderItem]
+    #: The plan, for a period of one.
+    plan_id: str | None
+    interval: Literal["month", "year"] | None
+    #: What it grants, without what a coupon adds.
+    credits: Decimal
+    #: What a coupon adds, or a code gives.
+    bonus_credits: Decimal
+    #: For how many days the credits last from when they are paid; null: for good, or as long as the plan says.
+    expires_after_days: int | None
+    #: What is to be paid, after a coupon and before tax that the provider adds.
+    amount: Money
+    #: What a coupon took off.
+    discount: Money
+    #: What the buyer was charged, with tax, once the provider has said so.
+    charged: Money | None
+    #: Where the buyer pays, while that is possible.
+    checkout_url: str | None
+    #: Why it failed.
+    failure: str | None
+    #: The provider's page with the receipt. Anyone who has the address can read it.
+    receipt_url: str | None
+    #: The host application's own id.
+    reference: str | None
+    metadata: dict[str, str]
+    created_at: datetime
+    #: Until when it can be paid.
+    expires_at: datetime
+    paid_at: datetime | None
+    #: Money back by refunds, as the provider counts, which may be with tax.
+    refunded: Money
+    #: Money back by disputes.
+    withdrawn: Money
+    #: Credits that are taken back.
+    credits_reversed: Decimal
+    #: Credits that had been spent before their money went back, and are forgiven.
+    credits_shortfall: Decimal
+    #: What the provider tells of refunds and disputes.
+    reversals: list[Reversal]
+    #: The refunds that were asked for here.
+    refunds: list[Refund]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderItem:
+    """A line of an order."""
+    #: The pack, if it is one of the catalog.
+    pack_id: str | None
+    name: str
+    quantity: int
+    #: Of one.
+    credits: Decimal
+    #: Of one, before a coupon.
+    price: Money
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    data: list[Order]
+    #: Where the next page begins; null on the last one.
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pack:
+    """A pack. Put back as it is, it stays as it is."""
+    pack_id: str
+    name: str
+    description: str
+    credits: Decimal
+    price: Money
+    #: For how many days the credits last from when they are paid; null: for good.
+    expires_after_days: int | None
+    #: The APIs that sell it; all, if none is named.
+    dialects: list[str]
+    #: The address of a payment link at Stripe that sells it.
+    stripe_payment_link: str | None
+    #: Its id in app stores.
+    store_product_id: str | None
+    #: The product at Creem that sells it.
+    creem_product_id: str | None
+    #: Whether it is for sale.
+    active: bool
+    #: Lower ones are listed first.
+    sort_order: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackOffer:
+    pack_id: str
+    name: str
+    description: str
+    credits: Decimal
+    price: Money
+    #: For how many days the credits last from when they are paid; null: for good.
+    expires_after_days: int | None
+    providers: list[Literal["stripe", "creem"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packs:
+    data: list[Pack]
+    #: Always null: they are few, and all on one page.
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParkedPurchase:
+    purchase_id: str
+    #: As RevenueCat spells it, such as `APP_STORE`.
+    store: str
+    #: The store's own id.
+    transaction_id: str
+    product_id: str
+    #: `PRODUCTION` or `SANDBOX`.
+    environment: str
+    #: What RevenueCat calls the buyer.
+    buyers: list[str]
+    #: When it was bought.
+    bought_at: datetime | None
+    #: When it was first told of.
+    created_at: datetime
+    #: How many were bought, where that is told.
+    quantity: int | None
+    reason: Literal["buyer_or_product_unknown", "quantity_unknown"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParkedPurchases:
+    purchases: list[ParkedPurchase]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeriodOffer:
+    """What is paid for a period, and what it grants."""
+    price: Money
+    credits: Decimal
+    providers: list[Literal["stripe", "creem"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A plan. Put back as it is, it stays as it is."""
+    plan_id: str
+    name: str
+    description: str
+    monthly: PlanPeriod
+    #: Null: not sold by the year.
+    yearly: PlanPeriod | None
+    features: list[str]
+    #: Whether what is left at the end of a period stays.
+    rollover: bool
+    #: The price at Stripe; null: it is made when it is sold.
+    stripe_price_monthly: str | None
+    stripe_price_yearly: str | None
+    #: The product at Creem; null: not sold over Creem.
+    creem_product_monthly: str | None
+    creem_product_yearly: str | None
+    active: bool
+    #: Lower ones are listed first.
+    sort_order: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanOffer:
+    plan_id: str
+    name: str
+    description: str
+    features: list[str]
+    #: Whether what is left at the end of a period stays.
+    rollover: bool
+    monthly: PeriodOffer
+    #: Null: not sold by the year.
+    yearly: PeriodOffer | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanPeriod:
+    """What a paid period costs and grants."""
+    price: Money
+    credits: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plans:
+    data: list[Plan]
+    #: Always null: they are few, and all on one page.
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Products:
+    packs: list[PackOffer]
+    plans: list[PlanOffer]
+    #: What any amount costs, by currency: so many credits for so much, and a started smallest unit counts as a
+    #: whole.
+    credits: list[CreditOffer]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderEventDetail:
+    #: Such as `stripe:evt_1`.
+    id: str
+    provider: Literal["stripe", "creem", "revenuecat", "manual"]
+    #: Its id at the provider.
+    event_id: str
+    type: str
+    #: The object at the provider that it is about.
+    object_id: str | None
+    #: The order that it is about.
+    order_id: str | None
+    state: Literal["open", "credited", "dismissed", "applied", "no_change", "ignored", "sent_to_verify"]
+    #: Why, such as how it contradicts its order.
+    reason: str | None
+    received_at: datetime
+    handled_at: datetime
+    #: When an operator credited its order or dismissed it.
+    settled_at: datetime | None
+    #: The event as it came; null where it was not kept, because nobody has to look at it.
+    text: str | None
+    #: What it says.
+    said: ProviderEventSaid | None
+    #: What was expected: the order that it is about, as it is now.
+    order: ContradictedOrder | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderEventSaid:
+    #: Whether it says that money has arrived.
+    is_paid: bool
+    amount: Money | None
+    livemode: bool
+    #: The order that it names.
+    order_id: str | None
+    #: The buyer that it names.
+    user_id: str | None
+    #: The page.
+    session: str | None
+    #: The payment at the provider.
+    provider_payment: str | None
+    #: The subscription at the provider.
+    subscription: str | None
+    #: The provider's customer.
+    customer: str | None
+    mode: Literal["payment", "setup", "subscription"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderEventsPage:
+    data: list[HandledProviderEvent]
+    #: The `cursor` of the next page; null on the last one.
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RechargeRun:
+    run_id: str
+    state: Literal["reserved", "charging", "unknown", "requires_action", "succeeded", "failed"]
+    amount_cents: int
+    #: Why it failed, in a word.
+    failure: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refund:
+    """A refund that was asked for."""
+    refund_id: str
+    order_id: str
+    state: Literal["requested", "done", "refused", "unclear"]
+    #: With tax, as it was charged.
+    amount: Money
+    reason: str
+    #: Why it is refused, in the provider's words, or unclear.
+    refusal: str | None
+    #: Its id at the provider, where the provider tells one.
+    provider_refund: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefundedDebit:
+    entry_id: str
+    debit_id: str
+    credits: Decimal
+    left: Decimal
+    balance: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reversal:
+    #: The provider's id of it.
+    id: str
+    kind: Literal["refund", "dispute", "total", "warning"]
+    standing: Literal["announced", "taken", "restored"]
+    #: The provider's word for how it stands.
+    status: str
+    #: How much it is about; null: all.
+    amount: Money | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavedCard:
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionRecord:
+    session_id: str
+    created_at: datetime
+    expires_at: datetime
+    scopes: list[Literal["read", "spend", "buy"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sessions:
+    data: list[SessionRecord]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """A subscription, as far as the provider's word of it has come."""
+    subscription_id: str
+    wallet_id: str
+    user_id: str
+    #: The order that began it.
+    payment_id: str
+    #: `stripe` or `creem`.
+    provider: str
+    provider_subscription: str
+    plan_id: str
+    interval: Literal["month", "year"]
+    #: What a period costs, in the currency's smallest unit.
+    price_minor: int
+    #: An ISO 4217 code in lower case.
+    currency: str
+    #: What a period grants.
+    credits: Decimal
+    state: Literal["incomplete", "active", "past_due", "paused", "canceled"]
+    #: Whether another one of the wallet bills at the same time.
+    doubled: bool
+    cancel_at_period_end: bool
+    current_period_end: datetime | None
+    created_at: datetime
+    canceled_at: datetime | None
+    #: The last time that an administrator had it ended.
+    ending: SubscriptionEnding | None
+    #: The last time that an administrator had it moved to another plan.
+    change: SubscriptionChange | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubscriptionChange:
+    plan_id: str
+    interval: Literal["month", "year"]
+    state: Literal["asked", "done", "refused"]
+    refusal: str | None
+    asked_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubscriptionEnding:
+    when: Literal["now", "period_end"]
+    refund: bool
+    state: Literal["asked", "ended", "done", "refused", "unclear"]
+    #: Why it is refused, or unclear.
+    refusal: str | None
+    #: The payment that is given back, by its id at the provider.
+    refund_of: str | None
+    asked_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscriptions:
+    data: list[Subscription]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wallet:
+    wallet_id: str
+    user_id: str | None
+    org_id: str | None
+    balance: Decimal
+    available: Decimal
+    held: Decimal
+    debt: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class WalletRecharge:
+    enabled: bool
+    state: Literal["off", "needs_card", "paused", "recharging", "cooling_down", "monthly_cap_reached", "active"]
+    threshold_credits: Decimal
+    amount_cents: int
+    #: An ISO 4217 code in lower case.
+    currency: str
+    #: Null: no cap.
+    max_monthly_cents: int | None
+    #: What is charged, or being charged, in this calendar month (UTC).
+    spent_this_month_cents: int
+    #: What the cap leaves; null: no cap.
+    left_this_month_cents: int | None
+    #: When the next month begins.
+    resets_at: datetime
+    #: Why it waits for the user.
+    pause: AutoRechargePause | None
+    #: After a decline, or a charge: not before this.
+    next_attempt_at: datetime | None
+    card: SavedCard | None
+    #: When it was last switched on.
+    consented_at: datetime | None
+    last_run: RechargeRun | None
+    #: Where a card can be saved, if that was asked for.
+    setup: CardSetup | None = None
+    wallet_id: str
+    #: Who set it up last.
+    user_id: str
+    #: The organization whose wallet it is.
+    org_id: str | None
+    #: Who saved the card.
+    card_user_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookAccepted:
+    delivery_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookEndpointWithSecret:
+    endpoint_id: str
+    url: str
+    #: The types of messages that it is sent; none named: all.
+    event_types: list[str]
+    enabled: bool
+    #: Why it is not enabled.
+    disabled_reason: str | None
+    #: How many attempts failed since the last one that did not.
+    consecutive_failures: int
+    #: When the first of them did.
+    failing_since: datetime | None
+    #: Until when the secret before the present one signs as well.
+    previous_secret_until: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    #: What signs the messages: `whsec_` and the key in base64.
+    secret: str
