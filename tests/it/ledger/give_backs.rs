@@ -41,7 +41,7 @@ async fn a_debit_goes_back_to_where_it_came_from_in_parts_and_never_more_than_on
     assert_eq!((left(&world, soon).await, left(&world, later).await), (0, 90));
     let again = give_it_back(&world, &first).await.unwrap();
     assert_eq!(again, GivenBack { is_repeated: true, ..done.clone() });
-    let said = entry(&mut *world.pool().acquire().await.unwrap(), done.entry_id).await.unwrap().unwrap();
+    let said = entry(&mut world.pool().acquire().await.unwrap(), done.entry_id).await.unwrap().unwrap();
     assert_eq!((said.source, said.entry_type.as_str()), (SourceOf::Debit(taken), "refund_of_debit"));
     assert_eq!((said.metadata, said.description.as_deref()), (first.note.metadata.clone(), Some("A video")));
 

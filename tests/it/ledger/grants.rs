@@ -36,8 +36,7 @@ async fn credits_are_given_once_for_their_cause_and_on_record() {
     let view = &answers[0].grant;
     assert_eq!((view.credits, view.remaining, view.source), (whole(100), whole(100), GrantSource::Manual));
     assert_eq!((view.expires_at, view.priority, &view.metadata), (new.expires_at, 50, &new.note.metadata));
-    let said =
-        entry(&mut *world.pool().acquire().await.unwrap(), answers[0].entry_id).await.unwrap().unwrap();
+    let said = entry(&mut world.pool().acquire().await.unwrap(), answers[0].entry_id).await.unwrap().unwrap();
     assert_eq!((said.source, said.amount), (SourceOf::Grant(view.id), whole(100)));
     assert_eq!((said.metadata, said.member_id), (new.note.metadata.clone(), new.note.by.member.clone()));
     let on_record = "admin_actions where actor = 'user:root' and action = 'credits.give'

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use harness::world::World;
+use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, EntryId, UserId};
 use ledger::history::{EntryFilter, SourceOf, balance_at, entries, entry};
 use ledger::{Author, EntryNote, Posted};
@@ -10,37 +11,20 @@ use serde_json::json;
 
 use super::{attached, debit_of, give, posted, wallet_of, whole};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_history_is_read_by_type_member_and_time() {
-    let world = World::start().await;
-    let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
-    let begun = world.clock().now();
-    give(&world, &alice, "gift", 1_000, None).await;
-    give(&world, &bob, "other", 1_000, None).await;
-    posted(&world, debit_of(&bob, "other", 1)).await;
-    let member = |name: &str| UserId::try_from(name.to_owned()).unwrap();
-    let key = ApiKeyId::new();
-    let mut moments = Vec::new();
-    for number in 0..12 {
-        // Ids go by real time, and the test clock runs ahead of it.
-        world.advance(Duration::from_hours(1)).await;
-        let mut debit = debit_of(&alice, &format!("d{number}"), 1);
-        debit.entry_type = ["render", "speech", "text"][number % 3].to_owned();
-        debit.note = EntryNote {
-            metadata: attached(&json!({"job": number.to_string()})),
-            by: Author { member: Some(member(["ann", "ben"][number % 2])), api_key: Some(key) },
-        };
-        moments.push(world.clock().now());
-        assert!(matches!(posted(&world, debit).await, Posted::Done { .. }));
-    }
-    let wallet = wallet_of(&alice);
-    let mut connection = world.pool().acquire().await.unwrap();
+fn member(name: &str) -> UserId {
+    UserId::try_from(name.to_owned()).unwrap()
+}
+
+/// Filters, and the numbers of the debits that they let through, newest first.
+fn filters(moments: &[Timestamp]) -> Vec<(EntryFilter, Vec<usize>)> {
     let types = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect());
     let all: Vec<usize> = (0..12).rev().collect();
     let of = |wanted: &dyn Fn(usize) -> bool| all.iter().copied().filter(|n| wanted(*n)).collect::<Vec<_>>();
-    let spent = types(&["render", "speech", "text"]);
-    for (filter, expected) in [
-        (EntryFilter { types: spent.clone(), ..EntryFilter::default() }, of(&|_| true)),
+    vec![
+        (
+            EntryFilter { types: types(&["render", "speech", "text"]), ..EntryFilter::default() },
+            of(&|_| true),
+        ),
         (EntryFilter { types: types(&["render"]), ..EntryFilter::default() }, of(&|n| n % 3 == 0)),
         (
             EntryFilter { types: types(&["text", "render", "text"]), ..EntryFilter::default() },
@@ -65,7 +49,34 @@ async fn a_history_is_read_by_type_member_and_time() {
             EntryFilter { until: Some(moments[6]), member: Some(member("ann")), ..EntryFilter::default() },
             of(&|n| n < 6 && n % 2 == 0),
         ),
-    ] {
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_is_read_by_type_member_and_time() {
+    let world = World::start().await;
+    let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
+    let begun = world.clock().now();
+    give(&world, &alice, "gift", 1_000, None).await;
+    give(&world, &bob, "other", 1_000, None).await;
+    posted(&world, debit_of(&bob, "other", 1)).await;
+    let key = ApiKeyId::new();
+    let mut moments = Vec::new();
+    for number in 0..12 {
+        // Ids go by real time, and the test clock runs ahead of it.
+        world.advance(Duration::from_hours(1)).await;
+        let mut debit = debit_of(&alice, &format!("d{number}"), 1);
+        debit.entry_type = ["render", "speech", "text"][number % 3].to_owned();
+        debit.note = EntryNote {
+            metadata: attached(&json!({"job": number.to_string()})),
+            by: Author { member: Some(member(["ann", "ben"][number % 2])), api_key: Some(key) },
+        };
+        moments.push(world.clock().now());
+        assert!(matches!(posted(&world, debit).await, Posted::Done { .. }));
+    }
+    let wallet = wallet_of(&alice);
+    let mut connection = world.pool().acquire().await.unwrap();
+    for (filter, expected) in filters(&moments) {
         let (mut seen, mut before): (Vec<usize>, Option<EntryId>) = (Vec::new(), None);
         loop {
             let page = entries(&mut connection, wallet, &filter, before, 2).await.unwrap();

@@ -67,7 +67,7 @@ async fn give(world: &World, user: &User, name: &str, credits: i64, hours: Optio
 }
 
 async fn grant(world: &World, id: GrantId) -> GrantView {
-    ledger::grants::find(&mut *world.pool().acquire().await.unwrap(), id).await.unwrap().unwrap()
+    ledger::grants::find(&mut world.pool().acquire().await.unwrap(), id).await.unwrap().unwrap()
 }
 
 async fn left(world: &World, id: GrantId) -> i64 {
