@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
-use super::super::consume::positive;
+use super::super::debits::positive;
 use super::super::idempotent::{Keep, once};
 use super::read_put;
 use crate::http::call::Call;

@@ -10,7 +10,7 @@ use billing::plans::Interval;
 use billing::plans::operations::plan;
 use kernel::money::{Credits, Currency, Money};
 
-use super::super::consume::positive;
+use super::super::debits::positive;
 use super::placing::{ItemInput, OrderInput};
 use crate::http::values::GivenAmount;
 use crate::problem::{ErrorCode, Problem};
