@@ -244,6 +244,12 @@ pub enum Reason {
     Adjustment,
     /// Credits followed money that went back, or came again.
     Reversal,
+    /// What a debit had spent was given back.
+    DebitRefund,
+    /// Credits that were granted were taken back.
+    Void,
+    /// Credits came from another wallet, or went to one.
+    Transfer,
 }
 
 /// What events say of an order.

@@ -9,7 +9,7 @@ pub fn order(payment: &Payment) -> Order {
     Order {
         order_id: payment.id,
         number: payment.number,
-        reference: None,
+        reference: payment.labels.reference.clone(),
         kind: payment.kind.as_str(),
         provider: payment.provider.as_str(),
         credits: Amount(payment.credits),
