@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use identity::credentials::CredentialHash;
-use identity::rights::{OwnedWallet, Reach, Scope, Scopes, WalletName};
+use identity::rights::{OwnedWallet, Reach, Scope, WalletName};
 use identity::{IdentityError, Login, NewUser, operations};
 use kernel::clock::{Clock, Timestamp};
 use kernel::config::Secret;
@@ -52,17 +52,9 @@ pub struct Principal {
     pub is_admin: bool,
     /// When the credential ends by itself, if ever.
     pub expires_at: Option<Timestamp>,
-    pub scopes: Scopes,
     pub credential: CredentialHash,
     /// Whether the credential is one of the database, where it can be withdrawn; a token only expires.
     pub is_recorded: bool,
-}
-
-impl Principal {
-    /// The user, for the record and for keeping idempotency keys apart.
-    pub(crate) fn actor(&self) -> String {
-        format!("user:{}", self.user_id)
-    }
 }
 
 /// How a credential came.
@@ -306,7 +298,6 @@ fn principal(found: Authenticated, scope: Scope) -> Result<Principal, Problem> {
         wallet_id: *wallet_id,
         is_admin: login.is_operator,
         expires_at: login.expires_at,
-        scopes: login.scopes.clone(),
         credential,
         is_recorded,
     })

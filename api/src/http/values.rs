@@ -15,7 +15,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::json;
 
-pub use notices::{Amount, Moment, MoneyView};
+pub use notices::{Amount, Moment};
 
 /// The id of an organization in this system's own API: text, as every id there. Requests may have it as a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,21 +85,27 @@ impl ToSchema for GivenAmount {
     }
 }
 
-/// Money in a request.
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+/// An amount of money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = GivenMoney, example = json!({"minor": 2500, "currency": "usd"}))]
-pub struct GivenMoney {
-    /// In the currency's smallest unit: cents for `usd`.
+#[schema(as = native::MoneyAmount, example = json!({"minor": 2500, "currency": "usd"}))]
+pub struct MoneyValue {
+    /// In the smallest unit of the currency: cents for `usd`.
     pub minor: i64,
-    /// An ISO 4217 code.
+    /// An ISO 4217 code; in answers in lower case.
     #[schema(value_type = String, min_length = 3, max_length = 3)]
     pub currency: Currency,
 }
 
-impl From<GivenMoney> for Money {
-    fn from(given: GivenMoney) -> Self {
-        Self::new(given.minor, given.currency)
+impl From<Money> for MoneyValue {
+    fn from(money: Money) -> Self {
+        Self { minor: money.minor, currency: money.currency }
+    }
+}
+
+impl From<MoneyValue> for Money {
+    fn from(value: MoneyValue) -> Self {
+        Self::new(value.minor, value.currency)
     }
 }
 

@@ -237,7 +237,7 @@ async fn place(api: SharedState, call: Call) -> Result<Response, Problem> {
         description,
         key: call.idempotency_key()?.map(str::to_owned),
         lasts,
-        metadata: Metadata::default(),
+        metadata: request.metadata,
     };
     let (now, before) = (api.clock.now(), OutboxId::new());
     let mut transaction = api.pool.begin().await?;

@@ -13,7 +13,7 @@ use crate::auth::Caller;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::values::{Amount, OrgId};
+use crate::http::values::{Amount, Moment, OrgId};
 use crate::http::{Response, answer};
 use crate::problem::{ErrorCode, Problem};
 use crate::state::SharedState;

@@ -92,7 +92,13 @@ error_codes! {
     UrlNotAllowed => "url_not_allowed": "400: an address to return to is not on a site of `RETURN_URL_ORIGINS`.",
     NoCreditPrice => "no_credit_price": "409: credits have no price in this currency: set one in the catalog.",
     CreemProductMissing => "creem_product_missing": "400: the pack or plan has no product at Creem.",
-    NotRefundable => "not_refundable": "409: the order cannot be refunded as asked; the message says why.",
+    OrderNotPaid => "order_not_paid": "409: the order is not paid, so there is nothing to give back.",
+    AlreadyRefunded => "already_refunded": "409: all of the order's money is back, or on its way back.",
+    RefundExceedsPayment => "refund_exceeds_payment": "409: more is to go back than is left of the payment.",
+    PartialRefundNotSupported =>
+        "partial_refund_not_supported": "409: the provider gives back the whole of a payment only.",
+    RefundAtTheStore => "refund_at_the_store": "409: the store gives the money back; its credits follow.",
+    NotPaidInMoney => "not_paid_in_money": "409: the order was not paid in money: take its credits back instead.",
     AutoRechargePaused => "auto_recharge_paused":
         "409: recharging waits for a card or an operator; the message says for which.",
     CheckinDisabled => "checkin_disabled": "403: there are no check-ins here.",

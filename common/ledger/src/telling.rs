@@ -122,11 +122,11 @@ impl Telling {
 fn reason(movement: &Movement) -> Reason {
     match (&movement.change, movement.cause.kind) {
         (Change::Grant(_) | Change::Debit(_), "adjustment") => Reason::Adjustment,
-        (Change::Debit(_), "transfer") | (Change::Grants(_), _) => Reason::Transfer,
+        (Change::Grants(_) | Change::Debit(_), "transfer") => Reason::Transfer,
+        (Change::Grant(_), "reversal") | (Change::Reverse { .. }, _) => Reason::Reversal,
+        (Change::Grant(_) | Change::Grants(_), _) => Reason::Grant,
         (Change::GiveBack { .. }, _) => Reason::DebitRefund,
         (Change::Void(_), _) => Reason::Void,
-        (Change::Grant(_), "reversal") | (Change::Reverse { .. }, _) => Reason::Reversal,
-        (Change::Grant(_), _) => Reason::Grant,
         (Change::Debit(_), _) => Reason::Debit,
         (Change::Hold(_), _) => Reason::Hold,
         (Change::Capture { .. }, _) => Reason::Capture,

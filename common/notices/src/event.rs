@@ -240,16 +240,16 @@ pub enum Reason {
     Lapse,
     /// Credits were bought or given.
     Grant,
-    /// A debit was given back.
-    DebitRefund,
-    /// Credits went to another wallet, or came from one.
-    Transfer,
-    /// What was left of a grant was taken back.
-    Void,
     /// An administrator added or took credits.
     Adjustment,
     /// Credits followed money that went back, or came again.
     Reversal,
+    /// What a debit had spent was given back.
+    DebitRefund,
+    /// Credits that were granted were taken back.
+    Void,
+    /// Credits came from another wallet, or went to one.
+    Transfer,
 }
 
 /// What events say of an order.

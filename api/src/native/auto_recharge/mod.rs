@@ -29,7 +29,7 @@ use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::json::{Object, read_object, read_object_or_default};
-use crate::http::values::{GivenAmount, GivenMoney};
+use crate::http::values::{GivenAmount, MoneyValue};
 use crate::http::{Response, answer};
 use crate::problem::{ErrorCode, Problem, ProblemKind};
 use crate::state::SharedState;
@@ -126,12 +126,12 @@ struct SettingsInput {
     /// Charges when strictly less can be spent; 0: never.
     threshold_credits: Option<GivenAmount>,
     /// How much each time, in US dollars: between 50 and 99,999,999 cents.
-    #[schema(value_type = Option<GivenMoney>)]
-    amount: Option<Object<GivenMoney>>,
+    #[schema(value_type = Option<MoneyValue>)]
+    amount: Option<Object<MoneyValue>>,
     /// At most this in a calendar month (UTC); null: no cap.
     #[serde(default, deserialize_with = "null_is_given")]
-    #[schema(value_type = Option<GivenMoney>)]
-    max_monthly: Option<Option<Object<GivenMoney>>>,
+    #[schema(value_type = Option<MoneyValue>)]
+    max_monthly: Option<Option<Object<MoneyValue>>>,
     /// Asks for a page to save another card.
     #[serde(default)]
     request_setup: bool,
@@ -309,7 +309,7 @@ fn threshold(given: &GivenAmount) -> Result<Credits, Problem> {
     Ok(credits)
 }
 
-fn amount(field: &str, given: GivenMoney) -> Result<Money, Problem> {
+fn amount(field: &str, given: MoneyValue) -> Result<Money, Problem> {
     if given.currency != Currency::USD {
         return Err(
             Problem::invalid(format!("{field}.currency must be usd")).about(format!("{field}.currency"))

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 
-use crate::http::values::{Amount, Moment, MoneyView, OrgId, one_of};
+use crate::http::values::{Amount, Moment, MoneyValue, OrgId, one_of};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::WalletRecharge)]
@@ -67,15 +67,15 @@ pub(super) struct SettingsView {
     state: &'static str,
     threshold_credits: Amount,
     /// How much each time.
-    amount: MoneyView,
+    amount: MoneyValue,
     /// Null: no cap.
     #[schema(required)]
-    max_monthly: Option<MoneyView>,
+    max_monthly: Option<MoneyValue>,
     /// What is charged, or being charged, in this calendar month (UTC).
-    spent_this_month: MoneyView,
+    spent_this_month: MoneyValue,
     /// What the cap leaves; null: no cap.
     #[schema(required)]
-    left_this_month: Option<MoneyView>,
+    left_this_month: Option<MoneyValue>,
     /// When the next month begins.
     resets_at: Moment,
     /// Why it waits for the user.
@@ -123,7 +123,7 @@ struct RunView {
     run_id: RechargeRunId,
     #[schema(schema_with = run_schema)]
     state: &'static str,
-    amount: MoneyView,
+    amount: MoneyValue,
     /// Why it failed, in a word.
     #[schema(required)]
     failure: Option<String>,
@@ -172,7 +172,7 @@ impl SettingsView {
     pub(super) fn new(now: Timestamp, overview: RechargeOverview, setup: Option<SetupView>) -> Self {
         let state = state(now, &overview);
         let RechargeOverview { settings, spent_minor, resets_at, last_run } = overview;
-        let money = |minor| MoneyView::from(Money::new(minor, settings.amount.currency));
+        let money = |minor| MoneyValue::from(Money::new(minor, settings.amount.currency));
         Self {
             enabled: settings.enabled,
             state,

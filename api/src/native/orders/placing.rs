@@ -219,9 +219,8 @@ fn provider(api: &SharedState, input: &OrderInput) -> Result<Provider, Problem> 
 fn return_urls(api: &SharedState, input: &OrderInput) -> Result<Option<ReturnUrls>, Problem> {
     for (field, url) in [("successUrl", &input.success_url), ("cancelUrl", &input.cancel_url)] {
         if url.as_ref().is_some_and(|url| !api.return_origins.allow(url)) {
-            return Err(
-                Problem::invalid(format!("{field} is not on an allowed site")).coded(ErrorCode::UrlNotAllowed)
-            );
+            return Err(Problem::invalid(format!("{field} is not on an allowed site"))
+                .coded(ErrorCode::UrlNotAllowed));
         }
     }
     let (success, cancel) = (input.success_url.as_ref(), input.cancel_url.as_ref());

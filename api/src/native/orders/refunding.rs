@@ -94,12 +94,12 @@ impl From<RefundError> for Problem {
             RefundError::Refused(refusal) => refusal,
         };
         let code = match refusal {
-            RefundRefusal::Unpaid => "order_not_paid",
-            RefundRefusal::NothingLeft => "already_refunded",
-            RefundRefusal::MoreThanLeft(_) => "refund_exceeds_payment",
-            RefundRefusal::OnlyWhole(_) => "partial_refund_not_supported",
-            RefundRefusal::AtTheStore => "refund_at_the_store",
-            RefundRefusal::NoMoney => "not_paid_in_money",
+            RefundRefusal::Unpaid => ErrorCode::OrderNotPaid,
+            RefundRefusal::NothingLeft => ErrorCode::AlreadyRefunded,
+            RefundRefusal::MoreThanLeft(_) => ErrorCode::RefundExceedsPayment,
+            RefundRefusal::OnlyWhole(_) => ErrorCode::PartialRefundNotSupported,
+            RefundRefusal::AtTheStore => ErrorCode::RefundAtTheStore,
+            RefundRefusal::NoMoney => ErrorCode::NotPaidInMoney,
         };
         Self::conflict(code, refusal.to_string())
     }

@@ -6,12 +6,11 @@ use billing::provider_events::record::RecordedEvent;
 use billing::quarantine::{Contradicted, EventKey, EventState};
 use billing::subscriptions::News;
 use kernel::ids::{PaymentId, UserId, WalletId};
-use kernel::money::Money;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 
-use crate::http::values::{Amount, Moment, one_of};
+use crate::http::values::{Amount, Moment, MoneyValue, one_of};
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -71,21 +70,13 @@ pub(super) struct EventDetail {
 }
 
 #[derive(Serialize, ToSchema)]
-#[schema(as = native::Money)]
-pub(super) struct MoneyView {
-    /// In smallest units.
-    minor: i64,
-    currency: String,
-}
-
-#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::ProviderEventSaid)]
 pub(super) struct SaidView {
     /// Whether it says that money has arrived.
     is_paid: bool,
     #[schema(required)]
-    amount: Option<MoneyView>,
+    amount: Option<MoneyValue>,
     livemode: bool,
     /// The order that it names.
     #[schema(value_type = Option<Uuid>, required)]
@@ -120,7 +111,7 @@ pub(super) struct OrderView {
     state: &'static str,
     #[schema(schema_with = provider_schema)]
     provider: &'static str,
-    amount: MoneyView,
+    amount: MoneyValue,
     credits: Amount,
     livemode: bool,
     #[schema(value_type = String)]
@@ -198,15 +189,9 @@ impl From<Contradicted> for EventDetail {
     }
 }
 
-impl From<Money> for MoneyView {
-    fn from(money: Money) -> Self {
-        Self { minor: money.minor, currency: money.currency.as_str().to_owned() }
-    }
-}
-
 impl From<Statement> for SaidView {
     fn from(said: Statement) -> Self {
-        let (is_paid, amount) = (said.paid().is_some(), said.amount().map(MoneyView::from));
+        let (is_paid, amount) = (said.paid().is_some(), said.amount().map(MoneyValue::from));
         match said {
             Statement::Payment(fact) => Self {
                 is_paid,

@@ -6,9 +6,7 @@ use sqlx::PgConnection;
 use super::periods;
 use super::price_paid::{Named, first_price, price_paid};
 use super::rules::{self, stand};
-use super::{
-    Line, News, Paid, PriceOf, Standing, Subscription, SubscriptionFact, SubscriptionState, store,
-};
+use super::{Line, News, Paid, PriceOf, Standing, Subscription, SubscriptionFact, SubscriptionState, store};
 use crate::payments::ordering::payment_create;
 use crate::payments::{
     Fact, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Progress, Stage, periods as payment_periods,
