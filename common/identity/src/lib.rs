@@ -12,6 +12,7 @@
 pub mod administration;
 pub mod credentials;
 pub mod idempotency;
+mod logins;
 pub mod operations;
 pub mod rights;
 pub mod rules;
