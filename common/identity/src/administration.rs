@@ -210,8 +210,9 @@ pub async fn user_erase(
     .execute(&mut *connection)
     .await?;
     sqlx::query!(
-        "update users set email = null, name = null, metadata = '{}', is_admin = false, erased_at = coalesce(erased_at, $2),
-                          blocked_at = coalesce(blocked_at, $2), block_reason = 'erased'
+        "update users set email = null, name = null, metadata = '{}', is_admin = false,
+                          erased_at = coalesce(erased_at, $2), blocked_at = coalesce(blocked_at, $2),
+                          block_reason = 'erased'
          where id = $1",
         id.as_str(),
         now

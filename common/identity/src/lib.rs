@@ -13,6 +13,7 @@ pub mod administration;
 pub mod credentials;
 pub mod idempotency;
 pub mod live_tickets;
+mod logins;
 pub mod operations;
 pub mod rights;
 pub mod rules;

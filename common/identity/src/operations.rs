@@ -11,8 +11,8 @@ use sqlx::{PgConnection, PgPool};
 use super::credentials::{API_KEY_PREFIX, CredentialHash, NewCredential, SESSION_PREFIX};
 use super::rights::{OwnedWallet, Scopes, WalletName};
 use super::{
-    IdentityError, Login, Member, Membership, NewUser, Organization, OwnOrganization, Role, User, rules,
-    store,
+    IdentityError, Login, Member, Membership, NewUser, Organization, OwnOrganization, Role, User, logins,
+    rules, store,
 };
 use kernel::clock::Timestamp;
 use kernel::database::broken_constraint;
@@ -225,7 +225,7 @@ pub async fn session_create(
 /// # Errors
 /// Database errors only.
 pub async fn login_by_api_key(pool: &PgPool, key: CredentialHash) -> Result<Option<Login>, sqlx::Error> {
-    store::login_by_api_key(&mut *pool.acquire().await?, key).await
+    logins::login_by_api_key(&mut *pool.acquire().await?, key).await
 }
 
 /// What a session opens; none if it is unknown. It may have expired: the caller compares `expires_at`.
@@ -233,7 +233,7 @@ pub async fn login_by_api_key(pool: &PgPool, key: CredentialHash) -> Result<Opti
 /// # Errors
 /// Database errors only.
 pub async fn login_by_session(pool: &PgPool, token: CredentialHash) -> Result<Option<Login>, sqlx::Error> {
-    store::login_by_session(&mut *pool.acquire().await?, token).await
+    logins::login_by_session(&mut *pool.acquire().await?, token).await
 }
 
 /// The user with this id, for callers whom another party has authenticated. The login has no scopes yet.
@@ -241,7 +241,7 @@ pub async fn login_by_session(pool: &PgPool, token: CredentialHash) -> Result<Op
 /// # Errors
 /// Database errors only.
 pub async fn login_by_user(pool: &PgPool, user: &UserId) -> Result<Option<Login>, sqlx::Error> {
-    store::login_by_user(&mut *pool.acquire().await?, user).await
+    logins::login_by_user(&mut *pool.acquire().await?, user).await
 }
 
 /// None when there is no such organization or the user is not a member.

@@ -189,7 +189,7 @@ async fn every_statement_reads_about_as_much_as_it_returns() {
     let pool = database::pool(&world.settings().connections(1).unwrap()).unwrap();
     let mut connection = pool.acquire().await.unwrap();
     let as_prepared = "set plan_cache_mode = force_generic_plan; set session_replication_role = replica;
-                       set statement_timeout = '60s'";
+                       set statement_timeout = '60s'; set lock_timeout = '60s'";
     assert!(statements().len() > 100, "the statements were not found");
     sqlx::raw_sql(as_prepared).execute(&mut *connection).await.unwrap();
     sqlx::raw_sql("analyze").execute(&mut *connection).await.unwrap();
