@@ -218,7 +218,7 @@ mod tests {
                 .map_err(|error| {
                     let path = error.path().to_string();
                     let problem = complaint(&path, &error.into_inner().to_string());
-                    (problem.param.unwrap_or_default(), problem.message.into_owned())
+                    (problem.param.unwrap_or_default().into_string(), problem.message.into_owned())
                 })
         };
         let whole = r#"{"wallet":"me","items":[{"packId":"a","credits":0.10000000000000001}]}"#;

@@ -2,7 +2,7 @@
 
 use identity::rights::Scope;
 use kernel::clock::Timestamp;
-use kernel::ids::{GrantId, PaymentId, WalletId};
+use kernel::ids::{GrantId, OutboxId, PaymentId, WalletId};
 use kernel::metadata::Metadata;
 use kernel::text_enum;
 use ledger::grants::{self, GiveError, GrantView as Grant, NewCredits, VoidError};
@@ -18,6 +18,7 @@ use super::pages_of::{Cursor, paged};
 use super::reasons::checked_reason;
 use super::wallets::addressed;
 use crate::auth::Caller;
+use crate::commands::publish_notices_since;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
@@ -273,7 +274,9 @@ async fn give(api: SharedState, call: Call) -> Result<Response, Problem> {
         by: caller.actor.clone(),
         cause: Cause { kind: "grant", id: cause(&caller, call.idempotency_key()?) },
     };
+    let before = OutboxId::new();
     let given = grants::give(&api.pool, now, &new).await?;
+    publish_notices_since(&api, before);
     let view = GivenView { grant: given.grant.into(), balance: Amount(given.balance) };
     let mut response = answer(StatusCode::CREATED, &view);
     if given.is_repeated {
@@ -318,7 +321,9 @@ async fn void(api: SharedState, call: Call) -> Result<Response, Problem> {
         metadata: Metadata::default(),
         by: Author { member: caller.user().cloned(), api_key: caller.api_key },
     };
+    let before = OutboxId::new();
     let done = grants::void(&api.pool, api.clock.now(), grant.id, &reason, &caller.actor, note).await?;
+    publish_notices_since(&api, before);
     let view =
         VoidedView { grant: done.grant.into(), voided: Amount(done.credits), balance: Amount(done.balance) };
     let mut response = answer(StatusCode::OK, &view);

@@ -38,6 +38,10 @@ const TTL: Duration = Duration::from_mins(15);
 const TTL_MAX: Duration = Duration::from_hours(7 * 24);
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
+    [deeds(), looks()].into_iter().flatten().collect()
+}
+
+fn deeds() -> Vec<Endpoint> {
     let id = |description: Description| description.path_parameter::<Id>("holdId", "The hold's id.");
     vec![
         Endpoint::post(
@@ -88,6 +92,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .answers::<HoldView>(StatusCode::OK, "The hold.")
                 .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT]),
         ),
+    ]
+}
+
+fn looks() -> Vec<Endpoint> {
+    vec![
         Endpoint::get(
             "/purser/v1/wallets/{wallet}/holds",
             list,
@@ -106,7 +115,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/purser/v1/holds/{holdId}",
             find,
-            id(Description::new(Access::Allowed(Scope::Read), "Look at a hold"))
+            Description::new(Access::Allowed(Scope::Read), "Look at a hold")
+                .path_parameter::<Id>("holdId", "The hold's id.")
                 .answers::<HoldView>(StatusCode::OK, "The hold.")
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),

@@ -1,7 +1,7 @@
 //! Transfers: credits from one wallet to another.
 
 use identity::rights::Scope;
-use kernel::ids::{EntryId, TransferId};
+use kernel::ids::{EntryId, OutboxId, TransferId};
 use kernel::metadata::Metadata;
 use ledger::transfers::{self, Transfer, TransferError};
 use ledger::{Author, EntryNote};
@@ -12,6 +12,7 @@ use warp::http::{HeaderValue, StatusCode};
 use super::debits::positive;
 use super::reasons::checked_reason;
 use super::wallets::addressed;
+use crate::commands::publish_notices_since;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
@@ -95,7 +96,9 @@ async fn transfer(api: SharedState, call: Call) -> Result<Response, Problem> {
         },
         actor: caller.actor.clone(),
     };
+    let before = OutboxId::new();
     let done = transfers::transfer(&api.pool, api.clock.now(), &new).await?;
+    publish_notices_since(&api, before);
     let view = TransferView {
         transfer_id: new.id,
         credits: Amount(new.credits),

@@ -27,12 +27,12 @@ pub(super) struct ErrorDetail {
     message: String,
     /// The field, parameter or header that is wrong, such as `items[0].quantity`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    param: Option<String>,
+    #[schema(value_type = Option<String>, nullable = false)]
+    param: Option<Box<str>>,
     /// Names the request in the log; the header `x-request-id` has it too.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required, nullable = false)]
-    request_id: Option<String>,
+    #[schema(value_type = Option<String>, required, nullable = false)]
+    request_id: Option<Box<str>>,
     /// With `insufficient_credits`: what can be spent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

@@ -194,7 +194,7 @@ fn method_name(method: &str, path: &str) -> String {
         ("delete", ..) => format!("delete{owner}{}", camel(last)),
         (_, _, true) => format!("create{owner}{one}"),
         // A verb: what is done to the thing that the path names.
-        (_, ..) => {
+        _ => {
             let verb = camel(last);
             let mut letters = verb.chars();
             let first = letters.next().map(|letter| letter.to_ascii_lowercase());

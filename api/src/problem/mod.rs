@@ -21,9 +21,9 @@ pub struct Problem {
     pub kind: ProblemKind,
     code: Option<ErrorCode>,
     /// The field, parameter or header that is wrong.
-    pub param: Option<String>,
+    pub param: Option<Box<str>>,
     /// The request's, once it is known.
-    pub request_id: Option<String>,
+    pub request_id: Option<Box<str>>,
     pub message: Cow<'static, str>,
     /// Seconds after which the same request may succeed.
     pub retry_after: Option<u16>,
@@ -231,7 +231,7 @@ impl Problem {
 
     /// Names the field, parameter or header that is wrong.
     #[must_use]
-    pub fn about(mut self, param: impl Into<String>) -> Self {
+    pub fn about(mut self, param: impl Into<Box<str>>) -> Self {
         self.param = Some(param.into());
         self
     }

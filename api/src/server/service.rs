@@ -84,7 +84,7 @@ impl Service {
         };
         let mut problem = response.extensions_mut().remove::<Problem>();
         if let Some(problem) = &mut problem {
-            problem.request_id = id.to_str().ok().map(str::to_owned);
+            problem.request_id = id.to_str().ok().map(Box::from);
             response = worded(uri.path(), problem, response);
         }
         let route = response.extensions_mut().remove::<RouteName>().map_or("none", |name| name.0);

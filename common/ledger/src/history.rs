@@ -409,6 +409,7 @@ mod tests {
                 id: EntryId::new(),
                 wallet_id: WalletId::new(),
                 amount: Credits::ZERO,
+                counter_account: CounterAccount::Usage,
                 entry_type: "x".to_owned(),
                 description: None,
                 metadata: Metadata::default(),

@@ -38,14 +38,11 @@ const LIMIT: i64 = 200;
 const PATH: &str = "/purser/v1/wallets/{wallet}/auto-recharge";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
+    [settings(), steering()].into_iter().flatten().collect()
+}
+
+fn settings() -> Vec<Endpoint> {
     let wallet = |scope, summary: &str| Description::new(Access::Allowed(scope), summary).wallet();
-    let steers = |summary: &str| {
-        wallet(Scope::Buy, summary)
-            .idempotency_key()
-            .may_take::<ReasonInput>()
-            .answers::<WalletRecharge>(StatusCode::OK, "What the wallet asks for, and where it stands now.")
-            .refuses(&[StatusCode::CONFLICT])
-    };
     vec![
         Endpoint::get(
             "/purser/v1/auto-recharge",
@@ -95,6 +92,19 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .query::<bool>("removeCard", "`true` removes the saved card, at the provider too.")
                 .answers::<WalletRecharge>(StatusCode::OK, "It is off."),
         ),
+    ]
+}
+
+fn steering() -> Vec<Endpoint> {
+    let steers = |summary: &str| {
+        Description::new(Access::Allowed(Scope::Buy), summary)
+            .wallet()
+            .idempotency_key()
+            .may_take::<ReasonInput>()
+            .answers::<WalletRecharge>(StatusCode::OK, "What the wallet asks for, and where it stands now.")
+            .refuses(&[StatusCode::CONFLICT])
+    };
+    vec![
         Endpoint::post(
             "/purser/v1/wallets/{wallet}/auto-recharge/pause",
             pause,

@@ -1,7 +1,7 @@
 //! Debits that are looked at and given back.
 
 use identity::rights::Scope;
-use kernel::ids::EntryId;
+use kernel::ids::{EntryId, OutboxId};
 use kernel::metadata::Metadata;
 use ledger::debits::{self, GIVE_BACK, GiveBack, GiveBackError, GivenBack};
 use ledger::history::{Entry, entry};
@@ -12,6 +12,7 @@ use warp::http::{HeaderValue, StatusCode};
 
 use super::{cause, positive};
 use crate::auth::Caller;
+use crate::commands::publish_notices_since;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
@@ -99,7 +100,9 @@ async fn refund(api: SharedState, call: Call) -> Result<Response, Problem> {
         },
         cause: Cause { kind: GIVE_BACK, id: cause(&caller, call.idempotency_key()?) },
     };
+    let before = OutboxId::new();
     let done = debits::give_back(&api.pool, api.clock.now(), &back).await?;
+    publish_notices_since(&api, before);
     let GivenBack { entry_id, credits, left, balance, .. } = done;
     let view = RefundView {
         entry_id,
