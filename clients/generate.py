@@ -295,7 +295,9 @@ def plain(text: str) -> str:
 def errors() -> list[tuple[str, str, str]]:
     """Class name, code and meaning of every error."""
     source = (ROOT / "api/src/problem/codes.rs").read_text()
-    found = re.findall(r'^    (\w+) => "(\w+)": "((?:[^"\\]|\\.)*)",$', source, re.M)
+    found = re.findall(r'^    (\w+) =>\s+"(\w+)":\s+"((?:[^"\\]|\\.)*)",$', source, re.M | re.S)
+    # A long meaning goes on in the next line after a backslash.
+    found = [(*names, re.sub(r"\\\n\s*", "", meaning)) for *names, meaning in found]
     if len(found) < 50:
         sys.exit("api/src/problem/codes.rs does not look as it did")
     return found

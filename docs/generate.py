@@ -56,7 +56,9 @@ curl -s http://localhost:8080/purser/v1/webhook-endpoints -H "Authorization: Bea
 
 def errors() -> str:
     source = (ROOT / "api/src/problem/codes.rs").read_text()
-    found = re.findall(r'^    \w+ => "(\w+)": "((?:[^"\\]|\\.)*)",$', source, re.M)
+    found = re.findall(r'^    \w+ =>\s+"(\w+)":\s+"((?:[^"\\]|\\.)*)",$', source, re.M | re.S)
+    # A long meaning goes on in the next line after a backslash.
+    found = [(*names, re.sub(r"\\\n\s*", "", meaning)) for *names, meaning in found]
     if len(found) < 50:
         sys.exit("api/src/problem/codes.rs does not look as it did")
     lines = []

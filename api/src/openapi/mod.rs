@@ -172,6 +172,10 @@ fn operation_id(endpoint: &Endpoint) -> String {
 const OWN: &str = "/purser/v1/";
 
 fn method_name(method: &str, path: &str) -> String {
+    // That of a wallet has the name otherwise.
+    if path == "auto-recharge" {
+        return "listAutoRecharges".to_owned();
+    }
     let segments: Vec<&str> = path.split('/').collect();
     let is_noun = |segment: &&&str| !segment.starts_with('{');
     let mut nouns = segments.iter().filter(is_noun).rev();
@@ -182,9 +186,9 @@ fn method_name(method: &str, path: &str) -> String {
     // A wallet is where almost everything is: it goes without saying. So does the catalog.
     let owner = match parent {
         "wallets" | "catalog" | "test" | "" => String::new(),
-        parent => camel(singular(parent)),
+        parent => camel(&singular(parent)),
     };
-    let one = camel(singular(last));
+    let one = camel(&singular(last));
     match (method, is_one, is_many) {
         ("get", true, _) => format!("get{owner}{one}"),
         ("get", false, true) => format!("list{owner}{}", camel(last)),
@@ -215,13 +219,14 @@ fn camel(segment: &str) -> String {
 }
 
 /// One of what a plural names; other words are as they were.
-fn singular(word: &str) -> &str {
-    match word {
-        "entries" => "entry",
-        "deliveries" => "delivery",
-        "statistics" => "statistics",
-        _ => word.strip_suffix('s').filter(|one| !one.ends_with('s')).unwrap_or(word),
+fn singular(word: &str) -> String {
+    if word == "statistics" {
+        return word.to_owned();
     }
+    if let Some(stem) = word.strip_suffix("ies") {
+        return format!("{stem}y");
+    }
+    word.strip_suffix('s').filter(|one| !one.ends_with('s')).unwrap_or(word).to_owned()
 }
 
 /// None for a method without a place in OpenAPI.

@@ -14,12 +14,414 @@ from ._values import Credits, Money
 class Operations(Transport):
     """The API's operations. Times without a zone count as UTC; credits are `Decimal`, `int` or text."""
 
-    def list_users(self, *, limit: int | None = None, admin: bool | None = None) -> Pages[types.Account]:
-        """All users, ordered by id."""
-        return self._pages("/purser/v1/users", "data", types.Account, query={"limit": limit, "admin": admin})
+    def get_wallet(self, wallet: str) -> types.Wallet:
+        """Look at a wallet. What is in it, what of that is held or owed, and what lapses when. Takes the scope
+        `read`.
+        """
+        return self._call("GET", f"/purser/v1/wallets/{segment(wallet)}", types.Wallet)
+
+    def list_entries(
+        self,
+        wallet: str,
+        *,
+        limit: int | None = None,
+        type: str | None = None,
+        member_id: str | None = None,
+        from_: datetime | None = None,
+        to: datetime | None = None,
+    ) -> Pages[types.Entry]:
+        """What moved in a wallet, newest first. Takes the scope `read`."""
+        return self._pages(
+            f"/purser/v1/wallets/{segment(wallet)}/entries",
+            "data",
+            types.Entry,
+            query={"limit": limit, "type": type, "memberId": member_id, "from": from_, "to": to},
+        )
+
+    def get_balance(self, wallet: str, *, at: datetime | None = None) -> types.BalanceThen:
+        """The balance of a wallet at a moment. Takes the scope `read`."""
+        return self._call(
+            "GET",
+            f"/purser/v1/wallets/{segment(wallet)}/balance",
+            types.BalanceThen,
+            query={"at": at},
+        )
+
+    def list_grants(
+        self,
+        wallet: str,
+        *,
+        limit: int | None = None,
+        open: bool | None = None,
+    ) -> Pages[types.Grant]:
+        """Grants of a wallet, newest first. Takes the scope `read`."""
+        return self._pages(
+            f"/purser/v1/wallets/{segment(wallet)}/grants",
+            "data",
+            types.Grant,
+            query={"limit": limit, "open": open},
+        )
+
+    def create_grant(
+        self,
+        wallet: str,
+        *,
+        credits: Credits,
+        kind: Literal["paid", "promotional"],
+        reason: str,
+        expires_at: datetime | None = None,
+        expires_after_days: int | None = None,
+        priority: int | None = None,
+        description: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.GivenGrant:
+        """Give credits. A debt of the wallet is paid from them first. What is given is in the audit log. Takes the
+        scope `manage`.
+        """
+        return self._call(
+            "POST",
+            f"/purser/v1/wallets/{segment(wallet)}/grants",
+            types.GivenGrant,
+            body={
+                "credits": credits,
+                "kind": kind,
+                "expiresAt": expires_at,
+                "expiresAfterDays": expires_after_days,
+                "priority": priority,
+                "reason": reason,
+                "description": description,
+                "metadata": metadata,
+            },
+            idempotency_key=idempotency_key,
+        )
+
+    def get_grant(self, grant_id: str) -> types.Grant:
+        """Look at a grant. Takes the scope `read`."""
+        return self._call("GET", f"/purser/v1/grants/{segment(grant_id)}", types.Grant)
+
+    def void_grant(self, grant_id: str, *, reason: str, idempotency_key: str | None = None) -> types.VoidedGrant:
+        """Take back what is left of a grant. What a hold needs of it stays for that hold alone. To void it again
+        changes nothing. Takes the scope `manage`.
+        """
+        return self._call(
+            "POST",
+            f"/purser/v1/grants/{segment(grant_id)}/void",
+            types.VoidedGrant,
+            body={"reason": reason},
+            idempotency_key=idempotency_key,
+        )
+
+    def create_debit(
+        self,
+        wallet: str,
+        *,
+        credits: Credits,
+        type: str | None = None,
+        description: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        member_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.Debit:
+        """Spend credits. Grants that lapse first are spent first. When credits are short nothing is debited. Takes
+        the scope `spend`.
+        """
+        return self._call(
+            "POST",
+            f"/purser/v1/wallets/{segment(wallet)}/debits",
+            types.Debit,
+            body={
+                "credits": credits,
+                "type": type,
+                "description": description,
+                "metadata": metadata,
+                "memberId": member_id,
+            },
+            idempotency_key=idempotency_key,
+        )
+
+    def batch_debit(
+        self,
+        *,
+        debits: Sequence[types.BatchedDebit],
+        idempotency_key: str | None = None,
+    ) -> types.Debits:
+        """Spend credits of many wallets. Up to 1,000 debits, each on its own: one that is refused keeps no other
+        from being done. Each has an idempotency key of its own, so that the whole request can be sent again.
+        Takes the scope `spend`.
+        """
+        return self._call(
+            "POST",
+            "/purser/v1/debits/batch",
+            types.Debits,
+            body={"debits": debits},
+            idempotency_key=idempotency_key,
+        )
+
+    def get_debit(self, debit_id: str) -> types.Entry:
+        """Look at a debit. Takes the scope `read`."""
+        return self._call("GET", f"/purser/v1/debits/{segment(debit_id)}", types.Entry)
+
+    def refund_debit(
+        self,
+        debit_id: str,
+        *,
+        credits: Credits | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.RefundedDebit:
+        """Give a debit back. In whole, or in parts with `credits`: never more in all than was taken. The credits go
+        back into the grants that they came from and lapse when those do. Takes the scope `spend`.
+        """
+        return self._call(
+            "POST",
+            f"/purser/v1/debits/{segment(debit_id)}/refund",
+            types.RefundedDebit,
+            body={"credits": credits, "metadata": metadata},
+            idempotency_key=idempotency_key,
+        )
+
+    def create_transfer(
+        self,
+        *,
+        from_: str,
+        to: str,
+        credits: Credits,
+        reason: str,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.Transfer:
+        """Move credits from one wallet to another. In one transaction. The credits lapse when they would have lapsed
+        in the wallet they come from. Takes the scope `manage`.
+        """
+        return self._call(
+            "POST",
+            "/purser/v1/transfers",
+            types.Transfer,
+            body={"from": from_, "to": to, "credits": credits, "reason": reason, "metadata": metadata},
+            idempotency_key=idempotency_key,
+        )
+
+    def list_holds(self, wallet: str, *, limit: int | None = None, state: str | None = None) -> Pages[types.Hold]:
+        """Holds of a wallet, newest first. Of an organization: owners and admins see all, and may release them;
+        members see their own open ones. Takes the scope `read`.
+        """
+        return self._pages(
+            f"/purser/v1/wallets/{segment(wallet)}/holds",
+            "data",
+            types.Hold,
+            query={"limit": limit, "state": state},
+        )
+
+    def create_hold(
+        self,
+        wallet: str,
+        *,
+        credits: Credits,
+        ttl_seconds: int | None = None,
+        type: str | None = None,
+        description: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        member_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.Hold:
+        """Reserve credits. A hold keeps credits from being spent by others, and from lapsing, until it is captured,
+        is released, or ends by itself. The same `Idempotency-Key` answers the same hold, as it is then; after a
+        refusal it may be used again. Takes the scope `spend`.
+        """
+        return self._call(
+            "POST",
+            f"/purser/v1/wallets/{segment(wallet)}/holds",
+            types.Hold,
+            body={
+                "credits": credits,
+                "ttlSeconds": ttl_seconds,
+                "type": type,
+                "description": description,
+                "metadata": metadata,
+                "memberId": member_id,
+            },
+            idempotency_key=idempotency_key,
+        )
+
+    def capture_hold(
+        self,
+        hold_id: str,
+        *,
+        credits: Credits | None = None,
+        final: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.EndedHold:
+        """Spend what is held. Spends all that is held, or less with `credits`; the rest is free again, or stays held
+        for another capture where `final` is false. Nothing may be spent of it too, and more where this
+        installation lets wallets owe it. A hold is captured by who placed it, before it ends by itself; the same
+        `Idempotency-Key` answers the same. Takes the scope `spend`.
+        """
+        return self._call(
+            "POST",
+            f"/purser/v1/holds/{segment(hold_id)}/capture",
+            types.EndedHold,
+            body={"credits": credits, "final": final},
+            idempotency_key=idempotency_key,
+        )
+
+    def release_hold(self, hold_id: str, *, idempotency_key: str | None = None) -> types.EndedHold:
+        """Give back what is held. Takes the scope `spend`."""
+        return self._call(
+            "POST",
+            f"/purser/v1/holds/{segment(hold_id)}/release",
+            types.EndedHold,
+            idempotency_key=idempotency_key,
+        )
+
+    def extend_hold(self, hold_id: str, *, ttl_seconds: int, idempotency_key: str | None = None) -> types.Hold:
+        """Have a hold last longer. From now on for `ttlSeconds`; a hold is never made shorter. Takes the scope
+        `spend`.
+        """
+        return self._call(
+            "POST",
+            f"/purser/v1/holds/{segment(hold_id)}/extend",
+            types.Hold,
+            body={"ttlSeconds": ttl_seconds},
+            idempotency_key=idempotency_key,
+        )
+
+    def get_hold(self, hold_id: str) -> types.Hold:
+        """Look at a hold. Takes the scope `read`."""
+        return self._call("GET", f"/purser/v1/holds/{segment(hold_id)}", types.Hold)
+
+    def list_auto_recharges(
+        self,
+        *,
+        limit: int | None = None,
+        paused: bool | None = None,
+    ) -> Pages[types.WalletRecharge]:
+        """Wallets that were ever to be recharged, by id. Takes the scope `read`."""
+        return self._pages(
+            "/purser/v1/auto-recharge",
+            "data",
+            types.WalletRecharge,
+            query={"limit": limit, "paused": paused},
+        )
+
+    def get_auto_recharge(self, wallet: str) -> types.WalletRecharge:
+        """How a wallet is recharged by itself. Takes the scope `read`."""
+        return self._call("GET", f"/purser/v1/wallets/{segment(wallet)}/auto-recharge", types.WalletRecharge)
+
+    def put_auto_recharge(
+        self,
+        wallet: str,
+        *,
+        enabled: bool | None | NotGiven = NOT_GIVEN,
+        threshold_credits: Credits | None | NotGiven = NOT_GIVEN,
+        amount: Money | None | NotGiven = NOT_GIVEN,
+        max_monthly: Money | None | NotGiven = NOT_GIVEN,
+        request_setup: bool | NotGiven = NOT_GIVEN,
+        member_id: str | None | NotGiven = NOT_GIVEN,
+    ) -> types.WalletRecharge:
+        """Have a wallet recharged by itself. Charges the saved card when less than the threshold can be spent, and
+        never more in a calendar month (UTC) than the cap: the last charge is smaller where the cap leaves less,
+        and when it leaves less than Stripe's minimum the month's charges are over. Fields that are left out stay
+        as they are. Without a saved card the answer has a page on which to save one; when that takes long it is
+        202, and the page is in a later answer. Takes the scope `buy`.
+        """
+        return self._call(
+            "PUT",
+            f"/purser/v1/wallets/{segment(wallet)}/auto-recharge",
+            types.WalletRecharge,
+            body={
+                "enabled": enabled,
+                "thresholdCredits": threshold_credits,
+                "amount": amount,
+                "maxMonthly": max_monthly,
+                "requestSetup": request_setup,
+                "memberId": member_id,
+            },
+        )
+
+    def delete_auto_recharge(self, wallet: str, *, remove_card: bool | None = None) -> types.WalletRecharge:
+        """Stop recharging a wallet. What is being charged already is not unmade. The card stays saved unless it is
+        removed as well. Takes the scope `buy`.
+        """
+        return self._call(
+            "DELETE",
+            f"/purser/v1/wallets/{segment(wallet)}/auto-recharge",
+            types.WalletRecharge,
+            query={"removeCard": remove_card},
+        )
+
+    def pause_auto_recharge(
+        self,
+        wallet: str,
+        *,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.WalletRecharge:
+        """Have recharging wait. Until it is resumed: by its owner what its owner paused, by a server or an operator
+        what they paused. What is being charged already is not unmade. Takes the scope `buy`.
+        """
+        return self._call(
+            "POST",
+            f"/purser/v1/wallets/{segment(wallet)}/auto-recharge/pause",
+            types.WalletRecharge,
+            body={"reason": reason},
+            idempotency_key=idempotency_key,
+        )
+
+    def resume_auto_recharge(
+        self,
+        wallet: str,
+        *,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.WalletRecharge:
+        """Have recharging go on. For a server or an operator whatever it waits for, for its owner where that is
+        theirs to decide. Without a card nothing is charged. Takes the scope `buy`.
+        """
+        return self._call(
+            "POST",
+            f"/purser/v1/wallets/{segment(wallet)}/auto-recharge/resume",
+            types.WalletRecharge,
+            body={"reason": reason},
+            idempotency_key=idempotency_key,
+        )
+
+    def create_live_ticket(
+        self,
+        *,
+        wallet: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.LiveTicket:
+        """Get a ticket for one live connection. Good for one connection within a minute, for addresses, in which no
+        credential may stand. The connection ends with the credential that the ticket was made with. Without
+        `wallet` it tells of all wallets that the caller may see; a server that acts for everyone names one. Takes
+        the scope `read`.
+        """
+        return self._call(
+            "POST",
+            "/purser/v1/live-tickets",
+            types.LiveTicket,
+            body={"wallet": wallet},
+            idempotency_key=idempotency_key,
+        )
+
+    def list_users(
+        self,
+        *,
+        limit: int | None = None,
+        query: str | None = None,
+        admin: bool | None = None,
+    ) -> Pages[types.Account]:
+        """Users, ordered by id. Takes the scope `read`."""
+        return self._pages(
+            "/purser/v1/users",
+            "data",
+            types.Account,
+            query={"limit": limit, "query": query, "admin": admin},
+        )
 
     def get_user(self, user_id: str) -> types.Account:
-        """Look at a user."""
+        """Look at a user. Takes the scope `read`."""
         return self._call("GET", f"/purser/v1/users/{segment(user_id)}", types.Account)
 
     def put_user(
@@ -29,23 +431,29 @@ class Operations(Transport):
         email: str | None | NotGiven = NOT_GIVEN,
         name: str | None | NotGiven = NOT_GIVEN,
         metadata: Mapping[str, str] | None | NotGiven = NOT_GIVEN,
+        admin: bool | None | NotGiven = NOT_GIVEN,
     ) -> types.Account:
-        """X. Takes the scope `spend`."""
+        """Make a user, or change one. With a wallet, `user:` and the id. What is left out stays as it is. What a new
+        user bought in app stores before is credited. To make a user an administrator takes the scope `admin`.
+        Takes the scope `manage`.
+        """
         return self._call(
             "PUT",
             f"/purser/v1/users/{segment(user_id)}",
             types.Account,
-            body={"email": email, "name": name, "metadata": metadata},
+            body={"email": email, "name": name, "metadata": metadata, "admin": admin},
         )
 
     def delete_user(self, user_id: str) -> None:
         """Erase a user's personal data. For good: e-mail, credentials, memberships and cards go, and the user stays
-        out. What was bought and spent stays in the books under the user's id.
+        out. What was bought and spent stays in the books under the user's id. Takes the scope `manage`.
         """
         return self._call("DELETE", f"/purser/v1/users/{segment(user_id)}", type(None))
 
     def block_user(self, user_id: str, *, reason: str, idempotency_key: str | None = None) -> types.Account:
-        """Keep a user out. The user's sessions, keys and tokens stop working, and saved cards are let go."""
+        """Keep a user out. The user's sessions, keys and tokens stop working, and saved cards are let go. Takes the
+        scope `manage`.
+        """
         return self._call(
             "POST",
             f"/purser/v1/users/{segment(user_id)}/block",
@@ -56,7 +464,7 @@ class Operations(Transport):
 
     def unblock_user(self, user_id: str, *, reason: str, idempotency_key: str | None = None) -> types.Account:
         """Let a blocked user in again. Their sessions and keys work as before. Cards that were let go have to be
-        saved again.
+        saved again. Takes the scope `manage`.
         """
         return self._call(
             "POST",
@@ -66,8 +474,33 @@ class Operations(Transport):
             idempotency_key=idempotency_key,
         )
 
+    def create_session(
+        self,
+        *,
+        user_id: str,
+        ttl_seconds: int | None = None,
+        scopes: Sequence[Literal["read", "spend", "buy"]] | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.Session:
+        """Open a login session for a user. Its token is for the user's browser or app, and is shown in this answer
+        only: a repetition with the same key does not show it again. Takes the scope `manage`.
+        """
+        return self._call(
+            "POST",
+            "/purser/v1/sessions",
+            types.Session,
+            body={"userId": user_id, "ttlSeconds": ttl_seconds, "scopes": scopes},
+            idempotency_key=idempotency_key,
+        )
+
+    def delete_session(self, session_id: str) -> None:
+        """End a session. It ends at once, and so do live connections that were opened with it. Takes the scope
+        `manage`.
+        """
+        return self._call("DELETE", f"/purser/v1/sessions/{segment(session_id)}", type(None))
+
     def list_user_sessions(self, user_id: str, *, limit: int | None = None) -> Pages[types.SessionRecord]:
-        """A user's sessions that have not ended, newest first."""
+        """A user's sessions that have not ended, newest first. Takes the scope `manage`."""
         return self._pages(
             f"/purser/v1/users/{segment(user_id)}/sessions",
             "data",
@@ -76,69 +509,62 @@ class Operations(Transport):
         )
 
     def delete_user_sessions(self, user_id: str) -> None:
-        """End all sessions of a user."""
+        """End all sessions of a user. Takes the scope `manage`."""
         return self._call("DELETE", f"/purser/v1/users/{segment(user_id)}/sessions", type(None))
 
-    def delete_session(self, session_id: str) -> None:
-        """End a session. At once, and with it live connections that were opened with it."""
-        return self._call("DELETE", f"/purser/v1/sessions/{segment(session_id)}", type(None))
+    def list_api_keys(self, *, limit: int | None = None) -> Pages[types.ApiKey]:
+        """All API keys, revoked ones too, newest first. Takes the scope `admin`."""
+        return self._pages("/purser/v1/api-keys", "data", types.ApiKey, query={"limit": limit})
 
-    def list_user_api_keys(self, user_id: str, *, limit: int | None = None) -> Pages[types.ApiKeyRecord]:
-        """A user's API keys, withdrawn ones too, newest first."""
+    def create_api_key(
+        self,
+        *,
+        name: str,
+        scopes: Sequence[Literal["read", "spend", "buy", "manage", "admin"]],
+        wallets_of: str | None = None,
+        expires_at: datetime | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.ApiKeyWithSecret:
+        """Make an API key. With some scopes, for everyone's wallets or with `walletsOf` for those of one user or
+        organization. A key of a user is that user in every API. The key is shown in this answer only: a
+        repetition with the same `Idempotency-Key` does not show it again. Takes the scope `admin`.
+        """
+        return self._call(
+            "POST",
+            "/purser/v1/api-keys",
+            types.ApiKeyWithSecret,
+            body={"name": name, "scopes": scopes, "walletsOf": wallets_of, "expiresAt": expires_at},
+            idempotency_key=idempotency_key,
+        )
+
+    def get_api_key(self, api_key_id: str) -> types.ApiKey:
+        """Look at an API key. Takes the scope `admin`."""
+        return self._call("GET", f"/purser/v1/api-keys/{segment(api_key_id)}", types.ApiKey)
+
+    def delete_api_key(self, api_key_id: str) -> None:
+        """Revoke an API key. It ends at once, and so do live connections that were opened with it. Takes the scope
+        `admin`.
+        """
+        return self._call("DELETE", f"/purser/v1/api-keys/{segment(api_key_id)}", type(None))
+
+    def list_user_api_keys(self, user_id: str, *, limit: int | None = None) -> Pages[types.ApiKey]:
+        """API keys of a user, revoked ones too, newest first. Takes the scope `admin`."""
         return self._pages(
             f"/purser/v1/users/{segment(user_id)}/api-keys",
             "data",
-            types.ApiKeyRecord,
+            types.ApiKey,
             query={"limit": limit},
         )
 
-    def delete_api_key(self, api_key_id: str) -> None:
-        """Withdraw an API key. It ends at once, and so do live connections that were opened with it."""
-        return self._call("DELETE", f"/purser/v1/api-keys/{segment(api_key_id)}", type(None))
-
     def get_audit_log(self, *, limit: int | None = None) -> Pages[types.AuditedAction]:
-        """What administrators did, newest first."""
+        """What administrators did, newest first. Takes the scope `admin`."""
         return self._pages("/purser/v1/audit-log", "data", types.AuditedAction, query={"limit": limit})
 
-    def get_auto_recharge(self, wallet_id: str) -> types.WalletRecharge:
-        """How a wallet is recharged."""
-        return self._call("GET", f"/purser/v1/wallets/{segment(wallet_id)}/auto-recharge", types.WalletRecharge)
-
-    def pause_auto_recharge(
-        self,
-        wallet_id: str,
-        *,
-        reason: str,
-        idempotency_key: str | None = None,
-    ) -> types.WalletRecharge:
-        """Stop recharging a wallet. Until an administrator resumes it. What is being charged already is not unmade."""
-        return self._call(
-            "POST",
-            f"/purser/v1/wallets/{segment(wallet_id)}/auto-recharge/pause",
-            types.WalletRecharge,
-            body={"reason": reason},
-            idempotency_key=idempotency_key,
-        )
-
-    def resume_auto_recharge(
-        self,
-        wallet_id: str,
-        *,
-        reason: str,
-        idempotency_key: str | None = None,
-    ) -> types.WalletRecharge:
-        """Resume recharging a wallet. Whatever it waits for. Without a card nothing is charged."""
-        return self._call(
-            "POST",
-            f"/purser/v1/wallets/{segment(wallet_id)}/auto-recharge/resume",
-            types.WalletRecharge,
-            body={"reason": reason},
-            idempotency_key=idempotency_key,
-        )
-
-    def list_subscriptions(self, wallet_id: str) -> Pages[types.Subscription]:
-        """The subscriptions of a wallet. Those that are not over first, then the newest first; 200 at most."""
-        return self._pages(f"/purser/v1/wallets/{segment(wallet_id)}/subscriptions", "data", types.Subscription)
+    def list_subscriptions(self, wallet: str) -> Pages[types.Subscription]:
+        """The subscriptions of a wallet. Those that are not over first, then the newest first; 200 at most. Takes
+        the scope `manage`.
+        """
+        return self._pages(f"/purser/v1/wallets/{segment(wallet)}/subscriptions", "data", types.Subscription)
 
     def cancel_subscription(
         self,
@@ -152,7 +578,7 @@ class Operations(Transport):
         """End a subscription at its provider. With its period, or now; then with `refund` its last payment is given
         back as well, as far as that has not happened, and the credits follow the money. A subscription's money is
         given back once, however often that is asked for. What the provider refuses is 409 in its words, and in
-        the subscription's `ending`.
+        the subscription's `ending`. Takes the scope `manage`.
         """
         return self._call(
             "POST",
@@ -173,7 +599,8 @@ class Operations(Transport):
     ) -> types.Subscription:
         """Move a subscription to another plan. The provider charges the difference for the rest of the period at
         once, or keeps it for the next payment; what is paid is credited. If the payment fails, nothing changes.
-        The plan must have a price or product of its own at the provider, in the same currency.
+        The plan must have a price or product of its own at the provider, in the same currency. Takes the scope
+        `manage`.
         """
         return self._call(
             "POST",
@@ -192,6 +619,7 @@ class Operations(Transport):
     ) -> Pages[types.HandledProviderEvent]:
         """Events of providers, and what became of them. Newest first. Those in state `open` contradict their orders:
         nothing was credited, and an operator credits the order, has the event applied again, or dismisses it.
+        Takes the scope `admin`.
         """
         return self._pages(
             "/purser/v1/provider-events",
@@ -202,7 +630,7 @@ class Operations(Transport):
 
     def get_provider_event(self, id: str) -> types.ProviderEventDetail:
         """An event, what it says, and the order that it is about. What came and what was expected, side by side. The
-        text has personal data of the buyer.
+        text has personal data of the buyer. Takes the scope `admin`.
         """
         return self._call("GET", f"/purser/v1/provider-events/{segment(id)}", types.ProviderEventDetail)
 
@@ -215,6 +643,7 @@ class Operations(Transport):
     ) -> types.HandledProviderEvent:
         """Credit the order of an event in quarantine as paid. The order counts as paid with what the event says was
         paid, and grants what was ordered. It is refused if there is no order, or the order is credited already.
+        Takes the scope `admin`.
         """
         return self._call(
             "POST",
@@ -232,7 +661,7 @@ class Operations(Transport):
         idempotency_key: str | None = None,
     ) -> types.HandledProviderEvent:
         """Have an event in quarantine applied again, after a repair. It goes through the queue, and leaves the
-        quarantine if it agrees with its order now.
+        quarantine if it agrees with its order now. Takes the scope `admin`.
         """
         return self._call(
             "POST",
@@ -249,7 +678,7 @@ class Operations(Transport):
         reason: str,
         idempotency_key: str | None = None,
     ) -> types.HandledProviderEvent:
-        """Take an event out of quarantine without crediting anything."""
+        """Take an event out of quarantine without crediting anything. Takes the scope `admin`."""
         return self._call(
             "POST",
             f"/purser/v1/provider-events/{segment(id)}/dismiss",
@@ -259,7 +688,7 @@ class Operations(Transport):
         )
 
     def list_packs(self) -> Pages[types.Pack]:
-        """All packs, also those that are not for sale."""
+        """All packs, also those that are not for sale. Takes the scope `manage`."""
         return self._pages("/purser/v1/catalog/packs", "data", types.Pack)
 
     def create_pack(
@@ -279,7 +708,7 @@ class Operations(Transport):
         sort_order: int | None = None,
         idempotency_key: str | None = None,
     ) -> types.Pack:
-        """Add a pack."""
+        """Add a pack. Takes the scope `manage`."""
         return self._call(
             "POST",
             "/purser/v1/catalog/packs",
@@ -302,7 +731,7 @@ class Operations(Transport):
         )
 
     def get_pack(self, pack_id: str) -> types.Pack:
-        """A pack."""
+        """A pack. Takes the scope `manage`."""
         return self._call("GET", f"/purser/v1/catalog/packs/{segment(pack_id)}", types.Pack)
 
     def put_pack(
@@ -321,7 +750,9 @@ class Operations(Transport):
         active: bool | NotGiven = NOT_GIVEN,
         sort_order: int | NotGiven = NOT_GIVEN,
     ) -> types.Pack:
-        """Replace a pack. With `active` false it is sold no more. Orders that were placed keep what was ordered."""
+        """Replace a pack. With `active` false it is sold no more. Orders that were placed keep what was ordered.
+        Takes the scope `manage`.
+        """
         return self._call(
             "PUT",
             f"/purser/v1/catalog/packs/{segment(pack_id)}",
@@ -342,7 +773,7 @@ class Operations(Transport):
         )
 
     def list_plans(self) -> Pages[types.Plan]:
-        """All plans, also those that are not for sale."""
+        """All plans, also those that are not for sale. Takes the scope `manage`."""
         return self._pages("/purser/v1/catalog/plans", "data", types.Plan)
 
     def create_plan(
@@ -363,7 +794,7 @@ class Operations(Transport):
         sort_order: int | None = None,
         idempotency_key: str | None = None,
     ) -> types.Plan:
-        """Add a plan."""
+        """Add a plan. Takes the scope `manage`."""
         return self._call(
             "POST",
             "/purser/v1/catalog/plans",
@@ -387,7 +818,7 @@ class Operations(Transport):
         )
 
     def get_plan(self, plan_id: str) -> types.Plan:
-        """A plan."""
+        """A plan. Takes the scope `manage`."""
         return self._call("GET", f"/purser/v1/catalog/plans/{segment(plan_id)}", types.Plan)
 
     def put_plan(
@@ -408,7 +839,7 @@ class Operations(Transport):
         sort_order: int | NotGiven = NOT_GIVEN,
     ) -> types.Plan:
         """Replace a plan. With `active` false it is sold no more. Subscriptions keep the terms that they were made
-        with.
+        with. Takes the scope `manage`.
         """
         return self._call(
             "PUT",
@@ -431,7 +862,7 @@ class Operations(Transport):
         )
 
     def list_coupons(self, *, limit: int | None = None) -> Pages[types.Coupon]:
-        """All coupons, the newest first."""
+        """All coupons, the newest first. Takes the scope `manage`."""
         return self._pages("/purser/v1/catalog/coupons", "data", types.Coupon, query={"limit": limit})
 
     def create_coupon(
@@ -452,7 +883,7 @@ class Operations(Transport):
         idempotency_key: str | None = None,
     ) -> types.Coupon:
         """Add a coupon. One of `percent`, `amountOff` and `bonusCredits` goes with an order; `credits` gives its
-        credits at once, to whoever redeems the code.
+        credits at once, to whoever redeems the code. Takes the scope `manage`.
         """
         return self._call(
             "POST",
@@ -476,7 +907,7 @@ class Operations(Transport):
         )
 
     def get_coupon(self, coupon_id: str) -> types.Coupon:
-        """A coupon."""
+        """A coupon. Takes the scope `manage`."""
         return self._call("GET", f"/purser/v1/catalog/coupons/{segment(coupon_id)}", types.Coupon)
 
     def put_coupon(
@@ -492,7 +923,7 @@ class Operations(Transport):
         active: bool | None | NotGiven = NOT_GIVEN,
     ) -> types.Coupon:
         """Change a coupon. All but its code and what it does, which are for good: with `active` false it is accepted
-        no more. Orders that use it keep what it gave them.
+        no more. Orders that use it keep what it gave them. Takes the scope `manage`.
         """
         return self._call(
             "PUT",
@@ -510,12 +941,13 @@ class Operations(Transport):
         )
 
     def list_credit_prices(self) -> Pages[types.CreditPrice]:
-        """What any amount of credits costs, by currency."""
+        """What any amount of credits costs, by currency. Takes the scope `manage`."""
         return self._pages("/purser/v1/catalog/credit-prices", "data", types.CreditPrice)
 
     def put_credit_price(self, currency: str, *, credits: Credits, minor: int) -> types.CreditPrice:
         """Set what credits cost in a currency. So many credits for so many smallest units. Auto-recharge and
-        purchases of any amount go by it from now on; orders that were placed keep their price.
+        purchases of any amount go by it from now on; orders that were placed keep their price. Takes the scope
+        `manage`.
         """
         return self._call(
             "PUT",
@@ -526,23 +958,25 @@ class Operations(Transport):
 
     def list_dead_letters(self, *, limit: int | None = None, role: str | None = None) -> Pages[types.DeadLetter]:
         """Jobs that nobody could do and that wait for an operator. Newest first, without their messages; and how
-        many there are, by role and reason.
+        many there are, by role and reason. Takes the scope `admin`.
         """
         return self._pages(
             "/purser/v1/dead-letters",
-            "deadLetters",
+            "data",
             types.DeadLetter,
             query={"limit": limit, "role": role},
         )
 
     def get_dead_letter(self, id: str) -> types.DeadLetterDetail:
         """A job that nobody could do, with what may be seen of its message. Ids, types and states only: never texts,
-        addresses or links.
+        addresses or links. Takes the scope `admin`.
         """
         return self._call("GET", f"/purser/v1/dead-letters/{segment(id)}", types.DeadLetterDetail)
 
     def retry_dead_letter(self, id: str, *, idempotency_key: str | None = None) -> types.DeadLetter:
-        """Have a dead letter done again. It goes back to its queue. Should it fail again, it is a new dead letter."""
+        """Have a dead letter done again. It goes back to its queue. Should it fail again, it is a new dead letter.
+        Takes the scope `admin`.
+        """
         return self._call(
             "POST",
             f"/purser/v1/dead-letters/{segment(id)}/retry",
@@ -551,7 +985,9 @@ class Operations(Transport):
         )
 
     def dismiss_dead_letter(self, id: str, *, reason: str, idempotency_key: str | None = None) -> types.DeadLetter:
-        """Give a dead letter up. Its message is forgotten. That it was, by whom and why stays on record."""
+        """Give a dead letter up. Its message is forgotten. That it was, by whom and why stays on record. Takes the
+        scope `admin`.
+        """
         return self._call(
             "POST",
             f"/purser/v1/dead-letters/{segment(id)}/dismiss",
@@ -562,17 +998,12 @@ class Operations(Transport):
 
     def list_parked_purchases(self, *, limit: int | None = None) -> Pages[types.ParkedPurchase]:
         """Purchases in app stores that wait for their buyers or products. Oldest first. A purchase of several waits
-        for somebody who says how many they are.
+        for somebody who says how many they are. Takes the scope `admin`.
         """
-        return self._pages(
-            "/purser/v1/parked-purchases",
-            "purchases",
-            types.ParkedPurchase,
-            query={"limit": limit},
-        )
+        return self._pages("/purser/v1/parked-purchases", "data", types.ParkedPurchase, query={"limit": limit})
 
     def get_parked_purchase(self, purchase_id: str) -> types.ParkedPurchase:
-        """A purchase in an app store."""
+        """A purchase in an app store. Takes the scope `admin`."""
         return self._call("GET", f"/purser/v1/parked-purchases/{segment(purchase_id)}", types.ParkedPurchase)
 
     def claim_parked_purchase(
@@ -583,7 +1014,7 @@ class Operations(Transport):
         quantity: int | None = None,
         idempotency_key: str | None = None,
     ) -> types.Claimed:
-        """Give a parked purchase to a user."""
+        """Give a parked purchase to a user. Takes the scope `admin`."""
         return self._call(
             "POST",
             f"/purser/v1/parked-purchases/{segment(purchase_id)}/claim",
@@ -599,7 +1030,9 @@ class Operations(Transport):
         reason: str | None = None,
         idempotency_key: str | None = None,
     ) -> types.ParkedPurchase:
-        """Have a parked purchase looked at again. It is credited if its buyer and its product are known now."""
+        """Have a parked purchase looked at again. It is credited if its buyer and its product are known now. Takes
+        the scope `admin`.
+        """
         return self._call(
             "POST",
             f"/purser/v1/parked-purchases/{segment(purchase_id)}/retry",
@@ -615,12 +1048,199 @@ class Operations(Transport):
         reason: str,
         idempotency_key: str | None = None,
     ) -> types.ParkedPurchase:
-        """Decide that nobody gets a parked purchase."""
+        """Decide that nobody gets a parked purchase. Takes the scope `admin`."""
         return self._call(
             "POST",
             f"/purser/v1/parked-purchases/{segment(purchase_id)}/dismiss",
             types.ParkedPurchase,
             body={"reason": reason},
+            idempotency_key=idempotency_key,
+        )
+
+    def list_organizations(self, *, limit: int | None = None) -> Pages[types.Organization]:
+        """Organizations, ordered by id. All of them; for a user, their own. Takes the scope `read`."""
+        return self._pages("/purser/v1/organizations", "data", types.Organization, query={"limit": limit})
+
+    def create_organization(
+        self,
+        *,
+        name: str,
+        members: Sequence[types.Member] | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.NewOrganizationMade:
+        """Make an organization. With a wallet that its members share: `org:` and its id. Takes the scope `manage`."""
+        return self._call(
+            "POST",
+            "/purser/v1/organizations",
+            types.NewOrganizationMade,
+            body={"name": name, "members": members},
+            idempotency_key=idempotency_key,
+        )
+
+    def get_organization(self, org_id: str) -> types.OrganizationDetails:
+        """Look at an organization. Takes the scope `read`."""
+        return self._call("GET", f"/purser/v1/organizations/{segment(org_id)}", types.OrganizationDetails)
+
+    def put_organization_member(
+        self,
+        org_id: str,
+        user_id: str,
+        *,
+        role: Literal["owner", "admin", "member", "viewer"],
+    ) -> types.OrganizationMember:
+        """Give a user a role in an organization. As a new member, or instead of another role. Owners and admins buy
+        and spend, members spend, viewers see. An organization that has an owner keeps one. What a viewer to be
+        holds of its credits is released. Takes the scope `manage`.
+        """
+        return self._call(
+            "PUT",
+            f"/purser/v1/organizations/{segment(org_id)}/members/{segment(user_id)}",
+            types.OrganizationMember,
+            body={"role": role},
+        )
+
+    def delete_organization_member(self, org_id: str, user_id: str) -> None:
+        """Take a user out of an organization. An organization that has an owner keeps one. What the user holds of
+        its credits is released. Takes the scope `manage`.
+        """
+        return self._call(
+            "DELETE",
+            f"/purser/v1/organizations/{segment(org_id)}/members/{segment(user_id)}",
+            type(None),
+        )
+
+    def list_balance_alerts(self, wallet: str) -> types.BalanceAlerts:
+        """The levels below which a balance is told of. Takes the scope `read`."""
+        return self._call("GET", f"/purser/v1/wallets/{segment(wallet)}/balance-alerts", types.BalanceAlerts)
+
+    def put_balance_alerts(self, wallet: str, *, levels: Sequence[Credits]) -> types.BalanceAlerts:
+        """Choose the levels below which a balance is told of. When the balance falls below a level, live connections
+        and webhook endpoints get `balance.low`: once, and again after it has risen to the level and fallen below
+        it anew. Of several levels that are passed at once the lowest is told. For an organization owners and
+        admins choose. Takes the scope `buy`.
+        """
+        return self._call(
+            "PUT",
+            f"/purser/v1/wallets/{segment(wallet)}/balance-alerts",
+            types.BalanceAlerts,
+            body={"levels": levels},
+        )
+
+    def list_webhook_endpoints(self) -> Pages[types.WebhookEndpoint]:
+        """All webhook endpoints, without their secrets. Takes the scope `admin`."""
+        return self._pages("/purser/v1/webhook-endpoints", "data", types.WebhookEndpoint)
+
+    def create_webhook_endpoint(
+        self,
+        *,
+        url: str,
+        event_types: Sequence[Literal["wallet.changed", "balance.low", "grant.expired", "grant.expiring", "order.created", "order.paid", "order.failed", "order.expired", "order.refunded", "credits.added", "credits.removed", "credits.restored", "payment.failed", "payment.expired", "subscription.updated", "auto_recharge.enabled", "auto_recharge.succeeded", "auto_recharge.cap_warning", "auto_recharge.failed", "auto_recharge.paused", "auto_recharge.resumed", "auto_recharge.action_required", "auto_recharge.skipped", "auto_recharge.amount_too_small"]] | None = None,
+        enabled: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.WebhookEndpointWithSecret:
+        """Add an address that is told what happens to wallets. Messages are signed as Standard Webhooks has it, with
+        the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`. A message may come more than once,
+        always under the same `webhook-id`, and in any order: of the events of one wallet, the one with the larger
+        `sequence` is the later one. It is one more than that of the event before, of whatever type: an endpoint
+        that takes all types sees by it what is still to come. `webhooks` describes them all. The secret is shown
+        in this answer only. Takes the scope `admin`.
+        """
+        return self._call(
+            "POST",
+            "/purser/v1/webhook-endpoints",
+            types.WebhookEndpointWithSecret,
+            body={"url": url, "eventTypes": event_types, "enabled": enabled},
+            idempotency_key=idempotency_key,
+        )
+
+    def get_webhook_endpoint(self, endpoint_id: str) -> types.WebhookEndpoint:
+        """Look at a webhook endpoint. Takes the scope `admin`."""
+        return self._call("GET", f"/purser/v1/webhook-endpoints/{segment(endpoint_id)}", types.WebhookEndpoint)
+
+    def put_webhook_endpoint(
+        self,
+        endpoint_id: str,
+        *,
+        url: str,
+        event_types: Sequence[Literal["wallet.changed", "balance.low", "grant.expired", "grant.expiring", "order.created", "order.paid", "order.failed", "order.expired", "order.refunded", "credits.added", "credits.removed", "credits.restored", "payment.failed", "payment.expired", "subscription.updated", "auto_recharge.enabled", "auto_recharge.succeeded", "auto_recharge.cap_warning", "auto_recharge.failed", "auto_recharge.paused", "auto_recharge.resumed", "auto_recharge.action_required", "auto_recharge.skipped", "auto_recharge.amount_too_small"]] | NotGiven = NOT_GIVEN,
+        enabled: bool | NotGiven = NOT_GIVEN,
+    ) -> types.WebhookEndpoint:
+        """Replace a webhook endpoint. One that was disabled, also by itself, is told again once `enabled` is true.
+        Takes the scope `admin`.
+        """
+        return self._call(
+            "PUT",
+            f"/purser/v1/webhook-endpoints/{segment(endpoint_id)}",
+            types.WebhookEndpoint,
+            body={"url": url, "eventTypes": event_types, "enabled": enabled},
+        )
+
+    def delete_webhook_endpoint(self, endpoint_id: str) -> None:
+        """Delete a webhook endpoint with its deliveries. Takes the scope `admin`."""
+        return self._call("DELETE", f"/purser/v1/webhook-endpoints/{segment(endpoint_id)}", type(None))
+
+    def rotate_secret_webhook_endpoint(
+        self,
+        endpoint_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> types.WebhookEndpointWithSecret:
+        """Give a webhook endpoint another secret. For a day messages are signed with both. The secret is shown in
+        this answer only. Takes the scope `admin`.
+        """
+        return self._call(
+            "POST",
+            f"/purser/v1/webhook-endpoints/{segment(endpoint_id)}/rotate-secret",
+            types.WebhookEndpointWithSecret,
+            idempotency_key=idempotency_key,
+        )
+
+    def test_webhook_endpoint(
+        self,
+        endpoint_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> types.WebhookAccepted:
+        """Send a message to try a webhook endpoint. Its type is `endpoint.test`. How it went is among the endpoint's
+        deliveries. Takes the scope `admin`.
+        """
+        return self._call(
+            "POST",
+            f"/purser/v1/webhook-endpoints/{segment(endpoint_id)}/test",
+            types.WebhookAccepted,
+            idempotency_key=idempotency_key,
+        )
+
+    def list_webhook_endpoint_deliveries(
+        self,
+        endpoint_id: str,
+        *,
+        limit: int | None = None,
+        state: str | None = None,
+    ) -> Pages[types.WebhookDelivery]:
+        """What was delivered to a webhook endpoint, or could not be. Newest first, kept for 30 days. Takes the scope
+        `admin`.
+        """
+        return self._pages(
+            f"/purser/v1/webhook-endpoints/{segment(endpoint_id)}/deliveries",
+            "data",
+            types.WebhookDelivery,
+            query={"limit": limit, "state": state},
+        )
+
+    def replay_webhook_delivery(
+        self,
+        delivery_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> types.WebhookAccepted:
+        """Send a message again. Under the same `webhook-id`, whether it was delivered or not. Takes the scope
+        `admin`.
+        """
+        return self._call(
+            "POST",
+            f"/purser/v1/webhook-deliveries/{segment(delivery_id)}/replay",
+            types.WebhookAccepted,
             idempotency_key=idempotency_key,
         )
 
@@ -710,7 +1330,7 @@ class Operations(Transport):
         """Give money of an order back. All that is left, or a part; the credits follow as with any refund. In all
         never more goes back than was paid, and with its `Idempotency-Key` a request gives back once, for ever.
         What the provider refuses is 409 in its words, and in the order's `refunds`. Creem gives back all that is
-        left only.
+        left only. Takes the scope `manage`.
         """
         return self._call(
             "POST",
@@ -733,7 +1353,9 @@ class Operations(Transport):
         )
 
     def get_clock(self) -> types.Clock:
-        """The time of an installation in test mode. In live mode there is no test clock: the answer is 403."""
+        """The time of an installation in test mode. In live mode there is no test clock: the answer is 403. Takes
+        the scope `admin`.
+        """
         return self._call("GET", "/purser/v1/test/clock", types.Clock)
 
     def clock(
@@ -749,238 +1371,12 @@ class Operations(Transport):
         comes when every process goes by the new time, after ten seconds at the latest, with `inForce` false then;
         sent again with the same key, the request waits on. What becomes due happens after the answer. Timeouts,
         limits of requests and the pauses after which the broker delivers a failed job again stay real. To see
-        renewals one by one, advance in steps of a day. In live mode the answer is 403.
+        renewals one by one, advance in steps of a day. In live mode the answer is 403. Takes the scope `admin`.
         """
         return self._call(
             "POST",
             "/purser/v1/test/clock",
             types.ClockMoved,
             body={"advanceSeconds": advance_seconds, "to": to},
-            idempotency_key=idempotency_key,
-        )
-
-    def create_debit(
-        self,
-        wallet: str,
-        *,
-        credits: Credits,
-        type: str | None = None,
-        description: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-        member_id: str | None = None,
-        idempotency_key: str | None = None,
-    ) -> types.Debit:
-        """X. Takes the scope `spend`."""
-        return self._call(
-            "POST",
-            f"/purser/v1/wallets/{segment(wallet)}/debits",
-            types.Debit,
-            body={
-                "credits": credits,
-                "type": type,
-                "description": description,
-                "metadata": metadata,
-                "memberId": member_id,
-            },
-            idempotency_key=idempotency_key,
-        )
-
-    def batch_debit(
-        self,
-        *,
-        debits: Sequence[types.BatchedDebit],
-        idempotency_key: str | None = None,
-    ) -> types.Debits:
-        """X. Takes the scope `spend`."""
-        return self._call(
-            "POST",
-            "/purser/v1/debits/batch",
-            types.Debits,
-            body={"debits": debits},
-            idempotency_key=idempotency_key,
-        )
-
-    def refund_debit(
-        self,
-        debit_id: str,
-        *,
-        credits: Credits | None = None,
-        idempotency_key: str | None = None,
-    ) -> types.RefundedDebit:
-        """X. Takes the scope `spend`."""
-        return self._call(
-            "POST",
-            f"/purser/v1/debits/{segment(debit_id)}/refund",
-            types.RefundedDebit,
-            body={"credits": credits},
-            idempotency_key=idempotency_key,
-        )
-
-    def create_live_ticket(
-        self,
-        *,
-        wallet: str | None = None,
-        idempotency_key: str | None = None,
-    ) -> types.LiveTicket:
-        """X. Takes the scope `spend`."""
-        return self._call(
-            "POST",
-            "/purser/v1/live-tickets",
-            types.LiveTicket,
-            body={"wallet": wallet},
-            idempotency_key=idempotency_key,
-        )
-
-    def put_balance_alerts(self, wallet: str, *, levels: Sequence[Credits]) -> types.BalanceAlertsX:
-        """X. Takes the scope `spend`."""
-        return self._call(
-            "PUT",
-            f"/purser/v1/wallets/{segment(wallet)}/balance-alerts",
-            types.BalanceAlertsX,
-            body={"levels": levels},
-        )
-
-    def get_wallet(self, wallet: str) -> types.Wallet:
-        """X. Takes the scope `spend`."""
-        return self._call("GET", f"/purser/v1/wallets/{segment(wallet)}", types.Wallet)
-
-    def list_holds(self, wallet: str) -> Pages[types.Hold]:
-        """X. Takes the scope `spend`."""
-        return self._pages(f"/purser/v1/wallets/{segment(wallet)}/holds", "data", types.Hold)
-
-    def create_hold(
-        self,
-        wallet: str,
-        *,
-        credits: Credits,
-        ttl_seconds: int | None = None,
-        type: str | None = None,
-        description: str | None = None,
-        member_id: str | None = None,
-        idempotency_key: str | None = None,
-    ) -> types.Hold:
-        """X. Takes the scope `spend`."""
-        return self._call(
-            "POST",
-            f"/purser/v1/wallets/{segment(wallet)}/holds",
-            types.Hold,
-            body={
-                "credits": credits,
-                "ttlSeconds": ttl_seconds,
-                "type": type,
-                "description": description,
-                "memberId": member_id,
-            },
-            idempotency_key=idempotency_key,
-        )
-
-    def capture_hold(
-        self,
-        hold_id: str,
-        *,
-        credits: Credits | None = None,
-        idempotency_key: str | None = None,
-    ) -> types.EndedHold:
-        """X. Takes the scope `spend`."""
-        return self._call(
-            "POST",
-            f"/purser/v1/holds/{segment(hold_id)}/capture",
-            types.EndedHold,
-            body={"credits": credits},
-            idempotency_key=idempotency_key,
-        )
-
-    def release_hold(self, hold_id: str, *, idempotency_key: str | None = None) -> types.EndedHold:
-        """X. Takes the scope `spend`."""
-        return self._call(
-            "POST",
-            f"/purser/v1/holds/{segment(hold_id)}/release",
-            types.EndedHold,
-            idempotency_key=idempotency_key,
-        )
-
-    def create_grant(
-        self,
-        wallet: str,
-        *,
-        credits: Credits,
-        kind: Literal["paid", "promotional"],
-        reason: str,
-        expires_after_days: int | None = None,
-        idempotency_key: str | None = None,
-    ) -> types.GivenGrant:
-        """X. Takes the scope `spend`."""
-        return self._call(
-            "POST",
-            f"/purser/v1/wallets/{segment(wallet)}/grants",
-            types.GivenGrant,
-            body={"credits": credits, "kind": kind, "expiresAfterDays": expires_after_days, "reason": reason},
-            idempotency_key=idempotency_key,
-        )
-
-    def list_entries(
-        self,
-        wallet: str,
-        *,
-        limit: int | None = None,
-        type: str | None = None,
-    ) -> Pages[types.Entry]:
-        """X. Takes the scope `spend`."""
-        return self._pages(
-            f"/purser/v1/wallets/{segment(wallet)}/entries",
-            "data",
-            types.Entry,
-            query={"limit": limit, "type": type},
-        )
-
-    def create_api_key(
-        self,
-        *,
-        name: str,
-        scopes: Sequence[Literal["read", "spend"]],
-        wallets_of: str | None = None,
-        idempotency_key: str | None = None,
-    ) -> types.ApiKeyWithSecret:
-        """X. Takes the scope `spend`."""
-        return self._call(
-            "POST",
-            "/purser/v1/api-keys",
-            types.ApiKeyWithSecret,
-            body={"name": name, "scopes": scopes, "walletsOf": wallets_of},
-            idempotency_key=idempotency_key,
-        )
-
-    def create_webhook_endpoint(
-        self,
-        *,
-        url: str,
-        event_types: Sequence[str] | None = None,
-        enabled: bool | None = None,
-        idempotency_key: str | None = None,
-    ) -> types.WebhookEndpointWithSecret:
-        """X. Takes the scope `spend`."""
-        return self._call(
-            "POST",
-            "/purser/v1/webhook-endpoints",
-            types.WebhookEndpointWithSecret,
-            body={"url": url, "eventTypes": event_types, "enabled": enabled},
-            idempotency_key=idempotency_key,
-        )
-
-    def delete_webhook_endpoint(self, endpoint_id: str) -> None:
-        """X. Takes the scope `spend`."""
-        return self._call("DELETE", f"/purser/v1/webhook-endpoints/{segment(endpoint_id)}", type(None))
-
-    def test_webhook_endpoint(
-        self,
-        endpoint_id: str,
-        *,
-        idempotency_key: str | None = None,
-    ) -> types.WebhookAccepted:
-        """X. Takes the scope `spend`."""
-        return self._call(
-            "POST",
-            f"/purser/v1/webhook-endpoints/{segment(endpoint_id)}/test",
-            types.WebhookAccepted,
             idempotency_key=idempotency_key,
         )

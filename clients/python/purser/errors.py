@@ -261,6 +261,12 @@ class UserErased(ApiError):
     code = "user_erased"
 
 
+class NoOwner(ApiError):
+    """409: the organization has no owner who could buy for it: name one first."""
+
+    code = "no_owner"
+
+
 class LastOwner(ApiError):
     """409: an organization keeps at least one owner."""
 
@@ -315,10 +321,40 @@ class CreemProductMissing(ApiError):
     code = "creem_product_missing"
 
 
-class NotRefundable(ApiError):
-    """409: the order cannot be refunded as asked; the message says why."""
+class OrderNotPaid(ApiError):
+    """409: the order is not paid, so there is nothing to give back."""
 
-    code = "not_refundable"
+    code = "order_not_paid"
+
+
+class AlreadyRefunded(ApiError):
+    """409: all of the order's money is back, or on its way back."""
+
+    code = "already_refunded"
+
+
+class RefundExceedsPayment(ApiError):
+    """409: more is to go back than is left of the payment."""
+
+    code = "refund_exceeds_payment"
+
+
+class PartialRefundNotSupported(ApiError):
+    """409: the provider gives back the whole of a payment only."""
+
+    code = "partial_refund_not_supported"
+
+
+class RefundAtTheStore(ApiError):
+    """409: the store gives the money back; its credits follow."""
+
+    code = "refund_at_the_store"
+
+
+class NotPaidInMoney(ApiError):
+    """409: the order was not paid in money: take its credits back instead."""
+
+    code = "not_paid_in_money"
 
 
 class AutoRechargePaused(ApiError):
@@ -563,6 +599,7 @@ BY_CODE: dict[str, type[ApiError]] = {
     "user_exists": UserExists,
     "user_not_found": UserNotFound,
     "user_erased": UserErased,
+    "no_owner": NoOwner,
     "last_owner": LastOwner,
     "provider_refused": ProviderRefused,
     "invalid_coupon": InvalidCoupon,
@@ -572,7 +609,12 @@ BY_CODE: dict[str, type[ApiError]] = {
     "url_not_allowed": UrlNotAllowed,
     "no_credit_price": NoCreditPrice,
     "creem_product_missing": CreemProductMissing,
-    "not_refundable": NotRefundable,
+    "order_not_paid": OrderNotPaid,
+    "already_refunded": AlreadyRefunded,
+    "refund_exceeds_payment": RefundExceedsPayment,
+    "partial_refund_not_supported": PartialRefundNotSupported,
+    "refund_at_the_store": RefundAtTheStore,
+    "not_paid_in_money": NotPaidInMoney,
     "auto_recharge_paused": AutoRechargePaused,
     "checkin_disabled": CheckinDisabled,
     "already_checked_in": AlreadyCheckedIn,
@@ -655,6 +697,7 @@ __all__ = [
     "UserExists",
     "UserNotFound",
     "UserErased",
+    "NoOwner",
     "LastOwner",
     "ProviderRefused",
     "InvalidCoupon",
@@ -664,7 +707,12 @@ __all__ = [
     "UrlNotAllowed",
     "NoCreditPrice",
     "CreemProductMissing",
-    "NotRefundable",
+    "OrderNotPaid",
+    "AlreadyRefunded",
+    "RefundExceedsPayment",
+    "PartialRefundNotSupported",
+    "RefundAtTheStore",
+    "NotPaidInMoney",
     "AutoRechargePaused",
     "CheckinDisabled",
     "AlreadyCheckedIn",

@@ -14,6 +14,7 @@ from ._values import Credits, Money
 CREDIT_FIELDS = frozenset({
     "available",
     "balance",
+    "balanceAfter",
     "bonusCredits",
     "captured",
     "credits",
@@ -22,13 +23,41 @@ CREDIT_FIELDS = frozenset({
     "debt",
     "held",
     "left",
+    "level",
     "levels",
     "needed",
+    "remaining",
     "thresholdCredits",
+    "voided",
 })
 
 #: The types of all events.
 EVENT_TYPES = (
+    "wallet.changed",
+    "balance.low",
+    "grant.expired",
+    "grant.expiring",
+    "order.created",
+    "order.paid",
+    "order.failed",
+    "order.expired",
+    "order.refunded",
+    "credits.added",
+    "credits.removed",
+    "credits.restored",
+    "payment.failed",
+    "payment.expired",
+    "subscription.updated",
+    "auto_recharge.enabled",
+    "auto_recharge.succeeded",
+    "auto_recharge.cap_warning",
+    "auto_recharge.failed",
+    "auto_recharge.paused",
+    "auto_recharge.resumed",
+    "auto_recharge.action_required",
+    "auto_recharge.skipped",
+    "auto_recharge.amount_too_small",
+    "endpoint.test",
 )
 
 
@@ -36,7 +65,9 @@ EVENT_TYPES = (
 class Account:
     user_id: str
     email: str | None
-    #: Whether the user may call the admin API.
+    name: str | None
+    metadata: dict[str, str]
+    #: Whether the user administrates, with every right.
     admin: bool
     wallet_id: str
     created_at: datetime
@@ -45,8 +76,6 @@ class Account:
     block_reason: str | None
     #: Since when the user's personal data is gone.
     erased_at: datetime | None
-    name: str | None = None
-    metadata: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,21 +85,44 @@ class Accounts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ApiKeyRecord:
+class ApiKey:
     api_key_id: str
+    name: str
+    #: The key's first twelve characters.
+    prefix: str | None
+    scopes: list[Literal["read", "spend", "buy", "manage", "admin"]]
+    #: Whose wallets it opens, as `user:` or `org:` and an id; null: everyone's.
+    wallets_of: str | None
     created_at: datetime
+    #: When it ends by itself.
+    expires_at: datetime | None
+    #: To the minute.
+    last_used_at: datetime | None
     revoked_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKeyWithSecret:
-    api_key: str
     api_key_id: str
+    name: str
+    #: The key's first twelve characters.
+    prefix: str | None
+    scopes: list[Literal["read", "spend", "buy", "manage", "admin"]]
+    #: Whose wallets it opens, as `user:` or `org:` and an id; null: everyone's.
+    wallets_of: str | None
+    created_at: datetime
+    #: When it ends by itself.
+    expires_at: datetime | None
+    #: To the minute.
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    #: The key itself.
+    api_key: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKeys:
-    data: list[ApiKeyRecord]
+    data: list[ApiKey]
     next_cursor: str | None
 
 
@@ -100,15 +152,33 @@ class AutoRechargePause:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BalanceAlertsX:
+class BalanceAlerts:
+    #: In credits.
     levels: list[Decimal]
 
 
 @dataclass(frozen=True, kw_only=True)
+class BalanceThen:
+    at: datetime
+    balance: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
 class BatchedDebit:
+    #: `user:` and an id, `org:` and an id, or the wallet's own id.
     wallet: str
     idempotency_key: str
     credits: Credits
+    type: str | None = None
+    description: str | None = None
+    metadata: Mapping[str, str] | None = None
+    member_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BelongsTo:
+    type: Literal["order", "hold", "grant", "debit", "transfer", "adjustment"]
+    id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,16 +328,20 @@ class DeadLetterDetail:
 
 @dataclass(frozen=True, kw_only=True)
 class DeadLetters:
-    dead_letters: list[DeadLetter]
+    data: list[DeadLetter]
     counts: list[DeadLetterCount]
     next_cursor: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Debit:
+    #: The ledger's entry.
     debit_id: str
+    #: How many were spent.
     credits: Decimal
+    #: What is left, right after it.
     balance: Decimal
+    #: What of it no hold keeps.
     available: Decimal
 
 
@@ -302,19 +376,33 @@ class Entries:
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     entry_id: str
+    wallet_id: str
+    #: What it was for, in a word, such as `purchase`, `usage`, `expiry`.
     type: str
+    #: Signed: what was spent is negative.
     credits: Decimal
-    metadata: dict[str, str]
+    balance_after: Decimal
+    #: For people.
     description: str | None
-    created_at: datetime | None = None
+    metadata: dict[str, str]
+    #: Who did it, or for whom it was done…
+    member_id: str | None
+    #: …and with which API key.
+    api_key_id: str | None
+    #: What it belongs to; null for a debit, which is a thing of its own.
+    belongs_to: BelongsTo | None
+    created_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorDetail:
-    #: For programs, such as `insufficient_credits`.
-    code: str
+    code: Literal["unauthorized", "credential_expired", "user_not_registered", "origin_not_allowed", "missing_scope", "bound_credential", "not_a_user", "role_not_allowed", "forbidden", "live_mode", "unsupported_media_type", "invalid_json", "invalid_request", "invalid_credits", "bad_request", "invalid_idempotency_key", "idempotency_key_in_use", "idempotency_key_reused", "secret_already_shown", "not_found", "method_not_allowed", "conflict", "unprocessable", "request_timeout", "body_too_large", "rate_limited", "unavailable", "internal", "wallet_not_found", "insufficient_credits", "limit_reached", "user_blocked", "hold_captured", "hold_released", "hold_expired", "not_a_debit", "more_than_left", "amount_out_of_range", "same_wallet", "user_exists", "user_not_found", "user_erased", "no_owner", "last_owner", "provider_refused", "invalid_coupon", "too_many_open_orders", "already_subscribed", "no_subscription", "url_not_allowed", "no_credit_price", "creem_product_missing", "order_not_paid", "already_refunded", "refund_exceeds_payment", "partial_refund_not_supported", "refund_at_the_store", "not_paid_in_money", "auto_recharge_paused", "checkin_disabled", "already_checked_in", "pack_exists", "plan_exists", "coupon_exists", "store_product_taken", "provider_price_taken", "purchase_claimed", "purchase_refunded", "purchase_dismissed", "quantity_unknown", "quantity_known", "not_quarantined", "no_order", "already_credited", "not_paid", "other_mode", "payment_of_another_order", "not_understood", "subscription_not_active", "subscription_ends", "plan_not_sold", "plan_not_at_provider", "other_currency", "unknown_product", "already_settled", "cannot_be_replayed", "too_many_webhook_endpoints", "webhook_endpoint_disabled", "too_many_live_connections", "ticket_invalid", "clock_not_backwards"]
     #: For people.
     message: str
+    #: The field, parameter or header that is wrong, such as `items[0].quantity`.
+    param: str | None = None
+    #: Names the request in the log; the header `x-request-id` has it too.
+    request_id: str
     #: With `insufficient_credits`: what can be spent.
     available: Decimal | None = None
     #: With `insufficient_credits`: what was asked for.
@@ -324,9 +412,49 @@ class ErrorDetail:
 @dataclass(frozen=True, kw_only=True)
 class GivenGrant:
     grant_id: str
+    wallet_id: str
+    kind: Literal["paid", "promotional"]
+    source: Literal["purchase", "plan", "checkin", "coupon", "manual", "store", "promotion"]
+    #: How much was given.
     credits: Decimal
+    #: How much is left.
+    remaining: Decimal
+    priority: int
+    #: When it lapses, if ever.
     expires_at: datetime | None
+    created_at: datetime
+    #: The order that it belongs to.
+    order_id: str | None
+    voided_at: datetime | None
+    metadata: dict[str, str]
+    #: The wallet's balance, right after it.
     balance: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    grant_id: str
+    wallet_id: str
+    kind: Literal["paid", "promotional"]
+    source: Literal["purchase", "plan", "checkin", "coupon", "manual", "store", "promotion"]
+    #: How much was given.
+    credits: Decimal
+    #: How much is left.
+    remaining: Decimal
+    priority: int
+    #: When it lapses, if ever.
+    expires_at: datetime | None
+    created_at: datetime
+    #: The order that it belongs to.
+    order_id: str | None
+    voided_at: datetime | None
+    metadata: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grants:
+    data: list[Grant]
+    next_cursor: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -357,21 +485,31 @@ class Hold:
     user_id: str
     #: How many are, or were, reserved.
     credits: Decimal
-    #: How many of them were spent.
+    #: How many were spent.
     captured: Decimal
+    #: How many are still reserved.
+    held: Decimal
     state: Literal["active", "captured", "released", "expired"]
     #: The word for the entry of what is captured.
     type: str
     #: For people.
-    description: str | None = None
+    description: str | None
+    metadata: dict[str, str]
+    created_at: datetime
     #: When it ends by itself.
     expires_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
 class Holds:
-    #: Newest first.
     data: list[Hold]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lapsing:
+    credits: Decimal
+    at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -381,11 +519,23 @@ class LiveTicket:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Member:
+    user_id: str
+    role: Literal["owner", "admin", "member", "viewer"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class NewOrderItem:
     """Packs of one kind."""
     pack_id: str
     #: One unless given.
     quantity: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewOrganizationMade:
+    org_id: str
+    wallet_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -476,6 +626,35 @@ class Orders:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Organization:
+    org_id: str
+    name: str
+    wallet_id: str
+    role: Literal["owner", "admin", "member", "viewer"] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrganizationDetails:
+    org_id: str
+    name: str
+    wallet_id: str
+    role: Literal["owner", "admin", "member", "viewer"] | None
+    members: list[OrganizationMember]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrganizationMember:
+    user_id: str
+    role: Literal["owner", "admin", "member", "viewer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Organizations:
+    data: list[Organization]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pack:
     """A pack. Put back as it is, it stays as it is."""
     pack_id: str
@@ -541,7 +720,7 @@ class ParkedPurchase:
 
 @dataclass(frozen=True, kw_only=True)
 class ParkedPurchases:
-    purchases: list[ParkedPurchase]
+    data: list[ParkedPurchase]
     next_cursor: str | None
 
 
@@ -671,7 +850,7 @@ class ProviderEventsPage:
 class RechargeRun:
     run_id: str
     state: Literal["reserved", "charging", "unknown", "requires_action", "succeeded", "failed"]
-    amount_cents: int
+    amount: Money
     #: Why it failed, in a word.
     failure: str | None
     at: datetime
@@ -695,10 +874,14 @@ class Refund:
 
 @dataclass(frozen=True, kw_only=True)
 class RefundedDebit:
+    #: The entry that gave it back.
     entry_id: str
     debit_id: str
+    #: How much was given back.
     credits: Decimal
+    #: How much of the debit can still be given back.
     left: Decimal
+    #: The wallet's balance, right after it.
     balance: Decimal
 
 
@@ -720,6 +903,14 @@ class SavedCard:
     last4: str
     exp_month: int
     exp_year: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    session_id: str
+    #: The token itself.
+    session_token: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -795,30 +986,84 @@ class Subscriptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Transfer:
+    transfer_id: str
+    credits: Decimal
+    from_: TransferSide
+    to: TransferSide
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferSide:
+    #: The ledger's entry.
+    entry_id: str
+    #: The wallet's balance, right after it.
+    balance: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoidedGrant:
+    grant_id: str
+    wallet_id: str
+    kind: Literal["paid", "promotional"]
+    source: Literal["purchase", "plan", "checkin", "coupon", "manual", "store", "promotion"]
+    #: How much was given.
+    credits: Decimal
+    #: How much is left.
+    remaining: Decimal
+    priority: int
+    #: When it lapses, if ever.
+    expires_at: datetime | None
+    created_at: datetime
+    #: The order that it belongs to.
+    order_id: str | None
+    voided_at: datetime | None
+    metadata: dict[str, str]
+    #: How many credits left the wallet.
+    voided: Decimal
+    #: The wallet's balance, right after it.
+    balance: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
 class Wallet:
     wallet_id: str
+    #: The user whose own it is.
     user_id: str | None
+    #: The organization whose it is.
     org_id: str | None
+    #: Everything in it, what is held included, less what is owed.
     balance: Decimal
+    #: What can be spent now.
     available: Decimal
+    #: What holds keep.
     held: Decimal
+    #: What is owed: the next credits pay it first.
     debt: Decimal
+    #: What lapses when if it is not spent before, the soonest first; at most 20 moments.
+    lapsing: list[Lapsing]
 
 
 @dataclass(frozen=True, kw_only=True)
 class WalletRecharge:
+    wallet_id: str
+    #: Who set it up last.
+    user_id: str
+    #: The organization whose wallet it is.
+    org_id: str | None
+    #: Who saved the card.
+    card_user_id: str | None
     enabled: bool
     state: Literal["off", "needs_card", "paused", "recharging", "cooling_down", "monthly_cap_reached", "active"]
     threshold_credits: Decimal
-    amount_cents: int
-    #: An ISO 4217 code in lower case.
-    currency: str
+    #: How much each time.
+    amount: Money
     #: Null: no cap.
-    max_monthly_cents: int | None
+    max_monthly: Money | None
     #: What is charged, or being charged, in this calendar month (UTC).
-    spent_this_month_cents: int
+    spent_this_month: Money
     #: What the cap leaves; null: no cap.
-    left_this_month_cents: int | None
+    left_this_month: Money | None
     #: When the next month begins.
     resets_at: datetime
     #: Why it waits for the user.
@@ -831,18 +1076,68 @@ class WalletRecharge:
     last_run: RechargeRun | None
     #: Where a card can be saved, if that was asked for.
     setup: CardSetup | None = None
-    wallet_id: str
-    #: Who set it up last.
-    user_id: str
-    #: The organization whose wallet it is.
-    org_id: str | None
-    #: Who saved the card.
-    card_user_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WalletRecharges:
+    data: list[WalletRecharge]
+    next_cursor: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookAccepted:
     delivery_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookAttempt:
+    number: int
+    #: What the endpoint answered, if it did.
+    response_status: int | None
+    #: What went wrong.
+    failure: str | None
+    duration_ms: int
+    ended_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookDeliveries:
+    data: list[WebhookDelivery]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookDelivery:
+    delivery_id: str
+    #: The `webhook-id`.
+    message_id: str
+    type: str
+    state: Literal["pending", "delivered", "failed"]
+    #: When it is tried again, while it is pending.
+    next_attempt_at: datetime | None
+    created_at: datetime
+    delivered_at: datetime | None
+    #: Oldest first.
+    attempts: list[WebhookAttempt]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookEndpoint:
+    endpoint_id: str
+    url: str
+    #: The types of messages that it is sent; none named: all.
+    event_types: list[str]
+    enabled: bool
+    #: Why it is not enabled.
+    disabled_reason: str | None
+    #: How many attempts failed since the last one that did not.
+    consecutive_failures: int
+    #: When the first of them did.
+    failing_since: datetime | None
+    #: Until when the secret before the present one signs as well.
+    previous_secret_until: datetime | None
+    created_at: datetime
+    updated_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -864,3 +1159,8 @@ class WebhookEndpointWithSecret:
     updated_at: datetime
     #: What signs the messages: `whsec_` and the key in base64.
     secret: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookEndpoints:
+    data: list[WebhookEndpoint]

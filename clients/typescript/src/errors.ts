@@ -86,6 +86,8 @@ export class UserExists extends ApiError {}
 export class UserNotFound extends ApiError {}
 /** 409: the user was erased, which is for good. */
 export class UserErased extends ApiError {}
+/** 409: the organization has no owner who could buy for it: name one first. */
+export class NoOwner extends ApiError {}
 /** 409: an organization keeps at least one owner. */
 export class LastOwner extends ApiError {}
 /** The payment provider refuses; the message has its words. */
@@ -104,8 +106,18 @@ export class UrlNotAllowed extends ApiError {}
 export class NoCreditPrice extends ApiError {}
 /** 400: the pack or plan has no product at Creem. */
 export class CreemProductMissing extends ApiError {}
-/** 409: the order cannot be refunded as asked; the message says why. */
-export class NotRefundable extends ApiError {}
+/** 409: the order is not paid, so there is nothing to give back. */
+export class OrderNotPaid extends ApiError {}
+/** 409: all of the order's money is back, or on its way back. */
+export class AlreadyRefunded extends ApiError {}
+/** 409: more is to go back than is left of the payment. */
+export class RefundExceedsPayment extends ApiError {}
+/** 409: the provider gives back the whole of a payment only. */
+export class PartialRefundNotSupported extends ApiError {}
+/** 409: the store gives the money back; its credits follow. */
+export class RefundAtTheStore extends ApiError {}
+/** 409: the order was not paid in money: take its credits back instead. */
+export class NotPaidInMoney extends ApiError {}
 /** 409: recharging waits for a card or an operator; the message says for which. */
 export class AutoRechargePaused extends ApiError {}
 /** 403: there are no check-ins here. */
@@ -217,6 +229,7 @@ export const BY_CODE: Readonly<Record<string, typeof ApiError>> = {
   user_exists: UserExists,
   user_not_found: UserNotFound,
   user_erased: UserErased,
+  no_owner: NoOwner,
   last_owner: LastOwner,
   provider_refused: ProviderRefused,
   invalid_coupon: InvalidCoupon,
@@ -226,7 +239,12 @@ export const BY_CODE: Readonly<Record<string, typeof ApiError>> = {
   url_not_allowed: UrlNotAllowed,
   no_credit_price: NoCreditPrice,
   creem_product_missing: CreemProductMissing,
-  not_refundable: NotRefundable,
+  order_not_paid: OrderNotPaid,
+  already_refunded: AlreadyRefunded,
+  refund_exceeds_payment: RefundExceedsPayment,
+  partial_refund_not_supported: PartialRefundNotSupported,
+  refund_at_the_store: RefundAtTheStore,
+  not_paid_in_money: NotPaidInMoney,
   auto_recharge_paused: AutoRechargePaused,
   checkin_disabled: CheckinDisabled,
   already_checked_in: AlreadyCheckedIn,

@@ -3,10 +3,11 @@
 import { type List, type RequestOptions, segment, Transport } from "./transport.ts";
 import type {
   Account,
-  ApiKeyRecord,
+  ApiKey,
   ApiKeyWithSecret,
   AuditedAction,
-  BalanceAlertsX,
+  BalanceAlerts,
+  BalanceThen,
   CancelSubscription,
   Capture,
   ChangeSubscription,
@@ -27,11 +28,14 @@ import type {
   DismissParkedPurchase,
   EndedHold,
   Entry,
+  ExtendHold,
   GivenGrant,
+  Grant,
   HandledProviderEvent,
   Hold,
   LiveTicket,
   NewApiKey,
+  NewBalanceAlerts,
   NewCoupon,
   NewCreditPrice,
   NewDebit,
@@ -40,126 +44,349 @@ import type {
   NewHold,
   NewLiveTicket,
   NewOrder,
+  NewOrganization,
+  NewOrganizationMade,
   NewPack,
   NewPlan,
   NewRedemption,
   NewRefund,
+  NewRole,
+  NewSession,
+  NewTransfer,
   NewWebhookEndpoint,
   Order,
+  Organization,
+  OrganizationDetails,
+  OrganizationMember,
   Pack,
   ParkedPurchase,
   Plan,
   Products,
   ProviderEventDetail,
+  PutAutoRecharge,
   Reason,
   RechargeReason,
   Refund,
   RefundedDebit,
   RetryParkedPurchase,
   RetryProviderEvent,
+  Session,
   SessionRecord,
   SettleProviderEvent,
   Subscription,
+  Transfer,
   UserChange,
+  VoidGrant,
+  VoidedGrant,
   Wallet,
   WalletRecharge,
   WebhookAccepted,
+  WebhookDelivery,
+  WebhookEndpoint,
   WebhookEndpointWithSecret,
 } from "./types.ts";
 import type { Time } from "./values.ts";
 
 export class Operations extends Transport {
-  /** All users, ordered by id. */
-  listUsers(query: { limit?: number; admin?: boolean } = {}, options?: RequestOptions): List<Account> {
+  /** Look at a wallet. What is in it, what of that is held or owed, and what lapses when. Takes the scope `read`. */
+  getWallet(wallet: string, options?: RequestOptions): Promise<Wallet> {
+    return this.call("GET", `/purser/v1/wallets/${segment(wallet)}`, { options });
+  }
+
+  /** What moved in a wallet, newest first. Takes the scope `read`. */
+  listEntries(
+    wallet: string,
+    query: { limit?: number; type?: string; memberId?: string; from?: Time; to?: Time } = {},
+    options?: RequestOptions,
+  ): List<Entry> {
+    return this.pages(`/purser/v1/wallets/${segment(wallet)}/entries`, "data", { query, options });
+  }
+
+  /** The balance of a wallet at a moment. Takes the scope `read`. */
+  getBalance(wallet: string, query: { at?: Time } = {}, options?: RequestOptions): Promise<BalanceThen> {
+    return this.call("GET", `/purser/v1/wallets/${segment(wallet)}/balance`, { query, options });
+  }
+
+  /** Grants of a wallet, newest first. Takes the scope `read`. */
+  listGrants(wallet: string, query: { limit?: number; open?: boolean } = {}, options?: RequestOptions): List<Grant> {
+    return this.pages(`/purser/v1/wallets/${segment(wallet)}/grants`, "data", { query, options });
+  }
+
+  /**
+   * Give credits. A debt of the wallet is paid from them first. What is given is in the audit log. Takes the scope
+   * `manage`.
+   */
+  createGrant(wallet: string, body: NewGrant, options?: RequestOptions): Promise<GivenGrant> {
+    return this.call("POST", `/purser/v1/wallets/${segment(wallet)}/grants`, { body, options });
+  }
+
+  /** Look at a grant. Takes the scope `read`. */
+  getGrant(grantId: string, options?: RequestOptions): Promise<Grant> {
+    return this.call("GET", `/purser/v1/grants/${segment(grantId)}`, { options });
+  }
+
+  /**
+   * Take back what is left of a grant. What a hold needs of it stays for that hold alone. To void it again changes
+   * nothing. Takes the scope `manage`.
+   */
+  voidGrant(grantId: string, body: VoidGrant, options?: RequestOptions): Promise<VoidedGrant> {
+    return this.call("POST", `/purser/v1/grants/${segment(grantId)}/void`, { body, options });
+  }
+
+  /**
+   * Spend credits. Grants that lapse first are spent first. When credits are short nothing is debited. Takes the
+   * scope `spend`.
+   */
+  createDebit(wallet: string, body: NewDebit, options?: RequestOptions): Promise<Debit> {
+    return this.call("POST", `/purser/v1/wallets/${segment(wallet)}/debits`, { body, options });
+  }
+
+  /**
+   * Spend credits of many wallets. Up to 1,000 debits, each on its own: one that is refused keeps no other from
+   * being done. Each has an idempotency key of its own, so that the whole request can be sent again. Takes the scope
+   * `spend`.
+   */
+  batchDebit(body: NewDebits, options?: RequestOptions): Promise<Debits> {
+    return this.call("POST", "/purser/v1/debits/batch", { body, options });
+  }
+
+  /** Look at a debit. Takes the scope `read`. */
+  getDebit(debitId: string, options?: RequestOptions): Promise<Entry> {
+    return this.call("GET", `/purser/v1/debits/${segment(debitId)}`, { options });
+  }
+
+  /**
+   * Give a debit back. In whole, or in parts with `credits`: never more in all than was taken. The credits go back
+   * into the grants that they came from and lapse when those do. Takes the scope `spend`.
+   */
+  refundDebit(debitId: string, body?: DebitRefund, options?: RequestOptions): Promise<RefundedDebit> {
+    return this.call("POST", `/purser/v1/debits/${segment(debitId)}/refund`, { body, options });
+  }
+
+  /**
+   * Move credits from one wallet to another. In one transaction. The credits lapse when they would have lapsed in
+   * the wallet they come from. Takes the scope `manage`.
+   */
+  createTransfer(body: NewTransfer, options?: RequestOptions): Promise<Transfer> {
+    return this.call("POST", "/purser/v1/transfers", { body, options });
+  }
+
+  /**
+   * Holds of a wallet, newest first. Of an organization: owners and admins see all, and may release them; members
+   * see their own open ones. Takes the scope `read`.
+   */
+  listHolds(wallet: string, query: { limit?: number; state?: string } = {}, options?: RequestOptions): List<Hold> {
+    return this.pages(`/purser/v1/wallets/${segment(wallet)}/holds`, "data", { query, options });
+  }
+
+  /**
+   * Reserve credits. A hold keeps credits from being spent by others, and from lapsing, until it is captured, is
+   * released, or ends by itself. The same `Idempotency-Key` answers the same hold, as it is then; after a refusal it
+   * may be used again. Takes the scope `spend`.
+   */
+  createHold(wallet: string, body: NewHold, options?: RequestOptions): Promise<Hold> {
+    return this.call("POST", `/purser/v1/wallets/${segment(wallet)}/holds`, { body, options });
+  }
+
+  /**
+   * Spend what is held. Spends all that is held, or less with `credits`; the rest is free again, or stays held for
+   * another capture where `final` is false. Nothing may be spent of it too, and more where this installation lets
+   * wallets owe it. A hold is captured by who placed it, before it ends by itself; the same `Idempotency-Key`
+   * answers the same. Takes the scope `spend`.
+   */
+  captureHold(holdId: string, body?: Capture, options?: RequestOptions): Promise<EndedHold> {
+    return this.call("POST", `/purser/v1/holds/${segment(holdId)}/capture`, { body, options });
+  }
+
+  /** Give back what is held. Takes the scope `spend`. */
+  releaseHold(holdId: string, options?: RequestOptions): Promise<EndedHold> {
+    return this.call("POST", `/purser/v1/holds/${segment(holdId)}/release`, { options });
+  }
+
+  /** Have a hold last longer. From now on for `ttlSeconds`; a hold is never made shorter. Takes the scope `spend`. */
+  extendHold(holdId: string, body: ExtendHold, options?: RequestOptions): Promise<Hold> {
+    return this.call("POST", `/purser/v1/holds/${segment(holdId)}/extend`, { body, options });
+  }
+
+  /** Look at a hold. Takes the scope `read`. */
+  getHold(holdId: string, options?: RequestOptions): Promise<Hold> {
+    return this.call("GET", `/purser/v1/holds/${segment(holdId)}`, { options });
+  }
+
+  /** Wallets that were ever to be recharged, by id. Takes the scope `read`. */
+  listAutoRecharges(query: { limit?: number; paused?: boolean } = {}, options?: RequestOptions): List<WalletRecharge> {
+    return this.pages("/purser/v1/auto-recharge", "data", { query, options });
+  }
+
+  /** How a wallet is recharged by itself. Takes the scope `read`. */
+  getAutoRecharge(wallet: string, options?: RequestOptions): Promise<WalletRecharge> {
+    return this.call("GET", `/purser/v1/wallets/${segment(wallet)}/auto-recharge`, { options });
+  }
+
+  /**
+   * Have a wallet recharged by itself. Charges the saved card when less than the threshold can be spent, and never
+   * more in a calendar month (UTC) than the cap: the last charge is smaller where the cap leaves less, and when it
+   * leaves less than Stripe's minimum the month's charges are over. Fields that are left out stay as they are.
+   * Without a saved card the answer has a page on which to save one; when that takes long it is 202, and the page is
+   * in a later answer. Takes the scope `buy`.
+   */
+  putAutoRecharge(wallet: string, body: PutAutoRecharge, options?: RequestOptions): Promise<WalletRecharge> {
+    return this.call("PUT", `/purser/v1/wallets/${segment(wallet)}/auto-recharge`, { body, options });
+  }
+
+  /**
+   * Stop recharging a wallet. What is being charged already is not unmade. The card stays saved unless it is removed
+   * as well. Takes the scope `buy`.
+   */
+  deleteAutoRecharge(
+    wallet: string,
+    query: { removeCard?: boolean } = {},
+    options?: RequestOptions,
+  ): Promise<WalletRecharge> {
+    return this.call("DELETE", `/purser/v1/wallets/${segment(wallet)}/auto-recharge`, { query, options });
+  }
+
+  /**
+   * Have recharging wait. Until it is resumed: by its owner what its owner paused, by a server or an operator what
+   * they paused. What is being charged already is not unmade. Takes the scope `buy`.
+   */
+  pauseAutoRecharge(wallet: string, body?: RechargeReason, options?: RequestOptions): Promise<WalletRecharge> {
+    return this.call("POST", `/purser/v1/wallets/${segment(wallet)}/auto-recharge/pause`, { body, options });
+  }
+
+  /**
+   * Have recharging go on. For a server or an operator whatever it waits for, for its owner where that is theirs to
+   * decide. Without a card nothing is charged. Takes the scope `buy`.
+   */
+  resumeAutoRecharge(wallet: string, body?: RechargeReason, options?: RequestOptions): Promise<WalletRecharge> {
+    return this.call("POST", `/purser/v1/wallets/${segment(wallet)}/auto-recharge/resume`, { body, options });
+  }
+
+  /**
+   * Get a ticket for one live connection. Good for one connection within a minute, for addresses, in which no
+   * credential may stand. The connection ends with the credential that the ticket was made with. Without `wallet` it
+   * tells of all wallets that the caller may see; a server that acts for everyone names one. Takes the scope `read`.
+   */
+  createLiveTicket(body?: NewLiveTicket, options?: RequestOptions): Promise<LiveTicket> {
+    return this.call("POST", "/purser/v1/live-tickets", { body, options });
+  }
+
+  /** Users, ordered by id. Takes the scope `read`. */
+  listUsers(query: { limit?: number; query?: string; admin?: boolean } = {}, options?: RequestOptions): List<Account> {
     return this.pages("/purser/v1/users", "data", { query, options });
   }
 
-  /** Look at a user. */
+  /** Look at a user. Takes the scope `read`. */
   getUser(userId: string, options?: RequestOptions): Promise<Account> {
     return this.call("GET", `/purser/v1/users/${segment(userId)}`, { options });
   }
 
-  /** X. Takes the scope `spend`. */
+  /**
+   * Make a user, or change one. With a wallet, `user:` and the id. What is left out stays as it is. What a new user
+   * bought in app stores before is credited. To make a user an administrator takes the scope `admin`. Takes the
+   * scope `manage`.
+   */
   putUser(userId: string, body: UserChange, options?: RequestOptions): Promise<Account> {
     return this.call("PUT", `/purser/v1/users/${segment(userId)}`, { body, options });
   }
 
   /**
    * Erase a user's personal data. For good: e-mail, credentials, memberships and cards go, and the user stays out.
-   * What was bought and spent stays in the books under the user's id.
+   * What was bought and spent stays in the books under the user's id. Takes the scope `manage`.
    */
   deleteUser(userId: string, options?: RequestOptions): Promise<void> {
     return this.call("DELETE", `/purser/v1/users/${segment(userId)}`, { options });
   }
 
-  /** Keep a user out. The user's sessions, keys and tokens stop working, and saved cards are let go. */
+  /**
+   * Keep a user out. The user's sessions, keys and tokens stop working, and saved cards are let go. Takes the scope
+   * `manage`.
+   */
   blockUser(userId: string, body: Reason, options?: RequestOptions): Promise<Account> {
     return this.call("POST", `/purser/v1/users/${segment(userId)}/block`, { body, options });
   }
 
   /**
    * Let a blocked user in again. Their sessions and keys work as before. Cards that were let go have to be saved
-   * again.
+   * again. Takes the scope `manage`.
    */
   unblockUser(userId: string, body: Reason, options?: RequestOptions): Promise<Account> {
     return this.call("POST", `/purser/v1/users/${segment(userId)}/unblock`, { body, options });
   }
 
-  /** A user's sessions that have not ended, newest first. */
-  listUserSessions(userId: string, query: { limit?: number } = {}, options?: RequestOptions): List<SessionRecord> {
-    return this.pages(`/purser/v1/users/${segment(userId)}/sessions`, "data", { query, options });
+  /**
+   * Open a login session for a user. Its token is for the user's browser or app, and is shown in this answer only: a
+   * repetition with the same key does not show it again. Takes the scope `manage`.
+   */
+  createSession(body: NewSession, options?: RequestOptions): Promise<Session> {
+    return this.call("POST", "/purser/v1/sessions", { body, options });
   }
 
-  /** End all sessions of a user. */
-  deleteUserSessions(userId: string, options?: RequestOptions): Promise<void> {
-    return this.call("DELETE", `/purser/v1/users/${segment(userId)}/sessions`, { options });
-  }
-
-  /** End a session. At once, and with it live connections that were opened with it. */
+  /** End a session. It ends at once, and so do live connections that were opened with it. Takes the scope `manage`. */
   deleteSession(sessionId: string, options?: RequestOptions): Promise<void> {
     return this.call("DELETE", `/purser/v1/sessions/${segment(sessionId)}`, { options });
   }
 
-  /** A user's API keys, withdrawn ones too, newest first. */
-  listUserApiKeys(userId: string, query: { limit?: number } = {}, options?: RequestOptions): List<ApiKeyRecord> {
-    return this.pages(`/purser/v1/users/${segment(userId)}/api-keys`, "data", { query, options });
+  /** A user's sessions that have not ended, newest first. Takes the scope `manage`. */
+  listUserSessions(userId: string, query: { limit?: number } = {}, options?: RequestOptions): List<SessionRecord> {
+    return this.pages(`/purser/v1/users/${segment(userId)}/sessions`, "data", { query, options });
   }
 
-  /** Withdraw an API key. It ends at once, and so do live connections that were opened with it. */
+  /** End all sessions of a user. Takes the scope `manage`. */
+  deleteUserSessions(userId: string, options?: RequestOptions): Promise<void> {
+    return this.call("DELETE", `/purser/v1/users/${segment(userId)}/sessions`, { options });
+  }
+
+  /** All API keys, revoked ones too, newest first. Takes the scope `admin`. */
+  listApiKeys(query: { limit?: number } = {}, options?: RequestOptions): List<ApiKey> {
+    return this.pages("/purser/v1/api-keys", "data", { query, options });
+  }
+
+  /**
+   * Make an API key. With some scopes, for everyone's wallets or with `walletsOf` for those of one user or
+   * organization. A key of a user is that user in every API. The key is shown in this answer only: a repetition with
+   * the same `Idempotency-Key` does not show it again. Takes the scope `admin`.
+   */
+  createApiKey(body: NewApiKey, options?: RequestOptions): Promise<ApiKeyWithSecret> {
+    return this.call("POST", "/purser/v1/api-keys", { body, options });
+  }
+
+  /** Look at an API key. Takes the scope `admin`. */
+  getApiKey(apiKeyId: string, options?: RequestOptions): Promise<ApiKey> {
+    return this.call("GET", `/purser/v1/api-keys/${segment(apiKeyId)}`, { options });
+  }
+
+  /**
+   * Revoke an API key. It ends at once, and so do live connections that were opened with it. Takes the scope
+   * `admin`.
+   */
   deleteApiKey(apiKeyId: string, options?: RequestOptions): Promise<void> {
     return this.call("DELETE", `/purser/v1/api-keys/${segment(apiKeyId)}`, { options });
   }
 
-  /** What administrators did, newest first. */
+  /** API keys of a user, revoked ones too, newest first. Takes the scope `admin`. */
+  listUserApiKeys(userId: string, query: { limit?: number } = {}, options?: RequestOptions): List<ApiKey> {
+    return this.pages(`/purser/v1/users/${segment(userId)}/api-keys`, "data", { query, options });
+  }
+
+  /** What administrators did, newest first. Takes the scope `admin`. */
   getAuditLog(query: { limit?: number } = {}, options?: RequestOptions): List<AuditedAction> {
     return this.pages("/purser/v1/audit-log", "data", { query, options });
   }
 
-  /** How a wallet is recharged. */
-  getAutoRecharge(walletId: string, options?: RequestOptions): Promise<WalletRecharge> {
-    return this.call("GET", `/purser/v1/wallets/${segment(walletId)}/auto-recharge`, { options });
-  }
-
-  /** Stop recharging a wallet. Until an administrator resumes it. What is being charged already is not unmade. */
-  pauseAutoRecharge(walletId: string, body: RechargeReason, options?: RequestOptions): Promise<WalletRecharge> {
-    return this.call("POST", `/purser/v1/wallets/${segment(walletId)}/auto-recharge/pause`, { body, options });
-  }
-
-  /** Resume recharging a wallet. Whatever it waits for. Without a card nothing is charged. */
-  resumeAutoRecharge(walletId: string, body: RechargeReason, options?: RequestOptions): Promise<WalletRecharge> {
-    return this.call("POST", `/purser/v1/wallets/${segment(walletId)}/auto-recharge/resume`, { body, options });
-  }
-
-  /** The subscriptions of a wallet. Those that are not over first, then the newest first; 200 at most. */
-  listSubscriptions(walletId: string, options?: RequestOptions): List<Subscription> {
-    return this.pages(`/purser/v1/wallets/${segment(walletId)}/subscriptions`, "data", { options });
+  /**
+   * The subscriptions of a wallet. Those that are not over first, then the newest first; 200 at most. Takes the
+   * scope `manage`.
+   */
+  listSubscriptions(wallet: string, options?: RequestOptions): List<Subscription> {
+    return this.pages(`/purser/v1/wallets/${segment(wallet)}/subscriptions`, "data", { options });
   }
 
   /**
    * End a subscription at its provider. With its period, or now; then with `refund` its last payment is given back
    * as well, as far as that has not happened, and the credits follow the money. A subscription's money is given back
    * once, however often that is asked for. What the provider refuses is 409 in its words, and in the subscription's
-   * `ending`.
+   * `ending`. Takes the scope `manage`.
    */
   cancelSubscription(
     subscriptionId: string,
@@ -172,7 +399,7 @@ export class Operations extends Transport {
   /**
    * Move a subscription to another plan. The provider charges the difference for the rest of the period at once, or
    * keeps it for the next payment; what is paid is credited. If the payment fails, nothing changes. The plan must
-   * have a price or product of its own at the provider, in the same currency.
+   * have a price or product of its own at the provider, in the same currency. Takes the scope `manage`.
    */
   changeSubscription(
     subscriptionId: string,
@@ -184,7 +411,8 @@ export class Operations extends Transport {
 
   /**
    * Events of providers, and what became of them. Newest first. Those in state `open` contradict their orders:
-   * nothing was credited, and an operator credits the order, has the event applied again, or dismisses it.
+   * nothing was credited, and an operator credits the order, has the event applied again, or dismisses it. Takes the
+   * scope `admin`.
    */
   listProviderEvents(
     query: { state?: string; provider?: string; limit?: number } = {},
@@ -195,7 +423,7 @@ export class Operations extends Transport {
 
   /**
    * An event, what it says, and the order that it is about. What came and what was expected, side by side. The text
-   * has personal data of the buyer.
+   * has personal data of the buyer. Takes the scope `admin`.
    */
   getProviderEvent(id: string, options?: RequestOptions): Promise<ProviderEventDetail> {
     return this.call("GET", `/purser/v1/provider-events/${segment(id)}`, { options });
@@ -203,7 +431,8 @@ export class Operations extends Transport {
 
   /**
    * Credit the order of an event in quarantine as paid. The order counts as paid with what the event says was paid,
-   * and grants what was ordered. It is refused if there is no order, or the order is credited already.
+   * and grants what was ordered. It is refused if there is no order, or the order is credited already. Takes the
+   * scope `admin`.
    */
   creditProviderEvent(id: string, body: SettleProviderEvent, options?: RequestOptions): Promise<HandledProviderEvent> {
     return this.call("POST", `/purser/v1/provider-events/${segment(id)}/credit`, { body, options });
@@ -211,13 +440,13 @@ export class Operations extends Transport {
 
   /**
    * Have an event in quarantine applied again, after a repair. It goes through the queue, and leaves the quarantine
-   * if it agrees with its order now.
+   * if it agrees with its order now. Takes the scope `admin`.
    */
   retryProviderEvent(id: string, body?: RetryProviderEvent, options?: RequestOptions): Promise<HandledProviderEvent> {
     return this.call("POST", `/purser/v1/provider-events/${segment(id)}/retry`, { body, options });
   }
 
-  /** Take an event out of quarantine without crediting anything. */
+  /** Take an event out of quarantine without crediting anything. Takes the scope `admin`. */
   dismissProviderEvent(
     id: string,
     body: SettleProviderEvent,
@@ -226,80 +455,86 @@ export class Operations extends Transport {
     return this.call("POST", `/purser/v1/provider-events/${segment(id)}/dismiss`, { body, options });
   }
 
-  /** All packs, also those that are not for sale. */
+  /** All packs, also those that are not for sale. Takes the scope `manage`. */
   listPacks(options?: RequestOptions): List<Pack> {
     return this.pages("/purser/v1/catalog/packs", "data", { options });
   }
 
-  /** Add a pack. */
+  /** Add a pack. Takes the scope `manage`. */
   createPack(body: NewPack, options?: RequestOptions): Promise<Pack> {
     return this.call("POST", "/purser/v1/catalog/packs", { body, options });
   }
 
-  /** A pack. */
+  /** A pack. Takes the scope `manage`. */
   getPack(packId: string, options?: RequestOptions): Promise<Pack> {
     return this.call("GET", `/purser/v1/catalog/packs/${segment(packId)}`, { options });
   }
 
-  /** Replace a pack. With `active` false it is sold no more. Orders that were placed keep what was ordered. */
+  /**
+   * Replace a pack. With `active` false it is sold no more. Orders that were placed keep what was ordered. Takes the
+   * scope `manage`.
+   */
   putPack(packId: string, body: NewPack, options?: RequestOptions): Promise<Pack> {
     return this.call("PUT", `/purser/v1/catalog/packs/${segment(packId)}`, { body, options });
   }
 
-  /** All plans, also those that are not for sale. */
+  /** All plans, also those that are not for sale. Takes the scope `manage`. */
   listPlans(options?: RequestOptions): List<Plan> {
     return this.pages("/purser/v1/catalog/plans", "data", { options });
   }
 
-  /** Add a plan. */
+  /** Add a plan. Takes the scope `manage`. */
   createPlan(body: NewPlan, options?: RequestOptions): Promise<Plan> {
     return this.call("POST", "/purser/v1/catalog/plans", { body, options });
   }
 
-  /** A plan. */
+  /** A plan. Takes the scope `manage`. */
   getPlan(planId: string, options?: RequestOptions): Promise<Plan> {
     return this.call("GET", `/purser/v1/catalog/plans/${segment(planId)}`, { options });
   }
 
-  /** Replace a plan. With `active` false it is sold no more. Subscriptions keep the terms that they were made with. */
+  /**
+   * Replace a plan. With `active` false it is sold no more. Subscriptions keep the terms that they were made with.
+   * Takes the scope `manage`.
+   */
   putPlan(planId: string, body: NewPlan, options?: RequestOptions): Promise<Plan> {
     return this.call("PUT", `/purser/v1/catalog/plans/${segment(planId)}`, { body, options });
   }
 
-  /** All coupons, the newest first. */
+  /** All coupons, the newest first. Takes the scope `manage`. */
   listCoupons(query: { limit?: number } = {}, options?: RequestOptions): List<Coupon> {
     return this.pages("/purser/v1/catalog/coupons", "data", { query, options });
   }
 
   /**
    * Add a coupon. One of `percent`, `amountOff` and `bonusCredits` goes with an order; `credits` gives its credits
-   * at once, to whoever redeems the code.
+   * at once, to whoever redeems the code. Takes the scope `manage`.
    */
   createCoupon(body: NewCoupon, options?: RequestOptions): Promise<Coupon> {
     return this.call("POST", "/purser/v1/catalog/coupons", { body, options });
   }
 
-  /** A coupon. */
+  /** A coupon. Takes the scope `manage`. */
   getCoupon(couponId: string, options?: RequestOptions): Promise<Coupon> {
     return this.call("GET", `/purser/v1/catalog/coupons/${segment(couponId)}`, { options });
   }
 
   /**
    * Change a coupon. All but its code and what it does, which are for good: with `active` false it is accepted no
-   * more. Orders that use it keep what it gave them.
+   * more. Orders that use it keep what it gave them. Takes the scope `manage`.
    */
   putCoupon(couponId: string, body: CouponChange, options?: RequestOptions): Promise<Coupon> {
     return this.call("PUT", `/purser/v1/catalog/coupons/${segment(couponId)}`, { body, options });
   }
 
-  /** What any amount of credits costs, by currency. */
+  /** What any amount of credits costs, by currency. Takes the scope `manage`. */
   listCreditPrices(options?: RequestOptions): List<CreditPrice> {
     return this.pages("/purser/v1/catalog/credit-prices", "data", { options });
   }
 
   /**
    * Set what credits cost in a currency. So many credits for so many smallest units. Auto-recharge and purchases of
-   * any amount go by it from now on; orders that were placed keep their price.
+   * any amount go by it from now on; orders that were placed keep their price. Takes the scope `manage`.
    */
   putCreditPrice(currency: string, body: NewCreditPrice, options?: RequestOptions): Promise<CreditPrice> {
     return this.call("PUT", `/purser/v1/catalog/credit-prices/${segment(currency)}`, { body, options });
@@ -307,49 +542,58 @@ export class Operations extends Transport {
 
   /**
    * Jobs that nobody could do and that wait for an operator. Newest first, without their messages; and how many
-   * there are, by role and reason.
+   * there are, by role and reason. Takes the scope `admin`.
    */
   listDeadLetters(query: { limit?: number; role?: string } = {}, options?: RequestOptions): List<DeadLetter> {
-    return this.pages("/purser/v1/dead-letters", "deadLetters", { query, options });
+    return this.pages("/purser/v1/dead-letters", "data", { query, options });
   }
 
   /**
    * A job that nobody could do, with what may be seen of its message. Ids, types and states only: never texts,
-   * addresses or links.
+   * addresses or links. Takes the scope `admin`.
    */
   getDeadLetter(id: string, options?: RequestOptions): Promise<DeadLetterDetail> {
     return this.call("GET", `/purser/v1/dead-letters/${segment(id)}`, { options });
   }
 
-  /** Have a dead letter done again. It goes back to its queue. Should it fail again, it is a new dead letter. */
+  /**
+   * Have a dead letter done again. It goes back to its queue. Should it fail again, it is a new dead letter. Takes
+   * the scope `admin`.
+   */
   retryDeadLetter(id: string, options?: RequestOptions): Promise<DeadLetter> {
     return this.call("POST", `/purser/v1/dead-letters/${segment(id)}/retry`, { options });
   }
 
-  /** Give a dead letter up. Its message is forgotten. That it was, by whom and why stays on record. */
+  /**
+   * Give a dead letter up. Its message is forgotten. That it was, by whom and why stays on record. Takes the scope
+   * `admin`.
+   */
   dismissDeadLetter(id: string, body: DiscardDeadLetter, options?: RequestOptions): Promise<DeadLetter> {
     return this.call("POST", `/purser/v1/dead-letters/${segment(id)}/dismiss`, { body, options });
   }
 
   /**
    * Purchases in app stores that wait for their buyers or products. Oldest first. A purchase of several waits for
-   * somebody who says how many they are.
+   * somebody who says how many they are. Takes the scope `admin`.
    */
   listParkedPurchases(query: { limit?: number } = {}, options?: RequestOptions): List<ParkedPurchase> {
-    return this.pages("/purser/v1/parked-purchases", "purchases", { query, options });
+    return this.pages("/purser/v1/parked-purchases", "data", { query, options });
   }
 
-  /** A purchase in an app store. */
+  /** A purchase in an app store. Takes the scope `admin`. */
   getParkedPurchase(purchaseId: string, options?: RequestOptions): Promise<ParkedPurchase> {
     return this.call("GET", `/purser/v1/parked-purchases/${segment(purchaseId)}`, { options });
   }
 
-  /** Give a parked purchase to a user. */
+  /** Give a parked purchase to a user. Takes the scope `admin`. */
   claimParkedPurchase(purchaseId: string, body: Claim, options?: RequestOptions): Promise<Claimed> {
     return this.call("POST", `/purser/v1/parked-purchases/${segment(purchaseId)}/claim`, { body, options });
   }
 
-  /** Have a parked purchase looked at again. It is credited if its buyer and its product are known now. */
+  /**
+   * Have a parked purchase looked at again. It is credited if its buyer and its product are known now. Takes the
+   * scope `admin`.
+   */
   retryParkedPurchase(
     purchaseId: string,
     body?: RetryParkedPurchase,
@@ -358,13 +602,137 @@ export class Operations extends Transport {
     return this.call("POST", `/purser/v1/parked-purchases/${segment(purchaseId)}/retry`, { body, options });
   }
 
-  /** Decide that nobody gets a parked purchase. */
+  /** Decide that nobody gets a parked purchase. Takes the scope `admin`. */
   dismissParkedPurchase(
     purchaseId: string,
     body: DismissParkedPurchase,
     options?: RequestOptions,
   ): Promise<ParkedPurchase> {
     return this.call("POST", `/purser/v1/parked-purchases/${segment(purchaseId)}/dismiss`, { body, options });
+  }
+
+  /** Organizations, ordered by id. All of them; for a user, their own. Takes the scope `read`. */
+  listOrganizations(query: { limit?: number } = {}, options?: RequestOptions): List<Organization> {
+    return this.pages("/purser/v1/organizations", "data", { query, options });
+  }
+
+  /** Make an organization. With a wallet that its members share: `org:` and its id. Takes the scope `manage`. */
+  createOrganization(body: NewOrganization, options?: RequestOptions): Promise<NewOrganizationMade> {
+    return this.call("POST", "/purser/v1/organizations", { body, options });
+  }
+
+  /** Look at an organization. Takes the scope `read`. */
+  getOrganization(orgId: string, options?: RequestOptions): Promise<OrganizationDetails> {
+    return this.call("GET", `/purser/v1/organizations/${segment(orgId)}`, { options });
+  }
+
+  /**
+   * Give a user a role in an organization. As a new member, or instead of another role. Owners and admins buy and
+   * spend, members spend, viewers see. An organization that has an owner keeps one. What a viewer to be holds of its
+   * credits is released. Takes the scope `manage`.
+   */
+  putOrganizationMember(
+    orgId: string,
+    userId: string,
+    body: NewRole,
+    options?: RequestOptions,
+  ): Promise<OrganizationMember> {
+    return this.call("PUT", `/purser/v1/organizations/${segment(orgId)}/members/${segment(userId)}`, { body, options });
+  }
+
+  /**
+   * Take a user out of an organization. An organization that has an owner keeps one. What the user holds of its
+   * credits is released. Takes the scope `manage`.
+   */
+  deleteOrganizationMember(orgId: string, userId: string, options?: RequestOptions): Promise<void> {
+    return this.call("DELETE", `/purser/v1/organizations/${segment(orgId)}/members/${segment(userId)}`, { options });
+  }
+
+  /** The levels below which a balance is told of. Takes the scope `read`. */
+  listBalanceAlerts(wallet: string, options?: RequestOptions): Promise<BalanceAlerts> {
+    return this.call("GET", `/purser/v1/wallets/${segment(wallet)}/balance-alerts`, { options });
+  }
+
+  /**
+   * Choose the levels below which a balance is told of. When the balance falls below a level, live connections and
+   * webhook endpoints get `balance.low`: once, and again after it has risen to the level and fallen below it anew.
+   * Of several levels that are passed at once the lowest is told. For an organization owners and admins choose.
+   * Takes the scope `buy`.
+   */
+  putBalanceAlerts(wallet: string, body: NewBalanceAlerts, options?: RequestOptions): Promise<BalanceAlerts> {
+    return this.call("PUT", `/purser/v1/wallets/${segment(wallet)}/balance-alerts`, { body, options });
+  }
+
+  /** All webhook endpoints, without their secrets. Takes the scope `admin`. */
+  listWebhookEndpoints(options?: RequestOptions): List<WebhookEndpoint> {
+    return this.pages("/purser/v1/webhook-endpoints", "data", { options });
+  }
+
+  /**
+   * Add an address that is told what happens to wallets. Messages are signed as Standard Webhooks has it, with the
+   * headers `webhook-id`, `webhook-timestamp` and `webhook-signature`. A message may come more than once, always
+   * under the same `webhook-id`, and in any order: of the events of one wallet, the one with the larger `sequence`
+   * is the later one. It is one more than that of the event before, of whatever type: an endpoint that takes all
+   * types sees by it what is still to come. `webhooks` describes them all. The secret is shown in this answer only.
+   * Takes the scope `admin`.
+   */
+  createWebhookEndpoint(body: NewWebhookEndpoint, options?: RequestOptions): Promise<WebhookEndpointWithSecret> {
+    return this.call("POST", "/purser/v1/webhook-endpoints", { body, options });
+  }
+
+  /** Look at a webhook endpoint. Takes the scope `admin`. */
+  getWebhookEndpoint(endpointId: string, options?: RequestOptions): Promise<WebhookEndpoint> {
+    return this.call("GET", `/purser/v1/webhook-endpoints/${segment(endpointId)}`, { options });
+  }
+
+  /**
+   * Replace a webhook endpoint. One that was disabled, also by itself, is told again once `enabled` is true. Takes
+   * the scope `admin`.
+   */
+  putWebhookEndpoint(
+    endpointId: string,
+    body: NewWebhookEndpoint,
+    options?: RequestOptions,
+  ): Promise<WebhookEndpoint> {
+    return this.call("PUT", `/purser/v1/webhook-endpoints/${segment(endpointId)}`, { body, options });
+  }
+
+  /** Delete a webhook endpoint with its deliveries. Takes the scope `admin`. */
+  deleteWebhookEndpoint(endpointId: string, options?: RequestOptions): Promise<void> {
+    return this.call("DELETE", `/purser/v1/webhook-endpoints/${segment(endpointId)}`, { options });
+  }
+
+  /**
+   * Give a webhook endpoint another secret. For a day messages are signed with both. The secret is shown in this
+   * answer only. Takes the scope `admin`.
+   */
+  rotateSecretWebhookEndpoint(endpointId: string, options?: RequestOptions): Promise<WebhookEndpointWithSecret> {
+    return this.call("POST", `/purser/v1/webhook-endpoints/${segment(endpointId)}/rotate-secret`, { options });
+  }
+
+  /**
+   * Send a message to try a webhook endpoint. Its type is `endpoint.test`. How it went is among the endpoint's
+   * deliveries. Takes the scope `admin`.
+   */
+  testWebhookEndpoint(endpointId: string, options?: RequestOptions): Promise<WebhookAccepted> {
+    return this.call("POST", `/purser/v1/webhook-endpoints/${segment(endpointId)}/test`, { options });
+  }
+
+  /**
+   * What was delivered to a webhook endpoint, or could not be. Newest first, kept for 30 days. Takes the scope
+   * `admin`.
+   */
+  listWebhookEndpointDeliveries(
+    endpointId: string,
+    query: { limit?: number; state?: string } = {},
+    options?: RequestOptions,
+  ): List<WebhookDelivery> {
+    return this.pages(`/purser/v1/webhook-endpoints/${segment(endpointId)}/deliveries`, "data", { query, options });
+  }
+
+  /** Send a message again. Under the same `webhook-id`, whether it was delivered or not. Takes the scope `admin`. */
+  replayWebhookDelivery(deliveryId: string, options?: RequestOptions): Promise<WebhookAccepted> {
+    return this.call("POST", `/purser/v1/webhook-deliveries/${segment(deliveryId)}/replay`, { options });
   }
 
   /** What is for sale. Packs and plans in the order to show them in, and what any amount of credits costs. */
@@ -405,6 +773,7 @@ export class Operations extends Transport {
    * Give money of an order back. All that is left, or a part; the credits follow as with any refund. In all never
    * more goes back than was paid, and with its `Idempotency-Key` a request gives back once, for ever. What the
    * provider refuses is 409 in its words, and in the order's `refunds`. Creem gives back all that is left only.
+   * Takes the scope `manage`.
    */
   refundOrder(orderId: string, body: NewRefund, options?: RequestOptions): Promise<Refund> {
     return this.call("POST", `/purser/v1/orders/${segment(orderId)}/refund`, { body, options });
@@ -418,7 +787,10 @@ export class Operations extends Transport {
     return this.call("POST", "/purser/v1/redemptions", { body, options });
   }
 
-  /** The time of an installation in test mode. In live mode there is no test clock: the answer is 403. */
+  /**
+   * The time of an installation in test mode. In live mode there is no test clock: the answer is 403. Takes the
+   * scope `admin`.
+   */
   getClock(options?: RequestOptions): Promise<Clock> {
     return this.call("GET", "/purser/v1/test/clock", { options });
   }
@@ -430,89 +802,9 @@ export class Operations extends Transport {
    * every process goes by the new time, after ten seconds at the latest, with `inForce` false then; sent again with
    * the same key, the request waits on. What becomes due happens after the answer. Timeouts, limits of requests and
    * the pauses after which the broker delivers a failed job again stay real. To see renewals one by one, advance in
-   * steps of a day. In live mode the answer is 403.
+   * steps of a day. In live mode the answer is 403. Takes the scope `admin`.
    */
   clock(body: ClockMove, options?: RequestOptions): Promise<ClockMoved> {
     return this.call("POST", "/purser/v1/test/clock", { body, options });
-  }
-
-  /** X. Takes the scope `spend`. */
-  createDebit(wallet: string, body: NewDebit, options?: RequestOptions): Promise<Debit> {
-    return this.call("POST", `/purser/v1/wallets/${segment(wallet)}/debits`, { body, options });
-  }
-
-  /** X. Takes the scope `spend`. */
-  batchDebit(body: NewDebits, options?: RequestOptions): Promise<Debits> {
-    return this.call("POST", "/purser/v1/debits/batch", { body, options });
-  }
-
-  /** X. Takes the scope `spend`. */
-  refundDebit(debitId: string, body?: DebitRefund, options?: RequestOptions): Promise<RefundedDebit> {
-    return this.call("POST", `/purser/v1/debits/${segment(debitId)}/refund`, { body, options });
-  }
-
-  /** X. Takes the scope `spend`. */
-  createLiveTicket(body?: NewLiveTicket, options?: RequestOptions): Promise<LiveTicket> {
-    return this.call("POST", "/purser/v1/live-tickets", { body, options });
-  }
-
-  /** X. Takes the scope `spend`. */
-  putBalanceAlerts(wallet: string, body: BalanceAlertsX, options?: RequestOptions): Promise<BalanceAlertsX> {
-    return this.call("PUT", `/purser/v1/wallets/${segment(wallet)}/balance-alerts`, { body, options });
-  }
-
-  /** X. Takes the scope `spend`. */
-  getWallet(wallet: string, options?: RequestOptions): Promise<Wallet> {
-    return this.call("GET", `/purser/v1/wallets/${segment(wallet)}`, { options });
-  }
-
-  /** X. Takes the scope `spend`. */
-  listHolds(wallet: string, options?: RequestOptions): List<Hold> {
-    return this.pages(`/purser/v1/wallets/${segment(wallet)}/holds`, "data", { options });
-  }
-
-  /** X. Takes the scope `spend`. */
-  createHold(wallet: string, body: NewHold, options?: RequestOptions): Promise<Hold> {
-    return this.call("POST", `/purser/v1/wallets/${segment(wallet)}/holds`, { body, options });
-  }
-
-  /** X. Takes the scope `spend`. */
-  captureHold(holdId: string, body?: Capture, options?: RequestOptions): Promise<EndedHold> {
-    return this.call("POST", `/purser/v1/holds/${segment(holdId)}/capture`, { body, options });
-  }
-
-  /** X. Takes the scope `spend`. */
-  releaseHold(holdId: string, options?: RequestOptions): Promise<EndedHold> {
-    return this.call("POST", `/purser/v1/holds/${segment(holdId)}/release`, { options });
-  }
-
-  /** X. Takes the scope `spend`. */
-  createGrant(wallet: string, body: NewGrant, options?: RequestOptions): Promise<GivenGrant> {
-    return this.call("POST", `/purser/v1/wallets/${segment(wallet)}/grants`, { body, options });
-  }
-
-  /** X. Takes the scope `spend`. */
-  listEntries(wallet: string, query: { limit?: number; type?: string } = {}, options?: RequestOptions): List<Entry> {
-    return this.pages(`/purser/v1/wallets/${segment(wallet)}/entries`, "data", { query, options });
-  }
-
-  /** X. Takes the scope `spend`. */
-  createApiKey(body: NewApiKey, options?: RequestOptions): Promise<ApiKeyWithSecret> {
-    return this.call("POST", "/purser/v1/api-keys", { body, options });
-  }
-
-  /** X. Takes the scope `spend`. */
-  createWebhookEndpoint(body: NewWebhookEndpoint, options?: RequestOptions): Promise<WebhookEndpointWithSecret> {
-    return this.call("POST", "/purser/v1/webhook-endpoints", { body, options });
-  }
-
-  /** X. Takes the scope `spend`. */
-  deleteWebhookEndpoint(endpointId: string, options?: RequestOptions): Promise<void> {
-    return this.call("DELETE", `/purser/v1/webhook-endpoints/${segment(endpointId)}`, { options });
-  }
-
-  /** X. Takes the scope `spend`. */
-  testWebhookEndpoint(endpointId: string, options?: RequestOptions): Promise<WebhookAccepted> {
-    return this.call("POST", `/purser/v1/webhook-endpoints/${segment(endpointId)}/test`, { options });
   }
 }

@@ -6,6 +6,7 @@ import type { Credits, GivenCredits, Money, Time } from "./values.ts";
 export const CREDIT_FIELDS: ReadonlySet<string> = new Set([
   "available",
   "balance",
+  "balanceAfter",
   "bonusCredits",
   "captured",
   "credits",
@@ -14,19 +15,49 @@ export const CREDIT_FIELDS: ReadonlySet<string> = new Set([
   "debt",
   "held",
   "left",
+  "level",
   "levels",
   "needed",
+  "remaining",
   "thresholdCredits",
+  "voided",
 ]);
 
 /** The types of all events. */
 export const EVENT_TYPES = [
+  "wallet.changed",
+  "balance.low",
+  "grant.expired",
+  "grant.expiring",
+  "order.created",
+  "order.paid",
+  "order.failed",
+  "order.expired",
+  "order.refunded",
+  "credits.added",
+  "credits.removed",
+  "credits.restored",
+  "payment.failed",
+  "payment.expired",
+  "subscription.updated",
+  "auto_recharge.enabled",
+  "auto_recharge.succeeded",
+  "auto_recharge.cap_warning",
+  "auto_recharge.failed",
+  "auto_recharge.paused",
+  "auto_recharge.resumed",
+  "auto_recharge.action_required",
+  "auto_recharge.skipped",
+  "auto_recharge.amount_too_small",
+  "endpoint.test",
 ] as const;
 
 export interface Account {
   userId: string;
   email: string | null;
-  /** Whether the user may call the admin API. */
+  name: string | null;
+  metadata: Record<string, string>;
+  /** Whether the user administrates, with every right. */
   admin: boolean;
   walletId: string;
   createdAt: Time;
@@ -35,8 +66,6 @@ export interface Account {
   blockReason: string | null;
   /** Since when the user's personal data is gone. */
   erasedAt: Time | null;
-  name?: string | null;
-  metadata?: Record<string, string>;
 }
 
 export interface Accounts {
@@ -44,19 +73,42 @@ export interface Accounts {
   nextCursor: string | null;
 }
 
-export interface ApiKeyRecord {
+export interface ApiKey {
   apiKeyId: string;
+  name: string;
+  /** The key's first twelve characters. */
+  prefix: string | null;
+  scopes: ("read" | "spend" | "buy" | "manage" | "admin")[];
+  /** Whose wallets it opens, as `user:` or `org:` and an id; null: everyone's. */
+  walletsOf: string | null;
   createdAt: Time;
+  /** When it ends by itself. */
+  expiresAt: Time | null;
+  /** To the minute. */
+  lastUsedAt: Time | null;
   revokedAt: Time | null;
 }
 
 export interface ApiKeyWithSecret {
-  apiKey: string;
   apiKeyId: string;
+  name: string;
+  /** The key's first twelve characters. */
+  prefix: string | null;
+  scopes: ("read" | "spend" | "buy" | "manage" | "admin")[];
+  /** Whose wallets it opens, as `user:` or `org:` and an id; null: everyone's. */
+  walletsOf: string | null;
+  createdAt: Time;
+  /** When it ends by itself. */
+  expiresAt: Time | null;
+  /** To the minute. */
+  lastUsedAt: Time | null;
+  revokedAt: Time | null;
+  /** The key itself. */
+  apiKey: string;
 }
 
 export interface ApiKeys {
-  data: ApiKeyRecord[];
+  data: ApiKey[];
   nextCursor: string | null;
 }
 
@@ -82,14 +134,30 @@ export interface AutoRechargePause {
   reason: "declined" | "card_refused" | "card_expired" | "card_removed" | "not_authenticated" | "charge_refused" | "money_taken_back" | "disputed" | "card_owner_left" | "by_owner" | "by_admin";
 }
 
-export interface BalanceAlertsX {
+export interface BalanceAlerts {
+  /** In credits. */
   levels: Credits[];
 }
 
+export interface BalanceThen {
+  at: Time;
+  balance: Credits;
+}
+
 export interface BatchedDebit {
+  /** `user:` and an id, `org:` and an id, or the wallet's own id. */
   wallet: string;
   idempotencyKey: string;
   credits: GivenCredits;
+  type?: string | null;
+  description?: string | null;
+  metadata?: Record<string, string>;
+  memberId?: string | null;
+}
+
+export interface BelongsTo {
+  type: "order" | "hold" | "grant" | "debit" | "transfer" | "adjustment";
+  id: string;
 }
 
 export interface CancelSubscription {
@@ -101,7 +169,10 @@ export interface CancelSubscription {
 }
 
 export interface Capture {
+  /** How many to spend; all that is still held unless given. */
   credits?: GivenCredits | null;
+  /** Whether this ends the hold; it does unless this is false. */
+  final?: boolean | null;
 }
 
 export interface CardSetup {
@@ -270,15 +341,19 @@ export interface DeadLetterDetail {
 }
 
 export interface DeadLetters {
-  deadLetters: DeadLetter[];
+  data: DeadLetter[];
   counts: DeadLetterCount[];
   nextCursor: string | null;
 }
 
 export interface Debit {
+  /** The ledger's entry. */
   debitId: string;
+  /** How many were spent. */
   credits: Credits;
+  /** What is left, right after it. */
   balance: Credits;
+  /** What of it no hold keeps. */
   available: Credits;
 }
 
@@ -287,7 +362,10 @@ export interface DebitOutcomeError {
 }
 
 export interface DebitRefund {
+  /** How much of it; all that is left unless given. */
   credits?: GivenCredits | null;
+  /** At most 20 texts of yours. */
+  metadata?: Record<string, string>;
 }
 
 export interface Debits {
@@ -322,29 +400,86 @@ export interface Entries {
 
 export interface Entry {
   entryId: string;
+  walletId: string;
+  /** What it was for, in a word, such as `purchase`, `usage`, `expiry`. */
   type: string;
+  /** Signed: what was spent is negative. */
   credits: Credits;
-  metadata: Record<string, string>;
+  balanceAfter: Credits;
+  /** For people. */
   description: string | null;
-  createdAt?: Time;
+  metadata: Record<string, string>;
+  /** Who did it, or for whom it was done… */
+  memberId: string | null;
+  /** …and with which API key. */
+  apiKeyId: string | null;
+  /** What it belongs to; null for a debit, which is a thing of its own. */
+  belongsTo: BelongsTo | null;
+  createdAt: Time;
 }
 
 export interface ErrorDetail {
-  /** For programs, such as `insufficient_credits`. */
-  code: string;
+  code: "unauthorized" | "credential_expired" | "user_not_registered" | "origin_not_allowed" | "missing_scope" | "bound_credential" | "not_a_user" | "role_not_allowed" | "forbidden" | "live_mode" | "unsupported_media_type" | "invalid_json" | "invalid_request" | "invalid_credits" | "bad_request" | "invalid_idempotency_key" | "idempotency_key_in_use" | "idempotency_key_reused" | "secret_already_shown" | "not_found" | "method_not_allowed" | "conflict" | "unprocessable" | "request_timeout" | "body_too_large" | "rate_limited" | "unavailable" | "internal" | "wallet_not_found" | "insufficient_credits" | "limit_reached" | "user_blocked" | "hold_captured" | "hold_released" | "hold_expired" | "not_a_debit" | "more_than_left" | "amount_out_of_range" | "same_wallet" | "user_exists" | "user_not_found" | "user_erased" | "no_owner" | "last_owner" | "provider_refused" | "invalid_coupon" | "too_many_open_orders" | "already_subscribed" | "no_subscription" | "url_not_allowed" | "no_credit_price" | "creem_product_missing" | "order_not_paid" | "already_refunded" | "refund_exceeds_payment" | "partial_refund_not_supported" | "refund_at_the_store" | "not_paid_in_money" | "auto_recharge_paused" | "checkin_disabled" | "already_checked_in" | "pack_exists" | "plan_exists" | "coupon_exists" | "store_product_taken" | "provider_price_taken" | "purchase_claimed" | "purchase_refunded" | "purchase_dismissed" | "quantity_unknown" | "quantity_known" | "not_quarantined" | "no_order" | "already_credited" | "not_paid" | "other_mode" | "payment_of_another_order" | "not_understood" | "subscription_not_active" | "subscription_ends" | "plan_not_sold" | "plan_not_at_provider" | "other_currency" | "unknown_product" | "already_settled" | "cannot_be_replayed" | "too_many_webhook_endpoints" | "webhook_endpoint_disabled" | "too_many_live_connections" | "ticket_invalid" | "clock_not_backwards";
   /** For people. */
   message: string;
+  /** The field, parameter or header that is wrong, such as `items[0].quantity`. */
+  param?: string;
+  /** Names the request in the log; the header `x-request-id` has it too. */
+  requestId: string;
   /** With `insufficient_credits`: what can be spent. */
   available?: Credits;
   /** With `insufficient_credits`: what was asked for. */
   needed?: Credits;
 }
 
+export interface ExtendHold {
+  /** How long it lasts from now on. */
+  ttlSeconds: number;
+}
+
 export interface GivenGrant {
   grantId: string;
+  walletId: string;
+  kind: "paid" | "promotional";
+  source: "purchase" | "plan" | "checkin" | "coupon" | "manual" | "store" | "promotion";
+  /** How much was given. */
   credits: Credits;
+  /** How much is left. */
+  remaining: Credits;
+  priority: number;
+  /** When it lapses, if ever. */
   expiresAt: Time | null;
+  createdAt: Time;
+  /** The order that it belongs to. */
+  orderId: string | null;
+  voidedAt: Time | null;
+  metadata: Record<string, string>;
+  /** The wallet's balance, right after it. */
   balance: Credits;
+}
+
+export interface Grant {
+  grantId: string;
+  walletId: string;
+  kind: "paid" | "promotional";
+  source: "purchase" | "plan" | "checkin" | "coupon" | "manual" | "store" | "promotion";
+  /** How much was given. */
+  credits: Credits;
+  /** How much is left. */
+  remaining: Credits;
+  priority: number;
+  /** When it lapses, if ever. */
+  expiresAt: Time | null;
+  createdAt: Time;
+  /** The order that it belongs to. */
+  orderId: string | null;
+  voidedAt: Time | null;
+  metadata: Record<string, string>;
+}
+
+export interface Grants {
+  data: Grant[];
+  nextCursor: string | null;
 }
 
 export interface HandledProviderEvent {
@@ -373,20 +508,29 @@ export interface Hold {
   userId: string;
   /** How many are, or were, reserved. */
   credits: Credits;
-  /** How many of them were spent. */
+  /** How many were spent. */
   captured: Credits;
+  /** How many are still reserved. */
+  held: Credits;
   state: "active" | "captured" | "released" | "expired";
   /** The word for the entry of what is captured. */
   type: string;
   /** For people. */
-  description?: string | null;
+  description: string | null;
+  metadata: Record<string, string>;
+  createdAt: Time;
   /** When it ends by itself. */
   expiresAt: Time;
 }
 
 export interface Holds {
-  /** Newest first. */
   data: Hold[];
+  nextCursor: string | null;
+}
+
+export interface Lapsing {
+  credits: Credits;
+  at: Time;
 }
 
 export interface LiveTicket {
@@ -394,10 +538,24 @@ export interface LiveTicket {
   expiresAt: Time;
 }
 
+export interface Member {
+  userId: string;
+  role: "owner" | "admin" | "member" | "viewer";
+}
+
 export interface NewApiKey {
+  /** What it is for, for people. */
   name: string;
-  scopes: ("read" | "spend")[];
+  scopes: ("read" | "spend" | "buy" | "manage" | "admin")[];
+  /** Whose wallets it opens: `user:` or `org:` and an id; everyone's unless given. */
   walletsOf?: string | null;
+  /** When it ends by itself; never unless given. */
+  expiresAt?: Time | null;
+}
+
+export interface NewBalanceAlerts {
+  /** In credits, each more than none; an empty list ends the alerts. */
+  levels: GivenCredits[];
 }
 
 export interface NewCoupon {
@@ -435,10 +593,15 @@ export interface NewCreditPrice {
 }
 
 export interface NewDebit {
+  /** How many; more than none. */
   credits: GivenCredits;
+  /** What it was for, in a word of yours; `usage` unless given. */
   type?: string | null;
+  /** For people, shown in the history. */
   description?: string | null;
+  /** At most 20 texts of yours. */
   metadata?: Record<string, string>;
+  /** The member of the organization for whom its credits are spent. */
   memberId?: string | null;
 }
 
@@ -447,21 +610,40 @@ export interface NewDebits {
 }
 
 export interface NewGrant {
+  /** How many; more than none. */
   credits: GivenCredits;
   kind: "paid" | "promotional";
+  /** When they lapse; never unless this or `expiresAfterDays` is given. */
+  expiresAt?: Time | null;
+  /** In how many days they lapse. */
   expiresAfterDays?: number | null;
+  /** Lower numbers are spent first among grants that lapse together; 50 for gifts and 100 for what was paid for unless given. */
+  priority?: number | null;
+  /** For the audit log, and for people if there is no description. */
   reason: string;
+  /** For people, shown in the history. */
+  description?: string | null;
+  /** At most 20 texts of yours. */
+  metadata?: Record<string, string>;
 }
 
 export interface NewHold {
+  /** How many; more than none. */
   credits: GivenCredits;
+  /** How long the hold lasts at the most; 900 unless given. */
   ttlSeconds?: number | null;
+  /** The word for the ledger's entry of what is captured; `hold_captured` unless given. */
   type?: string | null;
+  /** For people; also on the ledger's entry. */
   description?: string | null;
+  /** At most 20 texts of yours; also on the ledger's entries. */
+  metadata?: Record<string, string>;
+  /** The member of the organization for whom its credits are reserved: needed where a server reserves an organization's. */
   memberId?: string | null;
 }
 
 export interface NewLiveTicket {
+  /** The wallet to listen to: `me`, `user:ID`, `org:ID` or its id. */
   wallet?: string | null;
 }
 
@@ -497,6 +679,16 @@ export interface NewOrderItem {
   packId: string;
   /** One unless given. */
   quantity?: number;
+}
+
+export interface NewOrganization {
+  name: string;
+  members?: Member[];
+}
+
+export interface NewOrganizationMade {
+  orgId: string;
+  walletId: string;
 }
 
 export interface NewPack {
@@ -559,17 +751,40 @@ export interface NewRedemption {
 }
 
 export interface NewRefund {
-  /** How much, in the smallest unit of the order's currency, with tax as it was charged; all that is left unless given. */
+  /** How much, in smallest units, with tax as it was charged; all that is left unless given. */
   minor?: number | null;
   /** For the audit log. */
   reason: string;
 }
 
+export interface NewRole {
+  role: "owner" | "admin" | "member" | "viewer";
+}
+
+export interface NewSession {
+  userId: string;
+  /** How long it lasts; a day unless given. */
+  ttlSeconds?: number | null;
+  scopes?: ("read" | "spend" | "buy")[];
+}
+
+export interface NewTransfer {
+  /** `user:` and an id, `org:` and an id, or the wallet's own id. */
+  from: string;
+  /** As `from`. */
+  to: string;
+  /** How many; more than none, and available. */
+  credits: GivenCredits;
+  /** On both entries and in the audit log. */
+  reason: string;
+  /** At most 20 texts of yours. */
+  metadata?: Record<string, string>;
+}
+
 export interface NewWebhookEndpoint {
   /** An HTTPS address that is reached over the internet. */
   url: string;
-  /** The types of messages that it is sent, such as `credits.added`; all unless given. */
-  eventTypes?: string[];
+  eventTypes?: ("wallet.changed" | "balance.low" | "grant.expired" | "grant.expiring" | "order.created" | "order.paid" | "order.failed" | "order.expired" | "order.refunded" | "credits.added" | "credits.removed" | "credits.restored" | "payment.failed" | "payment.expired" | "subscription.updated" | "auto_recharge.enabled" | "auto_recharge.succeeded" | "auto_recharge.cap_warning" | "auto_recharge.failed" | "auto_recharge.paused" | "auto_recharge.resumed" | "auto_recharge.action_required" | "auto_recharge.skipped" | "auto_recharge.amount_too_small")[];
   /** Whether it is sent any. */
   enabled?: boolean;
 }
@@ -651,6 +866,31 @@ export interface Orders {
   nextCursor: string | null;
 }
 
+export interface Organization {
+  orgId: string;
+  name: string;
+  walletId: string;
+  role: "owner" | "admin" | "member" | "viewer" | null;
+}
+
+export interface OrganizationDetails {
+  orgId: string;
+  name: string;
+  walletId: string;
+  role: "owner" | "admin" | "member" | "viewer" | null;
+  members: OrganizationMember[];
+}
+
+export interface OrganizationMember {
+  userId: string;
+  role: "owner" | "admin" | "member" | "viewer";
+}
+
+export interface Organizations {
+  data: Organization[];
+  nextCursor: string | null;
+}
+
 /** A pack. Put back as it is, it stays as it is. */
 export interface Pack {
   packId: string;
@@ -712,7 +952,7 @@ export interface ParkedPurchase {
 }
 
 export interface ParkedPurchases {
-  purchases: ParkedPurchase[];
+  data: ParkedPurchase[];
   nextCursor: string | null;
 }
 
@@ -828,20 +1068,35 @@ export interface ProviderEventsPage {
   nextCursor: string | null;
 }
 
+export interface PutAutoRecharge {
+  /** To switch it on is the consent to be charged. Left out, it is as it was: off, until it is switched on. */
+  enabled?: boolean | null;
+  /** Charges when strictly less can be spent; 0: never. */
+  thresholdCredits?: GivenCredits | null;
+  /** How much each time, in US dollars: between 50 and 99,999,999 cents. */
+  amount?: Money | null;
+  /** At most this in a calendar month (UTC); null: no cap. */
+  maxMonthly?: Money | null;
+  /** Asks for a page to save another card. */
+  requestSetup?: boolean;
+  /** The member of an organization who agrees to be charged for it: needed where a server switches it on. */
+  memberId?: string | null;
+}
+
 export interface Reason {
   /** For the audit log. */
   reason: string;
 }
 
 export interface RechargeReason {
-  /** For the audit log. */
-  reason: string;
+  /** For the audit log: needed where a server or an operator decides. */
+  reason?: string | null;
 }
 
 export interface RechargeRun {
   runId: string;
   state: "reserved" | "charging" | "unknown" | "requires_action" | "succeeded" | "failed";
-  amountCents: number;
+  amount: Money;
   /** Why it failed, in a word. */
   failure: string | null;
   at: Time;
@@ -863,10 +1118,14 @@ export interface Refund {
 }
 
 export interface RefundedDebit {
+  /** The entry that gave it back. */
   entryId: string;
   debitId: string;
+  /** How much was given back. */
   credits: Credits;
+  /** How much of the debit can still be given back. */
   left: Credits;
+  /** The wallet's balance, right after it. */
   balance: Credits;
 }
 
@@ -896,6 +1155,13 @@ export interface SavedCard {
   last4: string;
   expMonth: number;
   expYear: number;
+}
+
+export interface Session {
+  sessionId: string;
+  /** The token itself. */
+  sessionToken: string;
+  expiresAt: Time;
 }
 
 export interface SessionRecord {
@@ -969,35 +1235,96 @@ export interface Subscriptions {
   data: Subscription[];
 }
 
+export interface Transfer {
+  transferId: string;
+  credits: Credits;
+  from: TransferSide;
+  to: TransferSide;
+}
+
+export interface TransferSide {
+  /** The ledger's entry. */
+  entryId: string;
+  /** The wallet's balance, right after it. */
+  balance: Credits;
+}
+
 export interface UserChange {
+  /** Where receipts go; null removes it. */
   email?: string | null;
+  /** For people; null removes it. */
   name?: string | null;
+  /** Replaces what was there: at most 20 texts. */
   metadata?: Record<string, string> | null;
+  /** Whether the user administrates, with every right. */
+  admin?: boolean | null;
+}
+
+export interface VoidGrant {
+  /** For the audit log. */
+  reason: string;
+}
+
+export interface VoidedGrant {
+  grantId: string;
+  walletId: string;
+  kind: "paid" | "promotional";
+  source: "purchase" | "plan" | "checkin" | "coupon" | "manual" | "store" | "promotion";
+  /** How much was given. */
+  credits: Credits;
+  /** How much is left. */
+  remaining: Credits;
+  priority: number;
+  /** When it lapses, if ever. */
+  expiresAt: Time | null;
+  createdAt: Time;
+  /** The order that it belongs to. */
+  orderId: string | null;
+  voidedAt: Time | null;
+  metadata: Record<string, string>;
+  /** How many credits left the wallet. */
+  voided: Credits;
+  /** The wallet's balance, right after it. */
+  balance: Credits;
 }
 
 export interface Wallet {
   walletId: string;
+  /** The user whose own it is. */
   userId: string | null;
+  /** The organization whose it is. */
   orgId: string | null;
+  /** Everything in it, what is held included, less what is owed. */
   balance: Credits;
+  /** What can be spent now. */
   available: Credits;
+  /** What holds keep. */
   held: Credits;
+  /** What is owed: the next credits pay it first. */
   debt: Credits;
+  /** What lapses when if it is not spent before, the soonest first; at most 20 moments. */
+  lapsing: Lapsing[];
 }
 
 export interface WalletRecharge {
+  walletId: string;
+  /** Who set it up last. */
+  userId: string;
+  /** The organization whose wallet it is. */
+  orgId: string | null;
+  /** Who saved the card. */
+  cardUserId: string | null;
   enabled: boolean;
   state: "off" | "needs_card" | "paused" | "recharging" | "cooling_down" | "monthly_cap_reached" | "active";
   thresholdCredits: Credits;
-  amountCents: number;
-  /** An ISO 4217 code in lower case. */
-  currency: string;
+  /** How much each time. */
+  amount: Money;
   /** Null: no cap. */
-  maxMonthlyCents: number | null;
+  maxMonthly: Money | null;
   /** What is charged, or being charged, in this calendar month (UTC). */
-  spentThisMonthCents: number;
+  spentThisMonth: Money;
   /** What the cap leaves; null: no cap. */
-  leftThisMonthCents: number | null;
+  leftThisMonth: Money | null;
   /** When the next month begins. */
   resetsAt: Time;
   /** Why it waits for the user. */
@@ -1010,17 +1337,62 @@ export interface WalletRecharge {
   lastRun: RechargeRun | null;
   /** Where a card can be saved, if that was asked for. */
   setup?: CardSetup;
-  walletId: string;
-  /** Who set it up last. */
-  userId: string;
-  /** The organization whose wallet it is. */
-  orgId: string | null;
-  /** Who saved the card. */
-  cardUserId: string | null;
+}
+
+export interface WalletRecharges {
+  data: WalletRecharge[];
+  nextCursor: string | null;
 }
 
 export interface WebhookAccepted {
   deliveryId: string;
+}
+
+export interface WebhookAttempt {
+  number: number;
+  /** What the endpoint answered, if it did. */
+  responseStatus: number | null;
+  /** What went wrong. */
+  failure: string | null;
+  durationMs: number;
+  endedAt: Time;
+}
+
+export interface WebhookDeliveries {
+  data: WebhookDelivery[];
+  nextCursor: string | null;
+}
+
+export interface WebhookDelivery {
+  deliveryId: string;
+  /** The `webhook-id`. */
+  messageId: string;
+  type: string;
+  state: "pending" | "delivered" | "failed";
+  /** When it is tried again, while it is pending. */
+  nextAttemptAt: Time | null;
+  createdAt: Time;
+  deliveredAt: Time | null;
+  /** Oldest first. */
+  attempts: WebhookAttempt[];
+}
+
+export interface WebhookEndpoint {
+  endpointId: string;
+  url: string;
+  /** The types of messages that it is sent; none named: all. */
+  eventTypes: string[];
+  enabled: boolean;
+  /** Why it is not enabled. */
+  disabledReason: string | null;
+  /** How many attempts failed since the last one that did not. */
+  consecutiveFailures: number;
+  /** When the first of them did. */
+  failingSince: Time | null;
+  /** Until when the secret before the present one signs as well. */
+  previousSecretUntil: Time | null;
+  createdAt: Time;
+  updatedAt: Time;
 }
 
 export interface WebhookEndpointWithSecret {
@@ -1041,4 +1413,8 @@ export interface WebhookEndpointWithSecret {
   updatedAt: Time;
   /** What signs the messages: `whsec_` and the key in base64. */
   secret: string;
+}
+
+export interface WebhookEndpoints {
+  data: WebhookEndpoint[];
 }
