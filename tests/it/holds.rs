@@ -225,7 +225,10 @@ async fn owners_and_admins_see_and_give_up_what_members_hold() {
     let world = World::start().await;
     let (cast, hold) = held_by_a_member(&world).await;
     let list = |user: &User| {
-        world.api().get(&format!("/purser/v1/wallets/org:{}/holds", cast.id)).bearer(&user.api_key)
+        world
+            .api()
+            .get(&format!("/purser/v1/wallets/org:{}/holds?state=active", cast.id))
+            .bearer(&user.api_key)
     };
     let listed = list(&cast.owner).expect(200).await;
     let line = &listed["data"][0];

@@ -73,8 +73,8 @@ async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn replace(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.allowed(&api, Scope::Buy).await?;
-    let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Buy).await?;
     let input: AlertsInput = read_object(&call)?;
+    let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Buy).await?;
     if input.levels.len() > LEVELS_MAX {
         return Err(Problem::invalid("levels must be at most 10").about("levels"));
     }

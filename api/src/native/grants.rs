@@ -244,8 +244,8 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn give(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.allowed(&api, Scope::Manage).await?;
-    let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Manage).await?;
     let request: GrantInput = read_object(&call)?;
+    let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Manage).await?;
     let now = api.clock.now();
     let reason = checked_reason(request.reason)?;
     let description = checked_description(request.description)?.unwrap_or_else(|| reason.clone());
@@ -315,8 +315,8 @@ async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn void(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.allowed(&api, Scope::Manage).await?;
-    let grant = allowed(&api, &caller, &call, Scope::Manage).await?;
     let reason = checked_reason(read_object::<VoidInput>(&call)?.reason)?;
+    let grant = allowed(&api, &caller, &call, Scope::Manage).await?;
     let note = EntryNote {
         metadata: Metadata::default(),
         by: Author { member: caller.user().cloned(), api_key: caller.api_key },

@@ -231,8 +231,8 @@ fn state_schema() -> Object {
 
 async fn place(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.allowed(&api, Scope::Spend).await?;
-    let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Spend).await?;
     let request: HoldInput = read_object(&call)?;
+    let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Spend).await?;
     let amount = positive(&request.credits)?;
     let description = checked_description(request.description)?;
     let entry_type = request.entry_type.map(|text| checked_type(Some(text))).transpose()?;
@@ -292,7 +292,7 @@ async fn capture(api: SharedState, call: Call) -> Result<Response, Problem> {
     let spend = request.credits.as_ref().map(not_negative).transpose()?;
     let above = api.config.capture_above_hold;
     end(&api, &call, &caller, Deed::Capture, |hold| {
-        let spend = spend.unwrap_or(hold.left());
+        let Some(spend) = spend else { return Ok(Ending::CaptureAll) };
         match above {
             _ if !is_final => Ok(Ending::CapturePart(spend)),
             Above::Debt { .. } if spend > hold.left() => Ok(Ending::CaptureAbove(spend, above)),

@@ -43,7 +43,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/purser/v1/users",
             list,
             paged(Description::new(Access::Operator(Scope::Read), "Users, ordered by id"), LIMIT)
-                .query::<String>("query", "Only those whose id or e-mail address begins so.")
+                .query::<String>("query", "Only those whose id begins so, or whose e-mail address it is.")
                 .query::<bool>("admin", "Only those who administrate, if `true`; not with `query`.")
                 .answers::<Accounts>(StatusCode::OK, "The users."),
         ),

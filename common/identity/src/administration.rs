@@ -265,7 +265,7 @@ pub async fn sessions_end(
 pub enum Which {
     All,
     Administrators,
-    /// Whose id or e-mail address begins so.
+    /// Whose id begins so, or whose e-mail address it is; in the order of bytes.
     Beginning(String),
 }
 
@@ -289,33 +289,23 @@ pub async fn accounts(
             few.fetch_all(connection).await
         }
         Which::Beginning(text) => {
-            let (id, email) = (prefix_pattern(text), prefix_pattern(&text.to_lowercase()));
+            // Compared byte by byte, as the index is; no text that begins so sorts after the end.
+            let end = format!("{text}{}", char::MAX);
             let found = select_accounts!(
-                "where u.id in ((select id from users where id like $1 and id > $3 order by id limit $4)
+                "where u.id in ((select id from users where id ~>=~ $1 and id ~<~ $2 and id ~>~ $4
+                                 order by id using ~<~ limit $5)
                                 union
-                                (select id from users where lower(email) like $2 and id > $3 order by id limit $4))
-                 order by u.id limit $4",
-                id,
-                email,
+                                (select id from users where lower(email) = $3 and id ~>~ $4 limit $5))
+                 order by u.id using ~<~ limit $5",
+                text,
+                end,
+                text.to_lowercase(),
                 after,
                 limit
             );
             found.fetch_all(connection).await
         }
     }
-}
-
-/// The pattern of what begins with a text.
-fn prefix_pattern(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len().saturating_add(1));
-    for letter in text.chars() {
-        if matches!(letter, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    pattern
 }
 
 /// A user's sessions that have not ended, the newest first.

@@ -35,14 +35,16 @@ pub async fn states(
     now: Timestamp,
     wallets: &[WalletId],
 ) -> Result<Vec<State>, sqlx::Error> {
+    // The order names the index that reads no more.
     let wallets: Vec<Uuid> = wallets.iter().map(|id| id.0).collect();
     sqlx::query_as!(
         State,
         r#"select id as "wallet_id: WalletId", held as "held: Credits", debt as "debt: Credits", last_notice,
                   balance - greatest(coalesce((
-                      select sum(remaining) from grants
-                      where wallet_id = wallets.id and is_open and expires_at <= $2), 0)::bigint - held, 0)
-                      as "balance!: Credits"
+                      select sum(remaining) from (
+                          select remaining from grants
+                          where wallet_id = wallets.id and is_open and expires_at <= $2 order by expires_at) as lapsed),
+                      0)::bigint - held, 0) as "balance!: Credits"
            from wallets where id = any($1) order by id"#,
         &wallets,
         now

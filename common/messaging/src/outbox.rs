@@ -15,6 +15,7 @@ pub async fn publish(pool: &PgPool, publisher: &Publisher, ids: &[OutboxId]) {
     if ids.is_empty() {
         return;
     }
+    let _others_too = publisher.outbox.read().await;
     if let Err(error) = try_publish(pool, publisher, Which::These(ids)).await {
         tracing::debug!(%error, "jobs stay in the outbox for the sweep");
     }
@@ -23,6 +24,7 @@ pub async fn publish(pool: &PgPool, publisher: &Publisher, ids: &[OutboxId]) {
 /// Publishes the notices that were written since this id was made, a moment ago. Another process may be publishing some
 /// of them too, which is harmless. The sweep publishes the rest.
 pub async fn publish_notices_since(pool: &PgPool, publisher: &Publisher, before: OutboxId) {
+    let _alone = publisher.outbox.write().await;
     if let Err(error) = try_publish(pool, publisher, Which::NoticesSince(before)).await {
         tracing::debug!(%error, "notices stay in the outbox for the sweep");
     }

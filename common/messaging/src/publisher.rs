@@ -5,12 +5,13 @@
 //! down, publishes fail at once.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{RwLock, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use jobs::{EncodedJob, Role};
@@ -34,6 +35,9 @@ pub struct Publisher {
     requests: mpsc::Sender<PublishRequest>,
     connected: watch::Receiver<bool>,
     names: Names,
+    /// Held while jobs of the outbox are published: shared by those who know which, alone by who takes all there are, so
+    /// that nothing is told twice.
+    pub(crate) outbox: Arc<RwLock<()>>,
 }
 
 /// Why the broker may not have the message.
@@ -83,7 +87,7 @@ impl Publisher {
             shutdown: shutdown.clone(),
         };
         tokio::spawn(supervise(publishing, shutdown));
-        Self { requests, connected, names }
+        Self { requests, connected, names, outbox: Arc::default() }
     }
 
     pub fn is_connected(&self) -> bool {

@@ -97,7 +97,7 @@ fn refused(status: u16, message: &str) -> (u16, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn package_types_are_public_and_as_documented() {
-    let world = World::builder().without_worker().without_scheduler().start().await;
+    let world = World::start().await;
     let types = json!([
         {"typeId": "Fifty", "name": "Fifty credits", "description": "Fifty credits"},
         {"typeId": "OneHundred", "name": "One hundred credits", "description": "One hundred credits"}]);
@@ -213,7 +213,7 @@ async fn only_administrators_give_packages_and_only_to_themselves() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_taken_package_name_gets_a_number() {
-    let world = World::builder().without_worker().without_scheduler().start().await;
+    let world = World::start().await;
     for (number, (name, second, third)) in [
         (json!("X"), "X(1)", "X(2)"),
         (json!("X(1)"), "X(2)", "X(3)"),
@@ -246,7 +246,7 @@ async fn a_taken_package_name_gets_a_number() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrently_added_packages_get_unique_names() {
-    let world = World::builder().without_worker().without_scheduler().start().await;
+    let world = World::start().await;
     let alice = world.create_user("alice").await;
     let body = |name: Value| json!({"name": name, "type": "OneHundred"});
     let adding = (0..30).map(|number| {
@@ -307,7 +307,7 @@ async fn packages_are_sorted_by_purchase() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_error_answers_as_documented() {
-    let world = World::builder().without_worker().without_scheduler().start().await;
+    let world = World::start().await;
     let (alice, bob) = (world.create_user("alice").await, world.create_user("bob").await);
     let hers = add(&world, &alice, json!({"type": "Fifty"})).await;
     let invalid = refused(401, "MSG_ERROR_INVALID_SESSION");

@@ -8,6 +8,7 @@ mod events;
 mod refunds;
 mod rights;
 mod selling;
+mod spending;
 
 use harness::client::{Answer, Request};
 use harness::world::{GOOD_CARD, User, World};

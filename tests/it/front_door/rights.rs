@@ -14,8 +14,10 @@ const OF_USERS: [&str; 3] = ["read", "spend", "buy"];
 const OF_THE_CALLER: [&str; 2] = ["GET /purser/v1/organizations", "POST /purser/v1/debits/batch"];
 
 fn own_operations() -> Vec<Operation> {
-    let own = operations().into_iter().filter(|operation| operation.path.starts_with("/purser/v1/"));
-    own.collect()
+    // Live streams are opened with a ticket instead of a credential.
+    let streams = ["/purser/v1/live", "/purser/v1/events"];
+    let is_own = |path: &str| path.starts_with("/purser/v1/") && !streams.contains(&path);
+    operations().into_iter().filter(|operation| is_own(&operation.path)).collect()
 }
 
 fn name(operation: &Operation) -> String {

@@ -39,7 +39,7 @@ async fn the_last_charge_is_the_remainder_and_the_user_is_notified_once() {
     let skipped = received.iter().find(|told| told["type"] == "auto_recharge.skipped").unwrap();
     assert_eq!(skipped["reason"], "monthly_cap_reached");
     let resets = skipped["resetsAt"].as_str().unwrap();
-    assert!(resets.ends_with("-01T00:00:00Z"), "{resets}");
+    assert!(resets.ends_with("-01T00:00:00.000Z"), "{resets}");
     for _ in 0..3 {
         check(&world, &alice).await;
         sweep(&world).await;

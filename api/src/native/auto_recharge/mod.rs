@@ -189,8 +189,8 @@ async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.allowed(&api, Scope::Buy).await?;
-    let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Buy).await?;
     let request: SettingsInput = read_object(&call)?;
+    let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Buy).await?;
     let user = member(&api, &caller, &wallet, request.member_id).await?;
     let unnamed = || Problem::invalid("memberId is missing: who agrees to be charged?").about("memberId");
     let owner = owner(&wallet, user.ok_or_else(unnamed)?);
@@ -269,8 +269,8 @@ enum Deed {
 
 async fn steer(api: SharedState, call: Call, deed: Deed) -> Result<Response, Problem> {
     let caller = call.allowed(&api, Scope::Buy).await?;
-    let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Buy).await?.id;
     let ReasonInput { reason } = read_object_or_default(&call)?;
+    let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Buy).await?.id;
     // A user decides for themselves; whoever acts for others says why.
     let reason = match caller.reach {
         Reach::User { .. } => None,

@@ -89,8 +89,8 @@ async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn refund(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.allowed(&api, Scope::Spend).await?;
-    let debit = allowed(&api, &caller, &call, Scope::Spend).await?;
     let request: RefundInput = read_object_or_default(&call)?;
+    let debit = allowed(&api, &caller, &call, Scope::Spend).await?;
     let back = GiveBack {
         debit: debit.id,
         credits: request.credits.as_ref().map(positive).transpose()?,

@@ -167,8 +167,8 @@ impl TryFrom<DebitInput> for Wanted {
 
 async fn debit(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.allowed(&api, Scope::Spend).await?;
-    let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Spend).await?;
     let wanted = read_object::<DebitInput>(&call)?.try_into()?;
+    let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Spend).await?;
     let done = post(&api, &caller, &wallet, wanted, call.idempotency_key()?).await?;
     Ok(answer(StatusCode::OK, &done))
 }

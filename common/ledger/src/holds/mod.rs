@@ -184,6 +184,8 @@ pub async fn place(
 pub enum Ending {
     /// By spending this much of what is left of it. To spend nothing is to give it up.
     Capture(Credits),
+    /// By spending all that is left of it.
+    CaptureAll,
     /// Not yet, by spending this much of it: what is left stays reserved. Where nothing is left it ends.
     CapturePart(Credits),
     /// By spending this much, also more than what is left of it.
@@ -219,12 +221,15 @@ impl Ending {
         let is_known = key.is_some() && hold.ended_key.as_deref() == key;
         match (self, hold.state) {
             (Self::CapturePart(spend), _) if before.is_some() => repeat(spend),
-            (Self::Capture(_) | Self::CaptureAbove(..) | Self::CapturePart(_), HoldState::Active)
-                if hold.expires_at <= now =>
-            {
-                Err(HoldError::Ended(HoldState::Expired))
-            }
+            (
+                Self::Capture(_) | Self::CaptureAll | Self::CaptureAbove(..) | Self::CapturePart(_),
+                HoldState::Active,
+            ) if hold.expires_at <= now => Err(HoldError::Ended(HoldState::Expired)),
             (_, HoldState::Active) => Ok(Course::End),
+            (Self::CaptureAll, HoldState::Captured) if is_known => match hold.captured == hold.amount {
+                true => Ok(Course::Repeat),
+                false => Err(HoldError::Reused),
+            },
             (Self::Capture(spend) | Self::CaptureAbove(spend, _), HoldState::Captured) if is_known => {
                 repeat(spend)
             }
@@ -255,6 +260,7 @@ impl Ending {
             Self::CapturePart(part) if part > left => return Err(Refusal::BadAmount),
             Self::CapturePart(part) => (part, part, Above::Refuse),
             Self::Capture(spend) => (spend, left, Above::Refuse),
+            Self::CaptureAll => (left, left, Above::Refuse),
             Self::CaptureAbove(spend, above) => (spend, left, above),
             Self::Release | Self::Expire => (Credits::ZERO, left, Above::Refuse),
         };
