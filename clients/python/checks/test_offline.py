@@ -180,8 +180,8 @@ class Streams(Check):
             return f': connected\n\nevent: wallet.state\ndata: {{"type":"wallet.state","wallets":[{wallet}]}}\n\n'
 
         streams = iter([
-            # A repetition, then a gap, after which the rest of the stream does not count.
-            state(3) + told(4) + told(4) + told(3) + told(7) + told(8),
+            # Repetitions and old ones; one before its turn; then a gap.
+            state(1) + told(3) + told(2) + told(2) + told(1) + told(4) + told(7),
             # More happened meanwhile; then the server stops.
             state(9) + told(10) + 'event: stream.closed\ndata: {"reason":"stopping"}\n\n' + told(11),
             state(10),
@@ -192,11 +192,11 @@ class Streams(Check):
                 return Answer(201, {"ticket": f"t{number}", "expiresAt": "2026-11-28T08:00:00Z"})
             return Answer(200, next(streams), {"content-type": "text/event-stream"})
 
-        with FakeServer(reply) as server:
-            events = list(itertools.islice(iter(self.client(server).live("user:alice")), 6))
+        with FakeServer(reply) as server, patch("purser.live._LATE_SECONDS", 0.05):
+            events = list(itertools.islice(iter(self.client(server).live("user:alice")), 8))
         seen = [(event.type.removeprefix("wallet."), event.sequence, event.missed) for event in events]
         self.assertEqual(seen, [
-            ("state", None, {}), ("changed", 4, {}), ("changed", 7, {}),
+            ("state", None, {}), ("changed", 2, {}), ("changed", 3, {}), ("changed", 4, {}), ("changed", 7, {}),
             ("state", None, {"w": 4}), ("changed", 10, {}), ("state", None, {}),
         ])
         self.assertIs(type(events[0].data["wallets"][0]["balance"]), Decimal)

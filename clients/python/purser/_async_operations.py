@@ -755,7 +755,7 @@ class AsyncOperations(AsyncTransport):
         )
 
     async def get_pack(self, pack_id: str) -> types.Pack:
-        """A pack. Takes the scope `manage`."""
+        """Look at a pack. Takes the scope `manage`."""
         return await self._call("GET", f"/purser/v1/catalog/packs/{segment(pack_id)}", types.Pack)
 
     async def put_pack(
@@ -842,7 +842,7 @@ class AsyncOperations(AsyncTransport):
         )
 
     async def get_plan(self, plan_id: str) -> types.Plan:
-        """A plan. Takes the scope `manage`."""
+        """Look at a plan. Takes the scope `manage`."""
         return await self._call("GET", f"/purser/v1/catalog/plans/{segment(plan_id)}", types.Plan)
 
     async def put_plan(
@@ -931,7 +931,7 @@ class AsyncOperations(AsyncTransport):
         )
 
     async def get_coupon(self, coupon_id: str) -> types.Coupon:
-        """A coupon. Takes the scope `manage`."""
+        """Look at a coupon. Takes the scope `manage`."""
         return await self._call("GET", f"/purser/v1/catalog/coupons/{segment(coupon_id)}", types.Coupon)
 
     async def put_coupon(

@@ -731,7 +731,7 @@ class Operations(Transport):
         )
 
     def get_pack(self, pack_id: str) -> types.Pack:
-        """A pack. Takes the scope `manage`."""
+        """Look at a pack. Takes the scope `manage`."""
         return self._call("GET", f"/purser/v1/catalog/packs/{segment(pack_id)}", types.Pack)
 
     def put_pack(
@@ -818,7 +818,7 @@ class Operations(Transport):
         )
 
     def get_plan(self, plan_id: str) -> types.Plan:
-        """A plan. Takes the scope `manage`."""
+        """Look at a plan. Takes the scope `manage`."""
         return self._call("GET", f"/purser/v1/catalog/plans/{segment(plan_id)}", types.Plan)
 
     def put_plan(
@@ -907,7 +907,7 @@ class Operations(Transport):
         )
 
     def get_coupon(self, coupon_id: str) -> types.Coupon:
-        """A coupon. Takes the scope `manage`."""
+        """Look at a coupon. Takes the scope `manage`."""
         return self._call("GET", f"/purser/v1/catalog/coupons/{segment(coupon_id)}", types.Coupon)
 
     def put_coupon(

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 #: The stream shows a sign of life every 25 seconds.
 _TIMEOUT = httpx.Timeout(10.0, read=60.0)
-#: Between connections that are opened anew because events were lost.
-_BETWEEN_GAPS_SECONDS = 1.0
+#: So long an event may be late; after that it counts as lost.
+_LATE_SECONDS = 5.0
 _PATH = "/purser/v1/events"
 STATE = "wallet.state"
 
@@ -27,9 +27,9 @@ STATE = "wallet.state"
 class Live:
     """The events of one or several wallets, without end: iterate over it.
 
-    The first event is `wallet.state`, with every wallet's balance. When the connection breaks, or a number is missing
-    from the events of a wallet, a new one is opened, and `wallet.state` comes again: its `missed` says how many events
-    of each wallet were not seen. An event that is not newer than what came before is left out.
+    The first event is `wallet.state`, with every wallet's balance. The events of a wallet come in their order, and each
+    once. When the connection breaks, or one stays away for five seconds or until the next sign of life, a new one is
+    opened, and `wallet.state` comes again: its `missed` says how many events of each wallet were not seen.
     """
 
     def __init__(self, purser: Purser, wallet: str | None) -> None:
@@ -48,13 +48,12 @@ class Live:
                     if not response.is_success:
                         response.read()
                     for line in response.iter_lines() if _is_open(response) else ():
-                        event = progress.take(stream.message(line))
-                        if event is not None:
-                            yield event
-                        if stream.is_closed or not progress.is_whole:
+                        yield from progress.take(stream.message(line))
+                        if stream.is_closed or progress.is_lost():
                             break
             except httpx.TransportError:
                 pass
+            yield from progress.flush()
             time.sleep(progress.pause())
 
 
@@ -77,13 +76,14 @@ class AsyncLive:
                         await response.aread()
                     if _is_open(response):
                         async for line in response.aiter_lines():
-                            event = progress.take(stream.message(line))
-                            if event is not None:
+                            for event in progress.take(stream.message(line)):
                                 yield event
-                            if stream.is_closed or not progress.is_whole:
+                            if stream.is_closed or progress.is_lost():
                                 break
             except httpx.TransportError:
                 pass
+            for event in progress.flush():
+                yield event
             await asyncio.sleep(progress.pause())
 
 
@@ -95,52 +95,69 @@ def _is_open(response: httpx.Response) -> bool:
 
 
 class _Progress:
-    """What was seen of each wallet."""
+    """What was seen of each wallet, and what came before its turn."""
 
     def __init__(self) -> None:
         #: The number of the last event, by wallet.
         self._last: dict[str, int] = {}
+        self._early: dict[str, dict[int, dict[str, Any]]] = {}
         self._missed: dict[str, int] = {}
+        self._waiting_since: float | None = None
         self._failures = 0
-        #: Whether no event is missing.
-        self.is_whole = True
 
-    def take(self, message: dict[str, Any] | None) -> Event | None:
-        """The event to show, if it is news."""
+    def take(self, message: dict[str, Any] | None) -> list[Event]:
+        """The events whose turn it is now."""
         if message is None:
-            return None
+            return []
         self._failures = 0
         if message["type"] == STATE:
-            return of_stream(message, self._catch_up(message["wallets"]))
+            return [of_stream(message, self._catch_up(message["wallets"]))]
         wallet, number = message.get("walletId"), message.get("sequence")
         if wallet is None or number is None:
-            return of_stream(message, {})
-        last = self._last.get(wallet)
-        if last is not None and number <= last:
-            return None
-        self._last[wallet] = number
-        gap = 0 if last is None else number - last - 1
-        if gap:
-            self._missed[wallet] = self._missed.get(wallet, 0) + gap
-            self.is_whole = False
-        return of_stream(message, {})
+            return [of_stream(message, {})]
+        if number <= self._last.setdefault(wallet, number - 1):
+            return []
+        early = self._early.setdefault(wallet, {})
+        early[number] = message
+        events = []
+        while (following := self._last[wallet] + 1) in early:
+            events.append(of_stream(early.pop(following), {}))
+            self._last[wallet] = following
+        if not any(self._early.values()):
+            self._waiting_since = None
+        elif events or self._waiting_since is None:
+            self._waiting_since = time.monotonic()
+        return events
+
+    def is_lost(self) -> bool:
+        """Whether an event stays away for too long."""
+        return self._waiting_since is not None and time.monotonic() - self._waiting_since >= _LATE_SECONDS
+
+    def flush(self) -> list[Event]:
+        """What came before its turn, when the connection is over."""
+        events = []
+        for wallet, early in self._early.items():
+            for number, message in sorted(early.items()):
+                self._miss(wallet, number - self._last[wallet] - 1)
+                self._last[wallet] = number
+                events.append(of_stream(message, {}))
+        self._early, self._waiting_since = {}, None
+        return events
 
     def _catch_up(self, wallets: list[dict[str, Any]]) -> dict[str, int]:
-        missed, self._missed = self._missed, {}
         for wallet in wallets:
             name, number = wallet["walletId"], wallet["sequence"]
-            since = number - self._last.get(name, number)
-            if since > 0:
-                missed[name] = missed.get(name, 0) + since
+            self._miss(name, number - self._last.get(name, number))
             self._last[name] = number
+        missed, self._missed = self._missed, {}
         return missed
+
+    def _miss(self, wallet: str, count: int) -> None:
+        if count > 0:
+            self._missed[wallet] = self._missed.get(wallet, 0) + count
 
     def pause(self) -> float:
         """Seconds until the next connection."""
-        if not self.is_whole:
-            # The next connection begins with the state, which makes up for what is missing.
-            self.is_whole = True
-            return _BETWEEN_GAPS_SECONDS
         self._failures += 1
         return pause(self._failures - 1)
 

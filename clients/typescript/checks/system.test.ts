@@ -115,23 +115,19 @@ test("changes are heard", again, async () => {
 
 test("webhooks are ours", again, async () => {
   const purser = new Purser();
-  const came = new Promise<Asked>((resolve, reject) => {
-    const take = (_: number, asked: Asked) => {
-      resolve(asked);
-      return { status: 204 };
-    };
-    withServer(take, async (fake) => {
-      const made = await purser.createWebhookEndpoint({ url: `${fake.url}/hook`, eventTypes: ["credits.added"] });
-      await purser.testWebhookEndpoint(made.endpointId);
-      const { body, headers } = await came;
-      await purser.deleteWebhookEndpoint(made.endpointId);
-      const event = await verifyWebhook(body, headers, made.secret, { toleranceSeconds: null });
-      assert.equal(event.type, "endpoint.test");
-      await assert.rejects(verifyWebhook(`${body} `, headers, made.secret, { toleranceSeconds: null }), WebhookInvalid);
-    }).then(finished, reject);
+  let arrived: (asked: Asked) => void = () => {};
+  const came = new Promise<Asked>((resolve) => (arrived = resolve));
+  const take = (_: number, asked: Asked) => {
+    arrived(asked);
+    return { status: 200 };
+  };
+  await withServer(take, async (fake) => {
+    const made = await purser.createWebhookEndpoint({ url: `${fake.url}/hook`, eventTypes: ["credits.added"] });
+    await purser.testWebhookEndpoint(made.endpointId);
+    const { body, headers } = await came;
+    await purser.deleteWebhookEndpoint(made.endpointId);
+    const event = await verifyWebhook(body, headers, made.secret, { toleranceSeconds: null });
+    assert.equal(event.type, "endpoint.test");
+    await assert.rejects(verifyWebhook(`${body} `, headers, made.secret, { toleranceSeconds: null }), WebhookInvalid);
   });
-  let finished = () => {};
-  const done = new Promise<void>((resolve) => (finished = resolve));
-  await came;
-  await done;
 });

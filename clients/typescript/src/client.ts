@@ -16,9 +16,9 @@ import type { Order } from "./types.ts";
 export class Purser extends Operations {
   /**
    * The events of a wallet as they happen, without end; without a wallet, of all that the key may see. The first is
-   * `wallet.state`, with every wallet's balance. When the connection breaks, or a number is missing from the events of a
-   * wallet, a new one is opened, and `wallet.state` comes again: its `missed` says how many events of each wallet were
-   * not seen. An event that is not newer than what came before is left out. Takes the scope `read`.
+   * `wallet.state`, with every wallet's balance. The events of a wallet come in their order, and each once. When the
+   * connection breaks, or one stays away for five seconds, a new one is opened, and `wallet.state` comes again: its
+   * `missed` says how many events of each wallet were not seen. Takes the scope `read`.
    */
   live(wallet?: string, options: { signal?: AbortSignal } = {}): AsyncGenerator<Event> {
     const ticket = async () => (await this.createLiveTicket(wallet === undefined ? {} : { wallet }, options)).ticket;

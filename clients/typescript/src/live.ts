@@ -6,8 +6,8 @@ import { parseExact } from "./values.ts";
 
 /** The stream shows a sign of life every 25 seconds. */
 const SILENCE_MS = 60_000;
-/** Between connections that are opened anew because events were lost. */
-const BETWEEN_GAPS_MS = 1_000;
+/** So long an event may be late; after that it counts as lost. */
+const LATE_MS = 5_000;
 const STATE = "wallet.state";
 
 /** What a stream needs of the client. */
@@ -24,39 +24,67 @@ interface Message {
   [field: string]: unknown;
 }
 
-/** What was seen of each wallet. */
+/** What was seen of each wallet, and what came before its turn. */
 class Progress {
-  #last = new Map<string, number>();
+  readonly #last = new Map<string, number>();
+  #early = new Map<string, Map<number, Event>>();
   #missed = new Map<string, number>();
 
-  /** The event to show, if it is news, and whether none is missing before it. */
-  take(message: Message): { event: Event | null; isWhole: boolean } {
+  /** Whether an event is awaited that others were faster than. */
+  get isWaiting(): boolean {
+    return [...this.#early.values()].some((early) => early.size > 0);
+  }
+
+  /** The events whose turn it is now. */
+  take(message: Message): Event[] {
     const { type, timestamp, ...data } = message;
     const event: Event = { type, ...(timestamp && { timestamp }), data: data as EventData };
-    if (type === STATE) return { event: { ...event, missed: this.#catchUp(message.wallets ?? []) }, isWhole: true };
+    if (type === STATE) return [{ ...event, missed: this.#catchUp(message.wallets ?? []) }];
     const { walletId, sequence } = event.data;
-    if (walletId === undefined || sequence === undefined) return { event, isWhole: true };
-    const last = this.#last.get(walletId);
-    if (last !== undefined && sequence <= last) return { event: null, isWhole: true };
-    this.#last.set(walletId, sequence);
-    const gap = last === undefined ? 0 : sequence - last - 1;
-    if (gap > 0) this.#missed.set(walletId, (this.#missed.get(walletId) ?? 0) + gap);
-    return { event, isWhole: gap === 0 };
+    if (walletId === undefined || sequence === undefined) return [event];
+    let last = this.#last.get(walletId) ?? sequence - 1;
+    if (sequence <= last) return [];
+    const early = this.#early.get(walletId) ?? new Map<number, Event>();
+    this.#early.set(walletId, early.set(sequence, event));
+    const events: Event[] = [];
+    for (let next = early.get(last + 1); next; next = early.get(last + 1)) {
+      early.delete(++last);
+      events.push(next);
+    }
+    this.#last.set(walletId, last);
+    return events;
+  }
+
+  /** What came before its turn, when the connection is over. */
+  flush(): Event[] {
+    const events: Event[] = [];
+    for (const [wallet, early] of this.#early) {
+      for (const [sequence, event] of [...early].sort(([one], [other]) => one - other)) {
+        this.#miss(wallet, sequence - (this.#last.get(wallet) ?? sequence) - 1);
+        this.#last.set(wallet, sequence);
+        events.push(event);
+      }
+    }
+    this.#early = new Map();
+    return events;
   }
 
   #catchUp(wallets: WalletState[]): Record<string, number> {
-    const missed = this.#missed;
-    this.#missed = new Map();
     for (const { walletId, sequence } of wallets) {
-      const since = sequence - (this.#last.get(walletId) ?? sequence);
-      if (since > 0) missed.set(walletId, (missed.get(walletId) ?? 0) + since);
+      this.#miss(walletId, sequence - (this.#last.get(walletId) ?? sequence));
       this.#last.set(walletId, sequence);
     }
-    return Object.fromEntries(missed);
+    const missed = Object.fromEntries(this.#missed);
+    this.#missed = new Map();
+    return missed;
+  }
+
+  #miss(wallet: string, count: number): void {
+    if (count > 0) this.#missed.set(wallet, (this.#missed.get(wallet) ?? 0) + count);
   }
 }
 
-export async function* listen(source: Source, signal?: AbortSignal): AsyncGenerator<Event> {
+export async function* listen(source: Source, signal?: AbortSignal, lateMs = LATE_MS): AsyncGenerator<Event> {
   const progress = new Progress();
   for (let failures = 0; !signal?.aborted; failures++) {
     // What the credential may not do ends the iteration here.
@@ -64,23 +92,27 @@ export async function* listen(source: Source, signal?: AbortSignal): AsyncGenera
     const end = new AbortController();
     const stop = () => end.abort();
     signal?.addEventListener("abort", stop, { once: true });
+    let late: ReturnType<typeof setTimeout> | undefined;
     try {
       for await (const message of messages(source, ticket, end)) {
         failures = 0;
-        const { event, isWhole } = progress.take(message);
-        if (event) yield event;
-        if (!isWhole) {
-          await sleep(BETWEEN_GAPS_MS, signal);
-          break;
+        const events = progress.take(message);
+        if (events.length > 0 || !progress.isWaiting) {
+          clearTimeout(late);
+          late = undefined;
         }
+        if (progress.isWaiting) late ??= setTimeout(stop, lateMs);
+        yield* events;
       }
     } catch (error) {
       if (signal?.aborted) return;
       if (!(error instanceof TypeError || error instanceof DOMException)) throw error;
     } finally {
+      clearTimeout(late);
       signal?.removeEventListener("abort", stop);
       end.abort();
     }
+    yield* progress.flush();
     await sleep(pause(failures), signal).catch(() => undefined);
   }
 }

@@ -465,7 +465,7 @@ export class Operations extends Transport {
     return this.call("POST", "/purser/v1/catalog/packs", { body, options });
   }
 
-  /** A pack. Takes the scope `manage`. */
+  /** Look at a pack. Takes the scope `manage`. */
   getPack(packId: string, options?: RequestOptions): Promise<Pack> {
     return this.call("GET", `/purser/v1/catalog/packs/${segment(packId)}`, { options });
   }
@@ -488,7 +488,7 @@ export class Operations extends Transport {
     return this.call("POST", "/purser/v1/catalog/plans", { body, options });
   }
 
-  /** A plan. Takes the scope `manage`. */
+  /** Look at a plan. Takes the scope `manage`. */
   getPlan(planId: string, options?: RequestOptions): Promise<Plan> {
     return this.call("GET", `/purser/v1/catalog/plans/${segment(planId)}`, { options });
   }
@@ -514,7 +514,7 @@ export class Operations extends Transport {
     return this.call("POST", "/purser/v1/catalog/coupons", { body, options });
   }
 
-  /** A coupon. Takes the scope `manage`. */
+  /** Look at a coupon. Takes the scope `manage`. */
   getCoupon(couponId: string, options?: RequestOptions): Promise<Coupon> {
     return this.call("GET", `/purser/v1/catalog/coupons/${segment(couponId)}`, { options });
   }

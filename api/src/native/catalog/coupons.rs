@@ -52,7 +52,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/purser/v1/catalog/coupons/{couponId}",
             one,
-            of_one("A coupon").answers::<CouponView>(StatusCode::OK, "The coupon."),
+            of_one("Look at a coupon").answers::<CouponView>(StatusCode::OK, "The coupon."),
         ),
         Endpoint::put(
             "/purser/v1/catalog/coupons/{couponId}",

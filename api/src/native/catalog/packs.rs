@@ -42,7 +42,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/purser/v1/catalog/packs/{packId}",
             one,
-            of_one("A pack").answers::<PackView>(StatusCode::OK, "The pack."),
+            of_one("Look at a pack").answers::<PackView>(StatusCode::OK, "The pack."),
         ),
         Endpoint::put(
             "/purser/v1/catalog/packs/{packId}",

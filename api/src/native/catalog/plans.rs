@@ -44,7 +44,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/purser/v1/catalog/plans/{planId}",
             one,
-            of_one("A plan").answers::<PlanView>(StatusCode::OK, "The plan."),
+            of_one("Look at a plan").answers::<PlanView>(StatusCode::OK, "The plan."),
         ),
         Endpoint::put(
             "/purser/v1/catalog/plans/{planId}",
