@@ -57,8 +57,8 @@ pub struct Config {
     /// `LIVE_CONNECTIONS_PER_USER`: WebSockets and event streams that a user may have open at a process; 20 unless set.
     /// All of them together take at most half of `MAX_CONNECTIONS`.
     pub live_connections_max: usize,
-    /// `CAPTURE_ABOVE_HOLD_DEBT`: a capture may spend more than is held, and the wallet then owes up to so many credits;
-    /// refused unless set.
+    /// `CAPTURE_ABOVE_HOLD_DEBT`: a capture may spend more than is held, and the wallet then owes up to so many
+    /// credits; refused unless set.
     pub capture_above_hold: Above,
     /// `OPEN_ORDERS_PER_USER`: orders of a user that can still be paid; 100 unless set. A further one is refused.
     pub open_orders_max: u32,

@@ -26,9 +26,9 @@ pub enum Action {
     Publish(fn() -> EncodedJob),
     /// Publishes jobs that a transaction wrote to the outbox and its process did not publish.
     SweepOutbox,
-    /// Deletes sessions that have ended, messages to webhook endpoints that were delivered, or given up, a month ago, and
-    /// old provider events and settled dead letters. Answers to idempotent requests stay: what was done once is never
-    /// done again.
+    /// Deletes sessions and live tickets that have ended, messages to webhook endpoints that were delivered, or given
+    /// up, a month ago, and old provider events and settled dead letters. Answers to idempotent requests stay: what was
+    /// done once is never done again.
     Forget,
     /// Counts what operators watch.
     Measure,

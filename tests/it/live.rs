@@ -1,5 +1,5 @@
-//! Live connections: the streams that dialects' clients know, and this system's own, which tickets open. Both tell those
-//! only whom it concerns, as long as they may know.
+//! Live connections: the streams that dialects' clients know, and this system's own, which tickets open. Both tell
+//! those only whom it concerns, as long as they may know.
 
 use std::time::Duration;
 

@@ -116,8 +116,8 @@ struct GrantInput {
     /// In how many days they lapse.
     #[schema(minimum = 1, maximum = 36_500)]
     expires_after_days: Option<u32>,
-    /// Lower numbers are spent first among grants that lapse together; 50 for gifts and 100 for what was paid for unless
-    /// given.
+    /// Lower numbers are spent first among grants that lapse together; 50 for gifts and 100 for what was paid for
+    /// unless given.
     #[schema(minimum = 0, maximum = 1_000)]
     priority: Option<i16>,
     /// For the audit log, and for people if there is no description.

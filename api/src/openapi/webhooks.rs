@@ -16,9 +16,9 @@ use uuid::Uuid;
 use crate::http::description::Schemas;
 use crate::http::values::one_of;
 
-const SAYS: &str = "Signed as Standard Webhooks has it. It may come more than once, always under the same `webhook-id`, \
-                    and in any order: of one wallet, the event with the larger `sequence` is the later one. Answer with \
-                    any 2xx, and ignore fields that you do not know.";
+const SAYS: &str = "Signed as Standard Webhooks has it. It may come more than once, always under the same \
+                    `webhook-id`, and in any order: of one wallet, the event with the larger `sequence` is the later \
+                    one. Answer with any 2xx, and ignore fields that you do not know.";
 
 /// All of them, by their types. Adds the schemas that they refer to.
 pub(super) fn webhooks(schemas: &mut Schemas) -> Paths {

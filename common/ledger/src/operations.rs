@@ -52,8 +52,8 @@ pub struct Debited<Outcome> {
     pub live: Vec<Notice>,
 }
 
-/// As [`post`], for debits, of which there are many: their movements go through the outbox only while a webhook endpoint
-/// takes them.
+/// As [`post`], for debits, of which there are many: their movements go through the outbox only while a webhook
+/// endpoint takes them.
 ///
 /// # Errors
 /// Database errors only; the transaction is then to be rolled back.

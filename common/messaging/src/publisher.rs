@@ -35,8 +35,8 @@ pub struct Publisher {
     requests: mpsc::Sender<PublishRequest>,
     connected: watch::Receiver<bool>,
     names: Names,
-    /// Held while jobs of the outbox are published: shared by those who know which, alone by who takes all there are, so
-    /// that nothing is told twice.
+    /// Held while jobs of the outbox are published: shared by those who know which, alone by who takes all there are,
+    /// so that nothing is told twice.
     pub(crate) outbox: Arc<RwLock<()>>,
 }
 

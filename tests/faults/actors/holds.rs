@@ -46,7 +46,7 @@ pub async fn act(load: &Load, user: &User, random: &mut StdRng) -> Result<()> {
             let capture = || end("capture").json(json!({"credits": price}));
             let captured = load.require("hold: capture", &[200], capture).await?;
             ensure!(captured["captured"] == json!(price), "another price was captured: {captured}");
-            let transaction_id = text(&captured, "transactionId")?;
+            let transaction_id = text(&captured, "debitId")?;
             let spent = Spent { user: user.id.clone(), amount: Credits::from_whole(price)?, transaction_id };
             load.journal.open().spent.insert(("capture".to_owned(), id), spent);
         }

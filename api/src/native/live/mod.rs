@@ -1,5 +1,5 @@
-//! Live events of the caller's wallets, as a WebSocket and as server-sent events: the streams that the dialects' clients
-//! know are here, this system's own, which tell more, in [`tickets`].
+//! Live events of the caller's wallets, as a WebSocket and as server-sent events: the streams that the dialects'
+//! clients know are here, this system's own, which tell more, in [`tickets`].
 
 mod tickets;
 

@@ -88,7 +88,8 @@ pub async fn order_create(
     Ok(store::payment_by_id(connection, payment.id).await?.ok_or(sqlx::Error::RowNotFound)?)
 }
 
-/// Stores what a provider has sold without an order of ours, to be settled in the same transaction, in which it is told.
+/// Stores what a provider has sold without an order of ours, to be settled in the same transaction, in which it is
+/// told.
 ///
 /// # Errors
 /// Database errors only.

@@ -8,7 +8,8 @@ use crate::plans::Terms;
 use kernel::clock::Timestamp;
 use kernel::ids::PaymentId;
 
-/// Records the period that a payment is for. `settles_carried` says that what was carried on took a part of its credits.
+/// Records the period that a payment is for. `settles_carried` says that what was carried on took a part of its
+/// credits.
 ///
 /// # Errors
 /// Database errors only.

@@ -9,8 +9,8 @@ use time::format_description::well_known::Rfc3339;
 
 use super::{Act, Actor, Kind, Step, is_left_out, text};
 
-/// How long a hold lasts, in seconds: nearly the longest that there is, and no whole number of hours or minutes, so that
-/// none ends in the very second to which time moves.
+/// How long a hold lasts, in seconds: nearly the longest that there is, and no whole number of hours or minutes, so
+/// that none ends in the very second to which time moves.
 const HOLD_LASTS: i64 = 590_123;
 
 /// A hold that is open.

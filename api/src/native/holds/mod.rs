@@ -1,10 +1,11 @@
 //! Holds: reserve credits before work whose price is known only at its end, then capture what it cost.
 
+mod rights;
+
 use std::time::Duration;
 
-use identity::Role;
 use identity::operations::{role_lock, role_of};
-use identity::rights::{Reach, Scope};
+use identity::rights::Scope;
 use identity::rules::{may_manage_holds, may_spend};
 use kernel::clock::Timestamp;
 use kernel::crash::{self, Step};
@@ -13,11 +14,11 @@ use kernel::metadata::Metadata;
 use kernel::money::Credits;
 use ledger::holds::{self, Above, Ending, Hold, HoldError, HoldState, NewHold, Placed};
 use serde::{Deserialize, Serialize};
-use sqlx::PgConnection;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use warp::http::{HeaderValue, StatusCode};
 
+use self::rights::{Deed, allowed};
 use super::debits::{checked_description, checked_type, member, positive};
 use super::pages_of::{Cursor, paged};
 use super::wallets::{addressed, role_not_allowed};
@@ -65,10 +66,10 @@ fn deeds() -> Vec<Endpoint> {
             capture,
             id(Description::new(Access::Allowed(Scope::Spend), "Spend what is held"))
                 .says(
-                    "Spends all that is held, or less with `credits`; the rest is free again, or stays held for another \
-                     capture where `final` is false. Nothing may be spent of it too, and more where this installation \
-                     lets wallets owe it. A hold is captured by who placed it, before it ends by itself; the same \
-                     `Idempotency-Key` answers the same.",
+                    "Spends all that is held, or less with `credits`; the rest is free again, or stays held for \
+                     another capture where `final` is false. Nothing may be spent of it too, and more where this \
+                     installation lets wallets owe it. A hold is captured by who placed it, before it ends by itself; \
+                     the same `Idempotency-Key` answers the same.",
                 )
                 .idempotency_key()
                 .may_take::<CaptureInput>()
@@ -220,7 +221,7 @@ struct EndedHoldView {
     captured: Amount,
     /// The ledger's entry; null when nothing was spent.
     #[schema(value_type = Option<Uuid>, required)]
-    transaction_id: Option<EntryId>,
+    debit_id: Option<EntryId>,
     /// What the wallet has left.
     balance: Amount,
 }
@@ -398,61 +399,6 @@ fn state_named(text: &str) -> Result<HoldState, Problem> {
     found.ok_or_else(|| Problem::invalid(message).about("state"))
 }
 
-/// What a caller wants of a hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deed {
-    Look,
-    Release,
-    Capture,
-}
-
-/// Whether a member of an organization may do something with a hold on its wallet, and whether one who may not learns
-/// that there is such a hold. They are for who placed them, and for owners and admins to see and give up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Yes,
-    Forbidden,
-    Unknown,
-}
-
-fn verdict(deed: Deed, is_mine: bool, role: Option<Role>) -> Verdict {
-    match role {
-        None => Verdict::Unknown,
-        Some(role) if may_manage_holds(role) && deed != Deed::Capture => Verdict::Yes,
-        Some(_) if !is_mine => Verdict::Unknown,
-        Some(role) if deed == Deed::Look || may_spend(role) => Verdict::Yes,
-        Some(_) => Verdict::Forbidden,
-    }
-}
-
-/// The hold of this id, if the caller may do this with it; another one is as if it were not there. The caller's role
-/// stays as it is until the transaction ends.
-async fn allowed(
-    connection: &mut PgConnection,
-    caller: &Caller,
-    id: &str,
-    deed: Deed,
-) -> Result<Hold, Problem> {
-    let none = || Problem::from(HoldError::NotFound);
-    let id: HoldId = id.parse().map_err(|_| none())?;
-    let hold = holds::find(connection, id).await?.ok_or_else(none)?;
-    let verdict = match &caller.reach {
-        Reach::Everyone => Verdict::Yes,
-        Reach::Organization { wallet_id, .. } if *wallet_id == hold.wallet_id => Verdict::Yes,
-        Reach::Organization { .. } => Verdict::Unknown,
-        Reach::User { wallet_id, .. } if *wallet_id == hold.wallet_id => Verdict::Yes,
-        Reach::User { id: user, .. } => {
-            let role = role_lock(connection, user, hold.wallet_id).await?;
-            verdict(deed, hold.user_id == *user, role)
-        }
-    };
-    match verdict {
-        Verdict::Yes => Ok(hold),
-        Verdict::Forbidden => Err(role_not_allowed()),
-        Verdict::Unknown => Err(none()),
-    }
-}
-
 fn hold_view(hold: &Hold, now: Timestamp) -> HoldView {
     HoldView {
         hold_id: hold.id,
@@ -474,32 +420,7 @@ fn ended_view(hold: &Hold, entry: Option<EntryId>, balance: Credits) -> EndedHol
         hold_id: hold.id,
         state: hold.state.as_str(),
         captured: Amount(hold.captured),
-        transaction_id: entry,
+        debit_id: entry,
         balance: Amount(balance),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn holds_of_an_organization_are_for_who_placed_them_and_for_its_owners_to_give_up() {
-        let of = verdict;
-        for deed in [Deed::Look, Deed::Release, Deed::Capture] {
-            assert_eq!(of(deed, true, None), Verdict::Unknown, "who left");
-            assert_eq!(of(deed, true, Some(Role::Member)), Verdict::Yes);
-            assert_eq!(of(deed, false, Some(Role::Member)), Verdict::Unknown);
-            assert_eq!(of(deed, false, Some(Role::Viewer)), Verdict::Unknown);
-        }
-        for role in [Role::Owner, Role::Admin] {
-            assert_eq!(of(Deed::Look, false, Some(role)), Verdict::Yes);
-            assert_eq!(of(Deed::Release, false, Some(role)), Verdict::Yes);
-            assert_eq!(of(Deed::Capture, false, Some(role)), Verdict::Unknown);
-            assert_eq!(of(Deed::Capture, true, Some(role)), Verdict::Yes);
-        }
-        assert_eq!(of(Deed::Capture, true, Some(Role::Viewer)), Verdict::Forbidden);
-        assert_eq!(of(Deed::Release, true, Some(Role::Viewer)), Verdict::Forbidden);
-        assert_eq!(of(Deed::Look, true, Some(Role::Viewer)), Verdict::Yes);
     }
 }
