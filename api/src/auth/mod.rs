@@ -207,8 +207,9 @@ impl Authenticator {
     /// do.
     async fn unknown_user(&self, user: &UserId) -> Result<Login, Problem> {
         if unless_away(user_is_known(&self.pool, user).await)? {
-            // Who is kept out stays out.
-            return Err(ProblemKind::CredentialInvalid.into());
+            // Registered a moment ago, or kept out: who is kept out stays out.
+            let login = unless_away(operations::login_by_user(&self.pool, user).await)?;
+            return login.ok_or_else(|| ProblemKind::CredentialInvalid.into());
         }
         if !self.registers_users {
             let message = format!(

@@ -19,7 +19,7 @@ async fn give(world: &World, wallet: &str, credits: i64, days: Option<i64>) -> V
         json!({"credits": credits, "kind": "promotional", "expiresAfterDays": days, "reason": "a test"});
     let path = format!("/purser/v1/wallets/{wallet}/grants");
     let given = world.admin_post(&path, body).expect(201).await;
-    assert_eq!((&given["remaining"], &given["kind"]), (&json!(credits), &json!("promotional")), "{given}");
+    assert_eq!((&given["credits"], &given["kind"]), (&json!(credits), &json!("promotional")), "{given}");
     given
 }
 
