@@ -50,6 +50,8 @@ struct Estate {
     setup_intent: String,
     /// One to capture, one to release, one to look at.
     holds: [String; 3],
+    debit: String,
+    grant: String,
     api_key_id: String,
     endpoint: String,
     delivery: String,
@@ -144,6 +146,8 @@ impl Estate {
         Self {
             payment_intent: scalar(&world, intent).await,
             setup_intent: scalar(&world, "select provider_payment from payments where mode = 'setup'").await,
+            debit: scalar(&world, "select id::text from ledger_entries where source_kind = 'consume'").await,
+            grant: scalar(&world, "select id::text from grants limit 1").await,
             delivery: scalar(&world, "select id::text from webhook_deliveries limit 1").await,
             dead_letter: scalar(&world, "select id::text from dead_letters").await,
             parked: scalar(&world, "select id::text from store_purchases").await,
@@ -176,6 +180,9 @@ impl Estate {
             ("orderId" | "paymentId", _) => owned(json!(self.order), uuid(), User),
             ("creditPackageId", _) => owned(json!(self.package), uuid(), User),
             ("holdId", _) => owned(json!(hold), uuid(), User),
+            ("debitId", _) => owned(json!(self.debit), uuid(), User),
+            // Keys of users may not manage.
+            ("grantId", _) => owned(json!(self.grant), uuid(), Installation),
             ("sessionId" | "checkoutSessionId" | "CHECKOUT_SESSION_ID", _) => {
                 owned(json!(self.session), json!("cs_test_nowhere"), User)
             }
@@ -362,6 +369,9 @@ fn body_for(operation: &Operation) -> Value {
             json!({"enabled": false, "thresholdCredits": 1, "amount": {"minor": 500, "currency": "usd"}})
         }
         "/purser/v1/wallets/{wallet}/balance-alerts" => json!({"levels": [1]}),
+        "/purser/v1/wallets/{wallet}/grants" => json!({"credits": 1, "kind": "paid", "reason": "a test"}),
+        "/purser/v1/holds/{holdId}/extend" => json!({"ttlSeconds": 60}),
+        "/purser/v1/grants/{grantId}/void" => json!({"reason": "a test"}),
         "/api/payments/checkout" => json!({"packId": "micro"}),
         _ => json!({}),
     }
