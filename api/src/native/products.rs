@@ -24,7 +24,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::get(
         "/purser/v1/products",
         products,
-        Description::new(Access::User, "What is for sale")
+        Description::new(Access::Allowed(Scope::Read), "What is for sale")
             .says("Packs and plans in the order to show them in, and what any amount of credits costs.")
             .answers::<Products>(StatusCode::OK, "What can be ordered now.")
             .refuses(&[StatusCode::FORBIDDEN]),

@@ -23,7 +23,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::post(
         "/purser/v1/redemptions",
         redeem,
-        Description::new(Access::User, "Redeem a code that gives credits")
+        Description::new(Access::Allowed(Scope::Buy), "Redeem a code that gives credits")
             .says(
                 "Makes an order without a price, which a worker credits at once. A coupon that goes with a purchase is \
                  used with an order instead.",

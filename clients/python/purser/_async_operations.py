@@ -1284,7 +1284,9 @@ class AsyncOperations(AsyncTransport):
         )
 
     async def list_products(self) -> types.Products:
-        """What is for sale. Packs and plans in the order to show them in, and what any amount of credits costs."""
+        """What is for sale. Packs and plans in the order to show them in, and what any amount of credits costs.
+        Takes the scope `read`.
+        """
         return await self._call("GET", "/purser/v1/products", types.Products)
 
     def list_orders(
@@ -1296,7 +1298,7 @@ class AsyncOperations(AsyncTransport):
         reference: str | None = None,
     ) -> AsyncPages[types.Order]:
         """Orders, the newest first. Those for which all holds that is given. Unless a wallet is named they are
-        everybody's, or those of the one wallet that the credential is for.
+        everybody's, or those of the one wallet that the credential is for. Takes the scope `read`.
         """
         return self._pages(
             "/purser/v1/orders",
@@ -1328,6 +1330,7 @@ class AsyncOperations(AsyncTransport):
         `packId`, `items`, `credits` and `planId`. Send the buyer to `checkoutUrl`; the credits arrive once the
         provider says that it is paid. If the page takes long, or with `Prefer: respond-async`, the answer is 202:
         ask at `Location` for the order. Sent again with its `Idempotency-Key`, it is the same order for ever.
+        Takes the scope `buy`.
         """
         return await self._call(
             "POST",
@@ -1354,7 +1357,7 @@ class AsyncOperations(AsyncTransport):
 
     async def get_order(self, order_id: str) -> types.Order:
         """An order, with its refunds and disputes. While it is open, asking has the provider asked too, every few
-        seconds at most.
+        seconds at most. Takes the scope `read`.
         """
         return await self._call("GET", f"/purser/v1/orders/{segment(order_id)}", types.Order)
 
@@ -1387,7 +1390,7 @@ class AsyncOperations(AsyncTransport):
         idempotency_key: str | None = None,
     ) -> types.Order:
         """Redeem a code that gives credits. Makes an order without a price, which a worker credits at once. A coupon
-        that goes with a purchase is used with an order instead.
+        that goes with a purchase is used with an order instead. Takes the scope `buy`.
         """
         return await self._call(
             "POST",

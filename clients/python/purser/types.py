@@ -362,7 +362,7 @@ class EndedHold:
     #: How many were spent.
     captured: Decimal
     #: The ledger's entry; null when nothing was spent.
-    transaction_id: str | None
+    debit_id: str | None
     #: What the wallet has left.
     balance: Decimal
 

@@ -735,14 +735,17 @@ export class Operations extends Transport {
     return this.call("POST", `/purser/v1/webhook-deliveries/${segment(deliveryId)}/replay`, { options });
   }
 
-  /** What is for sale. Packs and plans in the order to show them in, and what any amount of credits costs. */
+  /**
+   * What is for sale. Packs and plans in the order to show them in, and what any amount of credits costs. Takes the
+   * scope `read`.
+   */
   listProducts(options?: RequestOptions): Promise<Products> {
     return this.call("GET", "/purser/v1/products", { options });
   }
 
   /**
    * Orders, the newest first. Those for which all holds that is given. Unless a wallet is named they are
-   * everybody's, or those of the one wallet that the credential is for.
+   * everybody's, or those of the one wallet that the credential is for. Takes the scope `read`.
    */
   listOrders(
     query: { limit?: number; wallet?: string; status?: string; reference?: string } = {},
@@ -755,7 +758,7 @@ export class Operations extends Transport {
    * Buy something for a wallet. A pack, several packs, an amount of credits, or a plan: exactly one of `packId`,
    * `items`, `credits` and `planId`. Send the buyer to `checkoutUrl`; the credits arrive once the provider says that
    * it is paid. If the page takes long, or with `Prefer: respond-async`, the answer is 202: ask at `Location` for
-   * the order. Sent again with its `Idempotency-Key`, it is the same order for ever.
+   * the order. Sent again with its `Idempotency-Key`, it is the same order for ever. Takes the scope `buy`.
    */
   createOrder(body: NewOrder, options?: RequestOptions): Promise<Order> {
     return this.call("POST", "/purser/v1/orders", { body, options });
@@ -763,7 +766,7 @@ export class Operations extends Transport {
 
   /**
    * An order, with its refunds and disputes. While it is open, asking has the provider asked too, every few seconds
-   * at most.
+   * at most. Takes the scope `read`.
    */
   getOrder(orderId: string, options?: RequestOptions): Promise<Order> {
     return this.call("GET", `/purser/v1/orders/${segment(orderId)}`, { options });
@@ -781,7 +784,7 @@ export class Operations extends Transport {
 
   /**
    * Redeem a code that gives credits. Makes an order without a price, which a worker credits at once. A coupon that
-   * goes with a purchase is used with an order instead.
+   * goes with a purchase is used with an order instead. Takes the scope `buy`.
    */
   createRedemption(body: NewRedemption, options?: RequestOptions): Promise<Order> {
     return this.call("POST", "/purser/v1/redemptions", { body, options });

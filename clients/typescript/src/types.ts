@@ -388,7 +388,7 @@ export interface EndedHold {
   /** How many were spent. */
   captured: Credits;
   /** The ledger's entry; null when nothing was spent. */
-  transactionId: string | null;
+  debitId: string | null;
   /** What the wallet has left. */
   balance: Credits;
 }

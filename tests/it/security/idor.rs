@@ -147,7 +147,11 @@ impl Estate {
             payment_intent: scalar(&world, intent).await,
             setup_intent: scalar(&world, "select provider_payment from payments where mode = 'setup'").await,
             debit: scalar(&world, "select id::text from ledger_entries where source_kind = 'consume'").await,
-            grant: scalar(&world, "select id::text from grants limit 1").await,
+            grant: scalar(
+                &world,
+                "select g.id::text from grants g join wallets w on w.id = g.wallet_id where w.user_id = 'the-owner' limit 1",
+            )
+            .await,
             delivery: scalar(&world, "select id::text from webhook_deliveries limit 1").await,
             dead_letter: scalar(&world, "select id::text from dead_letters").await,
             parked: scalar(&world, "select id::text from store_purchases").await,

@@ -26,7 +26,7 @@ const LIMIT_MAX: i64 = 200;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let of_one = |summary: &str| {
-        Description::new(Access::Admin, summary)
+        Description::new(Access::Operator(Scope::Manage), summary)
             .path_parameter::<Id>("couponId", "The coupon's id, which is not its code.")
             .refuses(&[StatusCode::NOT_FOUND])
     };
@@ -34,13 +34,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/purser/v1/catalog/coupons",
             list,
-            paged(Description::new(Access::Admin, "All coupons, the newest first"), LIMIT_MAX)
+            paged(Description::new(Access::Operator(Scope::Manage), "All coupons, the newest first"), LIMIT_MAX)
                 .answers::<Coupons>(StatusCode::OK, "A page of coupons."),
         ),
         Endpoint::post(
             "/purser/v1/catalog/coupons",
             create,
-            Description::new(Access::Admin, "Add a coupon")
+            Description::new(Access::Operator(Scope::Manage), "Add a coupon")
                 .says(
                     "One of `percent`, `amountOff` and `bonusCredits` goes with an order; `credits` gives its credits \
                      at once, to whoever redeems the code.",

@@ -20,7 +20,7 @@ use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let of_one = |summary: &str| {
-        Description::new(Access::Admin, summary)
+        Description::new(Access::Operator(Scope::Manage), summary)
             .path_parameter::<String>("packId", "The pack's id.")
             .refuses(&[StatusCode::NOT_FOUND])
     };
@@ -28,13 +28,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/purser/v1/catalog/packs",
             list,
-            Description::new(Access::Admin, "All packs, also those that are not for sale")
+            Description::new(Access::Operator(Scope::Manage), "All packs, also those that are not for sale")
                 .answers::<Packs>(StatusCode::OK, "The packs."),
         ),
         Endpoint::post(
             "/purser/v1/catalog/packs",
             create,
-            Description::new(Access::Admin, "Add a pack")
+            Description::new(Access::Operator(Scope::Manage), "Add a pack")
                 .idempotency_key()
                 .takes::<PackInput>()
                 .answers::<PackView>(StatusCode::CREATED, "The pack."),

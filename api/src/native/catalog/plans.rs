@@ -22,7 +22,7 @@ const MONTHS: i64 = 12;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let of_one = |summary: &str| {
-        Description::new(Access::Admin, summary)
+        Description::new(Access::Operator(Scope::Manage), summary)
             .path_parameter::<String>("planId", "The plan's id.")
             .refuses(&[StatusCode::NOT_FOUND])
     };
@@ -30,13 +30,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/purser/v1/catalog/plans",
             list,
-            Description::new(Access::Admin, "All plans, also those that are not for sale")
+            Description::new(Access::Operator(Scope::Manage), "All plans, also those that are not for sale")
                 .answers::<Plans>(StatusCode::OK, "The plans."),
         ),
         Endpoint::post(
             "/purser/v1/catalog/plans",
             create,
-            Description::new(Access::Admin, "Add a plan")
+            Description::new(Access::Operator(Scope::Manage), "Add a plan")
                 .idempotency_key()
                 .takes::<PlanInput>()
                 .answers::<PlanView>(StatusCode::CREATED, "The plan."),

@@ -33,7 +33,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/purser/v1/orders",
             list,
-            paged(Description::new(Access::User, "Orders, the newest first"), LIMIT_MAX)
+            paged(Description::new(Access::Allowed(Scope::Read), "Orders, the newest first"), LIMIT_MAX)
                 .says(
                     "Those for which all holds that is given. Unless a wallet is named they are everybody's, or \
                      those of the one wallet that the credential is for.",
@@ -47,7 +47,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/purser/v1/orders/{orderId}",
             one,
-            Description::new(Access::User, "An order, with its refunds and disputes")
+            Description::new(Access::Allowed(Scope::Read), "An order, with its refunds and disputes")
                 .says("While it is open, asking has the provider asked too, every few seconds at most.")
                 .path_parameter::<Id>("orderId", "The order's id.")
                 .answers::<OrderView>(StatusCode::OK, "The order.")

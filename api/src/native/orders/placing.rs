@@ -31,7 +31,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::post(
         "/purser/v1/orders",
         order,
-        Description::new(Access::User, "Buy something for a wallet")
+        Description::new(Access::Allowed(Scope::Buy), "Buy something for a wallet")
             .says(
                 "A pack, several packs, an amount of credits, or a plan: exactly one of `packId`, `items`, `credits` \
                  and `planId`. Send the buyer to `checkoutUrl`; the credits arrive once the provider says that it is \
