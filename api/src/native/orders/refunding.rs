@@ -26,7 +26,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::post(
         "/purser/v1/orders/{orderId}/refund",
         refund,
-        Description::new(Access::Operator(Scope::Manage), "Give money of an order back")
+        Description::new(Access::Allowed(Scope::Manage), "Give money of an order back")
             .says(
                 "All that is left, or a part; the credits follow as with any refund. In all never more goes back than \
                  was paid, and with its `Idempotency-Key` a request gives back once, for ever. What the provider \
