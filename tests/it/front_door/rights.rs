@@ -11,8 +11,13 @@ const SCOPES: [&str; 5] = ["read", "spend", "buy", "manage", "admin"];
 const OF_USERS: [&str; 3] = ["read", "spend", "buy"];
 
 /// Operations that anybody with the scope may ask for, and that answer what is the caller's only.
-const OF_THE_CALLER: [&str; 3] =
-    ["GET /purser/v1/organizations", "POST /purser/v1/debits/batch", "POST /purser/v1/live-tickets"];
+const OF_THE_CALLER: [&str; 5] = [
+    "GET /purser/v1/organizations",
+    "GET /purser/v1/orders",
+    "GET /purser/v1/products",
+    "POST /purser/v1/debits/batch",
+    "POST /purser/v1/live-tickets",
+];
 
 fn own_operations() -> Vec<Operation> {
     // Live streams are opened with a ticket instead of a credential.
@@ -132,6 +137,15 @@ impl House {
             }
             (true, path) if path.ends_with("/debits") || path.ends_with("/holds") => {
                 request.json(json!({"credits": 1}))
+            }
+            (true, "/purser/v1/orders") => request.json(json!({"wallet": "user:alice", "credits": 100})),
+            (true, "/purser/v1/redemptions") => request.json(json!({"wallet": "user:alice", "code": "GIFT"})),
+            (true, path) if path.ends_with("/extend") => request.json(json!({"ttlSeconds": 60})),
+            (true, path) if path.ends_with("/grants") => {
+                request.json(json!({"credits": 1, "kind": "paid", "reason": "a test"}))
+            }
+            (true, path) if path.ends_with("/void") || path.ends_with("/refund") => {
+                request.json(json!({"reason": "a test"}))
             }
             (true, path) if path.ends_with("/balance-alerts") => request.json(json!({"levels": [7]})),
             (true, _) => request.json(json!({})),

@@ -149,7 +149,8 @@ impl Estate {
             debit: scalar(&world, "select id::text from ledger_entries where source_kind = 'consume'").await,
             grant: scalar(
                 &world,
-                "select g.id::text from grants g join wallets w on w.id = g.wallet_id where w.user_id = 'the-owner' limit 1",
+                "select g.id::text from grants g join wallets w on w.id = g.wallet_id
+                 where w.user_id = 'the-owner' limit 1",
             )
             .await,
             delivery: scalar(&world, "select id::text from webhook_deliveries limit 1").await,
@@ -407,7 +408,12 @@ async fn require_answers_to_the_owner(estate: &Estate, document: &Value) {
             let Some(Meaning::Owned { real, by, .. }) = estate.meaning(operation, &parameter.name) else {
                 continue;
             };
-            if by == Owner::Installation || operation.is_for_admins() && !operation.method.is_safe() {
+            // Keys of users may not manage.
+            let manages = operation.described["security"][0]["bearer"][0] == "manage";
+            if by == Owner::Installation
+                || manages
+                || operation.is_for_admins() && !operation.method.is_safe()
+            {
                 continue;
             }
             let credential = if operation.is_for_admins() { admin } else { &estate.owner.api_key };
