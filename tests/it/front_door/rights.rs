@@ -144,7 +144,7 @@ impl House {
             (true, path) if path.ends_with("/grants") => {
                 request.json(json!({"credits": 1, "kind": "paid", "reason": "a test"}))
             }
-            (true, path) if path.ends_with("/void") || path.ends_with("/refund") => {
+            (true, path) if path.ends_with("/void") || path.ends_with("{orderId}/refund") => {
                 request.json(json!({"reason": "a test"}))
             }
             (true, path) if path.ends_with("/balance-alerts") => request.json(json!({"levels": [7]})),
