@@ -84,7 +84,7 @@ async fn claim(load: &Load, transaction: &str, user: &User) -> Result<()> {
     let admin = &load.secrets.admin_api_key;
     let list = || load.api.get("/purser/v1/parked-purchases?limit=500").bearer(admin);
     let find = |listed: &Value| {
-        let parked = listed["purchases"].as_array().context("no list of parked purchases")?;
+        let parked = listed["data"].as_array().context("no list of parked purchases")?;
         let parked = parked.iter().find(|purchase| purchase["transactionId"] == transaction);
         parked.map(|purchase| text(purchase, "purchaseId")).transpose()
     };
