@@ -1,8 +1,8 @@
 //! API keys: for whom they are good, what may be done with them, and since when they were not used.
 
 use identity::administration::{self, ApiKeyRecord};
-use identity::operations::{self, NewApiKey, WalletsOf};
 use identity::rights::{Scope, Scopes};
+use identity::{NewApiKey, WalletsOf, operations};
 use kernel::ids::{ApiKeyId, OrganizationId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use identity::administration::{self, SessionRecord};
 use identity::credentials::CredentialHash;
-use identity::operations::NewSession;
 use identity::rights::{Scope, Scopes};
-use identity::{operations, rules};
+use identity::{NewSession, operations, rules};
 use kernel::ids::{SessionId, UserId};
 use notices::Live;
 use serde::{Deserialize, Serialize};

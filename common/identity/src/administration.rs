@@ -6,9 +6,8 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use super::credentials::CredentialHash;
-use super::operations::WalletsOf;
 use super::rights::Scopes;
-use super::{IdentityError, NewUser, operations, rules, store};
+use super::{IdentityError, NewUser, WalletsOf, operations, rules, store};
 use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, OrganizationId, SessionId, UserId, WalletId};
 use kernel::metadata::Metadata;

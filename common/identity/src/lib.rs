@@ -19,6 +19,8 @@ pub mod rights;
 pub mod rules;
 mod store;
 
+use std::time::Duration;
+
 use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, OrganizationId, UserId, WalletId};
 use kernel::metadata::Metadata;
@@ -107,6 +109,45 @@ pub struct Login {
     pub expires_at: Option<Timestamp>,
     /// The key, if it is one.
     pub api_key: Option<ApiKeyId>,
+}
+
+/// An API key to be made.
+#[derive(Clone, Debug)]
+pub struct NewApiKey {
+    /// For people.
+    pub name: String,
+    pub scopes: Scopes,
+    pub wallets_of: WalletsOf,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Whose wallets an API key opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WalletsOf {
+    Everyone,
+    /// The key is the user in every API.
+    User(UserId),
+    Organization(OrganizationId),
+}
+
+impl WalletsOf {
+    /// The user or the organization; neither for everyone.
+    pub(crate) fn parts(&self) -> (Option<&UserId>, Option<OrganizationId>) {
+        match self {
+            Self::Everyone => (None, None),
+            Self::User(user) => (Some(user), None),
+            Self::Organization(organization) => (None, Some(*organization)),
+        }
+    }
+}
+
+/// A session to be opened.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    pub user: UserId,
+    pub ttl: Duration,
+    /// Of those that users' tokens may have.
+    pub scopes: Scopes,
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -2,17 +2,16 @@
 //! credential.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use audit::note;
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 
 use super::credentials::{API_KEY_PREFIX, CredentialHash, NewCredential, SESSION_PREFIX};
-use super::rights::{OwnedWallet, Scopes, WalletName};
+use super::rights::{OwnedWallet, WalletName};
 use super::{
-    IdentityError, Login, Member, Membership, NewUser, Organization, OwnOrganization, Role, User, logins,
-    rules, store,
+    IdentityError, Login, Member, Membership, NewApiKey, NewSession, NewUser, Organization, OwnOrganization,
+    Role, User, WalletsOf, logins, rules, store,
 };
 use kernel::clock::Timestamp;
 use kernel::database::broken_constraint;
@@ -91,25 +90,6 @@ pub async fn organization_create(
     Ok(Organization { id, wallet_id })
 }
 
-/// An API key to be made.
-#[derive(Clone, Debug)]
-pub struct NewApiKey {
-    /// For people.
-    pub name: String,
-    pub scopes: Scopes,
-    pub wallets_of: WalletsOf,
-    pub expires_at: Option<Timestamp>,
-}
-
-/// Whose wallets an API key opens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WalletsOf {
-    Everyone,
-    /// The key is the user in every API.
-    User(UserId),
-    Organization(OrganizationId),
-}
-
 /// # Errors
 /// [`IdentityError::NoUser`], [`IdentityError::NoMember`] without such an organization, [`IdentityError::Invalid`].
 pub async fn api_key_create(
@@ -134,17 +114,6 @@ pub async fn api_key_create(
     note(&mut transaction, now, by, "api_key.create", &id.to_string(), details).await?;
     transaction.commit().await?;
     Ok((id, key))
-}
-
-impl WalletsOf {
-    /// The user or the organization; neither for everyone.
-    pub(super) fn parts(&self) -> (Option<&UserId>, Option<OrganizationId>) {
-        match self {
-            Self::Everyone => (None, None),
-            Self::User(user) => (Some(user), None),
-            Self::Organization(organization) => (None, Some(*organization)),
-        }
-    }
 }
 
 /// Remembers that a key was used, to the minute.
@@ -179,15 +148,6 @@ pub async fn api_key_revoke(
     note(&mut transaction, now, by, "api_key.revoke", &id.to_string(), json!({})).await?;
     transaction.commit().await?;
     Ok(revoked)
-}
-
-/// A session to be opened.
-#[derive(Clone, Debug)]
-pub struct NewSession {
-    pub user: UserId,
-    pub ttl: Duration,
-    /// Of those that users' tokens may have.
-    pub scopes: Scopes,
 }
 
 /// A session that was just opened.

@@ -3,9 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::operations::{NewApiKey, NewSession};
 use super::rights::Scope;
-use super::{IdentityError, Member, NewUser, Role};
+use super::{IdentityError, Member, NewApiKey, NewSession, NewUser, Role};
 use kernel::clock::Timestamp;
 use kernel::ids::UserId;
 

@@ -5,9 +5,8 @@ use std::collections::HashSet;
 use sqlx::PgConnection;
 
 use super::credentials::{CredentialHash, NewCredential};
-use super::operations::NewApiKey;
 use super::rights::{OwnedWallet, Scopes, WalletName};
-use super::{Member, Membership, NewUser, OwnOrganization, Role, User};
+use super::{Member, Membership, NewApiKey, NewUser, OwnOrganization, Role, User};
 use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, OrganizationId, SessionId, UserId, WalletId};
 use kernel::metadata::Metadata;
