@@ -16,6 +16,7 @@ mod checkout;
 mod commands;
 pub mod config;
 mod confirmations;
+mod descriptions;
 mod dialects;
 mod enabled_dialects;
 mod groups;
@@ -52,7 +53,6 @@ pub use enabled_dialects::Dialects;
 use auth::Authenticator;
 use confirmations::Confirmations;
 use intake::Intake;
-use openapi::Descriptions;
 use origins::Origins;
 use realtime::Hub;
 use return_urls::ReturnOrigins;
@@ -123,7 +123,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
             config.clock.clone(),
         )?,
         intake: Intake::start(publisher.clone()),
-        openapi: Descriptions::new(&config.dialects)?,
+        openapi: openapi::descriptions(&config.dialects)?,
         pool,
         publisher,
         inbox,

@@ -4,6 +4,7 @@ use identity::rights::Scope;
 use kernel::config::Secret;
 use kernel::ids::{MessageId, OutboxId, WebhookDeliveryId, WebhookEndpointId};
 use messaging::outbox;
+use notices::Event;
 use outgoing_webhooks::{
     Attempt, DeliverWebhook, Delivery, DeliveryState, Endpoint as WebhookEndpoint, EndpointSettings,
     operations,
@@ -11,7 +12,7 @@ use outgoing_webhooks::{
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::Object;
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object};
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
@@ -22,7 +23,6 @@ use crate::http::endpoint::Endpoint;
 use crate::http::json::read_object;
 use crate::http::values::{Id, Moment, one_of};
 use crate::http::{Response, answer, empty};
-use crate::openapi::event_types;
 use crate::problem::Problem;
 use crate::state::SharedState;
 
@@ -141,6 +141,10 @@ struct EndpointInput {
     /// Whether it is sent any.
     #[serde(default = "enabled_by_default")]
     enabled: bool,
+}
+
+fn event_types() -> Array {
+    ArrayBuilder::new().items(one_of(Event::TYPES)).max_items(Some(Event::TYPES.len())).build()
 }
 
 fn enabled_by_default() -> bool {

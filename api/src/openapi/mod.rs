@@ -3,9 +3,7 @@
 
 mod webhooks;
 
-pub(crate) use webhooks::event_types;
-
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use utoipa::openapi::path::{HttpMethod, Operation, Paths};
 use utoipa::openapi::schema::{ComponentsBuilder, Schema};
@@ -16,6 +14,7 @@ use utoipa::openapi::{
 };
 use warp::http::{Method, StatusCode};
 
+use crate::descriptions::Descriptions;
 use crate::enabled_dialects::Dialects;
 use crate::groups::{self, groups};
 use crate::http::description::{Access, Description, Schemas};
@@ -36,33 +35,15 @@ const ALWAYS: [StatusCode; 6] = [
     StatusCode::SERVICE_UNAVAILABLE,
 ];
 
-/// The descriptions that are served: of everything, and of each API alone.
-pub(crate) struct Descriptions {
-    all: String,
-    alone: BTreeMap<&'static str, String>,
-}
-
-impl Descriptions {
-    /// # Errors
-    /// When a description is no JSON, which would be a fault of this program.
-    pub(crate) fn new(dialects: &Dialects) -> serde_json::Result<Self> {
-        let names = groups().map(|group| group.name).collect::<BTreeSet<_>>();
-        let alone = names
-            .into_iter()
-            .map(|name| serde_json::to_string(&document(dialects, Some(name))).map(|text| (name, text)));
-        Ok(Self {
-            all: serde_json::to_string(&document(dialects, None))?,
-            alone: alone.collect::<Result<_, _>>()?,
-        })
-    }
-
-    /// That of everything, or of the API of this name; none if there is no such API.
-    pub(crate) fn of(&self, name: Option<&str>) -> Option<&str> {
-        match name {
-            None => Some(&self.all),
-            Some(name) => self.alone.get(name).map(String::as_str),
-        }
-    }
+/// The descriptions that are served with these dialects.
+///
+/// # Errors
+/// When a description is no JSON, which would be a fault of this program.
+pub(crate) fn descriptions(dialects: &Dialects) -> serde_json::Result<Descriptions> {
+    let text = |only| serde_json::to_string(&document(dialects, only));
+    let names = groups().map(|group| group.name).collect::<BTreeSet<_>>();
+    let alone = names.into_iter().map(|name| text(Some(name)).map(|text| (name, text)));
+    Ok(Descriptions { all: text(None)?, alone: alone.collect::<Result<_, _>>()? })
 }
 
 /// The description of the API with these dialects, or of one of its APIs alone.
@@ -246,6 +227,8 @@ fn method_of(endpoint: &Endpoint) -> Option<HttpMethod> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeMap;
+
     use utoipa::openapi::path::ParameterIn;
 
     use super::*;

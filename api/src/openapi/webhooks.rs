@@ -8,13 +8,12 @@ use serde_json::Value;
 use time::macros::datetime;
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Paths};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{ContentBuilder, KnownFormat, RefOr, Required, ResponseBuilder, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use crate::http::description::Schemas;
-use crate::http::values::one_of;
 
 const SAYS: &str = "Signed as Standard Webhooks has it. It may come more than once, always under the same \
                     `webhook-id`, and in any order: of one wallet, the event with the larger `sequence` is the later \
@@ -126,9 +125,4 @@ fn example_of(event: &Event) -> Value {
     let Ok(user) = UserId::try_from("alice".to_owned()) else { return Value::Null };
     let (_, body) = rules::payload(&message, &Owner::User(user));
     serde_json::from_str(&body).unwrap_or_default()
-}
-
-/// The schema of a list of types of events.
-pub(crate) fn event_types() -> utoipa::openapi::schema::Array {
-    ArrayBuilder::new().items(one_of(Event::TYPES)).max_items(Some(Event::TYPES.len())).build()
 }
