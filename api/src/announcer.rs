@@ -1,11 +1,11 @@
-//! Tells live connections, of all API instances, what debits have changed. Nothing of it is stored: what is told while
-//! the broker is away is lost, and who listens sees by the numbers of the events that some are missing.
+//! Sends the notices of debits to the live connections of all API instances. They are not stored: while the broker is
+//! away they are lost, and a listener sees the gap in the sequence of the wallet.
 
 use messaging::Publisher;
 use notices::{Live, Notice};
 use tokio::sync::mpsc;
 
-/// Groups of debits that wait to be told; further ones are lost.
+/// How many groups of notices may wait to be sent. When the queue is full, a further group is dropped.
 const QUEUE: usize = 1_024;
 /// How many notices share a message: one costs more than what is in it.
 const AT_ONCE: usize = 512;
@@ -17,8 +17,8 @@ pub(crate) struct Announcer {
 }
 
 impl Announcer {
-    /// Tells until it, and all its clones, are dropped. One message is on its way at a time, and what comes meanwhile
-    /// shares the next: so they arrive in the order in which they were given.
+    /// Sends until the announcer and all its clones are dropped. One message is on its way at a time, and the notices
+    /// that come meanwhile share the next: so they arrive in the order in which they were given.
     pub(crate) fn start(publisher: Publisher) -> Self {
         let (queue, mut waiting) = mpsc::channel::<Vec<Notice>>(QUEUE);
         tokio::spawn(async move {
@@ -37,7 +37,7 @@ impl Announcer {
         Self { queue }
     }
 
-    /// Has notices told, in a moment.
+    /// Queues notices and returns at once. Drops them if too many wait.
     pub(crate) fn announce(&self, notices: Vec<Notice>) {
         let count = notices.len();
         if count > 0 && self.queue.try_send(notices).is_err() {
@@ -48,5 +48,5 @@ impl Announcer {
 
 fn lost(count: usize, reason: &str) {
     metrics::counter!("purser_live_notices_lost_total").increment(u64::try_from(count).unwrap_or(u64::MAX));
-    tracing::debug!(count, reason, "live connections were not told of debits");
+    tracing::debug!(count, reason, "dropped notices of debits for live connections");
 }

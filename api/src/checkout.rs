@@ -201,7 +201,7 @@ pub(crate) async fn give_stored(
     crash::point(Step::Written, "gift");
     transaction.commit().await?;
     crash::point(Step::Committed, "gift");
-    // What the order told was written after it.
+    // The notices of the order were inserted after it, so their ids are larger than its id.
     publish_notices_since(api, OutboxId(payment.id.0));
     Ok(carry_out::<IgnoredAny>(api, &job, outbox_id).await.is_some())
 }

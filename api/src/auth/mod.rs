@@ -42,7 +42,7 @@ pub(crate) fn credential_text(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     credential::presented(headers).map(|presented| presented.text)
 }
 
-/// A user who calls, with a credential of theirs.
+/// The user who makes a call, and the credential that the call presents: a session, an API key or a token.
 #[derive(Clone, Debug)]
 pub struct Principal {
     pub user_id: UserId,
