@@ -22,12 +22,7 @@ const SHOWN_MAX: usize = 150;
 /// # Errors
 /// When the content type is another, or the body is no JSON or not of the expected shape.
 pub fn read_json<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
-    if !says_json(&call.headers) {
-        return Err(ProblemKind::UnsupportedMediaType.into());
-    }
-    if has_nul(&call.body) {
-        return Err(Problem::invalid("Texts must not have the character U+0000."));
-    }
+    check_text(call)?;
     serde_json::from_slice(&call.body).map_err(|error| {
         if error.is_data() {
             Problem::invalid(shortened(&error.to_string()))
@@ -50,12 +45,7 @@ pub fn read_json_or_default<T: DeserializeOwned + Default>(call: &Call) -> Resul
 /// # Errors
 /// As [`read_json`], and when a field is not known (its type must say `deny_unknown_fields`).
 pub fn read_object<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
-    if !says_json(&call.headers) {
-        return Err(ProblemKind::UnsupportedMediaType.into());
-    }
-    if has_nul(&call.body) {
-        return Err(Problem::invalid("Texts must not have the character U+0000."));
-    }
+    check_text(call)?;
     let mut reader = serde_json::Deserializer::from_slice(&call.body);
     let read: Result<Object<T>, _> = serde_path_to_error::deserialize(&mut reader);
     let object = read.map_err(|error| {
@@ -146,6 +136,17 @@ fn kind_of(expected: &str) -> &str {
         other if other.starts_with("struct ") => "an object",
         other => other,
     }
+}
+
+/// Checks that the request says its body is JSON, and that the texts in it can be stored.
+fn check_text(call: &Call) -> Result<(), Problem> {
+    if !says_json(&call.headers) {
+        return Err(ProblemKind::UnsupportedMediaType.into());
+    }
+    if has_nul(&call.body) {
+        return Err(Problem::invalid("Texts must not have the character U+0000."));
+    }
+    Ok(())
 }
 
 /// The exact amount that a JSON number stands for.

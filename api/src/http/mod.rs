@@ -41,6 +41,14 @@ pub fn json_text(status: StatusCode, text: String) -> Response {
     response
 }
 
+/// Marks the answer to a request that had been carried out before, under the same idempotency key.
+pub fn replayed(is_repeated: bool, mut response: Response) -> Response {
+    if is_repeated {
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
+    response
+}
+
 /// A response without a body.
 pub fn empty(status: StatusCode) -> Response {
     let mut response = Response::default();

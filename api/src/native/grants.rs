@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use time::Duration;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
-use warp::http::{HeaderValue, StatusCode};
+use warp::http::StatusCode;
 
 use super::debits::{cause, checked_description, positive};
 use super::pages_of::{Cursor, paged};
 use super::reasons::checked_reason;
-use super::wallets::addressed;
+use super::wallets::{addressed, check_reach};
 use crate::auth::Caller;
 use crate::commands::publish_notices_since;
 use crate::http::call::Call;
@@ -24,8 +24,8 @@ use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::json::read_object;
 use crate::http::values::{Amount, GivenAmount, GivenMoment, Id, Moment, one_of};
-use crate::http::{Response, answer};
-use crate::problem::{ErrorCode, Problem, ProblemKind};
+use crate::http::{Response, answer, replayed};
+use crate::problem::{Problem, ProblemKind};
 use crate::state::SharedState;
 
 /// How many grants one answer lists at most.
@@ -278,11 +278,7 @@ async fn give(api: SharedState, call: Call) -> Result<Response, Problem> {
     let given = grants::give(&api.pool, now, &new).await?;
     publish_notices_since(&api, before);
     let view = GivenView { grant: given.grant.into(), balance: Amount(given.balance) };
-    let mut response = answer(StatusCode::CREATED, &view);
-    if given.is_repeated {
-        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
-    }
-    Ok(response)
+    Ok(replayed(given.is_repeated, answer(StatusCode::CREATED, &view)))
 }
 
 /// When credits lapse: at a time or after days, of which only one can be said.
@@ -326,11 +322,7 @@ async fn void(api: SharedState, call: Call) -> Result<Response, Problem> {
     publish_notices_since(&api, before);
     let view =
         VoidedView { grant: done.grant.into(), voided: Amount(done.credits), balance: Amount(done.balance) };
-    let mut response = answer(StatusCode::OK, &view);
-    if done.is_repeated {
-        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
-    }
-    Ok(response)
+    Ok(replayed(done.is_repeated, answer(StatusCode::OK, &view)))
 }
 
 /// The grant that the path names, if its wallet is open to the caller for this.
@@ -338,11 +330,8 @@ async fn allowed(api: &SharedState, caller: &Caller, call: &Call, scope: Scope) 
     let none = || Problem::not_found("There is no such grant.");
     let id: GrantId = call.path_parameter("grantId").parse().map_err(|_| none())?;
     let found = grants::find(&mut *api.pool.acquire().await?, id).await?.ok_or_else(none)?;
-    match addressed(api, caller, &found.wallet_id.to_string(), scope).await {
-        Err(problem) if problem.code() == ErrorCode::WalletNotFound => Err(none()),
-        Err(problem) => Err(problem),
-        Ok(_) => Ok(found),
-    }
+    check_reach(api, caller, found.wallet_id, scope, none).await?;
+    Ok(found)
 }
 
 impl From<GiveError> for Problem {

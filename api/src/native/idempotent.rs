@@ -8,7 +8,7 @@ use serde::Serialize;
 use warp::http::StatusCode;
 
 use crate::http::call::Call;
-use crate::http::{Response, answer};
+use crate::http::{Response, answer, replayed};
 use crate::problem::{ErrorCode, Problem, ProblemKind};
 use crate::state::SharedState;
 
@@ -49,11 +49,7 @@ where
         }
         Claim::Done { status, body: Some(body) } => {
             let status = StatusCode::from_u16(status).map_err(Problem::internal)?;
-            let mut response = answer(status, &body);
-            response
-                .headers_mut()
-                .insert("idempotent-replayed", warp::http::HeaderValue::from_static("true"));
-            Ok(response)
+            Ok(replayed(true, answer(status, &body)))
         }
         Claim::Done { body: None, .. } => {
             let message = "This request was done before. Its answer showed a secret, which is shown only once: \

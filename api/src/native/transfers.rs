@@ -7,7 +7,7 @@ use ledger::transfers::{self, Transfer, TransferError};
 use ledger::{Author, EntryNote};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use warp::http::{HeaderValue, StatusCode};
+use warp::http::StatusCode;
 
 use super::debits::positive;
 use super::reasons::checked_reason;
@@ -18,7 +18,7 @@ use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::json::read_object;
 use crate::http::values::{Amount, GivenAmount};
-use crate::http::{Response, answer};
+use crate::http::{Response, answer, replayed};
 use crate::problem::{ErrorCode, Problem, ProblemKind};
 use crate::state::SharedState;
 
@@ -105,11 +105,7 @@ async fn transfer(api: SharedState, call: Call) -> Result<Response, Problem> {
         from: SideView { entry_id: done.from_entry, balance: Amount(done.from_balance) },
         to: SideView { entry_id: done.to_entry, balance: Amount(done.to_balance) },
     };
-    let mut response = answer(StatusCode::CREATED, &view);
-    if done.is_repeated {
-        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
-    }
-    Ok(response)
+    Ok(replayed(done.is_repeated, answer(StatusCode::CREATED, &view)))
 }
 
 impl From<TransferError> for Problem {

@@ -2,7 +2,7 @@
 
 use identity::rights::{OwnedWallet, Reach, Scope, WalletName};
 use identity::{operations, rules};
-use kernel::ids::{OrganizationId, UserId, WalletId};
+use kernel::ids::{UserId, WalletId};
 use ledger::grants::lapsing;
 use ledger::states::states;
 use serde::Serialize;
@@ -86,22 +86,6 @@ async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
     Ok(answer(StatusCode::OK, &view))
 }
 
-/// A wallet that the caller may use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct AddressedWallet {
-    pub(super) id: WalletId,
-    /// The user whose own it is.
-    pub(super) user_id: Option<UserId>,
-    /// The organization whose it is.
-    pub(super) organization_id: Option<OrganizationId>,
-}
-
-impl From<OwnedWallet> for AddressedWallet {
-    fn from(wallet: OwnedWallet) -> Self {
-        Self { id: wallet.id, user_id: wallet.user_id, organization_id: wallet.organization_id }
-    }
-}
-
 /// The wallet of this name, if the caller may do with it what the scope is for. One that the caller does not reach is
 /// as if it were not there.
 pub(super) async fn addressed(
@@ -109,7 +93,7 @@ pub(super) async fn addressed(
     caller: &Caller,
     name: &str,
     scope: Scope,
-) -> Result<AddressedWallet, Problem> {
+) -> Result<OwnedWallet, Problem> {
     caller.check(scope)?;
     let name = match name.parse().map_err(|_| no_wallet())? {
         WalletName::Own => WalletName::Id(caller.reach.own_wallet().ok_or_else(no_own_wallet)?),
@@ -142,7 +126,23 @@ pub(super) async fn addressed(
         let message = "The user whose wallet it is was blocked: unblock them first.";
         return Err(Problem::conflict(ErrorCode::UserBlocked, message));
     }
-    Ok(wallet.into())
+    Ok(wallet)
+}
+
+/// Checks that the caller may do what the scope is for with something of this wallet. `none` is the answer to a caller
+/// who does not reach the wallet: the thing is as if it were not there.
+pub(super) async fn check_reach(
+    api: &SharedState,
+    caller: &Caller,
+    wallet: WalletId,
+    scope: Scope,
+    none: impl FnOnce() -> Problem,
+) -> Result<(), Problem> {
+    match addressed(api, caller, &wallet.to_string(), scope).await {
+        Ok(_) => Ok(()),
+        Err(problem) if problem.code() == ErrorCode::WalletNotFound => Err(none()),
+        Err(problem) => Err(problem),
+    }
 }
 
 pub(super) fn role_not_allowed() -> Problem {

@@ -7,7 +7,7 @@ use billing::auto_recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR};
 use billing::auto_recharge::{Settings, operations};
 use billing::catalog::prices::price;
 use billing::payments::Dialect;
-use identity::rights::{Reach, Scope};
+use identity::rights::{OwnedWallet, Reach, Scope};
 use kernel::clock::Timestamp;
 use kernel::ids::{UserId, WalletId};
 use kernel::money::{Credits, Currency, Money};
@@ -21,7 +21,7 @@ use super::debits::member;
 use super::idempotent::{Keep, once};
 use super::pages_of::{Cursor, paged};
 use super::reasons::checked_reason;
-use super::wallets::{AddressedWallet, addressed};
+use super::wallets::addressed;
 use crate::auth::Caller;
 use crate::auto_recharge::{Owner, SettingsChange, change, initial_settings, save_card};
 use crate::checkout::Ordered;
@@ -306,7 +306,7 @@ fn not_resumed(error: ResumeError) -> Problem {
     }
 }
 
-fn owner(wallet: &AddressedWallet, user_id: UserId) -> Owner {
+fn owner(wallet: &OwnedWallet, user_id: UserId) -> Owner {
     Owner { user_id, wallet_id: wallet.id, organization_id: wallet.organization_id }
 }
 
@@ -336,7 +336,7 @@ fn amount(field: &str, given: MoneyValue) -> Result<Money, Problem> {
 async fn overview(
     api: &SharedState,
     caller: &Caller,
-    wallet: &AddressedWallet,
+    wallet: &OwnedWallet,
     setup: Option<SetupView>,
 ) -> Result<WalletRecharge, Problem> {
     let mut connection = api.pool.acquire().await?;

@@ -8,7 +8,7 @@ use ledger::history::{Entry, entry};
 use ledger::{Author, Cause, CounterAccount, EntryNote};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use warp::http::{HeaderValue, StatusCode};
+use warp::http::StatusCode;
 
 use super::{cause, positive};
 use crate::auth::Caller;
@@ -18,9 +18,9 @@ use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::json::read_object_or_default;
 use crate::http::values::{Amount, GivenAmount, Id};
-use crate::http::{Response, answer};
+use crate::http::{Response, answer, replayed};
 use crate::native::entries::EntryView;
-use crate::native::wallets::addressed;
+use crate::native::wallets::check_reach;
 use crate::problem::{ErrorCode, Problem, ProblemKind};
 use crate::state::SharedState;
 
@@ -111,11 +111,7 @@ async fn refund(api: SharedState, call: Call) -> Result<Response, Problem> {
         left: Amount(left),
         balance: Amount(balance),
     };
-    let mut response = answer(StatusCode::OK, &view);
-    if done.is_repeated {
-        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
-    }
-    Ok(response)
+    Ok(replayed(done.is_repeated, answer(StatusCode::OK, &view)))
 }
 
 /// The debit that the path names, if its wallet is open to the caller for this.
@@ -126,12 +122,8 @@ async fn allowed(api: &SharedState, caller: &Caller, call: &Call, scope: Scope) 
     if found.counter_account != CounterAccount::Usage || !found.amount.is_negative() {
         return Err(none());
     }
-    // Of a wallet that the caller does not see there is no debit either.
-    match addressed(api, caller, &found.wallet_id.to_string(), scope).await {
-        Err(problem) if problem.code() == ErrorCode::WalletNotFound => Err(none()),
-        Err(problem) => Err(problem),
-        Ok(_) => Ok(found),
-    }
+    check_reach(api, caller, found.wallet_id, scope, none).await?;
+    Ok(found)
 }
 
 impl From<GiveBackError> for Problem {

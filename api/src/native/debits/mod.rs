@@ -3,7 +3,7 @@
 mod giving_back;
 
 use futures::future::join_all;
-use identity::rights::{Reach, Scope};
+use identity::rights::{OwnedWallet, Reach, Scope};
 use identity::{operations, rules};
 use kernel::ids::{EntryId, UserId};
 use kernel::metadata::Metadata;
@@ -21,7 +21,7 @@ use crate::http::endpoint::Endpoint;
 use crate::http::json::{Object, read_object};
 use crate::http::values::{Amount, GivenAmount};
 use crate::http::{Response, answer};
-use crate::native::wallets::{AddressedWallet, addressed};
+use crate::native::wallets::addressed;
 use crate::native::words::{ErrorBody, ErrorDetail};
 use crate::problem::{ErrorCode, Problem, ProblemKind};
 use crate::state::SharedState;
@@ -190,20 +190,16 @@ async fn batch(api: SharedState, call: Call) -> Result<Response, Problem> {
 async fn batched(api: &SharedState, caller: &Caller, input: BatchedInput) -> Result<DebitView, Problem> {
     checked_key(&input.idempotency_key)?;
     let wallet = addressed(api, caller, &input.wallet, Scope::Spend).await?;
-    let wanted = Wanted {
-        amount: positive(&input.credits)?,
-        entry_type: checked_type(input.entry_type)?,
-        description: checked_description(input.description)?,
-        metadata: input.metadata,
-        member: input.member_id,
-    };
-    post(api, caller, &wallet, wanted, Some(&input.idempotency_key)).await
+    let BatchedInput { idempotency_key: key, credits, entry_type, description, metadata, member_id, .. } =
+        input;
+    let wanted = DebitInput { credits, entry_type, description, metadata, member_id }.try_into()?;
+    post(api, caller, &wallet, wanted, Some(&key)).await
 }
 
 async fn post(
     api: &SharedState,
     caller: &Caller,
-    wallet: &AddressedWallet,
+    wallet: &OwnedWallet,
     wanted: Wanted,
     key: Option<&str>,
 ) -> Result<DebitView, Problem> {
@@ -255,7 +251,7 @@ async fn post(
 pub(super) async fn member(
     api: &SharedState,
     caller: &Caller,
-    wallet: &AddressedWallet,
+    wallet: &OwnedWallet,
     named: Option<UserId>,
 ) -> Result<Option<UserId>, Problem> {
     let about = |problem: Problem| problem.about("memberId");

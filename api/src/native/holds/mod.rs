@@ -16,7 +16,7 @@ use ledger::holds::{self, Above, Ending, Hold, HoldError, HoldState, NewHold, Pl
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
-use warp::http::{HeaderValue, StatusCode};
+use warp::http::StatusCode;
 
 use self::rights::{Deed, allowed};
 use super::debits::{checked_description, checked_type, member, positive};
@@ -29,7 +29,7 @@ use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::json::{read_object, read_object_or_default};
 use crate::http::values::{Amount, GivenAmount, Id, Moment, one_of};
-use crate::http::{Response, answer};
+use crate::http::{Response, answer, replayed};
 use crate::problem::{ErrorCode, Problem};
 use crate::state::SharedState;
 
@@ -279,11 +279,7 @@ async fn place(api: SharedState, call: Call) -> Result<Response, Problem> {
 fn answer_placed(placed: &Placed, now: Timestamp) -> Response {
     let is_open = placed.hold.state_at(now) == HoldState::Active;
     let status = if is_open { StatusCode::CREATED } else { StatusCode::OK };
-    let mut response = answer(status, &hold_view(&placed.hold, now));
-    if placed.is_repeated {
-        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
-    }
-    response
+    replayed(placed.is_repeated, answer(status, &hold_view(&placed.hold, now)))
 }
 
 async fn capture(api: SharedState, call: Call) -> Result<Response, Problem> {

@@ -11,7 +11,7 @@ use billing::plans::operations::plan;
 use kernel::money::{Credits, Currency, Money};
 
 use super::super::debits::positive;
-use super::placing::{ItemInput, OrderInput};
+use super::input::{ItemInput, OrderInput};
 use crate::http::values::GivenAmount;
 use crate::problem::{ErrorCode, Problem};
 use crate::state::SharedState;

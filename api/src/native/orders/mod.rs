@@ -1,6 +1,7 @@
 //! Orders: what is bought for a wallet, and how it stands.
 
 mod goods;
+mod input;
 mod placing;
 mod refunding;
 mod views;
@@ -8,12 +9,12 @@ mod views;
 use billing::payments::{Payment, REFERENCE_MAX, RequestMark, State};
 use billing::sales::{Filter, Sale, operations};
 use identity::idempotency::Fingerprint;
-use identity::rights::Scope;
+use identity::rights::{OwnedWallet, Scope};
 use kernel::ids::{PaymentId, RequestId, UserId};
 use warp::http::{HeaderValue, StatusCode, header};
 
 use super::pages_of::{Cursor, paged};
-use super::wallets::{AddressedWallet, addressed};
+use super::wallets::{addressed, check_reach};
 use crate::auth::Caller;
 use crate::checkout::refresh;
 use crate::http::call::Call;
@@ -93,12 +94,8 @@ async fn sale_for(api: &SharedState, caller: &Caller, call: &Call, scope: Scope)
     let id: PaymentId = call.path_parameter("orderId").parse().map_err(|_| no_order())?;
     let found = operations::sale(&mut *api.pool.acquire().await?, id).await?;
     let sale = found.ok_or_else(no_order)?;
-    let wallet = sale.payment.wallet_id.to_string();
-    match addressed(api, caller, &wallet, scope).await {
-        Ok(_) => Ok(sale),
-        Err(problem) if problem.status() == StatusCode::NOT_FOUND => Err(no_order()),
-        Err(problem) => Err(problem),
-    }
+    check_reach(api, caller, sale.payment.wallet_id, scope, no_order).await?;
+    Ok(sale)
 }
 
 fn no_order() -> Problem {
@@ -133,7 +130,7 @@ pub(super) fn mark(call: &Call, caller: &Caller, what: &str) -> Result<Option<Re
 pub(super) async fn buyer(
     api: &SharedState,
     caller: &Caller,
-    wallet: &AddressedWallet,
+    wallet: &OwnedWallet,
 ) -> Result<UserId, Problem> {
     if let Some(user) = wallet.user_id.as_ref().or(caller.user()) {
         return Ok(user.clone());

@@ -4,16 +4,13 @@ use billing::coupons::Redemption;
 use billing::coupons::operations::worth;
 use billing::payments::superseding::page_with_coupon;
 use billing::payments::{Dialect, Labels, NewOrder, Payment, Provider, RequestMark, ReturnUrls};
-use billing::plans::Interval;
-use identity::rights::Scope;
+use identity::rights::{OwnedWallet, Scope};
 use kernel::ids::UserId;
-use kernel::metadata::Metadata;
-use kernel::money::{Currency, Money};
-use serde::Deserialize;
-use utoipa::ToSchema;
+use kernel::money::Money;
 use warp::http::{HeaderValue, StatusCode};
 
 use super::goods::{Goods, goods};
+use super::input::{OrderInput, Seller};
 use super::views::OrderView;
 use super::{buyer, checked_reference, is_same, located, mark, shown};
 use crate::checkout::{self, Ordered, PAYABLE, PAYABLE_WITH_COUPON, place, placed_before};
@@ -22,8 +19,7 @@ use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
 use crate::http::json::read_object;
-use crate::http::values::{GivenAmount, one_of};
-use crate::native::wallets::{AddressedWallet, addressed};
+use crate::native::wallets::addressed;
 use crate::problem::{ErrorCode, Problem};
 use crate::state::SharedState;
 
@@ -50,78 +46,6 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 StatusCode::UNPROCESSABLE_ENTITY,
             ]),
     )]
-}
-
-/// Packs of one kind.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = native::NewOrderItem)]
-pub(super) struct ItemInput {
-    pub(super) pack_id: String,
-    /// One unless given.
-    #[serde(default = "one")]
-    #[schema(minimum = 1, maximum = 999_999)]
-    pub(super) quantity: i64,
-}
-
-fn one() -> i64 {
-    1
-}
-
-/// Who takes the money.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Seller {
-    Stripe,
-    Creem,
-}
-
-fn seller_schema() -> utoipa::openapi::schema::Object {
-    one_of(&["stripe", "creem"])
-}
-
-fn interval_schema() -> utoipa::openapi::schema::Object {
-    one_of(Interval::NAMES)
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = native::NewOrder)]
-pub(super) struct OrderInput {
-    /// `user:ID`, `org:ID`, a wallet's id, or `me`.
-    wallet: String,
-    pub(super) pack_id: Option<String>,
-    /// Of `packId`; one unless given.
-    #[schema(minimum = 1, maximum = 999_999)]
-    pub(super) quantity: Option<i64>,
-    /// Several packs, in one currency.
-    #[schema(min_items = 1, max_items = 100)]
-    pub(super) items: Option<Vec<ItemInput>>,
-    /// Any amount, at the price of the catalog.
-    pub(super) credits: Option<GivenAmount>,
-    pub(super) plan_id: Option<String>,
-    /// Of `planId`; a month unless given.
-    #[schema(schema_with = interval_schema)]
-    pub(super) interval: Option<Interval>,
-    /// Who takes the money; Stripe unless given.
-    #[schema(schema_with = seller_schema)]
-    provider: Option<Seller>,
-    /// An ISO 4217 code. What is sold in another currency is refused; `credits` need it where they have several prices.
-    #[schema(value_type = Option<String>, min_length = 3, max_length = 3)]
-    pub(super) currency: Option<Currency>,
-    /// A code that the buyer has.
-    coupon: Option<String>,
-    /// Where the buyer goes after paying, on an allowed site; the configured page unless given.
-    success_url: Option<String>,
-    /// Where the buyer goes after giving up; as `successUrl` unless given. Creem has no such address.
-    cancel_url: Option<String>,
-    /// The host application's own id. It comes back with the order.
-    #[schema(min_length = 1, max_length = 200)]
-    reference: Option<String>,
-    /// Up to 20 texts of up to 500 characters, by names of up to 40 letters, digits, `_`, `.` and `-`.
-    #[serde(default)]
-    #[schema(value_type = BTreeMap<String, String>)]
-    metadata: Metadata,
 }
 
 async fn order(api: SharedState, call: Call) -> Result<Response, Problem> {
@@ -167,7 +91,7 @@ async fn respond(api: &SharedState, ordered: Ordered) -> Result<Response, Proble
 /// All that makes an order.
 struct Placed {
     user: UserId,
-    wallet: AddressedWallet,
+    wallet: OwnedWallet,
     provider: Provider,
     goods: Goods,
     redemption: Option<Redemption>,
