@@ -17,7 +17,7 @@ use crate::state::{AppState, SharedState};
 pub struct Call {
     pub method: Method,
     /// As sent.
-    pub path: FullPath,
+    pub path: String,
     /// The path's parameters, decoded.
     pub parameters: Parameters,
     /// The query's pairs, decoded.
@@ -112,7 +112,8 @@ pub fn call(
         .and(warp::query::<Vec<(String, String)>>())
         .and(warp::header::headers_cloned())
         .and(warp::body::bytes())
-        .map(|api, method, path, query, headers, body| {
+        .map(|api, method, path: FullPath, query, headers, body| {
+            let path = path.as_str().to_owned();
             (api, Call { method, path, parameters: Vec::new(), query, headers, body })
         })
         .untuple_one()

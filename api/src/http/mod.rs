@@ -8,6 +8,7 @@ pub(crate) mod endpoint;
 pub(crate) mod group;
 pub mod json;
 pub(crate) mod path;
+pub(crate) mod table;
 pub mod values;
 
 use serde::Serialize;
