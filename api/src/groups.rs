@@ -3,11 +3,11 @@
 use crate::enabled_dialects::Dialects;
 use crate::http::endpoint::Endpoint;
 use crate::http::group::ApiGroup;
-use crate::{dialects, native};
+use crate::{dialects, native, pages};
 
 /// Every group, in the order of the documentation: the first that owns a path answers for it.
 pub(crate) fn groups() -> impl Iterator<Item = &'static ApiGroup> {
-    provider_webhooks().chain(dialects::GROUPS).chain([&native::GROUP])
+    provider_webhooks().chain(dialects::GROUPS).chain([&pages::GROUP, &native::GROUP])
 }
 
 fn provider_webhooks() -> impl Iterator<Item = &'static ApiGroup> {

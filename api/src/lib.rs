@@ -25,6 +25,7 @@ mod intake;
 mod native;
 mod openapi;
 mod origins;
+mod pages;
 mod problem;
 mod provider_webhooks;
 mod realtime;

@@ -9,6 +9,9 @@ use super::description::Schemas;
 use super::endpoint::Endpoint;
 use crate::problem::Problem;
 
+/// Adds the schema of an API's errors, and returns a reference to it.
+pub(crate) type ErrorSchema = fn(&mut Schemas) -> RefOr<Schema>;
+
 pub(crate) struct ApiGroup {
     /// What the documentation calls it; several groups may share a name.
     pub name: &'static str,
@@ -21,8 +24,8 @@ pub(crate) struct ApiGroup {
     pub endpoints: fn() -> Vec<Endpoint>,
     /// Words a problem for the clients of this API.
     pub word: fn(&Problem) -> Response,
-    /// The schema of its errors.
-    pub error: fn(&mut Schemas) -> RefOr<Schema>,
+    /// The schema of its errors. A group without one is for people: it is not in the description for programs.
+    pub error: Option<ErrorSchema>,
 }
 
 /// Whether `path` is `prefix` or below it.

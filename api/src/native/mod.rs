@@ -50,7 +50,7 @@ pub(crate) static GROUP: ApiGroup = ApiGroup {
     owns: |_| true,
     endpoints,
     word,
-    error: named_schema::<ErrorBody>,
+    error: Some(named_schema::<ErrorBody>),
 };
 
 const REVENUECAT_WEBHOOK: &str = "/webhooks/revenuecat";
@@ -63,7 +63,7 @@ pub(crate) static WEBHOOK: ApiGroup = ApiGroup {
     owns: |path| path == REVENUECAT_WEBHOOK,
     endpoints: || vec![revenuecat::endpoint(REVENUECAT_WEBHOOK)],
     word,
-    error: named_schema::<ErrorBody>,
+    error: Some(named_schema::<ErrorBody>),
 };
 
 fn endpoints() -> Vec<Endpoint> {

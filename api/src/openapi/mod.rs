@@ -19,7 +19,7 @@ use crate::enabled_dialects::Dialects;
 use crate::groups::{self, groups};
 use crate::http::description::{Access, Description, Schemas};
 use crate::http::endpoint::Endpoint;
-use crate::http::group::ApiGroup;
+use crate::http::group::{ApiGroup, ErrorSchema};
 
 const ABOUT: &str = "Prepaid credits: paid once, credited once. Purser's own API is `native`; the others speak the \
                      APIs of existing credit systems over the same ledger.";
@@ -41,9 +41,14 @@ const ALWAYS: [StatusCode; 6] = [
 /// When a description is no JSON, which would be a fault of this program.
 pub(crate) fn descriptions(dialects: &Dialects) -> serde_json::Result<Descriptions> {
     let text = |only| serde_json::to_string(&document(dialects, only));
-    let names = groups().map(|group| group.name).collect::<BTreeSet<_>>();
+    let names = documented().map(|(group, _)| group.name).collect::<BTreeSet<_>>();
     let alone = names.into_iter().map(|name| text(Some(name)).map(|text| (name, text)));
     Ok(Descriptions { all: text(None)?, alone: alone.collect::<Result<_, _>>()? })
+}
+
+/// The groups for programs, each with the schema of its errors.
+fn documented() -> impl Iterator<Item = (&'static ApiGroup, ErrorSchema)> {
+    groups().filter_map(|group| group.error.map(|error| (group, error)))
 }
 
 /// The description of the API with these dialects, or of one of its APIs alone.
@@ -51,7 +56,7 @@ pub fn document(dialects: &Dialects, only: Option<&str>) -> OpenApi {
     let mut paths = Paths::new();
     let mut schemas = Schemas::new();
     let mut tags: Vec<Tag> = Vec::new();
-    for group in groups().filter(|group| only.is_none_or(|only| group.name == only)) {
+    for (group, error) in documented().filter(|(group, _)| only.is_none_or(|only| group.name == only)) {
         let endpoints = groups::endpoints(group, dialects);
         if endpoints.is_empty() {
             continue;
@@ -59,7 +64,7 @@ pub fn document(dialects: &Dialects, only: Option<&str>) -> OpenApi {
         if tags.iter().all(|tag| tag.name != group.name) {
             tags.push(TagBuilder::new().name(group.name).description(Some(group.about)).build());
         }
-        let error = (group.error)(&mut schemas);
+        let error = error(&mut schemas);
         for endpoint in endpoints {
             if let Some(method) = method_of(&endpoint) {
                 let operation = operation(group, &endpoint, &error);
@@ -234,7 +239,7 @@ mod tests {
     use super::*;
 
     fn endpoints() -> Vec<Endpoint> {
-        groups().flat_map(|group| (group.endpoints)()).collect()
+        documented().flat_map(|(group, _)| (group.endpoints)()).collect()
     }
 
     #[test]
@@ -283,8 +288,8 @@ mod tests {
     fn no_two_schemas_share_a_name_and_none_is_missing() {
         let mut by_name = BTreeMap::new();
         let mut all = Schemas::new();
-        for group in groups() {
-            let _reference = (group.error)(&mut all);
+        for (group, error) in documented() {
+            let _reference = error(&mut all);
             all.extend((group.endpoints)().into_iter().flat_map(|endpoint| endpoint.description.schemas));
         }
         let _told = webhooks::webhooks(&mut all);

@@ -26,5 +26,5 @@ pub(super) const GROUP: ApiGroup = ApiGroup {
     owns: |path| is_under(path, "/api/v1"),
     endpoints: || [packages::endpoints(), transactions::endpoints()].into_iter().flatten().collect(),
     word,
-    error: named_schema::<Failed>,
+    error: Some(named_schema::<Failed>),
 };

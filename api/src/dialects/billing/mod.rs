@@ -36,7 +36,7 @@ pub(super) const GROUP: ApiGroup = ApiGroup {
     owns,
     endpoints,
     word,
-    error: named_schema::<Failed>,
+    error: Some(named_schema::<Failed>),
 };
 
 const STRIPE_WEBHOOK: &str = "/payment/webhook/stripe";
@@ -50,7 +50,7 @@ pub(super) const WEBHOOKS: ApiGroup = ApiGroup {
     owns: |path| [STRIPE_WEBHOOK, CREEM_WEBHOOK].contains(&path),
     endpoints: || vec![stripe::endpoint(STRIPE_WEBHOOK), creem::endpoint(CREEM_WEBHOOK)],
     word,
-    error: named_schema::<Failed>,
+    error: Some(named_schema::<Failed>),
 };
 
 const PREFIXES: [&str; 9] = [

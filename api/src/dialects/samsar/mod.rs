@@ -28,5 +28,5 @@ pub(super) const GROUP: ApiGroup = ApiGroup {
     owns: |path| is_under(path, "/v1") || is_under(path, "/v2"),
     endpoints: routes::endpoints,
     word,
-    error: named_schema::<words::ErrorBody>,
+    error: Some(named_schema::<words::ErrorBody>),
 };

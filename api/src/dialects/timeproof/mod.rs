@@ -34,7 +34,7 @@ pub(super) const GROUP: ApiGroup = ApiGroup {
     owns: |path| is_under(path, "/api/payments") || is_under(path, "/api/account"),
     endpoints,
     word,
-    error: named_schema::<ErrorBody>,
+    error: Some(named_schema::<ErrorBody>),
 };
 
 const STRIPE_WEBHOOK: &str = "/api/payments/webhook";
@@ -47,7 +47,7 @@ pub(super) const WEBHOOK: ApiGroup = ApiGroup {
     owns: |path| path == STRIPE_WEBHOOK,
     endpoints: || vec![stripe::endpoint(STRIPE_WEBHOOK)],
     word: word_for_provider,
-    error: named_schema::<WebhookErrorBody>,
+    error: Some(named_schema::<WebhookErrorBody>),
 };
 
 fn endpoints() -> Vec<Endpoint> {

@@ -28,7 +28,7 @@ pub(super) const GROUP: ApiGroup = ApiGroup {
     owns,
     endpoints,
     word,
-    error: named_schema::<types::Message>,
+    error: Some(named_schema::<types::Message>),
 };
 
 fn owns(path: &str) -> bool {

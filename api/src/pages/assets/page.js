@@ -1,0 +1,115 @@
+// What pages cannot do without a script: times in the reader's zone, charts, and news while the page is open.
+// Custom elements, so that parts that are fetched later work as well. No page needs them to be of use.
+"use strict";
+
+/** Shows a time in the reader's language and zone. */
+customElements.define("local-time", class extends HTMLElement {
+  static observedAttributes = ["datetime"];
+  connectedCallback() { this.#show(); }
+  attributeChangedCallback() { if (this.isConnected) this.#show(); }
+  #show() {
+    const at = new Date(this.getAttribute("datetime"));
+    if (Number.isNaN(at.getTime())) return;
+    const style = this.getAttribute("show") === "date"
+      ? { year: "numeric", month: "short", day: "numeric" }
+      : { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+    this.textContent = new Intl.DateTimeFormat(document.documentElement.lang, style).format(at);
+    this.title = at.toISOString();
+  }
+});
+
+/** Tells the page's parts that something has happened, over a connection that is opened with a ticket of its own. */
+customElements.define("live-events", class extends HTMLElement {
+  #socket = null;
+  #timer = 0;
+  #pause = 1000;
+  connectedCallback() { this.setAttribute("role", "status"); this.#open(); }
+  disconnectedCallback() { clearTimeout(this.#timer); this.#socket?.close(); this.#socket = null; }
+  async #open() {
+    this.#say("waiting");
+    let address = null;
+    try {
+      const answer = await fetch(this.getAttribute("address"), { method: "POST" });
+      // Whoever may not listen any more is not asked again: the parts say why when they are fetched.
+      if (answer.status === 401 || answer.status === 403) return this.#happened();
+      if (answer.ok) address = new URL((await answer.json()).address, location.href);
+    } catch { /* The network is away: tried again below. */ }
+    if (!this.isConnected) return;
+    if (address === null) return this.#later();
+    address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    const socket = this.#socket = new WebSocket(address);
+    socket.onopen = () => { this.#pause = 1000; this.#say("connected"); };
+    // The first message is the state: what happened while there was no connection is in it.
+    socket.onmessage = () => this.#happened();
+    socket.onclose = () => { if (this.#socket === socket) this.#later(); };
+  }
+  #later() {
+    this.#say("waiting");
+    this.#timer = setTimeout(() => this.#open(), this.#pause);
+    this.#pause = Math.min(this.#pause * 2, 30000);
+  }
+  #say(state) {
+    this.dataset.state = state;
+    this.textContent = this.getAttribute(state);
+  }
+  #happened() { document.body.dispatchEvent(new CustomEvent("live")); }
+});
+
+/** Goes on to another site, such as a payment page. In a frame it leaves that to the link inside: most may not be framed. */
+customElements.define("go-on", class extends HTMLElement {
+  connectedCallback() {
+    if (window.top === window) location.assign(this.getAttribute("address"));
+  }
+});
+
+/** Draws values over time. The table below it has the same values. */
+customElements.define("value-chart", class extends HTMLElement {
+  static observedAttributes = ["data"];
+  #plot = null;
+  #size = new ResizeObserver(() => this.#plot?.setSize({ width: this.clientWidth, height: 220 }));
+  #dark = matchMedia("(prefers-color-scheme: dark)");
+  #draw = () => {
+    this.#plot?.destroy();
+    this.#plot = null;
+    if (typeof uPlot === "undefined") return;
+    const { moments, series, stacked } = JSON.parse(this.getAttribute("data"));
+    const style = getComputedStyle(this);
+    const colour = (name) => style.getPropertyValue(name).trim();
+    const columns = series.map((one) => one.values.map(Number));
+    // Each is drawn on top of those after it, so that what is seen of it is its own part.
+    const drawn = columns.map((column, at) =>
+      stacked ? column.map((_, row) => columns.slice(at).reduce((sum, other) => sum + other[row], 0)) : column);
+    const axis = { stroke: colour("--ink-muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+    const number = new Intl.NumberFormat(document.documentElement.lang, { notation: "compact" });
+    const day = new Intl.DateTimeFormat(document.documentElement.lang, { month: "short", day: "numeric" });
+    this.#plot = new uPlot({
+      width: this.clientWidth,
+      height: 220,
+      cursor: { show: false },
+      legend: { show: false },
+      scales: { y: { range: (_, low, high) => [Math.min(low, 0), high > 0 ? high * 1.05 : 1] } },
+      axes: [
+        { ...axis, values: (_, all) => all.map((at) => day.format(at * 1000)), space: 64 },
+        { ...axis, values: (_, all) => all.map((value) => number.format(value)), size: 56 },
+      ],
+      series: [{}, ...series.map((one, at) => ({
+        label: one.name,
+        stroke: colour(`--series-${(at % 6) + 1}`),
+        width: 2,
+        points: { show: moments.length < 2 },
+        ...(stacked ? { fill: colour(`--series-${(at % 6) + 1}`), width: 0, paths: uPlot.paths.bars({ size: [0.7, 48] }) } : {}),
+      }))],
+    }, [moments, ...drawn], this);
+  };
+  connectedCallback() {
+    this.#draw();
+    this.#size.observe(this);
+    this.#dark.addEventListener("change", this.#draw);
+  }
+  disconnectedCallback() {
+    this.#size.disconnect();
+    this.#dark.removeEventListener("change", this.#draw);
+    this.#plot?.destroy();
+  }
+  attributeChangedCallback() { if (this.#plot) this.#draw(); }
+});
