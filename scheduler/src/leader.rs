@@ -1,66 +1,89 @@
-//! Elects one scheduler among several: the one that holds an advisory lock of the database leads.
+//! Elects one scheduler among several: the one that holds the lease leads.
 
 use std::time::Duration;
 
-use sqlx::{Connection, PgConnection, PgPool};
+use kernel::lease::{self, Holder, Lease};
+use sqlx::PgPool;
+use tokio::sync::watch;
+use tokio::time::{sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How often a replica asks whether it may lead, and the leader whether it still does.
+/// The name of the lease.
+pub const NAME: &str = "scheduler";
+/// How often a replica asks whether it may lead, and the leader prolongs its lease.
 const HEARTBEAT: Duration = Duration::from_secs(1);
-/// An arbitrary number that names the lock within the database.
-const LOCK: i64 = 0x7075_7273_6572;
+/// How long the database may take to answer. It is asked several times before a lease ends.
+const PATIENCE: Duration = Duration::from_millis(1_500);
 
-/// Runs `work` while this process leads, until `shutdown`. `work` is given a token that is cancelled when the
-/// leadership is lost.
+/// That this process leads. Cheap to clone.
+#[derive(Clone)]
+pub struct Leadership {
+    lease: watch::Receiver<Lease>,
+    ended: CancellationToken,
+}
+
+impl Leadership {
+    /// The lease as it was last prolonged.
+    pub fn lease(&self) -> Lease {
+        *self.lease.borrow()
+    }
+
+    /// Cancelled when this process leads no longer.
+    pub fn ended(&self) -> &CancellationToken {
+        &self.ended
+    }
+}
+
+/// Runs `work` while this process leads, until `shutdown`.
 pub async fn lead_until<Work>(pool: &PgPool, shutdown: &CancellationToken, work: Work)
 where
-    Work: AsyncFn(CancellationToken),
+    Work: AsyncFn(Leadership),
 {
+    let holder = Holder::random();
     while !shutdown.is_cancelled() {
-        match acquire(pool).await {
-            Ok(Some(mut connection)) => {
-                tracing::info!("this scheduler leads");
-                let leadership = shutdown.child_token();
-                tokio::join!(work(leadership.clone()), keep(&mut connection, &leadership));
-                // Closing the connection gives the lock back at once.
-                let _closed = connection.close().await;
-            }
-            Ok(None) => {}
-            Err(error) => tracing::debug!(%error, "the database is away; asking again"),
+        match timeout(PATIENCE, lease::acquire(pool, NAME, holder)).await {
+            Ok(Ok(Some(lease))) => lead(pool, lease, shutdown, &work).await,
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "the database is away; asking again"),
+            Err(_) => tracing::debug!("the database does not answer; asking again"),
         }
-        tokio::select! {
-            () = tokio::time::sleep(HEARTBEAT) => {}
-            () = shutdown.cancelled() => {}
-        }
+        shutdown.run_until_cancelled(sleep(HEARTBEAT)).await;
     }
 }
 
-async fn acquire(pool: &PgPool) -> Result<Option<PgConnection>, sqlx::Error> {
-    // A connection of its own: a pooled one could be closed, and the lock lost, without notice.
-    let mut connection = pool.acquire().await?.detach();
-    let leads = sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "leads!""#, LOCK)
-        .fetch_one(&mut connection)
-        .await?;
-    if leads {
-        return Ok(Some(connection));
+async fn lead<Work>(pool: &PgPool, lease: Lease, shutdown: &CancellationToken, work: &Work)
+where
+    Work: AsyncFn(Leadership),
+{
+    tracing::info!(term = lease.term, "this scheduler leads");
+    let (prolonged, lease) = watch::channel(lease);
+    let leadership = Leadership { lease, ended: shutdown.child_token() };
+    tokio::join!(work(leadership.clone()), keep(pool, &prolonged, &leadership.ended));
+    let lease = leadership.lease();
+    if lease.is_valid() && !matches!(timeout(PATIENCE, lease::give_back(pool, &lease)).await, Ok(Ok(()))) {
+        tracing::debug!("the lease was not given back: it ends by itself");
     }
-    connection.close().await?;
-    Ok(None)
 }
 
-/// Watches the connection that holds the lock; cancels the leadership when it is lost.
-async fn keep(connection: &mut PgConnection, leadership: &CancellationToken) {
+/// Prolongs the lease; ends the leadership before the lease ends.
+async fn keep(pool: &PgPool, prolonged: &watch::Sender<Lease>, ended: &CancellationToken) {
     loop {
-        tokio::select! {
-            () = leadership.cancelled() => return,
-            () = tokio::time::sleep(HEARTBEAT) => {}
-        }
-        match tokio::time::timeout(HEARTBEAT * 3, connection.ping()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => {
-                tracing::warn!("this scheduler no longer leads: its connection to the database is lost");
-                leadership.cancel();
-                return;
+        let lease = *prolonged.borrow();
+        let keeping = async {
+            sleep(HEARTBEAT).await;
+            timeout(PATIENCE, lease::renew(pool, &lease)).await
+        };
+        let kept = tokio::select! {
+            () = ended.cancelled() => return,
+            () = sleep_until(lease.until().into()) => None,
+            kept = keeping => Some(kept),
+        };
+        match kept {
+            Some(Ok(Ok(Some(lease)))) => drop(prolonged.send_replace(lease)),
+            Some(Ok(Err(_)) | Err(_)) if lease.is_valid() => {}
+            Some(_) | None => {
+                tracing::warn!(term = lease.term, "this scheduler no longer leads: its lease is over");
+                return ended.cancel();
             }
         }
     }

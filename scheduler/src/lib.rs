@@ -1,7 +1,7 @@
 //! The scheduler: emits jobs by the clock and publishes what the outbox still holds.
 //!
-//! Several replicas may run. A Postgres advisory lock elects one; when it dies, its connection does, and another
-//! takes over within a second. Every scheduled job may run twice without harm, so the moment of change is harmless.
+//! Several replicas may run, and a lease elects one; when it dies, another takes over within seconds. Every scheduled
+//! job may run twice without harm, so the moment of change is harmless.
 
 // Amounts are whole numbers, and none is ever cut to size silently.
 #![deny(

@@ -23,19 +23,18 @@ pub struct Entry {
 
 #[derive(Clone, Copy)]
 pub enum Action {
-    Publish(fn() -> EncodedJob),
+    /// Writes a job to the outbox while this process leads, and publishes it.
+    Emit(fn() -> EncodedJob),
     /// Publishes jobs that a transaction wrote to the outbox and its process did not publish.
     SweepOutbox,
     /// Deletes sessions and live tickets that have ended, messages to webhook endpoints that were delivered, or given
     /// up, a month ago, and old provider events and settled dead letters. Answers to idempotent requests stay: what was
     /// done once is never done again.
     Forget,
-    /// Counts what operators watch.
-    Measure,
 }
 
-/// What every scheduler does, whether it leads or not: what it measured while it led would be shown for ever after.
-pub const MEASURE: Entry = Entry { name: "measure", every: Duration::from_secs(10), action: Action::Measure };
+/// How often what operators watch is measured.
+pub const MEASURE_EVERY: Duration = Duration::from_secs(10);
 
 /// The schedule.
 pub const SCHEDULE: &[Entry] = &[
@@ -43,49 +42,49 @@ pub const SCHEDULE: &[Entry] = &[
     Entry {
         name: "holds.expire",
         every: Duration::from_secs(5),
-        action: Action::Publish(|| EncodedJob::from(&ExpireHolds {})),
+        action: Action::Emit(|| EncodedJob::from(&ExpireHolds {})),
     },
     Entry {
         name: "grants.expire",
         every: Duration::from_secs(30),
-        action: Action::Publish(|| EncodedJob::from(&ExpireGrants {})),
+        action: Action::Emit(|| EncodedJob::from(&ExpireGrants {})),
     },
     Entry {
         name: "grants.tell_expiring",
         every: Duration::from_secs(60),
-        action: Action::Publish(|| EncodedJob::from(&TellExpiringGrants {})),
+        action: Action::Emit(|| EncodedJob::from(&TellExpiringGrants {})),
     },
     Entry {
         name: "payments.expire",
         every: Duration::from_secs(30),
-        action: Action::Publish(|| EncodedJob::from(&ExpirePayments {})),
+        action: Action::Emit(|| EncodedJob::from(&ExpirePayments {})),
     },
     Entry {
         name: "purchases.claim",
         every: Duration::from_secs(60),
-        action: Action::Publish(|| EncodedJob::from(&ClaimPurchases {})),
+        action: Action::Emit(|| EncodedJob::from(&ClaimPurchases {})),
     },
     Entry {
         name: "webhooks.retry",
         every: Duration::from_secs(5),
-        action: Action::Publish(|| EncodedJob::from(&RetryWebhooks {})),
+        action: Action::Emit(|| EncodedJob::from(&RetryWebhooks {})),
     },
     // For wallets that no debit has asked about: lost jobs, cool-downs that are over, raised thresholds.
     Entry {
         name: "recharge.sweep",
         every: Duration::from_secs(30),
-        action: Action::Publish(|| EncodedJob::from(&SweepRecharges {})),
+        action: Action::Emit(|| EncodedJob::from(&SweepRecharges {})),
     },
     // Often, so that the first one of a month comes soon after midnight. The others find nothing.
     Entry {
         name: "recharge.month",
         every: Duration::from_secs(30),
-        action: Action::Publish(|| EncodedJob::from(&BeginRechargeMonth {})),
+        action: Action::Emit(|| EncodedJob::from(&BeginRechargeMonth {})),
     },
     Entry {
         name: "payments.reconcile",
         every: Duration::from_secs(3600),
-        action: Action::Publish(|| EncodedJob::from(&ReconcilePayments::default())),
+        action: Action::Emit(|| EncodedJob::from(&ReconcilePayments::default())),
     },
     Entry { name: "forget", every: Duration::from_secs(60), action: Action::Forget },
 ];

@@ -8,12 +8,12 @@ use billing::app_stores;
 use billing::provider_events::record;
 use billing::reconciliation;
 use billing::subscriptions::operations as subscriptions;
-use jobs::Role;
+use jobs::{EncodedJob, Role, outbox};
 use kernel::clock::Clock;
 use kernel::crash::{self, Step};
 use kernel::ids::WalletId;
 use messaging::dead_letters::operations as dead_letters;
-use messaging::{Publisher, outbox};
+use messaging::{Publisher, outbox as publishing};
 use outgoing_webhooks as webhooks;
 use rand::RngExt;
 use sqlx::PgPool;
@@ -22,7 +22,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::Retention;
-use crate::schedule::{Action, Entry, MEASURE, SCHEDULE};
+use crate::leader::Leadership;
+use crate::schedule::{Action, MEASURE_EVERY, SCHEDULE};
 
 /// How old a job in the outbox must be before the sweep takes it: the process that wrote it is about to publish it.
 const SWEEP_AFTER: time::Duration = time::Duration::seconds(2);
@@ -54,64 +55,80 @@ pub struct Ticker {
 }
 
 impl Ticker {
-    /// Runs the schedule until `leadership` ends.
-    pub async fn run(&self, leadership: CancellationToken) {
+    /// Runs the schedule until the leadership ends.
+    pub async fn run(&self, leadership: Leadership) {
         let mut loops = JoinSet::new();
         for entry in SCHEDULE {
             let (ticker, leadership) = (self.clone(), leadership.clone());
             loops.spawn(async move {
-                leadership.run_until_cancelled(ticker.repeat(*entry)).await;
+                let repeated =
+                    ticker.repeat(entry.name, entry.every, || ticker.act(entry.action, &leadership));
+                leadership.ended().run_until_cancelled(repeated).await;
             });
         }
         loops.join_all().await;
     }
 
-    /// Measures what operators watch, until `shutdown`.
+    /// Measures what operators watch, until `shutdown`, whether this process leads or not: what it measured while it
+    /// led would be shown for ever after.
     pub async fn watch(&self, shutdown: &CancellationToken) {
-        shutdown.run_until_cancelled(self.repeat(MEASURE)).await;
+        let measure = || async { self.measure().await.map_err(|error| error.to_string()) };
+        shutdown.run_until_cancelled(self.repeat("measure", MEASURE_EVERY, measure)).await;
     }
 
-    async fn repeat(&self, entry: Entry) {
+    async fn repeat<Done>(&self, name: &'static str, every: Duration, act: impl Fn() -> Done)
+    where
+        Done: Future<Output = Result<(), String>>,
+    {
         loop {
             // Up to a tenth earlier, so that entries do not stay in step.
-            let tenth = u64::try_from(entry.every.as_millis() / 10).unwrap_or(0);
+            let tenth = u64::try_from(every.as_millis() / 10).unwrap_or(0);
             let earlier = Duration::from_millis(rand::rng().random_range(0..=tenth));
             // Counted from the beginning: what becomes due while it runs, by a move of the test clock, is not missed.
-            let mut next = self.clock.deadline(entry.every.saturating_sub(earlier));
-            if let Err(reason) = self.act(entry.action).await {
-                tracing::warn!(entry = entry.name, reason, "a scheduled action failed; it will run again");
-                metrics::counter!("purser_schedule_failures_total", "entry" => entry.name).increment(1);
+            let mut next = self.clock.deadline(every.saturating_sub(earlier));
+            if let Err(reason) = act().await {
+                tracing::warn!(entry = name, reason, "a scheduled action failed; it will run again");
+                metrics::counter!("purser_schedule_failures_total", "entry" => name).increment(1);
             }
             next.passed().await;
         }
     }
 
-    async fn act(&self, action: Action) -> Result<(), String> {
-        match action {
-            Action::Publish(job) => {
-                self.publisher.wait_until_connected().await;
-                self.publisher.publish(job()).await.map_err(|error| error.to_string())?;
-                crash::point(Step::Published, "schedule");
-                Ok(())
-            }
-            Action::SweepOutbox => self.sweep().await.map_err(|error| error.to_string()),
-            Action::Forget => self.forget().await.map_err(|error| error.to_string()),
-            Action::Measure => self.measure().await.map_err(|error| error.to_string()),
-        }
+    async fn act(&self, action: Action, leadership: &Leadership) -> Result<(), String> {
+        let done = match action {
+            Action::Emit(job) => self.emit(job(), leadership).await,
+            Action::SweepOutbox => self.sweep(leadership).await,
+            Action::Forget => self.forget().await,
+        };
+        done.map_err(|error| error.to_string())
     }
 
-    async fn sweep(&self) -> Result<(), sqlx::Error> {
+    /// Writes a job to the outbox, if this process still leads, and publishes it.
+    async fn emit(&self, job: EncodedJob, leadership: &Leadership) -> Result<(), sqlx::Error> {
         self.publisher.wait_until_connected().await;
-        loop {
+        let lease = leadership.lease();
+        let Some(id) = outbox::insert_while_held(&self.pool, &lease, self.clock.now(), job).await? else {
+            tracing::warn!(term = lease.term, "a job was not emitted: another scheduler leads");
+            return Ok(());
+        };
+        publishing::publish(&self.pool, &self.publisher, &[id]).await;
+        crash::point(Step::Published, "schedule");
+        Ok(())
+    }
+
+    async fn sweep(&self, leadership: &Leadership) -> Result<(), sqlx::Error> {
+        self.publisher.wait_until_connected().await;
+        while leadership.lease().is_valid() {
             let before = self.clock.now().saturating_sub(SWEEP_AFTER);
-            let swept = outbox::sweep(&self.pool, &self.publisher, before, SWEEP_AT_ONCE).await?;
+            let swept = publishing::sweep(&self.pool, &self.publisher, before, SWEEP_AT_ONCE).await?;
             if swept > 0 {
                 tracing::info!(jobs = swept, "published jobs that were left in the outbox");
             }
             if i64::try_from(swept).is_ok_and(|swept| swept < SWEEP_AT_ONCE) {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 
     /// Deletes what is kept no longer, in small transactions, until nothing is left of it or the time for it is over:
@@ -130,7 +147,7 @@ impl Ticker {
     }
 
     async fn measure(&self) -> Result<(), sqlx::Error> {
-        let (jobs, oldest) = jobs::outbox::backlog(&self.pool).await?;
+        let (jobs, oldest) = outbox::backlog(&self.pool).await?;
         let age = oldest.map_or(0, |oldest| (self.clock.now() - oldest).whole_seconds());
         let mut connection = self.pool.acquire().await?;
         let quarantined = record::quarantined_count(&mut connection).await?;

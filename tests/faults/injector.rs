@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
+use harness::relay::Way;
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::network::{Link, Way};
+use crate::network::Link;
 use crate::schedule::{Fault, Machine, Schedule, Step};
 use crate::system::System;
 

@@ -13,6 +13,7 @@ use harness::client::Client;
 use harness::eventually::{Look, eventually_every};
 use harness::queues::Queues;
 use harness::reconciliation::Reconciliation;
+use harness::relay::{Relay, Way};
 use harness::system::{Service, ServiceProcess, Settings};
 use jobs::Role;
 use kernel::database;
@@ -25,7 +26,7 @@ use time::format_description::well_known::Rfc3339;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::network::{Link, Relay, Way};
+use crate::network::Link;
 use crate::schedule::Machine;
 
 const PREFIX: &str = "faults";

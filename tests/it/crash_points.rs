@@ -229,13 +229,13 @@ async fn the_api_may_die_at_every_step_of_a_webhook() {
 async fn a_scheduler_may_die_after_it_has_published() {
     let world = World::builder().without_scheduler().start().await;
     let alice = world.create_user("alice").await;
+    wait_for_death(doomed(&world, Service::Scheduler, &[], Step::Published, "schedule")).await;
     let job = adjustment_of(&alice);
     let mut connection = world.pool().acquire().await.unwrap();
-    outbox::insert(&mut connection, world.clock().now(), &job).await.unwrap();
+    let left = outbox::insert(&mut connection, world.clock().now(), &job).await.unwrap();
     drop(connection);
-    wait_for_death(doomed(&world, Service::Scheduler, &[], Step::Published, "schedule")).await;
-    wait_for_death(doomed(&world, Service::Scheduler, &[], Step::Published, "outbox")).await;
-    assert_eq!(world.count("outbox where role = 'apply'").await, 1);
+    wait_for_death(doomed(&world, Service::Scheduler, &[], Step::Published, "sweep")).await;
+    assert_eq!(world.count(&format!("outbox where id = '{}'", left.0)).await, 1);
     let healthy = world.additional_process(Service::Scheduler, Path::new(DEV), &[]);
     healthy.start().unwrap();
     world.drain().await;

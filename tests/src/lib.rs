@@ -13,6 +13,7 @@ pub mod queues;
 pub mod quiescence;
 pub mod receiver;
 pub mod reconciliation;
+pub mod relay;
 mod run;
 pub mod system;
 pub mod terms;

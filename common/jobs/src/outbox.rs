@@ -3,6 +3,7 @@
 
 use kernel::clock::Timestamp;
 use kernel::ids::OutboxId;
+use kernel::lease::Lease;
 use sqlx::{PgConnection, PgPool};
 
 use crate::{EncodedJob, Role};
@@ -41,6 +42,35 @@ pub async fn insert_text(
     .execute(connection)
     .await?;
     Ok(id)
+}
+
+/// Writes a job while a lease is held; none if its term is over. One statement, so that a process that freezes can
+/// neither write it later nor keep the lease from its successor.
+///
+/// # Errors
+/// Database errors only.
+pub async fn insert_while_held(
+    pool: &PgPool,
+    lease: &Lease,
+    now: Timestamp,
+    job: impl Into<EncodedJob>,
+) -> Result<Option<OutboxId>, sqlx::Error> {
+    let (id, job) = (OutboxId::new(), job.into());
+    let written = sqlx::query!(
+        "insert into outbox (id, role, body, created_at)
+         select $4, $5, $6, $7 from leases
+         where name = $1 and holder = $2 and term = $3 and expires_at > now() for share",
+        lease.name,
+        lease.holder,
+        lease.term,
+        id.0,
+        job.role.as_str(),
+        job.body,
+        now
+    )
+    .execute(pool)
+    .await?;
+    Ok((written.rows_affected() == 1).then_some(id))
 }
 
 /// Removes a job that has been run without the outbox.

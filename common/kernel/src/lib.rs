@@ -17,6 +17,7 @@ pub mod group_commit;
 pub mod https;
 pub mod ids;
 pub mod installation;
+pub mod lease;
 pub mod metadata;
 pub mod money;
 pub mod redaction;

@@ -53,6 +53,7 @@ enum Which<'a> {
 }
 
 async fn try_publish(pool: &PgPool, publisher: &Publisher, which: Which<'_>) -> Result<usize, sqlx::Error> {
+    let place = if matches!(which, Which::Older { .. }) { "sweep" } else { "outbox" };
     let rows = match which {
         Which::These(ids) => {
             let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
@@ -91,7 +92,7 @@ async fn try_publish(pool: &PgPool, publisher: &Publisher, which: Which<'_>) -> 
     .await;
     let sent: Vec<Uuid> = sent.into_iter().flatten().collect();
     if !sent.is_empty() {
-        crash::point(Step::Published, "outbox");
+        crash::point(Step::Published, place);
         sqlx::query!("delete from outbox where id = any($1)", &sent).execute(pool).await?;
     }
     Ok(sent.len())
