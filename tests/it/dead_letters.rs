@@ -158,7 +158,7 @@ async fn every_kind_of_dead_letter_is_listed_and_shown_without_personal_data() {
         put(&world, exchange, key, body, *given).await;
         world.drain().await;
     }
-    publish(&world, &VerifyObject { provider: Provider::Stripe, object_id: "cs_test_gone".to_owned() }).await;
+    publish(&world, &VerifyObject::new(Provider::Stripe, "cs_test_gone")).await;
     world.drain().await;
 
     let shown = list(&world).await;

@@ -82,6 +82,7 @@ fn foreign_subscription(now: Timestamp) -> SubscriptionFact {
         user_id: None,
         customer: None,
         at: now,
+        revision: None,
         news: News::PaymentFailed,
     }
 }
@@ -156,7 +157,7 @@ pub async fn every_job(world: &World, alice: &User, checkout: &Checkout) -> Vec<
         }),
         EncodedJob::from(&CreateCheckout { payment_id }),
         EncodedJob::from(&VerifyPayment { payment_id }),
-        EncodedJob::from(&VerifyObject { provider: Provider::Stripe, object_id: object_id.clone() }),
+        EncodedJob::from(&VerifyObject::new(Provider::Stripe, object_id.clone())),
         EncodedJob::from(&ConfirmSession { session: object_id }),
         EncodedJob::from(&ExpirePayments {}),
         EncodedJob::from(&CheckRecharge { wallet_id: alice.wallet_id.parse().unwrap() }),

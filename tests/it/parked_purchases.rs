@@ -73,7 +73,7 @@ async fn a_parked_purchase_is_seen_tried_again_claimed_or_dismissed() {
 async fn a_dead_letter_is_seen_retried_or_dismissed() {
     let mut world = World::start().await;
     world.allow_dead_letters();
-    let dead = VerifyObject { provider: billing::payments::Provider::Manual, object_id: "x".to_owned() };
+    let dead = VerifyObject::new(billing::payments::Provider::Manual, "x");
     for count in 1..=2 {
         publish(&world, &dead).await;
         world.wait_for_rows(count, "dead_letters").await;
@@ -110,7 +110,7 @@ async fn pages(world: &World, path: &str, id: &str) -> Vec<Vec<String>> {
 async fn parked_purchases_and_dead_letters_are_listed_page_by_page() {
     let mut world = World::start().await;
     world.allow_dead_letters();
-    let dead = VerifyObject { provider: billing::payments::Provider::Manual, object_id: "x".to_owned() };
+    let dead = VerifyObject::new(billing::payments::Provider::Manual, "x");
     for count in 1..=5 {
         buy(&world, &count.to_string()).await;
         publish(&world, &dead).await;

@@ -229,7 +229,7 @@ async fn an_answer_that_cannot_be_read_ends_as_a_dead_letter_that_names_the_obje
         (Provider::Creem, "tran_lost", "/v1/transactions?transaction_id=tran_lost"),
     ];
     for (number, (provider, id, words)) in (1..).zip(asked) {
-        let job = EncodedJob::from(&VerifyObject { provider, object_id: id.to_owned() });
+        let job = EncodedJob::from(&VerifyObject::new(provider, id.to_owned()));
         publish_last_attempt(&world, &job).await;
         world.wait_for_rows(number, "dead_letters").await;
         let found = format!("dead_letters where reason like 'failed 8 times, %{words} cannot be read'");

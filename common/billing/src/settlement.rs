@@ -151,7 +151,7 @@ impl<'a> Batch<'a> {
     fn ask(&mut self, item: SettlementItem<'_>) -> EventOutcome {
         let asked = item.event.and_then(|event| Some((event.provider, event.object_id.clone()?)));
         let Some((provider, object_id)) = asked else { return EventOutcome::Ignored(IgnoreReason::NoObject) };
-        self.effects.push(Effect::Verify { provider, object_id });
+        self.effects.push(Effect::Verify { provider, object_id, revision: None });
         EventOutcome::SentToVerify
     }
 

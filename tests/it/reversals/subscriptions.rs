@@ -90,7 +90,7 @@ async fn lapsed_credits_are_not_taken_back_again() {
     assert_eq!(world.balance(&alice.wallet_id).await, 0);
     let made = refund(&world, &intent, None).await;
     let object_id = made["id"].as_str().unwrap().to_owned();
-    let asked = billing::provider_events::VerifyObject { provider: Provider::Stripe, object_id };
+    let asked = billing::provider_events::VerifyObject::new(Provider::Stripe, object_id);
     crate::events::publish(&world, &asked).await;
     world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, -2_000);

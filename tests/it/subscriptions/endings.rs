@@ -1,10 +1,15 @@
 //! Subscriptions that end: with their period or at once, at either provider. What was paid for stays.
 
+use billing::payments::Provider;
+use billing::subscriptions::{ApplySubscriptionFact, News, Standing, SubscriptionFact, SubscriptionState};
 use harness::world::World;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{CREEM, MONTH, STRIPE, creem_post, pass, provider_events, sell_over_creem, subscribe};
+use super::{
+    CREEM, MONTH, STRIPE, cancel_at_period_end, creem_post, pass, provider_events, sell_over_creem, subscribe,
+};
+use crate::events::publish;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_canceled_at_period_end_continues_until_then() {
@@ -12,8 +17,8 @@ async fn a_subscription_canceled_at_period_end_continues_until_then() {
     sell_over_creem(&world).await;
     let stripe = subscribe(&world, "stripe", STRIPE).await;
     let creem = subscribe(&world, "creem", CREEM).await;
-    world.stripe_post(&format!("subscriptions/{}", stripe.id), "cancel_at_period_end=true").expect(200).await;
-    creem_post(&world, &format!("subscriptions/{}/cancel", creem.id), json!({"mode": "scheduled"})).await;
+    cancel_at_period_end(&world, STRIPE, &stripe).await;
+    cancel_at_period_end(&world, CREEM, &creem).await;
     world.drain().await;
     for subscriber in [&stripe, &creem] {
         assert_eq!(subscriber.status(&world).await, ("active".to_owned(), "pro".to_owned(), true));
@@ -77,6 +82,44 @@ async fn contradicting_events_of_one_second_are_settled_by_the_provider() {
         world.resend_event(event["id"].as_str().unwrap()).await;
         world.drain().await;
         assert_eq!(alice.status(&world).await, ("active".to_owned(), "pro".to_owned(), false));
+    }
+    world.finish().await;
+}
+
+/// An answer that was read before a change may be applied after the change's event.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_answer_does_not_undo_what_changed_after_it() {
+    let world = World::start().await;
+    let alice = subscribe(&world, "alice", STRIPE).await;
+    world.drain().await;
+    let state = format!("subscriptions where provider_subscription = '{}' and revision = ", alice.id);
+    let mut revision = 0;
+    while world.count(&format!("{state}{revision}")).await == 0 {
+        revision += 1;
+    }
+    cancel_at_period_end(&world, STRIPE, &alice).await;
+    world.drain().await;
+    for seconds in [-30, 0, 30] {
+        let fact = SubscriptionFact {
+            provider: Provider::Stripe,
+            livemode: false,
+            subscription: alice.id.clone(),
+            installation: None,
+            payment_id: None,
+            user_id: None,
+            customer: None,
+            at: world.clock().now() + time::Duration::seconds(seconds),
+            revision: Some(revision),
+            news: News::Standing(Standing {
+                state: SubscriptionState::Active,
+                cancel_at_period_end: false,
+                current_period_end: None,
+                price: None,
+            }),
+        };
+        publish(&world, &ApplySubscriptionFact { fact: Box::new(fact) }).await;
+        world.drain().await;
+        assert_eq!(alice.status(&world).await, ("active".to_owned(), "pro".to_owned(), true), "{seconds}");
     }
     world.finish().await;
 }

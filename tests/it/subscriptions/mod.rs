@@ -139,6 +139,16 @@ async fn last(world: &World, kind: &str) -> Value {
     events["events"].as_array().unwrap().last().unwrap().clone()
 }
 
+/// The subscriber ends the subscription with its period.
+async fn cancel_at_period_end(world: &World, choice: Choice, subscriber: &Subscriber) {
+    let path = format!("subscriptions/{}", subscriber.id);
+    if choice.channel == "creem" {
+        creem_post(world, &format!("{path}/cancel"), json!({"mode": "scheduled"})).await;
+    } else {
+        world.stripe_post(&path, "cancel_at_period_end=true").expect(200).await;
+    }
+}
+
 /// What a person has to look at.
 async fn quarantined(world: &World) -> Vec<String> {
     sqlx::query_scalar("select reason from provider_events where outcome = 'quarantined' order by reason")

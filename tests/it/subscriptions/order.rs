@@ -6,7 +6,8 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
 
 use super::{
-    CREEM, Choice, MONTH, STRIPE, Subscriber, pass, provider_events, quarantined, sell_over_creem, subscribe,
+    CREEM, Choice, MONTH, STRIPE, Subscriber, cancel_at_period_end, pass, provider_events, quarantined,
+    sell_over_creem, subscribe,
 };
 
 /// All orders of so many things.
@@ -84,6 +85,46 @@ async fn a_first_creem_payment_is_granted_once_in_every_order_of_events() {
     sell_over_creem(&world).await;
     world.lose_events().await;
     first_payment(&world, CREEM, &["checkout.completed", "subscription.active", "subscription.paid"]).await;
+    world.finish().await;
+}
+
+/// One subscriber for each order in which it may be heard that a new subscription was ended with its first period.
+async fn ends_with_its_first_period(world: &World, choice: Choice, kinds: &[&str]) {
+    let mut subscribers = Vec::new();
+    let mut orders = Vec::new();
+    for (number, order) in permutations(kinds.len()).into_iter().enumerate() {
+        let before = provider_events(world).await.len();
+        let subscriber = subscribe(world, &format!("{}-{number}", choice.channel), choice).await;
+        cancel_at_period_end(world, choice, &subscriber).await;
+        let happened = provider_events(world).await.split_off(before);
+        let newest = |kind: &str| happened.iter().rfind(|(_, type_of)| type_of == kind).unwrap().0.clone();
+        orders.push(order.into_iter().map(|place| newest(kinds[place])).collect());
+        subscribers.push(subscriber);
+    }
+    tell(world, &orders).await;
+    for (subscriber, order) in subscribers.iter().zip(&orders) {
+        let expected = ("active".to_owned(), "pro".to_owned(), true);
+        assert_eq!(subscriber.status(world).await, expected, "{order:?}");
+    }
+    assert_eq!(quarantined(world).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_at_stripe_is_known_in_every_order_of_events() {
+    let world = World::start().await;
+    world.lose_events().await;
+    let kinds = ["customer.subscription.created", "customer.subscription.updated", "invoice.paid"];
+    ends_with_its_first_period(&world, STRIPE, &kinds).await;
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_at_creem_is_known_in_every_order_of_events() {
+    let world = World::start().await;
+    sell_over_creem(&world).await;
+    world.lose_events().await;
+    let kinds = ["subscription.active", "subscription.scheduled_cancel", "subscription.paid"];
+    ends_with_its_first_period(&world, CREEM, &kinds).await;
     world.finish().await;
 }
 

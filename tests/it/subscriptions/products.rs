@@ -27,7 +27,7 @@ async fn move_to(world: &World, subscriber: &Subscriber, plan: &str, behavior: &
 
 async fn ask(world: &World, object_id: &str) {
     let object_id = object_id.to_owned();
-    publish(world, &VerifyObject { provider: Provider::Creem, object_id }).await;
+    publish(world, &VerifyObject::new(Provider::Creem, object_id)).await;
 }
 
 /// A subscription as Creem shows it.

@@ -92,7 +92,7 @@ async fn refund_at_stripe(context: &Context, subscription: &Subscription) -> Res
         let refund = context.ask(|| stripe.give_back(subscription.id, &payment)).await?;
         crash::point(Step::Asked, "refund");
         if let Some(refund) = refund {
-            let told = stripe_objects::facts(context, &refund).await?;
+            let told = stripe_objects::facts(context, &refund, None).await?;
             facts::publish(context, told).await?;
         }
     }

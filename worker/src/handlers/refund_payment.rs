@@ -72,7 +72,7 @@ async fn at_stripe(
         None => context.ask(|| stripe.refund_part(&intent, request.id, request.amount_minor)).await?,
     };
     crash::point(Step::Asked, "refund");
-    let told = stripe_objects::facts(context, &refund).await?;
+    let told = stripe_objects::facts(context, &refund, None).await?;
     facts::publish(context, told).await?;
     Ok((GivenBack::Done, Some(refund)))
 }

@@ -10,8 +10,8 @@ use crate::steps::{creem_objects, facts, stripe_objects};
 
 pub(super) async fn handle(context: &Context, job: &VerifyObject) -> JobResult {
     let stated = match job.provider {
-        Provider::Stripe => stripe_objects::facts(context, &job.object_id).await?,
-        Provider::Creem => creem_objects::facts(context, &job.object_id).await?,
+        Provider::Stripe => stripe_objects::facts(context, &job.object_id, job.revision).await?,
+        Provider::Creem => creem_objects::facts(context, &job.object_id, job.revision).await?,
         provider @ (Provider::Revenuecat | Provider::Manual) => {
             return Err(JobError::Dead(format!("{} cannot be asked", provider.as_str())));
         }

@@ -20,7 +20,7 @@ const GRACE: Duration = Duration::minutes(15);
 /// Asks the provider about a payment, where that mends the difference; says whether it does.
 pub(crate) async fn repair(context: &Context, finding: &Finding) -> Result<bool, JobError> {
     let Some(object_id) = finding.repair.clone() else { return Ok(false) };
-    let job = VerifyObject { provider: finding.provider, object_id };
+    let job = VerifyObject::new(finding.provider, object_id);
     context.publisher.publish(&job).await?;
     Ok(true)
 }

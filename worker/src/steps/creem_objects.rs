@@ -2,6 +2,7 @@
 
 use billing::payments::Payment;
 use billing::payments::facts::expired_unopened;
+use billing::subscriptions::SubscriptionFact;
 use jobs::EncodedJob;
 use kernel::ids::PaymentId;
 
@@ -14,8 +15,12 @@ use crate::providers::creem::objects::Checkout;
 /// Nobody pays on a page that is older.
 const PAGE_LASTS: time::Duration = time::Duration::days(30);
 
-/// What Creem says about the object with an id.
-pub(crate) async fn facts(context: &Context, id: &str) -> Result<Vec<EncodedJob>, JobError> {
+/// What Creem says about the object with an id; `revision` is that of the subscription when the question was put.
+pub(crate) async fn facts(
+    context: &Context,
+    id: &str,
+    revision: Option<i64>,
+) -> Result<Vec<EncodedJob>, JobError> {
     let creem = context.creem()?;
     Ok(if id.starts_with("ch_") {
         let found = context.ask(|| creem.checkout(id)).await?;
@@ -32,7 +37,11 @@ pub(crate) async fn facts(context: &Context, id: &str) -> Result<Vec<EncodedJob>
         return Err(JobError::Dead(format!("{id} names no payment that Creem could be asked about")));
     } else if id.starts_with("sub_") {
         let (now, found) = (context.clock.now(), context.ask(|| creem.subscription(id)).await?);
-        let stated = found.paid(now).into_iter().chain([found.standing(now)]).map(facts::subscription);
+        let stated = found
+            .paid(now)
+            .into_iter()
+            .chain([SubscriptionFact { revision, ..found.standing(now) }])
+            .map(facts::subscription);
         let total = found.last_transaction.clone().and_then(|payment| payment.total(None));
         stated.chain(total.map(facts::reversal)).collect()
     } else {
@@ -60,7 +69,7 @@ pub(crate) async fn order_facts(
     }
     let mut stated = vec![facts::payment(found.fact())];
     if let Some(id) = subscription {
-        stated.extend(facts(context, &id).await?);
+        stated.extend(facts(context, &id, None).await?);
     }
     Ok(stated)
 }

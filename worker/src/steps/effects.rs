@@ -23,8 +23,9 @@ pub(crate) async fn write_to_outbox(
     for effect in effects {
         match effect {
             Effect::Job(id) => written.push(*id),
-            Effect::Verify { provider, object_id } => {
-                let job = VerifyObject { provider: *provider, object_id: object_id.clone() };
+            Effect::Verify { provider, object_id, revision } => {
+                let (provider, revision) = (*provider, *revision);
+                let job = VerifyObject { provider, object_id: object_id.clone(), revision };
                 written.push(outbox::insert(connection, now, &job).await?);
             }
             Effect::Reversed(reversed) => written.extend(&reversed.jobs),

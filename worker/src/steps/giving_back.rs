@@ -76,7 +76,7 @@ pub(crate) async fn at_creem(
             }
         }
     }
-    let told = creem_objects::facts(context, transaction).await?;
+    let told = creem_objects::facts(context, transaction, None).await?;
     facts::publish(context, told).await?;
     Ok(GivenBack::Done)
 }

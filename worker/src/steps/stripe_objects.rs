@@ -2,6 +2,7 @@
 
 use billing::auto_recharge::cards;
 use billing::payments::{Mode, Payment};
+use billing::subscriptions::SubscriptionFact;
 use jobs::EncodedJob;
 
 use super::{facts, stripe_reversals};
@@ -10,8 +11,12 @@ use crate::error::JobError;
 use crate::providers::ProviderError;
 use crate::providers::stripe::objects::Session;
 
-/// What Stripe says about the object with an id.
-pub(crate) async fn facts(context: &Context, id: &str) -> Result<Vec<EncodedJob>, JobError> {
+/// What Stripe says about the object with an id; `revision` is that of the subscription when the question was put.
+pub(crate) async fn facts(
+    context: &Context,
+    id: &str,
+    revision: Option<i64>,
+) -> Result<Vec<EncodedJob>, JobError> {
     let (stripe, now) = (&context.stripe, context.clock.now());
     Ok(if id.starts_with("cs_") {
         vec![facts::payment(context.ask(|| stripe.session(id)).await?.fact(false))]
@@ -32,7 +37,8 @@ pub(crate) async fn facts(context: &Context, id: &str) -> Result<Vec<EncodedJob>
         }
         invoice.fact(now).map(facts::subscription).into_iter().collect()
     } else if id.starts_with("sub_") {
-        vec![facts::subscription(context.ask(|| stripe.subscription(id)).await?.fact(now))]
+        let fact = context.ask(|| stripe.subscription(id)).await?.fact(now);
+        vec![facts::subscription(SubscriptionFact { revision, ..fact })]
     } else if let Some(reversals) = stripe_reversals::facts(context, id).await? {
         reversals.into_iter().map(facts::reversal).collect()
     } else {
@@ -57,7 +63,7 @@ pub(crate) async fn order_facts(
     let invoice = found.invoice.clone().filter(|_| payment.mode == Mode::Subscription);
     let mut stated = vec![facts::payment(found.fact(false))];
     if let Some(invoice) = invoice {
-        stated.extend(facts(context, invoice.id()).await?);
+        stated.extend(facts(context, invoice.id(), None).await?);
     }
     Ok(stated)
 }

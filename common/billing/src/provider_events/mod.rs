@@ -45,8 +45,18 @@ pub struct VerifyObject {
     pub provider: Provider,
     /// Its id there, such as `cs_…` or `pi_…`.
     pub object_id: String,
+    /// Of a subscription: its revision now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<i64>,
 }
 job!(VerifyObject: "object.verify" on Verify, 8 attempts);
+
+impl VerifyObject {
+    /// About an object of which no revision is known.
+    pub fn new(provider: Provider, object_id: impl Into<String>) -> Self {
+        Self { provider, object_id: object_id.into(), revision: None }
+    }
+}
 
 /// An event, or an answer of the provider, that is ready to be applied.
 #[derive(Clone, Debug)]
@@ -168,8 +178,8 @@ pub enum Effect {
     },
     /// A job follows, which is written to the outbox.
     Job(OutboxId),
-    /// The provider is to be asked about this object.
-    Verify { provider: Provider, object_id: String },
+    /// The provider is to be asked about this object; of a subscription, with its revision.
+    Verify { provider: Provider, object_id: String, revision: Option<i64> },
 }
 
 /// Why an event or answer cannot be applied. The caller rolls its transaction back.

@@ -212,7 +212,7 @@ async fn again(
     let provider = row.event.provider;
     if row.event.event_type == ANSWER {
         let Some(object_id) = row.event.object_id.clone() else { return Ok(None) };
-        return outbox::insert(connection, now, &VerifyObject { provider, object_id }).await.map(Some);
+        return outbox::insert(connection, now, &VerifyObject::new(provider, object_id)).await.map(Some);
     }
     let body = row.body.clone().and_then(|body| RawValue::from_string(body).ok());
     let Some(body) = body else { return Ok(None) };

@@ -301,7 +301,7 @@ async fn wait(
         record(connection, now, event, None, EventOutcome::SentToVerify).await?;
         // Of a warning only the payment's order is asked, and the warning is read here again.
         let tells_all = object_id == fact.object_id && fact.kind != ReversalKind::Warning;
-        effects.push(Effect::Verify { provider, object_id });
+        effects.push(Effect::Verify { provider, object_id, revision: None });
         if tells_all {
             return Ok(effects);
         }

@@ -62,6 +62,8 @@ pub struct Subscription {
     pub created_at: Timestamp,
     /// When the provider said what is known of its state.
     pub told_at: Timestamp,
+    /// How often its state, or whether it ends with its period, was changed.
+    pub revision: i64,
     /// When it was ended.
     pub canceled_at: Option<Timestamp>,
     /// What a change of plan gave back money for: never positive, and taken off what later payments grant.
@@ -102,6 +104,9 @@ pub struct SubscriptionFact {
     /// When the provider said it.
     #[serde(with = "time::serde::rfc3339")]
     pub at: Timestamp,
+    /// The revision of the subscription when the question was put that this answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<i64>,
     pub news: News,
 }
 

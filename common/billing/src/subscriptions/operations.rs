@@ -145,22 +145,34 @@ async fn apply_fact(
             }
             conclude(connection, now, event, subscription, changed).await
         }
-        News::Standing(standing) => {
-            // An answer of the same second may be unclear too: the question is then asked again, until the next second.
-            let is_unclear = rules::is_unclear(&subscription, fact, standing, event.is_some());
-            let is_news = fact.at >= subscription.told_at;
-            let mut changed = stand(&mut subscription, fact, standing);
-            if is_news && subscription.state != SubscriptionState::Canceled {
-                changed |= show_plan(connection, &mut subscription, standing).await?;
-            }
-            let mut effects = conclude(connection, now, event, subscription, changed).await?;
-            if is_unclear {
-                let object_id = fact.subscription.clone();
-                effects.push(Effect::Verify { provider: fact.provider, object_id });
-            }
-            Ok(effects)
-        }
+        News::Standing(standing) => take_standing(connection, now, event, fact, subscription, standing).await,
     }
+}
+
+async fn take_standing(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    event: Option<&Event>,
+    fact: &SubscriptionFact,
+    mut subscription: Subscription,
+    standing: &Standing,
+) -> Result<Vec<Effect>, ApplyError> {
+    // What is newest by its cause is newest whatever the clocks say.
+    let at = if rules::is_newest(&subscription, fact) { fact.at.max(subscription.told_at) } else { fact.at };
+    let is_unclear = rules::is_unclear(&subscription, fact, standing);
+    let is_news = at >= subscription.told_at;
+    let mut changed = stand(&mut subscription, at, standing);
+    if is_news && subscription.state != SubscriptionState::Canceled {
+        changed |= show_plan(connection, &mut subscription, standing).await?;
+    }
+    let id = subscription.id;
+    let mut effects = conclude(connection, now, event, subscription, changed).await?;
+    if is_unclear {
+        let revision = Some(store::revision(connection, id).await?);
+        let object_id = fact.subscription.clone();
+        effects.push(Effect::Verify { provider: fact.provider, object_id, revision });
+    }
+    Ok(effects)
 }
 
 /// Takes over which plan the provider says a subscription is on; says whether that is news. It is shown from now on and
@@ -216,6 +228,7 @@ async fn find(
         created_at: now,
         // No event has reported its state yet.
         told_at: Timestamp::UNIX_EPOCH,
+        revision: 0,
         canceled_at: None,
         carried: Credits::ZERO,
     };

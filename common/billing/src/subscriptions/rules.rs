@@ -162,39 +162,35 @@ pub fn record_payment(
     before != (subscription.state, subscription.current_period_end, subscription.terms.plan_id.clone())
 }
 
-/// How far this installation's clock may be ahead of a provider's.
+/// How far this installation's clock may be from a provider's.
 const CLOCKS_DIFFER: Duration = Duration::minutes(5);
 
-/// Whether words contradict others of the same time, so that only the provider knows which came last. Providers tell
-/// whole seconds, and events arrive in any order. And an answer, which has the time of this installation's clock, may
-/// seem newer than an event of a change after it. What has not begun is settled by its first payment.
-pub fn is_unclear(
-    subscription: &Subscription,
-    fact: &SubscriptionFact,
-    standing: &Standing,
-    is_event: bool,
-) -> bool {
+/// Whether an answer is newer than all that is known: nothing has changed since it was asked for.
+pub fn is_newest(subscription: &Subscription, fact: &SubscriptionFact) -> bool {
+    fact.revision == Some(subscription.revision)
+}
+
+/// Whether words contradict others of about the same time, so that only the provider knows which came last. Providers
+/// tell whole seconds, events arrive in any order, and an answer has the time of this installation's clock and may
+/// have been read before a change whose event was faster. The question is then put again, and its answer counts unless
+/// something has changed meanwhile. Before the first payment the state says nothing: the payment settles it.
+pub fn is_unclear(subscription: &Subscription, fact: &SubscriptionFact, standing: &Standing) -> bool {
     let has_begun = |state| state != SubscriptionState::Incomplete;
-    let oldest = if is_event {
-        subscription.told_at.saturating_sub(CLOCKS_DIFFER)
-    } else {
-        // An answer is newer than what was known when it was asked for.
-        subscription.told_at
-    };
-    (oldest..=subscription.told_at).contains(&fact.at)
-        && has_begun(subscription.state)
-        && has_begun(standing.state)
+    let differs_in_state =
+        subscription.state != standing.state && has_begun(subscription.state) && has_begun(standing.state);
+    let differs_in_end = subscription.cancel_at_period_end != standing.cancel_at_period_end;
+    (fact.at - subscription.told_at).abs() <= CLOCKS_DIFFER
+        && !is_newest(subscription, fact)
         && subscription.state != SubscriptionState::Canceled
-        && (subscription.state, subscription.cancel_at_period_end)
-            != (standing.state, standing.cancel_at_period_end)
+        && (differs_in_state || differs_in_end)
 }
 
 /// Takes over how a subscription stands; says whether anything changed. An older report changes nothing, except that
 /// the end of a subscription is final: it counts whenever it was reported, because an answer carries the time of this
 /// installation's clock and an event that of the provider's.
-pub fn stand(subscription: &mut Subscription, fact: &SubscriptionFact, standing: &Standing) -> bool {
+pub fn stand(subscription: &mut Subscription, at: Timestamp, standing: &Standing) -> bool {
     let is_end = standing.state == SubscriptionState::Canceled;
-    if subscription.state == SubscriptionState::Canceled || (fact.at < subscription.told_at && !is_end) {
+    if subscription.state == SubscriptionState::Canceled || (at < subscription.told_at && !is_end) {
         return false;
     }
     let before = (subscription.state, subscription.cancel_at_period_end, subscription.current_period_end);
@@ -204,7 +200,7 @@ pub fn stand(subscription: &mut Subscription, fact: &SubscriptionFact, standing:
         && subscription.current_period_end.is_none();
     // Times are whole seconds: of one second, the beginning comes before all else, and a failure after what failed.
     let is_before = standing.state == SubscriptionState::Incomplete
-        || (fact.at == subscription.told_at
+        || (at == subscription.told_at
             && subscription.state == SubscriptionState::PastDue
             && standing.state == SubscriptionState::Active);
     if !unpaid && !is_before {
@@ -215,9 +211,9 @@ pub fn stand(subscription: &mut Subscription, fact: &SubscriptionFact, standing:
         subscription.current_period_end = subscription.current_period_end.max(standing.current_period_end);
     }
     if standing.state == SubscriptionState::Canceled {
-        subscription.canceled_at = Some(fact.at);
+        subscription.canceled_at = Some(at);
     }
-    subscription.told_at = subscription.told_at.max(fact.at);
+    subscription.told_at = subscription.told_at.max(at);
     before != (subscription.state, subscription.cancel_at_period_end, subscription.current_period_end)
 }
 
@@ -317,6 +313,7 @@ mod tests {
             terms: terms("pro", 999, 10_000),
             created_at: NOW,
             told_at: NOW,
+            revision: 3,
             canceled_at: None,
             told_plan: None,
             carried: Credits::ZERO,
@@ -361,37 +358,42 @@ mod tests {
     fn of_one_second_the_beginning_comes_first_and_a_failure_last() {
         let mut subscription = subscription();
         let (begun, standing) = told(NOW, SubscriptionState::Incomplete);
-        assert!(!stand(&mut subscription, &begun, &standing));
+        assert!(!stand(&mut subscription, begun.at, &standing));
         let (failed, standing) = told(NOW, SubscriptionState::PastDue);
-        assert!(stand(&mut subscription, &failed, &standing));
+        assert!(stand(&mut subscription, failed.at, &standing));
         let (renewed, standing) = told(NOW, SubscriptionState::Active);
-        assert!(!stand(&mut subscription, &renewed, &standing));
+        assert!(!stand(&mut subscription, renewed.at, &standing));
         assert_eq!(subscription.state, SubscriptionState::PastDue);
         let (recovered, standing) = told(NOW + Duration::seconds(1), SubscriptionState::Active);
-        assert!(!is_unclear(&subscription, &recovered, &standing, true));
-        assert!(stand(&mut subscription, &recovered, &standing));
+        assert!(stand(&mut subscription, recovered.at, &standing));
     }
 
     #[test]
-    fn words_of_one_second_that_contradict_each_other_are_asked_about() {
+    fn words_of_about_one_time_that_contradict_each_other_are_asked_about() {
         use SubscriptionState::{Active, Canceled, Incomplete, PastDue};
         let unclear = |known: SubscriptionState, told_state: SubscriptionState, ends: bool| {
             let (fact, standing) = told(NOW, told_state);
             let standing = Standing { cancel_at_period_end: ends, ..standing };
-            is_unclear(&Subscription { state: known, ..subscription() }, &fact, &standing, true)
+            is_unclear(&Subscription { state: known, ..subscription() }, &fact, &standing)
         };
         assert!(unclear(Active, PastDue, false) && unclear(PastDue, Active, false));
         assert!(unclear(Active, Active, true));
         assert!(!unclear(Active, Active, false));
-        // An answer by a clock that is ahead is no reason to pass over what changed after it.
-        let known = Subscription { told_at: NOW + Duration::seconds(90), ..subscription() };
-        let (fact, standing) = told(NOW, PastDue);
-        assert!(is_unclear(&known, &fact, &standing, true) && !is_unclear(&known, &fact, &standing, false));
-        let (old, standing) = told(NOW - Duration::minutes(10), PastDue);
-        assert!(!is_unclear(&known, &old, &standing, true));
-        // The first payment settles that, and what is over is over.
+        // The first payment settles the state, but not whether it ends; and what is over is over.
         assert!(!unclear(Incomplete, Active, false) && !unclear(Active, Incomplete, false));
+        assert!(unclear(Incomplete, Active, true));
         assert!(!unclear(Canceled, Active, false));
+        // A clock that is ahead or behind is no reason to pass over what changed, or to believe what was before.
+        let known = subscription();
+        for (seconds, is_near) in [(-600, false), (-90, true), (0, true), (90, true), (600, false)] {
+            let (fact, standing) = told(NOW + Duration::seconds(seconds), PastDue);
+            assert_eq!(is_unclear(&known, &fact, &standing), is_near, "{seconds}");
+            // Nothing has changed since the question: the answer counts, whatever its time.
+            let answer = SubscriptionFact { revision: Some(known.revision), ..fact.clone() };
+            assert!(!is_unclear(&known, &answer, &standing) && is_newest(&known, &answer));
+            let stale = SubscriptionFact { revision: Some(known.revision - 1), ..fact };
+            assert_eq!(is_unclear(&known, &stale, &standing), is_near);
+        }
     }
 
     #[test]
@@ -421,6 +423,7 @@ mod tests {
             user_id: None,
             customer: None,
             at,
+            revision: None,
             news: News::Standing(standing.clone()),
         };
         (fact, standing)
@@ -430,11 +433,11 @@ mod tests {
     fn old_words_and_words_after_the_end_change_nothing() {
         let mut subscription = subscription();
         let (late, standing) = told(NOW - Duration::seconds(1), SubscriptionState::PastDue);
-        assert!(!stand(&mut subscription, &late, &standing));
+        assert!(!stand(&mut subscription, late.at, &standing));
         let (end, standing) = told(NOW + Duration::days(1), SubscriptionState::Canceled);
-        assert!(stand(&mut subscription, &end, &standing));
+        assert!(stand(&mut subscription, end.at, &standing));
         let (after, standing) = told(NOW + Duration::days(2), SubscriptionState::Active);
-        assert!(!stand(&mut subscription, &after, &standing));
+        assert!(!stand(&mut subscription, after.at, &standing));
         assert_eq!(subscription.state, SubscriptionState::Canceled);
     }
 

@@ -32,6 +32,7 @@ struct Row {
     told_interval: Option<Interval>,
     created_at: Timestamp,
     told_at: Timestamp,
+    revision: i64,
     canceled_at: Option<Timestamp>,
     carried: Credits,
 }
@@ -67,6 +68,7 @@ impl TryFrom<Row> for Subscription {
                 .map(|(plan_id, interval)| PlanPeriod { plan_id, interval }),
             created_at: row.created_at,
             told_at: row.told_at,
+            revision: row.revision,
             canceled_at: row.canceled_at,
             carried: row.carried,
         })
@@ -83,7 +85,8 @@ macro_rules! select_subscriptions {
                       provider_customer, livemode, state as "state: SubscriptionState", cancel_at_period_end,
                       current_period_end, plan_id, billing_interval as "billing_interval: Interval", provider_price,
                       amount_minor, currency, credits as "credits: Credits", rollover, told_plan_id,
-                      told_interval as "told_interval: Interval", created_at, told_at, canceled_at,
+                      told_interval as "told_interval: Interval", created_at, told_at, revision,
+                      canceled_at,
                       carried as "carried: Credits"
                from subscriptions "#
                 + $condition
@@ -106,6 +109,11 @@ pub(super) async fn subscription_lock(
     .fetch_optional(connection)
     .await?;
     row.map(Subscription::try_from).transpose()
+}
+
+/// How often a subscription's state, or whether it ends with its period, was changed.
+pub(super) async fn revision(connection: &mut PgConnection, id: SubscriptionId) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!("select revision from subscriptions where id = $1", id.0).fetch_one(connection).await
 }
 
 pub(super) async fn subscription(
@@ -243,7 +251,7 @@ pub(super) async fn subscription_insert(
     Ok(())
 }
 
-/// Writes what may change of a locked subscription.
+/// Writes what may change of a locked subscription, and counts its revisions.
 pub(super) async fn subscription_write(
     connection: &mut PgConnection,
     subscription: &Subscription,
@@ -253,7 +261,8 @@ pub(super) async fn subscription_write(
         "update subscriptions
          set state = $2, cancel_at_period_end = $3, current_period_end = $4, plan_id = $5, billing_interval = $6,
              provider_price = $7, amount_minor = $8, currency = $9, credits = $10, rollover = $11, told_at = $12,
-             canceled_at = $13, provider_customer = $14, carried = $15, told_plan_id = $16, told_interval = $17
+             canceled_at = $13, provider_customer = $14, carried = $15, told_plan_id = $16, told_interval = $17,
+             revision = revision + (case when (state, cancel_at_period_end) = ($2, $3) then 0 else 1 end)
          where id = $1",
         subscription.id.0,
         subscription.state.as_str(),

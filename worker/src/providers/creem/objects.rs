@@ -389,6 +389,7 @@ impl Subscription {
             user_id: metadata.text(USER_ID).map(str::to_owned),
             customer: self.customer.as_ref().map(|customer| customer.id().to_owned()),
             at,
+            revision: None,
             news,
         }
     }

@@ -172,6 +172,7 @@ impl Invoice {
             user_id: details.metadata.get(USER_ID).cloned(),
             customer: self.customer.map(|customer| customer.id().to_owned()),
             at,
+            revision: None,
             news,
         })
     }
@@ -294,6 +295,7 @@ impl Subscription {
             user_id: self.metadata.get(USER_ID).cloned(),
             customer: self.customer.map(|customer| customer.id().to_owned()),
             at,
+            revision: None,
             news: News::Standing(Standing {
                 state,
                 cancel_at_period_end: self.cancel_at_period_end || self.cancel_at.is_some(),
