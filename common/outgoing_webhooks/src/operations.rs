@@ -271,8 +271,8 @@ pub async fn attempt_record(
     let mut disabled = None;
     if outcome.failure.is_none() {
         store::endpoint_succeeded(&mut transaction, due.endpoint_id).await?;
-    } else if let Some(since) = store::endpoint_failed(&mut transaction, now, due.endpoint_id).await? {
-        disabled = rules::give_up(outcome, since, now);
+    } else if let Some(failing) = store::endpoint_failed(&mut transaction, now, due.endpoint_id).await? {
+        disabled = rules::give_up(outcome, failing, now);
         if let Some(reason) = disabled {
             store::endpoint_disable(&mut transaction, due.endpoint_id, reason).await?;
         }

@@ -23,8 +23,10 @@ pub const RETRY_DELAYS: [Duration; 7] = [
 ];
 /// A wait is longer by up to this many thousandths, so that deliveries that failed together are not retried together.
 pub const JITTER_MAX_PERMILLE: i32 = 100;
-/// An endpoint that has only failed for this long is disabled.
+/// An endpoint that has only failed for this long is disabled, if it was tried as often as one message is: where little
+/// happens, or the test clock is moved, two failures may be days apart.
 pub const GIVE_UP_AFTER: Duration = Duration::days(5);
+const GIVE_UP_AFTER_FAILURES: i64 = 8;
 /// How long a secret still signs after its replacement.
 pub const ROTATION: Duration = Duration::hours(24);
 /// How long the job of a delivery may take before the sweep emits another. Both may then send the message, with one id.
@@ -126,12 +128,20 @@ pub fn outcome(answered: Option<u16>, otherwise: &'static str) -> Outcome {
     Outcome { response_status: answered, failure }
 }
 
+/// How an endpoint has failed without a success between.
+#[derive(Clone, Copy, Debug)]
+pub struct Failing {
+    pub since: Timestamp,
+    pub times: i64,
+}
+
 /// The reason to disable the endpoint after this failure, if there is one.
-pub fn give_up(outcome: &Outcome, failing_since: Timestamp, now: Timestamp) -> Option<&'static str> {
+pub fn give_up(outcome: &Outcome, failing: Failing, now: Timestamp) -> Option<&'static str> {
     if outcome.response_status == Some(410) {
         return Some(GONE);
     }
-    (now - failing_since >= GIVE_UP_AFTER).then_some(FAILED_FOR_DAYS)
+    let is_long = now - failing.since >= GIVE_UP_AFTER;
+    (is_long && failing.times >= GIVE_UP_AFTER_FAILURES).then_some(FAILED_FOR_DAYS)
 }
 
 #[cfg(test)]
@@ -170,10 +180,11 @@ mod tests {
     #[test]
     fn an_endpoint_is_disabled_after_days_of_failures_or_a_410() {
         let failed = outcome(Some(500), "");
-        let since = |ago: Duration| give_up(&failed, NOW - ago, NOW);
-        assert_eq!(since(GIVE_UP_AFTER - Duration::seconds(1)), None);
-        assert_eq!(since(GIVE_UP_AFTER), Some(FAILED_FOR_DAYS));
-        assert_eq!(give_up(&outcome(Some(410), ""), NOW, NOW), Some(GONE));
+        let failing = |ago: Duration, times| give_up(&failed, Failing { since: NOW - ago, times }, NOW);
+        assert_eq!(failing(GIVE_UP_AFTER - Duration::seconds(1), 1_000), None);
+        assert_eq!(failing(GIVE_UP_AFTER, 8), Some(FAILED_FOR_DAYS));
+        assert_eq!(failing(Duration::days(365), 7), None);
+        assert_eq!(give_up(&outcome(Some(410), ""), Failing { since: NOW, times: 1 }, NOW), Some(GONE));
     }
 
     #[test]

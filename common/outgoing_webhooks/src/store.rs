@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::rules::Owner;
+use super::rules::{Failing, Owner};
 use super::{Attempt, Delivery, DeliveryState, Due, Endpoint, EndpointSettings, Outcome};
 use kernel::clock::Timestamp;
 use kernel::config::Secret;
@@ -149,23 +149,23 @@ pub(super) async fn endpoint_succeeded(
     Ok(())
 }
 
-/// Counts a failure of an enabled endpoint, and returns when it began to fail.
+/// Counts a failure of an enabled endpoint, and returns how it has failed until now.
 pub(super) async fn endpoint_failed(
     connection: &mut PgConnection,
     now: Timestamp,
     id: WebhookEndpointId,
-) -> Result<Option<Timestamp>, sqlx::Error> {
-    let since = sqlx::query_scalar!(
-        "update webhook_endpoints
-         set failing_since = coalesce(failing_since, $2), consecutive_failures = consecutive_failures + 1
-         where id = $1 and is_enabled
-         returning failing_since",
+) -> Result<Option<Failing>, sqlx::Error> {
+    sqlx::query_as!(
+        Failing,
+        r#"update webhook_endpoints
+           set failing_since = coalesce(failing_since, $2), consecutive_failures = consecutive_failures + 1
+           where id = $1 and is_enabled
+           returning failing_since as "since!", consecutive_failures as times"#,
         id.0,
         now
     )
     .fetch_optional(connection)
-    .await?;
-    Ok(since.flatten())
+    .await
 }
 
 pub(super) async fn endpoint_disable(
