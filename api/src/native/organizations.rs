@@ -21,7 +21,7 @@ use crate::commands::publish_notices_since;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::json::{Object, read_object};
+use crate::http::json::read_object;
 use crate::http::values::{OrgId, one_of};
 use crate::http::{Response, answer, empty};
 use crate::problem::Problem;
@@ -92,8 +92,7 @@ struct OrganizationInput {
     #[schema(min_length = 1, max_length = 200)]
     name: String,
     #[serde(default)]
-    #[schema(value_type = Vec<MemberInput>)]
-    members: Vec<Object<MemberInput>>,
+    members: Vec<MemberInput>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -195,7 +194,7 @@ async fn register(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.operator(&api, Scope::Manage).await?;
     let request: OrganizationInput = read_object(&call)?;
     let members: Vec<(UserId, Role)> =
-        request.members.into_iter().map(|Object(member)| (member.user_id, member.role)).collect();
+        request.members.into_iter().map(|member| (member.user_id, member.role)).collect();
     let work = {
         let (api, actor) = (SharedState::clone(&api), caller.actor.clone());
         async move {

@@ -8,7 +8,7 @@ use jobs::outbox;
 use kernel::ids::{OutboxId, UserId, WalletId};
 use kernel::metadata::Metadata;
 use notices::Live;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
@@ -20,7 +20,7 @@ use crate::commands::publish_notices_since;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::json::read_object;
+use crate::http::json::{null_is_given, read_object};
 use crate::http::values::Moment;
 use crate::http::{Response, answer, empty};
 use crate::problem::Problem;
@@ -100,11 +100,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[schema(as = native::UserChange, example = json!({"email": "alice@example.com", "name": "Alice"}))]
 struct AccountInput {
     /// Where receipts go; null removes it.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "null_is_given")]
     #[schema(value_type = Option<String>)]
     email: Option<Option<String>>,
     /// For people; null removes it.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "null_is_given")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     name: Option<Option<String>>,
     /// Replaces what was there: at most 20 texts.
@@ -112,11 +112,6 @@ struct AccountInput {
     metadata: Option<Metadata>,
     /// Whether the user administrates, with every right.
     admin: Option<bool>,
-}
-
-/// Tells a field that is null from one that is left out.
-fn given<'de, D: Deserializer<'de>>(field: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(field).map(Some)
 }
 
 #[derive(Deserialize, ToSchema)]
