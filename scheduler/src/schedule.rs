@@ -27,7 +27,7 @@ pub enum Action {
     Emit(fn() -> EncodedJob),
     /// Publishes jobs that a transaction wrote to the outbox and its process did not publish.
     SweepOutbox,
-    /// Deletes sessions and live tickets that have ended, messages to webhook endpoints that were delivered, or given
+    /// Deletes sessions and live tickets that have ended, counters of limits that were taken away, messages to webhook endpoints that were delivered, or given
     /// up, a month ago, and old provider events and settled dead letters. Answers to idempotent requests stay: what was
     /// done once is never done again.
     Forget,

@@ -141,6 +141,7 @@ impl Ticker {
         let letters = now.saturating_sub(self.retention.dead_letters);
         until_none("sessions", || identity::operations::sessions_forget(pool, sessions, most)).await?;
         until_none("live tickets", || identity::live_tickets::forget(pool, now, most)).await?;
+        until_none("limits", || ledger::limits::forget(pool, now, most)).await?;
         until_none("webhooks", || webhooks::operations::forget(pool, webhooks, most)).await?;
         until_none("provider events", || record::forget(pool, events, most)).await?;
         until_none("dead letters", || dead_letters::forget(pool, letters, most)).await

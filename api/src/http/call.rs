@@ -32,16 +32,21 @@ impl Call {
         api.auth.user(&self.method, &self.headers, &api.origins).await
     }
 
+    /// Who calls, with whatever scopes.
+    pub(crate) async fn anyone(&self, api: &AppState) -> Result<Caller, Problem> {
+        api.auth.caller(&self.method, &self.headers, &api.origins).await
+    }
+
     /// Who calls, if they have the scope. Of which wallets it is good for, [`Caller::reach`] says.
     pub(crate) async fn allowed(&self, api: &AppState, scope: Scope) -> Result<Caller, Problem> {
-        let caller = api.auth.caller(&self.method, &self.headers, &api.origins).await?;
+        let caller = self.anyone(api).await?;
         caller.check(scope)?;
         Ok(caller)
     }
 
     /// Who calls, if they have the scope for everyone.
     pub(crate) async fn operator(&self, api: &AppState, scope: Scope) -> Result<Caller, Problem> {
-        let caller = api.auth.caller(&self.method, &self.headers, &api.origins).await?;
+        let caller = self.anyone(api).await?;
         caller.check_everyone(scope)?;
         Ok(caller)
     }

@@ -14,6 +14,7 @@ use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::json;
+use crate::problem::{ErrorCode, Problem};
 
 pub use notices::{Amount, Moment};
 
@@ -70,6 +71,19 @@ impl GivenAmount {
     /// [`AmountError`] when it is no number (a number in quotes is none) or has more than six decimals.
     pub fn credits(&self) -> Result<Credits, AmountError> {
         json::credits(&self.0)
+    }
+
+    /// As [`Self::credits`], for an amount that may be none. `param` is what is wrong if it is.
+    ///
+    /// # Errors
+    /// When it is no amount, or negative.
+    pub fn not_negative(&self, param: &str) -> Result<Credits, Problem> {
+        let amount = self.credits().map_err(|error| Problem::from(error).about(param))?;
+        if !amount.is_negative() {
+            return Ok(amount);
+        }
+        let message = format!("{param} must not be negative");
+        Err(Problem::invalid(message).coded(ErrorCode::InvalidCredits).about(param))
     }
 }
 

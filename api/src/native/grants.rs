@@ -270,6 +270,7 @@ async fn give(api: SharedState, call: Call) -> Result<Response, Problem> {
         note: EntryNote {
             metadata: request.metadata,
             by: Author { member: caller.user().cloned(), api_key: caller.api_key },
+            ..EntryNote::default()
         },
         by: caller.actor.clone(),
         cause: Cause { kind: "grant", id: cause(&caller, call.idempotency_key()?) },
@@ -316,6 +317,7 @@ async fn void(api: SharedState, call: Call) -> Result<Response, Problem> {
     let note = EntryNote {
         metadata: Metadata::default(),
         by: Author { member: caller.user().cloned(), api_key: caller.api_key },
+        ..EntryNote::default()
     };
     let before = OutboxId::new();
     let done = grants::void(&api.pool, api.clock.now(), grant.id, &reason, &caller.actor, note).await?;

@@ -15,7 +15,9 @@ mod grants;
 mod health;
 mod holds;
 mod idempotent;
+mod limits;
 mod live;
+mod member_limits;
 mod orders;
 mod organizations;
 mod pages;
@@ -87,6 +89,7 @@ fn endpoints() -> Vec<Endpoint> {
         dead_letters::endpoints(),
         parked_purchases::endpoints(),
         organizations::endpoints(),
+        member_limits::endpoints(),
         balance_alerts::endpoints(),
         webhook_endpoints::endpoints(),
         products::endpoints(),

@@ -93,6 +93,7 @@ async fn transfer(api: SharedState, call: Call) -> Result<Response, Problem> {
         note: EntryNote {
             metadata: request.metadata,
             by: Author { member: caller.user().cloned(), api_key: caller.api_key },
+            ..EntryNote::default()
         },
         actor: caller.actor.clone(),
     };

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
-use super::organizations::{release_holds, user_id};
+use super::organizations::{end_limits, release_holds, user_id};
 use super::pages_of::{Cursor, paged};
 use super::parked_purchases::claim_for_new_user;
 use crate::commands::publish_notices_since;
@@ -274,9 +274,8 @@ async fn erase(api: SharedState, call: Call) -> Result<Response, Problem> {
     let mut transaction = api.pool.begin().await?;
     custody::let_go(&mut transaction, now, &user, None).await?;
     let left = administration::user_erase(&mut transaction, now, &caller.actor, &user).await?;
-    for organization in left {
-        release_holds(&api, &mut transaction, organization, &user).await?;
-    }
+    release_holds(&api, &mut transaction, &left, &user).await?;
+    end_limits(&mut transaction, now, &left, &user).await?;
     // Nothing is sent to the address any more; the customer at the provider loses it as well.
     let job = UpdateCustomers { user_id: user.clone(), wallets };
     let written = outbox::insert(&mut transaction, now, &job).await?;

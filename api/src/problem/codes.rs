@@ -69,7 +69,8 @@ error_codes! {
     InsufficientCredits => "insufficient_credits":
         "402: fewer credits are available than needed; `available` and `needed` say how many. Nothing was spent.",
     LimitReached => "limit_reached":
-        "402: a limit of the member or the key is reached; the message says what is left and when it begins anew.",
+        "402: a limit of the member or the API key leaves less than was asked for; `limit` says whose it is, what is \
+         left of it and when it begins anew. Nothing was spent.",
     UserBlocked => "user_blocked": "409: the user whose wallet it is was blocked.",
     HoldCaptured => "hold_captured": "409: the hold was captured before.",
     HoldReleased => "hold_released": "409: the hold was released before.",

@@ -10,10 +10,12 @@ use billing::payments::ordering::{AdmissionError, OrderError};
 use billing::payments::superseding::SubscribeError;
 use billing::plans::PlanError;
 use identity::IdentityError;
+use kernel::clock::to_rfc3339;
 use kernel::database;
 use kernel::money::AmountError;
 use ledger::Refusal;
 use ledger::holds::{HoldError, HoldState};
+use ledger::limits::{LimitStatus, Whose};
 use messaging::dead_letters::LetterError;
 use outgoing_webhooks::WebhookError;
 
@@ -44,8 +46,22 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::Insufficient { available, needed } => {
                 let message = format!("{needed} credits are needed, {available} are available.");
-                let shortage = Some(Shortage { available, needed });
+                let shortage = Some(Shortage::Credits { available, needed });
                 Self { shortage, ..Self::new(ProblemKind::PaymentRequired, message) }
+            }
+            Refusal::LimitReached(reached) => {
+                let whose = match reached.whose {
+                    Whose::Member { .. } => "member",
+                    Whose::ApiKey(_) => "API key",
+                };
+                let LimitStatus { per, credits, left, resets_at, .. } = reached.limit;
+                let message = format!(
+                    "The {whose} may spend {credits} credits a {}: {left} are left until {}.",
+                    per.as_str(),
+                    to_rfc3339(resets_at)
+                );
+                let problem = Self::new(ProblemKind::PaymentRequired, message).coded(ErrorCode::LimitReached);
+                Self { shortage: Some(Shortage::Limit(reached)), ..problem }
             }
             Refusal::BadAmount => Self::invalid("credits are out of range").coded(ErrorCode::InvalidCredits),
             Refusal::NoWallet | Refusal::NoGrant => Self::internal(refusal),

@@ -63,6 +63,8 @@ uuid_ids! {
     HoldId;
     /// This installation, as its orders name it at the providers.
     InstallationId;
+    /// What a member or a key may spend, and has spent, in a day and in a month.
+    LimitId;
     /// A message to the host application about something that happened: its `webhook-id`.
     MessageId;
     /// A job waiting to be published.

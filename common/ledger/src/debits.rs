@@ -5,7 +5,7 @@ use sqlx::{PgConnection, PgPool};
 use super::operations::post;
 use super::rules::Burned;
 use super::store;
-use super::{Cause, Change, CounterAccount, EntryNote, GrantSource, Movement, NewGrant, Posted};
+use super::{Cause, Change, Counted, CounterAccount, EntryNote, GrantSource, Movement, NewGrant, Posted};
 use kernel::clock::Timestamp;
 use kernel::ids::{EntryId, GrantId, WalletId};
 use kernel::money::{AmountError, Credits};
@@ -123,7 +123,7 @@ pub async fn give_back(pool: &PgPool, now: Timestamp, back: &GiveBack) -> Result
         counter_account: CounterAccount::Usage,
         entry_type: "refund_of_debit".to_owned(),
         description: debit.description,
-        note: back.note.clone(),
+        note: EntryNote { counted: debit.counted.map(|Json(counted)| counted), ..back.note.clone() },
     };
     match post(&mut transaction, now, &[movement]).await?.each.pop() {
         Some(Posted::Done { entry_id: Some(entry_id), balance, .. }) => {
@@ -187,13 +187,15 @@ struct Taken {
     counter_account: CounterAccount,
     description: Option<String>,
     burned: Option<Json<Burned>>,
+    counted: Option<Json<Counted>>,
 }
 
 async fn find(connection: &mut PgConnection, id: EntryId) -> Result<Option<Taken>, sqlx::Error> {
     sqlx::query_as!(
         Taken,
         r#"select wallet_id as "wallet_id: WalletId", amount as "amount: Credits",
-                  counter_account as "counter_account: CounterAccount", description, burned as "burned: Json<Burned>"
+                  counter_account as "counter_account: CounterAccount", description, burned as "burned: Json<Burned>",
+                  counted as "counted: Json<Counted>"
            from ledger_entries where id = $1"#,
         id.0
     )

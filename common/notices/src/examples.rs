@@ -1,6 +1,6 @@
 //! An example of every event, for the documentation.
 
-use kernel::ids::{EntryId, GrantId, PaymentId, SubscriptionId};
+use kernel::ids::{EntryId, GrantId, PaymentId, SubscriptionId, UserId};
 use kernel::money::{Credits, Currency, Money};
 use time::macros::datetime;
 use uuid::Uuid;
@@ -59,6 +59,14 @@ fn of_wallets() -> Vec<Event> {
             grant_id: GRANT,
             credits: credits(20_000_000),
             expires_at: Moment(datetime!(2026-12-05 08:00 UTC)),
+        },
+        Event::LimitReached {
+            member_id: UserId::try_from("bob".to_owned()).ok(),
+            api_key_id: None,
+            per: "day",
+            credits: Some(credits(100_000_000)),
+            left: Some(credits(2_500_000)),
+            resets_at: Moment(datetime!(2026-11-29 00:00 UTC)),
         },
     ]
 }

@@ -97,6 +97,7 @@ async fn refund(api: SharedState, call: Call) -> Result<Response, Problem> {
         note: EntryNote {
             metadata: request.metadata,
             by: Author { member: debit.member_id, api_key: caller.api_key },
+            ..EntryNote::default()
         },
         cause: Cause { kind: GIVE_BACK, id: cause(&caller, call.idempotency_key()?) },
     };

@@ -211,7 +211,11 @@ async fn post(
         counter_account: CounterAccount::Usage,
         entry_type: wanted.entry_type.clone(),
         description: wanted.description.clone(),
-        note: EntryNote { metadata: wanted.metadata.clone(), by: Author { member, api_key: caller.api_key } },
+        note: EntryNote {
+            metadata: wanted.metadata.clone(),
+            by: Author { member, api_key: caller.api_key },
+            ..EntryNote::default()
+        },
     };
     let done = |debit_id, balance, available| DebitView {
         debit_id,
@@ -220,7 +224,7 @@ async fn post(
         available: Amount(available),
     };
     match api.spending.debit(movement).await? {
-        Posted::Done { entry_id: Some(entry), balance, available } => Ok(done(entry, balance, available)),
+        Posted::Done { entry_id: Some(entry), balance, available, .. } => Ok(done(entry, balance, available)),
         Posted::Done { entry_id: None, .. } => Err(Problem::internal("a debit wrote no entry")),
         Posted::AlreadyPosted {
             entry_id,

@@ -249,6 +249,7 @@ async fn place(api: SharedState, call: Call) -> Result<Response, Problem> {
         key: call.idempotency_key()?.map(str::to_owned),
         lasts,
         metadata: request.metadata,
+        api_key: caller.api_key,
     };
     let (now, before) = (api.clock.now(), OutboxId::new());
     let mut transaction = api.pool.begin().await?;
@@ -286,7 +287,7 @@ async fn capture(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.allowed(&api, Scope::Spend).await?;
     let request: CaptureInput = read_object_or_default(&call)?;
     let is_final = request.is_final.unwrap_or(true);
-    let spend = request.credits.as_ref().map(not_negative).transpose()?;
+    let spend = request.credits.as_ref().map(|given| given.not_negative("credits")).transpose()?;
     let above = api.config.capture_above_hold;
     end(&api, &call, &caller, Deed::Capture, |hold| {
         let Some(spend) = spend else { return Ok(Ending::CaptureAll) };
@@ -301,14 +302,6 @@ async fn capture(api: SharedState, call: Call) -> Result<Response, Problem> {
         }
     })
     .await
-}
-
-fn not_negative(given: &GivenAmount) -> Result<Credits, Problem> {
-    let amount = given.credits().map_err(|error| Problem::from(error).about("credits"))?;
-    if !amount.is_negative() {
-        return Ok(amount);
-    }
-    Err(Problem::invalid("credits must not be negative").coded(ErrorCode::InvalidCredits).about("credits"))
 }
 
 async fn extend(api: SharedState, call: Call) -> Result<Response, Problem> {
@@ -348,7 +341,15 @@ async fn end(
     let id = allowed(&mut transaction, caller, call.path_parameter("holdId"), deed).await?.id;
     let hold = holds::lock(&mut transaction, id).await?.ok_or(HoldError::NotFound)?;
     let ending = ending(&hold)?;
-    let ended = holds::end(&mut transaction, api.clock.now(), hold, ending, key).await?;
+    let ended = match holds::end(&mut transaction, api.clock.now(), hold, ending, key).await {
+        Err(error @ HoldError::Refused(_)) => {
+            // The hold is as it was; what has lapsed was taken off.
+            transaction.commit().await?;
+            publish_notices_since(api, before);
+            return Err(error.into());
+        }
+        ended => ended?,
+    };
     crash::point(Step::Written, "end of a hold");
     transaction.commit().await?;
     crash::point(Step::Committed, "end of a hold");
