@@ -18,6 +18,7 @@ mod fuzz;
 mod holds;
 mod installation;
 mod ledger;
+mod limits;
 mod live;
 mod messaging;
 mod native;

@@ -55,6 +55,19 @@ const LAPSED: &str = "
         on entries.gone = grants.id::text
     where lapsed <> coalesce(entries.total, 0)";
 
+/// Limits that have counted less of their month than was spent in it and is held.
+const COUNTED: &str = "
+    select format('limit %s: %s counted, %s spent and held', limits.id, month_used, uses.total)
+    from limits
+    cross join lateral (
+        select coalesce(sum(amount), 0) as total
+        from (select -amount as amount, counted from ledger_entries where counted is not null
+              union all
+              select amount - captured, counted from holds where counted is not null and state = 'active') as uses
+        where counted -> 'by' ? limits.id::text
+              and (counted ->> 'on')::date >= date_trunc('month', limits.counted_on)) as uses
+    where month_used < uses.total";
+
 /// Entries and grants of wallets that are not there.
 const ORPHANS: &str = "
     select format('%s belongs to no wallet', id)
@@ -73,7 +86,8 @@ const DEAD_LETTERS: &str = "
 /// When the database does not answer.
 pub async fn findings(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
     let mut findings = Vec::new();
-    let all = [UNBALANCED, WRONGLY_HELD, GIVEN_BACK, TRANSFERRED, CAPTURED, LAPSED, ORPHANS, UNPUBLISHED];
+    let all =
+        [UNBALANCED, WRONGLY_HELD, GIVEN_BACK, TRANSFERRED, CAPTURED, LAPSED, COUNTED, ORPHANS, UNPUBLISHED];
     for query in all {
         let found: Vec<String> = sqlx::query_scalar(query).fetch_all(pool).await?;
         findings.extend(found);
