@@ -547,6 +547,7 @@ class AsyncOperations(AsyncTransport):
         scopes: Sequence[Literal["read", "spend", "buy", "manage", "admin"]],
         wallets_of: str | None = None,
         expires_at: datetime | None = None,
+        limits: Sequence[types.NewLimit] | None = None,
         idempotency_key: str | None = None,
     ) -> types.ApiKeyWithSecret:
         """Make an API key. With some scopes, for everyone's wallets or with `walletsOf` for those of one user or
@@ -557,7 +558,13 @@ class AsyncOperations(AsyncTransport):
             "POST",
             "/purser/v1/api-keys",
             types.ApiKeyWithSecret,
-            body={"name": name, "scopes": scopes, "walletsOf": wallets_of, "expiresAt": expires_at},
+            body={
+                "name": name,
+                "scopes": scopes,
+                "walletsOf": wallets_of,
+                "expiresAt": expires_at,
+                "limits": limits,
+            },
             idempotency_key=idempotency_key,
         )
 
@@ -570,6 +577,17 @@ class AsyncOperations(AsyncTransport):
         `admin`.
         """
         return await self._call("DELETE", f"/purser/v1/api-keys/{segment(api_key_id)}", type(None))
+
+    async def put_api_key_limits(self, api_key_id: str, *, limits: Sequence[types.NewLimit]) -> types.ApiKey:
+        """Limit what is spent with an API key. Of all wallets together, in a day, a month, or both, of UTC; instead
+        of the limits that it had, and at once. What was counted before stays counted. Takes the scope `admin`.
+        """
+        return await self._call(
+            "PUT",
+            f"/purser/v1/api-keys/{segment(api_key_id)}/limits",
+            types.ApiKey,
+            body={"limits": limits},
+        )
 
     def list_user_api_keys(self, user_id: str, *, limit: int | None = None) -> AsyncPages[types.ApiKey]:
         """API keys of a user, revoked ones too, newest first. Takes the scope `admin`."""
@@ -1122,6 +1140,7 @@ class AsyncOperations(AsyncTransport):
         user_id: str,
         *,
         role: Literal["owner", "admin", "member", "viewer"],
+        limit: types.NewLimit | None | NotGiven = NOT_GIVEN,
     ) -> types.OrganizationMember:
         """Give a user a role in an organization. As a new member, or instead of another role. Owners and admins buy
         and spend, members spend, viewers see. An organization that has an owner keeps one. What a viewer to be
@@ -1131,7 +1150,7 @@ class AsyncOperations(AsyncTransport):
             "PUT",
             f"/purser/v1/organizations/{segment(org_id)}/members/{segment(user_id)}",
             types.OrganizationMember,
-            body={"role": role},
+            body={"role": role, "limit": limit},
         )
 
     async def delete_organization_member(self, org_id: str, user_id: str) -> None:
@@ -1141,6 +1160,35 @@ class AsyncOperations(AsyncTransport):
         return await self._call(
             "DELETE",
             f"/purser/v1/organizations/{segment(org_id)}/members/{segment(user_id)}",
+            type(None),
+        )
+
+    async def put_member_limit(
+        self,
+        org_id: str,
+        user_id: str,
+        *,
+        credits: Credits,
+        per: Literal["day", "month"],
+    ) -> types.Limit:
+        """Limit what a member spends. Of the organization's credits, in a day or a month of UTC; instead of another
+        limit, and at once. What was counted before stays counted. Owners limit everybody, admins members and
+        viewers; a server does with the scope `manage`. Takes the scope `buy`.
+        """
+        return await self._call(
+            "PUT",
+            f"/purser/v1/organizations/{segment(org_id)}/members/{segment(user_id)}/limit",
+            types.Limit,
+            body={"credits": credits, "per": per},
+        )
+
+    async def delete_member_limit(self, org_id: str, user_id: str) -> None:
+        """Take a member's limit away. The member spends as much as there is. Owners limit everybody, admins members
+        and viewers; a server does with the scope `manage`. Takes the scope `buy`.
+        """
+        return await self._call(
+            "DELETE",
+            f"/purser/v1/organizations/{segment(org_id)}/members/{segment(user_id)}/limit",
             type(None),
         )
 
@@ -1169,7 +1217,7 @@ class AsyncOperations(AsyncTransport):
         self,
         *,
         url: str,
-        event_types: Sequence[Literal["wallet.changed", "balance.low", "grant.expired", "grant.expiring", "order.created", "order.paid", "order.failed", "order.expired", "order.refunded", "credits.added", "credits.removed", "credits.restored", "payment.failed", "payment.expired", "subscription.updated", "auto_recharge.enabled", "auto_recharge.succeeded", "auto_recharge.cap_warning", "auto_recharge.failed", "auto_recharge.paused", "auto_recharge.resumed", "auto_recharge.action_required", "auto_recharge.skipped", "auto_recharge.amount_too_small"]] | None = None,
+        event_types: Sequence[Literal["wallet.changed", "balance.low", "grant.expired", "grant.expiring", "limit.reached", "order.created", "order.paid", "order.failed", "order.expired", "order.refunded", "credits.added", "credits.removed", "credits.restored", "payment.failed", "payment.expired", "subscription.updated", "auto_recharge.enabled", "auto_recharge.succeeded", "auto_recharge.cap_warning", "auto_recharge.failed", "auto_recharge.paused", "auto_recharge.resumed", "auto_recharge.action_required", "auto_recharge.skipped", "auto_recharge.amount_too_small"]] | None = None,
         enabled: bool | None = None,
         idempotency_key: str | None = None,
     ) -> types.WebhookEndpointWithSecret:
@@ -1201,7 +1249,7 @@ class AsyncOperations(AsyncTransport):
         endpoint_id: str,
         *,
         url: str,
-        event_types: Sequence[Literal["wallet.changed", "balance.low", "grant.expired", "grant.expiring", "order.created", "order.paid", "order.failed", "order.expired", "order.refunded", "credits.added", "credits.removed", "credits.restored", "payment.failed", "payment.expired", "subscription.updated", "auto_recharge.enabled", "auto_recharge.succeeded", "auto_recharge.cap_warning", "auto_recharge.failed", "auto_recharge.paused", "auto_recharge.resumed", "auto_recharge.action_required", "auto_recharge.skipped", "auto_recharge.amount_too_small"]] | NotGiven = NOT_GIVEN,
+        event_types: Sequence[Literal["wallet.changed", "balance.low", "grant.expired", "grant.expiring", "limit.reached", "order.created", "order.paid", "order.failed", "order.expired", "order.refunded", "credits.added", "credits.removed", "credits.restored", "payment.failed", "payment.expired", "subscription.updated", "auto_recharge.enabled", "auto_recharge.succeeded", "auto_recharge.cap_warning", "auto_recharge.failed", "auto_recharge.paused", "auto_recharge.resumed", "auto_recharge.action_required", "auto_recharge.skipped", "auto_recharge.amount_too_small"]] | NotGiven = NOT_GIVEN,
         enabled: bool | NotGiven = NOT_GIVEN,
     ) -> types.WebhookEndpoint:
         """Replace a webhook endpoint. One that was disabled, also by itself, is told again once `enabled` is true.

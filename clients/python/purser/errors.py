@@ -190,7 +190,9 @@ class InsufficientCredits(ApiError):
 
 
 class LimitReached(ApiError):
-    """402: a limit of the member or the key is reached; the message says what is left and when it begins anew."""
+    """402: a limit of the member or the API key leaves less than was asked for; `limit` says whose it is, what is
+    left of it and when it begins anew. Nothing was spent.
+    """
 
     code = "limit_reached"
 

@@ -28,6 +28,7 @@ CREDIT_FIELDS = frozenset({
     "needed",
     "remaining",
     "thresholdCredits",
+    "used",
     "voided",
 })
 
@@ -37,6 +38,7 @@ EVENT_TYPES = (
     "balance.low",
     "grant.expired",
     "grant.expiring",
+    "limit.reached",
     "order.created",
     "order.paid",
     "order.failed",
@@ -99,6 +101,8 @@ class ApiKey:
     #: To the minute.
     last_used_at: datetime | None
     revoked_at: datetime | None
+    #: How much may be spent with it; as much as there is where there is no limit.
+    limits: list[Limit]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +120,8 @@ class ApiKeyWithSecret:
     #: To the minute.
     last_used_at: datetime | None
     revoked_at: datetime | None
+    #: How much may be spent with it; as much as there is where there is no limit.
+    limits: list[Limit]
     #: The key itself.
     api_key: str
 
@@ -407,6 +413,8 @@ class ErrorDetail:
     available: Decimal | None = None
     #: With `insufficient_credits`: what was asked for.
     needed: Decimal | None = None
+    #: With `limit_reached`: which limit.
+    limit: ReachedLimit | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -513,6 +521,19 @@ class Lapsing:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limit:
+    #: How many may be spent.
+    credits: Decimal
+    per: Literal["day", "month"]
+    #: How many were spent in the present day or month, or are held since.
+    used: Decimal
+    #: How many may be spent before it ends.
+    left: Decimal
+    #: When the next one begins.
+    resets_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class LiveTicket:
     ticket: str
     expires_at: datetime
@@ -522,6 +543,13 @@ class LiveTicket:
 class Member:
     user_id: str
     role: Literal["owner", "admin", "member", "viewer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewLimit:
+    #: How many may be spent; none with 0.
+    credits: Credits
+    per: Literal["day", "month"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -646,6 +674,8 @@ class OrganizationDetails:
 class OrganizationMember:
     user_id: str
     role: Literal["owner", "admin", "member", "viewer"]
+    #: How much of the organization's credits the member may spend; null: as much as there is.
+    limit: Limit | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -844,6 +874,22 @@ class ProviderEventsPage:
     data: list[HandledProviderEvent]
     #: The `cursor` of the next page; null on the last one.
     next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReachedLimit:
+    """The limit that refuses a request."""
+    #: The member whose limit it is.
+    member_id: str | None = None
+    #: The key whose limit it is.
+    api_key_id: str | None = None
+    #: How many may be spent.
+    credits: Decimal
+    per: Literal["day", "month"]
+    #: How many of them are left.
+    left: Decimal
+    #: When it begins anew.
+    resets_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

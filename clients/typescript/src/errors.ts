@@ -62,7 +62,7 @@ export class Internal extends ApiError {}
 export class WalletNotFound extends ApiError {}
 /** 402: fewer credits are available than needed; `available` and `needed` say how many. Nothing was spent. */
 export class InsufficientCredits extends ApiError {}
-/** 402: a limit of the member or the key is reached; the message says what is left and when it begins anew. */
+/** 402: a limit of the member or the API key leaves less than was asked for; `limit` says whose it is, what is left of it and when it begins anew. Nothing was spent. */
 export class LimitReached extends ApiError {}
 /** 409: the user whose wallet it is was blocked. */
 export class UserBlocked extends ApiError {}

@@ -33,6 +33,7 @@ import type {
   Grant,
   HandledProviderEvent,
   Hold,
+  Limit,
   LiveTicket,
   NewApiKey,
   NewBalanceAlerts,
@@ -42,6 +43,8 @@ import type {
   NewDebits,
   NewGrant,
   NewHold,
+  NewLimit,
+  NewLimits,
   NewLiveTicket,
   NewOrder,
   NewOrganization,
@@ -364,6 +367,14 @@ export class Operations extends Transport {
     return this.call("DELETE", `/purser/v1/api-keys/${segment(apiKeyId)}`, { options });
   }
 
+  /**
+   * Limit what is spent with an API key. Of all wallets together, in a day, a month, or both, of UTC; instead of the
+   * limits that it had, and at once. What was counted before stays counted. Takes the scope `admin`.
+   */
+  putApiKeyLimits(apiKeyId: string, body: NewLimits, options?: RequestOptions): Promise<ApiKey> {
+    return this.call("PUT", `/purser/v1/api-keys/${segment(apiKeyId)}/limits`, { body, options });
+  }
+
   /** API keys of a user, revoked ones too, newest first. Takes the scope `admin`. */
   listUserApiKeys(userId: string, query: { limit?: number } = {}, options?: RequestOptions): List<ApiKey> {
     return this.pages(`/purser/v1/users/${segment(userId)}/api-keys`, "data", { query, options });
@@ -646,6 +657,23 @@ export class Operations extends Transport {
    */
   deleteOrganizationMember(orgId: string, userId: string, options?: RequestOptions): Promise<void> {
     return this.call("DELETE", `/purser/v1/organizations/${segment(orgId)}/members/${segment(userId)}`, { options });
+  }
+
+  /**
+   * Limit what a member spends. Of the organization's credits, in a day or a month of UTC; instead of another limit,
+   * and at once. What was counted before stays counted. Owners limit everybody, admins members and viewers; a server
+   * does with the scope `manage`. Takes the scope `buy`.
+   */
+  putMemberLimit(orgId: string, userId: string, body: NewLimit, options?: RequestOptions): Promise<Limit> {
+    return this.call("PUT", `/purser/v1/organizations/${segment(orgId)}/members/${segment(userId)}/limit`, { body, options });
+  }
+
+  /**
+   * Take a member's limit away. The member spends as much as there is. Owners limit everybody, admins members and
+   * viewers; a server does with the scope `manage`. Takes the scope `buy`.
+   */
+  deleteMemberLimit(orgId: string, userId: string, options?: RequestOptions): Promise<void> {
+    return this.call("DELETE", `/purser/v1/organizations/${segment(orgId)}/members/${segment(userId)}/limit`, { options });
   }
 
   /** The levels below which a balance is told of. Takes the scope `read`. */

@@ -20,6 +20,7 @@ export const CREDIT_FIELDS: ReadonlySet<string> = new Set([
   "needed",
   "remaining",
   "thresholdCredits",
+  "used",
   "voided",
 ]);
 
@@ -29,6 +30,7 @@ export const EVENT_TYPES = [
   "balance.low",
   "grant.expired",
   "grant.expiring",
+  "limit.reached",
   "order.created",
   "order.paid",
   "order.failed",
@@ -87,6 +89,8 @@ export interface ApiKey {
   /** To the minute. */
   lastUsedAt: Time | null;
   revokedAt: Time | null;
+  /** How much may be spent with it; as much as there is where there is no limit. */
+  limits: Limit[];
 }
 
 export interface ApiKeyWithSecret {
@@ -103,6 +107,8 @@ export interface ApiKeyWithSecret {
   /** To the minute. */
   lastUsedAt: Time | null;
   revokedAt: Time | null;
+  /** How much may be spent with it; as much as there is where there is no limit. */
+  limits: Limit[];
   /** The key itself. */
   apiKey: string;
 }
@@ -430,6 +436,8 @@ export interface ErrorDetail {
   available?: Credits;
   /** With `insufficient_credits`: what was asked for. */
   needed?: Credits;
+  /** With `limit_reached`: which limit. */
+  limit?: ReachedLimit;
 }
 
 export interface ExtendHold {
@@ -533,6 +541,18 @@ export interface Lapsing {
   at: Time;
 }
 
+export interface Limit {
+  /** How many may be spent. */
+  credits: Credits;
+  per: "day" | "month";
+  /** How many were spent in the present day or month, or are held since. */
+  used: Credits;
+  /** How many may be spent before it ends. */
+  left: Credits;
+  /** When the next one begins. */
+  resetsAt: Time;
+}
+
 export interface LiveTicket {
   ticket: string;
   expiresAt: Time;
@@ -551,6 +571,8 @@ export interface NewApiKey {
   walletsOf?: string | null;
   /** When it ends by itself; never unless given. */
   expiresAt?: Time | null;
+  /** How much may be spent with it, of all wallets together: at most one limit per day and one per month. */
+  limits?: NewLimit[];
 }
 
 export interface NewBalanceAlerts {
@@ -640,6 +662,17 @@ export interface NewHold {
   metadata?: Record<string, string>;
   /** The member of the organization for whom its credits are reserved: needed where a server reserves an organization's. */
   memberId?: string | null;
+}
+
+export interface NewLimit {
+  /** How many may be spent; none with 0. */
+  credits: GivenCredits;
+  per: "day" | "month";
+}
+
+export interface NewLimits {
+  /** At most one limit per day and one per month; none: as much as there is. */
+  limits: NewLimit[];
 }
 
 export interface NewLiveTicket {
@@ -759,6 +792,8 @@ export interface NewRefund {
 
 export interface NewRole {
   role: "owner" | "admin" | "member" | "viewer";
+  /** How much of the organization's credits the member may spend; null: as much as there is. Left out, it is as it was, and a new member has none. */
+  limit?: NewLimit | null;
 }
 
 export interface NewSession {
@@ -784,7 +819,7 @@ export interface NewTransfer {
 export interface NewWebhookEndpoint {
   /** An HTTPS address that is reached over the internet. */
   url: string;
-  eventTypes?: ("wallet.changed" | "balance.low" | "grant.expired" | "grant.expiring" | "order.created" | "order.paid" | "order.failed" | "order.expired" | "order.refunded" | "credits.added" | "credits.removed" | "credits.restored" | "payment.failed" | "payment.expired" | "subscription.updated" | "auto_recharge.enabled" | "auto_recharge.succeeded" | "auto_recharge.cap_warning" | "auto_recharge.failed" | "auto_recharge.paused" | "auto_recharge.resumed" | "auto_recharge.action_required" | "auto_recharge.skipped" | "auto_recharge.amount_too_small")[];
+  eventTypes?: ("wallet.changed" | "balance.low" | "grant.expired" | "grant.expiring" | "limit.reached" | "order.created" | "order.paid" | "order.failed" | "order.expired" | "order.refunded" | "credits.added" | "credits.removed" | "credits.restored" | "payment.failed" | "payment.expired" | "subscription.updated" | "auto_recharge.enabled" | "auto_recharge.succeeded" | "auto_recharge.cap_warning" | "auto_recharge.failed" | "auto_recharge.paused" | "auto_recharge.resumed" | "auto_recharge.action_required" | "auto_recharge.skipped" | "auto_recharge.amount_too_small")[];
   /** Whether it is sent any. */
   enabled?: boolean;
 }
@@ -884,6 +919,8 @@ export interface OrganizationDetails {
 export interface OrganizationMember {
   userId: string;
   role: "owner" | "admin" | "member" | "viewer";
+  /** How much of the organization's credits the member may spend; null: as much as there is. */
+  limit: Limit | null;
 }
 
 export interface Organizations {
@@ -1081,6 +1118,21 @@ export interface PutAutoRecharge {
   requestSetup?: boolean;
   /** The member of an organization who agrees to be charged for it: needed where a server switches it on. */
   memberId?: string | null;
+}
+
+/** The limit that refuses a request. */
+export interface ReachedLimit {
+  /** The member whose limit it is. */
+  memberId?: string;
+  /** The key whose limit it is. */
+  apiKeyId?: string;
+  /** How many may be spent. */
+  credits: Credits;
+  per: "day" | "month";
+  /** How many of them are left. */
+  left: Credits;
+  /** When it begins anew. */
+  resetsAt: Time;
 }
 
 export interface Reason {
