@@ -98,6 +98,14 @@ impl GrantKind {
             GrantSource::Checkin | GrantSource::Coupon | GrantSource::Promotion => Self::Promotional,
         }
     }
+
+    /// Where such credits come from when they are given by hand, and their usual priority.
+    pub(super) fn source_and_priority(self) -> (GrantSource, i16) {
+        match self {
+            Self::Paid => (GrantSource::Manual, PAID),
+            Self::Promotional => (GrantSource::Promotion, PROMOTIONAL),
+        }
+    }
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -132,7 +140,7 @@ struct GrantInput {
     metadata: Metadata,
 }
 
-fn kind_schema() -> Object {
+pub(super) fn kind_schema() -> Object {
     one_of(GrantKind::NAMES)
 }
 
@@ -249,10 +257,7 @@ async fn give(api: SharedState, call: Call) -> Result<Response, Problem> {
     let now = api.clock.now();
     let reason = checked_reason(request.reason)?;
     let description = checked_description(request.description)?.unwrap_or_else(|| reason.clone());
-    let (source, usual_priority) = match request.kind {
-        GrantKind::Paid => (GrantSource::Manual, PAID),
-        GrantKind::Promotional => (GrantSource::Promotion, PROMOTIONAL),
-    };
+    let (source, usual_priority) = request.kind.source_and_priority();
     let priority = request.priority.unwrap_or(usual_priority);
     if !(0..=1_000).contains(&priority) {
         return Err(Problem::invalid("priority must be between 0 and 1000").about("priority"));

@@ -15,6 +15,7 @@ mod grants;
 mod health;
 mod holds;
 mod idempotent;
+mod imports;
 mod live;
 mod orders;
 mod organizations;
@@ -77,6 +78,7 @@ fn endpoints() -> Vec<Endpoint> {
         auto_recharge::endpoints(),
         live::endpoints(),
         users::endpoints(),
+        imports::endpoints(),
         sessions::endpoints(),
         api_keys::endpoints(),
         audit_log::endpoints(),

@@ -474,6 +474,29 @@ class Operations(Transport):
             idempotency_key=idempotency_key,
         )
 
+    def create_import(
+        self,
+        *,
+        name: str,
+        users: Sequence[types.ImportedUser],
+        dry_run: bool | None = None,
+        complete_existing: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.Import:
+        """Import users with their credits. Up to 1,000 users in one transaction; send the next ones with the same
+        `name`. A user gets an opening balance once for each `name`, so the same request can be sent again. Who is
+        there already stays as they are: what differs is reported, and nothing of it applied. A user who is
+        refused keeps no other from being imported; `dryRun` tells beforehand. Each opening balance is told as
+        `wallet.changed`. Takes the scope `manage`.
+        """
+        return self._call(
+            "POST",
+            "/purser/v1/imports",
+            types.Import,
+            body={"name": name, "dryRun": dry_run, "completeExisting": complete_existing, "users": users},
+            idempotency_key=idempotency_key,
+        )
+
     def create_session(
         self,
         *,

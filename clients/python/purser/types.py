@@ -507,6 +507,48 @@ class Holds:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Import:
+    data: list[ImportOutcome]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportDifference:
+    #: The field in which the user differs.
+    field: str
+    #: What was sent.
+    given: str
+    #: What is there; null if there is none.
+    found: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportOutcome:
+    user_id: str
+    outcome: Literal["created", "completed", "unchanged", "different", "refused"]
+    #: In what the user who is there differs.
+    differences: list[ImportDifference] | None = None
+    #: Why the user is refused.
+    error: ErrorDetail | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedUser:
+    #: 1 to 128 characters.
+    user_id: str
+    #: Where receipts go.
+    email: str | None = None
+    #: For people.
+    name: str | None = None
+    #: The opening balance; none unless given.
+    credits: Credits | None = None
+    kind: Literal["paid", "promotional"] | None = None
+    #: When it lapses; never unless given.
+    expires_at: datetime | None = None
+    #: The customer that the user is at Stripe, with the cards saved there.
+    stripe_customer_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lapsing:
     credits: Decimal
     at: datetime

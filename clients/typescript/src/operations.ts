@@ -33,6 +33,7 @@ import type {
   Grant,
   HandledProviderEvent,
   Hold,
+  Import,
   LiveTicket,
   NewApiKey,
   NewBalanceAlerts,
@@ -42,6 +43,7 @@ import type {
   NewDebits,
   NewGrant,
   NewHold,
+  NewImport,
   NewLiveTicket,
   NewOrder,
   NewOrganization,
@@ -312,6 +314,17 @@ export class Operations extends Transport {
    */
   unblockUser(userId: string, body: Reason, options?: RequestOptions): Promise<Account> {
     return this.call("POST", `/purser/v1/users/${segment(userId)}/unblock`, { body, options });
+  }
+
+  /**
+   * Import users with their credits. Up to 1,000 users in one transaction; send the next ones with the same `name`.
+   * A user gets an opening balance once for each `name`, so the same request can be sent again. Who is there already
+   * stays as they are: what differs is reported, and nothing of it applied. A user who is refused keeps no other
+   * from being imported; `dryRun` tells beforehand. Each opening balance is told as `wallet.changed`. Takes the
+   * scope `manage`.
+   */
+  createImport(body: NewImport, options?: RequestOptions): Promise<Import> {
+    return this.call("POST", "/purser/v1/imports", { body, options });
   }
 
   /**

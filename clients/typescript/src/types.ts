@@ -528,6 +528,44 @@ export interface Holds {
   nextCursor: string | null;
 }
 
+export interface Import {
+  data: ImportOutcome[];
+}
+
+export interface ImportDifference {
+  /** The field in which the user differs. */
+  field: string;
+  /** What was sent. */
+  given: string;
+  /** What is there; null if there is none. */
+  found: string | null;
+}
+
+export interface ImportOutcome {
+  userId: string;
+  outcome: "created" | "completed" | "unchanged" | "different" | "refused";
+  /** In what the user who is there differs. */
+  differences?: ImportDifference[];
+  /** Why the user is refused. */
+  error?: ErrorDetail;
+}
+
+export interface ImportedUser {
+  /** 1 to 128 characters. */
+  userId: string;
+  /** Where receipts go. */
+  email?: string | null;
+  /** For people. */
+  name?: string | null;
+  /** The opening balance; none unless given. */
+  credits?: GivenCredits | null;
+  kind?: "paid" | "promotional";
+  /** When it lapses; never unless given. */
+  expiresAt?: Time | null;
+  /** The customer that the user is at Stripe, with the cards saved there. */
+  stripeCustomerId?: string | null;
+}
+
 export interface Lapsing {
   credits: Credits;
   at: Time;
@@ -640,6 +678,16 @@ export interface NewHold {
   metadata?: Record<string, string>;
   /** The member of the organization for whom its credits are reserved: needed where a server reserves an organization's. */
   memberId?: string | null;
+}
+
+export interface NewImport {
+  /** Names the import: letters, digits, `_`, `.` and `-`. */
+  name: string;
+  /** Only says what would become of each user. */
+  dryRun?: boolean;
+  /** Also gives users who are there already what they lack: an opening balance of this import, an e-mail address, a name, a customer at Stripe. */
+  completeExisting?: boolean;
+  users: ImportedUser[];
 }
 
 export interface NewLiveTicket {

@@ -17,6 +17,7 @@ pub mod auto_recharge;
 pub mod catalog;
 pub mod checkins;
 pub mod coupons;
+pub mod imports;
 pub mod installation;
 pub mod packages;
 pub mod payments;

@@ -10,6 +10,7 @@
 )]
 
 pub mod administration;
+pub mod bulk;
 pub mod credentials;
 pub mod idempotency;
 pub mod live_tickets;
