@@ -10,6 +10,7 @@ use crate::commands::{
     webhooks,
 };
 use crate::failure::Failure;
+use crate::import::Import;
 use crate::operation::Operation;
 
 /// Sell, give, spend and look after prepaid credits, over Purser's API.
@@ -83,6 +84,8 @@ pub enum Command {
     Catalog(catalog::Catalog),
     /// What was made, changed, revoked and refused, and by whom
     AuditLog(rights::AuditLog),
+    /// Bring users and their balances from another system
+    Import(Import),
     /// The time of a system in test mode: see it, or move it
     Clock(api::Clock),
     /// Any other request to the API
@@ -113,7 +116,7 @@ impl Command {
             Self::AuditLog(wanted) => Ok(wanted.operation()),
             Self::Clock(wanted) => wanted.operation(),
             Self::Api(wanted) => wanted.operation(),
-            Self::Completions { .. } => Err(Failure::usage("this is no single request")),
+            Self::Import(_) | Self::Completions { .. } => Err(Failure::usage("this is no single request")),
         }
     }
 }

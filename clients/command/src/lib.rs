@@ -7,6 +7,7 @@ mod cli;
 mod client;
 mod commands;
 mod failure;
+mod import;
 mod json;
 mod operation;
 mod output;
@@ -38,6 +39,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let Cli { json, idempotency_key, command } = cli;
     match command {
         cli::Command::Completions { shell } => cli::completions(shell).map(|()| ExitCode::SUCCESS),
+        cli::Command::Import(wanted) => {
+            import::run(&Client::new(Settings::from_environment()?), &wanted, json).await
+        }
         command => {
             let mut operation = command.operation()?;
             operation.idempotency_key = idempotency_key;
