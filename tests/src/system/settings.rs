@@ -12,6 +12,9 @@ use super::service::Service;
 const JWT_ISSUER: &str = "purser-dev";
 const JWT_AUDIENCE: &str = "purser";
 
+/// Where the development servers of Node, Angular, Astro, Flask, Vite, Django and others listen.
+const DEVELOPMENT_PORTS: [u16; 7] = [3000, 4200, 4321, 5000, 5173, 8000, 8080];
+
 /// Random for every run, so that none of them can be known to anyone else.
 #[derive(Clone)]
 pub struct Secrets {
@@ -110,10 +113,12 @@ impl Settings {
     }
 
     /// Sites that may call the API from a browser and that buyers may return to: the API's own pages, and the
-    /// place where an application under development usually runs.
+    /// places where an application under development usually runs.
     pub fn allowed_origins(&self) -> Vec<String> {
-        let own_name = format!("http://localhost:{}", self.addresses.api_port);
-        vec![self.api_url(), own_name, "http://localhost:3000".to_owned()]
+        let ports = DEVELOPMENT_PORTS.iter().chain([&self.addresses.api_port]);
+        ports
+            .flat_map(|port| ["localhost", "127.0.0.1"].map(|host| format!("http://{host}:{port}")))
+            .collect()
     }
 
     pub fn stripe_webhook_url(&self) -> String {
