@@ -3,7 +3,8 @@
 
     docs/run.py DIRECTORY [page…]
 
-PURSER_URL, PURSER_API_KEY and STRIPE_EMULATOR_URL say where it is, PYTHON which interpreter has the client. Each page is one
+PURSER_URL, PURSER_API_KEY and STRIPE_EMULATOR_URL say where it is, PYTHON which interpreter has the client, PURSER which
+program is the command `purser`. Each page is one
 shell script in DIRECTORY. What a reader does by hand is in comments of the page, which nobody sees:
 
     <!-- run: pay_order $ORDER_ID -->      a command, at this place
@@ -28,6 +29,7 @@ LAST = "test-with-the-clock.md"
 PRELUDE = r"""
 set -euo pipefail
 curl() { command curl --silent --show-error --fail-with-body "$@"; }
+purser() { (exec -a purser "${PURSER:?}" "$@"); }
 api() { curl "$PURSER_URL/purser/v1/$1" -H "Authorization: Bearer $PURSER_API_KEY" "${@:2}"; }
 balance() { api "wallets/$1" | jq .balance; }
 # Tries a command until it succeeds.

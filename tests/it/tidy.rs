@@ -27,7 +27,7 @@ fn top() -> PathBuf {
 
 fn sources() -> Vec<Source> {
     let mut found = Vec::new();
-    for folder in ["api", "common", "scheduler", "tests", "worker"] {
+    for folder in ["api", "clients/command", "common", "scheduler", "tests", "worker"] {
         collect(&top().join(folder), &mut found);
     }
     assert!(found.len() > 50, "the sources were not found");
@@ -147,7 +147,8 @@ fn shipped_code_does_not_panic_on_purpose() {
 
 /// The manifests of the workspace's packages.
 fn manifests() -> Vec<PathBuf> {
-    let packages = ["api", "scheduler", "tests", "tests/emulator", "tests/servers", "worker"];
+    let packages =
+        ["api", "clients/command", "scheduler", "tests", "tests/emulator", "tests/servers", "worker"];
     let common = fs::read_dir(top().join("common")).unwrap().map(|entry| entry.unwrap().path());
     packages
         .into_iter()

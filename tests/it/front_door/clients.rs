@@ -60,6 +60,7 @@ async fn the_documentation_does_what_it_says() {
     let mut pages = program(&world, "docs/run.py");
     pages
         .arg(Path::new(FOLDER).join("docs"))
+        .env("PURSER", env!("CARGO_BIN_EXE_dev"))
         .env("PYTHON", programs.join("python"))
         .env("PYTHONPATH", Path::new(REPOSITORY).join("clients/python"));
     run(pages).await;
