@@ -63,7 +63,7 @@ async fn users_wallets_grants_debits_holds_and_transfers() {
     assert_eq!(part["state"], "active", "{part}");
     assert!(done(&world, &["wallet", "holds", "user:alice", "--state", "active"]).await.contains(&hold));
     let released = json(&world, &["hold", "release", &hold]).await;
-    assert_eq!(released["state"], "captured", "{released}");
+    assert_eq!((&released["state"], &released["captured"]), (&value!("released"), &value!(10)), "{released}");
     done(&world, &["transfer", "user:alice", "user:bob/../x", "0.5", "--reason", "A gift"]).await;
 
     let shown = done(&world, &["wallet", "show", "user:alice"]).await;
