@@ -11,6 +11,7 @@ mod credit_prices;
 mod dead_letters;
 mod dev;
 mod dialects;
+mod documentation;
 mod events;
 mod every_job;
 mod front_door;

@@ -9,13 +9,13 @@ mod catalog;
 mod credit_prices;
 mod dead_letters;
 mod debits;
-mod documentation;
 mod entries;
 mod grants;
 mod health;
 mod holds;
 mod idempotent;
 mod live;
+mod openapi_document;
 mod orders;
 mod organizations;
 mod pages;
@@ -94,7 +94,7 @@ fn endpoints() -> Vec<Endpoint> {
         redemptions::endpoints(),
         test_clock::endpoints(),
         health::endpoints(),
-        documentation::endpoints(),
+        openapi_document::endpoints(),
         pages::endpoints(),
     ];
     parts.into_iter().flatten().collect()

@@ -5,6 +5,7 @@
 mod assets;
 mod components;
 mod document;
+mod documentation;
 mod endpoint;
 mod form;
 mod format;
@@ -15,6 +16,8 @@ mod words;
 use crate::http::endpoint::Endpoint;
 use crate::http::group::{ApiGroup, is_under};
 use words::word;
+
+pub(crate) use documentation::GROUP as DOCUMENTATION;
 
 pub(crate) static GROUP: ApiGroup =
     ApiGroup { name: "pages", about: "Pages for people.", dialect: None, owns, endpoints, word, error: None };
