@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use kernel::clock::Timestamp;
 use kernel::ids::OrganizationId;
-use kernel::money::{AmountError, Credits, Currency, Money};
+use kernel::money::{AmountError, Credits};
 use serde::de::{Error as _, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -15,7 +15,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::json;
 
-pub use notices::{Amount, Moment};
+pub use notices::{Amount, Moment, MoneyValue};
 
 /// The id of an organization in this system's own API: text, as every id there. Requests may have it as a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,30 +82,6 @@ impl PartialSchema for GivenAmount {
 impl ToSchema for GivenAmount {
     fn name() -> Cow<'static, str> {
         Amount::name()
-    }
-}
-
-/// An amount of money.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = native::MoneyAmount, example = json!({"minor": 2500, "currency": "usd"}))]
-pub struct MoneyValue {
-    /// In the smallest unit of the currency: cents for `usd`.
-    pub minor: i64,
-    /// An ISO 4217 code; in answers in lower case.
-    #[schema(value_type = String, min_length = 3, max_length = 3)]
-    pub currency: Currency,
-}
-
-impl From<Money> for MoneyValue {
-    fn from(money: Money) -> Self {
-        Self { minor: money.minor, currency: money.currency }
-    }
-}
-
-impl From<MoneyValue> for Money {
-    fn from(value: MoneyValue) -> Self {
-        Self::new(value.minor, value.currency)
     }
 }
 

@@ -5,7 +5,7 @@ use kernel::ids::{EntryId, GrantId, PaymentId, SubscriptionId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::values::{Amount, Moment, MoneyView};
+use crate::values::{Amount, Moment, MoneyValue};
 
 macro_rules! events {
     ($(
@@ -110,7 +110,7 @@ events! {
         #[schema(inline)]
         order: Order,
         /// How much has gone back by refunds so far, as the provider counts.
-        refunded: MoneyView,
+        refunded: MoneyValue,
     }
     /// Credits came for money.
     CreditsAdded => "credits.added" {
@@ -269,5 +269,5 @@ pub struct Order {
     /// What it grants.
     pub credits: Amount,
     /// Its price.
-    pub amount: MoneyView,
+    pub amount: MoneyValue,
 }

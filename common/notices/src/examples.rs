@@ -5,7 +5,7 @@ use kernel::money::{Credits, Currency, Money};
 use time::macros::datetime;
 use uuid::Uuid;
 
-use crate::{Amount, Event, Moment, MoneyView, Order, Reason};
+use crate::{Amount, Event, Moment, MoneyValue, Order, Reason};
 
 const ORDER: PaymentId = PaymentId(Uuid::from_u128(0x019a_c7f0_5b1e_7c3d_8a54_1f2e_3d4c_5b6a));
 const ENTRY: EntryId = EntryId(Uuid::from_u128(0x019a_c7f0_5b20_7e11_9c02_6a7b_8c9d_0e1f));
@@ -17,8 +17,8 @@ fn credits(millionths: i64) -> Amount {
     Amount(Credits::from_millionths(millionths))
 }
 
-fn money(minor: i64) -> MoneyView {
-    MoneyView::from(Money::new(minor, Currency::USD))
+fn money(minor: i64) -> MoneyValue {
+    MoneyValue::from(Money::new(minor, Currency::USD))
 }
 
 fn order() -> Order {

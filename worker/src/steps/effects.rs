@@ -9,7 +9,7 @@ use jobs::outbox;
 use kernel::clock::Timestamp;
 use kernel::ids::{OutboxId, WalletId};
 use kernel::money::Money;
-use notices::{Amount, Event, MoneyView, tell_all};
+use notices::{Amount, Event, MoneyValue, tell_all};
 use sqlx::PgConnection;
 
 /// Writes what follows from effects into the outbox.
@@ -56,7 +56,7 @@ fn events(effect: &Effect) -> Vec<(WalletId, Event)> {
         Effect::Ended(payment) => (payment.wallet_id, [order_event(payment), ended_event(payment)]),
         Effect::Reversed(reversed) => (reversed.payment.wallet_id, [Some(reversal(reversed)), None]),
         Effect::Refunded { payment, refunded_minor } => {
-            let refunded = MoneyView::from(Money::new(*refunded_minor, payment.amount.currency));
+            let refunded = MoneyValue::from(Money::new(*refunded_minor, payment.amount.currency));
             let event = Event::OrderRefunded { order: order(payment), refunded };
             (payment.wallet_id, [Some(event), None])
         }
