@@ -31,6 +31,8 @@ pub enum Action {
     /// up, a month ago, and old provider events and settled dead letters. Answers to idempotent requests stay: what was
     /// done once is never done again.
     Forget,
+    /// Adds up what was noted for the statistics.
+    AddUpStatistics,
 }
 
 /// How often what operators watch is measured.
@@ -86,5 +88,6 @@ pub const SCHEDULE: &[Entry] = &[
         every: Duration::from_secs(3600),
         action: Action::Emit(|| EncodedJob::from(&ReconcilePayments::default())),
     },
+    Entry { name: "statistics", every: Duration::from_secs(2), action: Action::AddUpStatistics },
     Entry { name: "forget", every: Duration::from_secs(60), action: Action::Forget },
 ];

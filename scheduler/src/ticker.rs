@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use billing::app_stores;
 use billing::provider_events::record;
 use billing::reconciliation;
+use billing::statistics;
 use billing::subscriptions::operations as subscriptions;
 use jobs::{EncodedJob, Role, outbox};
 use kernel::clock::Clock;
@@ -99,6 +100,7 @@ impl Ticker {
             Action::Emit(job) => self.emit(job(), leadership).await,
             Action::SweepOutbox => self.sweep(leadership).await,
             Action::Forget => self.forget().await,
+            Action::AddUpStatistics => self.add_up_statistics().await,
         };
         done.map_err(|error| error.to_string())
     }
@@ -144,6 +146,11 @@ impl Ticker {
         until_none("webhooks", || webhooks::operations::forget(pool, webhooks, most)).await?;
         until_none("provider events", || record::forget(pool, events, most)).await?;
         until_none("dead letters", || dead_letters::forget(pool, letters, most)).await
+    }
+
+    async fn add_up_statistics(&self) -> Result<(), sqlx::Error> {
+        while statistics::add_up(&self.pool).await? {}
+        Ok(())
     }
 
     async fn measure(&self) -> Result<(), sqlx::Error> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use kernel::clock::Timestamp;
 use kernel::ids::OrganizationId;
-use kernel::money::{AmountError, Credits};
+use kernel::money::{AmountError, Credits, CreditsTotal, exact};
 use serde::de::{Error as _, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -80,6 +80,28 @@ impl PartialSchema for GivenAmount {
 }
 
 impl ToSchema for GivenAmount {
+    fn name() -> Cow<'static, str> {
+        Amount::name()
+    }
+}
+
+/// Credits of all wallets together.
+#[derive(Clone, Copy, Debug)]
+pub struct TotalAmount(pub CreditsTotal);
+
+impl Serialize for TotalAmount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        exact::serialize(&self.0, serializer)
+    }
+}
+
+impl PartialSchema for TotalAmount {
+    fn schema() -> RefOr<Schema> {
+        Amount::schema()
+    }
+}
+
+impl ToSchema for TotalAmount {
     fn name() -> Cow<'static, str> {
         Amount::name()
     }

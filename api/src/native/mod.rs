@@ -26,6 +26,7 @@ mod provider_events;
 mod reasons;
 mod redemptions;
 mod sessions;
+mod statistics;
 mod subscriptions;
 mod test_clock;
 mod transfers;
@@ -80,6 +81,7 @@ fn endpoints() -> Vec<Endpoint> {
         sessions::endpoints(),
         api_keys::endpoints(),
         audit_log::endpoints(),
+        statistics::endpoints(),
         subscriptions::endpoints(),
         provider_events::endpoints(),
         catalog::endpoints(),

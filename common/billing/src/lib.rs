@@ -29,4 +29,5 @@ pub mod refunds;
 pub mod reversals;
 pub mod sales;
 pub mod settlement;
+pub mod statistics;
 pub mod subscriptions;

@@ -9,6 +9,7 @@ mod refunds;
 mod rights;
 mod selling;
 mod spending;
+mod statistics;
 
 use harness::client::{Answer, Request};
 use harness::world::{GOOD_CARD, User, World};

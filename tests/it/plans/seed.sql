@@ -170,6 +170,13 @@ select pg_temp.id(n), 1, 1, now() from generate_series(1, 100000) n;
 insert into admin_actions (id, actor, action, subject, details, created_at)
 select pg_temp.id(n), 'admin', 'action', 'subject', '{}', pg_temp.age(n, 50000) from generate_series(1, 50000) n;
 
+-- All changes but those of the last moments are added up.
+with taken as (
+    delete from statistics_changes where id > 20 returning starts_at, account, currency, amount)
+insert into statistics (unit, starts_at, account, currency, amount)
+select unit, date_trunc(unit, starts_at, 'UTC'), account, currency, sum(amount)
+from taken cross join unnest(array['hour', 'day', 'month']) as units (unit) group by 1, 2, 3, 4;
+
 do $$
 declare found record;
 begin
