@@ -111,7 +111,7 @@ struct NewApiKeyView {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::ApiKey)]
-struct ApiKeyView {
+pub(super) struct ApiKeyView {
     #[schema(value_type = Uuid)]
     api_key_id: ApiKeyId,
     name: String,

@@ -152,7 +152,7 @@ struct VoidInput {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Grant)]
-struct GrantView {
+pub(super) struct GrantView {
     #[schema(value_type = Uuid)]
     grant_id: GrantId,
     #[schema(value_type = Uuid)]

@@ -10,6 +10,7 @@ mod credit_prices;
 mod dead_letters;
 mod debits;
 mod entries;
+mod export;
 mod grants;
 mod health;
 mod holds;
@@ -78,6 +79,7 @@ fn endpoints() -> Vec<Endpoint> {
         auto_recharge::endpoints(),
         live::endpoints(),
         users::endpoints(),
+        export::endpoints(),
         sessions::endpoints(),
         api_keys::endpoints(),
         audit_log::endpoints(),

@@ -127,7 +127,7 @@ struct Organizations {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Organization)]
-struct OrganizationView {
+pub(super) struct OrganizationView {
     org_id: OrgId,
     name: String,
     #[schema(value_type = Uuid)]
@@ -145,6 +145,12 @@ impl OrganizationView {
             wallet_id: organization.wallet_id,
             role: role.map(Role::as_str),
         }
+    }
+}
+
+impl From<OwnOrganization> for OrganizationView {
+    fn from(OwnOrganization { id, name, role, wallet_id }: OwnOrganization) -> Self {
+        Self::new(OrganizationRecord { id, name, wallet_id }, Some(role))
     }
 }
 
@@ -221,11 +227,7 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
         }
         Reach::User { id, .. } => {
             let own = operations::organizations(&api.pool, id).await?.into_iter();
-            own.filter(|own| own.id > after)
-                .map(|OwnOrganization { id, name, role, wallet_id }| {
-                    OrganizationView::new(OrganizationRecord { id, name, wallet_id }, Some(role))
-                })
-                .collect()
+            own.filter(|own| own.id > after).map(OrganizationView::from).collect()
         }
         Reach::Organization { id, .. } => {
             let bound = administration::organization(&mut connection, *id).await?;

@@ -115,7 +115,7 @@ struct Sessions {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::SessionRecord)]
-struct SessionRecordView {
+pub(super) struct SessionRecordView {
     #[schema(value_type = Uuid)]
     session_id: SessionId,
     created_at: Moment,

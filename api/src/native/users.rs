@@ -121,7 +121,7 @@ fn given<'de, D: Deserializer<'de>>(field: D) -> Result<Option<Option<String>>, 
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = native::Reason)]
+#[schema(as = native::Reason, example = json!({"reason": "Paid with stolen cards"}))]
 struct Reason {
     /// For the audit log.
     #[schema(min_length = 1, max_length = 500)]
@@ -131,7 +131,7 @@ struct Reason {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Account)]
-struct AccountView {
+pub(super) struct AccountView {
     #[schema(value_type = String)]
     user_id: UserId,
     #[schema(required)]

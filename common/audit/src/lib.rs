@@ -13,7 +13,7 @@ mod store;
 
 use serde_json::Value;
 
-pub use store::{before, list, note, record};
+pub use store::{about_user, before, list, note, record};
 
 use kernel::clock::Timestamp;
 use kernel::ids::AdminActionId;

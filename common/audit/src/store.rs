@@ -89,6 +89,41 @@ pub async fn before(
     Ok(rows.into_iter().map(RecordedAction::from).collect())
 }
 
+/// The newest actions before one that were about a user, or about the wallet of the user.
+///
+/// # Errors
+/// Database errors only.
+pub async fn about_user(
+    connection: &mut PgConnection,
+    user: &str,
+    wallet: &str,
+    before: AdminActionId,
+    limit: i64,
+) -> Result<Vec<RecordedAction>, sqlx::Error> {
+    // Subjects of other actions, such as packs, may have the same name as a user.
+    let rows = sqlx::query_as!(
+        Row,
+        r#"with found as (
+               (select * from admin_actions
+                where subject = $1 and (action like 'user.%' or action = 'session.end_all') and id < $3
+                order by id desc limit $4)
+               union
+               (select * from admin_actions where subject = $2 and id < $3 order by id desc limit $4)
+               union
+               (select * from admin_actions where details ->> 'userId' = $1 and id < $3 order by id desc limit $4))
+           select id as "id!: AdminActionId", actor as "actor!", action as "action!", subject as "subject!",
+                  details as "details!", created_at as "created_at!"
+           from found order by id desc limit $4"#,
+        user,
+        wallet,
+        before.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(RecordedAction::from).collect())
+}
+
 struct Row {
     id: AdminActionId,
     actor: String,

@@ -1,6 +1,6 @@
 //! Auto-recharge: what a wallet asks for, its card, and having it wait.
 
-mod views;
+pub(super) mod views;
 
 use billing::auto_recharge::custody::{self, By, ResumeError};
 use billing::auto_recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR};
@@ -351,7 +351,7 @@ async fn overview(
     shown(&mut connection, api.clock.now(), settings, setup).await
 }
 
-async fn shown(
+pub(super) async fn shown(
     connection: &mut PgConnection,
     now: Timestamp,
     settings: Settings,

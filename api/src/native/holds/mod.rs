@@ -173,7 +173,7 @@ struct ExtendInput {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Hold)]
-struct HoldView {
+pub(super) struct HoldView {
     #[schema(value_type = Uuid)]
     hold_id: HoldId,
     /// Who placed it.
@@ -395,7 +395,7 @@ fn state_named(text: &str) -> Result<HoldState, Problem> {
     found.ok_or_else(|| Problem::invalid(message).about("state"))
 }
 
-fn hold_view(hold: &Hold, now: Timestamp) -> HoldView {
+pub(super) fn hold_view(hold: &Hold, now: Timestamp) -> HoldView {
     HoldView {
         hold_id: hold.id,
         user_id: hold.user_id.clone(),

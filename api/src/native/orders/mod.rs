@@ -4,7 +4,7 @@ mod goods;
 mod input;
 mod placing;
 mod refunding;
-mod views;
+pub(super) mod views;
 
 use billing::payments::{Payment, REFERENCE_MAX, RequestMark, State};
 use billing::sales::{Filter, Sale, operations};

@@ -58,6 +58,7 @@ pub(super) static CHAPTERS: &[Chapter] = &[
             page!("readme", "Set up and run", "README.md"),
             page!("settings", "Settings", ".env.example"),
             page!("statistics", "Statistics", "docs/statistics.md"),
+            page!("users-and-their-data", "Users and their data", "docs/users-and-their-data.md"),
             page!("rotate-keys", "Rotate keys", "docs/rotate-keys.md"),
             page!("test-with-the-clock", "Test with the clock", "docs/test-with-the-clock.md"),
             page!("import-and-migrate", "Import and migrate", "docs/import-and-migrate.md"),
