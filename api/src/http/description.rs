@@ -57,7 +57,8 @@ pub struct Description {
 impl Description {
     /// A description with one line on the endpoint's purpose.
     pub fn new(access: Access, summary: &str) -> Self {
-        let operation = OperationBuilder::new().summary(Some(summary));
+        // Nothing is needed, unless something is added.
+        let operation = OperationBuilder::new().summary(Some(summary)).securities(Some([]));
         // Schemes are alternatives: any one of them is enough.
         let schemes: &[&str] = match access {
             Access::Public | Access::Provider => &[],

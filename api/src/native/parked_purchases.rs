@@ -89,7 +89,7 @@ fn settles(summary: &str) -> Description {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = native::DismissParkedPurchase)]
+#[schema(as = native::DismissParkedPurchase, example = json!({"reason": "A purchase of a tester"}))]
 struct DismissInput {
     /// Why, for the record.
     #[schema(min_length = 1, max_length = 500)]
@@ -98,7 +98,7 @@ struct DismissInput {
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = native::RetryParkedPurchase)]
+#[schema(as = native::RetryParkedPurchase, example = json!({"reason": "The user is registered now"}))]
 struct RetryInput {
     /// Why, for the record.
     #[schema(max_length = 500)]
@@ -169,7 +169,7 @@ impl From<StorePurchase> for PurchaseView {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = native::Claim)]
+#[schema(as = native::Claim, example = json!({"userId": "alice"}))]
 struct ClaimInput {
     /// Who gets it.
     #[schema(value_type = String, min_length = 1, max_length = 128)]

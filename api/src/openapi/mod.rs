@@ -11,6 +11,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::openapi::tag::{Tag, TagBuilder};
 use utoipa::openapi::{
     ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, ResponseBuilder,
+    ServerBuilder,
 };
 use warp::http::{Method, StatusCode};
 
@@ -98,6 +99,7 @@ pub fn document(dialects: &Dialects, only: Option<&str>) -> OpenApi {
         .license(Some(licence));
     OpenApiBuilder::new()
         .info(info)
+        .servers(Some([ServerBuilder::new().url("/").description(Some("This server")).build()]))
         .paths(paths)
         .webhooks(Some(told))
         .components(Some(components.build()))

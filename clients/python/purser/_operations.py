@@ -474,6 +474,13 @@ class Operations(Transport):
             idempotency_key=idempotency_key,
         )
 
+    def get_user_export(self, user_id: str) -> types.UserExport:
+        """All that is kept of a user. For people who ask what is known of them. Of organizations it has what the
+        user did there. No secret is in it. That it was read is in the audit log. If the answer breaks off it is
+        no JSON: ask again. Takes the scope `manage`.
+        """
+        return self._call("GET", f"/purser/v1/users/{segment(user_id)}/export", types.UserExport)
+
     def create_session(
         self,
         *,
@@ -559,6 +566,24 @@ class Operations(Transport):
     def get_audit_log(self, *, limit: int | None = None) -> Pages[types.AuditedAction]:
         """What administrators did, newest first. Takes the scope `admin`."""
         return self._pages("/purser/v1/audit-log", "data", types.AuditedAction, query={"limit": limit})
+
+    def get_statistics(
+        self,
+        *,
+        from_: datetime | None = None,
+        to: datetime | None = None,
+        interval: Literal["hour", "day", "month"] | None = None,
+    ) -> Pages[types.StatisticsInterval]:
+        """What was sold, spent, granted, lapsed and refunded. Of all wallets together, for each hour, day or month
+        in UTC. The figures agree with the ledger at any moment: what is outstanding changes by `sold` and
+        `granted`, less `spent`, `lapsed` and `refunded`. Takes the scope `read`.
+        """
+        return self._pages(
+            "/purser/v1/statistics",
+            "data",
+            types.StatisticsInterval,
+            query={"from": from_, "to": to, "interval": interval},
+        )
 
     def list_subscriptions(self, wallet: str) -> Pages[types.Subscription]:
         """The subscriptions of a wallet. Those that are not over first, then the newest first; 200 at most. Takes

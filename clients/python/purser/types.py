@@ -21,12 +21,16 @@ CREDIT_FIELDS = frozenset({
     "creditsReversed",
     "creditsShortfall",
     "debt",
+    "granted",
     "held",
+    "lapsed",
     "left",
     "level",
     "levels",
     "needed",
+    "outstanding",
     "remaining",
+    "spent",
     "thresholdCredits",
     "voided",
 })
@@ -82,6 +86,15 @@ class Account:
 class Accounts:
     data: list[Account]
     next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionOnUser:
+    """What an administrator did about the user; not which administrator."""
+    at: datetime
+    #: Such as `user.block`.
+    action: str
+    reason: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,6 +294,13 @@ class CreditPrice:
 @dataclass(frozen=True, kw_only=True)
 class CreditPrices:
     data: list[CreditPrice]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreditsAndMoney:
+    credits: Decimal
+    #: One amount for each currency, in the order of the currencies.
+    money: list[Money]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -928,6 +948,44 @@ class Sessions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Statistics:
+    interval: Literal["hour", "day", "month"]
+    #: Every interval, also those in which nothing happened.
+    data: list[StatisticsInterval]
+    total: StatisticsFigures
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatisticsFigures:
+    #: What was paid for, and the money that came.
+    sold: CreditsAndMoney
+    #: Given by codes, check-ins and by hand, less what was taken off by hand.
+    granted: Decimal
+    #: Debits and captures, less what was given back of them.
+    spent: Decimal
+    lapsed: Decimal
+    #: What was taken back because its money went back, and that money: refunds and disputes, less what came again.
+    refunded: CreditsAndMoney
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatisticsInterval:
+    #: What was paid for, and the money that came.
+    sold: CreditsAndMoney
+    #: Given by codes, check-ins and by hand, less what was taken off by hand.
+    granted: Decimal
+    #: Debits and captures, less what was given back of them.
+    spent: Decimal
+    lapsed: Decimal
+    #: What was taken back because its money went back, and that money: refunds and disputes, less what came again.
+    refunded: CreditsAndMoney
+    starts_at: datetime
+    ends_at: datetime
+    #: What all wallets had at its end, less what they owed.
+    outstanding: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
 class Subscription:
     """A subscription, as far as the provider's word of it has come."""
     subscription_id: str
@@ -999,6 +1057,28 @@ class TransferSide:
     entry_id: str
     #: The wallet's balance, right after it.
     balance: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserExport:
+    """All that is kept of a user. Of one who was erased it has what is left."""
+    profile: Account
+    wallet: Wallet
+    #: Null if it was never set up. Of the saved card it has the last four digits.
+    auto_recharge: WalletRecharge | None
+    organizations: list[Organization]
+    entries: list[Entry]
+    #: What the user did in wallets of organizations, or what was done for the user there.
+    entries_in_organizations: list[Entry]
+    grants: list[Grant]
+    holds: list[Hold]
+    orders: list[Order]
+    subscriptions: list[Subscription]
+    #: Those that have not ended, without their tokens.
+    sessions: list[SessionRecord]
+    #: Without the keys themselves.
+    api_keys: list[ApiKey]
+    audit_log: list[ActionOnUser]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,9 +73,11 @@ import type {
   Session,
   SessionRecord,
   SettleProviderEvent,
+  StatisticsInterval,
   Subscription,
   Transfer,
   UserChange,
+  UserExport,
   VoidGrant,
   VoidedGrant,
   Wallet,
@@ -315,6 +317,15 @@ export class Operations extends Transport {
   }
 
   /**
+   * All that is kept of a user. For people who ask what is known of them. Of organizations it has what the user did
+   * there. No secret is in it. That it was read is in the audit log. If the answer breaks off it is no JSON: ask
+   * again. Takes the scope `manage`.
+   */
+  getUserExport(userId: string, options?: RequestOptions): Promise<UserExport> {
+    return this.call("GET", `/purser/v1/users/${segment(userId)}/export`, { options });
+  }
+
+  /**
    * Open a login session for a user. Its token is for the user's browser or app, and is shown in this answer only: a
    * repetition with the same key does not show it again. Takes the scope `manage`.
    */
@@ -372,6 +383,18 @@ export class Operations extends Transport {
   /** What administrators did, newest first. Takes the scope `admin`. */
   getAuditLog(query: { limit?: number } = {}, options?: RequestOptions): List<AuditedAction> {
     return this.pages("/purser/v1/audit-log", "data", { query, options });
+  }
+
+  /**
+   * What was sold, spent, granted, lapsed and refunded. Of all wallets together, for each hour, day or month in UTC.
+   * The figures agree with the ledger at any moment: what is outstanding changes by `sold` and `granted`, less
+   * `spent`, `lapsed` and `refunded`. Takes the scope `read`.
+   */
+  getStatistics(
+    query: { from?: Time; to?: Time; interval?: "hour" | "day" | "month" } = {},
+    options?: RequestOptions,
+  ): List<StatisticsInterval> {
+    return this.pages("/purser/v1/statistics", "data", { query, options });
   }
 
   /**

@@ -13,12 +13,16 @@ export const CREDIT_FIELDS: ReadonlySet<string> = new Set([
   "creditsReversed",
   "creditsShortfall",
   "debt",
+  "granted",
   "held",
+  "lapsed",
   "left",
   "level",
   "levels",
   "needed",
+  "outstanding",
   "remaining",
+  "spent",
   "thresholdCredits",
   "voided",
 ]);
@@ -71,6 +75,14 @@ export interface Account {
 export interface Accounts {
   data: Account[];
   nextCursor: string | null;
+}
+
+/** What an administrator did about the user; not which administrator. */
+export interface ActionOnUser {
+  at: Time;
+  /** Such as `user.block`. */
+  action: string;
+  reason: string | null;
 }
 
 export interface ApiKey {
@@ -298,6 +310,12 @@ export interface CreditPrice {
 
 export interface CreditPrices {
   data: CreditPrice[];
+}
+
+export interface CreditsAndMoney {
+  credits: Credits;
+  /** One amount for each currency, in the order of the currencies. */
+  money: Money[];
 }
 
 export interface DeadLetter {
@@ -1181,6 +1199,41 @@ export interface SettleProviderEvent {
   reason: string;
 }
 
+export interface Statistics {
+  interval: "hour" | "day" | "month";
+  /** Every interval, also those in which nothing happened. */
+  data: StatisticsInterval[];
+  total: StatisticsFigures;
+}
+
+export interface StatisticsFigures {
+  /** What was paid for, and the money that came. */
+  sold: CreditsAndMoney;
+  /** Given by codes, check-ins and by hand, less what was taken off by hand. */
+  granted: Credits;
+  /** Debits and captures, less what was given back of them. */
+  spent: Credits;
+  lapsed: Credits;
+  /** What was taken back because its money went back, and that money: refunds and disputes, less what came again. */
+  refunded: CreditsAndMoney;
+}
+
+export interface StatisticsInterval {
+  /** What was paid for, and the money that came. */
+  sold: CreditsAndMoney;
+  /** Given by codes, check-ins and by hand, less what was taken off by hand. */
+  granted: Credits;
+  /** Debits and captures, less what was given back of them. */
+  spent: Credits;
+  lapsed: Credits;
+  /** What was taken back because its money went back, and that money: refunds and disputes, less what came again. */
+  refunded: CreditsAndMoney;
+  startsAt: Time;
+  endsAt: Time;
+  /** What all wallets had at its end, less what they owed. */
+  outstanding: Credits;
+}
+
 /** A subscription, as far as the provider's word of it has come. */
 export interface Subscription {
   subscriptionId: string;
@@ -1258,6 +1311,27 @@ export interface UserChange {
   metadata?: Record<string, string> | null;
   /** Whether the user administrates, with every right. */
   admin?: boolean | null;
+}
+
+/** All that is kept of a user. Of one who was erased it has what is left. */
+export interface UserExport {
+  profile: Account;
+  wallet: Wallet;
+  /** Null if it was never set up. Of the saved card it has the last four digits. */
+  autoRecharge: WalletRecharge | null;
+  organizations: Organization[];
+  entries: Entry[];
+  /** What the user did in wallets of organizations, or what was done for the user there. */
+  entriesInOrganizations: Entry[];
+  grants: Grant[];
+  holds: Hold[];
+  orders: Order[];
+  subscriptions: Subscription[];
+  /** Those that have not ended, without their tokens. */
+  sessions: SessionRecord[];
+  /** Without the keys themselves. */
+  apiKeys: ApiKey[];
+  auditLog: ActionOnUser[];
 }
 
 export interface VoidGrant {

@@ -5,6 +5,7 @@ mod catalog;
 mod clients;
 mod credentials;
 mod events;
+mod examples;
 mod export;
 mod refunds;
 mod rights;

@@ -8,6 +8,7 @@ mod directory;
 mod discovery;
 mod install;
 pub mod interruption;
+pub mod node;
 mod node_names;
 pub mod ports;
 pub mod postgres;

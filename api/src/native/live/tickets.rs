@@ -83,7 +83,7 @@ fn ticketed(summary: &str) -> Description {
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = native::NewLiveTicket, example = json!({"wallet": "me"}))]
+#[schema(as = native::NewLiveTicket, example = json!({"wallet": "user:alice"}))]
 struct TicketInput {
     /// The wallet to listen to: `me`, `user:ID`, `org:ID` or its id.
     wallet: Option<String>,

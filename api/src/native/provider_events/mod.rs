@@ -98,7 +98,7 @@ fn settles(summary: &str) -> Description {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = native::SettleProviderEvent)]
+#[schema(as = native::SettleProviderEvent, example = json!({"reason": "Agreed with the buyer"}))]
 struct ReasonInput {
     /// Why, for the record.
     #[schema(min_length = 1, max_length = 500)]
@@ -107,7 +107,7 @@ struct ReasonInput {
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = native::RetryProviderEvent)]
+#[schema(as = native::RetryProviderEvent, example = json!({"reason": "The pack is there now"}))]
 struct OptionalReasonInput {
     /// Why, for the record.
     #[schema(max_length = 500)]
