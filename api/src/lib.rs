@@ -40,6 +40,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
+use identity::operators::passwords::Passwords;
 use kernel::installation;
 use kernel::service::{self, ServiceArguments};
 use kernel::test_clock;
@@ -116,7 +117,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let api = Arc::new(AppState {
         clock: config.clock.clone(),
         return_origins: ReturnOrigins::new(&own_origin, &config.return_url_origins),
-        origins: Origins::new(own_origin, &config.allowed_origins),
+        origins: Origins::new(own_origin.clone(), &config.allowed_origins),
         spending: Spending::start(
             &config.connections,
             pool.clone(),
@@ -130,6 +131,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         inbox,
         auth,
         hub,
+        own_origin,
+        passwords: Passwords::new()?,
         confirmations: Confirmations::default(),
         config,
     });

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use identity::operators::passwords::Passwords;
 use kernel::clock::Clock;
 use messaging::Publisher;
 use messaging::inbox::Inbox;
@@ -24,10 +25,13 @@ pub struct AppState {
     pub(crate) publisher: Publisher,
     pub(crate) inbox: Inbox,
     pub(crate) auth: Authenticator,
+    /// Where browsers find this installation, without a slash at its end.
+    pub(crate) own_origin: String,
     pub(crate) origins: Origins,
     pub(crate) return_origins: ReturnOrigins,
     pub(crate) hub: Hub,
     pub(crate) spending: Spending,
+    pub(crate) passwords: Passwords,
     pub(crate) confirmations: Confirmations,
     pub(crate) intake: Intake,
     /// The descriptions of what is served, as `/openapi.json` answers them.

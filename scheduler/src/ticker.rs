@@ -8,6 +8,7 @@ use billing::app_stores;
 use billing::provider_events::record;
 use billing::reconciliation;
 use billing::subscriptions::operations as subscriptions;
+use identity::operators;
 use jobs::{EncodedJob, Role, outbox};
 use kernel::clock::Clock;
 use kernel::crash::{self, Step};
@@ -141,6 +142,8 @@ impl Ticker {
         let letters = now.saturating_sub(self.retention.dead_letters);
         until_none("sessions", || identity::operations::sessions_forget(pool, sessions, most)).await?;
         until_none("live tickets", || identity::live_tickets::forget(pool, now, most)).await?;
+        until_none("operators' sessions", || operators::sessions::forget(pool, now, most)).await?;
+        until_none("attempts to sign in", || operators::attempts::forget(pool, now, most)).await?;
         until_none("webhooks", || webhooks::operations::forget(pool, webhooks, most)).await?;
         until_none("provider events", || record::forget(pool, events, most)).await?;
         until_none("dead letters", || dead_letters::forget(pool, letters, most)).await

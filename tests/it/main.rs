@@ -23,6 +23,7 @@ mod messaging;
 mod native;
 mod neighbours;
 mod openapi;
+mod operators;
 mod organizations;
 mod origin;
 mod outages;

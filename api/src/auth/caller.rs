@@ -1,6 +1,8 @@
 //! Who calls this system's own API, and what they may.
 
 use identity::credentials::CredentialHash;
+use identity::operators::rules::actor;
+use identity::operators::{OperatorRole, SignedIn};
 use identity::rights::{Reach, Scope, Scopes};
 use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, UserId};
@@ -12,11 +14,13 @@ const ADMIN: &str = "admin";
 
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// For the record: `admin` for the configured key, `user:` and the id, or `key:` and the id.
+    /// For the record: `admin` for the configured key; `operator:`, `user:` or `key:` and the id.
     pub actor: String,
     /// Whose wallets are open to them.
     pub reach: Reach,
     scopes: Scopes,
+    /// The operator, if one is signed in.
+    pub operator: Option<SignedIn>,
     /// The API key, if one was used.
     pub api_key: Option<ApiKeyId>,
     /// When the credential ends by itself, if ever.
@@ -33,6 +37,7 @@ impl Caller {
             actor: ADMIN.to_owned(),
             reach: Reach::Everyone,
             scopes: Scopes::all(),
+            operator: None,
             api_key: None,
             expires_at: None,
             credential,
@@ -42,10 +47,10 @@ impl Caller {
 
     pub(super) fn of(login: &identity::Login, credential: CredentialHash, is_recorded: bool) -> Self {
         let actor = match (&login.reach, login.api_key) {
+            (Reach::Everyone, None) => login.operator.map_or_else(|| ADMIN.to_owned(), |one| actor(one.id)),
             (Reach::User { id, .. }, _) => format!("user:{id}"),
             (Reach::Organization { .. } | Reach::Everyone, Some(key)) => format!("key:{key}"),
             (Reach::Organization { id, .. }, None) => format!("org:{id}"),
-            (Reach::Everyone, None) => ADMIN.to_owned(),
         };
         // A user who administrates does so for everyone, with every right.
         let (reach, scopes) = if login.is_operator {
@@ -53,8 +58,23 @@ impl Caller {
         } else {
             (login.reach.clone(), login.scopes.clone())
         };
-        let (api_key, expires_at) = (login.api_key, login.expires_at);
-        Self { actor, reach, scopes, api_key, expires_at, credential, is_recorded }
+        let (operator, api_key, expires_at) = (login.operator, login.api_key, login.expires_at);
+        Self { actor, reach, scopes, operator, api_key, expires_at, credential, is_recorded }
+    }
+
+    /// An operator whose role suffices for an operation has the scope that it asks for, in this call. Others are who
+    /// they were.
+    ///
+    /// # Errors
+    /// When an operator's role does not suffice.
+    pub(crate) fn with_role(mut self, least: Option<OperatorRole>, scope: Scope) -> Result<Self, Problem> {
+        if let Some(operator) = self.operator {
+            match least {
+                Some(least) if operator.role >= least => self.scopes = self.scopes.with(scope),
+                least => return Err(role_too_low(operator.role, least)),
+            }
+        }
+        Ok(self)
     }
 
     pub fn may(&self, scope: Scope) -> bool {
@@ -87,14 +107,25 @@ impl Caller {
     }
 
     /// Keeps idempotency keys apart: those of a user, and those of the servers that act for all users, which share
-    /// theirs so that a request can be sent again with another API key.
+    /// theirs so that a request can be sent again with another API key. An operator has their own.
     pub fn key_space(&self) -> String {
         match &self.reach {
             Reach::User { id, .. } => format!("user:{id}"),
             Reach::Organization { id, .. } => format!("org:{id}"),
+            Reach::Everyone if self.operator.is_some() => self.actor.clone(),
             Reach::Everyone => "everyone".to_owned(),
         }
     }
+}
+
+fn role_too_low(role: OperatorRole, least: Option<OperatorRole>) -> Problem {
+    let message = match least {
+        Some(least) => {
+            format!("Your role is {}: this takes the role {} or a higher one.", role.as_str(), least.as_str())
+        }
+        None => "This is not for operators: use an API key.".to_owned(),
+    };
+    Problem::forbidden(message).coded(ErrorCode::RoleNotAllowed)
 }
 
 /// The scope is not among those of the credential.

@@ -1,6 +1,6 @@
 //! Who calls. Every API accepts the same credentials; each words a missing or bad one in its own way.
 //!
-//! A login is remembered for up to half a minute under the hash of its credential. A revocation is announced to all
+//! A login, unless an operator's, is remembered for up to half a minute under the hash of its credential. A revocation is announced to all
 //! instances, which forget the login at once; expiry is checked at every use.
 
 mod caller;
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use identity::credentials::CredentialHash;
 use identity::rights::{OwnedWallet, Reach, Scope, WalletName};
-use identity::{IdentityError, Login, NewUser, operations};
+use identity::{IdentityError, Login, NewUser, operations, operators};
 use kernel::clock::{Clock, Timestamp};
 use kernel::config::Secret;
 use kernel::ids::{ApiKeyId, UserId, WalletId};
@@ -152,15 +152,20 @@ impl Authenticator {
         if via == Via::Cookie && !method.is_safe() && !origins.allow(headers) {
             return Err(ProblemKind::OriginNotAllowed.into());
         }
-        let is_recorded = matches!(credential::kind(&text), Kind::ApiKey | Kind::Session);
+        let is_recorded =
+            matches!(credential::kind(&text), Kind::ApiKey | Kind::Session | Kind::OperatorSession);
         Ok(Authenticated { login, credential, is_recorded })
     }
 
     async fn look_up(&self, text: &str, hash: CredentialHash) -> Result<Arc<Login>, Problem> {
         let revocations = self.revocations.load(Ordering::Acquire);
-        let login = match credential::kind(text) {
+        let kind = credential::kind(text);
+        let login = match kind {
             Kind::ApiKey => unless_away(operations::login_by_api_key(&self.pool, hash).await)?,
             Kind::Session => unless_away(operations::login_by_session(&self.pool, hash).await)?,
+            Kind::OperatorSession => {
+                unless_away(operators::sessions::login(&self.pool, self.clock.now(), hash).await)?
+            }
             Kind::Jwt => self.login_by_token(text).await?,
             Kind::Unknown => None,
         };
@@ -168,8 +173,9 @@ impl Authenticator {
         if let Some(key) = login.api_key {
             self.note_use(key);
         }
-        // A login that was read before a revocation must not be remembered after it.
-        if self.revocations.load(Ordering::Acquire) == revocations {
+        // A login that was read before a revocation must not be remembered after it. Operators are few: each of their
+        // requests is looked up, so that a change of their rights takes effect at once, and that they are seen.
+        if kind != Kind::OperatorSession && self.revocations.load(Ordering::Acquire) == revocations {
             self.remembered.insert(hash, Arc::clone(&login)).await;
         }
         Ok(login)

@@ -63,8 +63,10 @@ impl Endpoint {
     where
         Work: Future<Output = Result<Response, Problem>> + Send + 'static,
     {
+        let least_role = description.role.or_else(|| description.access.role(&method));
+        let description = Description { role: least_role, ..description };
         let handler: Handler = Arc::new(move |api, call| {
-            handler(api, call)
+            handler(api, Call { least_role, ..call })
                 .map(|answer| answer.unwrap_or_else(Response::from))
                 .map(move |response| named(path, response))
                 .boxed()

@@ -43,6 +43,7 @@ where
     match operations::claim(&api.pool, api.clock.now(), Caller(scope), key, fingerprint).await? {
         Claim::First(claimed) => {
             let api = SharedState::clone(api);
+            let work = audit::origin::within(audit::origin::address(), work);
             tokio::spawn(async move { finish(&api, &claimed, keep, work.await).await })
                 .await
                 .map_err(Problem::internal)?

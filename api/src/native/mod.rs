@@ -16,6 +16,7 @@ mod health;
 mod holds;
 mod idempotent;
 mod live;
+mod operators;
 mod orders;
 mod organizations;
 mod pages;
@@ -80,6 +81,7 @@ fn endpoints() -> Vec<Endpoint> {
         sessions::endpoints(),
         api_keys::endpoints(),
         audit_log::endpoints(),
+        operators::endpoints(),
         subscriptions::endpoints(),
         provider_events::endpoints(),
         catalog::endpoints(),

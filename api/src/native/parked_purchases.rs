@@ -3,6 +3,7 @@
 use billing::app_stores::operations::{self, assign, is_awaited, parked, purchase};
 use billing::app_stores::rules::QUANTITY_MAX;
 use billing::app_stores::{ClaimError, ClaimPurchases, StorePurchase};
+use identity::operators::OperatorRole;
 use identity::rights::Scope;
 use jobs::outbox;
 use kernel::ids::{PaymentId, StorePurchaseId, UserId};
@@ -84,7 +85,7 @@ fn about(summary: &str) -> Description {
 }
 
 fn settles(summary: &str) -> Description {
-    about(summary).idempotency_key().refuses(&[StatusCode::CONFLICT])
+    about(summary).role(OperatorRole::Finance).idempotency_key().refuses(&[StatusCode::CONFLICT])
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -3,6 +3,7 @@
 use billing::auto_recharge::custody;
 use billing::payments::UpdateCustomers;
 use identity::administration::{self, Account, UserChange, Which};
+use identity::operators::OperatorRole;
 use identity::rights::Scope;
 use jobs::outbox;
 use kernel::ids::{OutboxId, UserId, WalletId};
@@ -16,6 +17,7 @@ use super::idempotent::{Keep, once};
 use super::organizations::{release_holds, user_id};
 use super::pages_of::{Cursor, paged};
 use super::parked_purchases::claim_for_new_user;
+use super::reasons::caller_reason;
 use crate::commands::publish_notices_since;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
@@ -36,7 +38,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .refuses(&[StatusCode::NOT_FOUND])
     };
     let reasoned = |summary: &str| {
-        user(summary).idempotency_key().takes::<Reason>().answers::<AccountView>(StatusCode::OK, "The user.")
+        user(summary)
+            .role(OperatorRole::Support)
+            .idempotency_key()
+            .takes::<Reason>()
+            .answers::<AccountView>(StatusCode::OK, "The user.")
     };
     vec![
         Endpoint::get(
@@ -85,10 +91,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/purser/v1/users/{userId}",
             erase,
             user("Erase a user's personal data")
+                .role(OperatorRole::Admin)
                 .says(
                     "For good: e-mail, credentials, memberships and cards go, and the user stays out. What was \
                      bought and spent stays in the books under the user's id.",
                 )
+                .query::<String>("reason", "Why, for the audit log: needed of operators.")
                 .answers_plainly(StatusCode::NO_CONTENT, "The user is erased.")
                 .refuses(&[StatusCode::CONFLICT]),
         ),
@@ -275,10 +283,12 @@ async fn unblock(api: SharedState, call: Call) -> Result<Response, Problem> {
 async fn erase(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.operator(&api, Scope::Manage).await?;
     let (user, now) = (user_id(&call)?, api.clock.now());
+    let reason = caller_reason(&caller, call.parameter("reason").map(str::to_owned))?;
     let (wallets, before) = (identity::operations::wallets_visible(&api.pool, &user).await?, OutboxId::new());
     let mut transaction = api.pool.begin().await?;
     custody::let_go(&mut transaction, now, &user, None).await?;
-    let left = administration::user_erase(&mut transaction, now, &caller.actor, &user).await?;
+    let left =
+        administration::user_erase(&mut transaction, now, &caller.actor, &user, reason.as_deref()).await?;
     for organization in left {
         release_holds(&api, &mut transaction, organization, &user).await?;
     }

@@ -35,7 +35,14 @@ error_codes! {
     BoundCredential => "bound_credential":
         "403: the credential is for the wallets of one owner, and this concerns everyone's.",
     NotAUser => "not_a_user": "403: the credential is no user's, and this API knows users only.",
-    RoleNotAllowed => "role_not_allowed": "403: the caller's role in the organization does not allow this.",
+    RoleNotAllowed => "role_not_allowed":
+        "403: the caller's role, as an operator or in the organization, does not allow this.",
+    SignInFailed => "sign_in_failed": "401: there is no such operator, or the password is wrong.",
+    TooManyAttempts => "too_many_attempts":
+        "429: too many attempts to sign in. Wait as long as `Retry-After` says.",
+    LinkInvalid => "link_invalid": "404: the link is unknown, used or expired: ask for another one.",
+    OperatorExists => "operator_exists": "409: there is an operator with this e-mail address.",
+    LastAdmin => "last_admin": "409: an installation with operators keeps at least one admin who can sign in.",
     Forbidden => "forbidden": "403: this is not allowed.",
     LiveMode => "live_mode": "403: this exists in test mode only.",
     UnsupportedMediaType => "unsupported_media_type": "415: the content type must be `application/json`.",

@@ -10,6 +10,7 @@ use billing::payments::ordering::{AdmissionError, OrderError};
 use billing::payments::superseding::SubscribeError;
 use billing::plans::PlanError;
 use identity::IdentityError;
+use identity::operators::OperatorError;
 use kernel::database;
 use kernel::money::AmountError;
 use ledger::Refusal;
@@ -94,6 +95,38 @@ impl From<IdentityError> for Problem {
             IdentityError::NoApiKey => Self::not_found("There is no such API key."),
             IdentityError::Invalid { field, message } => Self::invalid(message).about(field),
             IdentityError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<OperatorError> for Problem {
+    fn from(error: OperatorError) -> Self {
+        match error {
+            OperatorError::NoOperator => Self::not_found("There is no such operator."),
+            OperatorError::NoSession => Self::not_found("There is no such session."),
+            OperatorError::EmailTaken => {
+                Self::conflict(ErrorCode::OperatorExists, "There is an operator with this e-mail address.")
+            }
+            OperatorError::LastAdmin => Self::conflict(
+                ErrorCode::LastAdmin,
+                "This is the last admin: make another operator one first.",
+            ),
+            OperatorError::NoLink => {
+                Self::not_found("This link was used, or its time is over: ask an admin for another one.")
+                    .coded(ErrorCode::LinkInvalid)
+            }
+            OperatorError::NotSignedIn => {
+                Self::new(ProblemKind::CredentialInvalid, "The e-mail address or the password is wrong.")
+                    .coded(ErrorCode::SignInFailed)
+            }
+            OperatorError::TooManyAttempts { seconds } => {
+                Self::new(ProblemKind::Server(Failure::TooManyRequests), "Too many attempts: wait a while.")
+                    .coded(ErrorCode::TooManyAttempts)
+                    .retry_in(seconds)
+            }
+            OperatorError::Busy => Self::unavailable(error),
+            OperatorError::Invalid { field, message } => Self::invalid(message).about(field),
+            OperatorError::Database(error) => error.into(),
         }
     }
 }

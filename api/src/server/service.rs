@@ -64,12 +64,13 @@ impl Service {
         let id = request_id(&parts.headers);
         let origin = self.api.origins.allowed_origin(&parts.headers).cloned();
         let (uri, method) = (parts.uri.clone(), parts.method.clone());
+        let client = self.limits.client(peer, &parts.headers);
         let is_event = groups::takes_provider_events(uri.path());
         let mut response = match cors::preflight(&method, &parts.headers, origin.as_ref()) {
             Some(response) => response,
             None if !self
                 .limits
-                .admit(peer, &parts.headers, is_event, || self.api.auth.is_admin_key(&parts.headers)) =>
+                .admit(client, &parts.headers, is_event, || self.api.auth.is_admin_key(&parts.headers)) =>
             {
                 refused(Failure::TooManyRequests)
             }
@@ -78,7 +79,10 @@ impl Service {
                 refused(Failure::BadRequest)
             }
             None => match body::read(incoming).await {
-                Ok(bytes) => self.dispatch(Request::from_parts(parts, Full::new(bytes))).await,
+                Ok(bytes) => {
+                    let work = self.dispatch(Request::from_parts(parts, Full::new(bytes)));
+                    audit::origin::within(Some(client), work).await
+                }
                 Err(failure) => refused(failure),
             },
         };

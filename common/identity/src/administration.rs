@@ -193,6 +193,7 @@ pub async fn user_erase(
     now: Timestamp,
     by: &str,
     id: &UserId,
+    reason: Option<&str>,
 ) -> Result<Vec<OrganizationId>, IdentityError> {
     account_lock(connection, id).await?;
     let organizations: Vec<OrganizationId> =
@@ -218,7 +219,7 @@ pub async fn user_erase(
     )
     .execute(&mut *connection)
     .await?;
-    note(connection, now, by, "user.erase", id.as_str(), json!({})).await?;
+    note(connection, now, by, "user.erase", id.as_str(), json!({ "reason": reason })).await?;
     Ok(organizations)
 }
 

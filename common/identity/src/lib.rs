@@ -15,6 +15,7 @@ pub mod idempotency;
 pub mod live_tickets;
 mod logins;
 pub mod operations;
+pub mod operators;
 pub mod rights;
 pub mod rules;
 mod store;
@@ -106,6 +107,8 @@ pub struct Login {
     pub scopes: Scopes,
     /// Whether it is one of a user who may administrate, with which that user does.
     pub is_operator: bool,
+    /// The operator, if it is the session of one.
+    pub operator: Option<operators::SignedIn>,
     pub expires_at: Option<Timestamp>,
     /// The key, if it is one.
     pub api_key: Option<ApiKeyId>,

@@ -65,6 +65,10 @@ uuid_ids! {
     InstallationId;
     /// A message to the host application about something that happened: its `webhook-id`.
     MessageId;
+    /// One of those who run the installation.
+    OperatorId;
+    /// An operator's session (not its token).
+    OperatorSessionId;
     /// A job waiting to be published.
     OutboxId;
     /// A purchase, from the order to its last refund.

@@ -1,5 +1,6 @@
 //! Giving a debit back, in whole or in parts: into the grants that it was taken from.
 
+use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 
 use super::operations::post;
@@ -28,6 +29,16 @@ pub struct GiveBack {
     pub note: EntryNote,
     /// Why, of the kind [`GIVE_BACK`]; it is given back once for it.
     pub cause: Cause,
+    /// Who decides it and why, where that is for the audit log.
+    pub decision: Option<Decision>,
+}
+
+/// What a person decides by hand.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// Who, named as in [`audit::AdminAction::actor`].
+    pub by: String,
+    pub reason: String,
 }
 
 /// That a debit was given back, now or before.
@@ -127,6 +138,11 @@ pub async fn give_back(pool: &PgPool, now: Timestamp, back: &GiveBack) -> Result
     };
     match post(&mut transaction, now, &[movement]).await?.each.pop() {
         Some(Posted::Done { entry_id: Some(entry_id), balance, .. }) => {
+            if let Some(Decision { by, reason }) = &back.decision {
+                let details = json!({ "debitId": back.debit, "entryId": entry_id, "credits": credits.to_json(), "reason": reason });
+                audit::note(&mut transaction, now, by, "debit.refund", &debit.wallet_id.to_string(), details)
+                    .await?;
+            }
             transaction.commit().await?;
             let (wallet_id, left) = (debit.wallet_id, left.checked_sub(credits)?);
             Ok(GivenBack { entry_id, wallet_id, credits, left, balance, is_repeated: false })

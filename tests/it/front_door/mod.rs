@@ -7,6 +7,7 @@ mod credentials;
 mod events;
 mod refunds;
 mod rights;
+mod roles;
 mod selling;
 mod spending;
 

@@ -7,6 +7,7 @@ use billing::auto_recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR};
 use billing::auto_recharge::{Settings, operations};
 use billing::catalog::prices::price;
 use billing::payments::Dialect;
+use identity::operators::OperatorRole;
 use identity::rights::{OwnedWallet, Reach, Scope};
 use kernel::clock::Timestamp;
 use kernel::ids::{UserId, WalletId};
@@ -98,6 +99,7 @@ fn settings() -> Vec<Endpoint> {
 fn steering() -> Vec<Endpoint> {
     let steers = |summary: &str| {
         Description::new(Access::Allowed(Scope::Buy), summary)
+            .role(OperatorRole::Support)
             .wallet()
             .idempotency_key()
             .may_take::<ReasonInput>()

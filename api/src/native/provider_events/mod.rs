@@ -8,6 +8,7 @@ use billing::payments::Provider;
 use billing::quarantine::{
     CreditProviderEvent, CreditRefusal, CreditReply, EventKey, EventState, Page, SettleError, operations,
 };
+use identity::operators::OperatorRole;
 use identity::rights::Scope;
 use jobs::outbox;
 use kernel::clock::Timestamp;
@@ -93,7 +94,7 @@ fn about(summary: &str) -> Description {
 }
 
 fn settles(summary: &str) -> Description {
-    about(summary).idempotency_key().refuses(&[StatusCode::CONFLICT])
+    about(summary).role(OperatorRole::Finance).idempotency_key().refuses(&[StatusCode::CONFLICT])
 }
 
 #[derive(Deserialize, ToSchema)]
