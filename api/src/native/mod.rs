@@ -1,7 +1,9 @@
 //! Purser's own API: administration, spending, holds, live events, health. camelCase; errors are
 //! `{"error":{"code","message"}}`; every POST takes an `Idempotency-Key`.
 
+mod adjustments;
 mod api_keys;
+mod attention;
 mod audit_log;
 mod auto_recharge;
 mod balance_alerts;
@@ -26,8 +28,10 @@ mod products;
 mod provider_events;
 mod reasons;
 mod redemptions;
+mod search;
 mod sessions;
 mod subscriptions;
+mod system;
 mod test_clock;
 mod transfers;
 mod users;
@@ -72,6 +76,7 @@ fn endpoints() -> Vec<Endpoint> {
         wallets::endpoints(),
         entries::endpoints(),
         grants::endpoints(),
+        adjustments::endpoints(),
         debits::endpoints(),
         transfers::endpoints(),
         holds::endpoints(),
@@ -80,6 +85,9 @@ fn endpoints() -> Vec<Endpoint> {
         users::endpoints(),
         sessions::endpoints(),
         api_keys::endpoints(),
+        search::endpoints(),
+        attention::endpoints(),
+        system::endpoints(),
         audit_log::endpoints(),
         operators::endpoints(),
         subscriptions::endpoints(),

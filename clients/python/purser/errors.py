@@ -50,9 +50,39 @@ class NotAUser(ApiError):
 
 
 class RoleNotAllowed(ApiError):
-    """403: the caller's role in the organization does not allow this."""
+    """403: the caller's role, as an operator or in the organization, does not allow this."""
 
     code = "role_not_allowed"
+
+
+class SignInFailed(ApiError):
+    """401: there is no such operator, or the password is wrong."""
+
+    code = "sign_in_failed"
+
+
+class TooManyAttempts(ApiError):
+    """429: too many attempts to sign in. Wait as long as `Retry-After` says."""
+
+    code = "too_many_attempts"
+
+
+class LinkInvalid(ApiError):
+    """404: the link is unknown, used or expired: ask for another one."""
+
+    code = "link_invalid"
+
+
+class OperatorExists(ApiError):
+    """409: there is an operator with this e-mail address."""
+
+    code = "operator_exists"
+
+
+class LastAdmin(ApiError):
+    """409: an installation with operators keeps at least one admin who can sign in."""
+
+    code = "last_admin"
 
 
 class Forbidden(ApiError):
@@ -565,6 +595,11 @@ BY_CODE: dict[str, type[ApiError]] = {
     "bound_credential": BoundCredential,
     "not_a_user": NotAUser,
     "role_not_allowed": RoleNotAllowed,
+    "sign_in_failed": SignInFailed,
+    "too_many_attempts": TooManyAttempts,
+    "link_invalid": LinkInvalid,
+    "operator_exists": OperatorExists,
+    "last_admin": LastAdmin,
     "forbidden": Forbidden,
     "live_mode": LiveMode,
     "unsupported_media_type": UnsupportedMediaType,
@@ -663,6 +698,11 @@ __all__ = [
     "BoundCredential",
     "NotAUser",
     "RoleNotAllowed",
+    "SignInFailed",
+    "TooManyAttempts",
+    "LinkInvalid",
+    "OperatorExists",
+    "LastAdmin",
     "Forbidden",
     "LiveMode",
     "UnsupportedMediaType",

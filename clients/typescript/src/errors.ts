@@ -16,8 +16,18 @@ export class MissingScope extends ApiError {}
 export class BoundCredential extends ApiError {}
 /** 403: the credential is no user's, and this API knows users only. */
 export class NotAUser extends ApiError {}
-/** 403: the caller's role in the organization does not allow this. */
+/** 403: the caller's role, as an operator or in the organization, does not allow this. */
 export class RoleNotAllowed extends ApiError {}
+/** 401: there is no such operator, or the password is wrong. */
+export class SignInFailed extends ApiError {}
+/** 429: too many attempts to sign in. Wait as long as `Retry-After` says. */
+export class TooManyAttempts extends ApiError {}
+/** 404: the link is unknown, used or expired: ask for another one. */
+export class LinkInvalid extends ApiError {}
+/** 409: there is an operator with this e-mail address. */
+export class OperatorExists extends ApiError {}
+/** 409: an installation with operators keeps at least one admin who can sign in. */
+export class LastAdmin extends ApiError {}
 /** 403: this is not allowed. */
 export class Forbidden extends ApiError {}
 /** 403: this exists in test mode only. */
@@ -195,6 +205,11 @@ export const BY_CODE: Readonly<Record<string, typeof ApiError>> = {
   bound_credential: BoundCredential,
   not_a_user: NotAUser,
   role_not_allowed: RoleNotAllowed,
+  sign_in_failed: SignInFailed,
+  too_many_attempts: TooManyAttempts,
+  link_invalid: LinkInvalid,
+  operator_exists: OperatorExists,
+  last_admin: LastAdmin,
   forbidden: Forbidden,
   live_mode: LiveMode,
   unsupported_media_type: UnsupportedMediaType,

@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
 
 use crate::config::Connections;
+use crate::process;
 
 /// The embedded migrations.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
@@ -53,6 +54,7 @@ pub(crate) fn pool_with(
         .database_url
         .expose()
         .parse::<PgConnectOptions>()?
+        .application_name(process::name())
         .options(PLANNING)
         .options(KEEPALIVE)
         .options([IDLE_IN_TRANSACTION])

@@ -20,6 +20,7 @@ pub mod installation;
 pub mod lease;
 pub mod metadata;
 pub mod money;
+pub mod process;
 pub mod redaction;
 pub mod retry;
 pub mod service;

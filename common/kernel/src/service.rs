@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Connections, Environment, Reported};
 use crate::database;
+use crate::process;
 use crate::telemetry::Telemetry;
 
 /// The arguments that every process takes.
@@ -33,6 +34,7 @@ pub fn main<Config, Running>(
 where
     Running: Future<Output = anyhow::Result<()>>,
 {
+    process::set_service(name);
     let outcome = if arguments.migrate_only {
         configured(Connections::read).and_then(|(telemetry, connections)| {
             telemetry.start_logs();

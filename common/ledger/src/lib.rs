@@ -15,6 +15,7 @@
 pub mod adjustments;
 pub mod debits;
 pub mod expiring;
+pub mod finding;
 pub mod grants;
 pub mod history;
 pub mod holds;

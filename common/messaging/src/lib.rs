@@ -13,6 +13,7 @@ pub mod collector;
 mod connection;
 pub mod consumer;
 pub mod dead_letters;
+pub mod depths;
 pub mod inbox;
 pub mod outbox;
 pub mod publisher;

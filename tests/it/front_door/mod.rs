@@ -10,6 +10,7 @@ mod rights;
 mod roles;
 mod selling;
 mod spending;
+mod support;
 
 use harness::client::{Answer, Request};
 use harness::world::{GOOD_CARD, User, World};

@@ -4,6 +4,7 @@ mod goods;
 mod input;
 mod placing;
 mod refunding;
+mod timeline;
 mod views;
 
 use billing::payments::{Payment, REFERENCE_MAX, RequestMark, State};
@@ -57,6 +58,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ];
     endpoints.extend(placing::endpoints());
     endpoints.extend(refunding::endpoints());
+    endpoints.extend(timeline::endpoints());
     endpoints
 }
 
