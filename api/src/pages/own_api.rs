@@ -25,6 +25,7 @@ static OPERATIONS: LazyLock<Table> = LazyLock::new(|| Table::new(&(native::GROUP
 pub(crate) struct OwnApi {
     api: SharedState,
     authorization: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
 }
 
 /// An operation's path below `/purser/v1`, with its query.
@@ -32,6 +33,17 @@ pub(crate) struct OwnApi {
 pub(crate) struct At {
     path: String,
     query: Vec<(String, String)>,
+}
+
+/// The path of an operation whose parameters have these values: whatever is in one, it stays one segment.
+pub(crate) fn filled<'a>(template: &str, value: impl Fn(&str) -> &'a str) -> At {
+    let segments = template.split('/').map(|segment| {
+        match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+            Some(name) => utf8_percent_encode(value(name), NON_ALPHANUMERIC).to_string(),
+            None => segment.to_owned(),
+        }
+    });
+    At { path: segments.collect::<Vec<_>>().join("/"), query: Vec::new() }
 }
 
 /// The path of these segments, which are given as they are: whatever is in one, it stays one segment.
@@ -66,12 +78,19 @@ impl OwnApi {
         let text = format!("Bearer {credential}");
         let mut authorization = HeaderValue::try_from(text).map_err(|_| ProblemKind::CredentialInvalid)?;
         authorization.set_sensitive(true);
-        Ok(Self { api: SharedState::clone(api), authorization: Some(authorization) })
+        Ok(Self { api: SharedState::clone(api), authorization: Some(authorization), user_agent: None })
     }
 
     /// For operations that are open to everybody: those that give a credential for something else.
     pub(crate) fn without_credential(api: &SharedState) -> Self {
-        Self { api: SharedState::clone(api), authorization: None }
+        Self { api: SharedState::clone(api), authorization: None, user_agent: None }
+    }
+
+    /// Says which browser the page is shown in.
+    #[must_use]
+    pub(crate) fn in_browser(mut self, user_agent: &str) -> Self {
+        self.user_agent = HeaderValue::from_str(user_agent).ok();
+        self
     }
 
     /// # Errors
@@ -121,6 +140,7 @@ impl OwnApi {
         if let Some(authorization) = &self.authorization {
             headers.insert(header::AUTHORIZATION, authorization.clone());
         }
+        headers.extend(self.user_agent.clone().map(|agent| (Some(header::USER_AGENT), agent)));
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         // No page waits for a payment provider.
         headers.insert("prefer", HeaderValue::from_static("respond-async"));
@@ -128,7 +148,8 @@ impl OwnApi {
             headers.insert("idempotency-key", key);
         }
         let At { path, query } = at;
-        let call = Call { method, path, parameters: found.parameters, query, headers, body };
+        let call =
+            Call { method, path, parameters: found.parameters, query, headers, body, least_role: None };
         let mut response = (found.handler)(SharedState::clone(&self.api), call).await;
         match response.extensions_mut().remove::<Problem>() {
             Some(problem) => Err(problem),
