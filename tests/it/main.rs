@@ -6,6 +6,7 @@ mod balance_alerts;
 mod checkout;
 mod commands;
 mod conformance;
+mod console;
 mod crash_points;
 mod credit_prices;
 mod dead_letters;

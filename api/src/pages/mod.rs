@@ -4,6 +4,7 @@
 
 mod assets;
 mod components;
+mod console;
 mod document;
 mod endpoint;
 mod form;
@@ -24,5 +25,5 @@ fn owns(path: &str) -> bool {
 }
 
 fn endpoints() -> Vec<Endpoint> {
-    [home::endpoints(), assets::endpoints()].into_iter().flatten().collect()
+    [home::endpoints(), assets::endpoints(), console::endpoints()].into_iter().flatten().collect()
 }
