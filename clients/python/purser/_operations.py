@@ -112,6 +112,25 @@ class Operations(Transport):
             idempotency_key=idempotency_key,
         )
 
+    def create_adjustment(
+        self,
+        wallet: str,
+        *,
+        credits: Credits,
+        reason: str,
+        idempotency_key: str | None = None,
+    ) -> types.Adjustment:
+        """Correct a balance. Adds credits, or with a negative amount takes them: they must be available. Who did it
+        and why is in the audit log, and the reason is shown with the entry. Takes the scope `manage`.
+        """
+        return self._call(
+            "POST",
+            f"/purser/v1/wallets/{segment(wallet)}/adjustments",
+            types.Adjustment,
+            body={"credits": credits, "reason": reason},
+            idempotency_key=idempotency_key,
+        )
+
     def create_debit(
         self,
         wallet: str,
@@ -167,6 +186,7 @@ class Operations(Transport):
         debit_id: str,
         *,
         credits: Credits | None = None,
+        reason: str | None = None,
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> types.RefundedDebit:
@@ -177,7 +197,7 @@ class Operations(Transport):
             "POST",
             f"/purser/v1/debits/{segment(debit_id)}/refund",
             types.RefundedDebit,
-            body={"credits": credits, "metadata": metadata},
+            body={"credits": credits, "reason": reason, "metadata": metadata},
             idempotency_key=idempotency_key,
         )
 
@@ -265,12 +285,19 @@ class Operations(Transport):
             idempotency_key=idempotency_key,
         )
 
-    def release_hold(self, hold_id: str, *, idempotency_key: str | None = None) -> types.EndedHold:
+    def release_hold(
+        self,
+        hold_id: str,
+        *,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.EndedHold:
         """Give back what is held. Takes the scope `spend`."""
         return self._call(
             "POST",
             f"/purser/v1/holds/{segment(hold_id)}/release",
             types.EndedHold,
+            body={"reason": reason},
             idempotency_key=idempotency_key,
         )
 
@@ -444,11 +471,11 @@ class Operations(Transport):
             body={"email": email, "name": name, "metadata": metadata, "admin": admin},
         )
 
-    def delete_user(self, user_id: str) -> None:
+    def delete_user(self, user_id: str, *, reason: str | None = None) -> None:
         """Erase a user's personal data. For good: e-mail, credentials, memberships and cards go, and the user stays
         out. What was bought and spent stays in the books under the user's id. Takes the scope `manage`.
         """
-        return self._call("DELETE", f"/purser/v1/users/{segment(user_id)}", type(None))
+        return self._call("DELETE", f"/purser/v1/users/{segment(user_id)}", type(None), query={"reason": reason})
 
     def block_user(self, user_id: str, *, reason: str, idempotency_key: str | None = None) -> types.Account:
         """Keep a user out. The user's sessions, keys and tokens stop working, and saved cards are let go. Takes the
@@ -556,9 +583,186 @@ class Operations(Transport):
             query={"limit": limit},
         )
 
+    def get_search(self, *, query: str) -> Pages[types.FoundThing]:
+        """Find a user, an order, or what else has an id. By the beginning of a user's id, by an e-mail address; by
+        the id of a wallet, an organization (`org:7`), an order, a subscription, a debit, a grant or a hold; by
+        the provider's id of a payment, a session, an invoice, a subscription, a customer or an event; by your
+        reference. At most ten of each. Takes the scope `read`.
+        """
+        return self._pages("/purser/v1/search", "data", types.FoundThing, query={"query": query})
+
+    def get_attention(self) -> types.Attention:
+        """What needs a person. Everything is zero while all is well. Takes the scope `read`."""
+        return self._call("GET", "/purser/v1/attention", types.Attention)
+
+    def get_system(self) -> types.System:
+        """The processes, queues and migrations of this installation. Takes the scope `read`."""
+        return self._call("GET", "/purser/v1/system", types.System)
+
     def get_audit_log(self, *, limit: int | None = None) -> Pages[types.AuditedAction]:
         """What administrators did, newest first. Takes the scope `admin`."""
         return self._pages("/purser/v1/audit-log", "data", types.AuditedAction, query={"limit": limit})
+
+    def list_operators(self, *, limit: int | None = None) -> Pages[types.Operator]:
+        """All operators, the newest first. Takes the scope `admin`."""
+        return self._pages("/purser/v1/operators", "data", types.Operator, query={"limit": limit})
+
+    def create_operator(
+        self,
+        *,
+        email: str,
+        name: str,
+        role: Literal["viewer", "support", "finance", "admin"],
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.OperatorLink:
+        """Invite an operator. The link is for the operator and works once: on its page they choose a password. It is
+        shown in this answer only, and ends after three days. Takes the scope `admin`.
+        """
+        return self._call(
+            "POST",
+            "/purser/v1/operators",
+            types.OperatorLink,
+            body={"email": email, "name": name, "role": role, "reason": reason},
+            idempotency_key=idempotency_key,
+        )
+
+    def invite_operator(self, operator_id: str, *, idempotency_key: str | None = None) -> types.OperatorLink:
+        """Invite an operator again. With another link, in place of the one before: for one who lost it, or the
+        password. Accepting it sets another password and ends the operator's sessions. Takes the scope `admin`.
+        """
+        return self._call(
+            "POST",
+            f"/purser/v1/operators/{segment(operator_id)}/invite",
+            types.OperatorLink,
+            idempotency_key=idempotency_key,
+        )
+
+    def sign_in_link_operator(self, operator_id: str, *, idempotency_key: str | None = None) -> types.OperatorLink:
+        """Get a link that signs an operator in, in test mode. It works once, within twelve hours. In live mode the
+        answer is 403. Takes the scope `admin`.
+        """
+        return self._call(
+            "POST",
+            f"/purser/v1/operators/{segment(operator_id)}/sign-in-link",
+            types.OperatorLink,
+            idempotency_key=idempotency_key,
+        )
+
+    def get_operator(self, operator_id: str) -> types.Operator:
+        """Look at an operator. Takes the scope `admin`."""
+        return self._call("GET", f"/purser/v1/operators/{segment(operator_id)}", types.Operator)
+
+    def put_operator(
+        self,
+        operator_id: str,
+        *,
+        reason: str,
+        name: str | NotGiven = NOT_GIVEN,
+        role: Literal["viewer", "support", "finance", "admin"] | NotGiven = NOT_GIVEN,
+        disabled: bool | NotGiven = NOT_GIVEN,
+    ) -> types.Operator:
+        """Change an operator, disable one, or enable one again. What is left out stays as it is. Who is disabled is
+        signed out at once. The last admin who can sign in stays one. Takes the scope `admin`.
+        """
+        return self._call(
+            "PUT",
+            f"/purser/v1/operators/{segment(operator_id)}",
+            types.Operator,
+            body={"name": name, "role": role, "disabled": disabled, "reason": reason},
+        )
+
+    def delete_operator(self, operator_id: str, *, reason: str) -> None:
+        """Remove an operator. What the operator did stays in the audit log. The last admin cannot be removed. Takes
+        the scope `admin`.
+        """
+        return self._call(
+            "DELETE",
+            f"/purser/v1/operators/{segment(operator_id)}",
+            type(None),
+            query={"reason": reason},
+        )
+
+    def list_operator_sessions(
+        self,
+        operator_id: str,
+        *,
+        limit: int | None = None,
+    ) -> Pages[types.OperatorSession]:
+        """An operator's sessions that have not ended, newest first. An operator sees their own, an admin those of
+        all. Takes the scope `read`.
+        """
+        return self._pages(
+            f"/purser/v1/operators/{segment(operator_id)}/sessions",
+            "data",
+            types.OperatorSession,
+            query={"limit": limit},
+        )
+
+    def get_operator_session_current(self) -> types.CurrentOperator:
+        """Who is signed in. Takes the scope `read`."""
+        return self._call("GET", "/purser/v1/operator-sessions/current", types.CurrentOperator)
+
+    def delete_operator_session(self, session_id: str) -> None:
+        """End an operator's session. An operator ends their own, an admin anybody's. `current` signs out. Takes the
+        scope `read`.
+        """
+        return self._call("DELETE", f"/purser/v1/operator-sessions/{segment(session_id)}", type(None))
+
+    def create_operator_session(
+        self,
+        *,
+        email: str | None = None,
+        password: str | None = None,
+        link: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.OperatorSignedIn:
+        """Sign in as an operator. With an e-mail address and a password, or with a sign-in link's `link`. The token
+        is the credential of the operator; it ends after twelve hours, or two hours after its last use. Attempts
+        are bounded by account and by address.
+        """
+        return self._call(
+            "POST",
+            "/purser/v1/operator-sessions",
+            types.OperatorSignedIn,
+            body={"email": email, "password": password, "link": link},
+            idempotency_key=idempotency_key,
+        )
+
+    def look_up_operator_invitation(self, *, link: str, idempotency_key: str | None = None) -> types.Operator:
+        """See whose invitation it is. It can still be accepted afterwards."""
+        return self._call(
+            "POST",
+            "/purser/v1/operator-invitations/look-up",
+            types.Operator,
+            body={"link": link},
+            idempotency_key=idempotency_key,
+        )
+
+    def accept_operator_invitation(
+        self,
+        *,
+        link: str,
+        password: str,
+        idempotency_key: str | None = None,
+    ) -> types.Operator:
+        """Accept an invitation. Once: it sets the operator's password, and ends the sessions of before."""
+        return self._call(
+            "POST",
+            "/purser/v1/operator-invitations/accept",
+            types.Operator,
+            body={"link": link, "password": password},
+            idempotency_key=idempotency_key,
+        )
+
+    def put_operator_password(self, *, password: str, new_password: str) -> None:
+        """Change the password of who is signed in. All other sessions of the operator end. Takes the scope `read`."""
+        return self._call(
+            "PUT",
+            "/purser/v1/operator-password",
+            type(None),
+            body={"password": password, "newPassword": new_password},
+        )
 
     def list_subscriptions(self, wallet: str) -> Pages[types.Subscription]:
         """The subscriptions of a wallet. Those that are not over first, then the newest first; 200 at most. Takes
@@ -1342,6 +1546,13 @@ class Operations(Transport):
             body={"minor": minor, "reason": reason},
             idempotency_key=idempotency_key,
         )
+
+    def get_order_timeline(self, order_id: str) -> Pages[types.TimelineStep]:
+        """The story of an order. What was ordered, what the provider told of it, what was decided by hand, which
+        credits moved, and what your server was told, in the order in which it happened: at most 200 of each.
+        Takes the scope `read`.
+        """
+        return self._pages(f"/purser/v1/orders/{segment(order_id)}/timeline", "data", types.TimelineStep)
 
     def create_redemption(self, *, wallet: str, code: str, idempotency_key: str | None = None) -> types.Order:
         """Redeem a code that gives credits. Makes an order without a price, which a worker credits at once. A coupon

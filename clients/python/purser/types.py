@@ -85,6 +85,15 @@ class Accounts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Adjustment:
+    entry_id: str
+    wallet_id: str
+    credits: Decimal
+    #: The wallet's balance, right after it.
+    balance: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
 class ApiKey:
     api_key_id: str
     name: str
@@ -127,6 +136,26 @@ class ApiKeys:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Attention:
+    #: Events in quarantine: money that came and is credited to nobody until somebody decides.
+    quarantined_events: int
+    #: Jobs that could not be done.
+    dead_letters: int
+    #: Purchases in app stores whose buyers or products are unknown.
+    parked_purchases: int
+    #: Wallets whose recharging waits for a card or a person.
+    paused_recharges: int
+    #: Payments that the last reconciliation found paid at the provider and not credited here.
+    paid_not_credited: int
+    #: Webhook endpoints that fail, or were disabled because they did.
+    failing_webhook_endpoints: int
+    #: Jobs that are written and not yet published: a few, for moments.
+    outbox_jobs: int
+    #: The age of the oldest of them.
+    outbox_oldest_seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class AuditLog:
     data: list[AuditedAction]
     next_cursor: str | None
@@ -135,13 +164,15 @@ class AuditLog:
 @dataclass(frozen=True, kw_only=True)
 class AuditedAction:
     action_id: str
-    #: `admin` for the configured key, `user:` and the id for a user, or `command line`.
+    #: `admin` for the configured key, `operator:`, `key:` or `user:` and the id, or `command line`.
     actor: str
     #: Such as `user.block`.
     action: str
     #: What it was done to: an id or a name.
     subject: str
     details: Any
+    #: The address that the request came from; none of what was done at a command line.
+    address: str | None
     at: datetime
 
 
@@ -284,6 +315,12 @@ class CreditPrices:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CurrentOperator:
+    session_id: str
+    operator: Operator
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeadLetter:
     id: str
     #: Which role of the workers was to do it.
@@ -396,7 +433,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorDetail:
-    code: Literal["unauthorized", "credential_expired", "user_not_registered", "origin_not_allowed", "missing_scope", "bound_credential", "not_a_user", "role_not_allowed", "forbidden", "live_mode", "unsupported_media_type", "invalid_json", "invalid_request", "invalid_credits", "bad_request", "invalid_idempotency_key", "idempotency_key_in_use", "idempotency_key_reused", "secret_already_shown", "not_found", "method_not_allowed", "conflict", "unprocessable", "request_timeout", "body_too_large", "rate_limited", "unavailable", "internal", "wallet_not_found", "insufficient_credits", "limit_reached", "user_blocked", "hold_captured", "hold_released", "hold_expired", "not_a_debit", "more_than_left", "amount_out_of_range", "same_wallet", "user_exists", "user_not_found", "user_erased", "no_owner", "last_owner", "provider_refused", "invalid_coupon", "too_many_open_orders", "already_subscribed", "no_subscription", "url_not_allowed", "no_credit_price", "creem_product_missing", "order_not_paid", "already_refunded", "refund_exceeds_payment", "partial_refund_not_supported", "refund_at_the_store", "not_paid_in_money", "auto_recharge_paused", "checkin_disabled", "already_checked_in", "pack_exists", "plan_exists", "coupon_exists", "store_product_taken", "provider_price_taken", "purchase_claimed", "purchase_refunded", "purchase_dismissed", "quantity_unknown", "quantity_known", "not_quarantined", "no_order", "already_credited", "not_paid", "other_mode", "payment_of_another_order", "not_understood", "subscription_not_active", "subscription_ends", "plan_not_sold", "plan_not_at_provider", "other_currency", "unknown_product", "already_settled", "cannot_be_replayed", "too_many_webhook_endpoints", "webhook_endpoint_disabled", "too_many_live_connections", "ticket_invalid", "clock_not_backwards"]
+    code: Literal["unauthorized", "credential_expired", "user_not_registered", "origin_not_allowed", "missing_scope", "bound_credential", "not_a_user", "role_not_allowed", "sign_in_failed", "too_many_attempts", "link_invalid", "operator_exists", "last_admin", "forbidden", "live_mode", "unsupported_media_type", "invalid_json", "invalid_request", "invalid_credits", "bad_request", "invalid_idempotency_key", "idempotency_key_in_use", "idempotency_key_reused", "secret_already_shown", "not_found", "method_not_allowed", "conflict", "unprocessable", "request_timeout", "body_too_large", "rate_limited", "unavailable", "internal", "wallet_not_found", "insufficient_credits", "limit_reached", "user_blocked", "hold_captured", "hold_released", "hold_expired", "not_a_debit", "more_than_left", "amount_out_of_range", "same_wallet", "user_exists", "user_not_found", "user_erased", "no_owner", "last_owner", "provider_refused", "invalid_coupon", "too_many_open_orders", "already_subscribed", "no_subscription", "url_not_allowed", "no_credit_price", "creem_product_missing", "order_not_paid", "already_refunded", "refund_exceeds_payment", "partial_refund_not_supported", "refund_at_the_store", "not_paid_in_money", "auto_recharge_paused", "checkin_disabled", "already_checked_in", "pack_exists", "plan_exists", "coupon_exists", "store_product_taken", "provider_price_taken", "purchase_claimed", "purchase_refunded", "purchase_dismissed", "quantity_unknown", "quantity_known", "not_quarantined", "no_order", "already_credited", "not_paid", "other_mode", "payment_of_another_order", "not_understood", "subscription_not_active", "subscription_ends", "plan_not_sold", "plan_not_at_provider", "other_currency", "unknown_product", "already_settled", "cannot_be_replayed", "too_many_webhook_endpoints", "webhook_endpoint_disabled", "too_many_live_connections", "ticket_invalid", "clock_not_backwards"]
     #: For people.
     message: str
     #: The field, parameter or header that is wrong, such as `items[0].quantity`.
@@ -407,6 +444,26 @@ class ErrorDetail:
     available: Decimal | None = None
     #: With `insufficient_credits`: what was asked for.
     needed: Decimal | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    data: list[FoundThing]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundThing:
+    type: Literal["user", "organization", "order", "subscription", "provider_event", "debit", "entry", "grant", "hold"]
+    #: Its id here.
+    id: str
+    #: For people: a name, what was bought, the type of an event.
+    title: str | None
+    #: How it stands, of an order or a subscription.
+    state: str | None
+    wallet_id: str | None
+    user_id: str | None
+    email: str | None
+    at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -525,6 +582,13 @@ class Member:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Migration:
+    number: int
+    name: str
+    applied_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class NewOrderItem:
     """Packs of one kind."""
     pack_id: str
@@ -543,6 +607,72 @@ class NewPlanPeriod:
     price: Money
     #: How many; more than none.
     credits: Credits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    operator_id: str
+    email: str
+    name: str
+    role: Literal["viewer", "support", "finance", "admin"]
+    created_at: datetime
+    #: Since when the operator has a password; null before the invitation is accepted.
+    accepted_at: datetime | None
+    #: Since when the operator is kept out.
+    disabled_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorLink:
+    operator_id: str
+    email: str
+    name: str
+    role: Literal["viewer", "support", "finance", "admin"]
+    created_at: datetime
+    #: Since when the operator has a password; null before the invitation is accepted.
+    accepted_at: datetime | None
+    #: Since when the operator is kept out.
+    disabled_at: datetime | None
+    #: The link itself.
+    url: str
+    #: When it ends.
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorSession:
+    session_id: str
+    created_at: datetime
+    #: To the minute.
+    last_seen_at: datetime
+    #: When it ends, if it is used until then; it ends two hours after its last use.
+    expires_at: datetime
+    #: Where the operator signed in.
+    address: str | None
+    user_agent: str | None
+    #: Whether it is the session of this request.
+    current: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorSessions:
+    data: list[OperatorSession]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorSignedIn:
+    session_id: str
+    #: The token itself.
+    session_token: str
+    expires_at: datetime
+    operator: Operator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operators:
+    data: list[Operator]
+    next_cursor: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -783,6 +913,19 @@ class Plans:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Process:
+    """Processes of one service at one address."""
+    #: `api`, `worker` or `scheduler`; empty of another.
+    service: str
+    version: str
+    address: str | None
+    #: To the database.
+    connections: int
+    #: When the oldest of them was opened.
+    connected_since: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Products:
     packs: list[PackOffer]
     plans: list[PlanOffer]
@@ -847,6 +990,14 @@ class ProviderEventsPage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Queue:
+    name: str
+    #: That wait to be taken.
+    messages: int
+    consumers: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RechargeRun:
     run_id: str
     state: Literal["reserved", "charging", "unknown", "requires_action", "succeeded", "failed"]
@@ -854,6 +1005,14 @@ class RechargeRun:
     #: Why it failed, in a word.
     failure: str | None
     at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconciliationRun:
+    #: Differences between the providers' books and ours.
+    findings: int
+    #: Of these, payments that are credited to nobody.
+    paid_not_credited: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -983,6 +1142,49 @@ class SubscriptionEnding:
 @dataclass(frozen=True, kw_only=True)
 class Subscriptions:
     data: list[Subscription]
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    #: Of the process that answers.
+    version: str
+    #: `test` or `live`.
+    mode: str
+    processes: list[Process]
+    #: Null while the broker is away.
+    queues: list[Queue] | None
+    #: The last reconciliation; null before the first.
+    reconciliation: ReconciliationRun | None
+    #: The newest ten.
+    migrations: list[Migration]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeline:
+    data: list[TimelineStep]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimelineStep:
+    """One thing that happened."""
+    at: datetime
+    type: Literal["order", "provider_event", "decision", "refund", "entry", "delivery"]
+    #: Of the order, the event, the action, the refund, the entry or the delivery.
+    id: str
+    #: What happened: the type of the event, the action, the entry or the message; of an order how it stands.
+    what: str
+    #: How it stands: of an event, a refund or a delivery.
+    state: str | None
+    #: Why: of an event that was not applied, and what people gave as their reason.
+    reason: str | None
+    #: Who decided it, as the audit log names them.
+    actor: str | None
+    #: Of an entry.
+    credits: Decimal | None
+    #: The balance after an entry.
+    balance: Decimal | None
+    #: Of an order or a refund.
+    amount: Money | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,9 +2,12 @@
 
 import { type List, type RequestOptions, segment, Transport } from "./transport.ts";
 import type {
+  AcceptedInvitation,
   Account,
+  Adjustment,
   ApiKey,
   ApiKeyWithSecret,
+  Attention,
   AuditedAction,
   BalanceAlerts,
   BalanceThen,
@@ -19,6 +22,7 @@ import type {
   Coupon,
   CouponChange,
   CreditPrice,
+  CurrentOperator,
   DeadLetter,
   DeadLetterDetail,
   Debit,
@@ -29,11 +33,14 @@ import type {
   EndedHold,
   Entry,
   ExtendHold,
+  FoundThing,
   GivenGrant,
   Grant,
   HandledProviderEvent,
   Hold,
+  HoldRelease,
   LiveTicket,
+  NewAdjustment,
   NewApiKey,
   NewBalanceAlerts,
   NewCoupon,
@@ -43,6 +50,7 @@ import type {
   NewGrant,
   NewHold,
   NewLiveTicket,
+  NewOperator,
   NewOrder,
   NewOrganization,
   NewOrganizationMade,
@@ -54,6 +62,14 @@ import type {
   NewSession,
   NewTransfer,
   NewWebhookEndpoint,
+  Operator,
+  OperatorChange,
+  OperatorInvitation,
+  OperatorLink,
+  OperatorPassword,
+  OperatorSession,
+  OperatorSignIn,
+  OperatorSignedIn,
   Order,
   Organization,
   OrganizationDetails,
@@ -74,6 +90,8 @@ import type {
   SessionRecord,
   SettleProviderEvent,
   Subscription,
+  System,
+  TimelineStep,
   Transfer,
   UserChange,
   VoidGrant,
@@ -131,6 +149,14 @@ export class Operations extends Transport {
    */
   voidGrant(grantId: string, body: VoidGrant, options?: RequestOptions): Promise<VoidedGrant> {
     return this.call("POST", `/purser/v1/grants/${segment(grantId)}/void`, { body, options });
+  }
+
+  /**
+   * Correct a balance. Adds credits, or with a negative amount takes them: they must be available. Who did it and
+   * why is in the audit log, and the reason is shown with the entry. Takes the scope `manage`.
+   */
+  createAdjustment(wallet: string, body: NewAdjustment, options?: RequestOptions): Promise<Adjustment> {
+    return this.call("POST", `/purser/v1/wallets/${segment(wallet)}/adjustments`, { body, options });
   }
 
   /**
@@ -199,8 +225,8 @@ export class Operations extends Transport {
   }
 
   /** Give back what is held. Takes the scope `spend`. */
-  releaseHold(holdId: string, options?: RequestOptions): Promise<EndedHold> {
-    return this.call("POST", `/purser/v1/holds/${segment(holdId)}/release`, { options });
+  releaseHold(holdId: string, body?: HoldRelease, options?: RequestOptions): Promise<EndedHold> {
+    return this.call("POST", `/purser/v1/holds/${segment(holdId)}/release`, { body, options });
   }
 
   /** Have a hold last longer. From now on for `ttlSeconds`; a hold is never made shorter. Takes the scope `spend`. */
@@ -294,8 +320,8 @@ export class Operations extends Transport {
    * Erase a user's personal data. For good: e-mail, credentials, memberships and cards go, and the user stays out.
    * What was bought and spent stays in the books under the user's id. Takes the scope `manage`.
    */
-  deleteUser(userId: string, options?: RequestOptions): Promise<void> {
-    return this.call("DELETE", `/purser/v1/users/${segment(userId)}`, { options });
+  deleteUser(userId: string, query: { reason?: string } = {}, options?: RequestOptions): Promise<void> {
+    return this.call("DELETE", `/purser/v1/users/${segment(userId)}`, { query, options });
   }
 
   /**
@@ -369,9 +395,128 @@ export class Operations extends Transport {
     return this.pages(`/purser/v1/users/${segment(userId)}/api-keys`, "data", { query, options });
   }
 
+  /**
+   * Find a user, an order, or what else has an id. By the beginning of a user's id, by an e-mail address; by the id
+   * of a wallet, an organization (`org:7`), an order, a subscription, a debit, a grant or a hold; by the provider's
+   * id of a payment, a session, an invoice, a subscription, a customer or an event; by your reference. At most ten
+   * of each. Takes the scope `read`.
+   */
+  getSearch(query: { query: string }, options?: RequestOptions): List<FoundThing> {
+    return this.pages("/purser/v1/search", "data", { query, options });
+  }
+
+  /** What needs a person. Everything is zero while all is well. Takes the scope `read`. */
+  getAttention(options?: RequestOptions): Promise<Attention> {
+    return this.call("GET", "/purser/v1/attention", { options });
+  }
+
+  /** The processes, queues and migrations of this installation. Takes the scope `read`. */
+  getSystem(options?: RequestOptions): Promise<System> {
+    return this.call("GET", "/purser/v1/system", { options });
+  }
+
   /** What administrators did, newest first. Takes the scope `admin`. */
   getAuditLog(query: { limit?: number } = {}, options?: RequestOptions): List<AuditedAction> {
     return this.pages("/purser/v1/audit-log", "data", { query, options });
+  }
+
+  /** All operators, the newest first. Takes the scope `admin`. */
+  listOperators(query: { limit?: number } = {}, options?: RequestOptions): List<Operator> {
+    return this.pages("/purser/v1/operators", "data", { query, options });
+  }
+
+  /**
+   * Invite an operator. The link is for the operator and works once: on its page they choose a password. It is shown
+   * in this answer only, and ends after three days. Takes the scope `admin`.
+   */
+  createOperator(body: NewOperator, options?: RequestOptions): Promise<OperatorLink> {
+    return this.call("POST", "/purser/v1/operators", { body, options });
+  }
+
+  /**
+   * Invite an operator again. With another link, in place of the one before: for one who lost it, or the password.
+   * Accepting it sets another password and ends the operator's sessions. Takes the scope `admin`.
+   */
+  inviteOperator(operatorId: string, options?: RequestOptions): Promise<OperatorLink> {
+    return this.call("POST", `/purser/v1/operators/${segment(operatorId)}/invite`, { options });
+  }
+
+  /**
+   * Get a link that signs an operator in, in test mode. It works once, within twelve hours. In live mode the answer
+   * is 403. Takes the scope `admin`.
+   */
+  signInLinkOperator(operatorId: string, options?: RequestOptions): Promise<OperatorLink> {
+    return this.call("POST", `/purser/v1/operators/${segment(operatorId)}/sign-in-link`, { options });
+  }
+
+  /** Look at an operator. Takes the scope `admin`. */
+  getOperator(operatorId: string, options?: RequestOptions): Promise<Operator> {
+    return this.call("GET", `/purser/v1/operators/${segment(operatorId)}`, { options });
+  }
+
+  /**
+   * Change an operator, disable one, or enable one again. What is left out stays as it is. Who is disabled is signed
+   * out at once. The last admin who can sign in stays one. Takes the scope `admin`.
+   */
+  putOperator(operatorId: string, body: OperatorChange, options?: RequestOptions): Promise<Operator> {
+    return this.call("PUT", `/purser/v1/operators/${segment(operatorId)}`, { body, options });
+  }
+
+  /**
+   * Remove an operator. What the operator did stays in the audit log. The last admin cannot be removed. Takes the
+   * scope `admin`.
+   */
+  deleteOperator(operatorId: string, query: { reason: string }, options?: RequestOptions): Promise<void> {
+    return this.call("DELETE", `/purser/v1/operators/${segment(operatorId)}`, { query, options });
+  }
+
+  /**
+   * An operator's sessions that have not ended, newest first. An operator sees their own, an admin those of all.
+   * Takes the scope `read`.
+   */
+  listOperatorSessions(
+    operatorId: string,
+    query: { limit?: number } = {},
+    options?: RequestOptions,
+  ): List<OperatorSession> {
+    return this.pages(`/purser/v1/operators/${segment(operatorId)}/sessions`, "data", { query, options });
+  }
+
+  /** Who is signed in. Takes the scope `read`. */
+  getOperatorSessionCurrent(options?: RequestOptions): Promise<CurrentOperator> {
+    return this.call("GET", "/purser/v1/operator-sessions/current", { options });
+  }
+
+  /**
+   * End an operator's session. An operator ends their own, an admin anybody's. `current` signs out. Takes the scope
+   * `read`.
+   */
+  deleteOperatorSession(sessionId: string, options?: RequestOptions): Promise<void> {
+    return this.call("DELETE", `/purser/v1/operator-sessions/${segment(sessionId)}`, { options });
+  }
+
+  /**
+   * Sign in as an operator. With an e-mail address and a password, or with a sign-in link's `link`. The token is the
+   * credential of the operator; it ends after twelve hours, or two hours after its last use. Attempts are bounded by
+   * account and by address.
+   */
+  createOperatorSession(body: OperatorSignIn, options?: RequestOptions): Promise<OperatorSignedIn> {
+    return this.call("POST", "/purser/v1/operator-sessions", { body, options });
+  }
+
+  /** See whose invitation it is. It can still be accepted afterwards. */
+  lookUpOperatorInvitation(body: OperatorInvitation, options?: RequestOptions): Promise<Operator> {
+    return this.call("POST", "/purser/v1/operator-invitations/look-up", { body, options });
+  }
+
+  /** Accept an invitation. Once: it sets the operator's password, and ends the sessions of before. */
+  acceptOperatorInvitation(body: AcceptedInvitation, options?: RequestOptions): Promise<Operator> {
+    return this.call("POST", "/purser/v1/operator-invitations/accept", { body, options });
+  }
+
+  /** Change the password of who is signed in. All other sessions of the operator end. Takes the scope `read`. */
+  putOperatorPassword(body: OperatorPassword, options?: RequestOptions): Promise<void> {
+    return this.call("PUT", "/purser/v1/operator-password", { body, options });
   }
 
   /**
@@ -780,6 +925,15 @@ export class Operations extends Transport {
    */
   refundOrder(orderId: string, body: NewRefund, options?: RequestOptions): Promise<Refund> {
     return this.call("POST", `/purser/v1/orders/${segment(orderId)}/refund`, { body, options });
+  }
+
+  /**
+   * The story of an order. What was ordered, what the provider told of it, what was decided by hand, which credits
+   * moved, and what your server was told, in the order in which it happened: at most 200 of each. Takes the scope
+   * `read`.
+   */
+  getOrderTimeline(orderId: string, options?: RequestOptions): List<TimelineStep> {
+    return this.pages(`/purser/v1/orders/${segment(orderId)}/timeline`, "data", { options });
   }
 
   /**

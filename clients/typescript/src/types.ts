@@ -52,6 +52,12 @@ export const EVENT_TYPES = [
   "endpoint.test",
 ] as const;
 
+export interface AcceptedInvitation {
+  /** The invitation's `link`. */
+  link: string;
+  password: string;
+}
+
 export interface Account {
   userId: string;
   email: string | null;
@@ -71,6 +77,14 @@ export interface Account {
 export interface Accounts {
   data: Account[];
   nextCursor: string | null;
+}
+
+export interface Adjustment {
+  entryId: string;
+  walletId: string;
+  credits: Credits;
+  /** The wallet's balance, right after it. */
+  balance: Credits;
 }
 
 export interface ApiKey {
@@ -112,6 +126,25 @@ export interface ApiKeys {
   nextCursor: string | null;
 }
 
+export interface Attention {
+  /** Events in quarantine: money that came and is credited to nobody until somebody decides. */
+  quarantinedEvents: number;
+  /** Jobs that could not be done. */
+  deadLetters: number;
+  /** Purchases in app stores whose buyers or products are unknown. */
+  parkedPurchases: number;
+  /** Wallets whose recharging waits for a card or a person. */
+  pausedRecharges: number;
+  /** Payments that the last reconciliation found paid at the provider and not credited here. */
+  paidNotCredited: number;
+  /** Webhook endpoints that fail, or were disabled because they did. */
+  failingWebhookEndpoints: number;
+  /** Jobs that are written and not yet published: a few, for moments. */
+  outboxJobs: number;
+  /** The age of the oldest of them. */
+  outboxOldestSeconds: number;
+}
+
 export interface AuditLog {
   data: AuditedAction[];
   nextCursor: string | null;
@@ -119,13 +152,15 @@ export interface AuditLog {
 
 export interface AuditedAction {
   actionId: string;
-  /** `admin` for the configured key, `user:` and the id for a user, or `command line`. */
+  /** `admin` for the configured key, `operator:`, `key:` or `user:` and the id, or `command line`. */
   actor: string;
   /** Such as `user.block`. */
   action: string;
   /** What it was done to: an id or a name. */
   subject: string;
   details: unknown;
+  /** The address that the request came from; none of what was done at a command line. */
+  address: string | null;
   at: Time;
 }
 
@@ -300,6 +335,11 @@ export interface CreditPrices {
   data: CreditPrice[];
 }
 
+export interface CurrentOperator {
+  sessionId: string;
+  operator: Operator;
+}
+
 export interface DeadLetter {
   id: string;
   /** Which role of the workers was to do it. */
@@ -364,6 +404,8 @@ export interface DebitOutcomeError {
 export interface DebitRefund {
   /** How much of it; all that is left unless given. */
   credits?: GivenCredits | null;
+  /** Why, for the audit log: needed of operators. */
+  reason?: string;
   /** At most 20 texts of yours. */
   metadata?: Record<string, string>;
 }
@@ -419,7 +461,7 @@ export interface Entry {
 }
 
 export interface ErrorDetail {
-  code: "unauthorized" | "credential_expired" | "user_not_registered" | "origin_not_allowed" | "missing_scope" | "bound_credential" | "not_a_user" | "role_not_allowed" | "forbidden" | "live_mode" | "unsupported_media_type" | "invalid_json" | "invalid_request" | "invalid_credits" | "bad_request" | "invalid_idempotency_key" | "idempotency_key_in_use" | "idempotency_key_reused" | "secret_already_shown" | "not_found" | "method_not_allowed" | "conflict" | "unprocessable" | "request_timeout" | "body_too_large" | "rate_limited" | "unavailable" | "internal" | "wallet_not_found" | "insufficient_credits" | "limit_reached" | "user_blocked" | "hold_captured" | "hold_released" | "hold_expired" | "not_a_debit" | "more_than_left" | "amount_out_of_range" | "same_wallet" | "user_exists" | "user_not_found" | "user_erased" | "no_owner" | "last_owner" | "provider_refused" | "invalid_coupon" | "too_many_open_orders" | "already_subscribed" | "no_subscription" | "url_not_allowed" | "no_credit_price" | "creem_product_missing" | "order_not_paid" | "already_refunded" | "refund_exceeds_payment" | "partial_refund_not_supported" | "refund_at_the_store" | "not_paid_in_money" | "auto_recharge_paused" | "checkin_disabled" | "already_checked_in" | "pack_exists" | "plan_exists" | "coupon_exists" | "store_product_taken" | "provider_price_taken" | "purchase_claimed" | "purchase_refunded" | "purchase_dismissed" | "quantity_unknown" | "quantity_known" | "not_quarantined" | "no_order" | "already_credited" | "not_paid" | "other_mode" | "payment_of_another_order" | "not_understood" | "subscription_not_active" | "subscription_ends" | "plan_not_sold" | "plan_not_at_provider" | "other_currency" | "unknown_product" | "already_settled" | "cannot_be_replayed" | "too_many_webhook_endpoints" | "webhook_endpoint_disabled" | "too_many_live_connections" | "ticket_invalid" | "clock_not_backwards";
+  code: "unauthorized" | "credential_expired" | "user_not_registered" | "origin_not_allowed" | "missing_scope" | "bound_credential" | "not_a_user" | "role_not_allowed" | "sign_in_failed" | "too_many_attempts" | "link_invalid" | "operator_exists" | "last_admin" | "forbidden" | "live_mode" | "unsupported_media_type" | "invalid_json" | "invalid_request" | "invalid_credits" | "bad_request" | "invalid_idempotency_key" | "idempotency_key_in_use" | "idempotency_key_reused" | "secret_already_shown" | "not_found" | "method_not_allowed" | "conflict" | "unprocessable" | "request_timeout" | "body_too_large" | "rate_limited" | "unavailable" | "internal" | "wallet_not_found" | "insufficient_credits" | "limit_reached" | "user_blocked" | "hold_captured" | "hold_released" | "hold_expired" | "not_a_debit" | "more_than_left" | "amount_out_of_range" | "same_wallet" | "user_exists" | "user_not_found" | "user_erased" | "no_owner" | "last_owner" | "provider_refused" | "invalid_coupon" | "too_many_open_orders" | "already_subscribed" | "no_subscription" | "url_not_allowed" | "no_credit_price" | "creem_product_missing" | "order_not_paid" | "already_refunded" | "refund_exceeds_payment" | "partial_refund_not_supported" | "refund_at_the_store" | "not_paid_in_money" | "auto_recharge_paused" | "checkin_disabled" | "already_checked_in" | "pack_exists" | "plan_exists" | "coupon_exists" | "store_product_taken" | "provider_price_taken" | "purchase_claimed" | "purchase_refunded" | "purchase_dismissed" | "quantity_unknown" | "quantity_known" | "not_quarantined" | "no_order" | "already_credited" | "not_paid" | "other_mode" | "payment_of_another_order" | "not_understood" | "subscription_not_active" | "subscription_ends" | "plan_not_sold" | "plan_not_at_provider" | "other_currency" | "unknown_product" | "already_settled" | "cannot_be_replayed" | "too_many_webhook_endpoints" | "webhook_endpoint_disabled" | "too_many_live_connections" | "ticket_invalid" | "clock_not_backwards";
   /** For people. */
   message: string;
   /** The field, parameter or header that is wrong, such as `items[0].quantity`. */
@@ -435,6 +477,24 @@ export interface ErrorDetail {
 export interface ExtendHold {
   /** How long it lasts from now on. */
   ttlSeconds: number;
+}
+
+export interface Found {
+  data: FoundThing[];
+}
+
+export interface FoundThing {
+  type: "user" | "organization" | "order" | "subscription" | "provider_event" | "debit" | "entry" | "grant" | "hold";
+  /** Its id here. */
+  id: string;
+  /** For people: a name, what was bought, the type of an event. */
+  title: string | null;
+  /** How it stands, of an order or a subscription. */
+  state: string | null;
+  walletId: string | null;
+  userId: string | null;
+  email: string | null;
+  at: Time | null;
 }
 
 export interface GivenGrant {
@@ -523,6 +583,11 @@ export interface Hold {
   expiresAt: Time;
 }
 
+export interface HoldRelease {
+  /** Why, for the audit log: needed of operators. */
+  reason?: string;
+}
+
 export interface Holds {
   data: Hold[];
   nextCursor: string | null;
@@ -541,6 +606,19 @@ export interface LiveTicket {
 export interface Member {
   userId: string;
   role: "owner" | "admin" | "member" | "viewer";
+}
+
+export interface Migration {
+  number: number;
+  name: string;
+  appliedAt: Time;
+}
+
+export interface NewAdjustment {
+  /** What is added, or if negative taken; not zero. */
+  credits: GivenCredits;
+  /** Why: for the audit log, and shown with the entry. */
+  reason: string;
 }
 
 export interface NewApiKey {
@@ -645,6 +723,14 @@ export interface NewHold {
 export interface NewLiveTicket {
   /** The wallet to listen to: `me`, `user:ID`, `org:ID` or its id. */
   wallet?: string | null;
+}
+
+export interface NewOperator {
+  email: string;
+  name: string;
+  role: "viewer" | "support" | "finance" | "admin";
+  /** Why, for the audit log: needed of operators. */
+  reason?: string;
 }
 
 export interface NewOrder {
@@ -787,6 +873,93 @@ export interface NewWebhookEndpoint {
   eventTypes?: ("wallet.changed" | "balance.low" | "grant.expired" | "grant.expiring" | "order.created" | "order.paid" | "order.failed" | "order.expired" | "order.refunded" | "credits.added" | "credits.removed" | "credits.restored" | "payment.failed" | "payment.expired" | "subscription.updated" | "auto_recharge.enabled" | "auto_recharge.succeeded" | "auto_recharge.cap_warning" | "auto_recharge.failed" | "auto_recharge.paused" | "auto_recharge.resumed" | "auto_recharge.action_required" | "auto_recharge.skipped" | "auto_recharge.amount_too_small")[];
   /** Whether it is sent any. */
   enabled?: boolean;
+}
+
+export interface Operator {
+  operatorId: string;
+  email: string;
+  name: string;
+  role: "viewer" | "support" | "finance" | "admin";
+  createdAt: Time;
+  /** Since when the operator has a password; null before the invitation is accepted. */
+  acceptedAt: Time | null;
+  /** Since when the operator is kept out. */
+  disabledAt: Time | null;
+}
+
+export interface OperatorChange {
+  name?: string;
+  role?: "viewer" | "support" | "finance" | "admin";
+  /** Whether the operator is kept out. */
+  disabled?: boolean;
+  /** Why, for the audit log. */
+  reason: string;
+}
+
+export interface OperatorInvitation {
+  /** The invitation's `link`. */
+  link: string;
+}
+
+export interface OperatorLink {
+  operatorId: string;
+  email: string;
+  name: string;
+  role: "viewer" | "support" | "finance" | "admin";
+  createdAt: Time;
+  /** Since when the operator has a password; null before the invitation is accepted. */
+  acceptedAt: Time | null;
+  /** Since when the operator is kept out. */
+  disabledAt: Time | null;
+  /** The link itself. */
+  url: string;
+  /** When it ends. */
+  expiresAt: Time;
+}
+
+export interface OperatorPassword {
+  /** The present one. */
+  password: string;
+  newPassword: string;
+}
+
+export interface OperatorSession {
+  sessionId: string;
+  createdAt: Time;
+  /** To the minute. */
+  lastSeenAt: Time;
+  /** When it ends, if it is used until then; it ends two hours after its last use. */
+  expiresAt: Time;
+  /** Where the operator signed in. */
+  address: string | null;
+  userAgent: string | null;
+  /** Whether it is the session of this request. */
+  current: boolean;
+}
+
+export interface OperatorSessions {
+  data: OperatorSession[];
+  nextCursor: string | null;
+}
+
+export interface OperatorSignIn {
+  email?: string;
+  password?: string;
+  /** Instead of them: the `link` of a sign-in link. */
+  link?: string;
+}
+
+export interface OperatorSignedIn {
+  sessionId: string;
+  /** The token itself. */
+  sessionToken: string;
+  expiresAt: Time;
+  operator: Operator;
+}
+
+export interface Operators {
+  data: Operator[];
+  nextCursor: string | null;
 }
 
 export interface Order {
@@ -1009,6 +1182,18 @@ export interface Plans {
   nextCursor: string | null;
 }
 
+/** Processes of one service at one address. */
+export interface Process {
+  /** `api`, `worker` or `scheduler`; empty of another. */
+  service: string;
+  version: string;
+  address: string | null;
+  /** To the database. */
+  connections: number;
+  /** When the oldest of them was opened. */
+  connectedSince: Time;
+}
+
 export interface Products {
   packs: PackOffer[];
   plans: PlanOffer[];
@@ -1083,6 +1268,13 @@ export interface PutAutoRecharge {
   memberId?: string | null;
 }
 
+export interface Queue {
+  name: string;
+  /** That wait to be taken. */
+  messages: number;
+  consumers: number;
+}
+
 export interface Reason {
   /** For the audit log. */
   reason: string;
@@ -1100,6 +1292,13 @@ export interface RechargeRun {
   /** Why it failed, in a word. */
   failure: string | null;
   at: Time;
+}
+
+export interface ReconciliationRun {
+  /** Differences between the providers' books and ours. */
+  findings: number;
+  /** Of these, payments that are credited to nobody. */
+  paidNotCredited: number;
 }
 
 /** A refund that was asked for. */
@@ -1233,6 +1432,46 @@ export interface SubscriptionEnding {
 
 export interface Subscriptions {
   data: Subscription[];
+}
+
+export interface System {
+  /** Of the process that answers. */
+  version: string;
+  /** `test` or `live`. */
+  mode: string;
+  processes: Process[];
+  /** Null while the broker is away. */
+  queues: Queue[] | null;
+  /** The last reconciliation; null before the first. */
+  reconciliation: ReconciliationRun | null;
+  /** The newest ten. */
+  migrations: Migration[];
+}
+
+export interface Timeline {
+  data: TimelineStep[];
+}
+
+/** One thing that happened. */
+export interface TimelineStep {
+  at: Time;
+  type: "order" | "provider_event" | "decision" | "refund" | "entry" | "delivery";
+  /** Of the order, the event, the action, the refund, the entry or the delivery. */
+  id: string;
+  /** What happened: the type of the event, the action, the entry or the message; of an order how it stands. */
+  what: string;
+  /** How it stands: of an event, a refund or a delivery. */
+  state: string | null;
+  /** Why: of an event that was not applied, and what people gave as their reason. */
+  reason: string | null;
+  /** Who decided it, as the audit log names them. */
+  actor: string | null;
+  /** Of an entry. */
+  credits: Credits | null;
+  /** The balance after an entry. */
+  balance: Credits | null;
+  /** Of an order or a refund. */
+  amount: Money | null;
 }
 
 export interface Transfer {
