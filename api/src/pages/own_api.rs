@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use warp::http::{HeaderMap, HeaderValue, Method, header};
@@ -20,6 +20,9 @@ use crate::problem::{Failure, Problem, ProblemKind};
 use crate::state::SharedState;
 
 static OPERATIONS: LazyLock<Table> = LazyLock::new(|| Table::new(&(native::GROUP.endpoints)()));
+
+/// All but what means itself anywhere in an address (RFC 3986, section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The API, with the credential of who looks at the page.
 pub(crate) struct OwnApi {
@@ -36,7 +39,7 @@ pub(crate) struct At {
 
 /// The path of these segments, which are given as they are: whatever is in one, it stays one segment.
 pub(crate) fn at<const N: usize>(segments: [&str; N]) -> At {
-    let encoded = segments.iter().map(|segment| utf8_percent_encode(segment, NON_ALPHANUMERIC).to_string());
+    let encoded = segments.iter().map(|segment| utf8_percent_encode(segment, RESERVED).to_string());
     let path = encoded.fold("/purser/v1".to_owned(), |path, segment| path + "/" + &segment);
     At { path, query: Vec::new() }
 }
@@ -157,9 +160,10 @@ mod tests {
         let at = at(["wallets", "user:../../a/b?c=d", "entries"])
             .with("limit", 20)
             .with_some("type", None::<&str>);
-        assert_eq!(at.path, "/purser/v1/wallets/user%3A%2E%2E%2F%2E%2E%2Fa%2Fb%3Fc%3Dd/entries");
+        assert_eq!(at.path, "/purser/v1/wallets/user%3A..%2F..%2Fa%2Fb%3Fc%3Dd/entries");
         let found = OPERATIONS.find(&Method::GET, &at.path).map(|found| found.parameters);
         assert_eq!(found.unwrap(), [("wallet", "user:../../a/b?c=d".to_owned())]);
         assert_eq!(at.query, [("limit".to_owned(), "20".to_owned())]);
+        assert!(OPERATIONS.find(&Method::POST, &super::at(["live-tickets"]).path).is_ok());
     }
 }
