@@ -20,6 +20,8 @@ use crate::spending::Spending;
 pub struct AppState {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
+    /// Where browsers reach this API.
+    pub(crate) own_origin: String,
     pub(crate) pool: PgPool,
     pub(crate) publisher: Publisher,
     pub(crate) inbox: Inbox,

@@ -140,6 +140,7 @@ impl Ticker {
         let events = now.saturating_sub(self.retention.provider_events);
         let letters = now.saturating_sub(self.retention.dead_letters);
         until_none("sessions", || identity::operations::sessions_forget(pool, sessions, most)).await?;
+        until_none("portal sessions", || identity::portal::forget(pool, sessions, most)).await?;
         until_none("live tickets", || identity::live_tickets::forget(pool, now, most)).await?;
         until_none("webhooks", || webhooks::operations::forget(pool, webhooks, most)).await?;
         until_none("provider events", || record::forget(pool, events, most)).await?;

@@ -3,7 +3,7 @@
 use identity::credentials::CredentialHash;
 use identity::rights::{Reach, Scope, Scopes};
 use kernel::clock::Timestamp;
-use kernel::ids::{ApiKeyId, UserId};
+use kernel::ids::{ApiKeyId, UserId, WalletId};
 
 use crate::problem::{ErrorCode, Problem};
 
@@ -16,6 +16,8 @@ pub struct Caller {
     pub actor: String,
     /// Whose wallets are open to them.
     pub reach: Reach,
+    /// The one wallet of those that is open to them, if the credential is for one alone.
+    only: Option<WalletId>,
     scopes: Scopes,
     /// The API key, if one was used.
     pub api_key: Option<ApiKeyId>,
@@ -32,6 +34,7 @@ impl Caller {
         Self {
             actor: ADMIN.to_owned(),
             reach: Reach::Everyone,
+            only: None,
             scopes: Scopes::all(),
             api_key: None,
             expires_at: None,
@@ -54,7 +57,7 @@ impl Caller {
             (login.reach.clone(), login.scopes.clone())
         };
         let (api_key, expires_at) = (login.api_key, login.expires_at);
-        Self { actor, reach, scopes, api_key, expires_at, credential, is_recorded }
+        Self { actor, reach, only: login.only, scopes, api_key, expires_at, credential, is_recorded }
     }
 
     pub fn may(&self, scope: Scope) -> bool {
@@ -76,6 +79,21 @@ impl Caller {
         }
         let message = "This credential is for the wallets of one owner; this needs one for everyone's.";
         Err(Problem::forbidden(message).coded(ErrorCode::BoundCredential))
+    }
+
+    /// The caller's own wallet: that for which the credential is alone, or the one of its user or organization.
+    pub fn own_wallet(&self) -> Option<WalletId> {
+        self.only.or(self.reach.own_wallet())
+    }
+
+    /// The one wallet that the credential is for, if it is for one alone.
+    pub fn only_wallet(&self) -> Option<WalletId> {
+        self.only
+    }
+
+    /// Whether the credential is for this wallet too: of an own wallet and of others it may be for one alone.
+    pub fn is_for(&self, wallet: WalletId) -> bool {
+        self.only.is_none_or(|only| only == wallet)
     }
 
     /// The user whose credential it is, unless it is good for everyone.

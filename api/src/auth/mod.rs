@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use identity::credentials::CredentialHash;
 use identity::rights::{OwnedWallet, Reach, Scope, WalletName};
-use identity::{IdentityError, Login, NewUser, operations};
+use identity::{IdentityError, Login, NewUser, operations, portal};
 use kernel::clock::{Clock, Timestamp};
 use kernel::config::Secret;
 use kernel::ids::{ApiKeyId, UserId, WalletId};
@@ -152,7 +152,7 @@ impl Authenticator {
         if via == Via::Cookie && !method.is_safe() && !origins.allow(headers) {
             return Err(ProblemKind::OriginNotAllowed.into());
         }
-        let is_recorded = matches!(credential::kind(&text), Kind::ApiKey | Kind::Session);
+        let is_recorded = !matches!(credential::kind(&text), Kind::Jwt);
         Ok(Authenticated { login, credential, is_recorded })
     }
 
@@ -161,6 +161,7 @@ impl Authenticator {
         let login = match credential::kind(text) {
             Kind::ApiKey => unless_away(operations::login_by_api_key(&self.pool, hash).await)?,
             Kind::Session => unless_away(operations::login_by_session(&self.pool, hash).await)?,
+            Kind::PortalSession => unless_away(portal::login(&self.pool, hash).await)?,
             Kind::Jwt => self.login_by_token(text).await?,
             Kind::Unknown => None,
         };
@@ -287,7 +288,8 @@ struct Authenticated {
 
 fn principal(found: Authenticated, scope: Scope) -> Result<Principal, Problem> {
     let Authenticated { login, credential, is_recorded } = found;
-    let Reach::User { id, wallet_id } = &login.reach else {
+    // A session of a wallet page is for that page.
+    let (Reach::User { id, wallet_id }, None) = (&login.reach, login.only) else {
         let message = "This credential is no user's: use one that is bound to a user.";
         return Err(Problem::forbidden(message).coded(ErrorCode::NotAUser));
     };

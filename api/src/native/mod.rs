@@ -6,6 +6,7 @@ mod audit_log;
 mod auto_recharge;
 mod balance_alerts;
 mod catalog;
+mod checkouts;
 mod credit_prices;
 mod dead_letters;
 mod debits;
@@ -16,11 +17,12 @@ mod health;
 mod holds;
 mod idempotent;
 mod live;
+mod managers;
 mod orders;
 mod organizations;
-mod pages;
 mod pages_of;
 mod parked_purchases;
+mod portal_sessions;
 mod products;
 mod provider_events;
 mod reasons;
@@ -78,6 +80,7 @@ fn endpoints() -> Vec<Endpoint> {
         live::endpoints(),
         users::endpoints(),
         sessions::endpoints(),
+        portal_sessions::endpoints(),
         api_keys::endpoints(),
         audit_log::endpoints(),
         subscriptions::endpoints(),
@@ -91,11 +94,11 @@ fn endpoints() -> Vec<Endpoint> {
         webhook_endpoints::endpoints(),
         products::endpoints(),
         orders::endpoints(),
+        checkouts::endpoints(),
         redemptions::endpoints(),
         test_clock::endpoints(),
         health::endpoints(),
         documentation::endpoints(),
-        pages::endpoints(),
     ];
     parts.into_iter().flatten().collect()
 }

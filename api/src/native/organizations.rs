@@ -16,6 +16,7 @@ use utoipa::openapi::schema::{self as openapi, SchemaType, Type};
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
+use super::managers::{Manager, no_such_organization};
 use super::pages_of::{Cursor, paged};
 use crate::commands::publish_notices_since;
 use crate::http::call::Call;
@@ -64,11 +65,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::put(
             "/purser/v1/organizations/{orgId}/members/{userId}",
             put_member,
-            member(Description::new(Access::Operator(Scope::Manage), "Give a user a role in an organization"))
+            member(Description::new(Access::Allowed(Scope::Manage), "Give a user a role in an organization"))
                 .says(
                     "As a new member, or instead of another role. Owners and admins buy and spend, members spend, \
                      viewers see. An organization that has an owner keeps one. What a viewer to be holds of its \
-                     credits is released.",
+                     credits is released. Owners and admins may do it themselves, with the session of a wallet page; \
+                     only owners decide who is an owner.",
                 )
                 .takes::<RoleInput>()
                 .answers::<MemberView>(StatusCode::OK, "The user has the role.")
@@ -77,7 +79,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::delete(
             "/purser/v1/organizations/{orgId}/members/{userId}",
             remove_member,
-            member(Description::new(Access::Operator(Scope::Manage), "Take a user out of an organization"))
+            member(Description::new(Access::Allowed(Scope::Manage), "Take a user out of an organization"))
                 .says("An organization that has an owner keeps one. What the user holds of its credits is released.")
                 .answers_plainly(StatusCode::NO_CONTENT, "The user is not a member any more.")
                 .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT]),
@@ -221,7 +223,7 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
         }
         Reach::User { id, .. } => {
             let own = operations::organizations(&api.pool, id).await?.into_iter();
-            own.filter(|own| own.id > after)
+            own.filter(|own| own.id > after && caller.is_for(own.wallet_id))
                 .map(|OwnOrganization { id, name, role, wallet_id }| {
                     OrganizationView::new(OrganizationRecord { id, name, wallet_id }, Some(role))
                 })
@@ -247,6 +249,7 @@ async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
         Reach::Organization { .. } => return Err(no_such_organization()),
         Reach::User { id: user, .. } => {
             let membership = operations::membership(&api.pool, user, id).await?;
+            let membership = membership.filter(|membership| caller.is_for(membership.wallet_id));
             Some(membership.ok_or_else(no_such_organization)?.role)
         }
     };
@@ -261,14 +264,16 @@ async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
 }
 
 async fn put_member(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let caller = call.operator(&api, Scope::Manage).await?;
+    let organization = organization_id(&call)?;
+    let manager = Manager::of(&api, &call, organization).await?;
     let RoleInput { role } = read_object(&call)?;
-    let (organization, user) = (organization_id(&call)?, user_id(&call)?);
+    let user = user_id(&call)?;
+    manager.check(&api, &user, Some(role)).await?;
     let (now, before) = (api.clock.now(), OutboxId::new());
     let mut transaction = api.pool.begin().await?;
     operations::member_put(&mut transaction, now, organization, &user, role).await?;
     let (subject, details) = (organization.to_string(), json!({ "userId": user, "role": role.as_str() }));
-    note(&mut transaction, now, &caller.actor, "organization.member_put", &subject, details).await?;
+    note(&mut transaction, now, &manager.caller.actor, "organization.member_put", &subject, details).await?;
     if !rules::may_spend(role) {
         release_holds(&api, &mut transaction, organization, &user).await?;
     }
@@ -282,15 +287,17 @@ async fn put_member(api: SharedState, call: Call) -> Result<Response, Problem> {
 }
 
 async fn remove_member(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let caller = call.operator(&api, Scope::Manage).await?;
-    let user = user_id(&call)?;
     let organization = organization_id(&call)?;
+    let manager = Manager::of(&api, &call, organization).await?;
+    let user = user_id(&call)?;
+    manager.check(&api, &user, None).await?;
     let before = OutboxId::new();
     let mut transaction = api.pool.begin().await?;
     operations::member_remove(&mut transaction, organization, &user).await?;
     let (now, subject) = (api.clock.now(), organization.to_string());
     let details = json!({ "userId": user });
-    note(&mut transaction, now, &caller.actor, "organization.member_remove", &subject, details).await?;
+    note(&mut transaction, now, &manager.caller.actor, "organization.member_remove", &subject, details)
+        .await?;
     release_holds(&api, &mut transaction, organization, &user).await?;
     custody::let_go(&mut transaction, now, &user, Some(organization)).await?;
     transaction.commit().await?;
@@ -318,10 +325,6 @@ async fn announce_membership_change(api: &SharedState, user: &UserId) {
     if let Err(error) = api.publisher.announce(&announcement).await {
         tracing::warn!(%error, %user, "open connections keep the wallets that this user saw before");
     }
-}
-
-fn no_such_organization() -> Problem {
-    Problem::not_found("There is no such organization.")
 }
 
 fn organization_id(call: &Call) -> Result<OrganizationId, Problem> {

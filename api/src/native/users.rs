@@ -266,6 +266,7 @@ async fn unblock(api: SharedState, call: Call) -> Result<Response, Problem> {
             let now = api.clock.now();
             let account = administration::user_unblock(&mut transaction, now, &actor, &user, &reason).await?;
             transaction.commit().await?;
+            logins_changed(&api, &user).await;
             Ok((StatusCode::OK, AccountView::from(account)))
         }
     };

@@ -96,10 +96,11 @@ pub(super) async fn addressed(
 ) -> Result<OwnedWallet, Problem> {
     caller.check(scope)?;
     let name = match name.parse().map_err(|_| no_wallet())? {
-        WalletName::Own => WalletName::Id(caller.reach.own_wallet().ok_or_else(no_own_wallet)?),
+        WalletName::Own => WalletName::Id(caller.own_wallet().ok_or_else(no_own_wallet)?),
         other => other,
     };
-    let wallet = api.auth.wallet(&name).await?.ok_or_else(no_wallet)?;
+    let wallet =
+        api.auth.wallet(&name).await?.filter(|wallet| caller.is_for(wallet.id)).ok_or_else(no_wallet)?;
     let allowed = match &caller.reach {
         Reach::Everyone => true,
         Reach::Organization { wallet_id, .. } => *wallet_id == wallet.id,

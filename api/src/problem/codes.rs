@@ -135,5 +135,6 @@ error_codes! {
     TooManyLiveConnections => "too_many_live_connections":
         "429: the user has as many live connections as one may have.",
     TicketInvalid => "ticket_invalid": "401: the ticket is unknown, used or expired: get another one.",
+    LinkInvalid => "link_invalid": "401: the link was opened before, or its time is up: get another one.",
     ClockNotBackwards => "clock_not_backwards": "409: the test clock does not go backwards.",
 }

@@ -512,6 +512,61 @@ class Operations(Transport):
         """End all sessions of a user. Takes the scope `manage`."""
         return self._call("DELETE", f"/purser/v1/users/{segment(user_id)}/sessions", type(None))
 
+    def create_portal_session(
+        self,
+        *,
+        wallet: str,
+        return_url: str,
+        member_id: str | None = None,
+        locale: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.PortalSessionMade:
+        """Make a link to a customer's wallet page. Send the customer there: the link opens the page once, within ten
+        minutes. The session that it opens lasts two hours and is good for this wallet alone, with the scopes
+        `read` and `buy`. For an organization `memberId` says as which of its members; without it, it is the
+        organization's own. Takes the scope `manage`.
+        """
+        return self._call(
+            "POST",
+            "/purser/v1/portal-sessions",
+            types.PortalSessionMade,
+            body={"wallet": wallet, "memberId": member_id, "returnUrl": return_url, "locale": locale},
+            idempotency_key=idempotency_key,
+        )
+
+    def list_portal_sessions(self, wallet: str, *, limit: int | None = None) -> Pages[types.PortalSession]:
+        """Who looks at a wallet's page. Links that wait to be opened and sessions that have not ended, the newest
+        first. Takes the scope `manage`.
+        """
+        return self._pages(
+            f"/purser/v1/wallets/{segment(wallet)}/portal-sessions",
+            "data",
+            types.PortalSession,
+            query={"limit": limit},
+        )
+
+    def delete_portal_session(self, portal_session_id: str) -> None:
+        """End a session of a wallet page. At once, opened or not, and its live connections with it. Takes the scope
+        `manage`.
+        """
+        return self._call("DELETE", f"/purser/v1/portal-sessions/{segment(portal_session_id)}", type(None))
+
+    def open_portal_session(self, *, link: str, idempotency_key: str | None = None) -> types.OpenedPortalSession:
+        """Open a wallet page's session with its link. As the page does. The secret is what the link ends with. It is
+        good once.
+        """
+        return self._call(
+            "POST",
+            "/purser/v1/portal-sessions/open",
+            types.OpenedPortalSession,
+            body={"link": link},
+            idempotency_key=idempotency_key,
+        )
+
+    def get_portal_session(self) -> types.PortalSession:
+        """The session of the wallet page that asks. Takes the scope `read`."""
+        return self._call("GET", "/purser/v1/portal-session", types.PortalSession)
+
     def list_api_keys(self, *, limit: int | None = None) -> Pages[types.ApiKey]:
         """All API keys, revoked ones too, newest first. Takes the scope `admin`."""
         return self._pages("/purser/v1/api-keys", "data", types.ApiKey, query={"limit": limit})
@@ -1090,7 +1145,8 @@ class Operations(Transport):
     ) -> types.OrganizationMember:
         """Give a user a role in an organization. As a new member, or instead of another role. Owners and admins buy
         and spend, members spend, viewers see. An organization that has an owner keeps one. What a viewer to be
-        holds of its credits is released. Takes the scope `manage`.
+        holds of its credits is released. Owners and admins may do it themselves, with the session of a wallet
+        page; only owners decide who is an owner. Takes the scope `manage`.
         """
         return self._call(
             "PUT",
@@ -1342,6 +1398,19 @@ class Operations(Transport):
             body={"minor": minor, "reason": reason},
             idempotency_key=idempotency_key,
         )
+
+    def get_checkout(self, checkout_id: str) -> types.Checkout:
+        """How a payment page stands. That of an order, whose id it has, or one on which a card is saved
+        (`setup.paymentId`). While it is open, asking has the provider asked too, every few seconds at most. Takes
+        the scope `read`.
+        """
+        return self._call("GET", f"/purser/v1/checkouts/{segment(checkout_id)}", types.Checkout)
+
+    def get_checkout_result(self, session_id: str) -> types.CheckoutResult:
+        """What came of a payment page, for the page that buyers come back to. The session's id is in the address
+        that the provider sends the buyer back to; who knows it may know this.
+        """
+        return self._call("GET", f"/purser/v1/checkout-results/{segment(session_id)}", types.CheckoutResult)
 
     def create_redemption(self, *, wallet: str, code: str, idempotency_key: str | None = None) -> types.Order:
         """Redeem a code that gives credits. Makes an order without a price, which a worker credits at once. A coupon

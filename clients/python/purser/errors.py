@@ -549,6 +549,12 @@ class TicketInvalid(ApiError):
     code = "ticket_invalid"
 
 
+class LinkInvalid(ApiError):
+    """401: the link was opened before, or its time is up: get another one."""
+
+    code = "link_invalid"
+
+
 class ClockNotBackwards(ApiError):
     """409: the test clock does not go backwards."""
 
@@ -647,6 +653,7 @@ BY_CODE: dict[str, type[ApiError]] = {
     "webhook_endpoint_disabled": WebhookEndpointDisabled,
     "too_many_live_connections": TooManyLiveConnections,
     "ticket_invalid": TicketInvalid,
+    "link_invalid": LinkInvalid,
     "clock_not_backwards": ClockNotBackwards,
 }
 
@@ -745,5 +752,6 @@ __all__ = [
     "WebhookEndpointDisabled",
     "TooManyLiveConnections",
     "TicketInvalid",
+    "LinkInvalid",
     "ClockNotBackwards",
 ]

@@ -190,6 +190,25 @@ class CardSetup:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Checkout:
+    mode: Literal["payment", "setup", "subscription"]
+    status: Literal["open", "completed", "failed", "expired"]
+    #: What is granted once it is paid.
+    credits: Decimal
+    checkout_id: str
+    #: The page; null until it is open, and once it is over.
+    checkout_url: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckoutResult:
+    mode: Literal["payment", "setup", "subscription"]
+    status: Literal["open", "completed", "failed", "expired"]
+    #: What is granted once it is paid.
+    credits: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
 class Claimed:
     purchase_id: str
     user_id: str
@@ -396,7 +415,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorDetail:
-    code: Literal["unauthorized", "credential_expired", "user_not_registered", "origin_not_allowed", "missing_scope", "bound_credential", "not_a_user", "role_not_allowed", "forbidden", "live_mode", "unsupported_media_type", "invalid_json", "invalid_request", "invalid_credits", "bad_request", "invalid_idempotency_key", "idempotency_key_in_use", "idempotency_key_reused", "secret_already_shown", "not_found", "method_not_allowed", "conflict", "unprocessable", "request_timeout", "body_too_large", "rate_limited", "unavailable", "internal", "wallet_not_found", "insufficient_credits", "limit_reached", "user_blocked", "hold_captured", "hold_released", "hold_expired", "not_a_debit", "more_than_left", "amount_out_of_range", "same_wallet", "user_exists", "user_not_found", "user_erased", "no_owner", "last_owner", "provider_refused", "invalid_coupon", "too_many_open_orders", "already_subscribed", "no_subscription", "url_not_allowed", "no_credit_price", "creem_product_missing", "order_not_paid", "already_refunded", "refund_exceeds_payment", "partial_refund_not_supported", "refund_at_the_store", "not_paid_in_money", "auto_recharge_paused", "checkin_disabled", "already_checked_in", "pack_exists", "plan_exists", "coupon_exists", "store_product_taken", "provider_price_taken", "purchase_claimed", "purchase_refunded", "purchase_dismissed", "quantity_unknown", "quantity_known", "not_quarantined", "no_order", "already_credited", "not_paid", "other_mode", "payment_of_another_order", "not_understood", "subscription_not_active", "subscription_ends", "plan_not_sold", "plan_not_at_provider", "other_currency", "unknown_product", "already_settled", "cannot_be_replayed", "too_many_webhook_endpoints", "webhook_endpoint_disabled", "too_many_live_connections", "ticket_invalid", "clock_not_backwards"]
+    code: Literal["unauthorized", "credential_expired", "user_not_registered", "origin_not_allowed", "missing_scope", "bound_credential", "not_a_user", "role_not_allowed", "forbidden", "live_mode", "unsupported_media_type", "invalid_json", "invalid_request", "invalid_credits", "bad_request", "invalid_idempotency_key", "idempotency_key_in_use", "idempotency_key_reused", "secret_already_shown", "not_found", "method_not_allowed", "conflict", "unprocessable", "request_timeout", "body_too_large", "rate_limited", "unavailable", "internal", "wallet_not_found", "insufficient_credits", "limit_reached", "user_blocked", "hold_captured", "hold_released", "hold_expired", "not_a_debit", "more_than_left", "amount_out_of_range", "same_wallet", "user_exists", "user_not_found", "user_erased", "no_owner", "last_owner", "provider_refused", "invalid_coupon", "too_many_open_orders", "already_subscribed", "no_subscription", "url_not_allowed", "no_credit_price", "creem_product_missing", "order_not_paid", "already_refunded", "refund_exceeds_payment", "partial_refund_not_supported", "refund_at_the_store", "not_paid_in_money", "auto_recharge_paused", "checkin_disabled", "already_checked_in", "pack_exists", "plan_exists", "coupon_exists", "store_product_taken", "provider_price_taken", "purchase_claimed", "purchase_refunded", "purchase_dismissed", "quantity_unknown", "quantity_known", "not_quarantined", "no_order", "already_credited", "not_paid", "other_mode", "payment_of_another_order", "not_understood", "subscription_not_active", "subscription_ends", "plan_not_sold", "plan_not_at_provider", "other_currency", "unknown_product", "already_settled", "cannot_be_replayed", "too_many_webhook_endpoints", "webhook_endpoint_disabled", "too_many_live_connections", "ticket_invalid", "link_invalid", "clock_not_backwards"]
     #: For people.
     message: str
     #: The field, parameter or header that is wrong, such as `items[0].quantity`.
@@ -543,6 +562,14 @@ class NewPlanPeriod:
     price: Money
     #: How many; more than none.
     credits: Credits
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenedPortalSession:
+    portal_session_id: str
+    #: A credential like a session's token.
+    session_token: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -779,6 +806,36 @@ class PlanPeriod:
 class Plans:
     data: list[Plan]
     #: Always null: they are few, and all on one page.
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortalSession:
+    portal_session_id: str
+    wallet_id: str
+    #: As which user; null for an organization's own.
+    user_id: str | None
+    return_url: str
+    locale: str | None
+    created_at: datetime
+    #: Null while the link waits to be opened.
+    opened_at: datetime | None
+    #: Of the link, or once it is open of the session.
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortalSessionMade:
+    portal_session_id: str
+    #: The link.
+    url: str
+    #: Until when it can be opened.
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortalSessions:
+    data: list[PortalSession]
     next_cursor: str | None
 
 

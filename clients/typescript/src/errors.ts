@@ -182,6 +182,8 @@ export class WebhookEndpointDisabled extends ApiError {}
 export class TooManyLiveConnections extends ApiError {}
 /** 401: the ticket is unknown, used or expired: get another one. */
 export class TicketInvalid extends ApiError {}
+/** 401: the link was opened before, or its time is up: get another one. */
+export class LinkInvalid extends ApiError {}
 /** 409: the test clock does not go backwards. */
 export class ClockNotBackwards extends ApiError {}
 
@@ -277,5 +279,6 @@ export const BY_CODE: Readonly<Record<string, typeof ApiError>> = {
   webhook_endpoint_disabled: WebhookEndpointDisabled,
   too_many_live_connections: TooManyLiveConnections,
   ticket_invalid: TicketInvalid,
+  link_invalid: LinkInvalid,
   clock_not_backwards: ClockNotBackwards,
 };

@@ -11,6 +11,8 @@ import type {
   CancelSubscription,
   Capture,
   ChangeSubscription,
+  Checkout,
+  CheckoutResult,
   Claim,
   Claimed,
   Clock,
@@ -48,12 +50,14 @@ import type {
   NewOrganizationMade,
   NewPack,
   NewPlan,
+  NewPortalSession,
   NewRedemption,
   NewRefund,
   NewRole,
   NewSession,
   NewTransfer,
   NewWebhookEndpoint,
+  OpenedPortalSession,
   Order,
   Organization,
   OrganizationDetails,
@@ -61,6 +65,9 @@ import type {
   Pack,
   ParkedPurchase,
   Plan,
+  PortalLink,
+  PortalSession,
+  PortalSessionMade,
   Products,
   ProviderEventDetail,
   PutAutoRecharge,
@@ -335,6 +342,45 @@ export class Operations extends Transport {
   /** End all sessions of a user. Takes the scope `manage`. */
   deleteUserSessions(userId: string, options?: RequestOptions): Promise<void> {
     return this.call("DELETE", `/purser/v1/users/${segment(userId)}/sessions`, { options });
+  }
+
+  /**
+   * Make a link to a customer's wallet page. Send the customer there: the link opens the page once, within ten
+   * minutes. The session that it opens lasts two hours and is good for this wallet alone, with the scopes `read` and
+   * `buy`. For an organization `memberId` says as which of its members; without it, it is the organization's own.
+   * Takes the scope `manage`.
+   */
+  createPortalSession(body: NewPortalSession, options?: RequestOptions): Promise<PortalSessionMade> {
+    return this.call("POST", "/purser/v1/portal-sessions", { body, options });
+  }
+
+  /**
+   * Who looks at a wallet's page. Links that wait to be opened and sessions that have not ended, the newest first.
+   * Takes the scope `manage`.
+   */
+  listPortalSessions(wallet: string, query: { limit?: number } = {}, options?: RequestOptions): List<PortalSession> {
+    return this.pages(`/purser/v1/wallets/${segment(wallet)}/portal-sessions`, "data", { query, options });
+  }
+
+  /**
+   * End a session of a wallet page. At once, opened or not, and its live connections with it. Takes the scope
+   * `manage`.
+   */
+  deletePortalSession(portalSessionId: string, options?: RequestOptions): Promise<void> {
+    return this.call("DELETE", `/purser/v1/portal-sessions/${segment(portalSessionId)}`, { options });
+  }
+
+  /**
+   * Open a wallet page's session with its link. As the page does. The secret is what the link ends with. It is good
+   * once.
+   */
+  openPortalSession(body: PortalLink, options?: RequestOptions): Promise<OpenedPortalSession> {
+    return this.call("POST", "/purser/v1/portal-sessions/open", { body, options });
+  }
+
+  /** The session of the wallet page that asks. Takes the scope `read`. */
+  getPortalSession(options?: RequestOptions): Promise<PortalSession> {
+    return this.call("GET", "/purser/v1/portal-session", { options });
   }
 
   /** All API keys, revoked ones too, newest first. Takes the scope `admin`. */
@@ -629,7 +675,8 @@ export class Operations extends Transport {
   /**
    * Give a user a role in an organization. As a new member, or instead of another role. Owners and admins buy and
    * spend, members spend, viewers see. An organization that has an owner keeps one. What a viewer to be holds of its
-   * credits is released. Takes the scope `manage`.
+   * credits is released. Owners and admins may do it themselves, with the session of a wallet page; only owners
+   * decide who is an owner. Takes the scope `manage`.
    */
   putOrganizationMember(
     orgId: string,
@@ -780,6 +827,23 @@ export class Operations extends Transport {
    */
   refundOrder(orderId: string, body: NewRefund, options?: RequestOptions): Promise<Refund> {
     return this.call("POST", `/purser/v1/orders/${segment(orderId)}/refund`, { body, options });
+  }
+
+  /**
+   * How a payment page stands. That of an order, whose id it has, or one on which a card is saved
+   * (`setup.paymentId`). While it is open, asking has the provider asked too, every few seconds at most. Takes the
+   * scope `read`.
+   */
+  getCheckout(checkoutId: string, options?: RequestOptions): Promise<Checkout> {
+    return this.call("GET", `/purser/v1/checkouts/${segment(checkoutId)}`, { options });
+  }
+
+  /**
+   * What came of a payment page, for the page that buyers come back to. The session's id is in the address that the
+   * provider sends the buyer back to; who knows it may know this.
+   */
+  getCheckoutResult(sessionId: string, options?: RequestOptions): Promise<CheckoutResult> {
+    return this.call("GET", `/purser/v1/checkout-results/${segment(sessionId)}`, { options });
   }
 
   /**

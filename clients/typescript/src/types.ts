@@ -189,6 +189,23 @@ export interface ChangeSubscription {
   reason?: string | null;
 }
 
+export interface Checkout {
+  mode: "payment" | "setup" | "subscription";
+  status: "open" | "completed" | "failed" | "expired";
+  /** What is granted once it is paid. */
+  credits: Credits;
+  checkoutId: string;
+  /** The page; null until it is open, and once it is over. */
+  checkoutUrl: string | null;
+}
+
+export interface CheckoutResult {
+  mode: "payment" | "setup" | "subscription";
+  status: "open" | "completed" | "failed" | "expired";
+  /** What is granted once it is paid. */
+  credits: Credits;
+}
+
 export interface Claim {
   /** Who gets it. */
   userId: string;
@@ -419,7 +436,7 @@ export interface Entry {
 }
 
 export interface ErrorDetail {
-  code: "unauthorized" | "credential_expired" | "user_not_registered" | "origin_not_allowed" | "missing_scope" | "bound_credential" | "not_a_user" | "role_not_allowed" | "forbidden" | "live_mode" | "unsupported_media_type" | "invalid_json" | "invalid_request" | "invalid_credits" | "bad_request" | "invalid_idempotency_key" | "idempotency_key_in_use" | "idempotency_key_reused" | "secret_already_shown" | "not_found" | "method_not_allowed" | "conflict" | "unprocessable" | "request_timeout" | "body_too_large" | "rate_limited" | "unavailable" | "internal" | "wallet_not_found" | "insufficient_credits" | "limit_reached" | "user_blocked" | "hold_captured" | "hold_released" | "hold_expired" | "not_a_debit" | "more_than_left" | "amount_out_of_range" | "same_wallet" | "user_exists" | "user_not_found" | "user_erased" | "no_owner" | "last_owner" | "provider_refused" | "invalid_coupon" | "too_many_open_orders" | "already_subscribed" | "no_subscription" | "url_not_allowed" | "no_credit_price" | "creem_product_missing" | "order_not_paid" | "already_refunded" | "refund_exceeds_payment" | "partial_refund_not_supported" | "refund_at_the_store" | "not_paid_in_money" | "auto_recharge_paused" | "checkin_disabled" | "already_checked_in" | "pack_exists" | "plan_exists" | "coupon_exists" | "store_product_taken" | "provider_price_taken" | "purchase_claimed" | "purchase_refunded" | "purchase_dismissed" | "quantity_unknown" | "quantity_known" | "not_quarantined" | "no_order" | "already_credited" | "not_paid" | "other_mode" | "payment_of_another_order" | "not_understood" | "subscription_not_active" | "subscription_ends" | "plan_not_sold" | "plan_not_at_provider" | "other_currency" | "unknown_product" | "already_settled" | "cannot_be_replayed" | "too_many_webhook_endpoints" | "webhook_endpoint_disabled" | "too_many_live_connections" | "ticket_invalid" | "clock_not_backwards";
+  code: "unauthorized" | "credential_expired" | "user_not_registered" | "origin_not_allowed" | "missing_scope" | "bound_credential" | "not_a_user" | "role_not_allowed" | "forbidden" | "live_mode" | "unsupported_media_type" | "invalid_json" | "invalid_request" | "invalid_credits" | "bad_request" | "invalid_idempotency_key" | "idempotency_key_in_use" | "idempotency_key_reused" | "secret_already_shown" | "not_found" | "method_not_allowed" | "conflict" | "unprocessable" | "request_timeout" | "body_too_large" | "rate_limited" | "unavailable" | "internal" | "wallet_not_found" | "insufficient_credits" | "limit_reached" | "user_blocked" | "hold_captured" | "hold_released" | "hold_expired" | "not_a_debit" | "more_than_left" | "amount_out_of_range" | "same_wallet" | "user_exists" | "user_not_found" | "user_erased" | "no_owner" | "last_owner" | "provider_refused" | "invalid_coupon" | "too_many_open_orders" | "already_subscribed" | "no_subscription" | "url_not_allowed" | "no_credit_price" | "creem_product_missing" | "order_not_paid" | "already_refunded" | "refund_exceeds_payment" | "partial_refund_not_supported" | "refund_at_the_store" | "not_paid_in_money" | "auto_recharge_paused" | "checkin_disabled" | "already_checked_in" | "pack_exists" | "plan_exists" | "coupon_exists" | "store_product_taken" | "provider_price_taken" | "purchase_claimed" | "purchase_refunded" | "purchase_dismissed" | "quantity_unknown" | "quantity_known" | "not_quarantined" | "no_order" | "already_credited" | "not_paid" | "other_mode" | "payment_of_another_order" | "not_understood" | "subscription_not_active" | "subscription_ends" | "plan_not_sold" | "plan_not_at_provider" | "other_currency" | "unknown_product" | "already_settled" | "cannot_be_replayed" | "too_many_webhook_endpoints" | "webhook_endpoint_disabled" | "too_many_live_connections" | "ticket_invalid" | "link_invalid" | "clock_not_backwards";
   /** For people. */
   message: string;
   /** The field, parameter or header that is wrong, such as `items[0].quantity`. */
@@ -743,6 +760,17 @@ export interface NewPlanPeriod {
   credits: GivenCredits;
 }
 
+export interface NewPortalSession {
+  /** `user:ID`, `org:ID`, or a wallet's id. */
+  wallet: string;
+  /** The member as whom an organization's wallet is seen; without it, it is the organization itself. */
+  memberId?: string | null;
+  /** Where the page's way back leads, on an allowed site. */
+  returnUrl: string;
+  /** The page's language: `en`, `de` or `tr`; that of the browser unless given. */
+  locale?: string | null;
+}
+
 export interface NewRedemption {
   /** `user:ID`, `org:ID`, a wallet's id, or `me`. */
   wallet: string;
@@ -787,6 +815,13 @@ export interface NewWebhookEndpoint {
   eventTypes?: ("wallet.changed" | "balance.low" | "grant.expired" | "grant.expiring" | "order.created" | "order.paid" | "order.failed" | "order.expired" | "order.refunded" | "credits.added" | "credits.removed" | "credits.restored" | "payment.failed" | "payment.expired" | "subscription.updated" | "auto_recharge.enabled" | "auto_recharge.succeeded" | "auto_recharge.cap_warning" | "auto_recharge.failed" | "auto_recharge.paused" | "auto_recharge.resumed" | "auto_recharge.action_required" | "auto_recharge.skipped" | "auto_recharge.amount_too_small")[];
   /** Whether it is sent any. */
   enabled?: boolean;
+}
+
+export interface OpenedPortalSession {
+  portalSessionId: string;
+  /** A credential like a session's token. */
+  sessionToken: string;
+  expiresAt: Time;
 }
 
 export interface Order {
@@ -1006,6 +1041,38 @@ export interface PlanPeriod {
 export interface Plans {
   data: Plan[];
   /** Always null: they are few, and all on one page. */
+  nextCursor: string | null;
+}
+
+export interface PortalLink {
+  /** What the link ends with. */
+  link: string;
+}
+
+export interface PortalSession {
+  portalSessionId: string;
+  walletId: string;
+  /** As which user; null for an organization's own. */
+  userId: string | null;
+  returnUrl: string;
+  locale: string | null;
+  createdAt: Time;
+  /** Null while the link waits to be opened. */
+  openedAt: Time | null;
+  /** Of the link, or once it is open of the session. */
+  expiresAt: Time;
+}
+
+export interface PortalSessionMade {
+  portalSessionId: string;
+  /** The link. */
+  url: string;
+  /** Until when it can be opened. */
+  expiresAt: Time;
+}
+
+export interface PortalSessions {
+  data: PortalSession[];
   nextCursor: string | null;
 }
 

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 use super::credentials::CredentialHash;
 use super::rights::Scopes;
-use super::{IdentityError, NewUser, WalletsOf, operations, rules, store};
+use super::{IdentityError, NewUser, WalletsOf, operations, portal, rules, store};
 use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, OrganizationId, SessionId, UserId, WalletId};
 use kernel::metadata::Metadata;
@@ -201,6 +201,7 @@ pub async fn user_erase(
         operations::member_remove(connection, *organization, id).await?;
     }
     sqlx::query!("delete from sessions where user_id = $1", id.as_str()).execute(&mut *connection).await?;
+    portal::end_all(connection, id).await?;
     sqlx::query!(
         "update api_keys set revoked_at = $2 where user_id = $1 and revoked_at is null",
         id.as_str(),
@@ -255,6 +256,7 @@ pub async fn sessions_end(
         .execute(&mut *connection)
         .await?
         .rows_affected();
+    let ended = ended.saturating_add(portal::end_all(connection, user).await?);
     note(connection, now, by, "session.end_all", user.as_str(), json!({ "sessions": ended })).await?;
     Ok(ended)
 }

@@ -15,6 +15,7 @@ pub mod idempotency;
 pub mod live_tickets;
 mod logins;
 pub mod operations;
+pub mod portal;
 pub mod rights;
 pub mod rules;
 mod store;
@@ -103,6 +104,8 @@ pub struct Membership {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
     pub reach: Reach,
+    /// The one wallet of those that it is good for, if it is for one alone.
+    pub only: Option<WalletId>,
     pub scopes: Scopes,
     /// Whether it is one of a user who may administrate, with which that user does.
     pub is_operator: bool,

@@ -396,7 +396,9 @@ pub(super) async fn credentials_valid(
         r#"select key_hash as "hash!" from api_keys
            where key_hash = any($1) and revoked_at is null and (expires_at is null or expires_at > $2)
            union all
-           select token_hash from sessions where token_hash = any($1) and expires_at > $2"#,
+           select token_hash from sessions where token_hash = any($1) and expires_at > $2
+           union all
+           select token_hash from portal_sessions where token_hash = any($1) and expires_at > $2"#,
         &hashes as &[&[u8]],
         now
     )

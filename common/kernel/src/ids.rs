@@ -69,6 +69,8 @@ uuid_ids! {
     OutboxId;
     /// A purchase, from the order to its last refund.
     PaymentId;
+    /// A session of a customer's wallet page (not its link or its token).
+    PortalSessionId;
     /// One recharge of a wallet.
     RechargeRunId;
     /// A refund that somebody asks for.

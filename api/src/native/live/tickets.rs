@@ -125,7 +125,7 @@ async fn listener(api: &SharedState, caller: &Caller, wallet: Option<&str>) -> R
         return Ok(of(caller.user().or(wallet.user_id.as_ref()), Some(wallet.id)));
     }
     match &caller.reach {
-        Reach::User { id, .. } => Ok(of(Some(id), None)),
+        Reach::User { id, .. } => Ok(of(Some(id), caller.only_wallet())),
         Reach::Organization { wallet_id, .. } => Ok(of(None, Some(*wallet_id))),
         Reach::Everyone => {
             let message =

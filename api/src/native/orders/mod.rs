@@ -62,7 +62,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.allowed(&api, Scope::Read).await?;
-    let wallet = match (call.parameter("wallet"), caller.reach.own_wallet()) {
+    let wallet = match (call.parameter("wallet"), caller.own_wallet()) {
         (Some(name), _) => Some(addressed(&api, &caller, name, Scope::Read).await?.id),
         (None, own) => own,
     };
