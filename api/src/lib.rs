@@ -12,6 +12,7 @@
 mod announcer;
 mod auth;
 mod auto_recharge;
+pub mod brand;
 mod checkout;
 mod commands;
 pub mod config;
@@ -116,7 +117,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let api = Arc::new(AppState {
         clock: config.clock.clone(),
         return_origins: ReturnOrigins::new(&own_origin, &config.return_url_origins),
-        origins: Origins::new(own_origin, &config.allowed_origins),
+        origins: Origins::new(own_origin.clone(), &config.allowed_origins),
+        own_origin,
         spending: Spending::start(
             &config.connections,
             pool.clone(),
