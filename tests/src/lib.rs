@@ -1,6 +1,7 @@
 //! The harness: private servers and whole systems for tests, benchmarks and `cargo dev`.
 
 pub mod books;
+pub mod browser;
 pub mod catalog;
 pub mod client;
 pub mod dev;

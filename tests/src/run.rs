@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
+use servers::chromium;
 use servers::progress::{Progress, Sink};
 use servers::watchdog::Watchdog;
 use servers::{Durability, Options, Servers, Surroundings, target_directory};
@@ -18,6 +19,7 @@ struct Run {
 
 static RUN: OnceLock<Run> = OnceLock::new();
 static SERVERS: OnceLock<Servers> = OnceLock::new();
+static CHROMIUM: OnceLock<String> = OnceLock::new();
 
 /// The PostgreSQL and RabbitMQ of this test run. Blocks the first caller for some seconds.
 ///
@@ -37,6 +39,18 @@ pub fn servers() -> &'static Servers {
 pub fn private_servers(name: &str) -> Servers {
     // What is killed must find its data again.
     start(Options::private(run().directory.join(name), Durability::Durable))
+}
+
+/// The DevTools of the one Chromium of this test run. Blocks the first caller for some seconds.
+///
+/// # Panics
+/// When it cannot be started; the text says what to do.
+#[allow(clippy::panic)]
+pub(crate) fn chromium() -> &'static str {
+    CHROMIUM.get_or_init(|| match chromium::start(&directory(), &run().surroundings) {
+        Ok(address) => address,
+        Err(error) => panic!("no browser for the tests of pages: {error:#}"),
+    })
 }
 
 /// The watchdog of this test run.

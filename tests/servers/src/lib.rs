@@ -3,11 +3,13 @@
 //! same time, and both end with this process, however it ends. Nothing of Purser itself is needed here: this
 //! must build while the descriptions of its queries are out of step.
 
+pub mod chromium;
 mod container;
 mod directory;
 mod discovery;
 mod install;
 pub mod interruption;
+pub mod node;
 mod node_names;
 pub mod ports;
 pub mod postgres;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use api::brand::Brand;
 use jobs::Role;
 use kernel::money::Credits;
 
@@ -42,6 +43,7 @@ pub struct WorldBuilder {
     pub(super) rate_limits: (u32, u32),
     pub(super) guards_webhooks: bool,
     pub(super) log_filter: Option<String>,
+    pub(super) brand: Brand,
 }
 
 impl WorldBuilder {
@@ -114,6 +116,12 @@ impl WorldBuilder {
     /// Has the API take real money only, as `PURSER_MODE=live` does.
     pub fn live(mut self) -> Self {
         self.is_live = true;
+        self
+    }
+
+    /// Has the pages for customers look and speak like this host application.
+    pub fn brand(mut self, brand: Brand) -> Self {
+        self.brand = brand;
         self
     }
 
