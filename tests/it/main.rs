@@ -45,6 +45,7 @@ mod subscriptions;
 mod test_clock;
 mod tidy;
 mod tokens;
+mod wallet_page;
 mod webhook_endpoints;
 mod webhooks;
 mod worlds;

@@ -20,9 +20,15 @@ const OF_THE_CALLER: [&str; 5] = [
 ];
 
 fn own_operations() -> Vec<Operation> {
-    // Live streams are opened with a ticket instead of a credential.
-    let streams = ["/purser/v1/live", "/purser/v1/events"];
-    let is_own = |path: &str| path.starts_with("/purser/v1/") && !streams.contains(&path);
+    // Live streams are opened with a ticket instead of a credential, a wallet page's session with a link, and what
+    // came of a payment page is told to those who know its id.
+    let open = [
+        "/purser/v1/live",
+        "/purser/v1/events",
+        "/purser/v1/portal-sessions/open",
+        "/purser/v1/checkout-results/{sessionId}",
+    ];
+    let is_own = |path: &str| path.starts_with("/purser/v1/") && !open.contains(&path);
     operations().into_iter().filter(|operation| is_own(&operation.path)).collect()
 }
 
