@@ -28,6 +28,7 @@ mod origins;
 mod pages;
 mod problem;
 mod provider_webhooks;
+mod readiness;
 mod realtime;
 pub mod return_urls;
 mod server;
@@ -40,9 +41,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use kernel::installation;
+use kernel::config::Connections;
 use kernel::service::{self, ServiceArguments};
 use kernel::test_clock;
+use kernel::{database, installation};
 use messaging::Publisher;
 use messaging::inbox::Inbox;
 use tokio::net::TcpListener;
@@ -55,6 +57,7 @@ use auth::Authenticator;
 use confirmations::Confirmations;
 use intake::Intake;
 use origins::Origins;
+use readiness::Readiness;
 use realtime::Hub;
 use return_urls::ReturnOrigins;
 use spending::Spending;
@@ -98,7 +101,15 @@ pub fn main() -> ExitCode {
 pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let (connections, mode) = (config.connections.clone(), config.mode);
-    let pool = installation::pool(&connections, mode).context("DATABASE_URL cannot be used")?;
+    let primary = database::primary(&connections).context("DATABASE_URL cannot be used")?;
+    let pool = installation::pool(&primary, &connections, mode)?;
+    let for_debits = Connections { database_max_connections: spending::CONNECTIONS, ..connections.clone() };
+    let for_debits = database::pool_of(&primary, &for_debits)?;
+    let for_probes = Connections { database_max_connections: readiness::CONNECTIONS, ..connections.clone() };
+    let for_probes = database::pool_of(&primary, &for_probes)?;
+    let pools = [pool.clone(), for_debits.clone(), for_probes.clone()];
+    let following = shutdown.clone();
+    tokio::spawn(async move { primary.follow(&pools, following).await });
     installation::check_at_start(&connections, mode).await?;
     test_clock::start(&config.clock, &config.connections, config.mode, shutdown.clone()).await?;
     // The broker must outlive the last request that publishes.
@@ -118,11 +129,13 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         return_origins: ReturnOrigins::new(&own_origin, &config.return_url_origins),
         origins: Origins::new(own_origin, &config.allowed_origins),
         spending: Spending::start(
-            &config.connections,
             pool.clone(),
+            for_debits,
             publisher.clone(),
             config.clock.clone(),
-        )?,
+            connections.database_deadline,
+        ),
+        readiness: Readiness::new(for_probes, publisher.clone()),
         intake: Intake::start(publisher.clone()),
         openapi: openapi::descriptions(&config.dialects)?,
         pool,

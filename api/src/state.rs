@@ -13,6 +13,7 @@ use crate::confirmations::Confirmations;
 use crate::descriptions::Descriptions;
 use crate::intake::Intake;
 use crate::origins::Origins;
+use crate::readiness::Readiness;
 use crate::realtime::Hub;
 use crate::return_urls::ReturnOrigins;
 use crate::spending::Spending;
@@ -28,6 +29,7 @@ pub struct AppState {
     pub(crate) return_origins: ReturnOrigins,
     pub(crate) hub: Hub,
     pub(crate) spending: Spending,
+    pub(crate) readiness: Readiness,
     pub(crate) confirmations: Confirmations,
     pub(crate) intake: Intake,
     /// The descriptions of what is served, as `/openapi.json` answers them.

@@ -89,7 +89,10 @@ pub fn main() -> ExitCode {
 /// # Errors
 /// When the configuration cannot be used. Servers that are away are waited for.
 pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let pool = database::pool(&config.connections)?;
+    let primary = database::primary(&config.connections)?;
+    let pool = database::pool_of(&primary, &config.connections)?;
+    let (pools, following) = ([pool.clone()], shutdown.clone());
+    tokio::spawn(async move { primary.follow(&pools, following).await });
     // In live mode the clock is never moved.
     test_clock::start(&clock, &config.connections, Mode::Test, shutdown.clone()).await?;
     let publishing = CancellationToken::new();

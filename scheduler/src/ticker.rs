@@ -11,6 +11,7 @@ use billing::subscriptions::operations as subscriptions;
 use jobs::{EncodedJob, Role, outbox};
 use kernel::clock::Clock;
 use kernel::crash::{self, Step};
+use kernel::deadline::within;
 use kernel::ids::WalletId;
 use messaging::dead_letters::operations as dead_letters;
 use messaging::{Publisher, outbox as publishing};
@@ -37,6 +38,9 @@ const KEEP_WEBHOOKS: time::Duration = time::Duration::days(30);
 const FORGET_AT_ONCE: i64 = 2_000;
 /// …and how long those of one kind may take in one run.
 const FORGET_FOR: Duration = Duration::from_secs(60);
+
+/// How long the database may take for one thing, or for all that is measured.
+const DATABASE_LIMIT: Duration = Duration::from_secs(15);
 
 /// Wallets with several subscriptions that are listed at once: far more than should ever be.
 const DOUBLED_MOST: i64 = 1_000;
@@ -72,7 +76,10 @@ impl Ticker {
     /// Measures what operators watch, until `shutdown`, whether this process leads or not: what it measured while it
     /// led would be shown for ever after.
     pub async fn watch(&self, shutdown: &CancellationToken) {
-        let measure = || async { self.measure().await.map_err(|error| error.to_string()) };
+        let measure = || async {
+            let measured = within(DATABASE_LIMIT, self.measure()).await;
+            measured.unwrap_or_else(|given_up| Err(given_up.into())).map_err(|error| error.to_string())
+        };
         shutdown.run_until_cancelled(self.repeat("measure", MEASURE_EVERY, measure)).await;
     }
 
@@ -107,7 +114,8 @@ impl Ticker {
     async fn emit(&self, job: EncodedJob, leadership: &Leadership) -> Result<(), sqlx::Error> {
         self.publisher.wait_until_connected().await;
         let lease = leadership.lease();
-        let Some(id) = outbox::insert_while_held(&self.pool, &lease, self.clock.now(), job).await? else {
+        let written = outbox::insert_while_held(&self.pool, &lease, self.clock.now(), job);
+        let Some(id) = within(DATABASE_LIMIT, written).await?? else {
             tracing::warn!(term = lease.term, "a job was not emitted: another scheduler leads");
             return Ok(());
         };
@@ -200,7 +208,7 @@ where
 {
     let until = Instant::now() + FORGET_FOR;
     loop {
-        let forgotten = forget().await?;
+        let forgotten = within(DATABASE_LIMIT, forget()).await??;
         metrics::counter!("purser_forgotten_rows_total", "what" => what).increment(forgotten);
         if i64::try_from(forgotten).is_ok_and(|count| count < FORGET_AT_ONCE) {
             return Ok(());

@@ -15,7 +15,7 @@ const READERS: [&str; 11] = [
     "secret(",
     "secrets(",
     "address(",
-    "server(",
+    "servers(",
     "parsed(",
     "list(",
     "at_least(",

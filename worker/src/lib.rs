@@ -29,7 +29,7 @@ use std::time::Duration;
 use clap::Parser;
 use jobs::Role;
 use kernel::clock::Clock;
-use kernel::{installation, service, test_clock};
+use kernel::{database, installation, service, test_clock};
 use messaging::Publisher;
 use messaging::collector::Collector;
 use messaging::consumer::{Consumer, Limits};
@@ -60,7 +60,10 @@ pub fn main() -> ExitCode {
 /// # Errors
 /// When the configuration cannot be used. Servers that are away are waited for.
 pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let pool = installation::pool(&config.connections, config.mode)?;
+    let primary = database::primary(&config.connections)?;
+    let pool = installation::pool(&primary, &config.connections, config.mode)?;
+    let (pools, following) = ([pool.clone()], shutdown.clone());
+    tokio::spawn(async move { primary.follow(&pools, following).await });
     installation::check_at_start(&config.connections, config.mode).await?;
     test_clock::start(&clock, &config.connections, config.mode, shutdown.clone()).await?;
     // Jobs that are under way at the end still publish: the publisher stops after the consumers.

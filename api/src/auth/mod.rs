@@ -19,6 +19,7 @@ use identity::rights::{OwnedWallet, Reach, Scope, WalletName};
 use identity::{IdentityError, Login, NewUser, operations};
 use kernel::clock::{Clock, Timestamp};
 use kernel::config::Secret;
+use kernel::deadline::within;
 use kernel::ids::{ApiKeyId, UserId, WalletId};
 use moka::future::Cache;
 use sqlx::PgPool;
@@ -35,6 +36,8 @@ use credential::{Kind, Presented};
 use jwt::{JwtError, Verifier};
 
 const REMEMBERED: Duration = Duration::from_secs(30);
+/// How long noting the use of a key may take.
+const NOTE_LIMIT: Duration = Duration::from_secs(5);
 const CAPACITY: u64 = 100_000;
 
 /// The text of the credential in a request, genuine or not.
@@ -179,7 +182,8 @@ impl Authenticator {
     fn note_use(&self, key: ApiKeyId) {
         let (pool, now) = (self.pool.clone(), self.clock.now());
         tokio::spawn(async move {
-            if let Err(error) = operations::api_key_used(&pool, now, key).await {
+            let noted = within(NOTE_LIMIT, operations::api_key_used(&pool, now, key)).await;
+            if let Err(error) = noted.unwrap_or_else(|given_up| Err(given_up.into())) {
                 tracing::debug!(%error, %key, "the use of a key was not recorded");
             }
         });

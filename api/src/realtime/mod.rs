@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use identity::credentials::CredentialHash;
 use kernel::clock::{Clock, Deadline};
+use kernel::deadline::within;
 use kernel::ids::{UserId, WalletId};
 use notices::{Live, Notice};
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -207,7 +208,7 @@ impl Hub {
         if users.is_empty() && credentials.is_empty() {
             return Ok(());
         }
-        let (valid, visible) = auth.standing(&credentials, &users).await?;
+        let (valid, visible) = within(RECHECK, auth.standing(&credentials, &users)).await??;
         self.end(End::Revoked, |watcher| {
             credentials.contains(&watcher.credential) && !valid.contains(&watcher.credential)
         });

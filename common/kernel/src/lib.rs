@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod crash;
 pub mod database;
+pub mod deadline;
 pub mod group_commit;
 pub mod https;
 pub mod ids;

@@ -3,14 +3,19 @@
 
 use std::future::Future;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
+use sqlx::Connection;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Connections, Environment, Reported};
-use crate::database;
 use crate::telemetry::Telemetry;
+use crate::{database, retry};
+
+/// How long a migration waits for a database that is starting.
+const MIGRATION_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The arguments that every process takes.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
@@ -99,9 +104,15 @@ fn run_to_end<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resul
 }
 
 async fn migrate(connections: &Connections) -> anyhow::Result<()> {
-    let pool = database::pool(connections).context("DATABASE_URL cannot be used")?;
-    database::migrate(&pool).await?;
-    pool.close().await;
+    let primary =
+        database::direct_primary(connections).context("the address of the database cannot be used")?;
+    let connect = || primary.connect();
+    let mut connection = retry::with_patience(MIGRATION_PATIENCE, database::is_transient, connect).await?;
+    database::migrate(&mut connection).await?;
+    if connections.database_direct_url.is_some() {
+        database::give_settings_to_role(&mut connection, connections).await?;
+    }
+    connection.close().await?;
     tracing::info!("the schema is up to date");
     Ok(())
 }

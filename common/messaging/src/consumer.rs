@@ -23,7 +23,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::connection::{self, Session, supervise};
+use crate::connection::{self, Node, Session, supervise};
 use crate::publisher::{Message, PublishError, Publisher};
 use crate::topology::{DELAYS_SECONDS, Names, short};
 
@@ -86,9 +86,9 @@ impl<H: Handler> Session for Consuming<H> {
         format!("{} consumer", self.0.role.as_str())
     }
 
-    async fn open(&mut self) -> Result<(Connection, lapin::Consumer), lapin::Error> {
+    async fn open(&mut self, node: Node) -> Result<(Connection, lapin::Consumer), lapin::Error> {
         let Consumer { connections, role, limits, .. } = &*self.0;
-        let (connection, channel) = connection::open(connections).await?;
+        let (connection, channel) = connection::open(connections, node).await?;
         // One batch more than can run, so that the next is ready.
         let ahead = limits.batch.saturating_mul(limits.concurrency.saturating_add(1));
         let prefetch = u16::try_from(ahead).unwrap_or(u16::MAX);

@@ -97,11 +97,14 @@ impl Settings {
         let secret = |address: &str| Secret::new(address).context("an empty address");
         Ok(Connections {
             database_url: secret(&self.addresses.database_url)?,
+            database_direct_url: None,
             amqp_url: secret(&self.addresses.amqp_url)?,
             amqp_prefix: self.addresses.amqp_prefix.clone(),
             database_max_connections,
             database_lock_timeout: Duration::from_millis(500),
             database_statement_timeout: Duration::from_secs(10),
+            // A busy machine has many worlds.
+            database_deadline: Duration::from_secs(15),
         })
     }
 

@@ -22,7 +22,7 @@ use super::{as_events, left, subscribe, upgraded};
 use crate::auth::Caller;
 use crate::http::call::{Call, call};
 use crate::http::description::{Access, Description};
-use crate::http::endpoint::Endpoint;
+use crate::http::endpoint::{Endpoint, in_time};
 use crate::http::json::read_object_or_default;
 use crate::http::values::Moment;
 use crate::http::{Response, Route};
@@ -137,7 +137,8 @@ async fn listener(api: &SharedState, caller: &Caller, wallet: Option<&str>) -> R
 
 /// GET /purser/v1/live
 fn socket_route(api: &SharedState, here: BoxedFilter<()>) -> Route {
-    let open = |ws, api, call| async move { socket(ws, api, call).await.unwrap_or_else(Response::from) };
+    let limit = api.config.connections.database_deadline;
+    let open = move |ws, api, call| in_time(limit, socket(ws, api, call));
     here.and(warp::ws()).and(call(api)).then(open).boxed()
 }
 
