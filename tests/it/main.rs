@@ -4,6 +4,7 @@
 mod accounts;
 mod balance_alerts;
 mod checkout;
+mod cluster;
 mod commands;
 mod conformance;
 mod crash_points;

@@ -19,5 +19,5 @@ pub mod system;
 pub mod terms;
 pub mod world;
 
-pub use run::{directory, private_servers, servers};
+pub use run::{directory, pooler_of, private_servers, servers, standby_of};
 pub use world::World;

@@ -4,11 +4,12 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use anyhow::Result;
 use tokio_util::sync::CancellationToken;
 
 use servers::progress::{Progress, Sink};
 use servers::watchdog::Watchdog;
-use servers::{Durability, Options, Servers, Surroundings, target_directory};
+use servers::{Durability, Options, Pooler, Server, Servers, Surroundings, target_directory};
 
 /// What belongs to the run as a whole.
 struct Run {
@@ -37,6 +38,22 @@ pub fn servers() -> &'static Servers {
 pub fn private_servers(name: &str) -> Servers {
     // What is killed must find its data again.
     start(Options::private(run().directory.join(name), Durability::Durable))
+}
+
+/// A standby of a private server, which ends when dropped.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn standby_of(primary: &Server, name: &str) -> Result<Server> {
+    servers::postgres::start_standby(primary, &run().directory.join(name), &run().surroundings)
+}
+
+/// A pooler in front of a server, which ends when dropped.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn pooler_of(database: &Server, name: &str) -> Result<Pooler> {
+    servers::start_pgbouncer(&run().directory.join(name), database, &run().surroundings)
 }
 
 /// The watchdog of this test run.

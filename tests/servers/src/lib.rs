@@ -9,6 +9,7 @@ mod discovery;
 mod install;
 pub mod interruption;
 mod node_names;
+pub mod pgbouncer;
 pub mod ports;
 pub mod postgres;
 pub mod process;
@@ -23,6 +24,7 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+pub use pgbouncer::Pooler;
 pub use server::{Server, Surroundings};
 
 /// Ports are chosen before they are used, so somebody may be faster.
@@ -121,10 +123,20 @@ pub fn start_postgres(options: Options, surroundings: &Surroundings) -> Result<S
     find_or_start_postgres(&options, &places, surroundings)
 }
 
+/// Starts a pooler in front of a database server of ours.
+pub fn start_pgbouncer(directory: &Path, database: &Server, surroundings: &Surroundings) -> Result<Pooler> {
+    let options = Options::private(directory.to_path_buf(), Durability::Fast);
+    install_missing(&options, &[Program::PgBouncer], surroundings)?;
+    let program = discovery::find_pgbouncer()
+        .ok_or_else(|| anyhow!("PgBouncer was not found: install the package pgbouncer"))?;
+    pgbouncer::start(&program, directory, database.url(), surroundings)
+}
+
 #[derive(Clone, Copy)]
 enum Program {
     Postgres,
     RabbitMq,
+    PgBouncer,
 }
 
 impl Program {
@@ -132,6 +144,7 @@ impl Program {
         match self {
             Self::Postgres => options.database_url.is_some() || discovery::find_postgres().is_some(),
             Self::RabbitMq => options.amqp_url.is_some() || discovery::find_rabbitmq().is_some(),
+            Self::PgBouncer => discovery::find_pgbouncer().is_some(),
         }
     }
 
@@ -139,6 +152,7 @@ impl Program {
         match self {
             Self::Postgres => "postgresql",
             Self::RabbitMq => "rabbitmq-server",
+            Self::PgBouncer => "pgbouncer",
         }
     }
 }
