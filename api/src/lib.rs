@@ -41,6 +41,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use kernel::installation;
+use kernel::metrics::{self, Process};
 use kernel::service::{self, ServiceArguments};
 use kernel::test_clock;
 use messaging::Publisher;
@@ -74,6 +75,9 @@ struct Arguments {
     /// Print the OpenAPI description and exit
     #[arg(long)]
     openapi: bool,
+    /// Print the list of all metrics, docs/metrics.md, and exit
+    #[arg(long)]
+    metrics: bool,
 }
 
 /// Runs the process.
@@ -83,7 +87,11 @@ pub fn main() -> ExitCode {
         print!("{}", description());
         return ExitCode::SUCCESS;
     }
-    service::main("api", arguments.service, Config::read, |config, shutdown| async move {
+    if arguments.metrics {
+        print!("{}", metrics::documentation());
+        return ExitCode::SUCCESS;
+    }
+    service::main(Process::Api, arguments.service, Config::read, |config, shutdown| async move {
         let listener = TcpListener::bind(config.address)
             .await
             .with_context(|| format!("cannot listen on {} (API_ADDR)", config.address))?;
@@ -105,6 +113,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let messaging = CancellationToken::new();
     let _stop_messaging = messaging.clone().drop_guard();
     let publisher = Publisher::start(&config.connections, messaging.clone());
+    let broker = publisher.clone();
+    tokio::spawn(metrics::watch(Process::Api, pool.clone(), move || broker.is_connected(), shutdown.clone()));
     let inbox = Inbox::start(&config.connections, &publisher, messaging.clone());
     let own_origin = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let auth = Authenticator::new(&config, pool.clone(), &messaging);

@@ -31,10 +31,11 @@ pub enum Action {
     /// up, a month ago, and old provider events and settled dead letters. Answers to idempotent requests stay: what was
     /// done once is never done again.
     Forget,
+    /// Counts what operators watch. The leader alone does it; what it shows goes away soon after it leads no longer.
+    Measure,
+    /// Adds up the credits of all wallets.
+    MeasureCredits,
 }
-
-/// How often what operators watch is measured.
-pub const MEASURE_EVERY: Duration = Duration::from_secs(10);
 
 /// The schedule.
 pub const SCHEDULE: &[Entry] = &[
@@ -86,5 +87,7 @@ pub const SCHEDULE: &[Entry] = &[
         every: Duration::from_secs(3600),
         action: Action::Emit(|| EncodedJob::from(&ReconcilePayments::default())),
     },
+    Entry { name: "measure", every: Duration::from_secs(10), action: Action::Measure },
+    Entry { name: "measure.credits", every: Duration::from_secs(60), action: Action::MeasureCredits },
     Entry { name: "forget", every: Duration::from_secs(60), action: Action::Forget },
 ];

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use ipnet::{IpNet, Ipv6Net};
+use kernel::metrics::catalogue;
 use warp::http::HeaderMap;
 
 use crate::auth::credential_text;
@@ -52,7 +53,7 @@ impl RateLimits {
         if let Some(limiter) = by_address
             && limiter.check_key(&network(client(peer, headers, &self.trusted))).is_err()
         {
-            metrics::counter!("purser_rate_limited_total", "by" => "address").increment(1);
+            catalogue::RATE_LIMITED.increment(["address"]);
             return false;
         }
         // Remembers a number that says nothing outside this process, never the credential itself.
@@ -62,7 +63,7 @@ impl RateLimits {
             && limiter.check_key(&self.hasher.hash_one(text.as_bytes())).is_err()
             && !is_operator()
         {
-            metrics::counter!("purser_rate_limited_total", "by" => "credential").increment(1);
+            catalogue::RATE_LIMITED.increment(["credential"]);
             return false;
         }
         true

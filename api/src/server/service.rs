@@ -1,6 +1,7 @@
 //! What happens around every request: its id, its body, cross-origin headers, problems in the words of the group that
 //! the path belongs to, metrics, and the log of failures.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -14,6 +15,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
+use kernel::metrics::catalogue;
 use uuid::Uuid;
 use warp::filters::ws::MissingConnectionUpgrade;
 use warp::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
@@ -99,9 +101,9 @@ impl Service {
         // Keeps browsers from guessing that an answer is a page or a script.
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         cors::mark(origin, &mut response);
-        let status = status.as_str().to_owned();
-        metrics::counter!("purser_http_requests_total", "route" => route, "status" => status).increment(1);
-        metrics::histogram!("purser_http_request_seconds", "route" => route).record(started.elapsed());
+        let status = Cow::Owned(status.as_str().to_owned());
+        catalogue::HTTP_REQUESTS.increment([Cow::Borrowed(route), status]);
+        catalogue::HTTP_REQUEST_SECONDS.record([route], started.elapsed());
         response
     }
 

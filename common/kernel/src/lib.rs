@@ -19,6 +19,7 @@ pub mod ids;
 pub mod installation;
 pub mod lease;
 pub mod metadata;
+pub mod metrics;
 pub mod money;
 pub mod redaction;
 pub mod retry;

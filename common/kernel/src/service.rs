@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Connections, Environment, Reported};
 use crate::database;
+use crate::metrics::Process;
 use crate::telemetry::Telemetry;
 
 /// The arguments that every process takes.
@@ -25,7 +26,7 @@ pub struct ServiceArguments {
 
 /// Runs a process until it ends by itself or is asked to stop.
 pub fn main<Config, Running>(
-    name: &'static str,
+    process: Process,
     arguments: ServiceArguments,
     read: impl FnOnce(&mut Environment) -> Result<Config, Reported>,
     run: impl FnOnce(Config, CancellationToken) -> Running,
@@ -40,13 +41,13 @@ where
         })
     } else {
         configured(read).and_then(|(telemetry, config)| {
-            run_to_end(start(name, telemetry, arguments, |shutdown| run(config, shutdown)))
+            run_to_end(start(process, telemetry, arguments, |shutdown| run(config, shutdown)))
         })
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{name}: {error:#}");
+            eprintln!("{}: {error:#}", process.as_str());
             ExitCode::FAILURE
         }
     }
@@ -107,7 +108,7 @@ async fn migrate(connections: &Connections) -> anyhow::Result<()> {
 }
 
 async fn start<Running>(
-    name: &'static str,
+    process: Process,
     telemetry: Telemetry,
     arguments: ServiceArguments,
     run: impl FnOnce(CancellationToken) -> Running,
@@ -115,7 +116,8 @@ async fn start<Running>(
 where
     Running: Future<Output = anyhow::Result<()>>,
 {
-    telemetry.start()?;
+    let name = process.as_str();
+    telemetry.start(process)?;
     if arguments.migrate {
         migrate(&config::read(Connections::read)?).await?;
     }

@@ -28,6 +28,7 @@ pub mod store;
 mod telling;
 #[cfg(test)]
 mod tests;
+pub mod totals;
 pub mod transfers;
 
 use kernel::clock::Timestamp;

@@ -17,6 +17,7 @@ use super::needs::{named_grants, needs, wallets_of};
 use super::rules::WalletState;
 use super::store::{self, EntryRow, Spendable, WalletRow, WalletSums};
 use super::telling::{Telling, Way};
+use super::totals;
 use super::{Cause, Change, CounterAccount, EntryNote, Movement, NewGrant, Posted, Postings, Refusal};
 use kernel::clock::Timestamp;
 use kernel::ids::{EntryId, GrantId, OutboxId, WalletId};
@@ -456,6 +457,7 @@ impl Book {
         }
         if !self.entries.is_empty() {
             store::entries_insert(connection, &self.entries).await?;
+            self.entries.iter().for_each(totals::count);
         }
         Ok(())
     }

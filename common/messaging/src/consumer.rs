@@ -14,8 +14,10 @@ use std::time::{Duration, Instant};
 
 use futures::{FutureExt, StreamExt};
 use jobs::{JobSet, Role};
+use kernel::clock;
 use kernel::config::Connections;
 use kernel::crash::{self, Step};
+use kernel::metrics::catalogue;
 use lapin::Connection;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
@@ -174,6 +176,7 @@ impl<H: Handler> Consumer<H> {
             match H::Job::read(&delivery.data) {
                 Ok(job) => {
                     crash::point(Step::Received, job.kind());
+                    self.measure_wait(&delivery);
                     jobs.push(job);
                     readable.push(delivery);
                 }
@@ -190,7 +193,17 @@ impl<H: Handler> Consumer<H> {
             crash::point(Step::Done, job.kind());
             self.acknowledge(delivery, job.kind(), || self.settle(delivery, job, &outcome)).await;
         }
-        metrics::histogram!("purser_batch_seconds", "role" => self.role.as_str()).record(started.elapsed());
+        catalogue::BATCH_SECONDS.record([self.role.as_str()], started.elapsed());
+    }
+
+    /// A retry waits on purpose: its wait says nothing of the workers.
+    fn measure_wait(&self, delivery: &Delivery) {
+        if let Some(published) = delivery.properties.timestamp()
+            && header(delivery, WAITS) == 0
+        {
+            let seconds = clock::seconds_of_the_machine().saturating_sub(*published);
+            catalogue::JOB_WAIT_SECONDS.record([self.role.as_str()], Duration::from_secs(seconds));
+        }
     }
 
     /// Runs a batch; if the handler panics, reruns each job alone.
@@ -304,8 +317,7 @@ impl<H: Handler> Consumer<H> {
 }
 
 fn count(job: &impl JobSet, outcome: &Outcome) {
-    let labels = [("kind", job.kind()), ("outcome", label(outcome))];
-    metrics::counter!("purser_jobs_total", &labels).increment(1);
+    catalogue::JOBS.increment([job.kind(), label(outcome)]);
 }
 
 fn label(outcome: &Outcome) -> &'static str {

@@ -16,6 +16,7 @@ pub mod dead_letters;
 pub mod inbox;
 pub mod outbox;
 pub mod publisher;
+pub mod queues;
 pub mod topology;
 
 pub use publisher::{PublishError, Publisher};

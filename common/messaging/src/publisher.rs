@@ -15,7 +15,9 @@ use tokio::sync::{RwLock, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use jobs::{EncodedJob, Role};
+use kernel::clock;
 use kernel::config::Connections;
+use kernel::metrics::catalogue;
 use notices::Live;
 
 use crate::connection::{self, Session, supervise};
@@ -188,7 +190,7 @@ impl Publisher {
         mut message: Message,
     ) -> Result<(), PublishError> {
         tracing::error!(kind, reason, role = role.as_str(), "a job became a dead letter");
-        metrics::counter!("purser_dead_letters_total", "role" => role.as_str()).increment(1);
+        catalogue::DEAD_LETTERS.increment([role.as_str()]);
         message.headers.push((REASON, long_string(reason)));
         message.exchange = String::new();
         message.routing_key = self.names.dead(role);
@@ -304,6 +306,7 @@ fn properties(message: &Message) -> BasicProperties {
     let mut properties = BasicProperties::default()
         .with_content_type(short("application/json"))
         .with_message_id(short(&uuid::Uuid::now_v7().to_string()))
+        .with_timestamp(clock::seconds_of_the_machine())
         .with_delivery_mode(if message.durable { 2 } else { 1 });
     if let Some(id) = &message.correlation_id {
         properties = properties.with_correlation_id(short(id));

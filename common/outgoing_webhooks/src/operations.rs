@@ -313,6 +313,14 @@ pub async fn take_due(
     store::deliveries_take_due(connection, now, now.saturating_add(rules::LEASE), limit).await
 }
 
+/// How many endpoints are switched on and did not take their last message.
+///
+/// # Errors
+/// Database errors only.
+pub async fn failing_count(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    store::failing_count(connection).await
+}
+
 /// Deletes up to `limit` deliveries that were recorded before `before` and are not pending; returns how many.
 ///
 /// # Errors

@@ -478,3 +478,11 @@ pub(super) async fn deliveries_delete(
     .await?;
     Ok(deleted.rows_affected())
 }
+
+pub(super) async fn failing_count(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from webhook_endpoints where is_enabled and failing_since is not null"#
+    )
+    .fetch_one(connection)
+    .await
+}

@@ -5,6 +5,7 @@ pub mod revenuecat;
 pub mod stripe;
 
 use billing::payments::Provider;
+use kernel::metrics::catalogue;
 use serde::Deserialize;
 
 /// The key of the order's id in the metadata that providers keep for this installation.
@@ -44,7 +45,7 @@ pub enum ProviderError {
 impl ProviderError {
     /// That an answer to `asked` cannot be read, and that it is counted.
     pub(crate) fn unreadable(provider: Provider, asked: String) -> Self {
-        metrics::counter!("purser_unreadable_answers_total", "provider" => provider.as_str()).increment(1);
+        catalogue::UNREADABLE_ANSWERS.increment([provider.as_str()]);
         Self::Unreadable(asked)
     }
 }

@@ -10,6 +10,7 @@ use futures::stream::{self, StreamExt};
 use kernel::crash;
 use kernel::crash::Step;
 use kernel::ids::OutboxId;
+use kernel::metrics::catalogue;
 use kernel::retry;
 use messaging::consumer::Outcome;
 use serde_json::Value;
@@ -130,6 +131,10 @@ async fn apply_once(context: &Context, incoming: &[&Incoming]) -> Result<(), App
     let (effects, written) =
         retry::with_patience(PATIENCE, may_pass_soon, || apply_transaction(context, incoming)).await?;
     context.publish_soon(written);
+    for event in incoming.iter().filter_map(|incoming| incoming.event.as_ref()) {
+        let took = context.clock.now() - event.received_at;
+        catalogue::EVENT_APPLY_SECONDS.record([event.provider.as_str()], took.try_into().unwrap_or_default());
+    }
     effects::report(&effects);
     Ok(())
 }
