@@ -98,13 +98,17 @@ def assignments(block: str) -> str:
     return "".join(re.findall(r"^[A-Z_]+=\$\(.*?\)\n(?=\S)", block, re.M | re.S))
 
 
+def pages() -> list[str]:
+    return [str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")]
+
+
 def main() -> None:
     directory = Path(sys.argv[1])
     directory.mkdir(parents=True, exist_ok=True)
-    named = sys.argv[2:] or sorted((path.name for path in DOCS.glob("*.md")), key=lambda name: (name == LAST, name))
+    named = sys.argv[2:] or sorted(pages(), key=lambda name: (name == LAST, name))
     failed = []
     for name in named:
-        path = directory / name.replace(".md", ".sh")
+        path = directory / name.replace("/", "-").replace(".md", ".sh")
         path.write_text(script((DOCS / name).read_text()))
         done = subprocess.run(
             ["bash", str(path.resolve())], cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -23,6 +23,7 @@ mod messaging;
 mod native;
 mod neighbours;
 mod openapi;
+mod operation;
 mod organizations;
 mod origin;
 mod outages;

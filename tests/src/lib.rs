@@ -9,6 +9,7 @@ pub mod error_formats;
 pub mod eventually;
 pub mod fuzz;
 pub mod invoices;
+pub mod prometheus;
 pub mod queues;
 pub mod quiescence;
 pub mod receiver;
@@ -19,5 +20,5 @@ pub mod system;
 pub mod terms;
 pub mod world;
 
-pub use run::{directory, private_servers, servers};
+pub use run::{directory, private_servers, servers, tool};
 pub use world::World;

@@ -39,6 +39,18 @@ pub fn private_servers(name: &str) -> Servers {
     start(Options::private(run().directory.join(name), Durability::Durable))
 }
 
+/// A program that is no server of the system; see [`servers::tool`].
+///
+/// # Panics
+/// When it is missing and cannot be installed; the text says why.
+#[allow(clippy::panic)]
+pub fn tool(program: &str, package: &str) -> PathBuf {
+    match servers::tool(program, package, &run().surroundings) {
+        Ok(found) => found,
+        Err(error) => panic!("{error:#}"),
+    }
+}
+
 /// The watchdog of this test run.
 pub(crate) fn watchdog() -> Arc<Watchdog> {
     run().surroundings.watchdog.clone()

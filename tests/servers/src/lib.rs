@@ -21,7 +21,7 @@ pub mod watchdog;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 pub use server::{Server, Surroundings};
 
@@ -168,6 +168,22 @@ fn install_missing(options: &Options, programs: &[Program], surroundings: &Surro
         return Ok(());
     }
     installed
+}
+
+/// A program that a test wants besides the servers, from the distribution's package if it is not there.
+///
+/// # Errors
+/// When it is missing and cannot be installed.
+pub fn tool(program: &str, package: &str, surroundings: &Surroundings) -> Result<PathBuf> {
+    if let Some(found) = discovery::find_in_path(program) {
+        return Ok(found);
+    }
+    ensure!(install::is_possible(), "{program} was not found: install the package {package}");
+    let _one_at_a_time = install::lock(surroundings)?;
+    if discovery::find_in_path(program).is_none() {
+        install::install(&[package], surroundings)?;
+    }
+    discovery::find_in_path(program).with_context(|| format!("the package {package} has no {program}"))
 }
 
 fn find_or_start_postgres(options: &Options, places: &Places, surroundings: &Surroundings) -> Result<Server> {

@@ -1,0 +1,18 @@
+//! What operators see and use: metrics, alerts, the dashboard, traces, and how the system is deployed.
+
+mod rules;
+
+use std::fs;
+
+/// A file of the checkout.
+fn text(path: &str) -> String {
+    let path = servers::checkout().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The values of a key in YAML that has one on a line of its own, without quotes.
+fn yaml_values(yaml: &str, key: &str) -> Vec<String> {
+    let start = format!("{key}:");
+    let values = yaml.lines().filter_map(|line| line.trim_start_matches([' ', '-']).strip_prefix(&start));
+    values.map(|value| value.trim().trim_matches('"').to_owned()).collect()
+}
