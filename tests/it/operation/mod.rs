@@ -1,6 +1,7 @@
 //! What operators see and use: metrics, alerts, the dashboard, traces, and how the system is deployed.
 
 mod catalogue;
+mod compose;
 mod rules;
 mod system;
 
