@@ -23,7 +23,7 @@ async fn every_answer_matches_the_description() {
     let credential = format!("Authorization: Bearer {}", admin.api_key);
     let run = move || {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let mut schemathesis = Command::new(python::installed(PROGRAM, folder)?.join("schemathesis"));
+        let mut schemathesis = Command::new(python::installed(&[PROGRAM], folder)?.join("schemathesis"));
         schemathesis
             .current_dir(folder)
             .args(["--config-file", concat!(env!("CARGO_MANIFEST_DIR"), "/it/schemathesis.toml")])

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod compose;
+mod deploy;
 mod rules;
 mod system;
 
