@@ -27,3 +27,4 @@ pub mod service;
 pub mod telemetry;
 pub mod test_clock;
 mod text_enum;
+pub mod traces;

@@ -117,7 +117,7 @@ where
     Running: Future<Output = anyhow::Result<()>>,
 {
     let name = process.as_str();
-    telemetry.start(process)?;
+    let traces = telemetry.start(process)?;
     if arguments.migrate {
         migrate(&config::read(Connections::read)?).await?;
     }
@@ -131,7 +131,11 @@ where
         stop.cancel();
     });
     tracing::info!("{name} starts");
-    run(shutdown).await?;
+    let ended = run(shutdown).await;
+    if let Some(traces) = traces {
+        traces.finish().await;
+    }
+    ended?;
     tracing::info!("{name} has stopped");
     Ok(())
 }

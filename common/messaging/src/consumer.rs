@@ -24,8 +24,10 @@ use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
 use crate::connection::{self, Session, supervise};
+use crate::job_spans::JobSpans;
 use crate::publisher::{Message, PublishError, Publisher};
 use crate::topology::{DELAYS_SECONDS, Names, short};
 
@@ -187,9 +189,11 @@ impl<H: Handler> Consumer<H> {
                 }
             }
         }
-        let outcomes = self.run_jobs(jobs.clone().into()).await;
-        for ((delivery, job), outcome) in readable.iter().zip(&jobs).zip(outcomes) {
+        let spans = JobSpans::begin(self.role, &jobs, &readable);
+        let outcomes = self.run_jobs(jobs.clone().into()).instrument(spans.all.clone()).await;
+        for (index, ((delivery, job), outcome)) in readable.iter().zip(&jobs).zip(outcomes).enumerate() {
             count(job, &outcome);
+            spans.end(index, label(&outcome));
             crash::point(Step::Done, job.kind());
             self.acknowledge(delivery, job.kind(), || self.settle(delivery, job, &outcome)).await;
         }
@@ -230,7 +234,7 @@ impl<H: Handler> Consumer<H> {
     async fn run_guarded(&self, jobs: Arc<[H::Job]>) -> Option<Vec<Outcome>> {
         let handler = Arc::clone(&self.handler);
         let count = jobs.len();
-        let running = tokio::spawn(async move { handler.handle(jobs).await });
+        let running = tokio::spawn(async move { handler.handle(jobs).await }.instrument(Span::current()));
         running.await.ok().filter(|outcomes| outcomes.len() == count)
     }
 

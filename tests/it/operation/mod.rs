@@ -3,8 +3,10 @@
 mod catalogue;
 mod compose;
 mod deploy;
+mod logs;
 mod rules;
 mod system;
+mod traces;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -212,6 +212,8 @@ impl Settings {
             ("DATABASE_URL", addresses.database_url.clone()),
             ("AMQP_URL", addresses.amqp_url.clone()),
             ("AMQP_PREFIX", addresses.amqp_prefix.clone()),
+            // For people, though `cargo dev` writes it into files.
+            ("LOG_FORMAT", std::env::var("LOG_FORMAT").unwrap_or_else(|_| "text".to_owned())),
         ]
     }
 }

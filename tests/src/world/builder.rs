@@ -42,6 +42,7 @@ pub struct WorldBuilder {
     pub(super) rate_limits: (u32, u32),
     pub(super) guards_webhooks: bool,
     pub(super) log_filter: Option<String>,
+    pub(super) variables: Vec<(&'static str, String)>,
 }
 
 impl WorldBuilder {
@@ -144,6 +145,12 @@ impl WorldBuilder {
     /// Has the parts that are processes log what this filter lets through, as `RUST_LOG` does.
     pub fn logs(mut self, filter: &str) -> Self {
         self.log_filter = Some(filter.to_owned());
+        self
+    }
+
+    /// Sets a variable for the parts that are processes.
+    pub fn variable(mut self, key: &'static str, value: &str) -> Self {
+        self.variables.push((key, value.to_owned()));
         self
     }
 

@@ -143,6 +143,9 @@ fn start_process(
     if let Some(filter) = &builder.log_filter {
         process = process.with_variable("RUST_LOG", filter);
     }
+    for (key, value) in &builder.variables {
+        process = process.with_variable(key, value);
+    }
     for (key, value) in more {
         process = process.with_variable(key, value);
     }

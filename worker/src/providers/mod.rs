@@ -6,7 +6,9 @@ pub mod stripe;
 
 use billing::payments::Provider;
 use kernel::metrics::catalogue;
+use kernel::span;
 use serde::Deserialize;
+use tracing::Span;
 
 /// The key of the order's id in the metadata that providers keep for this installation.
 const PAYMENT_ID: &str = "payment_id";
@@ -64,4 +66,9 @@ impl Reference {
             Self::Id(id) | Self::Object { id } => id,
         }
     }
+}
+
+/// The span of a request to a provider.
+pub(crate) fn asking(provider: Provider) -> Span {
+    span!("provider", otel.name = provider.as_str(), otel.kind = "client")
 }
