@@ -17,7 +17,7 @@ use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::events::publish;
+use crate::events::{deliver, event, paid_session, publish};
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
 
@@ -143,13 +143,18 @@ async fn one_trace_leads_from_a_webhook_to_its_credit_and_from_an_order_to_the_p
     let world = World::builder()
         .api_process(DEV)
         .worker_process(DEV)
-        .scheduler_process(DEV)
+        // Its jobs would share batches.
+        .without_scheduler()
         .variable("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://127.0.0.1:{}", collector.port))
         .variable("OTEL_BSP_SCHEDULE_DELAY", "200")
         .start()
         .await;
     let alice = world.create_user("alice").await;
-    world.buy(&alice, 2_500).await;
+    let checkout = world.start_checkout(&alice, 2_500).await;
+    // One event alone: those that come together share a message, and lead on by links.
+    let paid = event("checkout.session.completed", &paid_session(&world, &alice, &checkout).await);
+    assert_eq!(deliver(&world, &paid).await.status(), 200);
+    world.drain().await;
     assert_eq!(world.balance(&alice.wallet_id).await, 2_500);
     let (api, worker) = ("purser-api", "purser-worker");
     let webhook = "POST /api/payments/webhook";
