@@ -25,7 +25,8 @@ pub async fn totals(pool: &PgPool) -> Result<Totals, sqlx::Error> {
     sqlx::query("set local enable_seqscan = on").execute(&mut *transaction).await?;
     sqlx::query_as!(
         Totals,
-        r#"select coalesce(least(sum(greatest(balance, 0)), 9223372036854775807), 0)::bigint as "outstanding!: Credits",
+        r#"select coalesce(least(sum(greatest(balance, 0)), 9223372036854775807), 0)::bigint as "#
+            + r#""outstanding!: Credits",
                   coalesce(least(sum(held), 9223372036854775807), 0)::bigint as "held!: Credits",
                   coalesce(least(sum(debt), 9223372036854775807), 0)::bigint as "owed!: Credits"
            from wallets"#
@@ -34,12 +35,13 @@ pub async fn totals(pool: &PgPool) -> Result<Totals, sqlx::Error> {
     .await
 }
 
-/// Counts and logs what an entry moves. A transaction that fails after it was written is counted all the same, and again when it
-/// is repeated: the books are in the database, this shows how fast they move.
+/// Counts and logs what an entry moves. A transaction that fails after it was written is counted all the same, and
+/// again when it is repeated: the books are in the database, this shows how fast they move.
 pub(super) fn count(entry: &EntryRow) {
     let direction = if entry.amount.is_positive() { "in" } else { "out" };
     let account = entry.counter_account.as_str();
     catalogue::CREDITS_MOVED.add([account, direction], entry.amount.millionths().unsigned_abs());
     let EntryRow { id, wallet_id, amount, balance_after, .. } = entry;
-    tracing::debug!(entry = %id, wallet = %wallet_id, account, %amount, balance = %balance_after, "an entry is written");
+    let balance = balance_after;
+    tracing::debug!(entry = %id, wallet = %wallet_id, account, %amount, %balance, "an entry is written");
 }
