@@ -1,4 +1,4 @@
-# All of Purser in one image: api, worker, scheduler, and the payment emulator for trying it out.
+# All of Purser in one image: api, worker, scheduler, the command purser, and the payment emulator for trying it out.
 # Build: docker build -t purser .
 
 FROM rust:1.95-slim-bookworm AS build
@@ -8,9 +8,9 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --locked --release \
-        --package api --package worker --package scheduler --package emulator \
+        --package api --package worker --package scheduler --package command --package emulator \
     && mkdir -p /out \
-    && cp target/release/api target/release/worker target/release/scheduler target/release/emulator /out/
+    && cp target/release/api target/release/worker target/release/scheduler target/release/purser target/release/emulator /out/
 
 FROM debian:bookworm-slim
 RUN apt-get update \

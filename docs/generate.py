@@ -34,9 +34,6 @@ curl -s http://localhost:8080/purser/v1/wallets/user:nobody -H "Authorization: B
 
 Send the same request with the same `Idempotency-Key` again after 429, 500 and 503; `Retry-After` says when, if it is there.
 Nothing else gets better by itself.
-
-| code | status | meaning |
-|---|---|---|
 """
 
 EVENTS = """# Events
@@ -64,7 +61,9 @@ def errors() -> str:
     lines = []
     for code, meaning in sorted(found):
         status, _, says = meaning.partition(": ") if re.match(r"\d{3}: ", meaning) else ("", "", meaning)
-        lines.append(f"| `{code}` | {status} | {says[:1].upper()}{says[1:]} |\n")
+        status = f"Status {status}. " if status else ""
+        # A heading has an anchor, so that each code can be linked to.
+        lines.append(f"\n## {code}\n\n{status}{says[:1].upper()}{says[1:]}\n")
     return ERRORS + "".join(lines)
 
 

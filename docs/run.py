@@ -3,7 +3,8 @@
 
     docs/run.py DIRECTORY [page…]
 
-PURSER_URL, PURSER_API_KEY and STRIPE_EMULATOR_URL say where it is, PYTHON which interpreter has the client. Each page is one
+PURSER_URL, PURSER_API_KEY and STRIPE_EMULATOR_URL say where it is, PYTHON which interpreter has the client, PURSER which
+program is the command `purser`. Each page is one
 shell script in DIRECTORY. What a reader does by hand is in comments of the page, which nobody sees:
 
     <!-- run: pay_order $ORDER_ID -->      a command, at this place
@@ -28,6 +29,7 @@ LAST = "test-with-the-clock.md"
 PRELUDE = r"""
 set -euo pipefail
 curl() { command curl --silent --show-error --fail-with-body "$@"; }
+purser() { (exec -a purser "${PURSER:?}" "$@"); }
 api() { curl "$PURSER_URL/purser/v1/$1" -H "Authorization: Bearer $PURSER_API_KEY" "${@:2}"; }
 balance() { api "wallets/$1" | jq .balance; }
 # Tries a command until it succeeds.
@@ -98,13 +100,17 @@ def assignments(block: str) -> str:
     return "".join(re.findall(r"^[A-Z_]+=\$\(.*?\)\n(?=\S)", block, re.M | re.S))
 
 
+def pages() -> list[str]:
+    return [str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")]
+
+
 def main() -> None:
     directory = Path(sys.argv[1])
     directory.mkdir(parents=True, exist_ok=True)
-    named = sys.argv[2:] or sorted((path.name for path in DOCS.glob("*.md")), key=lambda name: (name == LAST, name))
+    named = sys.argv[2:] or sorted(pages(), key=lambda name: (name == LAST, name))
     failed = []
     for name in named:
-        path = directory / name.replace(".md", ".sh")
+        path = directory / name.replace("/", "-").replace(".md", ".sh")
         path.write_text(script((DOCS / name).read_text()))
         done = subprocess.run(
             ["bash", str(path.resolve())], cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

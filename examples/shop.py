@@ -1,6 +1,6 @@
 """A shop in one file: sells credits, spends them with a hold, gives some back, and shows the balance as it changes.
 
-    . target/dev/env                      # while `cargo dev` runs: PURSER_URL and PURSER_API_KEY
+    set -a; . target/dev/env              # while `cargo dev` runs: PURSER_URL and PURSER_API_KEY
     pip install ./clients/python
     python examples/shop.py               # pay on the page that it shows, with 4242 4242 4242 4242
 """

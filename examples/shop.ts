@@ -1,6 +1,6 @@
 // A shop in one file: sells credits, spends them with a hold, gives some back, and shows the balance as it changes.
 //
-//   . target/dev/env                     # while `cargo dev` runs: PURSER_URL and PURSER_API_KEY
+//   set -a; . target/dev/env             # while `cargo dev` runs: PURSER_URL and PURSER_API_KEY
 //   (cd clients/typescript && npm install && npm run build)
 //   npm install --no-save ./clients/typescript
 //   node examples/shop.ts                # Node 22.18 or newer; pay on the page that it shows, with 4242 4242 4242 4242

@@ -1,6 +1,7 @@
 //! Sends the notices of debits to the live connections of all API instances. They are not stored: while the broker is
 //! away they are lost, and a listener sees the gap in the sequence of the wallet.
 
+use kernel::metrics::{NONE, catalogue};
 use messaging::Publisher;
 use notices::{Live, Notice};
 use tokio::sync::mpsc;
@@ -47,6 +48,6 @@ impl Announcer {
 }
 
 fn lost(count: usize, reason: &str) {
-    metrics::counter!("purser_live_notices_lost_total").increment(u64::try_from(count).unwrap_or(u64::MAX));
+    catalogue::LIVE_NOTICES_LOST.add(NONE, count);
     tracing::debug!(count, reason, "dropped notices of debits for live connections");
 }

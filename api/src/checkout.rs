@@ -15,6 +15,7 @@ use billing::payments::{
 use identity::idempotency::{self, Caller, Claim, Claimed, Fingerprint};
 use jobs::outbox;
 use kernel::crash::{self, Step};
+use kernel::deadline;
 use kernel::ids::{OutboxId, PaymentId};
 use messaging::inbox::CallError;
 use serde::de::IgnoredAny;
@@ -267,7 +268,8 @@ where
     };
     let fingerprint = Fingerprint::of("POST", operation, &call.body);
     let api = SharedState::clone(api);
-    let working = tokio::spawn(async move {
+    let limit = api.config.connections.database_deadline;
+    let working = deadline::spawn(limit, async move {
         let (now, caller) = (api.clock.now(), Caller(scope));
         match idempotency::operations::claim(&api.pool, now, caller, &key, fingerprint).await? {
             Claim::First(claimed) => {
@@ -289,7 +291,7 @@ where
             Claim::OtherRequest => Err(ProblemKind::IdempotencyKeyReused.into()),
         }
     });
-    working.await.map_err(Problem::internal)?
+    working.await.map_err(Problem::internal)?.map_err(Problem::unavailable)?
 }
 
 /// Stores the order, the job that opens its page, and the record for the idempotency key, together.

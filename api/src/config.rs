@@ -15,6 +15,7 @@ use outgoing_webhooks::standard_webhooks::address::Reach;
 use signatures::revenuecat::RevenueCatSecrets;
 use url::Url;
 
+use crate::brand::Brand;
 use crate::enabled_dialects::Dialects;
 
 /// The settings of the api process.
@@ -75,6 +76,8 @@ pub struct Config {
     /// `AUTO_RECHARGE_THRESHOLD` (credits, 1000 unless set) and `AUTO_RECHARGE_AMOUNT_CENTS` (5000 unless set): the
     /// settings of an account that switches auto-recharge on, until it changes them.
     pub auto_recharge: Defaults,
+    /// `PORTAL_…`: how the pages for customers look and speak.
+    pub brand: Brand,
     pub clock: Clock,
 }
 
@@ -167,6 +170,7 @@ impl Config {
                 100,
             )),
             auto_recharge: auto_recharge(environment),
+            brand: Brand::read(environment),
             clock: Clock::system(),
             connections: connections?,
             admin_api_key: admin_api_key?,

@@ -7,7 +7,7 @@ use crate::{dialects, native, pages};
 
 /// Every group, in the order of the documentation: the first that owns a path answers for it.
 pub(crate) fn groups() -> impl Iterator<Item = &'static ApiGroup> {
-    provider_webhooks().chain(dialects::GROUPS).chain([&pages::GROUP, &native::GROUP])
+    provider_webhooks().chain(dialects::GROUPS).chain([&pages::GROUP, &pages::DOCUMENTATION, &native::GROUP])
 }
 
 fn provider_webhooks() -> impl Iterator<Item = &'static ApiGroup> {

@@ -3,7 +3,9 @@
 
 use billing::provider_events::{ApplyProviderEvents, ProviderEvent};
 use futures::future::join_all;
+use jobs::EncodedJob;
 use kernel::group_commit::{GroupCommit, GroupLimits};
+use kernel::traces::TraceParent;
 use messaging::{PublishError, Publisher};
 
 /// At most this many events share a message.
@@ -15,9 +17,12 @@ const CONCURRENCY: usize = 3;
 
 type PublishResult = Result<(), PublishError>;
 
+/// An event, and where in which trace it came, if that is traced.
+type Taken = (ProviderEvent, Option<TraceParent>);
+
 pub(crate) struct Intake {
     publisher: Publisher,
-    group: GroupCommit<ProviderEvent, PublishResult>,
+    group: GroupCommit<Taken, PublishResult>,
 }
 
 /// The broker does not have the event.
@@ -28,12 +33,15 @@ impl Intake {
     pub(crate) fn start(publisher: Publisher) -> Self {
         let limits = GroupLimits { size: EVENTS_PER_MESSAGE, concurrency: CONCURRENCY };
         let publishing = publisher.clone();
-        let group = GroupCommit::start(limits, move |events: Vec<ProviderEvent>| {
+        let group = GroupCommit::start(limits, move |events: Vec<Taken>| {
             let publisher = publishing.clone();
             async move {
                 let published = join_all(into_messages(events).into_iter().map(async |events| {
                     let count = events.len();
-                    let result = publisher.publish(&ApplyProviderEvents { events }).await;
+                    let (events, causes): (Vec<_>, Vec<_>) = events.into_iter().unzip();
+                    let causes: Vec<TraceParent> = causes.into_iter().flatten().collect();
+                    let job = EncodedJob::caused_by(&ApplyProviderEvents { events }, &causes);
+                    let result = publisher.publish(job).await;
                     std::iter::repeat_n(result, count)
                 }));
                 published.await.into_iter().flatten().collect()
@@ -50,7 +58,7 @@ impl Intake {
 
     /// Returns once the broker has the event on disk.
     pub(crate) async fn publish(&self, event: ProviderEvent) -> Result<(), NotPublished> {
-        match self.group.submit(event).await {
+        match self.group.submit((event, TraceParent::current())).await {
             Ok(result) => result.map_err(|_| NotPublished),
             Err(_) => Err(NotPublished),
         }
@@ -58,17 +66,17 @@ impl Intake {
 }
 
 /// Splits events into messages of moderate size, in their order.
-fn into_messages(events: Vec<ProviderEvent>) -> Vec<Vec<ProviderEvent>> {
-    let mut messages: Vec<Vec<ProviderEvent>> = Vec::new();
+fn into_messages(events: Vec<Taken>) -> Vec<Vec<Taken>> {
+    let mut messages: Vec<Vec<Taken>> = Vec::new();
     let mut bytes = MESSAGE_BYTES;
-    for event in events {
+    for taken in events {
         if bytes >= MESSAGE_BYTES {
             messages.push(Vec::new());
             bytes = 0;
         }
-        bytes = bytes.saturating_add(event.body.get().len());
+        bytes = bytes.saturating_add(taken.0.body.get().len());
         if let Some(message) = messages.last_mut() {
-            message.push(event);
+            message.push(taken);
         }
     }
     messages
@@ -83,10 +91,10 @@ mod tests {
 
     #[test]
     fn large_events_do_not_pile_up_in_one_message() {
-        let event = |bytes: usize| ProviderEvent {
-            provider: Provider::Stripe,
-            received_at: time::macros::datetime!(2026-11-21 08:00:00 UTC),
-            body: RawValue::from_string(format!("\"{}\"", "x".repeat(bytes))).unwrap(),
+        let event = |bytes: usize| {
+            let body = RawValue::from_string(format!("\"{}\"", "x".repeat(bytes))).unwrap();
+            let received_at = time::macros::datetime!(2026-11-21 08:00:00 UTC);
+            (ProviderEvent { provider: Provider::Stripe, received_at, body }, None)
         };
         let sizes = |events: Vec<usize>| -> Vec<usize> {
             into_messages(events.into_iter().map(event).collect()).iter().map(Vec::len).collect()

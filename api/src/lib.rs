@@ -12,6 +12,7 @@
 mod announcer;
 mod auth;
 mod auto_recharge;
+pub mod brand;
 mod checkout;
 mod commands;
 pub mod config;
@@ -28,6 +29,7 @@ mod origins;
 mod pages;
 mod problem;
 mod provider_webhooks;
+mod readiness;
 mod realtime;
 pub mod return_urls;
 mod server;
@@ -40,9 +42,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use kernel::installation;
+use identity::operators::passwords::Passwords;
+use kernel::config::Connections;
+use kernel::metrics::{self, Process};
 use kernel::service::{self, ServiceArguments};
 use kernel::test_clock;
+use kernel::{database, installation};
 use messaging::Publisher;
 use messaging::inbox::Inbox;
 use tokio::net::TcpListener;
@@ -55,6 +60,7 @@ use auth::Authenticator;
 use confirmations::Confirmations;
 use intake::Intake;
 use origins::Origins;
+use readiness::Readiness;
 use realtime::Hub;
 use return_urls::ReturnOrigins;
 use spending::Spending;
@@ -74,6 +80,9 @@ struct Arguments {
     /// Print the OpenAPI description and exit
     #[arg(long)]
     openapi: bool,
+    /// Print the list of all metrics, docs/metrics.md, and exit
+    #[arg(long)]
+    metrics: bool,
 }
 
 /// Runs the process.
@@ -83,7 +92,11 @@ pub fn main() -> ExitCode {
         print!("{}", description());
         return ExitCode::SUCCESS;
     }
-    service::main("api", arguments.service, Config::read, |config, shutdown| async move {
+    if arguments.metrics {
+        print!("{}", metrics::documentation());
+        return ExitCode::SUCCESS;
+    }
+    service::main(Process::Api, arguments.service, Config::read, |config, shutdown| async move {
         let listener = TcpListener::bind(config.address)
             .await
             .with_context(|| format!("cannot listen on {} (API_ADDR)", config.address))?;
@@ -98,13 +111,23 @@ pub fn main() -> ExitCode {
 pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let (connections, mode) = (config.connections.clone(), config.mode);
-    let pool = installation::pool(&connections, mode).context("DATABASE_URL cannot be used")?;
+    let primary = database::primary(&connections).context("DATABASE_URL cannot be used")?;
+    let pool = installation::pool(&primary, &connections, mode)?;
+    let for_debits = Connections { database_max_connections: spending::CONNECTIONS, ..connections.clone() };
+    let for_debits = database::pool_of(&primary, &for_debits)?;
+    let for_probes = Connections { database_max_connections: readiness::CONNECTIONS, ..connections.clone() };
+    let for_probes = database::pool_of(&primary, &for_probes)?;
+    let pools = [pool.clone(), for_debits.clone(), for_probes.clone()];
+    let following = shutdown.clone();
+    tokio::spawn(async move { primary.follow(&pools, following).await });
     installation::check_at_start(&connections, mode).await?;
     test_clock::start(&config.clock, &config.connections, config.mode, shutdown.clone()).await?;
     // The broker must outlive the last request that publishes.
     let messaging = CancellationToken::new();
     let _stop_messaging = messaging.clone().drop_guard();
     let publisher = Publisher::start(&config.connections, messaging.clone());
+    let broker = publisher.clone();
+    tokio::spawn(metrics::watch(Process::Api, pool.clone(), move || broker.is_connected(), shutdown.clone()));
     let inbox = Inbox::start(&config.connections, &publisher, messaging.clone());
     let own_origin = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let auth = Authenticator::new(&config, pool.clone(), &messaging);
@@ -116,13 +139,16 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let api = Arc::new(AppState {
         clock: config.clock.clone(),
         return_origins: ReturnOrigins::new(&own_origin, &config.return_url_origins),
-        origins: Origins::new(own_origin, &config.allowed_origins),
+        origins: Origins::new(own_origin.clone(), &config.allowed_origins),
+        own_origin,
         spending: Spending::start(
-            &config.connections,
             pool.clone(),
+            for_debits,
             publisher.clone(),
             config.clock.clone(),
-        )?,
+            connections.database_deadline,
+        ),
+        readiness: Readiness::new(for_probes, publisher.clone()),
         intake: Intake::start(publisher.clone()),
         openapi: openapi::descriptions(&config.dialects)?,
         pool,
@@ -130,6 +156,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         inbox,
         auth,
         hub,
+        passwords: Passwords::new()?,
         confirmations: Confirmations::default(),
         config,
     });

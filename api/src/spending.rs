@@ -4,11 +4,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use kernel::clock::Clock;
-use kernel::config::Connections;
 use kernel::crash::{self, Step};
 use kernel::database;
+use kernel::deadline::within;
 use kernel::group_commit::{GroupCommit, GroupLimits};
 use kernel::ids::{OutboxId, WalletId};
 use ledger::operations::{Debited, post_debits, post_unlocked};
@@ -25,7 +26,7 @@ use crate::problem::Problem;
 /// meanwhile share the next. Two at once are half as large each, and cost the database a third more for each debit.
 const LIMITS: GroupLimits = GroupLimits { size: 128, concurrency: 1 };
 /// Connections for groups alone: whoever waits for a locked wallet with one of the others does not hold them up.
-const CONNECTIONS: u32 = 2;
+pub(crate) const CONNECTIONS: u32 = 2;
 /// Lanes that wait for their wallet at the same time, each with a connection.
 const WAITING: usize = 4;
 
@@ -41,23 +42,24 @@ pub(crate) struct Spending {
 }
 
 impl Spending {
-    /// `pool` is what the process has for everything; groups have connections of their own.
+    /// `pool` is what the process has for everything; `own` has [`CONNECTIONS`] for groups. A transaction that takes
+    /// `limit` is given up: its debits may have been posted all the same.
     pub(crate) fn start(
-        connections: &Connections,
         pool: PgPool,
+        own: PgPool,
         publisher: Publisher,
         clock: Clock,
-    ) -> Result<Self, sqlx::Error> {
-        let own = Connections { database_max_connections: CONNECTIONS, ..connections.clone() };
+        limit: Duration,
+    ) -> Self {
         let announcer = Announcer::start(publisher.clone());
-        let patient = Purse { pool, publisher, announcer, clock };
-        let purse = Purse { pool: database::pool(&own)?, ..patient.clone() };
+        let patient = Purse { pool, publisher, announcer, clock, limit };
+        let purse = Purse { pool: own, ..patient.clone() };
         let group = GroupCommit::start(LIMITS, move |movements: Vec<Movement>| {
             let purse = purse.clone();
             async move { purse.debit_free(movements).await }
         });
         let waiting = Arc::new(Semaphore::new(WAITING));
-        Ok(Self { group, lanes: Mutex::default(), patient, waiting })
+        Self { group, lanes: Mutex::default(), patient, waiting }
     }
 
     /// Posts a debit in the transaction of its group.
@@ -104,22 +106,27 @@ struct Purse {
     publisher: Publisher,
     announcer: Announcer,
     clock: Clock,
+    limit: Duration,
 }
 
 impl Purse {
     /// Posts the debits of wallets that are not locked.
     async fn debit_free(&self, movements: Vec<Movement>) -> Vec<Option<DebitResult>> {
-        match self.together_free(&movements).await {
+        match self.in_time(self.together_free(&movements)).await {
             Ok(posted) => posted.into_iter().map(|posted| posted.map(Ok)).collect(),
             Err(error) => self.after(error, movements).await.into_iter().map(Some).collect(),
         }
     }
 
     async fn debit(&self, movements: Vec<Movement>) -> Vec<DebitResult> {
-        match self.together(&movements).await {
+        match self.in_time(self.together(&movements)).await {
             Ok(posted) => posted.into_iter().map(Ok).collect(),
             Err(error) => self.after(error, movements).await,
         }
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+        within(self.limit, work).await?
     }
 
     /// What becomes of debits whose common transaction failed.
@@ -165,7 +172,7 @@ impl Purse {
     async fn one_by_one(&self, movements: Vec<Movement>) -> Vec<DebitResult> {
         let mut answers = Vec::with_capacity(movements.len());
         for movement in movements {
-            let posted = self.together(std::slice::from_ref(&movement)).await;
+            let posted = self.in_time(self.together(std::slice::from_ref(&movement))).await;
             answers.push(match posted {
                 Ok(mut posted) => posted.pop().ok_or_else(|| Problem::internal("a debit had no outcome")),
                 Err(error) => Err(error.into()),

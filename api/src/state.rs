@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use identity::operators::passwords::Passwords;
 use kernel::clock::Clock;
 use messaging::Publisher;
 use messaging::inbox::Inbox;
@@ -13,6 +14,7 @@ use crate::confirmations::Confirmations;
 use crate::descriptions::Descriptions;
 use crate::intake::Intake;
 use crate::origins::Origins;
+use crate::readiness::Readiness;
 use crate::realtime::Hub;
 use crate::return_urls::ReturnOrigins;
 use crate::spending::Spending;
@@ -20,6 +22,8 @@ use crate::spending::Spending;
 pub struct AppState {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
+    /// Where browsers reach this API, without a slash at its end.
+    pub(crate) own_origin: String,
     pub(crate) pool: PgPool,
     pub(crate) publisher: Publisher,
     pub(crate) inbox: Inbox,
@@ -28,6 +32,8 @@ pub struct AppState {
     pub(crate) return_origins: ReturnOrigins,
     pub(crate) hub: Hub,
     pub(crate) spending: Spending,
+    pub(crate) readiness: Readiness,
+    pub(crate) passwords: Passwords,
     pub(crate) confirmations: Confirmations,
     pub(crate) intake: Intake,
     /// The descriptions of what is served, as `/openapi.json` answers them.

@@ -12,6 +12,7 @@
 )]
 
 pub mod leader;
+pub mod measure;
 pub mod schedule;
 pub mod ticker;
 
@@ -21,10 +22,13 @@ use std::sync::Arc;
 use clap::Parser;
 use kernel::clock::Clock;
 use kernel::config::{Connections, Environment, Mode, Reported};
+use kernel::metrics::{self, Process};
 use kernel::service::{self, ServiceArguments};
 use kernel::{database, test_clock};
 use messaging::Publisher;
 use tokio_util::sync::CancellationToken;
+
+use measure::Meter;
 
 /// Everything the scheduler needs to know.
 #[derive(Clone, Debug)]
@@ -79,7 +83,7 @@ struct Arguments {
 /// Runs the process.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    service::main("scheduler", arguments.service, Config::read, |config, shutdown| {
+    service::main(Process::Scheduler, arguments.service, Config::read, |config, shutdown| {
         run(config, Clock::system(), shutdown)
     })
 }
@@ -89,21 +93,32 @@ pub fn main() -> ExitCode {
 /// # Errors
 /// When the configuration cannot be used. Servers that are away are waited for.
 pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let pool = database::pool(&config.connections)?;
+    let primary = database::primary(&config.connections)?;
+    let pool = database::pool_of(&primary, &config.connections)?;
+    let (pools, following) = ([pool.clone()], shutdown.clone());
+    tokio::spawn(async move { primary.follow(&pools, following).await });
     // In live mode the clock is never moved.
     test_clock::start(&clock, &config.connections, Mode::Test, shutdown.clone()).await?;
     let publishing = CancellationToken::new();
     let publisher = Publisher::start(&config.connections, publishing.clone());
+    let broker = publisher.clone();
+    tokio::spawn(metrics::watch(
+        Process::Scheduler,
+        pool.clone(),
+        move || broker.is_connected(),
+        shutdown.clone(),
+    ));
+    let meter = Meter::new(&config.connections, pool.clone(), clock.clone(), config.several_subscriptions);
     let ticker = ticker::Ticker {
         pool: pool.clone(),
         publisher,
         clock,
         retention: config.retention,
-        several_subscriptions: config.several_subscriptions,
-        doubled: Arc::default(),
+        meter,
+        leads: Arc::default(),
     };
     let leading = leader::lead_until(&pool, &shutdown, async |leadership| ticker.run(leadership).await);
-    tokio::join!(leading, ticker.watch(&shutdown));
+    tokio::join!(leading, ticker.show_leadership(&shutdown));
     publishing.cancel();
     pool.close().await;
     Ok(())

@@ -27,14 +27,18 @@ pub enum Action {
     Emit(fn() -> EncodedJob),
     /// Publishes jobs that a transaction wrote to the outbox and its process did not publish.
     SweepOutbox,
-    /// Deletes sessions and live tickets that have ended, messages to webhook endpoints that were delivered, or given
+    /// Deletes sessions and live tickets that have ended, counters of limits that were taken away, messages to
+    /// webhook endpoints that were delivered, or given
     /// up, a month ago, and old provider events and settled dead letters. Answers to idempotent requests stay: what was
     /// done once is never done again.
     Forget,
+    /// Adds up what was noted for the statistics.
+    AddUpStatistics,
+    /// Counts what operators watch. The leader alone does it; what it shows goes away soon after it leads no longer.
+    Measure,
+    /// Adds up the credits of all wallets.
+    MeasureCredits,
 }
-
-/// How often what operators watch is measured.
-pub const MEASURE_EVERY: Duration = Duration::from_secs(10);
 
 /// The schedule.
 pub const SCHEDULE: &[Entry] = &[
@@ -86,5 +90,8 @@ pub const SCHEDULE: &[Entry] = &[
         every: Duration::from_secs(3600),
         action: Action::Emit(|| EncodedJob::from(&ReconcilePayments::default())),
     },
+    Entry { name: "statistics", every: Duration::from_secs(2), action: Action::AddUpStatistics },
+    Entry { name: "measure", every: Duration::from_secs(10), action: Action::Measure },
+    Entry { name: "measure.credits", every: Duration::from_secs(60), action: Action::MeasureCredits },
     Entry { name: "forget", every: Duration::from_secs(60), action: Action::Forget },
 ];

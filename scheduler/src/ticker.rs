@@ -1,29 +1,29 @@
 //! Does what the schedule says, each entry in a loop of its own, while this process leads.
 
-use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use billing::app_stores;
 use billing::provider_events::record;
-use billing::reconciliation;
-use billing::subscriptions::operations as subscriptions;
-use jobs::{EncodedJob, Role, outbox};
+use billing::statistics;
+use identity::operators;
+use jobs::{EncodedJob, outbox};
 use kernel::clock::Clock;
 use kernel::crash::{self, Step};
-use kernel::ids::WalletId;
+use kernel::deadline::within;
+use kernel::metrics::{NONE, catalogue};
 use messaging::dead_letters::operations as dead_letters;
 use messaging::{Publisher, outbox as publishing};
 use outgoing_webhooks as webhooks;
 use rand::RngExt;
 use sqlx::PgPool;
-use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::Retention;
 use crate::leader::Leadership;
-use crate::schedule::{Action, MEASURE_EVERY, SCHEDULE};
+use crate::measure::Meter;
+use crate::schedule::{Action, SCHEDULE};
 
 /// How old a job in the outbox must be before the sweep takes it: the process that wrote it is about to publish it.
 const SWEEP_AFTER: time::Duration = time::Duration::seconds(2);
@@ -38,8 +38,10 @@ const FORGET_AT_ONCE: i64 = 2_000;
 /// …and how long those of one kind may take in one run.
 const FORGET_FOR: Duration = Duration::from_secs(60);
 
-/// Wallets with several subscriptions that are listed at once: far more than should ever be.
-const DOUBLED_MOST: i64 = 1_000;
+/// How long the database may take for one thing, or for all that is measured.
+const DATABASE_LIMIT: Duration = Duration::from_secs(15);
+/// How often a scheduler shows whether it leads.
+const SHOW_EVERY: Duration = Duration::from_secs(5);
 
 /// What the schedule's actions work with.
 #[derive(Clone)]
@@ -48,10 +50,9 @@ pub struct Ticker {
     pub publisher: Publisher,
     pub clock: Clock,
     pub retention: Retention,
-    /// Whether a wallet may have more than one subscription.
-    pub several_subscriptions: bool,
-    /// The wallets that have several all the same, as far as the log tells of them.
-    pub doubled: Arc<Mutex<HashSet<WalletId>>>,
+    pub meter: Meter,
+    /// Whether this scheduler leads.
+    pub leads: Arc<AtomicBool>,
 }
 
 impl Ticker {
@@ -66,14 +67,20 @@ impl Ticker {
                 leadership.ended().run_until_cancelled(repeated).await;
             });
         }
+        self.leads.store(true, Ordering::Relaxed);
         loops.join_all().await;
+        self.leads.store(false, Ordering::Relaxed);
     }
 
-    /// Measures what operators watch, until `shutdown`, whether this process leads or not: what it measured while it
-    /// led would be shown for ever after.
-    pub async fn watch(&self, shutdown: &CancellationToken) {
-        let measure = || async { self.measure().await.map_err(|error| error.to_string()) };
-        shutdown.run_until_cancelled(self.repeat("measure", MEASURE_EVERY, measure)).await;
+    /// Shows whether this scheduler leads, until `shutdown`.
+    pub async fn show_leadership(&self, shutdown: &CancellationToken) {
+        let show = async {
+            loop {
+                catalogue::LEADER.set(NONE, i64::from(self.leads.load(Ordering::Relaxed)));
+                tokio::time::sleep(SHOW_EVERY).await;
+            }
+        };
+        shutdown.run_until_cancelled(show).await;
     }
 
     async fn repeat<Done>(&self, name: &'static str, every: Duration, act: impl Fn() -> Done)
@@ -88,7 +95,7 @@ impl Ticker {
             let mut next = self.clock.deadline(every.saturating_sub(earlier));
             if let Err(reason) = act().await {
                 tracing::warn!(entry = name, reason, "a scheduled action failed; it will run again");
-                metrics::counter!("purser_schedule_failures_total", "entry" => name).increment(1);
+                catalogue::SCHEDULE_FAILURES.increment([name]);
             }
             next.passed().await;
         }
@@ -99,6 +106,15 @@ impl Ticker {
             Action::Emit(job) => self.emit(job(), leadership).await,
             Action::SweepOutbox => self.sweep(leadership).await,
             Action::Forget => self.forget().await,
+            Action::AddUpStatistics => self.add_up_statistics().await,
+            Action::Measure => {
+                let measured = within(DATABASE_LIMIT, self.meter.measure()).await;
+                return measured.unwrap_or_else(|given_up| Err(given_up.to_string()));
+            }
+            Action::MeasureCredits => {
+                let measured = within(DATABASE_LIMIT, self.meter.measure_credits()).await;
+                measured.unwrap_or_else(|given_up| Err(given_up.into()))
+            }
         };
         done.map_err(|error| error.to_string())
     }
@@ -107,7 +123,8 @@ impl Ticker {
     async fn emit(&self, job: EncodedJob, leadership: &Leadership) -> Result<(), sqlx::Error> {
         self.publisher.wait_until_connected().await;
         let lease = leadership.lease();
-        let Some(id) = outbox::insert_while_held(&self.pool, &lease, self.clock.now(), job).await? else {
+        let written = outbox::insert_while_held(&self.pool, &lease, self.clock.now(), job);
+        let Some(id) = within(DATABASE_LIMIT, written).await?? else {
             tracing::warn!(term = lease.term, "a job was not emitted: another scheduler leads");
             return Ok(());
         };
@@ -140,55 +157,18 @@ impl Ticker {
         let events = now.saturating_sub(self.retention.provider_events);
         let letters = now.saturating_sub(self.retention.dead_letters);
         until_none("sessions", || identity::operations::sessions_forget(pool, sessions, most)).await?;
+        until_none("portal sessions", || identity::portal::forget(pool, sessions, most)).await?;
         until_none("live tickets", || identity::live_tickets::forget(pool, now, most)).await?;
+        until_none("limits", || ledger::limits::forget(pool, now, most)).await?;
+        until_none("operators' sessions", || operators::sessions::forget(pool, now, most)).await?;
+        until_none("attempts to sign in", || operators::attempts::forget(pool, now, most)).await?;
         until_none("webhooks", || webhooks::operations::forget(pool, webhooks, most)).await?;
         until_none("provider events", || record::forget(pool, events, most)).await?;
         until_none("dead letters", || dead_letters::forget(pool, letters, most)).await
     }
 
-    async fn measure(&self) -> Result<(), sqlx::Error> {
-        let (jobs, oldest) = outbox::backlog(&self.pool).await?;
-        let age = oldest.map_or(0, |oldest| (self.clock.now() - oldest).whole_seconds());
-        let mut connection = self.pool.acquire().await?;
-        let quarantined = record::quarantined_count(&mut connection).await?;
-        let parked = app_stores::operations::parked_count(&mut connection).await?;
-        set("purser_outbox_jobs", jobs);
-        set("purser_outbox_oldest_seconds", age);
-        set("purser_events_quarantined", quarantined);
-        set("purser_store_purchases_parked", parked);
-        if let Some((findings, uncredited)) = reconciliation::operations::last_run(&mut connection).await? {
-            set("purser_reconciliation_findings", findings);
-            set("purser_paid_not_credited", uncredited);
-        }
-        drop(connection);
-        self.measure_doubled().await?;
-        self.measure_dead_letters().await
-    }
-
-    /// Each wallet is logged once: when it is found out.
-    async fn measure_doubled(&self) -> Result<(), sqlx::Error> {
-        if self.several_subscriptions {
-            return Ok(());
-        }
-        let found = subscriptions::doubled(&mut *self.pool.acquire().await?, DOUBLED_MOST).await?;
-        set("purser_subscriptions_doubled", i64::try_from(found.len()).unwrap_or(i64::MAX));
-        let mut known = self.doubled.lock().await;
-        for (wallet, subscriptions) in found.iter().filter(|(wallet, _)| !known.contains(wallet)) {
-            let ids: Vec<String> = subscriptions.iter().map(ToString::to_string).collect();
-            tracing::warn!(%wallet, subscriptions = ids.join(" "), "several subscriptions bill for one wallet");
-        }
-        *known = found.into_iter().map(|(wallet, _)| wallet).collect();
-        Ok(())
-    }
-
-    async fn measure_dead_letters(&self) -> Result<(), sqlx::Error> {
-        let waiting = dead_letters::waiting(&mut *self.pool.acquire().await?).await?;
-        for role in Role::ALL {
-            let of_role = waiting.iter().filter(|waiting| waiting.role == role.as_str());
-            let count: i64 = of_role.map(|waiting| waiting.count).sum();
-            let gauge = metrics::gauge!("purser_dead_letters_waiting", "role" => role.as_str());
-            gauge.set(i32::try_from(count).unwrap_or(i32::MAX));
-        }
+    async fn add_up_statistics(&self) -> Result<(), sqlx::Error> {
+        while within(DATABASE_LIMIT, statistics::add_up(&self.pool)).await?? {}
         Ok(())
     }
 }
@@ -200,8 +180,8 @@ where
 {
     let until = Instant::now() + FORGET_FOR;
     loop {
-        let forgotten = forget().await?;
-        metrics::counter!("purser_forgotten_rows_total", "what" => what).increment(forgotten);
+        let forgotten = within(DATABASE_LIMIT, forget()).await??;
+        catalogue::FORGOTTEN_ROWS.add([what], forgotten);
         if i64::try_from(forgotten).is_ok_and(|count| count < FORGET_AT_ONCE) {
             return Ok(());
         }
@@ -210,9 +190,4 @@ where
             return Ok(());
         }
     }
-}
-
-fn set(gauge: &'static str, value: i64) {
-    // Counts and ages fit a 32-bit number long before they matter.
-    metrics::gauge!(gauge).set(i32::try_from(value).unwrap_or(i32::MAX));
 }

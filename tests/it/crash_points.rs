@@ -48,7 +48,7 @@ pub async fn worker_dies(world: &World, step: Step, work: &str) {
 }
 
 /// Waits until an API answers that has just been started.
-async fn wait_until_started(world: &World) {
+pub async fn wait_until_started(world: &World) {
     world.eventually("the API is ready", async || world.api().get("/readyz").require(200).await).await;
 }
 
@@ -138,7 +138,7 @@ async fn a_worker_may_die_between_the_provider_the_database_and_the_broker() {
 }
 
 /// A request whose API dies at a point of it, and then is sent again.
-async fn api_dies(world: &World, step: Step, work: &str, request: impl Fn() -> Request, status: u16) {
+pub async fn api_dies(world: &World, step: Step, work: &str, request: impl Fn() -> Request, status: u16) {
     let doomed = doomed(world, Service::Api, &[], step, work);
     wait_until_started(world).await;
     let unanswered = request().send().await;

@@ -12,8 +12,10 @@ use servers::process::signal_process;
 use crate::checkout::{Checkout, port};
 
 /// Every name that scripts may rely on.
-const VARIABLES: [&str; 22] = [
+const VARIABLES: [&str; 25] = [
     "API_URL",
+    "PURSER_URL",
+    "PURSER_API_KEY",
     "STRIPE_EMULATOR_URL",
     "DATABASE_URL",
     "AMQP_URL",
@@ -26,6 +28,7 @@ const VARIABLES: [&str; 22] = [
     "JWT_HS256_SECRET",
     "JWT_ISSUER",
     "JWT_AUDIENCE",
+    "DEMO_USER_ID",
     "DEMO_API_KEY",
     "DEMO_SESSION_TOKEN",
     "DEMO_JWT",
@@ -44,9 +47,7 @@ fn cargo_dev_once_shows_a_purchase_and_leaves_nothing_behind() {
     let status = checkout.wait();
     let output = checkout.output();
     assert!(status.success(), "{output}");
-    for step in
-        ["GET /ws", "POST /v1/credits/recharge", "credits.added", "GET /v1/credits: 2500", "2400 are left"]
-    {
+    for step in ["GET /live", "POST /orders", "wallet.changed", "GET /wallets/me: 2500", "2400 are left"] {
         assert!(output.contains(step), "no {step:?} in:\n{output}");
     }
     checkout.require_nothing_left(&[]);

@@ -7,16 +7,18 @@ use std::time::Duration;
 use billing::payments::{ExpirePayments, VerifyPayment};
 use harness::eventually::{Look, eventually};
 use harness::queues::Queues;
+use harness::relay::{Relay, Way};
 use jobs::JobSet;
 use jobs::Role;
-use kernel::config::{Connections, Secret};
+use kernel::config::{Connections, Secret, addresses};
 use kernel::ids::PaymentId;
 use ledger::holds::ExpireHolds;
 use ledger::operations::ExpireGrants;
-use messaging::Publisher;
 use messaging::consumer::{Consumer, Handler, Limits, Outcome};
+use messaging::{PublishError, Publisher};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 use worker::handlers::catalogue::AnyJob;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,6 +45,8 @@ impl<F: Fn(&AnyJob) -> Outcome + Send + Sync + 'static> Handler for Scripted<F> 
 
 struct Line {
     connections: Connections,
+    /// The broker, as the test itself reaches it.
+    broker: String,
     publisher: Publisher,
     shutdown: CancellationToken,
 }
@@ -51,16 +55,19 @@ impl Line {
     async fn start(amqp_url: &str) -> Self {
         let connections = Connections {
             database_url: Secret::new("postgres://nowhere").unwrap(),
+            database_direct_url: None,
             amqp_url: Secret::new(amqp_url).unwrap(),
             amqp_prefix: format!("line-{}", uuid::Uuid::new_v4().simple()),
             database_max_connections: 1,
             database_lock_timeout: Duration::from_millis(500),
             database_statement_timeout: Duration::from_secs(10),
+            database_deadline: Duration::from_secs(5),
         };
+        let broker = addresses::of_broker(amqp_url).pop().unwrap();
         let shutdown = CancellationToken::new();
         let publisher = Publisher::start(&connections, shutdown.clone());
         publisher.wait_until_connected().await;
-        Self { connections, publisher, shutdown }
+        Self { connections, broker, publisher, shutdown }
     }
 
     async fn shared() -> Self {
@@ -85,7 +92,7 @@ impl Line {
     }
 
     async fn queues(&self) -> Queues {
-        Queues::connect(self.connections.amqp_url.expose(), &self.connections.amqp_prefix).await.unwrap()
+        Queues::connect(&self.broker, &self.connections.amqp_prefix).await.unwrap()
     }
 
     async fn count(&self, queue: &str) -> u32 {
@@ -186,8 +193,8 @@ async fn a_job_that_can_never_succeed_is_a_dead_letter_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unroutable_message_is_kept() {
     let line = Line::shared().await;
-    let url = line.connections.amqp_url.expose();
-    let connection = lapin::Connection::connect(url, lapin::ConnectionProperties::default()).await.unwrap();
+    let connection =
+        lapin::Connection::connect(&line.broker, lapin::ConnectionProperties::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
     let queue = format!("{}.notify", line.connections.amqp_prefix);
     let deleted = channel.queue_delete(queue.as_str().into(), lapin::options::QueueDeleteOptions::default());
@@ -208,6 +215,37 @@ async fn wait_until_published(line: &Line) {
         published
     };
     eventually("a job is published", PATIENCE, check).await.unwrap();
+}
+
+/// No heartbeat would tell within ten minutes that the node is cut off.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_leaves_a_node_that_is_cut_off_for_the_next() {
+    let broker = tokio::task::block_in_place(|| harness::servers().rabbitmq().url().to_owned());
+    let mut first = Url::parse(&broker).unwrap();
+    let relay = Relay::open(first.port().unwrap()).await.unwrap();
+    first.set_port(Some(relay.port())).unwrap();
+    first.set_query(Some("heartbeat=600"));
+    let line = Line::start(&format!("{first},{broker}")).await;
+    line.publisher.publish(&ExpireHolds {}).await.unwrap();
+    relay.set(Way::Silent);
+    let unconfirmed =
+        futures::join!(line.publisher.publish(&ExpireHolds {}), line.publisher.publish(&ExpireHolds {}));
+    assert_eq!(unconfirmed, (Err(PublishError::Unconfirmed), Err(PublishError::Unconfirmed)));
+    wait_until_published(&line).await;
+    assert!(line.count("apply").await >= 2, "one before and one after");
+    line.finish().await;
+}
+
+/// A list may begin with a node that is down.
+#[tokio::test(flavor = "multi_thread")]
+async fn consumers_and_publishers_go_to_the_node_that_is_up() {
+    let broker = tokio::task::block_in_place(|| harness::servers().rabbitmq().url().to_owned());
+    let [nobody] = servers::ports::free_ports().unwrap();
+    let line = Line::start(&format!("amqp://u:p@127.0.0.1:{nobody}/%2f,{broker}")).await;
+    let mut hears = line.consume(Role::Apply, |_| Outcome::Done(None));
+    line.publisher.publish(&ExpireHolds {}).await.unwrap();
+    assert_eq!(hear(&mut hears).await, "holds.expire");
+    line.finish().await;
 }
 
 /// Every publish that was confirmed is there after the broker was killed.

@@ -82,8 +82,8 @@ async fn members_see_their_organizations() {
     let world = World::builder().without_worker().without_scheduler().start().await;
     let cast = organization(&world).await;
     let members = json!([
-        {"userId": "admin", "role": "admin"}, {"userId": "member", "role": "member"},
-        {"userId": "owner", "role": "owner"}, {"userId": "viewer", "role": "viewer"},
+        {"userId": "admin", "role": "admin", "limit": null}, {"userId": "member", "role": "member", "limit": null},
+        {"userId": "owner", "role": "owner", "limit": null}, {"userId": "viewer", "role": "viewer", "limit": null},
     ]);
     let path = format!("/purser/v1/organizations/{}", cast.id);
     for user in cast.members() {
@@ -242,7 +242,7 @@ async fn roles_are_granted_changed_and_revoked() {
     let given = put(&world, &membership(&cast, "stranger"), "member").await;
     assert_eq!(
         (given.status(), given.json().unwrap()),
-        (200, json!({"userId": "stranger", "role": "member"}))
+        (200, json!({"userId": "stranger", "role": "member", "limit": null}))
     );
     assert_eq!(put(&world, &membership(&cast, "viewer"), "admin").await.status(), 200);
     assert_eq!((consume(&cast.stranger).await, consume(&cast.viewer).await), (402, 402));

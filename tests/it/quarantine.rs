@@ -20,6 +20,13 @@ async fn open(world: &World) -> Vec<Value> {
     get(world, "?state=open").await["data"].as_array().unwrap().clone()
 }
 
+/// How many events wait, as those who run the installation see it first.
+async fn needs_a_person(world: &World) -> usize {
+    let admin = &world.settings().secrets.admin_api_key;
+    let counted = world.api().get("/purser/v1/attention").bearer(admin).expect(200).await;
+    usize::try_from(counted["quarantinedEvents"].as_u64().unwrap()).unwrap()
+}
+
 async fn act(world: &World, id: &str, verb: &str, body: Value) -> Answer {
     world.admin_post(&format!("/purser/v1/provider-events/{id}/{verb}"), body).send().await.unwrap()
 }
@@ -72,6 +79,7 @@ async fn an_order_that_was_paid_in_another_way_is_credited_once_and_the_books_ag
     assert_eq!(reconcile(&world).await.differences(), ["amount_differs"]);
     let waiting = open(&world).await;
     assert!(!waiting.is_empty());
+    assert_eq!(needs_a_person(&world).await, waiting.len());
     let id = waiting[0]["id"].as_str().unwrap();
     let shown = get(&world, &format!("/{id}")).await;
     assert!(shown["text"].as_str().unwrap().contains(shown["eventId"].as_str().unwrap()), "{shown}");

@@ -15,7 +15,7 @@ const READERS: [&str; 11] = [
     "secret(",
     "secrets(",
     "address(",
-    "server(",
+    "servers(",
     "parsed(",
     "list(",
     "at_least(",
@@ -23,18 +23,23 @@ const READERS: [&str; 11] = [
     "origins(",
 ];
 
+/// The settings that the code in a folder of the checkout reads.
+pub fn read_in(folder: &str) -> BTreeSet<String> {
+    let mut read = BTreeSet::new();
+    for file in rust_files(&servers::checkout().join(folder)) {
+        let text = fs::read_to_string(&file).unwrap();
+        // Tests make names up.
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        read.extend(READERS.iter().flat_map(|reader| names_after(text, reader)));
+    }
+    read
+}
+
 #[test]
 fn every_setting_is_documented() {
     let top = servers::checkout();
-    let mut read = BTreeSet::new();
-    for folder in ["api/src", "common", "scheduler/src", "worker/src"] {
-        for file in rust_files(&top.join(folder)) {
-            let text = fs::read_to_string(&file).unwrap();
-            // Tests make names up.
-            let text = text.split("#[cfg(test)]").next().unwrap();
-            read.extend(READERS.iter().flat_map(|reader| names_after(text, reader)));
-        }
-    }
+    let read: BTreeSet<String> =
+        ["api/src", "common", "scheduler/src", "worker/src"].into_iter().flat_map(read_in).collect();
     assert!(
         read.contains("DATABASE_URL") && read.contains("WORKER_ROLES"),
         "the search finds nothing: {read:?}"

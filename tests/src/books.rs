@@ -55,6 +55,46 @@ const LAPSED: &str = "
         on entries.gone = grants.id::text
     where lapsed <> coalesce(entries.total, 0)";
 
+/// Hours of the statistics that are not what the entries and payments of that hour say. When money went back is kept
+/// nowhere else: of that, the sums are compared.
+const MISCOUNTED: &str = "
+    select format('statistics of %s at %s, %s: %s too much', account, starts_at, currency, sum(amount))
+    from (select case when account <> 'returned' then starts_at end as starts_at, account, currency, amount
+          from (select starts_at, account, currency, amount from statistics where unit = 'hour'
+                union all select starts_at, account, currency, amount from statistics_changes) as counted
+          union all
+          select date_trunc('hour', created_at, 'UTC'), counter_account, '', -amount from ledger_entries
+          union all
+          select date_trunc('hour', completed_at, 'UTC'), 'paid', coalesce(accepted_currency, currency),
+                 -coalesce(charged_minor, accepted_minor, amount_minor)
+          from payments where completed_at is not null and provider <> 'manual'
+          union all
+          select null, 'returned', coalesce(accepted_currency, currency), -refunded_minor - withdrawn_minor
+          from payments) as books
+    group by account, starts_at, currency having sum(amount) <> 0";
+
+/// Days and months of the statistics that are not the sums of their hours.
+const MISADDED: &str = "
+    select format('statistics of the %s %s: %s too much in %s', unit, starts_at, sum(amount), account)
+    from (select unit, starts_at, account, currency, amount from statistics where unit <> 'hour'
+          union all
+          select units.unit, date_trunc(units.unit, starts_at, 'UTC'), account, currency, -amount
+          from statistics cross join (values ('day'), ('month')) as units (unit)
+          where statistics.unit = 'hour') as sums
+    group by unit, starts_at, account, currency having sum(amount) <> 0";
+/// Limits that have counted less of their month than was spent in it and is held.
+const COUNTED: &str = "
+    select format('limit %s: %s counted, %s spent and held', limits.id, month_used, uses.total)
+    from limits
+    cross join lateral (
+        select coalesce(sum(amount), 0) as total
+        from (select -amount as amount, counted from ledger_entries where counted is not null
+              union all
+              select amount - captured, counted from holds where counted is not null and state = 'active') as uses
+        where counted -> 'by' ? limits.id::text
+              and (counted ->> 'on')::date >= date_trunc('month', limits.counted_on)) as uses
+    where month_used < uses.total";
+
 /// Entries and grants of wallets that are not there.
 const ORPHANS: &str = "
     select format('%s belongs to no wallet', id)
@@ -73,7 +113,19 @@ const DEAD_LETTERS: &str = "
 /// When the database does not answer.
 pub async fn findings(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
     let mut findings = Vec::new();
-    let all = [UNBALANCED, WRONGLY_HELD, GIVEN_BACK, TRANSFERRED, CAPTURED, LAPSED, ORPHANS, UNPUBLISHED];
+    let all = [
+        UNBALANCED,
+        WRONGLY_HELD,
+        GIVEN_BACK,
+        TRANSFERRED,
+        CAPTURED,
+        LAPSED,
+        MISCOUNTED,
+        MISADDED,
+        COUNTED,
+        ORPHANS,
+        UNPUBLISHED,
+    ];
     for query in all {
         let found: Vec<String> = sqlx::query_scalar(query).fetch_all(pool).await?;
         findings.extend(found);

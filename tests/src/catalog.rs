@@ -8,7 +8,9 @@ use sqlx::PgPool;
 /// # Errors
 /// When the database cannot be used.
 pub async fn migrate_and_stock(pool: &PgPool) -> Result<()> {
-    kernel::database::migrate(pool).await.context("cannot bring the schema up to date")?;
+    kernel::database::migrate(&mut pool.acquire().await?.detach())
+        .await
+        .context("cannot bring the schema up to date")?;
     sqlx::raw_sql(include_str!("catalog.sql")).execute(pool).await.context("cannot stock the catalog")?;
     Ok(())
 }

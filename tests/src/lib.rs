@@ -1,6 +1,7 @@
 //! The harness: private servers and whole systems for tests, benchmarks and `cargo dev`.
 
 pub mod books;
+pub mod browser;
 pub mod catalog;
 pub mod client;
 pub mod dev;
@@ -9,6 +10,7 @@ pub mod error_formats;
 pub mod eventually;
 pub mod fuzz;
 pub mod invoices;
+pub mod prometheus;
 pub mod queues;
 pub mod quiescence;
 pub mod receiver;
@@ -19,5 +21,5 @@ pub mod system;
 pub mod terms;
 pub mod world;
 
-pub use run::{directory, private_servers, servers};
+pub use run::{directory, pooler_of, private_servers, servers, standby_of, tool};
 pub use world::World;

@@ -4,11 +4,13 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use anyhow::Result;
 use tokio_util::sync::CancellationToken;
 
+use servers::chromium;
 use servers::progress::{Progress, Sink};
 use servers::watchdog::Watchdog;
-use servers::{Durability, Options, Servers, Surroundings, target_directory};
+use servers::{Durability, Options, Pooler, Server, Servers, Surroundings, target_directory};
 
 /// What belongs to the run as a whole.
 struct Run {
@@ -18,6 +20,7 @@ struct Run {
 
 static RUN: OnceLock<Run> = OnceLock::new();
 static SERVERS: OnceLock<Servers> = OnceLock::new();
+static CHROMIUM: OnceLock<String> = OnceLock::new();
 
 /// The PostgreSQL and RabbitMQ of this test run. Blocks the first caller for some seconds.
 ///
@@ -37,6 +40,46 @@ pub fn servers() -> &'static Servers {
 pub fn private_servers(name: &str) -> Servers {
     // What is killed must find its data again.
     start(Options::private(run().directory.join(name), Durability::Durable))
+}
+
+/// A standby of a private server, which ends when dropped.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn standby_of(primary: &Server, name: &str) -> Result<Server> {
+    servers::postgres::start_standby(primary, &run().directory.join(name), &run().surroundings)
+}
+
+/// A pooler in front of a server, which ends when dropped.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn pooler_of(database: &Server, name: &str) -> Result<Pooler> {
+    servers::start_pgbouncer(&run().directory.join(name), database, &run().surroundings)
+}
+
+/// A program that is no server of the system; see [`servers::tool`].
+///
+/// # Panics
+/// When it is missing and cannot be installed; the text says why.
+#[allow(clippy::panic)]
+pub fn tool(program: &str, package: &str) -> PathBuf {
+    match servers::tool(program, package, &run().surroundings) {
+        Ok(found) => found,
+        Err(error) => panic!("{error:#}"),
+    }
+}
+
+/// The DevTools of the one Chromium of this test run. Blocks the first caller for some seconds.
+///
+/// # Panics
+/// When it cannot be started; the text says what to do.
+#[allow(clippy::panic)]
+pub(crate) fn chromium() -> &'static str {
+    CHROMIUM.get_or_init(|| match chromium::start(&directory(), &run().surroundings) {
+        Ok(address) => address,
+        Err(error) => panic!("no browser for the tests of pages: {error:#}"),
+    })
 }
 
 /// The watchdog of this test run.

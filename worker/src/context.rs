@@ -10,6 +10,7 @@ use billing::reversals::Policy;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jobs::Role;
 use kernel::clock::Clock;
+use kernel::deadline::{uncounted, within};
 use kernel::ids::{InstallationId, OutboxId, UserId, WebhookEndpointId};
 use kernel::{database, retry};
 use messaging::{Publisher, outbox};
@@ -44,6 +45,8 @@ fn share(role: Role, all: NonZeroU32) -> NonZeroU32 {
 /// What the jobs of a role work with in a process.
 pub(crate) struct Context {
     pub pool: PgPool,
+    /// How long a transaction may take.
+    pub database_deadline: Duration,
     pub publisher: Publisher,
     pub clock: Clock,
     pub stripe: StripeClient,
@@ -91,6 +94,7 @@ impl Context {
         };
         Ok(Self {
             pool,
+            database_deadline: config.connections.database_deadline,
             publisher,
             clock,
             stripe: StripeClient::new(
@@ -163,10 +167,10 @@ impl Context {
         Answer: Future<Output = Result<T, ProviderError>>,
     {
         let transient = |error: &ProviderError| matches!(error, ProviderError::Unavailable(_));
-        retry::with_patience(PATIENCE, transient, || async {
+        uncounted(retry::with_patience(PATIENCE, transient, || async {
             self.stripe_pace.until_ready().await;
             question().await
-        })
+        }))
         .await
     }
 
@@ -179,7 +183,8 @@ impl Context {
     /// would come back long after its end.
     pub async fn wait_for_database(&self) {
         while self.database_doubted.load(Ordering::Relaxed) {
-            match database::ping(&self.pool).await {
+            let answer = within(self.database_deadline, database::ping(&self.pool)).await;
+            match answer.unwrap_or_else(|given_up| Err(given_up.into())) {
                 Ok(()) => self.database_doubted.store(false, Ordering::Relaxed),
                 Err(error) => {
                     tracing::warn!(%error, "the database is away; jobs wait for it");

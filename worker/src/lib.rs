@@ -29,7 +29,8 @@ use std::time::Duration;
 use clap::Parser;
 use jobs::Role;
 use kernel::clock::Clock;
-use kernel::{installation, service, test_clock};
+use kernel::metrics::{self, Process, catalogue};
+use kernel::{database, installation, service, test_clock};
 use messaging::Publisher;
 use messaging::collector::Collector;
 use messaging::consumer::{Consumer, Limits};
@@ -39,6 +40,7 @@ pub use config::Config;
 
 use cli::Arguments;
 use context::Context;
+use handlers::catalogue::AnyJob;
 
 /// Runs the process, or carries out a command.
 pub fn main() -> ExitCode {
@@ -47,7 +49,7 @@ pub fn main() -> ExitCode {
     match command {
         Some(command) => command.main(clock),
         None => service::main(
-            "worker",
+            Process::Worker,
             service,
             |environment| Config::read(environment, roles),
             |config, shutdown| run(config, clock, shutdown),
@@ -60,12 +62,23 @@ pub fn main() -> ExitCode {
 /// # Errors
 /// When the configuration cannot be used. Servers that are away are waited for.
 pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let pool = installation::pool(&config.connections, config.mode)?;
+    let primary = database::primary(&config.connections)?;
+    let pool = installation::pool(&primary, &config.connections, config.mode)?;
+    let (pools, following) = ([pool.clone()], shutdown.clone());
+    tokio::spawn(async move { primary.follow(&pools, following).await });
     installation::check_at_start(&config.connections, config.mode).await?;
     test_clock::start(&clock, &config.connections, config.mode, shutdown.clone()).await?;
     // Jobs that are under way at the end still publish: the publisher stops after the consumers.
     let publishing = CancellationToken::new();
     let publisher = Publisher::start(&config.connections, publishing.clone());
+    let broker = publisher.clone();
+    tokio::spawn(metrics::watch(
+        Process::Worker,
+        pool.clone(),
+        move || broker.is_connected(),
+        shutdown.clone(),
+    ));
+    count_from_zero();
     let mut contexts = Vec::new();
     for role in &config.roles {
         let context = Context::new(&config, *role, pool.clone(), publisher.clone(), clock.clone())?;
@@ -99,6 +112,15 @@ pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> a
     publishing.cancel();
     pool.close().await;
     Ok(())
+}
+
+/// Shows the jobs that have not happened yet.
+fn count_from_zero() {
+    for kind in AnyJob::KINDS {
+        for outcome in ["done", "unavailable", "failed", "dead"] {
+            catalogue::JOBS.add([*kind, outcome], 0_u64);
+        }
+    }
 }
 
 /// How many jobs each role takes at once.

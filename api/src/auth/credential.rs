@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use identity::credentials::{API_KEY_PREFIX, SESSION_PREFIX};
+use identity::credentials::{API_KEY_PREFIX, PORTAL_SESSION_PREFIX, SESSION_PREFIX};
+use identity::operators::sessions::TOKEN_PREFIX as OPERATOR_PREFIX;
 use warp::http::{HeaderMap, header};
 
 use super::Via;
@@ -23,6 +24,8 @@ pub(super) struct Presented<'a> {
 pub(super) enum Kind {
     ApiKey,
     Session,
+    OperatorSession,
+    PortalSession,
     Jwt,
     Unknown,
 }
@@ -70,6 +73,10 @@ pub(super) fn kind(text: &str) -> Kind {
         Kind::ApiKey
     } else if text.starts_with(SESSION_PREFIX) {
         Kind::Session
+    } else if text.starts_with(OPERATOR_PREFIX) {
+        Kind::OperatorSession
+    } else if text.starts_with(PORTAL_SESSION_PREFIX) {
+        Kind::PortalSession
     } else if text.split('.').count() == 3 && text.split('.').all(|part| !part.is_empty()) {
         Kind::Jwt
     } else {
@@ -142,6 +149,8 @@ mod tests {
     fn kinds() {
         assert_eq!(kind("psk_ab"), Kind::ApiKey);
         assert_eq!(kind("pst_ab"), Kind::Session);
+        assert_eq!(kind("pos_ab"), Kind::OperatorSession);
+        assert_eq!(kind("pps_ab"), Kind::PortalSession);
         assert_eq!(kind("a.b.c"), Kind::Jwt);
         for text in ["", "a", "a.b", "a..c", "a.b.c.d", "sk_test_1"] {
             assert_eq!(kind(text), Kind::Unknown, "{text}");

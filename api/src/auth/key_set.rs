@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use kernel::https::HttpsClient;
+use kernel::metrics::{NONE, catalogue};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
@@ -131,7 +132,7 @@ async fn keep_up_to_date(
         };
         let age = if fetched.is_ok() { pace.refresh } else { pace.retry };
         if let Err(reason) = &fetched {
-            metrics::counter!("purser_jwks_failures_total").increment(1);
+            catalogue::JWKS_FAILURES.increment(NONE);
             tracing::warn!(reason, "the keys at JWT_JWKS_URL cannot be fetched; known keys stay");
         }
         sender.send_modify(|state| {

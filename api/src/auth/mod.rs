@@ -1,6 +1,7 @@
 //! Who calls. Every API accepts the same credentials; each words a missing or bad one in its own way.
 //!
-//! A login is remembered for up to half a minute under the hash of its credential. A revocation is announced to all
+//! A login, unless an operator's, is remembered for up to half a minute under the hash of its credential. A
+//! revocation is announced to all
 //! instances, which forget the login at once; expiry is checked at every use.
 
 mod caller;
@@ -16,9 +17,10 @@ use std::time::Duration;
 
 use identity::credentials::CredentialHash;
 use identity::rights::{OwnedWallet, Reach, Scope, WalletName};
-use identity::{IdentityError, Login, NewUser, operations};
+use identity::{IdentityError, Login, NewUser, operations, operators, portal};
 use kernel::clock::{Clock, Timestamp};
 use kernel::config::Secret;
+use kernel::deadline::within;
 use kernel::ids::{ApiKeyId, UserId, WalletId};
 use moka::future::Cache;
 use sqlx::PgPool;
@@ -35,6 +37,8 @@ use credential::{Kind, Presented};
 use jwt::{JwtError, Verifier};
 
 const REMEMBERED: Duration = Duration::from_secs(30);
+/// How long noting the use of a key may take.
+const NOTE_LIMIT: Duration = Duration::from_secs(5);
 const CAPACITY: u64 = 100_000;
 
 /// The text of the credential in a request, genuine or not.
@@ -152,15 +156,20 @@ impl Authenticator {
         if via == Via::Cookie && !method.is_safe() && !origins.allow(headers) {
             return Err(ProblemKind::OriginNotAllowed.into());
         }
-        let is_recorded = matches!(credential::kind(&text), Kind::ApiKey | Kind::Session);
+        let is_recorded = !matches!(credential::kind(&text), Kind::Jwt);
         Ok(Authenticated { login, credential, is_recorded })
     }
 
     async fn look_up(&self, text: &str, hash: CredentialHash) -> Result<Arc<Login>, Problem> {
         let revocations = self.revocations.load(Ordering::Acquire);
-        let login = match credential::kind(text) {
+        let kind = credential::kind(text);
+        let login = match kind {
             Kind::ApiKey => unless_away(operations::login_by_api_key(&self.pool, hash).await)?,
             Kind::Session => unless_away(operations::login_by_session(&self.pool, hash).await)?,
+            Kind::OperatorSession => {
+                unless_away(operators::sessions::login(&self.pool, self.clock.now(), hash).await)?
+            }
+            Kind::PortalSession => unless_away(portal::login(&self.pool, hash).await)?,
             Kind::Jwt => self.login_by_token(text).await?,
             Kind::Unknown => None,
         };
@@ -168,8 +177,9 @@ impl Authenticator {
         if let Some(key) = login.api_key {
             self.note_use(key);
         }
-        // A login that was read before a revocation must not be remembered after it.
-        if self.revocations.load(Ordering::Acquire) == revocations {
+        // A login that was read before a revocation must not be remembered after it. Operators are few: each of their
+        // requests is looked up, so that a change of their rights takes effect at once, and that they are seen.
+        if kind != Kind::OperatorSession && self.revocations.load(Ordering::Acquire) == revocations {
             self.remembered.insert(hash, Arc::clone(&login)).await;
         }
         Ok(login)
@@ -179,7 +189,8 @@ impl Authenticator {
     fn note_use(&self, key: ApiKeyId) {
         let (pool, now) = (self.pool.clone(), self.clock.now());
         tokio::spawn(async move {
-            if let Err(error) = operations::api_key_used(&pool, now, key).await {
+            let noted = within(NOTE_LIMIT, operations::api_key_used(&pool, now, key)).await;
+            if let Err(error) = noted.unwrap_or_else(|given_up| Err(given_up.into())) {
                 tracing::debug!(%error, %key, "the use of a key was not recorded");
             }
         });
@@ -287,7 +298,8 @@ struct Authenticated {
 
 fn principal(found: Authenticated, scope: Scope) -> Result<Principal, Problem> {
     let Authenticated { login, credential, is_recorded } = found;
-    let Reach::User { id, wallet_id } = &login.reach else {
+    // A session of a wallet page is for that page.
+    let (Reach::User { id, wallet_id }, None) = (&login.reach, login.only) else {
         let message = "This credential is no user's: use one that is bound to a user.";
         return Err(Problem::forbidden(message).coded(ErrorCode::NotAUser));
     };

@@ -6,6 +6,7 @@ use warp::path::FullPath;
 use warp::{Filter, Rejection};
 
 use super::path::Parameters;
+use identity::operators::OperatorRole;
 use identity::rights::Scope;
 
 use crate::auth::{Caller, Principal};
@@ -24,6 +25,8 @@ pub struct Call {
     pub query: Vec<(String, String)>,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// The least role of an operator that may call this endpoint; none if operators may not.
+    pub(crate) least_role: Option<OperatorRole>,
 }
 
 impl Call {
@@ -34,14 +37,25 @@ impl Call {
 
     /// Who calls, if they have the scope. Of which wallets it is good for, [`Caller::reach`] says.
     pub(crate) async fn allowed(&self, api: &AppState, scope: Scope) -> Result<Caller, Problem> {
+        self.allowed_as(api, |_| scope).await
+    }
+
+    /// As [`Call::allowed`], where the scope depends on who calls.
+    pub(crate) async fn allowed_as(
+        &self,
+        api: &AppState,
+        scope: impl FnOnce(&Caller) -> Scope,
+    ) -> Result<Caller, Problem> {
         let caller = api.auth.caller(&self.method, &self.headers, &api.origins).await?;
+        let scope = scope(&caller);
+        let caller = caller.with_role(self.least_role, scope)?;
         caller.check(scope)?;
         Ok(caller)
     }
 
     /// Who calls, if they have the scope for everyone.
     pub(crate) async fn operator(&self, api: &AppState, scope: Scope) -> Result<Caller, Problem> {
-        let caller = api.auth.caller(&self.method, &self.headers, &api.origins).await?;
+        let caller = self.allowed(api, scope).await?;
         caller.check_everyone(scope)?;
         Ok(caller)
     }
@@ -114,7 +128,7 @@ pub fn call(
         .and(warp::body::bytes())
         .map(|api, method, path: FullPath, query, headers, body| {
             let path = path.as_str().to_owned();
-            (api, Call { method, path, parameters: Vec::new(), query, headers, body })
+            (api, Call { method, path, parameters: Vec::new(), query, headers, body, least_role: None })
         })
         .untuple_one()
 }

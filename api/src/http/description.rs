@@ -1,5 +1,6 @@
 //! The description of an endpoint, as OpenAPI 3.1.
 
+use identity::operators::OperatorRole;
 use identity::rights::Scope;
 use utoipa::openapi::path::{Operation, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
@@ -7,7 +8,7 @@ use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{ContentBuilder, RefOr, Required, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
-use warp::http::StatusCode;
+use warp::http::{Method, StatusCode};
 
 /// Who may call an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,18 @@ impl Access {
         }
     }
 
+    /// The least role of an operator that may call it, unless its description says otherwise: operators see everything,
+    /// and what manages money and users is finance's. What spends, buys or administrates is for admins.
+    pub fn role(self, method: &Method) -> Option<OperatorRole> {
+        let (Self::Allowed(scope) | Self::Operator(scope)) = self else { return None };
+        Some(match scope {
+            _ if method.is_safe() => OperatorRole::Viewer,
+            Scope::Read => OperatorRole::Viewer,
+            Scope::Manage => OperatorRole::Finance,
+            Scope::Spend | Scope::Buy | Scope::Admin => OperatorRole::Admin,
+        })
+    }
+
     /// Whether it answers those only whom it knows.
     pub fn is_protected(self) -> bool {
         !matches!(self, Self::Public | Self::Provider)
@@ -47,6 +60,8 @@ pub type Schemas = Vec<(String, RefOr<Schema>)>;
 #[derive(Clone)]
 pub struct Description {
     pub access: Access,
+    /// The least role of an operator that may call it; none: as [`Access::role`] says.
+    pub role: Option<OperatorRole>,
     /// Without the errors that every endpoint of its API can answer.
     pub operation: Operation,
     /// The statuses of its errors, which have the schema of its API.
@@ -57,7 +72,8 @@ pub struct Description {
 impl Description {
     /// A description with one line on the endpoint's purpose.
     pub fn new(access: Access, summary: &str) -> Self {
-        let operation = OperationBuilder::new().summary(Some(summary));
+        // Nothing is needed, unless something is added.
+        let operation = OperationBuilder::new().summary(Some(summary)).securities(Some([]));
         // Schemes are alternatives: any one of them is enough.
         let schemes: &[&str] = match access {
             Access::Public | Access::Provider => &[],
@@ -68,8 +84,13 @@ impl Description {
         let operation = schemes.iter().fold(operation, |operation, scheme| {
             operation.security(SecurityRequirement::new::<_, _, &str>(*scheme, scopes))
         });
-        let mut description =
-            Self { access, operation: operation.build(), refusals: Vec::new(), schemas: Vec::new() };
+        let mut description = Self {
+            access,
+            role: None,
+            operation: operation.build(),
+            refusals: Vec::new(),
+            schemas: Vec::new(),
+        };
         match access {
             Access::Public | Access::Provider => {}
             Access::User => description.refusals.push(StatusCode::UNAUTHORIZED),
@@ -78,6 +99,13 @@ impl Description {
             }
         }
         description
+    }
+
+    /// Lets operators of this role, and of those above it, call it.
+    #[must_use]
+    pub fn role(mut self, least: OperatorRole) -> Self {
+        self.role = Some(least);
+        self
     }
 
     /// Adds text to the one line.

@@ -3,9 +3,11 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{self, BoxFuture};
+use kernel::deadline::within;
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::Method;
@@ -63,11 +65,12 @@ impl Endpoint {
     where
         Work: Future<Output = Result<Response, Problem>> + Send + 'static,
     {
+        let least_role = description.role.or_else(|| description.access.role(&method));
+        let description = Description { role: least_role, ..description };
         let handler: Handler = Arc::new(move |api, call| {
-            handler(api, call)
-                .map(|answer| answer.unwrap_or_else(Response::from))
-                .map(move |response| named(path, response))
-                .boxed()
+            let limit = api.config.connections.database_deadline;
+            let work = handler(api, Call { least_role, ..call });
+            in_time(limit, work).map(move |response| named(path, response)).boxed()
         });
         Self { method, path, description, answering: Answering::Handler(handler) }
     }
@@ -102,6 +105,15 @@ impl Endpoint {
         let here = here.untuple_one().boxed();
         Some(route(api, here).map(move |response| named(path, response)).boxed())
     }
+}
+
+/// The answer, or that there is none in time.
+pub(crate) async fn in_time(
+    limit: Duration,
+    work: impl Future<Output = Result<Response, Problem>>,
+) -> Response {
+    let done = within(limit, work).await;
+    done.unwrap_or_else(|given_up| Err(Problem::unavailable(given_up))).unwrap_or_else(Response::from)
 }
 
 /// Names the route of an answer, for metrics.

@@ -1,17 +1,14 @@
 //! Reads JSON bodies.
 
-use std::fmt;
-use std::marker::PhantomData;
-
 use kernel::database::has_nul;
 use kernel::money::{AmountError, Credits};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use warp::http::{HeaderMap, header};
 
 use super::call::Call;
+use super::objects::ObjectsOnly;
 use crate::problem::{Problem, ProblemKind};
 
 /// A complaint about a body repeats this many letters of its start and of its end.
@@ -47,14 +44,14 @@ pub fn read_json_or_default<T: DeserializeOwned + Default>(call: &Call) -> Resul
 pub fn read_object<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
     check_text(call)?;
     let mut reader = serde_json::Deserializer::from_slice(&call.body);
-    let read: Result<Object<T>, _> = serde_path_to_error::deserialize(&mut reader);
+    let read = serde_path_to_error::deserialize(ObjectsOnly(&mut reader));
     let object = read.map_err(|error| {
         let path = error.path().to_string();
         let error = error.into_inner();
         if error.is_data() { complaint(&path, &error.to_string()) } else { ProblemKind::NotJson.into() }
     })?;
     reader.end().map_err(|_| ProblemKind::NotJson)?;
-    Ok(object.0)
+    Ok(object)
 }
 
 /// As [`read_object`], for a body that may be left out.
@@ -65,28 +62,14 @@ pub fn read_object_or_default<T: DeserializeOwned + Default>(call: &Call) -> Res
     if call.body.is_empty() { Ok(T::default()) } else { read_object(call) }
 }
 
-/// A struct that is read from an object only: serde takes a list of its fields for one as well.
-#[derive(Debug)]
-pub struct Object<T>(pub T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor(PhantomData))
-    }
-}
-
-struct ObjectVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-    type Value = Object<T>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Object<T>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
-    }
+/// Tells a null from a field that is left out, where a field is `Option<Option<_>>` and left out by default.
+///
+/// # Errors
+/// When the value is neither null nor of the expected shape.
+pub fn null_is_given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// What serde finds wrong at a path, in the words of who sent it.
@@ -199,7 +182,9 @@ mod tests {
     struct Order {
         #[allow(dead_code)]
         wallet: String,
-        items: Vec<Object<Item>>,
+        items: Vec<Item>,
+        #[allow(dead_code)]
+        price: Option<Price>,
     }
 
     #[derive(Debug, Deserialize)]
@@ -210,12 +195,18 @@ mod tests {
         credits: Box<RawValue>,
     }
 
+    #[derive(Debug, Deserialize)]
+    struct Price {
+        #[allow(dead_code)]
+        minor: i64,
+    }
+
     #[test]
     fn what_is_wrong_is_named_by_its_field() {
         let read = |body: &str| {
             let mut reader = serde_json::Deserializer::from_str(body);
-            let read: Result<Object<Order>, _> = serde_path_to_error::deserialize(&mut reader);
-            read.map(|order| order.0.items.into_iter().map(|item| item.0.credits.get().to_owned()).collect())
+            let read: Result<Order, _> = serde_path_to_error::deserialize(ObjectsOnly(&mut reader));
+            read.map(|order| order.items.into_iter().map(|item| item.credits.get().to_owned()).collect())
                 .map_err(|error| {
                     let path = error.path().to_string();
                     let problem = complaint(&path, &error.into_inner().to_string());
@@ -226,11 +217,17 @@ mod tests {
         // Numbers come through as they were written.
         assert_eq!(read(whole), Ok(vec!["0.10000000000000001".to_owned()]));
         for (body, param, message) in [
-            (r#"["me",[]]"#, "", "The body must be an object."),
+            (r#"["me",[],null]"#, "", "The body must be an object."),
             (r#"{"wallet":"me"}"#, "items", "items is missing."),
             (r#"{"wallet":7,"items":[]}"#, "wallet", "wallet must be a text."),
             (r#"{"wallet":"me","items":{}}"#, "items", "items must be a list."),
             (r#"{"wallet":"me","items":[["a",1]]}"#, "items[0]", "items[0] must be an object."),
+            (r#"{"wallet":"me","items":[],"price":[5]}"#, "price", "price must be an object."),
+            (
+                r#"{"wallet":"me","items":[],"price":{"minor":1.5}}"#,
+                "price.minor",
+                "price.minor must be a whole number.",
+            ),
             (r#"{"wallet":"a","wallet":"b","items":[]}"#, "wallet", "wallet is given twice."),
             (
                 r#"{"wallet":"me","items":[{"packId":"a","credits":1,"packid":"a"}]}"#,

@@ -7,6 +7,7 @@ pub(crate) mod description;
 pub(crate) mod endpoint;
 pub(crate) mod group;
 pub mod json;
+mod objects;
 pub(crate) mod path;
 pub(crate) mod table;
 pub mod values;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use kernel::clock::Timestamp;
 use kernel::ids::OrganizationId;
-use kernel::money::{AmountError, Credits, Currency, Money};
+use kernel::money::{AmountError, Credits, CreditsTotal, exact};
 use serde::de::{Error as _, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -14,8 +14,9 @@ use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::json;
+use crate::problem::{ErrorCode, Problem};
 
-pub use notices::{Amount, Moment};
+pub use notices::{Amount, Moment, MoneyValue};
 
 /// The id of an organization in this system's own API: text, as every id there. Requests may have it as a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,19 @@ impl GivenAmount {
     pub fn credits(&self) -> Result<Credits, AmountError> {
         json::credits(&self.0)
     }
+
+    /// As [`Self::credits`], for an amount that may be none. `param` is what is wrong if it is.
+    ///
+    /// # Errors
+    /// When it is no amount, or negative.
+    pub fn not_negative(&self, param: &str) -> Result<Credits, Problem> {
+        let amount = self.credits().map_err(|error| Problem::from(error).about(param))?;
+        if !amount.is_negative() {
+            return Ok(amount);
+        }
+        let message = format!("{param} must not be negative");
+        Err(Problem::invalid(message).coded(ErrorCode::InvalidCredits).about(param))
+    }
 }
 
 impl PartialSchema for GivenAmount {
@@ -85,27 +99,25 @@ impl ToSchema for GivenAmount {
     }
 }
 
-/// An amount of money.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = native::MoneyAmount, example = json!({"minor": 2500, "currency": "usd"}))]
-pub struct MoneyValue {
-    /// In the smallest unit of the currency: cents for `usd`.
-    pub minor: i64,
-    /// An ISO 4217 code; in answers in lower case.
-    #[schema(value_type = String, min_length = 3, max_length = 3)]
-    pub currency: Currency,
-}
+/// Credits of all wallets together.
+#[derive(Clone, Copy, Debug)]
+pub struct TotalAmount(pub CreditsTotal);
 
-impl From<Money> for MoneyValue {
-    fn from(money: Money) -> Self {
-        Self { minor: money.minor, currency: money.currency }
+impl Serialize for TotalAmount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        exact::serialize(&self.0, serializer)
     }
 }
 
-impl From<MoneyValue> for Money {
-    fn from(value: MoneyValue) -> Self {
-        Self::new(value.minor, value.currency)
+impl PartialSchema for TotalAmount {
+    fn schema() -> RefOr<Schema> {
+        Amount::schema()
+    }
+}
+
+impl ToSchema for TotalAmount {
+    fn name() -> Cow<'static, str> {
+        Amount::name()
     }
 }
 

@@ -1,15 +1,20 @@
 //! API keys: for whom they are good, what may be done with them, and since when they were not used.
 
+use audit::note;
 use identity::administration::{self, ApiKeyRecord};
 use identity::rights::{Scope, Scopes};
 use identity::{NewApiKey, WalletsOf, operations};
+use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, OrganizationId, UserId};
+use ledger::limits::{self, LimitStatus, Limits, Whose};
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Array, ArrayBuilder};
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
+use super::limits::{LimitInput, LimitView, limits_of, recorded};
 use super::organizations::user_id;
 use super::pages_of::{Cursor, paged};
 use super::sessions::withdrawn;
@@ -58,6 +63,18 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             find,
             key("Look at an API key").answers::<ApiKeyView>(StatusCode::OK, "The key, without the key itself."),
         ),
+        Endpoint::put(
+            "/purser/v1/api-keys/{apiKeyId}/limits",
+            put_limits,
+            key("Limit what is spent with an API key")
+                .says(
+                    "Of all wallets together, in a day, a month, or both, of UTC; instead of the limits that it had, \
+                     and \
+                     at once. What was counted before stays counted.",
+                )
+                .takes::<LimitsInput>()
+                .answers::<ApiKeyView>(StatusCode::OK, "The key, and where its limits stand."),
+        ),
         Endpoint::delete(
             "/purser/v1/api-keys/{apiKeyId}",
             revoke,
@@ -92,6 +109,20 @@ struct ApiKeyInput {
     wallets_of: Option<String>,
     /// When it ends by itself; never unless given.
     expires_at: Option<GivenMoment>,
+    /// How much may be spent with it, of all wallets together: at most one limit per day and one per month.
+    #[serde(default)]
+    #[schema(max_items = 2)]
+    limits: Vec<LimitInput>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = native::NewLimits, example = json!({"limits": [{"credits": 100, "per": "day"}, {"credits": 1000,
+    "per": "month"}]}))]
+struct LimitsInput {
+    /// At most one limit per day and one per month; none: as much as there is.
+    #[schema(max_items = 2)]
+    limits: Vec<LimitInput>,
 }
 
 fn scopes_schema() -> Array {
@@ -111,7 +142,7 @@ struct NewApiKeyView {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::ApiKey)]
-struct ApiKeyView {
+pub(super) struct ApiKeyView {
     #[schema(value_type = Uuid)]
     api_key_id: ApiKeyId,
     name: String,
@@ -132,10 +163,12 @@ struct ApiKeyView {
     last_used_at: Option<Moment>,
     #[schema(required)]
     revoked_at: Option<Moment>,
+    /// How much may be spent with it; as much as there is where there is no limit.
+    limits: Vec<LimitView>,
 }
 
-impl From<ApiKeyRecord> for ApiKeyView {
-    fn from(key: ApiKeyRecord) -> Self {
+impl ApiKeyView {
+    pub(super) fn new(key: ApiKeyRecord, limits: Vec<LimitStatus>) -> Self {
         Self {
             api_key_id: key.id,
             name: key.name,
@@ -150,6 +183,7 @@ impl From<ApiKeyRecord> for ApiKeyView {
             expires_at: key.expires_at.map(Moment),
             last_used_at: key.last_used_at.map(Moment),
             revoked_at: key.revoked_at.map(Moment),
+            limits: limits.into_iter().map(LimitView::from).collect(),
         }
     }
 }
@@ -183,15 +217,55 @@ async fn create(api: SharedState, call: Call) -> Result<Response, Problem> {
         wallets_of: wallets_of(request.wallets_of)?,
         expires_at: request.expires_at.map(|at| at.0),
     };
+    let limits = limits_of(&request.limits)?;
     let work = {
         let (api, actor) = (SharedState::clone(&api), caller.actor.clone());
         async move {
-            let (id, key) = operations::api_key_create(&api.pool, api.clock.now(), &actor, &new).await?;
-            let made = administration::api_key(&mut *api.pool.acquire().await?, id).await?;
-            Ok((StatusCode::CREATED, NewApiKeyView { api_key: key.text, key: made.into() }))
+            let mut transaction = api.pool.begin().await?;
+            let now = api.clock.now();
+            let (id, key) = operations::api_key_create(&mut transaction, now, &actor, &new).await?;
+            if !limits.is_none() {
+                set_limits(&mut transaction, now, &actor, id, limits).await?;
+            }
+            let made = shown(&mut transaction, now, id).await?;
+            transaction.commit().await?;
+            Ok((StatusCode::CREATED, NewApiKeyView { api_key: key.text, key: made }))
         }
     };
     once(&api, &call, caller.key_space(), Keep::Nothing, work).await
+}
+
+async fn set_limits(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    actor: &str,
+    id: ApiKeyId,
+    new: Limits,
+) -> Result<(), Problem> {
+    note(connection, now, actor, "api_key.limits", &id.to_string(), recorded(new)).await?;
+    Ok(limits::put(connection, now, &Whose::ApiKey(id), new).await?)
+}
+
+/// Keys, each with its limits.
+pub(super) async fn with_limits(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    keys: Vec<ApiKeyRecord>,
+) -> Result<Vec<(ApiKeyRecord, Vec<LimitStatus>)>, sqlx::Error> {
+    let ids: Vec<ApiKeyId> = keys.iter().map(|key| key.id).collect();
+    let mut limits = limits::of_api_keys(connection, now, &ids).await?;
+    let with = |key: ApiKeyRecord| {
+        let limits = limits.remove(&key.id).unwrap_or_default();
+        (key, limits)
+    };
+    Ok(keys.into_iter().map(with).collect())
+}
+
+/// A key with its limits.
+async fn shown(connection: &mut PgConnection, now: Timestamp, id: ApiKeyId) -> Result<ApiKeyView, Problem> {
+    let found = administration::api_key(connection, id).await?;
+    let limits = limits::of_api_keys(connection, now, &[id]).await?.remove(&id);
+    Ok(ApiKeyView::new(found, limits.unwrap_or_default()))
 }
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
@@ -209,22 +283,40 @@ async fn list_of_user(api: SharedState, call: Call) -> Result<Response, Problem>
 async fn listed(api: &SharedState, call: &Call, user: Option<&UserId>) -> Result<Response, Problem> {
     let page = Cursor::<ApiKeyId>::read(call, LIMIT)?;
     let before = page.after.unwrap_or(ApiKeyId(uuid::Uuid::max()));
-    let found = administration::api_keys(&mut *api.pool.acquire().await?, user, before, page.asked()).await?;
+    let mut connection = api.pool.acquire().await?;
+    let found = administration::api_keys(&mut connection, user, before, page.asked()).await?;
     let (found, next_cursor) = page.cut(found, |key| key.id.to_string());
-    let data = found.into_iter().map(ApiKeyView::from).collect();
+    let found = with_limits(&mut connection, api.clock.now(), found).await?;
+    let data = found.into_iter().map(|(key, limits)| ApiKeyView::new(key, limits)).collect();
     Ok(answer(StatusCode::OK, &ApiKeys { data, next_cursor }))
 }
 
 async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.operator(&api, Scope::Admin).await?;
-    let found = administration::api_key(&mut *api.pool.acquire().await?, key_id(&call)?).await?;
-    Ok(answer(StatusCode::OK, &ApiKeyView::from(found)))
+    let found = shown(&mut *api.pool.acquire().await?, api.clock.now(), key_id(&call)?).await?;
+    Ok(answer(StatusCode::OK, &found))
+}
+
+async fn put_limits(api: SharedState, call: Call) -> Result<Response, Problem> {
+    let caller = call.operator(&api, Scope::Admin).await?;
+    let limits = limits_of(&read_object::<LimitsInput>(&call)?.limits)?;
+    let (id, now) = (key_id(&call)?, api.clock.now());
+    let mut transaction = api.pool.begin().await?;
+    administration::api_key(&mut transaction, id).await?;
+    set_limits(&mut transaction, now, &caller.actor, id, limits).await?;
+    let changed = shown(&mut transaction, now, id).await?;
+    transaction.commit().await?;
+    Ok(answer(StatusCode::OK, &changed))
 }
 
 async fn revoke(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.operator(&api, Scope::Admin).await?;
     let id = key_id(&call)?;
-    let hash = operations::api_key_revoke(&api.pool, api.clock.now(), &caller.actor, id).await?;
+    let now = api.clock.now();
+    let mut transaction = api.pool.begin().await?;
+    let hash = operations::api_key_revoke(&mut transaction, now, &caller.actor, id).await?;
+    limits::put(&mut transaction, now, &Whose::ApiKey(id), Limits::default()).await?;
+    transaction.commit().await?;
     withdrawn(&api, hash).await;
     Ok(empty(StatusCode::NO_CONTENT))
 }

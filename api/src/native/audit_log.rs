@@ -46,13 +46,16 @@ struct Actions {
 struct ActionView {
     #[schema(value_type = Uuid)]
     action_id: AdminActionId,
-    /// `admin` for the configured key, `user:` and the id for a user, or `command line`.
+    /// `admin` for the configured key, `operator:`, `key:` or `user:` and the id, or `command line`.
     actor: String,
     /// Such as `user.block`.
     action: String,
     /// What it was done to: an id or a name.
     subject: String,
     details: Value,
+    /// The address that the request came from; none of what was done at a command line.
+    #[schema(required)]
+    address: Option<String>,
     at: Moment,
 }
 
@@ -64,6 +67,7 @@ impl From<RecordedAction> for ActionView {
             action: recorded.action.action,
             subject: recorded.action.subject,
             details: recorded.action.details,
+            address: recorded.address,
             at: Moment(recorded.created_at),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use identity::rights::Scope;
 use kernel::money::Credits;
-use ledger::operations;
+use ledger::alerts;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::StatusCode;
@@ -67,7 +67,7 @@ struct AlertsView {
 async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.allowed(&api, Scope::Read).await?;
     let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Read).await?;
-    let levels = operations::alerts(&mut *api.pool.acquire().await?, wallet.id).await?;
+    let levels = alerts::levels(&mut *api.pool.acquire().await?, wallet.id).await?;
     Ok(view(levels))
 }
 
@@ -79,7 +79,7 @@ async fn replace(api: SharedState, call: Call) -> Result<Response, Problem> {
         return Err(Problem::invalid("levels must be at most 10").about("levels"));
     }
     let levels: BTreeSet<Credits> = input.levels.iter().map(positive).collect::<Result<_, _>>()?;
-    let levels = operations::alerts_put(&mut *api.pool.acquire().await?, wallet.id, levels).await?;
+    let levels = alerts::put(&mut *api.pool.acquire().await?, wallet.id, levels).await?;
     Ok(view(levels))
 }
 

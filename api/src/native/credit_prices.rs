@@ -43,7 +43,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = native::NewCreditPrice)]
+#[schema(as = native::NewCreditPrice, example = json!({"credits": 100, "minor": 100}))]
 struct PriceInput {
     /// How many credits…
     credits: GivenAmount,

@@ -139,7 +139,7 @@ struct CountView {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = native::DiscardDeadLetter)]
+#[schema(as = native::DiscardDeadLetter, example = json!({"reason": "The order was cancelled"}))]
 struct DiscardInput {
     /// Why, for the record.
     #[schema(min_length = 1, max_length = 500)]

@@ -219,7 +219,7 @@ async fn balance(api: SharedState, call: Call) -> Result<Response, Problem> {
 }
 
 /// A time of the query.
-fn moment(call: &Call, name: &str) -> Result<Option<Timestamp>, Problem> {
+pub(super) fn moment(call: &Call, name: &str) -> Result<Option<Timestamp>, Problem> {
     let Some(text) = call.parameter(name) else { return Ok(None) };
     // A `+` that was not escaped is a blank by now.
     let parsed = Timestamp::parse(&text.replace(' ', "+"), &Rfc3339);

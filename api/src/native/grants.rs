@@ -98,6 +98,14 @@ impl GrantKind {
             GrantSource::Checkin | GrantSource::Coupon | GrantSource::Promotion => Self::Promotional,
         }
     }
+
+    /// Where such credits come from when they are given by hand, and their usual priority.
+    pub(super) fn source_and_priority(self) -> (GrantSource, i16) {
+        match self {
+            Self::Paid => (GrantSource::Manual, PAID),
+            Self::Promotional => (GrantSource::Promotion, PROMOTIONAL),
+        }
+    }
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -132,7 +140,7 @@ struct GrantInput {
     metadata: Metadata,
 }
 
-fn kind_schema() -> Object {
+pub(super) fn kind_schema() -> Object {
     one_of(GrantKind::NAMES)
 }
 
@@ -152,7 +160,7 @@ struct VoidInput {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Grant)]
-struct GrantView {
+pub(super) struct GrantView {
     #[schema(value_type = Uuid)]
     grant_id: GrantId,
     #[schema(value_type = Uuid)]
@@ -249,10 +257,7 @@ async fn give(api: SharedState, call: Call) -> Result<Response, Problem> {
     let now = api.clock.now();
     let reason = checked_reason(request.reason)?;
     let description = checked_description(request.description)?.unwrap_or_else(|| reason.clone());
-    let (source, usual_priority) = match request.kind {
-        GrantKind::Paid => (GrantSource::Manual, PAID),
-        GrantKind::Promotional => (GrantSource::Promotion, PROMOTIONAL),
-    };
+    let (source, usual_priority) = request.kind.source_and_priority();
     let priority = request.priority.unwrap_or(usual_priority);
     if !(0..=1_000).contains(&priority) {
         return Err(Problem::invalid("priority must be between 0 and 1000").about("priority"));
@@ -270,6 +275,7 @@ async fn give(api: SharedState, call: Call) -> Result<Response, Problem> {
         note: EntryNote {
             metadata: request.metadata,
             by: Author { member: caller.user().cloned(), api_key: caller.api_key },
+            ..EntryNote::default()
         },
         by: caller.actor.clone(),
         cause: Cause { kind: "grant", id: cause(&caller, call.idempotency_key()?) },
@@ -316,6 +322,7 @@ async fn void(api: SharedState, call: Call) -> Result<Response, Problem> {
     let note = EntryNote {
         metadata: Metadata::default(),
         by: Author { member: caller.user().cloned(), api_key: caller.api_key },
+        ..EntryNote::default()
     };
     let before = OutboxId::new();
     let done = grants::void(&api.pool, api.clock.now(), grant.id, &reason, &caller.actor, note).await?;

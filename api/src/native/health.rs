@@ -1,7 +1,5 @@
 //! Whether the process is alive, and whether it can serve.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::http::StatusCode;
@@ -12,9 +10,6 @@ use crate::http::endpoint::Endpoint;
 use crate::http::{Response, answer};
 use crate::problem::Problem;
 use crate::state::SharedState;
-
-/// The limit of each check.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -29,11 +24,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             ready,
             Description::new(Access::Public, "Whether the process can serve")
                 .says(
-                    "Asks the database, which must have the schema of this version, and the broker. Webhooks need the \
-                     broker only.",
+                    "`database`: a write can be committed. `schema`: it has all that this version needs. `broker`: a \
+                     message was confirmed. Webhooks need the broker only. Answers within seconds.",
                 )
                 .answers::<Ready>(StatusCode::OK, "It can.")
-                .answers::<Ready>(StatusCode::SERVICE_UNAVAILABLE, "One of them does not answer."),
+                .answers::<Ready>(StatusCode::SERVICE_UNAVAILABLE, "What is `unavailable` is named."),
         ),
     ]
 }
@@ -70,6 +65,7 @@ struct Ready {
 #[schema(as = native::Checks)]
 struct Checks {
     database: Health,
+    schema: Health,
     broker: Health,
 }
 
@@ -78,13 +74,13 @@ async fn alive(_api: SharedState, _call: Call) -> Result<Response, Problem> {
 }
 
 async fn ready(api: SharedState, _call: Call) -> Result<Response, Problem> {
-    let (database, broker) = futures::join!(
-        tokio::time::timeout(PATIENCE, kernel::database::is_migrated(&api.pool)),
-        tokio::time::timeout(PATIENCE, api.publisher.probe()),
-    );
-    let (database, broker) = (matches!(database, Ok(Ok(true))), matches!(broker, Ok(Ok(()))));
-    let ready = database && broker;
+    let found = api.readiness.look().await;
+    let ready = found.database && found.schema && found.broker;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let checks = Checks { database: Health::of(database), broker: Health::of(broker) };
+    let checks = Checks {
+        database: Health::of(found.database),
+        schema: Health::of(found.schema),
+        broker: Health::of(found.broker),
+    };
     Ok(answer(status, &Ready { status: Health::of(ready), checks }))
 }

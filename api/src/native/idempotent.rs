@@ -4,6 +4,7 @@ use std::future::Future;
 
 use identity::idempotency::{Caller, Claim, Claimed, Fingerprint, operations};
 use kernel::crash::{self, Step};
+use kernel::deadline;
 use serde::Serialize;
 use warp::http::StatusCode;
 
@@ -43,9 +44,13 @@ where
     match operations::claim(&api.pool, api.clock.now(), Caller(scope), key, fingerprint).await? {
         Claim::First(claimed) => {
             let api = SharedState::clone(api);
-            tokio::spawn(async move { finish(&api, &claimed, keep, work.await).await })
+            let limit = api.config.connections.database_deadline;
+            let work = audit::origin::within(audit::origin::address(), work);
+            // A key whose work was given up stays claimed for a while: nobody knows yet whether it is done.
+            deadline::spawn(limit, async move { finish(&api, &claimed, keep, work.await).await })
                 .await
                 .map_err(Problem::internal)?
+                .map_err(Problem::unavailable)?
         }
         Claim::Done { status, body: Some(body) } => {
             let status = StatusCode::from_u16(status).map_err(Problem::internal)?;

@@ -1,32 +1,44 @@
 //! Purser's own API: administration, spending, holds, live events, health. camelCase; errors are
 //! `{"error":{"code","message"}}`; every POST takes an `Idempotency-Key`.
 
+mod adjustments;
 mod api_keys;
+mod attention;
 mod audit_log;
 mod auto_recharge;
 mod balance_alerts;
 mod catalog;
+mod checkouts;
 mod credit_prices;
 mod dead_letters;
 mod debits;
-mod documentation;
 mod entries;
+mod export;
 mod grants;
 mod health;
 mod holds;
 mod idempotent;
+mod imports;
+mod limits;
 mod live;
+mod managers;
+mod member_limits;
+mod openapi_document;
+mod operators;
 mod orders;
 mod organizations;
-mod pages;
 mod pages_of;
 mod parked_purchases;
+mod portal_sessions;
 mod products;
 mod provider_events;
 mod reasons;
 mod redemptions;
+mod search;
 mod sessions;
+mod statistics;
 mod subscriptions;
+mod system;
 mod test_clock;
 mod transfers;
 mod users;
@@ -71,15 +83,24 @@ fn endpoints() -> Vec<Endpoint> {
         wallets::endpoints(),
         entries::endpoints(),
         grants::endpoints(),
+        adjustments::endpoints(),
         debits::endpoints(),
         transfers::endpoints(),
         holds::endpoints(),
         auto_recharge::endpoints(),
         live::endpoints(),
         users::endpoints(),
+        imports::endpoints(),
+        export::endpoints(),
         sessions::endpoints(),
+        portal_sessions::endpoints(),
         api_keys::endpoints(),
+        search::endpoints(),
+        attention::endpoints(),
+        system::endpoints(),
         audit_log::endpoints(),
+        statistics::endpoints(),
+        operators::endpoints(),
         subscriptions::endpoints(),
         provider_events::endpoints(),
         catalog::endpoints(),
@@ -87,15 +108,16 @@ fn endpoints() -> Vec<Endpoint> {
         dead_letters::endpoints(),
         parked_purchases::endpoints(),
         organizations::endpoints(),
+        member_limits::endpoints(),
         balance_alerts::endpoints(),
         webhook_endpoints::endpoints(),
         products::endpoints(),
         orders::endpoints(),
+        checkouts::endpoints(),
         redemptions::endpoints(),
         test_clock::endpoints(),
         health::endpoints(),
-        documentation::endpoints(),
-        pages::endpoints(),
+        openapi_document::endpoints(),
     ];
     parts.into_iter().flatten().collect()
 }

@@ -1,12 +1,16 @@
 //! Organizations: members see them, administrators manage their members.
 
+use std::collections::BTreeSet;
+
 use audit::note;
 use billing::auto_recharge::custody;
 use identity::administration::{self, OrganizationRecord};
 use identity::rights::{Reach, Scope};
 use identity::{Member, OwnOrganization, Role, operations, rules};
+use kernel::clock::Timestamp;
 use kernel::ids::{OrganizationId, OutboxId, UserId, WalletId};
 use ledger::holds;
+use ledger::limits::{self, LimitStatus, Limits, Whose};
 use notices::Live;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,12 +20,14 @@ use utoipa::openapi::schema::{self as openapi, SchemaType, Type};
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
+use super::limits::{LimitInput, LimitView, set_of_member};
+use super::managers::{Manager, no_such_organization};
 use super::pages_of::{Cursor, paged};
 use crate::commands::publish_notices_since;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::json::{Object, read_object};
+use crate::http::json::{null_is_given, read_object};
 use crate::http::values::{OrgId, one_of};
 use crate::http::{Response, answer, empty};
 use crate::problem::Problem;
@@ -64,11 +70,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::put(
             "/purser/v1/organizations/{orgId}/members/{userId}",
             put_member,
-            member(Description::new(Access::Operator(Scope::Manage), "Give a user a role in an organization"))
+            member(Description::new(Access::Allowed(Scope::Manage), "Give a user a role in an organization"))
                 .says(
                     "As a new member, or instead of another role. Owners and admins buy and spend, members spend, \
                      viewers see. An organization that has an owner keeps one. What a viewer to be holds of its \
-                     credits is released.",
+                     credits is released. Owners and admins may do it themselves, with the session of a wallet page; \
+                     only owners decide who is an owner.",
                 )
                 .takes::<RoleInput>()
                 .answers::<MemberView>(StatusCode::OK, "The user has the role.")
@@ -77,7 +84,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::delete(
             "/purser/v1/organizations/{orgId}/members/{userId}",
             remove_member,
-            member(Description::new(Access::Operator(Scope::Manage), "Take a user out of an organization"))
+            member(Description::new(Access::Allowed(Scope::Manage), "Take a user out of an organization"))
                 .says("An organization that has an owner keeps one. What the user holds of its credits is released.")
                 .answers_plainly(StatusCode::NO_CONTENT, "The user is not a member any more.")
                 .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT]),
@@ -92,8 +99,7 @@ struct OrganizationInput {
     #[schema(min_length = 1, max_length = 200)]
     name: String,
     #[serde(default)]
-    #[schema(value_type = Vec<MemberInput>)]
-    members: Vec<Object<MemberInput>>,
+    members: Vec<MemberInput>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -127,7 +133,7 @@ struct Organizations {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Organization)]
-struct OrganizationView {
+pub(super) struct OrganizationView {
     org_id: OrgId,
     name: String,
     #[schema(value_type = Uuid)]
@@ -148,6 +154,12 @@ impl OrganizationView {
     }
 }
 
+impl From<OwnOrganization> for OrganizationView {
+    fn from(OwnOrganization { id, name, role, wallet_id }: OwnOrganization) -> Self {
+        Self::new(OrganizationRecord { id, name, wallet_id }, Some(role))
+    }
+}
+
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::OrganizationDetails)]
 struct Details {
@@ -164,20 +176,22 @@ struct MemberView {
     user_id: UserId,
     #[schema(schema_with = role_schema)]
     role: &'static str,
-}
-
-impl From<Member> for MemberView {
-    fn from(member: Member) -> Self {
-        Self { user_id: member.user_id, role: member.role.as_str() }
-    }
+    /// How much of the organization's credits the member may spend; null: as much as there is.
+    #[schema(required)]
+    limit: Option<LimitView>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = native::NewRole, example = json!({"role": "member"}))]
+#[schema(as = native::NewRole, example = json!({"role": "member", "limit": {"credits": 100, "per": "day"}}))]
 struct RoleInput {
     #[schema(schema_with = role_schema)]
     role: Role,
+    /// How much of the organization's credits the member may spend; null: as much as there is. Left out, it is as it
+    /// was, and a new member has none.
+    #[serde(default, deserialize_with = "null_is_given")]
+    #[schema(value_type = Option<LimitInput>)]
+    limit: Option<Option<LimitInput>>,
 }
 
 fn role_schema() -> openapi::Object {
@@ -195,7 +209,7 @@ async fn register(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.operator(&api, Scope::Manage).await?;
     let request: OrganizationInput = read_object(&call)?;
     let members: Vec<(UserId, Role)> =
-        request.members.into_iter().map(|Object(member)| (member.user_id, member.role)).collect();
+        request.members.into_iter().map(|member| (member.user_id, member.role)).collect();
     let work = {
         let (api, actor) = (SharedState::clone(&api), caller.actor.clone());
         async move {
@@ -221,10 +235,8 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
         }
         Reach::User { id, .. } => {
             let own = operations::organizations(&api.pool, id).await?.into_iter();
-            own.filter(|own| own.id > after)
-                .map(|OwnOrganization { id, name, role, wallet_id }| {
-                    OrganizationView::new(OrganizationRecord { id, name, wallet_id }, Some(role))
-                })
+            own.filter(|own| own.id > after && caller.is_for(own.wallet_id))
+                .map(OrganizationView::from)
                 .collect()
         }
         Reach::Organization { id, .. } => {
@@ -247,69 +259,118 @@ async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
         Reach::Organization { .. } => return Err(no_such_organization()),
         Reach::User { id: user, .. } => {
             let membership = operations::membership(&api.pool, user, id).await?;
+            let membership = membership.filter(|membership| caller.is_for(membership.wallet_id));
             Some(membership.ok_or_else(no_such_organization)?.role)
         }
     };
     let found = administration::organization(&mut *api.pool.acquire().await?, id).await?;
     let found = found.ok_or_else(no_such_organization)?;
     let members = operations::members(&api.pool, id).await?;
-    let details = Details {
-        organization: OrganizationView::new(found, role),
-        members: members.into_iter().map(MemberView::from).collect(),
-    };
+    let mut limits =
+        limits::of_members(&mut *api.pool.acquire().await?, api.clock.now(), found.wallet_id).await?;
+    let members = members.into_iter().map(|Member { user_id, role }| MemberView {
+        limit: only(limits.remove(&user_id)),
+        role: role.as_str(),
+        user_id,
+    });
+    let members = members.collect();
+    let details = Details { organization: OrganizationView::new(found, role), members };
     Ok(answer(StatusCode::OK, &details))
 }
 
+/// A member has one limit at most.
+fn only(limits: Option<Vec<LimitStatus>>) -> Option<LimitView> {
+    limits.unwrap_or_default().into_iter().next().map(LimitView::from)
+}
+
 async fn put_member(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let caller = call.operator(&api, Scope::Manage).await?;
-    let RoleInput { role } = read_object(&call)?;
-    let (organization, user) = (organization_id(&call)?, user_id(&call)?);
+    let organization = organization_id(&call)?;
+    let manager = Manager::of(&api, &call, organization).await?;
+    let RoleInput { role, limit } = read_object(&call)?;
+    let new = limit.map(|limit| limit.map_or(Ok(Limits::default()), |limit| limit.limits("limit.credits")));
+    let new = new.transpose()?;
+    let user = user_id(&call)?;
+    manager.check(&api, &user, Some(role)).await?;
     let (now, before) = (api.clock.now(), OutboxId::new());
     let mut transaction = api.pool.begin().await?;
     operations::member_put(&mut transaction, now, organization, &user, role).await?;
     let (subject, details) = (organization.to_string(), json!({ "userId": user, "role": role.as_str() }));
-    note(&mut transaction, now, &caller.actor, "organization.member_put", &subject, details).await?;
+    note(&mut transaction, now, &manager.caller.actor, "organization.member_put", &subject, details).await?;
     if !rules::may_spend(role) {
-        release_holds(&api, &mut transaction, organization, &user).await?;
+        release_holds(&api, &mut transaction, &[organization], &user).await?;
     }
     if !rules::may_buy(role) {
         custody::let_go(&mut transaction, now, &user, Some(organization)).await?;
     }
+    if let Some(new) = new {
+        set_of_member(&mut transaction, now, &manager.caller.actor, organization, &user, new).await?;
+    }
+    let limit = match operations::organization_wallet(&mut transaction, organization).await? {
+        Some(wallet) => only(limits::of_members(&mut transaction, now, wallet).await?.remove(&user)),
+        None => None,
+    };
     transaction.commit().await?;
     publish_notices_since(&api, before);
     announce_membership_change(&api, &user).await;
-    Ok(answer(StatusCode::OK, &MemberView { user_id: user, role: role.as_str() }))
+    Ok(answer(StatusCode::OK, &MemberView { user_id: user, role: role.as_str(), limit }))
 }
 
 async fn remove_member(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let caller = call.operator(&api, Scope::Manage).await?;
-    let user = user_id(&call)?;
     let organization = organization_id(&call)?;
+    let manager = Manager::of(&api, &call, organization).await?;
+    let user = user_id(&call)?;
+    manager.check(&api, &user, None).await?;
     let before = OutboxId::new();
     let mut transaction = api.pool.begin().await?;
     operations::member_remove(&mut transaction, organization, &user).await?;
     let (now, subject) = (api.clock.now(), organization.to_string());
     let details = json!({ "userId": user });
-    note(&mut transaction, now, &caller.actor, "organization.member_remove", &subject, details).await?;
-    release_holds(&api, &mut transaction, organization, &user).await?;
+    note(&mut transaction, now, &manager.caller.actor, "organization.member_remove", &subject, details)
+        .await?;
+    release_holds(&api, &mut transaction, &[organization], &user).await?;
     custody::let_go(&mut transaction, now, &user, Some(organization)).await?;
+    end_limits(&mut transaction, now, &[organization], &user).await?;
     transaction.commit().await?;
     publish_notices_since(&api, before);
     announce_membership_change(&api, &user).await;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
-/// Gives up what a user holds of an organization's credits, who may not spend them any more.
+/// Gives up what a user holds of organizations' credits, who may not spend them any more.
 pub(super) async fn release_holds(
     api: &SharedState,
     connection: &mut PgConnection,
-    organization: OrganizationId,
+    organizations: &[OrganizationId],
     user: &UserId,
 ) -> Result<(), Problem> {
-    if let Some(wallet) = operations::organization_wallet(connection, organization).await? {
-        holds::release_all_of(connection, api.clock.now(), wallet, user).await?;
+    let wallets = wallets_of(connection, organizations).await?;
+    holds::release_all_of(connection, api.clock.now(), &wallets, user).await?;
+    Ok(())
+}
+
+/// Takes the limits away of a user who leaves organizations. What was counted is known if the user comes back.
+pub(super) async fn end_limits(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    organizations: &[OrganizationId],
+    user: &UserId,
+) -> Result<(), Problem> {
+    for wallet_id in wallets_of(connection, organizations).await? {
+        let whose = Whose::Member { wallet_id, user_id: user.clone() };
+        limits::put(connection, now, &whose, Limits::default()).await?;
     }
     Ok(())
+}
+
+async fn wallets_of(
+    connection: &mut PgConnection,
+    organizations: &[OrganizationId],
+) -> Result<BTreeSet<WalletId>, sqlx::Error> {
+    let mut wallets = BTreeSet::new();
+    for organization in organizations {
+        wallets.extend(operations::organization_wallet(connection, *organization).await?);
+    }
+    Ok(wallets)
 }
 
 /// Ends the user's live connections, so that they are opened again with the wallets that the user may see now.
@@ -320,11 +381,7 @@ async fn announce_membership_change(api: &SharedState, user: &UserId) {
     }
 }
 
-fn no_such_organization() -> Problem {
-    Problem::not_found("There is no such organization.")
-}
-
-fn organization_id(call: &Call) -> Result<OrganizationId, Problem> {
+pub(super) fn organization_id(call: &Call) -> Result<OrganizationId, Problem> {
     call.path_parameter("orgId").parse().map(OrganizationId).map_err(|_| no_such_organization())
 }
 

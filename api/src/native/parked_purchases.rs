@@ -3,6 +3,7 @@
 use billing::app_stores::operations::{self, assign, is_awaited, parked, purchase};
 use billing::app_stores::rules::QUANTITY_MAX;
 use billing::app_stores::{ClaimError, ClaimPurchases, StorePurchase};
+use identity::operators::OperatorRole;
 use identity::rights::Scope;
 use jobs::outbox;
 use kernel::ids::{PaymentId, StorePurchaseId, UserId};
@@ -84,12 +85,12 @@ fn about(summary: &str) -> Description {
 }
 
 fn settles(summary: &str) -> Description {
-    about(summary).idempotency_key().refuses(&[StatusCode::CONFLICT])
+    about(summary).role(OperatorRole::Finance).idempotency_key().refuses(&[StatusCode::CONFLICT])
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = native::DismissParkedPurchase)]
+#[schema(as = native::DismissParkedPurchase, example = json!({"reason": "A purchase of a tester"}))]
 struct DismissInput {
     /// Why, for the record.
     #[schema(min_length = 1, max_length = 500)]
@@ -98,7 +99,7 @@ struct DismissInput {
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = native::RetryParkedPurchase)]
+#[schema(as = native::RetryParkedPurchase, example = json!({"reason": "The user is registered now"}))]
 struct RetryInput {
     /// Why, for the record.
     #[schema(max_length = 500)]
@@ -169,7 +170,7 @@ impl From<StorePurchase> for PurchaseView {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = native::Claim)]
+#[schema(as = native::Claim, example = json!({"userId": "alice"}))]
 struct ClaimInput {
     /// Who gets it.
     #[schema(value_type = String, min_length = 1, max_length = 128)]

@@ -38,7 +38,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = native::NewRedemption)]
+#[schema(as = native::NewRedemption, example = json!({"wallet": "user:alice", "code": "GIFT"}))]
 struct RedemptionInput {
     /// `user:ID`, `org:ID`, a wallet's id, or `me`.
     wallet: String,

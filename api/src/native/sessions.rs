@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use identity::administration::{self, SessionRecord};
 use identity::credentials::CredentialHash;
+use identity::operators::OperatorRole;
 use identity::rights::{Scope, Scopes};
 use identity::{NewSession, operations, rules};
 use kernel::ids::{SessionId, UserId};
@@ -40,6 +41,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/purser/v1/sessions",
             open,
             Description::new(Access::Operator(Scope::Manage), "Open a login session for a user")
+                .role(OperatorRole::Admin)
                 .says(
                     "Its token is for the user's browser or app, and is shown in this answer only: a repetition with \
                      the same key does not show it again.",
@@ -53,6 +55,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/purser/v1/sessions/{sessionId}",
             end,
             Description::new(Access::Operator(Scope::Manage), "End a session")
+                .role(OperatorRole::Support)
                 .says("It ends at once, and so do live connections that were opened with it.")
                 .path_parameter::<Id>("sessionId", "The session's id.")
                 .answers_plainly(StatusCode::NO_CONTENT, "It does not work any more.")
@@ -68,6 +71,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/purser/v1/users/{userId}/sessions",
             end_all,
             user("End all sessions of a user")
+                .role(OperatorRole::Support)
                 .answers_plainly(StatusCode::NO_CONTENT, "None of them works any more."),
         ),
     ]
@@ -115,7 +119,7 @@ struct Sessions {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::SessionRecord)]
-struct SessionRecordView {
+pub(super) struct SessionRecordView {
     #[schema(value_type = Uuid)]
     session_id: SessionId,
     created_at: Moment,

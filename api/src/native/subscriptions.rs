@@ -86,7 +86,7 @@ enum When {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = native::CancelSubscription)]
+#[schema(as = native::CancelSubscription, example = json!({"when": "now", "refund": true, "reason": "Bought twice"}))]
 struct CancelInput {
     #[schema(schema_with = when_schema)]
     when: When,
@@ -100,7 +100,7 @@ struct CancelInput {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = native::ChangeSubscription)]
+#[schema(as = native::ChangeSubscription, example = json!({"planId": "team", "reason": "The team grows"}))]
 struct ChangeInput {
     #[schema(min_length = 1, max_length = 64)]
     plan_id: String,
@@ -145,7 +145,7 @@ struct Subscriptions {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Subscription)]
-struct SubscriptionView {
+pub(super) struct SubscriptionView {
     #[schema(value_type = Uuid)]
     subscription_id: SubscriptionId,
     #[schema(value_type = Uuid)]

@@ -54,7 +54,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = native::ClockMove)]
+#[schema(as = native::ClockMove, example = json!({"advanceSeconds": 86400}))]
 struct MoveInput {
     /// How many seconds to pass.
     #[schema(minimum = 0, maximum = 3_155_760_000_i64, nullable = false)]

@@ -1,7 +1,7 @@
 //! Transfers: credits from one wallet to another.
 
 use identity::rights::Scope;
-use kernel::ids::{EntryId, OutboxId, TransferId};
+use kernel::ids::{EntryId, OutboxId, RequestId, TransferId};
 use kernel::metadata::Metadata;
 use ledger::transfers::{self, Transfer, TransferError};
 use ledger::{Author, EntryNote};
@@ -85,7 +85,8 @@ async fn transfer(api: SharedState, call: Call) -> Result<Response, Problem> {
     let from = addressed(&api, &caller, &request.from, Scope::Manage).await;
     let to = addressed(&api, &caller, &request.to, Scope::Manage).await;
     let new = Transfer {
-        id: key.map_or_else(TransferId::new, |key| TransferId::of_request(&caller.key_space(), key)),
+        id: key
+            .map_or_else(TransferId::new, |key| RequestId::of("transfer", &caller.key_space(), key).into()),
         from: from.map_err(|problem| problem.about("from"))?.id,
         to: to.map_err(|problem| problem.about("to"))?.id,
         credits: positive(&request.credits)?,
@@ -93,6 +94,7 @@ async fn transfer(api: SharedState, call: Call) -> Result<Response, Problem> {
         note: EntryNote {
             metadata: request.metadata,
             by: Author { member: caller.user().cloned(), api_key: caller.api_key },
+            ..EntryNote::default()
         },
         actor: caller.actor.clone(),
     };

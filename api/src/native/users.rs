@@ -3,24 +3,26 @@
 use billing::auto_recharge::custody;
 use billing::payments::UpdateCustomers;
 use identity::administration::{self, Account, UserChange, Which};
+use identity::operators::OperatorRole;
 use identity::rights::Scope;
 use jobs::outbox;
 use kernel::ids::{OutboxId, UserId, WalletId};
 use kernel::metadata::Metadata;
 use notices::Live;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
 use super::idempotent::{Keep, once};
-use super::organizations::{release_holds, user_id};
+use super::organizations::{end_limits, release_holds, user_id};
 use super::pages_of::{Cursor, paged};
 use super::parked_purchases::claim_for_new_user;
+use super::reasons::caller_reason;
 use crate::commands::publish_notices_since;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::json::read_object;
+use crate::http::json::{null_is_given, read_object};
 use crate::http::values::Moment;
 use crate::http::{Response, answer, empty};
 use crate::problem::Problem;
@@ -36,7 +38,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .refuses(&[StatusCode::NOT_FOUND])
     };
     let reasoned = |summary: &str| {
-        user(summary).idempotency_key().takes::<Reason>().answers::<AccountView>(StatusCode::OK, "The user.")
+        user(summary)
+            .role(OperatorRole::Support)
+            .idempotency_key()
+            .takes::<Reason>()
+            .answers::<AccountView>(StatusCode::OK, "The user.")
     };
     vec![
         Endpoint::get(
@@ -85,10 +91,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/purser/v1/users/{userId}",
             erase,
             user("Erase a user's personal data")
+                .role(OperatorRole::Admin)
                 .says(
                     "For good: e-mail, credentials, memberships and cards go, and the user stays out. What was \
                      bought and spent stays in the books under the user's id.",
                 )
+                .query::<String>("reason", "Why, for the audit log: needed of operators.")
                 .answers_plainly(StatusCode::NO_CONTENT, "The user is erased.")
                 .refuses(&[StatusCode::CONFLICT]),
         ),
@@ -100,11 +108,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[schema(as = native::UserChange, example = json!({"email": "alice@example.com", "name": "Alice"}))]
 struct AccountInput {
     /// Where receipts go; null removes it.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "null_is_given")]
     #[schema(value_type = Option<String>)]
     email: Option<Option<String>>,
     /// For people; null removes it.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "null_is_given")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     name: Option<Option<String>>,
     /// Replaces what was there: at most 20 texts.
@@ -114,14 +122,9 @@ struct AccountInput {
     admin: Option<bool>,
 }
 
-/// Tells a field that is null from one that is left out.
-fn given<'de, D: Deserializer<'de>>(field: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(field).map(Some)
-}
-
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = native::Reason)]
+#[schema(as = native::Reason, example = json!({"reason": "Paid with stolen cards"}))]
 struct Reason {
     /// For the audit log.
     #[schema(min_length = 1, max_length = 500)]
@@ -131,7 +134,7 @@ struct Reason {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Account)]
-struct AccountView {
+pub(super) struct AccountView {
     #[schema(value_type = String)]
     user_id: UserId,
     #[schema(required)]
@@ -266,6 +269,7 @@ async fn unblock(api: SharedState, call: Call) -> Result<Response, Problem> {
             let now = api.clock.now();
             let account = administration::user_unblock(&mut transaction, now, &actor, &user, &reason).await?;
             transaction.commit().await?;
+            logins_changed(&api, &user).await;
             Ok((StatusCode::OK, AccountView::from(account)))
         }
     };
@@ -275,13 +279,14 @@ async fn unblock(api: SharedState, call: Call) -> Result<Response, Problem> {
 async fn erase(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.operator(&api, Scope::Manage).await?;
     let (user, now) = (user_id(&call)?, api.clock.now());
+    let reason = caller_reason(&caller, call.parameter("reason").map(str::to_owned))?;
     let (wallets, before) = (identity::operations::wallets_visible(&api.pool, &user).await?, OutboxId::new());
     let mut transaction = api.pool.begin().await?;
     custody::let_go(&mut transaction, now, &user, None).await?;
-    let left = administration::user_erase(&mut transaction, now, &caller.actor, &user).await?;
-    for organization in left {
-        release_holds(&api, &mut transaction, organization, &user).await?;
-    }
+    let left =
+        administration::user_erase(&mut transaction, now, &caller.actor, &user, reason.as_deref()).await?;
+    release_holds(&api, &mut transaction, &left, &user).await?;
+    end_limits(&mut transaction, now, &left, &user).await?;
     // Nothing is sent to the address any more; the customer at the provider loses it as well.
     let job = UpdateCustomers { user_id: user.clone(), wallets };
     let written = outbox::insert(&mut transaction, now, &job).await?;

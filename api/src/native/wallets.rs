@@ -2,10 +2,12 @@
 
 use identity::rights::{OwnedWallet, Reach, Scope, WalletName};
 use identity::{operations, rules};
+use kernel::clock::Timestamp;
 use kernel::ids::{UserId, WalletId};
 use ledger::grants::lapsing;
 use ledger::states::states;
 use serde::Serialize;
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
@@ -32,7 +34,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Wallet)]
-struct WalletView {
+pub(super) struct WalletView {
     #[schema(value_type = Uuid)]
     wallet_id: WalletId,
     /// The user whose own it is.
@@ -66,11 +68,18 @@ const LAPSING_MAX: i64 = 20;
 async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.allowed(&api, Scope::Read).await?;
     let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Read).await?;
-    let mut connection = api.pool.acquire().await?;
-    let now = api.clock.now();
-    let state = states(&mut connection, now, &[wallet.id]).await?.pop().ok_or_else(no_wallet)?;
-    let lapsing = lapsing(&mut connection, now, wallet.id, LAPSING_MAX).await?;
-    let view = WalletView {
+    let view = shown(&mut *api.pool.acquire().await?, api.clock.now(), wallet).await?;
+    Ok(answer(StatusCode::OK, &view))
+}
+
+pub(super) async fn shown(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    wallet: OwnedWallet,
+) -> Result<WalletView, Problem> {
+    let state = states(connection, now, &[wallet.id]).await?.pop().ok_or_else(no_wallet)?;
+    let lapsing = lapsing(connection, now, wallet.id, LAPSING_MAX).await?;
+    Ok(WalletView {
         wallet_id: wallet.id,
         user_id: wallet.user_id,
         org_id: wallet.organization_id.map(OrgId),
@@ -82,8 +91,7 @@ async fn find(api: SharedState, call: Call) -> Result<Response, Problem> {
             .into_iter()
             .map(|(credits, at)| LapsingView { credits: Amount(credits), at: Moment(at) })
             .collect(),
-    };
-    Ok(answer(StatusCode::OK, &view))
+    })
 }
 
 /// The wallet of this name, if the caller may do with it what the scope is for. One that the caller does not reach is
@@ -96,10 +104,11 @@ pub(super) async fn addressed(
 ) -> Result<OwnedWallet, Problem> {
     caller.check(scope)?;
     let name = match name.parse().map_err(|_| no_wallet())? {
-        WalletName::Own => WalletName::Id(caller.reach.own_wallet().ok_or_else(no_own_wallet)?),
+        WalletName::Own => WalletName::Id(caller.own_wallet().ok_or_else(no_own_wallet)?),
         other => other,
     };
-    let wallet = api.auth.wallet(&name).await?.ok_or_else(no_wallet)?;
+    let wallet =
+        api.auth.wallet(&name).await?.filter(|wallet| caller.is_for(wallet.id)).ok_or_else(no_wallet)?;
     let allowed = match &caller.reach {
         Reach::Everyone => true,
         Reach::Organization { wallet_id, .. } => *wallet_id == wallet.id,

@@ -129,7 +129,9 @@ fn delivery_endpoints() -> Vec<Endpoint> {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = native::NewWebhookEndpoint)]
+#[schema(as = native::NewWebhookEndpoint, example = json!({
+    "url": "https://example.com/purser", "eventTypes": ["order.paid", "order.refunded"],
+}))]
 struct EndpointInput {
     /// An HTTPS address that is reached over the internet.
     #[schema(max_length = 2_000)]

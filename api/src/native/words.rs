@@ -5,9 +5,10 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use warp::http::{HeaderValue, StatusCode, header};
 
+use super::limits::ReachedLimitView;
 use crate::http::values::{Amount, one_of};
 use crate::http::{Response, answer};
-use crate::problem::{ErrorCode, Problem};
+use crate::problem::{ErrorCode, Problem, Shortage};
 
 /// What callers get.
 #[derive(Debug, Serialize, ToSchema)]
@@ -41,6 +42,10 @@ pub(super) struct ErrorDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     needed: Option<Amount>,
+    /// With `limit_reached`: which limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    limit: Option<ReachedLimitView>,
 }
 
 fn code_schema() -> Object {
@@ -49,13 +54,22 @@ fn code_schema() -> Object {
 
 impl From<&Problem> for ErrorBody {
     fn from(problem: &Problem) -> Self {
+        let (mut available, mut needed, mut limit) = (None, None, None);
+        match &problem.shortage {
+            Some(Shortage::Credits { available: there, needed: asked }) => {
+                (available, needed) = (Some(Amount(*there)), Some(Amount(*asked)));
+            }
+            Some(Shortage::Limit(reached)) => limit = Some(ReachedLimitView::from(reached.as_ref())),
+            None => {}
+        }
         let error = ErrorDetail {
             code: problem.code().as_str(),
             message: problem.message.to_string(),
             param: problem.param.clone(),
             request_id: problem.request_id.clone(),
-            available: problem.shortage.map(|shortage| Amount(shortage.available)),
-            needed: problem.shortage.map(|shortage| Amount(shortage.needed)),
+            available,
+            needed,
+            limit,
         };
         Self { error }
     }

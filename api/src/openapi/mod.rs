@@ -5,12 +5,14 @@ mod webhooks;
 
 use std::collections::BTreeSet;
 
+use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{HttpMethod, Operation, Paths};
 use utoipa::openapi::schema::{ComponentsBuilder, Schema};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::tag::{Tag, TagBuilder};
 use utoipa::openapi::{
     ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, ResponseBuilder,
+    ServerBuilder,
 };
 use warp::http::{Method, StatusCode};
 
@@ -98,6 +100,7 @@ pub fn document(dialects: &Dialects, only: Option<&str>) -> OpenApi {
         .license(Some(licence));
     OpenApiBuilder::new()
         .info(info)
+        .servers(Some([ServerBuilder::new().url("/").description(Some("This server")).build()]))
         .paths(paths)
         .webhooks(Some(told))
         .components(Some(components.build()))
@@ -116,6 +119,9 @@ fn operation(group: &ApiGroup, endpoint: &Endpoint, error: &RefOr<Schema>) -> Op
     let mut operation = endpoint.description.operation.clone();
     operation.tags = Some(vec![group.name.to_owned()]);
     operation.operation_id = Some(operation_id(endpoint));
+    if let Some(role) = endpoint.description.role {
+        operation.extensions = Some(ExtensionsBuilder::new().add("x-operator-role", role.as_str()).build());
+    }
     for status in refusals(&endpoint.method, &endpoint.description) {
         let content = ContentBuilder::new().schema(Some(error.clone())).build();
         let says = status.canonical_reason().unwrap_or("Refused");

@@ -104,6 +104,9 @@ fn message(name: &str, data: Object, example: Value) -> Operation {
     let request =
         RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
     OperationBuilder::new()
+        .operation_id(Some(format!("on{}", super::camel(name))))
+        // They are signed instead.
+        .securities(Some([]))
         .summary(Some(summary))
         .description(Some(SAYS))
         .request_body(Some(request.build()))

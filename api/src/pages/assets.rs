@@ -84,7 +84,8 @@ assets! {
     PAGE "page.js",
     HTMX "htmx.min.js",
     CHARTS "uPlot.iife.min.js",
-    CHARTS_STYLE "uPlot.min.css"
+    CHARTS_STYLE "uPlot.min.css",
+    DOCUMENTATION_STYLE "documentation.css"
 }
 
 pub(super) fn endpoints() -> Vec<Endpoint> {

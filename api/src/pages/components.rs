@@ -115,7 +115,7 @@ pub(crate) struct Series {
     pub(crate) values: Vec<String>,
 }
 
-/// A chart over time, with a table that has the same for those who do not see it, and for those who want to know exactly.
+/// A chart over time, with a table of the same for those who do not see it, and for those who want to know exactly.
 pub(crate) struct Chart<'a> {
     pub(crate) title: &'a str,
     /// What opens the table, and the head of its first column.

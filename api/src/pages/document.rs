@@ -8,8 +8,9 @@ use super::format::Locale;
 use crate::http::{Response, empty};
 use crate::problem::Problem;
 
-/// htmx brings no styles of its own, which the policy forbids, keeps no pages, and leaves alone what scripts have drawn.
-const HTMX: &str = r#"{"includeIndicatorCSS":false,"history":false,"morphSkipChildren":"local-time,value-chart,live-events"}"#;
+/// htmx brings no styles of its own, which the policy forbids, keeps no pages, and leaves alone what scripts draw.
+const HTMX: &str =
+    r#"{"includeIndicatorCSS":false,"history":false,"morphSkipChildren":"local-time,value-chart"}"#;
 
 /// A page, ready to be sent.
 pub(crate) struct Document {

@@ -21,7 +21,7 @@ pub(crate) fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
     serde_urlencoded::from_bytes(&call.body).map_err(|error| Problem::invalid(error.to_string()))
 }
 
-/// A browser sends cookies along with a form of any site, but it also says which site the form is on: that must be ours.
+/// A browser sends cookies along with a form of any site, but it also says which site that is: it must be ours.
 ///
 /// # Errors
 /// When it is not.
@@ -54,6 +54,7 @@ pub(crate) fn key() -> Markup {
 ///
 /// # Errors
 /// When there is a text that is no value of the type.
+#[allow(dead_code, reason = "for the console's forms")]
 pub(crate) fn filled<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,

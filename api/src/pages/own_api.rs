@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use warp::http::{HeaderMap, HeaderValue, Method, header};
@@ -21,10 +21,14 @@ use crate::state::SharedState;
 
 static OPERATIONS: LazyLock<Table> = LazyLock::new(|| Table::new(&(native::GROUP.endpoints)()));
 
+/// All but what means itself anywhere in an address (RFC 3986, section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// The API, with the credential of who looks at the page.
 pub(crate) struct OwnApi {
     api: SharedState,
     authorization: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
 }
 
 /// An operation's path below `/purser/v1`, with its query.
@@ -34,9 +38,20 @@ pub(crate) struct At {
     query: Vec<(String, String)>,
 }
 
+/// The path of an operation whose parameters have these values: whatever is in one, it stays one segment.
+pub(crate) fn filled<'a>(template: &str, value: impl Fn(&str) -> &'a str) -> At {
+    let segments = template.split('/').map(|segment| {
+        match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+            Some(name) => utf8_percent_encode(value(name), NON_ALPHANUMERIC).to_string(),
+            None => segment.to_owned(),
+        }
+    });
+    At { path: segments.collect::<Vec<_>>().join("/"), query: Vec::new() }
+}
+
 /// The path of these segments, which are given as they are: whatever is in one, it stays one segment.
 pub(crate) fn at<const N: usize>(segments: [&str; N]) -> At {
-    let encoded = segments.iter().map(|segment| utf8_percent_encode(segment, NON_ALPHANUMERIC).to_string());
+    let encoded = segments.iter().map(|segment| utf8_percent_encode(segment, RESERVED).to_string());
     let path = encoded.fold("/purser/v1".to_owned(), |path, segment| path + "/" + &segment);
     At { path, query: Vec::new() }
 }
@@ -66,12 +81,19 @@ impl OwnApi {
         let text = format!("Bearer {credential}");
         let mut authorization = HeaderValue::try_from(text).map_err(|_| ProblemKind::CredentialInvalid)?;
         authorization.set_sensitive(true);
-        Ok(Self { api: SharedState::clone(api), authorization: Some(authorization) })
+        Ok(Self { api: SharedState::clone(api), authorization: Some(authorization), user_agent: None })
     }
 
     /// For operations that are open to everybody: those that give a credential for something else.
     pub(crate) fn without_credential(api: &SharedState) -> Self {
-        Self { api: SharedState::clone(api), authorization: None }
+        Self { api: SharedState::clone(api), authorization: None, user_agent: None }
+    }
+
+    /// Says which browser the page is shown in.
+    #[must_use]
+    pub(crate) fn in_browser(mut self, user_agent: &str) -> Self {
+        self.user_agent = HeaderValue::from_str(user_agent).ok();
+        self
     }
 
     /// # Errors
@@ -121,6 +143,7 @@ impl OwnApi {
         if let Some(authorization) = &self.authorization {
             headers.insert(header::AUTHORIZATION, authorization.clone());
         }
+        headers.extend(self.user_agent.clone().map(|agent| (Some(header::USER_AGENT), agent)));
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         // No page waits for a payment provider.
         headers.insert("prefer", HeaderValue::from_static("respond-async"));
@@ -128,7 +151,8 @@ impl OwnApi {
             headers.insert("idempotency-key", key);
         }
         let At { path, query } = at;
-        let call = Call { method, path, parameters: found.parameters, query, headers, body };
+        let call =
+            Call { method, path, parameters: found.parameters, query, headers, body, least_role: None };
         let mut response = (found.handler)(SharedState::clone(&self.api), call).await;
         match response.extensions_mut().remove::<Problem>() {
             Some(problem) => Err(problem),
@@ -157,9 +181,10 @@ mod tests {
         let at = at(["wallets", "user:../../a/b?c=d", "entries"])
             .with("limit", 20)
             .with_some("type", None::<&str>);
-        assert_eq!(at.path, "/purser/v1/wallets/user%3A%2E%2E%2F%2E%2E%2Fa%2Fb%3Fc%3Dd/entries");
+        assert_eq!(at.path, "/purser/v1/wallets/user%3A..%2F..%2Fa%2Fb%3Fc%3Dd/entries");
         let found = OPERATIONS.find(&Method::GET, &at.path).map(|found| found.parameters);
         assert_eq!(found.unwrap(), [("wallet", "user:../../a/b?c=d".to_owned())]);
         assert_eq!(at.query, [("limit".to_owned(), "20".to_owned())]);
+        assert!(OPERATIONS.find(&Method::POST, &super::at(["live-tickets"]).path).is_ok());
     }
 }

@@ -35,7 +35,14 @@ error_codes! {
     BoundCredential => "bound_credential":
         "403: the credential is for the wallets of one owner, and this concerns everyone's.",
     NotAUser => "not_a_user": "403: the credential is no user's, and this API knows users only.",
-    RoleNotAllowed => "role_not_allowed": "403: the caller's role in the organization does not allow this.",
+    RoleNotAllowed => "role_not_allowed":
+        "403: the caller's role, as an operator or in the organization, does not allow this.",
+    SignInFailed => "sign_in_failed": "401: there is no such operator, or the password is wrong.",
+    TooManyAttempts => "too_many_attempts":
+        "429: too many attempts to sign in. Wait as long as `Retry-After` says.",
+    InvitationInvalid => "invitation_invalid": "404: the link is unknown, used or expired: ask for another one.",
+    OperatorExists => "operator_exists": "409: there is an operator with this e-mail address.",
+    LastAdmin => "last_admin": "409: an installation with operators keeps at least one admin who can sign in.",
     Forbidden => "forbidden": "403: this is not allowed.",
     LiveMode => "live_mode": "403: this exists in test mode only.",
     UnsupportedMediaType => "unsupported_media_type": "415: the content type must be `application/json`.",
@@ -69,7 +76,8 @@ error_codes! {
     InsufficientCredits => "insufficient_credits":
         "402: fewer credits are available than needed; `available` and `needed` say how many. Nothing was spent.",
     LimitReached => "limit_reached":
-        "402: a limit of the member or the key is reached; the message says what is left and when it begins anew.",
+        "402: a limit of the member or the API key leaves less than was asked for; `limit` says whose it is, what is \
+         left of it and when it begins anew. Nothing was spent.",
     UserBlocked => "user_blocked": "409: the user whose wallet it is was blocked.",
     HoldCaptured => "hold_captured": "409: the hold was captured before.",
     HoldReleased => "hold_released": "409: the hold was released before.",
@@ -135,5 +143,6 @@ error_codes! {
     TooManyLiveConnections => "too_many_live_connections":
         "429: the user has as many live connections as one may have.",
     TicketInvalid => "ticket_invalid": "401: the ticket is unknown, used or expired: get another one.",
+    LinkInvalid => "link_invalid": "401: the link was opened before, or its time is up: get another one.",
     ClockNotBackwards => "clock_not_backwards": "409: the test clock does not go backwards.",
 }

@@ -10,10 +10,13 @@ use billing::payments::ordering::{AdmissionError, OrderError};
 use billing::payments::superseding::SubscribeError;
 use billing::plans::PlanError;
 use identity::IdentityError;
+use identity::operators::OperatorError;
+use kernel::clock::to_rfc3339;
 use kernel::database;
 use kernel::money::AmountError;
 use ledger::Refusal;
 use ledger::holds::{HoldError, HoldState};
+use ledger::limits::{LimitStatus, Whose};
 use messaging::dead_letters::LetterError;
 use outgoing_webhooks::WebhookError;
 
@@ -44,8 +47,22 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::Insufficient { available, needed } => {
                 let message = format!("{needed} credits are needed, {available} are available.");
-                let shortage = Some(Shortage { available, needed });
+                let shortage = Some(Shortage::Credits { available, needed });
                 Self { shortage, ..Self::new(ProblemKind::PaymentRequired, message) }
+            }
+            Refusal::LimitReached(reached) => {
+                let whose = match reached.whose {
+                    Whose::Member { .. } => "member",
+                    Whose::ApiKey(_) => "API key",
+                };
+                let LimitStatus { per, credits, left, resets_at, .. } = reached.limit;
+                let message = format!(
+                    "The {whose} may spend {credits} credits a {}: {left} are left until {}.",
+                    per.as_str(),
+                    to_rfc3339(resets_at)
+                );
+                let problem = Self::new(ProblemKind::PaymentRequired, message).coded(ErrorCode::LimitReached);
+                Self { shortage: Some(Shortage::Limit(reached)), ..problem }
             }
             Refusal::BadAmount => Self::invalid("credits are out of range").coded(ErrorCode::InvalidCredits),
             Refusal::NoWallet | Refusal::NoGrant => Self::internal(refusal),
@@ -94,6 +111,38 @@ impl From<IdentityError> for Problem {
             IdentityError::NoApiKey => Self::not_found("There is no such API key."),
             IdentityError::Invalid { field, message } => Self::invalid(message).about(field),
             IdentityError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<OperatorError> for Problem {
+    fn from(error: OperatorError) -> Self {
+        match error {
+            OperatorError::NoOperator => Self::not_found("There is no such operator."),
+            OperatorError::NoSession => Self::not_found("There is no such session."),
+            OperatorError::EmailTaken => {
+                Self::conflict(ErrorCode::OperatorExists, "There is an operator with this e-mail address.")
+            }
+            OperatorError::LastAdmin => Self::conflict(
+                ErrorCode::LastAdmin,
+                "This is the last admin: make another operator one first.",
+            ),
+            OperatorError::NoLink => {
+                Self::not_found("This link was used, or its time is over: ask an admin for another one.")
+                    .coded(ErrorCode::InvitationInvalid)
+            }
+            OperatorError::NotSignedIn => {
+                Self::new(ProblemKind::CredentialInvalid, "The e-mail address or the password is wrong.")
+                    .coded(ErrorCode::SignInFailed)
+            }
+            OperatorError::TooManyAttempts { seconds } => {
+                Self::new(ProblemKind::Server(Failure::TooManyRequests), "Too many attempts: wait a while.")
+                    .coded(ErrorCode::TooManyAttempts)
+                    .retry_in(seconds)
+            }
+            OperatorError::Busy => Self::unavailable(error),
+            OperatorError::Invalid { field, message } => Self::invalid(message).about(field),
+            OperatorError::Database(error) => error.into(),
         }
     }
 }

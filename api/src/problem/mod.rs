@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use billing::coupons::CouponRefusal;
 use kernel::money::Credits;
+use ledger::limits::ReachedLimit;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
@@ -77,10 +78,15 @@ pub enum Failure {
     Internal,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub struct Shortage {
-    pub available: Credits,
-    pub needed: Credits,
+/// What leaves less than was asked for.
+#[derive(Clone, Debug)]
+pub enum Shortage {
+    /// The wallet.
+    Credits {
+        available: Credits,
+        needed: Credits,
+    },
+    Limit(Box<ReachedLimit>),
 }
 
 impl ProblemKind {

@@ -9,6 +9,7 @@ pub(crate) mod stripe;
 use billing::payments::Provider;
 use billing::provider_events::ProviderEvent;
 use kernel::crash::{self, Step};
+use kernel::metrics::catalogue;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use signatures::revenuecat::ProofError;
@@ -91,8 +92,7 @@ async fn publish(api: &SharedState, provider: Provider, body: &[u8]) -> Result<(
 /// Answers a provider, and counts.
 fn acknowledge(provider: Provider, published: Result<(), Refusal>) -> Result<Response, Problem> {
     let outcome = published.as_ref().map_or_else(Refusal::outcome, |()| "accepted");
-    metrics::counter!("purser_webhooks_total", "provider" => provider.as_str(), "outcome" => outcome)
-        .increment(1);
+    catalogue::EVENTS.increment([provider.as_str(), outcome]);
     published?;
     Ok(answer(StatusCode::OK, &Received { received: true }))
 }

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use identity::credentials::CredentialHash;
 use kernel::clock::{Clock, Deadline};
+use kernel::deadline::within;
 use kernel::ids::{UserId, WalletId};
+use kernel::metrics::{NONE, catalogue};
 use notices::{Live, Notice};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::{Notify, mpsc, watch};
@@ -169,7 +171,7 @@ impl Hub {
         watchers
             .all
             .insert(id, Watcher { user, wallets, is_all, style, credential, is_recorded, messages, end });
-        metrics::gauge!("purser_live_connections").set(metric(watchers.all.len()));
+        catalogue::LIVE_CONNECTIONS.set(NONE, metric(watchers.all.len()));
         let expires = left.map(|left| self.clock.deadline(left));
         let (hub, known) = (self.clone(), HashMap::new());
         Ok(Subscription { id, hub, messages: receiver, style, known, end: ended, expires })
@@ -195,6 +197,7 @@ impl Hub {
                 () = tokio::time::sleep(RECHECK) => {}
                 () = stop.cancelled() => return,
             }
+            catalogue::LIVE_CONNECTIONS.set(NONE, metric(self.lock().all.len()));
             if let Err(error) = self.end_withdrawn(&auth).await {
                 tracing::debug!(%error, "live connections are not checked now; the database is away");
             }
@@ -207,7 +210,7 @@ impl Hub {
         if users.is_empty() && credentials.is_empty() {
             return Ok(());
         }
-        let (valid, visible) = auth.standing(&credentials, &users).await?;
+        let (valid, visible) = within(RECHECK, auth.standing(&credentials, &users)).await??;
         self.end(End::Revoked, |watcher| {
             credentials.contains(&watcher.credential) && !valid.contains(&watcher.credential)
         });
@@ -348,14 +351,14 @@ impl Drop for Subscription {
                 }
             }
         }
-        metrics::gauge!("purser_live_connections").set(metric(watchers.all.len()));
+        catalogue::LIVE_CONNECTIONS.set(NONE, metric(watchers.all.len()));
         // There is one waiter at the most; `notify_one` also reaches it just before it waits.
         self.hub.left.notify_one();
     }
 }
 
-fn metric(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
+fn metric(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

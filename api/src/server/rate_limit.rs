@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use ipnet::{IpNet, Ipv6Net};
+use kernel::metrics::catalogue;
 use warp::http::HeaderMap;
 
 use crate::auth::credential_text;
@@ -39,20 +40,26 @@ impl RateLimits {
         }
     }
 
-    /// Whether a request may go on; `is_event` if it is at a path for provider events. The operator's own key, which
+    /// The address that a request came from.
+    pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        client(peer, headers, &self.trusted)
+    }
+
+    /// Whether a request from this address may go on; `is_event` if it is at a path for provider events. The
+    /// operator's own key, which
     /// `is_operator` recognizes, is limited by its address only.
     pub(super) fn admit(
         &self,
-        peer: IpAddr,
+        client: IpAddr,
         headers: &HeaderMap,
         is_event: bool,
         is_operator: impl Fn() -> bool,
     ) -> bool {
         let by_address = if is_event { &self.providers } else { &self.addresses };
         if let Some(limiter) = by_address
-            && limiter.check_key(&network(client(peer, headers, &self.trusted))).is_err()
+            && limiter.check_key(&network(client)).is_err()
         {
-            metrics::counter!("purser_rate_limited_total", "by" => "address").increment(1);
+            catalogue::RATE_LIMITED.increment(["address"]);
             return false;
         }
         // Remembers a number that says nothing outside this process, never the credential itself.
@@ -62,7 +69,7 @@ impl RateLimits {
             && limiter.check_key(&self.hasher.hash_one(text.as_bytes())).is_err()
             && !is_operator()
         {
-            metrics::counter!("purser_rate_limited_total", "by" => "credential").increment(1);
+            catalogue::RATE_LIMITED.increment(["credential"]);
             return false;
         }
         true

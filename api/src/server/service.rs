@@ -1,6 +1,7 @@
 //! What happens around every request: its id, its body, cross-origin headers, problems in the words of the group that
 //! the path belongs to, metrics, and the log of failures.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -14,6 +15,11 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
+use kernel::metrics::catalogue;
+use kernel::span;
+use kernel::traces::{self, TraceParent};
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 use warp::filters::ws::MissingConnectionUpgrade;
 use warp::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
@@ -62,14 +68,16 @@ impl Service {
         let started = Instant::now();
         let (parts, incoming) = request.into_parts();
         let id = request_id(&parts.headers);
+        let span = begin_span(&parts.method, &parts.headers);
         let origin = self.api.origins.allowed_origin(&parts.headers).cloned();
         let (uri, method) = (parts.uri.clone(), parts.method.clone());
+        let client = self.limits.client(peer, &parts.headers);
         let is_event = groups::takes_provider_events(uri.path());
         let mut response = match cors::preflight(&method, &parts.headers, origin.as_ref()) {
             Some(response) => response,
             None if !self
                 .limits
-                .admit(peer, &parts.headers, is_event, || self.api.auth.is_admin_key(&parts.headers)) =>
+                .admit(client, &parts.headers, is_event, || self.api.auth.is_admin_key(&parts.headers)) =>
             {
                 refused(Failure::TooManyRequests)
             }
@@ -78,7 +86,10 @@ impl Service {
                 refused(Failure::BadRequest)
             }
             None => match body::read(incoming).await {
-                Ok(bytes) => self.dispatch(Request::from_parts(parts, Full::new(bytes))).await,
+                Ok(bytes) => {
+                    let work = self.dispatch(Request::from_parts(parts, Full::new(bytes)));
+                    audit::origin::within(Some(client), work).instrument(span.clone()).await
+                }
                 Err(failure) => refused(failure),
             },
         };
@@ -99,9 +110,10 @@ impl Service {
         // Keeps browsers from guessing that an answer is a page or a script.
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         cors::mark(origin, &mut response);
-        let status = status.as_str().to_owned();
-        metrics::counter!("purser_http_requests_total", "route" => route, "status" => status).increment(1);
-        metrics::histogram!("purser_http_request_seconds", "route" => route).record(started.elapsed());
+        end_span(&span, &method, route, status);
+        let status = Cow::Owned(status.as_str().to_owned());
+        catalogue::HTTP_REQUESTS.increment([Cow::Borrowed(route), status]);
+        catalogue::HTTP_REQUEST_SECONDS.record([route], started.elapsed());
         response
     }
 
@@ -110,6 +122,38 @@ impl Service {
             Ok(response) => response,
             Err(_) => Problem::from(Failure::Internal).caused_by("the handler panicked").into(),
         }
+    }
+}
+
+/// The beginning of a trace. A caller's own trace is mentioned in it, but does not decide whether this one is kept.
+fn begin_span(method: &Method, headers: &HeaderMap) -> Span {
+    if !traces::is_on() {
+        return Span::none();
+    }
+    let span = span!(
+        "request",
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = %method,
+        http.route = Empty,
+        http.response.status_code = Empty
+    );
+    let caller = headers.get("traceparent").and_then(|value| TraceParent::read(value.to_str().ok()?));
+    if let Some(caller) = caller {
+        traces::link(&span, &caller);
+    }
+    span
+}
+
+fn end_span(span: &Span, method: &Method, route: &'static str, status: StatusCode) {
+    if span.is_none() {
+        return;
+    }
+    traces::rename(span, format!("{method} {route}"));
+    span.record("http.route", route);
+    span.record("http.response.status_code", status.as_u16());
+    if status.is_server_error() {
+        span.record("otel.status_code", "ERROR");
     }
 }
 

@@ -110,6 +110,16 @@ class Retries(Check):
         self.assertEqual((error.status, error.code, error.request_id), (402, "insufficient_credits", "r1"))
         self.assertEqual(len(server.asked), 1)
 
+    def test_a_limit_that_is_reached_is_described(self) -> None:
+        limit = {"memberId": "bob", "credits": 100, "per": "day", "left": 2.5, "resetsAt": "2026-11-29T00:00:00.000Z"}
+        with always(402, {"error": {"code": "limit_reached", "message": "Short.", "limit": limit}}) as server:
+            with self.assertRaises(errors.LimitReached) as caught:
+                self.client(server).create_debit("org:1", credits=4, member_id="bob")
+        reached = caught.exception.limit
+        assert reached is not None
+        self.assertEqual((reached.member_id, reached.api_key_id, reached.left), ("bob", None, Decimal("2.5")))
+        self.assertEqual((reached.per, reached.resets_at.isoformat()), ("day", "2026-11-29T00:00:00+00:00"))
+
     def test_an_unknown_code_and_a_proxy_are_errors_too(self) -> None:
         for body, code in [({"error": {"code": "brand_new", "message": "x"}}, "brand_new"), ("<html>", "unknown")]:
             with always(400, body) as server, self.assertRaises(errors.ApiError) as caught:

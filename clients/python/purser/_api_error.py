@@ -5,6 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from ._values import decode
+from .types import ReachedLimit
+
 
 class PurserError(Exception):
     """Anything that this package raises about the API."""
@@ -32,6 +35,8 @@ class ApiError(PurserError):
         #: With `InsufficientCredits`: what can be spent, and what was asked for.
         self.available = _credits(detail.get("available"))
         self.needed = _credits(detail.get("needed"))
+        #: With `LimitReached`: whose limit it is, what is left of it, and when it begins anew.
+        self.limit: ReachedLimit | None = decode(ReachedLimit, detail.get("limit"))
         super().__init__(f"{status} {self.code}: {self.message}")
 
 

@@ -112,6 +112,25 @@ class Operations(Transport):
             idempotency_key=idempotency_key,
         )
 
+    def create_adjustment(
+        self,
+        wallet: str,
+        *,
+        credits: Credits,
+        reason: str,
+        idempotency_key: str | None = None,
+    ) -> types.Adjustment:
+        """Correct a balance. Adds credits, or with a negative amount takes them: they must be available. Who did it
+        and why is in the audit log, and the reason is shown with the entry. Takes the scope `manage`.
+        """
+        return self._call(
+            "POST",
+            f"/purser/v1/wallets/{segment(wallet)}/adjustments",
+            types.Adjustment,
+            body={"credits": credits, "reason": reason},
+            idempotency_key=idempotency_key,
+        )
+
     def create_debit(
         self,
         wallet: str,
@@ -167,6 +186,7 @@ class Operations(Transport):
         debit_id: str,
         *,
         credits: Credits | None = None,
+        reason: str | None = None,
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> types.RefundedDebit:
@@ -177,7 +197,7 @@ class Operations(Transport):
             "POST",
             f"/purser/v1/debits/{segment(debit_id)}/refund",
             types.RefundedDebit,
-            body={"credits": credits, "metadata": metadata},
+            body={"credits": credits, "reason": reason, "metadata": metadata},
             idempotency_key=idempotency_key,
         )
 
@@ -265,12 +285,19 @@ class Operations(Transport):
             idempotency_key=idempotency_key,
         )
 
-    def release_hold(self, hold_id: str, *, idempotency_key: str | None = None) -> types.EndedHold:
+    def release_hold(
+        self,
+        hold_id: str,
+        *,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.EndedHold:
         """Give back what is held. Takes the scope `spend`."""
         return self._call(
             "POST",
             f"/purser/v1/holds/{segment(hold_id)}/release",
             types.EndedHold,
+            body={"reason": reason},
             idempotency_key=idempotency_key,
         )
 
@@ -444,11 +471,11 @@ class Operations(Transport):
             body={"email": email, "name": name, "metadata": metadata, "admin": admin},
         )
 
-    def delete_user(self, user_id: str) -> None:
+    def delete_user(self, user_id: str, *, reason: str | None = None) -> None:
         """Erase a user's personal data. For good: e-mail, credentials, memberships and cards go, and the user stays
         out. What was bought and spent stays in the books under the user's id. Takes the scope `manage`.
         """
-        return self._call("DELETE", f"/purser/v1/users/{segment(user_id)}", type(None))
+        return self._call("DELETE", f"/purser/v1/users/{segment(user_id)}", type(None), query={"reason": reason})
 
     def block_user(self, user_id: str, *, reason: str, idempotency_key: str | None = None) -> types.Account:
         """Keep a user out. The user's sessions, keys and tokens stop working, and saved cards are let go. Takes the
@@ -473,6 +500,36 @@ class Operations(Transport):
             body={"reason": reason},
             idempotency_key=idempotency_key,
         )
+
+    def create_import(
+        self,
+        *,
+        name: str,
+        users: Sequence[types.ImportedUser],
+        dry_run: bool | None = None,
+        complete_existing: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.Import:
+        """Import users with their credits. Up to 1,000 users in one transaction; send the next ones with the same
+        `name`. A user gets an opening balance once for each `name`, so the same request can be sent again. Who is
+        there already stays as they are: what differs is reported, and nothing of it applied. A user who is
+        refused keeps no other from being imported; `dryRun` tells beforehand. Each opening balance is told as
+        `wallet.changed`. Takes the scope `manage`.
+        """
+        return self._call(
+            "POST",
+            "/purser/v1/imports",
+            types.Import,
+            body={"name": name, "dryRun": dry_run, "completeExisting": complete_existing, "users": users},
+            idempotency_key=idempotency_key,
+        )
+
+    def get_user_export(self, user_id: str) -> types.UserExport:
+        """All that is kept of a user. For people who ask what is known of them. Of organizations it has what the
+        user did there. No secret is in it. That it was read is in the audit log. If the answer breaks off it is
+        no JSON: ask again. Takes the scope `manage`.
+        """
+        return self._call("GET", f"/purser/v1/users/{segment(user_id)}/export", types.UserExport)
 
     def create_session(
         self,
@@ -512,6 +569,61 @@ class Operations(Transport):
         """End all sessions of a user. Takes the scope `manage`."""
         return self._call("DELETE", f"/purser/v1/users/{segment(user_id)}/sessions", type(None))
 
+    def create_portal_session(
+        self,
+        *,
+        wallet: str,
+        return_url: str,
+        member_id: str | None = None,
+        locale: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.PortalSessionMade:
+        """Make a link to a customer's wallet page. Send the customer there: the link opens the page once, within ten
+        minutes. The session that it opens lasts two hours and is good for this wallet alone, with the scopes
+        `read` and `buy`. For an organization `memberId` says as which of its members; without it, it is the
+        organization's own. Takes the scope `manage`.
+        """
+        return self._call(
+            "POST",
+            "/purser/v1/portal-sessions",
+            types.PortalSessionMade,
+            body={"wallet": wallet, "memberId": member_id, "returnUrl": return_url, "locale": locale},
+            idempotency_key=idempotency_key,
+        )
+
+    def list_portal_sessions(self, wallet: str, *, limit: int | None = None) -> Pages[types.PortalSession]:
+        """Who looks at a wallet's page. Links that wait to be opened and sessions that have not ended, the newest
+        first. Takes the scope `manage`.
+        """
+        return self._pages(
+            f"/purser/v1/wallets/{segment(wallet)}/portal-sessions",
+            "data",
+            types.PortalSession,
+            query={"limit": limit},
+        )
+
+    def delete_portal_session(self, portal_session_id: str) -> None:
+        """End a session of a wallet page. At once, opened or not, and its live connections with it. Takes the scope
+        `manage`.
+        """
+        return self._call("DELETE", f"/purser/v1/portal-sessions/{segment(portal_session_id)}", type(None))
+
+    def open_portal_session(self, *, link: str, idempotency_key: str | None = None) -> types.OpenedPortalSession:
+        """Open a wallet page's session with its link. As the page does. The secret is what the link ends with. It is
+        good once.
+        """
+        return self._call(
+            "POST",
+            "/purser/v1/portal-sessions/open",
+            types.OpenedPortalSession,
+            body={"link": link},
+            idempotency_key=idempotency_key,
+        )
+
+    def get_portal_session(self) -> types.PortalSession:
+        """The session of the wallet page that asks. Takes the scope `read`."""
+        return self._call("GET", "/purser/v1/portal-session", types.PortalSession)
+
     def list_api_keys(self, *, limit: int | None = None) -> Pages[types.ApiKey]:
         """All API keys, revoked ones too, newest first. Takes the scope `admin`."""
         return self._pages("/purser/v1/api-keys", "data", types.ApiKey, query={"limit": limit})
@@ -523,6 +635,7 @@ class Operations(Transport):
         scopes: Sequence[Literal["read", "spend", "buy", "manage", "admin"]],
         wallets_of: str | None = None,
         expires_at: datetime | None = None,
+        limits: Sequence[types.NewLimit] | None = None,
         idempotency_key: str | None = None,
     ) -> types.ApiKeyWithSecret:
         """Make an API key. With some scopes, for everyone's wallets or with `walletsOf` for those of one user or
@@ -533,7 +646,13 @@ class Operations(Transport):
             "POST",
             "/purser/v1/api-keys",
             types.ApiKeyWithSecret,
-            body={"name": name, "scopes": scopes, "walletsOf": wallets_of, "expiresAt": expires_at},
+            body={
+                "name": name,
+                "scopes": scopes,
+                "walletsOf": wallets_of,
+                "expiresAt": expires_at,
+                "limits": limits,
+            },
             idempotency_key=idempotency_key,
         )
 
@@ -547,6 +666,17 @@ class Operations(Transport):
         """
         return self._call("DELETE", f"/purser/v1/api-keys/{segment(api_key_id)}", type(None))
 
+    def put_api_key_limits(self, api_key_id: str, *, limits: Sequence[types.NewLimit]) -> types.ApiKey:
+        """Limit what is spent with an API key. Of all wallets together, in a day, a month, or both, of UTC; instead
+        of the limits that it had, and at once. What was counted before stays counted. Takes the scope `admin`.
+        """
+        return self._call(
+            "PUT",
+            f"/purser/v1/api-keys/{segment(api_key_id)}/limits",
+            types.ApiKey,
+            body={"limits": limits},
+        )
+
     def list_user_api_keys(self, user_id: str, *, limit: int | None = None) -> Pages[types.ApiKey]:
         """API keys of a user, revoked ones too, newest first. Takes the scope `admin`."""
         return self._pages(
@@ -556,9 +686,204 @@ class Operations(Transport):
             query={"limit": limit},
         )
 
+    def get_search(self, *, query: str) -> Pages[types.FoundThing]:
+        """Find a user, an order, or what else has an id. By the beginning of a user's id, by an e-mail address; by
+        the id of a wallet, an organization (`org:7`), an order, a subscription, a debit, a grant or a hold; by
+        the provider's id of a payment, a session, an invoice, a subscription, a customer or an event; by your
+        reference. At most ten of each. Takes the scope `read`.
+        """
+        return self._pages("/purser/v1/search", "data", types.FoundThing, query={"query": query})
+
+    def get_attention(self) -> types.Attention:
+        """What needs a person. Everything is zero while all is well. Takes the scope `read`."""
+        return self._call("GET", "/purser/v1/attention", types.Attention)
+
+    def get_system(self) -> types.System:
+        """The processes, queues and migrations of this installation. Takes the scope `read`."""
+        return self._call("GET", "/purser/v1/system", types.System)
+
     def get_audit_log(self, *, limit: int | None = None) -> Pages[types.AuditedAction]:
         """What administrators did, newest first. Takes the scope `admin`."""
         return self._pages("/purser/v1/audit-log", "data", types.AuditedAction, query={"limit": limit})
+
+    def get_statistics(
+        self,
+        *,
+        from_: datetime | None = None,
+        to: datetime | None = None,
+        interval: Literal["hour", "day", "month"] | None = None,
+    ) -> Pages[types.StatisticsInterval]:
+        """What was sold, spent, granted, lapsed and refunded. Of all wallets together, for each hour, day or month
+        in UTC. The figures agree with the ledger at any moment: what is outstanding changes by `sold` and
+        `granted`, less `spent`, `lapsed` and `refunded`. Takes the scope `read`.
+        """
+        return self._pages(
+            "/purser/v1/statistics",
+            "data",
+            types.StatisticsInterval,
+            query={"from": from_, "to": to, "interval": interval},
+        )
+
+    def list_operators(self, *, limit: int | None = None) -> Pages[types.Operator]:
+        """All operators, the newest first. Takes the scope `admin`."""
+        return self._pages("/purser/v1/operators", "data", types.Operator, query={"limit": limit})
+
+    def create_operator(
+        self,
+        *,
+        email: str,
+        name: str,
+        role: Literal["viewer", "support", "finance", "admin"],
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.OperatorLink:
+        """Invite an operator. The link is for the operator and works once: on its page they choose a password. It is
+        shown in this answer only, and ends after three days. Takes the scope `admin`.
+        """
+        return self._call(
+            "POST",
+            "/purser/v1/operators",
+            types.OperatorLink,
+            body={"email": email, "name": name, "role": role, "reason": reason},
+            idempotency_key=idempotency_key,
+        )
+
+    def invite_operator(self, operator_id: str, *, idempotency_key: str | None = None) -> types.OperatorLink:
+        """Invite an operator again. With another link, in place of the one before: for one who lost it, or the
+        password. Accepting it sets another password and ends the operator's sessions. Takes the scope `admin`.
+        """
+        return self._call(
+            "POST",
+            f"/purser/v1/operators/{segment(operator_id)}/invite",
+            types.OperatorLink,
+            idempotency_key=idempotency_key,
+        )
+
+    def sign_in_link_operator(self, operator_id: str, *, idempotency_key: str | None = None) -> types.OperatorLink:
+        """Get a link that signs an operator in, in test mode. It works once, within twelve hours. In live mode the
+        answer is 403. Takes the scope `admin`.
+        """
+        return self._call(
+            "POST",
+            f"/purser/v1/operators/{segment(operator_id)}/sign-in-link",
+            types.OperatorLink,
+            idempotency_key=idempotency_key,
+        )
+
+    def get_operator(self, operator_id: str) -> types.Operator:
+        """Look at an operator. Takes the scope `admin`."""
+        return self._call("GET", f"/purser/v1/operators/{segment(operator_id)}", types.Operator)
+
+    def put_operator(
+        self,
+        operator_id: str,
+        *,
+        reason: str,
+        name: str | NotGiven = NOT_GIVEN,
+        role: Literal["viewer", "support", "finance", "admin"] | NotGiven = NOT_GIVEN,
+        disabled: bool | NotGiven = NOT_GIVEN,
+    ) -> types.Operator:
+        """Change an operator, disable one, or enable one again. What is left out stays as it is. Who is disabled is
+        signed out at once. The last admin who can sign in stays one. Takes the scope `admin`.
+        """
+        return self._call(
+            "PUT",
+            f"/purser/v1/operators/{segment(operator_id)}",
+            types.Operator,
+            body={"name": name, "role": role, "disabled": disabled, "reason": reason},
+        )
+
+    def delete_operator(self, operator_id: str, *, reason: str) -> None:
+        """Remove an operator. What the operator did stays in the audit log. The last admin cannot be removed. Takes
+        the scope `admin`.
+        """
+        return self._call(
+            "DELETE",
+            f"/purser/v1/operators/{segment(operator_id)}",
+            type(None),
+            query={"reason": reason},
+        )
+
+    def list_operator_sessions(
+        self,
+        operator_id: str,
+        *,
+        limit: int | None = None,
+    ) -> Pages[types.OperatorSession]:
+        """An operator's sessions that have not ended, newest first. An operator sees their own, an admin those of
+        all. Takes the scope `read`.
+        """
+        return self._pages(
+            f"/purser/v1/operators/{segment(operator_id)}/sessions",
+            "data",
+            types.OperatorSession,
+            query={"limit": limit},
+        )
+
+    def get_operator_session_current(self) -> types.CurrentOperator:
+        """Who is signed in. Takes the scope `read`."""
+        return self._call("GET", "/purser/v1/operator-sessions/current", types.CurrentOperator)
+
+    def delete_operator_session(self, session_id: str) -> None:
+        """End an operator's session. An operator ends their own, an admin anybody's. `current` signs out. Takes the
+        scope `read`.
+        """
+        return self._call("DELETE", f"/purser/v1/operator-sessions/{segment(session_id)}", type(None))
+
+    def create_operator_session(
+        self,
+        *,
+        email: str | None = None,
+        password: str | None = None,
+        link: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> types.OperatorSignedIn:
+        """Sign in as an operator. With an e-mail address and a password, or with a sign-in link's `link`. The token
+        is the credential of the operator; it ends after twelve hours, or two hours after its last use. Attempts
+        are bounded by account and by address.
+        """
+        return self._call(
+            "POST",
+            "/purser/v1/operator-sessions",
+            types.OperatorSignedIn,
+            body={"email": email, "password": password, "link": link},
+            idempotency_key=idempotency_key,
+        )
+
+    def look_up_operator_invitation(self, *, link: str, idempotency_key: str | None = None) -> types.Operator:
+        """See whose invitation it is. It can still be accepted afterwards."""
+        return self._call(
+            "POST",
+            "/purser/v1/operator-invitations/look-up",
+            types.Operator,
+            body={"link": link},
+            idempotency_key=idempotency_key,
+        )
+
+    def accept_operator_invitation(
+        self,
+        *,
+        link: str,
+        password: str,
+        idempotency_key: str | None = None,
+    ) -> types.Operator:
+        """Accept an invitation. Once: it sets the operator's password, and ends the sessions of before."""
+        return self._call(
+            "POST",
+            "/purser/v1/operator-invitations/accept",
+            types.Operator,
+            body={"link": link, "password": password},
+            idempotency_key=idempotency_key,
+        )
+
+    def put_operator_password(self, *, password: str, new_password: str) -> None:
+        """Change the password of who is signed in. All other sessions of the operator end. Takes the scope `read`."""
+        return self._call(
+            "PUT",
+            "/purser/v1/operator-password",
+            type(None),
+            body={"password": password, "newPassword": new_password},
+        )
 
     def list_subscriptions(self, wallet: str) -> Pages[types.Subscription]:
         """The subscriptions of a wallet. Those that are not over first, then the newest first; 200 at most. Takes
@@ -1087,16 +1412,18 @@ class Operations(Transport):
         user_id: str,
         *,
         role: Literal["owner", "admin", "member", "viewer"],
+        limit: types.NewLimit | None | NotGiven = NOT_GIVEN,
     ) -> types.OrganizationMember:
         """Give a user a role in an organization. As a new member, or instead of another role. Owners and admins buy
         and spend, members spend, viewers see. An organization that has an owner keeps one. What a viewer to be
-        holds of its credits is released. Takes the scope `manage`.
+        holds of its credits is released. Owners and admins may do it themselves, with the session of a wallet
+        page; only owners decide who is an owner. Takes the scope `manage`.
         """
         return self._call(
             "PUT",
             f"/purser/v1/organizations/{segment(org_id)}/members/{segment(user_id)}",
             types.OrganizationMember,
-            body={"role": role},
+            body={"role": role, "limit": limit},
         )
 
     def delete_organization_member(self, org_id: str, user_id: str) -> None:
@@ -1106,6 +1433,35 @@ class Operations(Transport):
         return self._call(
             "DELETE",
             f"/purser/v1/organizations/{segment(org_id)}/members/{segment(user_id)}",
+            type(None),
+        )
+
+    def put_member_limit(
+        self,
+        org_id: str,
+        user_id: str,
+        *,
+        credits: Credits,
+        per: Literal["day", "month"],
+    ) -> types.Limit:
+        """Limit what a member spends. Of the organization's credits, in a day or a month of UTC; instead of another
+        limit, and at once. What was counted before stays counted. Owners limit everybody, admins members and
+        viewers; a server does with the scope `manage`. Takes the scope `buy`.
+        """
+        return self._call(
+            "PUT",
+            f"/purser/v1/organizations/{segment(org_id)}/members/{segment(user_id)}/limit",
+            types.Limit,
+            body={"credits": credits, "per": per},
+        )
+
+    def delete_member_limit(self, org_id: str, user_id: str) -> None:
+        """Take a member's limit away. The member spends as much as there is. Owners limit everybody, admins members
+        and viewers; a server does with the scope `manage`. Takes the scope `buy`.
+        """
+        return self._call(
+            "DELETE",
+            f"/purser/v1/organizations/{segment(org_id)}/members/{segment(user_id)}/limit",
             type(None),
         )
 
@@ -1134,7 +1490,7 @@ class Operations(Transport):
         self,
         *,
         url: str,
-        event_types: Sequence[Literal["wallet.changed", "balance.low", "grant.expired", "grant.expiring", "order.created", "order.paid", "order.failed", "order.expired", "order.refunded", "credits.added", "credits.removed", "credits.restored", "payment.failed", "payment.expired", "subscription.updated", "auto_recharge.enabled", "auto_recharge.succeeded", "auto_recharge.cap_warning", "auto_recharge.failed", "auto_recharge.paused", "auto_recharge.resumed", "auto_recharge.action_required", "auto_recharge.skipped", "auto_recharge.amount_too_small"]] | None = None,
+        event_types: Sequence[Literal["wallet.changed", "balance.low", "grant.expired", "grant.expiring", "limit.reached", "order.created", "order.paid", "order.failed", "order.expired", "order.refunded", "credits.added", "credits.removed", "credits.restored", "payment.failed", "payment.expired", "subscription.updated", "auto_recharge.enabled", "auto_recharge.succeeded", "auto_recharge.cap_warning", "auto_recharge.failed", "auto_recharge.paused", "auto_recharge.resumed", "auto_recharge.action_required", "auto_recharge.skipped", "auto_recharge.amount_too_small"]] | None = None,
         enabled: bool | None = None,
         idempotency_key: str | None = None,
     ) -> types.WebhookEndpointWithSecret:
@@ -1162,7 +1518,7 @@ class Operations(Transport):
         endpoint_id: str,
         *,
         url: str,
-        event_types: Sequence[Literal["wallet.changed", "balance.low", "grant.expired", "grant.expiring", "order.created", "order.paid", "order.failed", "order.expired", "order.refunded", "credits.added", "credits.removed", "credits.restored", "payment.failed", "payment.expired", "subscription.updated", "auto_recharge.enabled", "auto_recharge.succeeded", "auto_recharge.cap_warning", "auto_recharge.failed", "auto_recharge.paused", "auto_recharge.resumed", "auto_recharge.action_required", "auto_recharge.skipped", "auto_recharge.amount_too_small"]] | NotGiven = NOT_GIVEN,
+        event_types: Sequence[Literal["wallet.changed", "balance.low", "grant.expired", "grant.expiring", "limit.reached", "order.created", "order.paid", "order.failed", "order.expired", "order.refunded", "credits.added", "credits.removed", "credits.restored", "payment.failed", "payment.expired", "subscription.updated", "auto_recharge.enabled", "auto_recharge.succeeded", "auto_recharge.cap_warning", "auto_recharge.failed", "auto_recharge.paused", "auto_recharge.resumed", "auto_recharge.action_required", "auto_recharge.skipped", "auto_recharge.amount_too_small"]] | NotGiven = NOT_GIVEN,
         enabled: bool | NotGiven = NOT_GIVEN,
     ) -> types.WebhookEndpoint:
         """Replace a webhook endpoint. One that was disabled, also by itself, is told again once `enabled` is true.
@@ -1342,6 +1698,26 @@ class Operations(Transport):
             body={"minor": minor, "reason": reason},
             idempotency_key=idempotency_key,
         )
+
+    def get_order_timeline(self, order_id: str) -> Pages[types.TimelineStep]:
+        """The story of an order. What was ordered, what the provider told of it, what was decided by hand, which
+        credits moved, and what your server was told, in the order in which it happened: at most 200 of each.
+        Takes the scope `read`.
+        """
+        return self._pages(f"/purser/v1/orders/{segment(order_id)}/timeline", "data", types.TimelineStep)
+
+    def get_checkout(self, checkout_id: str) -> types.Checkout:
+        """How a payment page stands. That of an order, whose id it has, or one on which a card is saved
+        (`setup.paymentId`). While it is open, asking has the provider asked too, every few seconds at most. Takes
+        the scope `read`.
+        """
+        return self._call("GET", f"/purser/v1/checkouts/{segment(checkout_id)}", types.Checkout)
+
+    def get_checkout_result(self, session_id: str) -> types.CheckoutResult:
+        """What came of a payment page, for the page that buyers come back to. The session's id is in the address
+        that the provider sends the buyer back to; who knows it may know this.
+        """
+        return self._call("GET", f"/purser/v1/checkout-results/{segment(session_id)}", types.CheckoutResult)
 
     def create_redemption(self, *, wallet: str, code: str, idempotency_key: str | None = None) -> types.Order:
         """Redeem a code that gives credits. Makes an order without a price, which a worker credits at once. A coupon

@@ -50,9 +50,39 @@ class NotAUser(ApiError):
 
 
 class RoleNotAllowed(ApiError):
-    """403: the caller's role in the organization does not allow this."""
+    """403: the caller's role, as an operator or in the organization, does not allow this."""
 
     code = "role_not_allowed"
+
+
+class SignInFailed(ApiError):
+    """401: there is no such operator, or the password is wrong."""
+
+    code = "sign_in_failed"
+
+
+class TooManyAttempts(ApiError):
+    """429: too many attempts to sign in. Wait as long as `Retry-After` says."""
+
+    code = "too_many_attempts"
+
+
+class InvitationInvalid(ApiError):
+    """404: the link is unknown, used or expired: ask for another one."""
+
+    code = "invitation_invalid"
+
+
+class OperatorExists(ApiError):
+    """409: there is an operator with this e-mail address."""
+
+    code = "operator_exists"
+
+
+class LastAdmin(ApiError):
+    """409: an installation with operators keeps at least one admin who can sign in."""
+
+    code = "last_admin"
 
 
 class Forbidden(ApiError):
@@ -190,7 +220,9 @@ class InsufficientCredits(ApiError):
 
 
 class LimitReached(ApiError):
-    """402: a limit of the member or the key is reached; the message says what is left and when it begins anew."""
+    """402: a limit of the member or the API key leaves less than was asked for; `limit` says whose it is, what is
+    left of it and when it begins anew. Nothing was spent.
+    """
 
     code = "limit_reached"
 
@@ -549,6 +581,12 @@ class TicketInvalid(ApiError):
     code = "ticket_invalid"
 
 
+class LinkInvalid(ApiError):
+    """401: the link was opened before, or its time is up: get another one."""
+
+    code = "link_invalid"
+
+
 class ClockNotBackwards(ApiError):
     """409: the test clock does not go backwards."""
 
@@ -565,6 +603,11 @@ BY_CODE: dict[str, type[ApiError]] = {
     "bound_credential": BoundCredential,
     "not_a_user": NotAUser,
     "role_not_allowed": RoleNotAllowed,
+    "sign_in_failed": SignInFailed,
+    "too_many_attempts": TooManyAttempts,
+    "invitation_invalid": InvitationInvalid,
+    "operator_exists": OperatorExists,
+    "last_admin": LastAdmin,
     "forbidden": Forbidden,
     "live_mode": LiveMode,
     "unsupported_media_type": UnsupportedMediaType,
@@ -647,6 +690,7 @@ BY_CODE: dict[str, type[ApiError]] = {
     "webhook_endpoint_disabled": WebhookEndpointDisabled,
     "too_many_live_connections": TooManyLiveConnections,
     "ticket_invalid": TicketInvalid,
+    "link_invalid": LinkInvalid,
     "clock_not_backwards": ClockNotBackwards,
 }
 
@@ -663,6 +707,11 @@ __all__ = [
     "BoundCredential",
     "NotAUser",
     "RoleNotAllowed",
+    "SignInFailed",
+    "TooManyAttempts",
+    "InvitationInvalid",
+    "OperatorExists",
+    "LastAdmin",
     "Forbidden",
     "LiveMode",
     "UnsupportedMediaType",
@@ -745,5 +794,6 @@ __all__ = [
     "WebhookEndpointDisabled",
     "TooManyLiveConnections",
     "TicketInvalid",
+    "LinkInvalid",
     "ClockNotBackwards",
 ]

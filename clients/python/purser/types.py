@@ -21,13 +21,18 @@ CREDIT_FIELDS = frozenset({
     "creditsReversed",
     "creditsShortfall",
     "debt",
+    "granted",
     "held",
+    "lapsed",
     "left",
     "level",
     "levels",
     "needed",
+    "outstanding",
     "remaining",
+    "spent",
     "thresholdCredits",
+    "used",
     "voided",
 })
 
@@ -37,6 +42,7 @@ EVENT_TYPES = (
     "balance.low",
     "grant.expired",
     "grant.expiring",
+    "limit.reached",
     "order.created",
     "order.paid",
     "order.failed",
@@ -85,6 +91,24 @@ class Accounts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ActionOnUser:
+    """What an administrator did about the user; not which administrator."""
+    at: datetime
+    #: Such as `user.block`.
+    action: str
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adjustment:
+    entry_id: str
+    wallet_id: str
+    credits: Decimal
+    #: The wallet's balance, right after it.
+    balance: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
 class ApiKey:
     api_key_id: str
     name: str
@@ -99,6 +123,8 @@ class ApiKey:
     #: To the minute.
     last_used_at: datetime | None
     revoked_at: datetime | None
+    #: How much may be spent with it; as much as there is where there is no limit.
+    limits: list[Limit]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +142,8 @@ class ApiKeyWithSecret:
     #: To the minute.
     last_used_at: datetime | None
     revoked_at: datetime | None
+    #: How much may be spent with it; as much as there is where there is no limit.
+    limits: list[Limit]
     #: The key itself.
     api_key: str
 
@@ -127,6 +155,26 @@ class ApiKeys:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Attention:
+    #: Events in quarantine: money that came and is credited to nobody until somebody decides.
+    quarantined_events: int
+    #: Jobs that could not be done.
+    dead_letters: int
+    #: Purchases in app stores whose buyers or products are unknown.
+    parked_purchases: int
+    #: Wallets whose recharging waits for a card or a person.
+    paused_recharges: int
+    #: Payments that the last reconciliation found paid at the provider and not credited here.
+    paid_not_credited: int
+    #: Webhook endpoints that fail, or were disabled because they did.
+    failing_webhook_endpoints: int
+    #: Jobs that are written and not yet published: a few, for moments.
+    outbox_jobs: int
+    #: The age of the oldest of them.
+    outbox_oldest_seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class AuditLog:
     data: list[AuditedAction]
     next_cursor: str | None
@@ -135,13 +183,15 @@ class AuditLog:
 @dataclass(frozen=True, kw_only=True)
 class AuditedAction:
     action_id: str
-    #: `admin` for the configured key, `user:` and the id for a user, or `command line`.
+    #: `admin` for the configured key, `operator:`, `key:` or `user:` and the id, or `command line`.
     actor: str
     #: Such as `user.block`.
     action: str
     #: What it was done to: an id or a name.
     subject: str
     details: Any
+    #: The address that the request came from; none of what was done at a command line.
+    address: str | None
     at: datetime
 
 
@@ -187,6 +237,25 @@ class CardSetup:
     #: The page; null until it is open.
     url: str | None
     session_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkout:
+    mode: Literal["payment", "setup", "subscription"]
+    status: Literal["open", "completed", "failed", "expired"]
+    #: What is granted once it is paid.
+    credits: Decimal
+    checkout_id: str
+    #: The page; null until it is open, and once it is over.
+    checkout_url: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckoutResult:
+    mode: Literal["payment", "setup", "subscription"]
+    status: Literal["open", "completed", "failed", "expired"]
+    #: What is granted once it is paid.
+    credits: Decimal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,6 +350,19 @@ class CreditPrice:
 @dataclass(frozen=True, kw_only=True)
 class CreditPrices:
     data: list[CreditPrice]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreditsAndMoney:
+    credits: Decimal
+    #: One amount for each currency, in the order of the currencies.
+    money: list[Money]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurrentOperator:
+    session_id: str
+    operator: Operator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -396,7 +478,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorDetail:
-    code: Literal["unauthorized", "credential_expired", "user_not_registered", "origin_not_allowed", "missing_scope", "bound_credential", "not_a_user", "role_not_allowed", "forbidden", "live_mode", "unsupported_media_type", "invalid_json", "invalid_request", "invalid_credits", "bad_request", "invalid_idempotency_key", "idempotency_key_in_use", "idempotency_key_reused", "secret_already_shown", "not_found", "method_not_allowed", "conflict", "unprocessable", "request_timeout", "body_too_large", "rate_limited", "unavailable", "internal", "wallet_not_found", "insufficient_credits", "limit_reached", "user_blocked", "hold_captured", "hold_released", "hold_expired", "not_a_debit", "more_than_left", "amount_out_of_range", "same_wallet", "user_exists", "user_not_found", "user_erased", "no_owner", "last_owner", "provider_refused", "invalid_coupon", "too_many_open_orders", "already_subscribed", "no_subscription", "url_not_allowed", "no_credit_price", "creem_product_missing", "order_not_paid", "already_refunded", "refund_exceeds_payment", "partial_refund_not_supported", "refund_at_the_store", "not_paid_in_money", "auto_recharge_paused", "checkin_disabled", "already_checked_in", "pack_exists", "plan_exists", "coupon_exists", "store_product_taken", "provider_price_taken", "purchase_claimed", "purchase_refunded", "purchase_dismissed", "quantity_unknown", "quantity_known", "not_quarantined", "no_order", "already_credited", "not_paid", "other_mode", "payment_of_another_order", "not_understood", "subscription_not_active", "subscription_ends", "plan_not_sold", "plan_not_at_provider", "other_currency", "unknown_product", "already_settled", "cannot_be_replayed", "too_many_webhook_endpoints", "webhook_endpoint_disabled", "too_many_live_connections", "ticket_invalid", "clock_not_backwards"]
+    code: Literal["unauthorized", "credential_expired", "user_not_registered", "origin_not_allowed", "missing_scope", "bound_credential", "not_a_user", "role_not_allowed", "sign_in_failed", "too_many_attempts", "invitation_invalid", "operator_exists", "last_admin", "forbidden", "live_mode", "unsupported_media_type", "invalid_json", "invalid_request", "invalid_credits", "bad_request", "invalid_idempotency_key", "idempotency_key_in_use", "idempotency_key_reused", "secret_already_shown", "not_found", "method_not_allowed", "conflict", "unprocessable", "request_timeout", "body_too_large", "rate_limited", "unavailable", "internal", "wallet_not_found", "insufficient_credits", "limit_reached", "user_blocked", "hold_captured", "hold_released", "hold_expired", "not_a_debit", "more_than_left", "amount_out_of_range", "same_wallet", "user_exists", "user_not_found", "user_erased", "no_owner", "last_owner", "provider_refused", "invalid_coupon", "too_many_open_orders", "already_subscribed", "no_subscription", "url_not_allowed", "no_credit_price", "creem_product_missing", "order_not_paid", "already_refunded", "refund_exceeds_payment", "partial_refund_not_supported", "refund_at_the_store", "not_paid_in_money", "auto_recharge_paused", "checkin_disabled", "already_checked_in", "pack_exists", "plan_exists", "coupon_exists", "store_product_taken", "provider_price_taken", "purchase_claimed", "purchase_refunded", "purchase_dismissed", "quantity_unknown", "quantity_known", "not_quarantined", "no_order", "already_credited", "not_paid", "other_mode", "payment_of_another_order", "not_understood", "subscription_not_active", "subscription_ends", "plan_not_sold", "plan_not_at_provider", "other_currency", "unknown_product", "already_settled", "cannot_be_replayed", "too_many_webhook_endpoints", "webhook_endpoint_disabled", "too_many_live_connections", "ticket_invalid", "link_invalid", "clock_not_backwards"]
     #: For people.
     message: str
     #: The field, parameter or header that is wrong, such as `items[0].quantity`.
@@ -407,6 +489,28 @@ class ErrorDetail:
     available: Decimal | None = None
     #: With `insufficient_credits`: what was asked for.
     needed: Decimal | None = None
+    #: With `limit_reached`: which limit.
+    limit: ReachedLimit | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    data: list[FoundThing]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundThing:
+    type: Literal["user", "organization", "order", "subscription", "provider_event", "debit", "entry", "grant", "hold"]
+    #: Its id here.
+    id: str
+    #: For people: a name, what was bought, the type of an event.
+    title: str | None
+    #: How it stands, of an order or a subscription.
+    state: str | None
+    wallet_id: str | None
+    user_id: str | None
+    email: str | None
+    at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -507,9 +611,64 @@ class Holds:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Import:
+    data: list[ImportOutcome]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportDifference:
+    #: The field in which the user differs.
+    field: str
+    #: What was sent.
+    given: str
+    #: What is there; null if there is none.
+    found: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportOutcome:
+    user_id: str
+    outcome: Literal["created", "completed", "unchanged", "different", "refused"]
+    #: In what the user who is there differs.
+    differences: list[ImportDifference] | None = None
+    #: Why the user is refused.
+    error: ErrorDetail | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedUser:
+    #: 1 to 128 characters.
+    user_id: str
+    #: Where receipts go.
+    email: str | None = None
+    #: For people.
+    name: str | None = None
+    #: The opening balance; none unless given.
+    credits: Credits | None = None
+    kind: Literal["paid", "promotional"] | None = None
+    #: When it lapses; never unless given.
+    expires_at: datetime | None = None
+    #: The customer that the user is at Stripe, with the cards saved there.
+    stripe_customer_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lapsing:
     credits: Decimal
     at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    #: How many may be spent.
+    credits: Decimal
+    per: Literal["day", "month"]
+    #: How many were spent in the present day or month, or are held since.
+    used: Decimal
+    #: How many may be spent before it ends.
+    left: Decimal
+    #: When the next one begins.
+    resets_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -522,6 +681,20 @@ class LiveTicket:
 class Member:
     user_id: str
     role: Literal["owner", "admin", "member", "viewer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Migration:
+    number: int
+    name: str
+    applied_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewLimit:
+    #: How many may be spent; none with 0.
+    credits: Credits
+    per: Literal["day", "month"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -543,6 +716,80 @@ class NewPlanPeriod:
     price: Money
     #: How many; more than none.
     credits: Credits
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenedPortalSession:
+    portal_session_id: str
+    #: A credential like a session's token.
+    session_token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    operator_id: str
+    email: str
+    name: str
+    role: Literal["viewer", "support", "finance", "admin"]
+    created_at: datetime
+    #: Since when the operator has a password; null before the invitation is accepted.
+    accepted_at: datetime | None
+    #: Since when the operator is kept out.
+    disabled_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorLink:
+    operator_id: str
+    email: str
+    name: str
+    role: Literal["viewer", "support", "finance", "admin"]
+    created_at: datetime
+    #: Since when the operator has a password; null before the invitation is accepted.
+    accepted_at: datetime | None
+    #: Since when the operator is kept out.
+    disabled_at: datetime | None
+    #: The link itself.
+    url: str
+    #: When it ends.
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorSession:
+    session_id: str
+    created_at: datetime
+    #: To the minute.
+    last_seen_at: datetime
+    #: When it ends, if it is used until then; it ends two hours after its last use.
+    expires_at: datetime
+    #: Where the operator signed in.
+    address: str | None
+    user_agent: str | None
+    #: Whether it is the session of this request.
+    current: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorSessions:
+    data: list[OperatorSession]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorSignedIn:
+    session_id: str
+    #: The token itself.
+    session_token: str
+    expires_at: datetime
+    operator: Operator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operators:
+    data: list[Operator]
+    next_cursor: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -646,6 +893,8 @@ class OrganizationDetails:
 class OrganizationMember:
     user_id: str
     role: Literal["owner", "admin", "member", "viewer"]
+    #: How much of the organization's credits the member may spend; null: as much as there is.
+    limit: Limit | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -783,6 +1032,49 @@ class Plans:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PortalSession:
+    portal_session_id: str
+    wallet_id: str
+    #: As which user; null for an organization's own.
+    user_id: str | None
+    return_url: str
+    locale: str | None
+    created_at: datetime
+    #: Null while the link waits to be opened.
+    opened_at: datetime | None
+    #: Of the link, or once it is open of the session.
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortalSessionMade:
+    portal_session_id: str
+    #: The link.
+    url: str
+    #: Until when it can be opened.
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortalSessions:
+    data: list[PortalSession]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """Processes of one service at one address."""
+    #: `api`, `worker` or `scheduler`; empty of another.
+    service: str
+    version: str
+    address: str | None
+    #: To the database.
+    connections: int
+    #: When the oldest of them was opened.
+    connected_since: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Products:
     packs: list[PackOffer]
     plans: list[PlanOffer]
@@ -847,6 +1139,30 @@ class ProviderEventsPage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Queue:
+    name: str
+    #: That wait to be taken.
+    messages: int
+    consumers: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReachedLimit:
+    """The limit that refuses a request."""
+    #: The member whose limit it is.
+    member_id: str | None = None
+    #: The key whose limit it is.
+    api_key_id: str | None = None
+    #: How many may be spent.
+    credits: Decimal
+    per: Literal["day", "month"]
+    #: How many of them are left.
+    left: Decimal
+    #: When it begins anew.
+    resets_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class RechargeRun:
     run_id: str
     state: Literal["reserved", "charging", "unknown", "requires_action", "succeeded", "failed"]
@@ -854,6 +1170,14 @@ class RechargeRun:
     #: Why it failed, in a word.
     failure: str | None
     at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconciliationRun:
+    #: Differences between the providers' books and ours.
+    findings: int
+    #: Of these, payments that are credited to nobody.
+    paid_not_credited: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -928,6 +1252,44 @@ class Sessions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Statistics:
+    interval: Literal["hour", "day", "month"]
+    #: Every interval, also those in which nothing happened.
+    data: list[StatisticsInterval]
+    total: StatisticsFigures
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatisticsFigures:
+    #: What was paid for, and the money that came.
+    sold: CreditsAndMoney
+    #: Given by codes, check-ins and by hand, less what was taken off by hand.
+    granted: Decimal
+    #: Debits and captures, less what was given back of them.
+    spent: Decimal
+    lapsed: Decimal
+    #: What was taken back because its money went back, and that money: refunds and disputes, less what came again.
+    refunded: CreditsAndMoney
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatisticsInterval:
+    #: What was paid for, and the money that came.
+    sold: CreditsAndMoney
+    #: Given by codes, check-ins and by hand, less what was taken off by hand.
+    granted: Decimal
+    #: Debits and captures, less what was given back of them.
+    spent: Decimal
+    lapsed: Decimal
+    #: What was taken back because its money went back, and that money: refunds and disputes, less what came again.
+    refunded: CreditsAndMoney
+    starts_at: datetime
+    ends_at: datetime
+    #: What all wallets had at its end, less what they owed.
+    outstanding: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
 class Subscription:
     """A subscription, as far as the provider's word of it has come."""
     subscription_id: str
@@ -986,6 +1348,49 @@ class Subscriptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class System:
+    #: Of the process that answers.
+    version: str
+    #: `test` or `live`.
+    mode: str
+    processes: list[Process]
+    #: Null while the broker is away.
+    queues: list[Queue] | None
+    #: The last reconciliation; null before the first.
+    reconciliation: ReconciliationRun | None
+    #: The newest ten.
+    migrations: list[Migration]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeline:
+    data: list[TimelineStep]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimelineStep:
+    """One thing that happened."""
+    at: datetime
+    type: Literal["order", "provider_event", "decision", "refund", "entry", "delivery"]
+    #: Of the order, the event, the action, the refund, the entry or the delivery.
+    id: str
+    #: What happened: the type of the event, the action, the entry or the message; of an order how it stands.
+    what: str
+    #: How it stands: of an event, a refund or a delivery.
+    state: str | None
+    #: Why: of an event that was not applied, and what people gave as their reason.
+    reason: str | None
+    #: Who decided it, as the audit log names them.
+    actor: str | None
+    #: Of an entry.
+    credits: Decimal | None
+    #: The balance after an entry.
+    balance: Decimal | None
+    #: Of an order or a refund.
+    amount: Money | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Transfer:
     transfer_id: str
     credits: Decimal
@@ -999,6 +1404,28 @@ class TransferSide:
     entry_id: str
     #: The wallet's balance, right after it.
     balance: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserExport:
+    """All that is kept of a user. Of one who was erased it has what is left."""
+    profile: Account
+    wallet: Wallet
+    #: Null if it was never set up. Of the saved card it has the last four digits.
+    auto_recharge: WalletRecharge | None
+    organizations: list[Organization]
+    entries: list[Entry]
+    #: What the user did in wallets of organizations, or what was done for the user there.
+    entries_in_organizations: list[Entry]
+    grants: list[Grant]
+    holds: list[Hold]
+    orders: list[Order]
+    subscriptions: list[Subscription]
+    #: Those that have not ended, without their tokens.
+    sessions: list[SessionRecord]
+    #: Without the keys themselves.
+    api_keys: list[ApiKey]
+    audit_log: list[ActionOnUser]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { test } from "node:test";
 
-import { ApiError, ConnectionFailed, type Event, InsufficientCredits, MissingScope, Purser, verifyWebhook, WebhookInvalid } from "../src/index.ts";
+import { ApiError, ConnectionFailed, type Event, InsufficientCredits, LimitReached, MissingScope, Purser, verifyWebhook, WebhookInvalid } from "../src/index.ts";
 import { parseExact, stringifyExact } from "../src/values.ts";
 import { type Answer, type Fake, withServer } from "./fake.ts";
 
@@ -71,6 +71,18 @@ test("it gives up, and can be stopped", async () => {
     assert.equal(fake.asked.length, 2);
     const signal = AbortSignal.timeout(50);
     await assert.rejects(client(fake).createDebit("me", { credits: 1 }, { signal }), { name: "TimeoutError" });
+  });
+});
+
+test("a limit that is reached is described", async () => {
+  const limit = { memberId: "bob", credits: 100, per: "day", left: 2.5, resetsAt: "2026-11-29T00:00:00.000Z" };
+  const error = { code: "limit_reached", message: "Short.", limit };
+  await withServer(() => ({ status: 402, body: { error } }), async (fake) => {
+    await assert.rejects(client(fake).createDebit("org:1", { credits: 4, memberId: "bob" }), (caught) => {
+      assert.ok(caught instanceof LimitReached);
+      assert.deepEqual([caught.limit?.memberId, caught.limit?.left, caught.limit?.per], ["bob", "2.5", "day"]);
+      return true;
+    });
   });
 });
 

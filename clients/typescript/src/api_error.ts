@@ -1,5 +1,7 @@
 // What goes wrong.
 
+import type { ReachedLimit } from "./types.ts";
+
 /** Anything that this package throws about the API. */
 export class PurserError extends Error {
   constructor(message: string, options?: ErrorOptions) {
@@ -22,6 +24,7 @@ export interface ErrorFields {
   requestId?: string;
   available?: string;
   needed?: string;
+  limit?: ReachedLimit;
 }
 
 /** The API refuses. Its subclasses tell the codes apart. */
@@ -36,6 +39,8 @@ export class ApiError extends PurserError {
   readonly available: string | undefined;
   /** …and what was asked for. */
   readonly needed: string | undefined;
+  /** With `LimitReached`: whose limit it is, what is left of it, and when it begins anew. */
+  readonly limit: ReachedLimit | undefined;
 
   constructor(status: number, fields: ErrorFields) {
     super(`${status} ${fields.code}: ${fields.message}`);
@@ -45,5 +50,6 @@ export class ApiError extends PurserError {
     this.requestId = fields.requestId;
     this.available = fields.available;
     this.needed = fields.needed;
+    this.limit = fields.limit;
   }
 }

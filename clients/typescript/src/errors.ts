@@ -16,8 +16,18 @@ export class MissingScope extends ApiError {}
 export class BoundCredential extends ApiError {}
 /** 403: the credential is no user's, and this API knows users only. */
 export class NotAUser extends ApiError {}
-/** 403: the caller's role in the organization does not allow this. */
+/** 403: the caller's role, as an operator or in the organization, does not allow this. */
 export class RoleNotAllowed extends ApiError {}
+/** 401: there is no such operator, or the password is wrong. */
+export class SignInFailed extends ApiError {}
+/** 429: too many attempts to sign in. Wait as long as `Retry-After` says. */
+export class TooManyAttempts extends ApiError {}
+/** 404: the link is unknown, used or expired: ask for another one. */
+export class InvitationInvalid extends ApiError {}
+/** 409: there is an operator with this e-mail address. */
+export class OperatorExists extends ApiError {}
+/** 409: an installation with operators keeps at least one admin who can sign in. */
+export class LastAdmin extends ApiError {}
 /** 403: this is not allowed. */
 export class Forbidden extends ApiError {}
 /** 403: this exists in test mode only. */
@@ -62,7 +72,7 @@ export class Internal extends ApiError {}
 export class WalletNotFound extends ApiError {}
 /** 402: fewer credits are available than needed; `available` and `needed` say how many. Nothing was spent. */
 export class InsufficientCredits extends ApiError {}
-/** 402: a limit of the member or the key is reached; the message says what is left and when it begins anew. */
+/** 402: a limit of the member or the API key leaves less than was asked for; `limit` says whose it is, what is left of it and when it begins anew. Nothing was spent. */
 export class LimitReached extends ApiError {}
 /** 409: the user whose wallet it is was blocked. */
 export class UserBlocked extends ApiError {}
@@ -182,6 +192,8 @@ export class WebhookEndpointDisabled extends ApiError {}
 export class TooManyLiveConnections extends ApiError {}
 /** 401: the ticket is unknown, used or expired: get another one. */
 export class TicketInvalid extends ApiError {}
+/** 401: the link was opened before, or its time is up: get another one. */
+export class LinkInvalid extends ApiError {}
 /** 409: the test clock does not go backwards. */
 export class ClockNotBackwards extends ApiError {}
 
@@ -195,6 +207,11 @@ export const BY_CODE: Readonly<Record<string, typeof ApiError>> = {
   bound_credential: BoundCredential,
   not_a_user: NotAUser,
   role_not_allowed: RoleNotAllowed,
+  sign_in_failed: SignInFailed,
+  too_many_attempts: TooManyAttempts,
+  invitation_invalid: InvitationInvalid,
+  operator_exists: OperatorExists,
+  last_admin: LastAdmin,
   forbidden: Forbidden,
   live_mode: LiveMode,
   unsupported_media_type: UnsupportedMediaType,
@@ -277,5 +294,6 @@ export const BY_CODE: Readonly<Record<string, typeof ApiError>> = {
   webhook_endpoint_disabled: WebhookEndpointDisabled,
   too_many_live_connections: TooManyLiveConnections,
   ticket_invalid: TicketInvalid,
+  link_invalid: LinkInvalid,
   clock_not_backwards: ClockNotBackwards,
 };

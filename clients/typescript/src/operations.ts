@@ -2,15 +2,20 @@
 
 import { type List, type RequestOptions, segment, Transport } from "./transport.ts";
 import type {
+  AcceptedInvitation,
   Account,
+  Adjustment,
   ApiKey,
   ApiKeyWithSecret,
+  Attention,
   AuditedAction,
   BalanceAlerts,
   BalanceThen,
   CancelSubscription,
   Capture,
   ChangeSubscription,
+  Checkout,
+  CheckoutResult,
   Claim,
   Claimed,
   Clock,
@@ -19,6 +24,7 @@ import type {
   Coupon,
   CouponChange,
   CreditPrice,
+  CurrentOperator,
   DeadLetter,
   DeadLetterDetail,
   Debit,
@@ -29,11 +35,16 @@ import type {
   EndedHold,
   Entry,
   ExtendHold,
+  FoundThing,
   GivenGrant,
   Grant,
   HandledProviderEvent,
   Hold,
+  HoldRelease,
+  Import,
+  Limit,
   LiveTicket,
+  NewAdjustment,
   NewApiKey,
   NewBalanceAlerts,
   NewCoupon,
@@ -42,18 +53,32 @@ import type {
   NewDebits,
   NewGrant,
   NewHold,
+  NewImport,
+  NewLimit,
+  NewLimits,
   NewLiveTicket,
+  NewOperator,
   NewOrder,
   NewOrganization,
   NewOrganizationMade,
   NewPack,
   NewPlan,
+  NewPortalSession,
   NewRedemption,
   NewRefund,
   NewRole,
   NewSession,
   NewTransfer,
   NewWebhookEndpoint,
+  OpenedPortalSession,
+  Operator,
+  OperatorChange,
+  OperatorInvitation,
+  OperatorLink,
+  OperatorPassword,
+  OperatorSession,
+  OperatorSignIn,
+  OperatorSignedIn,
   Order,
   Organization,
   OrganizationDetails,
@@ -61,6 +86,9 @@ import type {
   Pack,
   ParkedPurchase,
   Plan,
+  PortalLink,
+  PortalSession,
+  PortalSessionMade,
   Products,
   ProviderEventDetail,
   PutAutoRecharge,
@@ -73,9 +101,13 @@ import type {
   Session,
   SessionRecord,
   SettleProviderEvent,
+  StatisticsInterval,
   Subscription,
+  System,
+  TimelineStep,
   Transfer,
   UserChange,
+  UserExport,
   VoidGrant,
   VoidedGrant,
   Wallet,
@@ -131,6 +163,14 @@ export class Operations extends Transport {
    */
   voidGrant(grantId: string, body: VoidGrant, options?: RequestOptions): Promise<VoidedGrant> {
     return this.call("POST", `/purser/v1/grants/${segment(grantId)}/void`, { body, options });
+  }
+
+  /**
+   * Correct a balance. Adds credits, or with a negative amount takes them: they must be available. Who did it and
+   * why is in the audit log, and the reason is shown with the entry. Takes the scope `manage`.
+   */
+  createAdjustment(wallet: string, body: NewAdjustment, options?: RequestOptions): Promise<Adjustment> {
+    return this.call("POST", `/purser/v1/wallets/${segment(wallet)}/adjustments`, { body, options });
   }
 
   /**
@@ -199,8 +239,8 @@ export class Operations extends Transport {
   }
 
   /** Give back what is held. Takes the scope `spend`. */
-  releaseHold(holdId: string, options?: RequestOptions): Promise<EndedHold> {
-    return this.call("POST", `/purser/v1/holds/${segment(holdId)}/release`, { options });
+  releaseHold(holdId: string, body?: HoldRelease, options?: RequestOptions): Promise<EndedHold> {
+    return this.call("POST", `/purser/v1/holds/${segment(holdId)}/release`, { body, options });
   }
 
   /** Have a hold last longer. From now on for `ttlSeconds`; a hold is never made shorter. Takes the scope `spend`. */
@@ -294,8 +334,8 @@ export class Operations extends Transport {
    * Erase a user's personal data. For good: e-mail, credentials, memberships and cards go, and the user stays out.
    * What was bought and spent stays in the books under the user's id. Takes the scope `manage`.
    */
-  deleteUser(userId: string, options?: RequestOptions): Promise<void> {
-    return this.call("DELETE", `/purser/v1/users/${segment(userId)}`, { options });
+  deleteUser(userId: string, query: { reason?: string } = {}, options?: RequestOptions): Promise<void> {
+    return this.call("DELETE", `/purser/v1/users/${segment(userId)}`, { query, options });
   }
 
   /**
@@ -312,6 +352,26 @@ export class Operations extends Transport {
    */
   unblockUser(userId: string, body: Reason, options?: RequestOptions): Promise<Account> {
     return this.call("POST", `/purser/v1/users/${segment(userId)}/unblock`, { body, options });
+  }
+
+  /**
+   * Import users with their credits. Up to 1,000 users in one transaction; send the next ones with the same `name`.
+   * A user gets an opening balance once for each `name`, so the same request can be sent again. Who is there already
+   * stays as they are: what differs is reported, and nothing of it applied. A user who is refused keeps no other
+   * from being imported; `dryRun` tells beforehand. Each opening balance is told as `wallet.changed`. Takes the
+   * scope `manage`.
+   */
+  createImport(body: NewImport, options?: RequestOptions): Promise<Import> {
+    return this.call("POST", "/purser/v1/imports", { body, options });
+  }
+
+  /**
+   * All that is kept of a user. For people who ask what is known of them. Of organizations it has what the user did
+   * there. No secret is in it. That it was read is in the audit log. If the answer breaks off it is no JSON: ask
+   * again. Takes the scope `manage`.
+   */
+  getUserExport(userId: string, options?: RequestOptions): Promise<UserExport> {
+    return this.call("GET", `/purser/v1/users/${segment(userId)}/export`, { options });
   }
 
   /**
@@ -335,6 +395,45 @@ export class Operations extends Transport {
   /** End all sessions of a user. Takes the scope `manage`. */
   deleteUserSessions(userId: string, options?: RequestOptions): Promise<void> {
     return this.call("DELETE", `/purser/v1/users/${segment(userId)}/sessions`, { options });
+  }
+
+  /**
+   * Make a link to a customer's wallet page. Send the customer there: the link opens the page once, within ten
+   * minutes. The session that it opens lasts two hours and is good for this wallet alone, with the scopes `read` and
+   * `buy`. For an organization `memberId` says as which of its members; without it, it is the organization's own.
+   * Takes the scope `manage`.
+   */
+  createPortalSession(body: NewPortalSession, options?: RequestOptions): Promise<PortalSessionMade> {
+    return this.call("POST", "/purser/v1/portal-sessions", { body, options });
+  }
+
+  /**
+   * Who looks at a wallet's page. Links that wait to be opened and sessions that have not ended, the newest first.
+   * Takes the scope `manage`.
+   */
+  listPortalSessions(wallet: string, query: { limit?: number } = {}, options?: RequestOptions): List<PortalSession> {
+    return this.pages(`/purser/v1/wallets/${segment(wallet)}/portal-sessions`, "data", { query, options });
+  }
+
+  /**
+   * End a session of a wallet page. At once, opened or not, and its live connections with it. Takes the scope
+   * `manage`.
+   */
+  deletePortalSession(portalSessionId: string, options?: RequestOptions): Promise<void> {
+    return this.call("DELETE", `/purser/v1/portal-sessions/${segment(portalSessionId)}`, { options });
+  }
+
+  /**
+   * Open a wallet page's session with its link. As the page does. The secret is what the link ends with. It is good
+   * once.
+   */
+  openPortalSession(body: PortalLink, options?: RequestOptions): Promise<OpenedPortalSession> {
+    return this.call("POST", "/purser/v1/portal-sessions/open", { body, options });
+  }
+
+  /** The session of the wallet page that asks. Takes the scope `read`. */
+  getPortalSession(options?: RequestOptions): Promise<PortalSession> {
+    return this.call("GET", "/purser/v1/portal-session", { options });
   }
 
   /** All API keys, revoked ones too, newest first. Takes the scope `admin`. */
@@ -364,14 +463,153 @@ export class Operations extends Transport {
     return this.call("DELETE", `/purser/v1/api-keys/${segment(apiKeyId)}`, { options });
   }
 
+  /**
+   * Limit what is spent with an API key. Of all wallets together, in a day, a month, or both, of UTC; instead of the
+   * limits that it had, and at once. What was counted before stays counted. Takes the scope `admin`.
+   */
+  putApiKeyLimits(apiKeyId: string, body: NewLimits, options?: RequestOptions): Promise<ApiKey> {
+    return this.call("PUT", `/purser/v1/api-keys/${segment(apiKeyId)}/limits`, { body, options });
+  }
+
   /** API keys of a user, revoked ones too, newest first. Takes the scope `admin`. */
   listUserApiKeys(userId: string, query: { limit?: number } = {}, options?: RequestOptions): List<ApiKey> {
     return this.pages(`/purser/v1/users/${segment(userId)}/api-keys`, "data", { query, options });
   }
 
+  /**
+   * Find a user, an order, or what else has an id. By the beginning of a user's id, by an e-mail address; by the id
+   * of a wallet, an organization (`org:7`), an order, a subscription, a debit, a grant or a hold; by the provider's
+   * id of a payment, a session, an invoice, a subscription, a customer or an event; by your reference. At most ten
+   * of each. Takes the scope `read`.
+   */
+  getSearch(query: { query: string }, options?: RequestOptions): List<FoundThing> {
+    return this.pages("/purser/v1/search", "data", { query, options });
+  }
+
+  /** What needs a person. Everything is zero while all is well. Takes the scope `read`. */
+  getAttention(options?: RequestOptions): Promise<Attention> {
+    return this.call("GET", "/purser/v1/attention", { options });
+  }
+
+  /** The processes, queues and migrations of this installation. Takes the scope `read`. */
+  getSystem(options?: RequestOptions): Promise<System> {
+    return this.call("GET", "/purser/v1/system", { options });
+  }
+
   /** What administrators did, newest first. Takes the scope `admin`. */
   getAuditLog(query: { limit?: number } = {}, options?: RequestOptions): List<AuditedAction> {
     return this.pages("/purser/v1/audit-log", "data", { query, options });
+  }
+
+  /**
+   * What was sold, spent, granted, lapsed and refunded. Of all wallets together, for each hour, day or month in UTC.
+   * The figures agree with the ledger at any moment: what is outstanding changes by `sold` and `granted`, less
+   * `spent`, `lapsed` and `refunded`. Takes the scope `read`.
+   */
+  getStatistics(
+    query: { from?: Time; to?: Time; interval?: "hour" | "day" | "month" } = {},
+    options?: RequestOptions,
+  ): List<StatisticsInterval> {
+    return this.pages("/purser/v1/statistics", "data", { query, options });
+  }
+
+  /** All operators, the newest first. Takes the scope `admin`. */
+  listOperators(query: { limit?: number } = {}, options?: RequestOptions): List<Operator> {
+    return this.pages("/purser/v1/operators", "data", { query, options });
+  }
+
+  /**
+   * Invite an operator. The link is for the operator and works once: on its page they choose a password. It is shown
+   * in this answer only, and ends after three days. Takes the scope `admin`.
+   */
+  createOperator(body: NewOperator, options?: RequestOptions): Promise<OperatorLink> {
+    return this.call("POST", "/purser/v1/operators", { body, options });
+  }
+
+  /**
+   * Invite an operator again. With another link, in place of the one before: for one who lost it, or the password.
+   * Accepting it sets another password and ends the operator's sessions. Takes the scope `admin`.
+   */
+  inviteOperator(operatorId: string, options?: RequestOptions): Promise<OperatorLink> {
+    return this.call("POST", `/purser/v1/operators/${segment(operatorId)}/invite`, { options });
+  }
+
+  /**
+   * Get a link that signs an operator in, in test mode. It works once, within twelve hours. In live mode the answer
+   * is 403. Takes the scope `admin`.
+   */
+  signInLinkOperator(operatorId: string, options?: RequestOptions): Promise<OperatorLink> {
+    return this.call("POST", `/purser/v1/operators/${segment(operatorId)}/sign-in-link`, { options });
+  }
+
+  /** Look at an operator. Takes the scope `admin`. */
+  getOperator(operatorId: string, options?: RequestOptions): Promise<Operator> {
+    return this.call("GET", `/purser/v1/operators/${segment(operatorId)}`, { options });
+  }
+
+  /**
+   * Change an operator, disable one, or enable one again. What is left out stays as it is. Who is disabled is signed
+   * out at once. The last admin who can sign in stays one. Takes the scope `admin`.
+   */
+  putOperator(operatorId: string, body: OperatorChange, options?: RequestOptions): Promise<Operator> {
+    return this.call("PUT", `/purser/v1/operators/${segment(operatorId)}`, { body, options });
+  }
+
+  /**
+   * Remove an operator. What the operator did stays in the audit log. The last admin cannot be removed. Takes the
+   * scope `admin`.
+   */
+  deleteOperator(operatorId: string, query: { reason: string }, options?: RequestOptions): Promise<void> {
+    return this.call("DELETE", `/purser/v1/operators/${segment(operatorId)}`, { query, options });
+  }
+
+  /**
+   * An operator's sessions that have not ended, newest first. An operator sees their own, an admin those of all.
+   * Takes the scope `read`.
+   */
+  listOperatorSessions(
+    operatorId: string,
+    query: { limit?: number } = {},
+    options?: RequestOptions,
+  ): List<OperatorSession> {
+    return this.pages(`/purser/v1/operators/${segment(operatorId)}/sessions`, "data", { query, options });
+  }
+
+  /** Who is signed in. Takes the scope `read`. */
+  getOperatorSessionCurrent(options?: RequestOptions): Promise<CurrentOperator> {
+    return this.call("GET", "/purser/v1/operator-sessions/current", { options });
+  }
+
+  /**
+   * End an operator's session. An operator ends their own, an admin anybody's. `current` signs out. Takes the scope
+   * `read`.
+   */
+  deleteOperatorSession(sessionId: string, options?: RequestOptions): Promise<void> {
+    return this.call("DELETE", `/purser/v1/operator-sessions/${segment(sessionId)}`, { options });
+  }
+
+  /**
+   * Sign in as an operator. With an e-mail address and a password, or with a sign-in link's `link`. The token is the
+   * credential of the operator; it ends after twelve hours, or two hours after its last use. Attempts are bounded by
+   * account and by address.
+   */
+  createOperatorSession(body: OperatorSignIn, options?: RequestOptions): Promise<OperatorSignedIn> {
+    return this.call("POST", "/purser/v1/operator-sessions", { body, options });
+  }
+
+  /** See whose invitation it is. It can still be accepted afterwards. */
+  lookUpOperatorInvitation(body: OperatorInvitation, options?: RequestOptions): Promise<Operator> {
+    return this.call("POST", "/purser/v1/operator-invitations/look-up", { body, options });
+  }
+
+  /** Accept an invitation. Once: it sets the operator's password, and ends the sessions of before. */
+  acceptOperatorInvitation(body: AcceptedInvitation, options?: RequestOptions): Promise<Operator> {
+    return this.call("POST", "/purser/v1/operator-invitations/accept", { body, options });
+  }
+
+  /** Change the password of who is signed in. All other sessions of the operator end. Takes the scope `read`. */
+  putOperatorPassword(body: OperatorPassword, options?: RequestOptions): Promise<void> {
+    return this.call("PUT", "/purser/v1/operator-password", { body, options });
   }
 
   /**
@@ -629,7 +867,8 @@ export class Operations extends Transport {
   /**
    * Give a user a role in an organization. As a new member, or instead of another role. Owners and admins buy and
    * spend, members spend, viewers see. An organization that has an owner keeps one. What a viewer to be holds of its
-   * credits is released. Takes the scope `manage`.
+   * credits is released. Owners and admins may do it themselves, with the session of a wallet page; only owners
+   * decide who is an owner. Takes the scope `manage`.
    */
   putOrganizationMember(
     orgId: string,
@@ -646,6 +885,23 @@ export class Operations extends Transport {
    */
   deleteOrganizationMember(orgId: string, userId: string, options?: RequestOptions): Promise<void> {
     return this.call("DELETE", `/purser/v1/organizations/${segment(orgId)}/members/${segment(userId)}`, { options });
+  }
+
+  /**
+   * Limit what a member spends. Of the organization's credits, in a day or a month of UTC; instead of another limit,
+   * and at once. What was counted before stays counted. Owners limit everybody, admins members and viewers; a server
+   * does with the scope `manage`. Takes the scope `buy`.
+   */
+  putMemberLimit(orgId: string, userId: string, body: NewLimit, options?: RequestOptions): Promise<Limit> {
+    return this.call("PUT", `/purser/v1/organizations/${segment(orgId)}/members/${segment(userId)}/limit`, { body, options });
+  }
+
+  /**
+   * Take a member's limit away. The member spends as much as there is. Owners limit everybody, admins members and
+   * viewers; a server does with the scope `manage`. Takes the scope `buy`.
+   */
+  deleteMemberLimit(orgId: string, userId: string, options?: RequestOptions): Promise<void> {
+    return this.call("DELETE", `/purser/v1/organizations/${segment(orgId)}/members/${segment(userId)}/limit`, { options });
   }
 
   /** The levels below which a balance is told of. Takes the scope `read`. */
@@ -780,6 +1036,32 @@ export class Operations extends Transport {
    */
   refundOrder(orderId: string, body: NewRefund, options?: RequestOptions): Promise<Refund> {
     return this.call("POST", `/purser/v1/orders/${segment(orderId)}/refund`, { body, options });
+  }
+
+  /**
+   * The story of an order. What was ordered, what the provider told of it, what was decided by hand, which credits
+   * moved, and what your server was told, in the order in which it happened: at most 200 of each. Takes the scope
+   * `read`.
+   */
+  getOrderTimeline(orderId: string, options?: RequestOptions): List<TimelineStep> {
+    return this.pages(`/purser/v1/orders/${segment(orderId)}/timeline`, "data", { options });
+  }
+
+  /**
+   * How a payment page stands. That of an order, whose id it has, or one on which a card is saved
+   * (`setup.paymentId`). While it is open, asking has the provider asked too, every few seconds at most. Takes the
+   * scope `read`.
+   */
+  getCheckout(checkoutId: string, options?: RequestOptions): Promise<Checkout> {
+    return this.call("GET", `/purser/v1/checkouts/${segment(checkoutId)}`, { options });
+  }
+
+  /**
+   * What came of a payment page, for the page that buyers come back to. The session's id is in the address that the
+   * provider sends the buyer back to; who knows it may know this.
+   */
+  getCheckoutResult(sessionId: string, options?: RequestOptions): Promise<CheckoutResult> {
+    return this.call("GET", `/purser/v1/checkout-results/${segment(sessionId)}`, { options });
   }
 
   /**

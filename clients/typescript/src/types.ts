@@ -13,13 +13,18 @@ export const CREDIT_FIELDS: ReadonlySet<string> = new Set([
   "creditsReversed",
   "creditsShortfall",
   "debt",
+  "granted",
   "held",
+  "lapsed",
   "left",
   "level",
   "levels",
   "needed",
+  "outstanding",
   "remaining",
+  "spent",
   "thresholdCredits",
+  "used",
   "voided",
 ]);
 
@@ -29,6 +34,7 @@ export const EVENT_TYPES = [
   "balance.low",
   "grant.expired",
   "grant.expiring",
+  "limit.reached",
   "order.created",
   "order.paid",
   "order.failed",
@@ -52,6 +58,12 @@ export const EVENT_TYPES = [
   "endpoint.test",
 ] as const;
 
+export interface AcceptedInvitation {
+  /** The invitation's `link`. */
+  link: string;
+  password: string;
+}
+
 export interface Account {
   userId: string;
   email: string | null;
@@ -73,6 +85,22 @@ export interface Accounts {
   nextCursor: string | null;
 }
 
+/** What an administrator did about the user; not which administrator. */
+export interface ActionOnUser {
+  at: Time;
+  /** Such as `user.block`. */
+  action: string;
+  reason: string | null;
+}
+
+export interface Adjustment {
+  entryId: string;
+  walletId: string;
+  credits: Credits;
+  /** The wallet's balance, right after it. */
+  balance: Credits;
+}
+
 export interface ApiKey {
   apiKeyId: string;
   name: string;
@@ -87,6 +115,8 @@ export interface ApiKey {
   /** To the minute. */
   lastUsedAt: Time | null;
   revokedAt: Time | null;
+  /** How much may be spent with it; as much as there is where there is no limit. */
+  limits: Limit[];
 }
 
 export interface ApiKeyWithSecret {
@@ -103,6 +133,8 @@ export interface ApiKeyWithSecret {
   /** To the minute. */
   lastUsedAt: Time | null;
   revokedAt: Time | null;
+  /** How much may be spent with it; as much as there is where there is no limit. */
+  limits: Limit[];
   /** The key itself. */
   apiKey: string;
 }
@@ -112,6 +144,25 @@ export interface ApiKeys {
   nextCursor: string | null;
 }
 
+export interface Attention {
+  /** Events in quarantine: money that came and is credited to nobody until somebody decides. */
+  quarantinedEvents: number;
+  /** Jobs that could not be done. */
+  deadLetters: number;
+  /** Purchases in app stores whose buyers or products are unknown. */
+  parkedPurchases: number;
+  /** Wallets whose recharging waits for a card or a person. */
+  pausedRecharges: number;
+  /** Payments that the last reconciliation found paid at the provider and not credited here. */
+  paidNotCredited: number;
+  /** Webhook endpoints that fail, or were disabled because they did. */
+  failingWebhookEndpoints: number;
+  /** Jobs that are written and not yet published: a few, for moments. */
+  outboxJobs: number;
+  /** The age of the oldest of them. */
+  outboxOldestSeconds: number;
+}
+
 export interface AuditLog {
   data: AuditedAction[];
   nextCursor: string | null;
@@ -119,13 +170,15 @@ export interface AuditLog {
 
 export interface AuditedAction {
   actionId: string;
-  /** `admin` for the configured key, `user:` and the id for a user, or `command line`. */
+  /** `admin` for the configured key, `operator:`, `key:` or `user:` and the id, or `command line`. */
   actor: string;
   /** Such as `user.block`. */
   action: string;
   /** What it was done to: an id or a name. */
   subject: string;
   details: unknown;
+  /** The address that the request came from; none of what was done at a command line. */
+  address: string | null;
   at: Time;
 }
 
@@ -187,6 +240,23 @@ export interface ChangeSubscription {
   interval?: "month" | "year";
   /** For the audit log. */
   reason?: string | null;
+}
+
+export interface Checkout {
+  mode: "payment" | "setup" | "subscription";
+  status: "open" | "completed" | "failed" | "expired";
+  /** What is granted once it is paid. */
+  credits: Credits;
+  checkoutId: string;
+  /** The page; null until it is open, and once it is over. */
+  checkoutUrl: string | null;
+}
+
+export interface CheckoutResult {
+  mode: "payment" | "setup" | "subscription";
+  status: "open" | "completed" | "failed" | "expired";
+  /** What is granted once it is paid. */
+  credits: Credits;
 }
 
 export interface Claim {
@@ -300,6 +370,17 @@ export interface CreditPrices {
   data: CreditPrice[];
 }
 
+export interface CreditsAndMoney {
+  credits: Credits;
+  /** One amount for each currency, in the order of the currencies. */
+  money: Money[];
+}
+
+export interface CurrentOperator {
+  sessionId: string;
+  operator: Operator;
+}
+
 export interface DeadLetter {
   id: string;
   /** Which role of the workers was to do it. */
@@ -364,6 +445,8 @@ export interface DebitOutcomeError {
 export interface DebitRefund {
   /** How much of it; all that is left unless given. */
   credits?: GivenCredits | null;
+  /** Why, for the audit log: needed of operators. */
+  reason?: string;
   /** At most 20 texts of yours. */
   metadata?: Record<string, string>;
 }
@@ -419,7 +502,7 @@ export interface Entry {
 }
 
 export interface ErrorDetail {
-  code: "unauthorized" | "credential_expired" | "user_not_registered" | "origin_not_allowed" | "missing_scope" | "bound_credential" | "not_a_user" | "role_not_allowed" | "forbidden" | "live_mode" | "unsupported_media_type" | "invalid_json" | "invalid_request" | "invalid_credits" | "bad_request" | "invalid_idempotency_key" | "idempotency_key_in_use" | "idempotency_key_reused" | "secret_already_shown" | "not_found" | "method_not_allowed" | "conflict" | "unprocessable" | "request_timeout" | "body_too_large" | "rate_limited" | "unavailable" | "internal" | "wallet_not_found" | "insufficient_credits" | "limit_reached" | "user_blocked" | "hold_captured" | "hold_released" | "hold_expired" | "not_a_debit" | "more_than_left" | "amount_out_of_range" | "same_wallet" | "user_exists" | "user_not_found" | "user_erased" | "no_owner" | "last_owner" | "provider_refused" | "invalid_coupon" | "too_many_open_orders" | "already_subscribed" | "no_subscription" | "url_not_allowed" | "no_credit_price" | "creem_product_missing" | "order_not_paid" | "already_refunded" | "refund_exceeds_payment" | "partial_refund_not_supported" | "refund_at_the_store" | "not_paid_in_money" | "auto_recharge_paused" | "checkin_disabled" | "already_checked_in" | "pack_exists" | "plan_exists" | "coupon_exists" | "store_product_taken" | "provider_price_taken" | "purchase_claimed" | "purchase_refunded" | "purchase_dismissed" | "quantity_unknown" | "quantity_known" | "not_quarantined" | "no_order" | "already_credited" | "not_paid" | "other_mode" | "payment_of_another_order" | "not_understood" | "subscription_not_active" | "subscription_ends" | "plan_not_sold" | "plan_not_at_provider" | "other_currency" | "unknown_product" | "already_settled" | "cannot_be_replayed" | "too_many_webhook_endpoints" | "webhook_endpoint_disabled" | "too_many_live_connections" | "ticket_invalid" | "clock_not_backwards";
+  code: "unauthorized" | "credential_expired" | "user_not_registered" | "origin_not_allowed" | "missing_scope" | "bound_credential" | "not_a_user" | "role_not_allowed" | "sign_in_failed" | "too_many_attempts" | "invitation_invalid" | "operator_exists" | "last_admin" | "forbidden" | "live_mode" | "unsupported_media_type" | "invalid_json" | "invalid_request" | "invalid_credits" | "bad_request" | "invalid_idempotency_key" | "idempotency_key_in_use" | "idempotency_key_reused" | "secret_already_shown" | "not_found" | "method_not_allowed" | "conflict" | "unprocessable" | "request_timeout" | "body_too_large" | "rate_limited" | "unavailable" | "internal" | "wallet_not_found" | "insufficient_credits" | "limit_reached" | "user_blocked" | "hold_captured" | "hold_released" | "hold_expired" | "not_a_debit" | "more_than_left" | "amount_out_of_range" | "same_wallet" | "user_exists" | "user_not_found" | "user_erased" | "no_owner" | "last_owner" | "provider_refused" | "invalid_coupon" | "too_many_open_orders" | "already_subscribed" | "no_subscription" | "url_not_allowed" | "no_credit_price" | "creem_product_missing" | "order_not_paid" | "already_refunded" | "refund_exceeds_payment" | "partial_refund_not_supported" | "refund_at_the_store" | "not_paid_in_money" | "auto_recharge_paused" | "checkin_disabled" | "already_checked_in" | "pack_exists" | "plan_exists" | "coupon_exists" | "store_product_taken" | "provider_price_taken" | "purchase_claimed" | "purchase_refunded" | "purchase_dismissed" | "quantity_unknown" | "quantity_known" | "not_quarantined" | "no_order" | "already_credited" | "not_paid" | "other_mode" | "payment_of_another_order" | "not_understood" | "subscription_not_active" | "subscription_ends" | "plan_not_sold" | "plan_not_at_provider" | "other_currency" | "unknown_product" | "already_settled" | "cannot_be_replayed" | "too_many_webhook_endpoints" | "webhook_endpoint_disabled" | "too_many_live_connections" | "ticket_invalid" | "link_invalid" | "clock_not_backwards";
   /** For people. */
   message: string;
   /** The field, parameter or header that is wrong, such as `items[0].quantity`. */
@@ -430,11 +513,31 @@ export interface ErrorDetail {
   available?: Credits;
   /** With `insufficient_credits`: what was asked for. */
   needed?: Credits;
+  /** With `limit_reached`: which limit. */
+  limit?: ReachedLimit;
 }
 
 export interface ExtendHold {
   /** How long it lasts from now on. */
   ttlSeconds: number;
+}
+
+export interface Found {
+  data: FoundThing[];
+}
+
+export interface FoundThing {
+  type: "user" | "organization" | "order" | "subscription" | "provider_event" | "debit" | "entry" | "grant" | "hold";
+  /** Its id here. */
+  id: string;
+  /** For people: a name, what was bought, the type of an event. */
+  title: string | null;
+  /** How it stands, of an order or a subscription. */
+  state: string | null;
+  walletId: string | null;
+  userId: string | null;
+  email: string | null;
+  at: Time | null;
 }
 
 export interface GivenGrant {
@@ -523,14 +626,69 @@ export interface Hold {
   expiresAt: Time;
 }
 
+export interface HoldRelease {
+  /** Why, for the audit log: needed of operators. */
+  reason?: string;
+}
+
 export interface Holds {
   data: Hold[];
   nextCursor: string | null;
 }
 
+export interface Import {
+  data: ImportOutcome[];
+}
+
+export interface ImportDifference {
+  /** The field in which the user differs. */
+  field: string;
+  /** What was sent. */
+  given: string;
+  /** What is there; null if there is none. */
+  found: string | null;
+}
+
+export interface ImportOutcome {
+  userId: string;
+  outcome: "created" | "completed" | "unchanged" | "different" | "refused";
+  /** In what the user who is there differs. */
+  differences?: ImportDifference[];
+  /** Why the user is refused. */
+  error?: ErrorDetail;
+}
+
+export interface ImportedUser {
+  /** 1 to 128 characters. */
+  userId: string;
+  /** Where receipts go. */
+  email?: string | null;
+  /** For people. */
+  name?: string | null;
+  /** The opening balance; none unless given. */
+  credits?: GivenCredits | null;
+  kind?: "paid" | "promotional";
+  /** When it lapses; never unless given. */
+  expiresAt?: Time | null;
+  /** The customer that the user is at Stripe, with the cards saved there. */
+  stripeCustomerId?: string | null;
+}
+
 export interface Lapsing {
   credits: Credits;
   at: Time;
+}
+
+export interface Limit {
+  /** How many may be spent. */
+  credits: Credits;
+  per: "day" | "month";
+  /** How many were spent in the present day or month, or are held since. */
+  used: Credits;
+  /** How many may be spent before it ends. */
+  left: Credits;
+  /** When the next one begins. */
+  resetsAt: Time;
 }
 
 export interface LiveTicket {
@@ -543,6 +701,19 @@ export interface Member {
   role: "owner" | "admin" | "member" | "viewer";
 }
 
+export interface Migration {
+  number: number;
+  name: string;
+  appliedAt: Time;
+}
+
+export interface NewAdjustment {
+  /** What is added, or if negative taken; not zero. */
+  credits: GivenCredits;
+  /** Why: for the audit log, and shown with the entry. */
+  reason: string;
+}
+
 export interface NewApiKey {
   /** What it is for, for people. */
   name: string;
@@ -551,6 +722,8 @@ export interface NewApiKey {
   walletsOf?: string | null;
   /** When it ends by itself; never unless given. */
   expiresAt?: Time | null;
+  /** How much may be spent with it, of all wallets together: at most one limit per day and one per month. */
+  limits?: NewLimit[];
 }
 
 export interface NewBalanceAlerts {
@@ -642,9 +815,38 @@ export interface NewHold {
   memberId?: string | null;
 }
 
+export interface NewImport {
+  /** Names the import: letters, digits, `_`, `.` and `-`. */
+  name: string;
+  /** Only says what would become of each user. */
+  dryRun?: boolean;
+  /** Also gives users who are there already what they lack: an opening balance of this import, an e-mail address, a name, a customer at Stripe. */
+  completeExisting?: boolean;
+  users: ImportedUser[];
+}
+
+export interface NewLimit {
+  /** How many may be spent; none with 0. */
+  credits: GivenCredits;
+  per: "day" | "month";
+}
+
+export interface NewLimits {
+  /** At most one limit per day and one per month; none: as much as there is. */
+  limits: NewLimit[];
+}
+
 export interface NewLiveTicket {
   /** The wallet to listen to: `me`, `user:ID`, `org:ID` or its id. */
   wallet?: string | null;
+}
+
+export interface NewOperator {
+  email: string;
+  name: string;
+  role: "viewer" | "support" | "finance" | "admin";
+  /** Why, for the audit log: needed of operators. */
+  reason?: string;
 }
 
 export interface NewOrder {
@@ -743,6 +945,17 @@ export interface NewPlanPeriod {
   credits: GivenCredits;
 }
 
+export interface NewPortalSession {
+  /** `user:ID`, `org:ID`, or a wallet's id. */
+  wallet: string;
+  /** The member as whom an organization's wallet is seen; without it, it is the organization itself. */
+  memberId?: string | null;
+  /** Where the page's way back leads, on an allowed site. */
+  returnUrl: string;
+  /** The page's language: `en`, `de` or `tr`; that of the browser unless given. */
+  locale?: string | null;
+}
+
 export interface NewRedemption {
   /** `user:ID`, `org:ID`, a wallet's id, or `me`. */
   wallet: string;
@@ -759,6 +972,8 @@ export interface NewRefund {
 
 export interface NewRole {
   role: "owner" | "admin" | "member" | "viewer";
+  /** How much of the organization's credits the member may spend; null: as much as there is. Left out, it is as it was, and a new member has none. */
+  limit?: NewLimit | null;
 }
 
 export interface NewSession {
@@ -784,9 +999,103 @@ export interface NewTransfer {
 export interface NewWebhookEndpoint {
   /** An HTTPS address that is reached over the internet. */
   url: string;
-  eventTypes?: ("wallet.changed" | "balance.low" | "grant.expired" | "grant.expiring" | "order.created" | "order.paid" | "order.failed" | "order.expired" | "order.refunded" | "credits.added" | "credits.removed" | "credits.restored" | "payment.failed" | "payment.expired" | "subscription.updated" | "auto_recharge.enabled" | "auto_recharge.succeeded" | "auto_recharge.cap_warning" | "auto_recharge.failed" | "auto_recharge.paused" | "auto_recharge.resumed" | "auto_recharge.action_required" | "auto_recharge.skipped" | "auto_recharge.amount_too_small")[];
+  eventTypes?: ("wallet.changed" | "balance.low" | "grant.expired" | "grant.expiring" | "limit.reached" | "order.created" | "order.paid" | "order.failed" | "order.expired" | "order.refunded" | "credits.added" | "credits.removed" | "credits.restored" | "payment.failed" | "payment.expired" | "subscription.updated" | "auto_recharge.enabled" | "auto_recharge.succeeded" | "auto_recharge.cap_warning" | "auto_recharge.failed" | "auto_recharge.paused" | "auto_recharge.resumed" | "auto_recharge.action_required" | "auto_recharge.skipped" | "auto_recharge.amount_too_small")[];
   /** Whether it is sent any. */
   enabled?: boolean;
+}
+
+export interface OpenedPortalSession {
+  portalSessionId: string;
+  /** A credential like a session's token. */
+  sessionToken: string;
+  expiresAt: Time;
+}
+
+export interface Operator {
+  operatorId: string;
+  email: string;
+  name: string;
+  role: "viewer" | "support" | "finance" | "admin";
+  createdAt: Time;
+  /** Since when the operator has a password; null before the invitation is accepted. */
+  acceptedAt: Time | null;
+  /** Since when the operator is kept out. */
+  disabledAt: Time | null;
+}
+
+export interface OperatorChange {
+  name?: string;
+  role?: "viewer" | "support" | "finance" | "admin";
+  /** Whether the operator is kept out. */
+  disabled?: boolean;
+  /** Why, for the audit log. */
+  reason: string;
+}
+
+export interface OperatorInvitation {
+  /** The invitation's `link`. */
+  link: string;
+}
+
+export interface OperatorLink {
+  operatorId: string;
+  email: string;
+  name: string;
+  role: "viewer" | "support" | "finance" | "admin";
+  createdAt: Time;
+  /** Since when the operator has a password; null before the invitation is accepted. */
+  acceptedAt: Time | null;
+  /** Since when the operator is kept out. */
+  disabledAt: Time | null;
+  /** The link itself. */
+  url: string;
+  /** When it ends. */
+  expiresAt: Time;
+}
+
+export interface OperatorPassword {
+  /** The present one. */
+  password: string;
+  newPassword: string;
+}
+
+export interface OperatorSession {
+  sessionId: string;
+  createdAt: Time;
+  /** To the minute. */
+  lastSeenAt: Time;
+  /** When it ends, if it is used until then; it ends two hours after its last use. */
+  expiresAt: Time;
+  /** Where the operator signed in. */
+  address: string | null;
+  userAgent: string | null;
+  /** Whether it is the session of this request. */
+  current: boolean;
+}
+
+export interface OperatorSessions {
+  data: OperatorSession[];
+  nextCursor: string | null;
+}
+
+export interface OperatorSignIn {
+  email?: string;
+  password?: string;
+  /** Instead of them: the `link` of a sign-in link. */
+  link?: string;
+}
+
+export interface OperatorSignedIn {
+  sessionId: string;
+  /** The token itself. */
+  sessionToken: string;
+  expiresAt: Time;
+  operator: Operator;
+}
+
+export interface Operators {
+  data: Operator[];
+  nextCursor: string | null;
 }
 
 export interface Order {
@@ -884,6 +1193,8 @@ export interface OrganizationDetails {
 export interface OrganizationMember {
   userId: string;
   role: "owner" | "admin" | "member" | "viewer";
+  /** How much of the organization's credits the member may spend; null: as much as there is. */
+  limit: Limit | null;
 }
 
 export interface Organizations {
@@ -1009,6 +1320,50 @@ export interface Plans {
   nextCursor: string | null;
 }
 
+export interface PortalLink {
+  /** What the link ends with. */
+  link: string;
+}
+
+export interface PortalSession {
+  portalSessionId: string;
+  walletId: string;
+  /** As which user; null for an organization's own. */
+  userId: string | null;
+  returnUrl: string;
+  locale: string | null;
+  createdAt: Time;
+  /** Null while the link waits to be opened. */
+  openedAt: Time | null;
+  /** Of the link, or once it is open of the session. */
+  expiresAt: Time;
+}
+
+export interface PortalSessionMade {
+  portalSessionId: string;
+  /** The link. */
+  url: string;
+  /** Until when it can be opened. */
+  expiresAt: Time;
+}
+
+export interface PortalSessions {
+  data: PortalSession[];
+  nextCursor: string | null;
+}
+
+/** Processes of one service at one address. */
+export interface Process {
+  /** `api`, `worker` or `scheduler`; empty of another. */
+  service: string;
+  version: string;
+  address: string | null;
+  /** To the database. */
+  connections: number;
+  /** When the oldest of them was opened. */
+  connectedSince: Time;
+}
+
 export interface Products {
   packs: PackOffer[];
   plans: PlanOffer[];
@@ -1083,6 +1438,28 @@ export interface PutAutoRecharge {
   memberId?: string | null;
 }
 
+export interface Queue {
+  name: string;
+  /** That wait to be taken. */
+  messages: number;
+  consumers: number;
+}
+
+/** The limit that refuses a request. */
+export interface ReachedLimit {
+  /** The member whose limit it is. */
+  memberId?: string;
+  /** The key whose limit it is. */
+  apiKeyId?: string;
+  /** How many may be spent. */
+  credits: Credits;
+  per: "day" | "month";
+  /** How many of them are left. */
+  left: Credits;
+  /** When it begins anew. */
+  resetsAt: Time;
+}
+
 export interface Reason {
   /** For the audit log. */
   reason: string;
@@ -1100,6 +1477,13 @@ export interface RechargeRun {
   /** Why it failed, in a word. */
   failure: string | null;
   at: Time;
+}
+
+export interface ReconciliationRun {
+  /** Differences between the providers' books and ours. */
+  findings: number;
+  /** Of these, payments that are credited to nobody. */
+  paidNotCredited: number;
 }
 
 /** A refund that was asked for. */
@@ -1181,6 +1565,41 @@ export interface SettleProviderEvent {
   reason: string;
 }
 
+export interface Statistics {
+  interval: "hour" | "day" | "month";
+  /** Every interval, also those in which nothing happened. */
+  data: StatisticsInterval[];
+  total: StatisticsFigures;
+}
+
+export interface StatisticsFigures {
+  /** What was paid for, and the money that came. */
+  sold: CreditsAndMoney;
+  /** Given by codes, check-ins and by hand, less what was taken off by hand. */
+  granted: Credits;
+  /** Debits and captures, less what was given back of them. */
+  spent: Credits;
+  lapsed: Credits;
+  /** What was taken back because its money went back, and that money: refunds and disputes, less what came again. */
+  refunded: CreditsAndMoney;
+}
+
+export interface StatisticsInterval {
+  /** What was paid for, and the money that came. */
+  sold: CreditsAndMoney;
+  /** Given by codes, check-ins and by hand, less what was taken off by hand. */
+  granted: Credits;
+  /** Debits and captures, less what was given back of them. */
+  spent: Credits;
+  lapsed: Credits;
+  /** What was taken back because its money went back, and that money: refunds and disputes, less what came again. */
+  refunded: CreditsAndMoney;
+  startsAt: Time;
+  endsAt: Time;
+  /** What all wallets had at its end, less what they owed. */
+  outstanding: Credits;
+}
+
 /** A subscription, as far as the provider's word of it has come. */
 export interface Subscription {
   subscriptionId: string;
@@ -1235,6 +1654,46 @@ export interface Subscriptions {
   data: Subscription[];
 }
 
+export interface System {
+  /** Of the process that answers. */
+  version: string;
+  /** `test` or `live`. */
+  mode: string;
+  processes: Process[];
+  /** Null while the broker is away. */
+  queues: Queue[] | null;
+  /** The last reconciliation; null before the first. */
+  reconciliation: ReconciliationRun | null;
+  /** The newest ten. */
+  migrations: Migration[];
+}
+
+export interface Timeline {
+  data: TimelineStep[];
+}
+
+/** One thing that happened. */
+export interface TimelineStep {
+  at: Time;
+  type: "order" | "provider_event" | "decision" | "refund" | "entry" | "delivery";
+  /** Of the order, the event, the action, the refund, the entry or the delivery. */
+  id: string;
+  /** What happened: the type of the event, the action, the entry or the message; of an order how it stands. */
+  what: string;
+  /** How it stands: of an event, a refund or a delivery. */
+  state: string | null;
+  /** Why: of an event that was not applied, and what people gave as their reason. */
+  reason: string | null;
+  /** Who decided it, as the audit log names them. */
+  actor: string | null;
+  /** Of an entry. */
+  credits: Credits | null;
+  /** The balance after an entry. */
+  balance: Credits | null;
+  /** Of an order or a refund. */
+  amount: Money | null;
+}
+
 export interface Transfer {
   transferId: string;
   credits: Credits;
@@ -1258,6 +1717,27 @@ export interface UserChange {
   metadata?: Record<string, string> | null;
   /** Whether the user administrates, with every right. */
   admin?: boolean | null;
+}
+
+/** All that is kept of a user. Of one who was erased it has what is left. */
+export interface UserExport {
+  profile: Account;
+  wallet: Wallet;
+  /** Null if it was never set up. Of the saved card it has the last four digits. */
+  autoRecharge: WalletRecharge | null;
+  organizations: Organization[];
+  entries: Entry[];
+  /** What the user did in wallets of organizations, or what was done for the user there. */
+  entriesInOrganizations: Entry[];
+  grants: Grant[];
+  holds: Hold[];
+  orders: Order[];
+  subscriptions: Subscription[];
+  /** Those that have not ended, without their tokens. */
+  sessions: SessionRecord[];
+  /** Without the keys themselves. */
+  apiKeys: ApiKey[];
+  auditLog: ActionOnUser[];
 }
 
 export interface VoidGrant {

@@ -9,11 +9,12 @@
     clippy::float_arithmetic
 )]
 
+pub mod origin;
 mod store;
 
 use serde_json::Value;
 
-pub use store::{before, list, note, record};
+pub use store::{about, about_user, before, list, note, record};
 
 use kernel::clock::Timestamp;
 use kernel::ids::AdminActionId;
@@ -23,7 +24,8 @@ pub const COMMAND_LINE: &str = "command line";
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdminAction {
-    /// `admin` for the configured key, `user:<id>` for a user with the admin role, or [`COMMAND_LINE`].
+    /// `admin` for the configured key, `operator:<id>`, `key:<id>`, `user:<id>` for a user with the admin role, or
+    /// [`COMMAND_LINE`].
     pub actor: String,
     /// `credits.adjust`, …
     pub action: String,
@@ -37,5 +39,7 @@ pub struct AdminAction {
 pub struct RecordedAction {
     pub id: AdminActionId,
     pub action: AdminAction,
+    /// The address that the request came from.
+    pub address: Option<String>,
     pub created_at: Timestamp,
 }

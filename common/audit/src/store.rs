@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::{AdminAction, RecordedAction};
+use super::{AdminAction, RecordedAction, origin};
 use kernel::clock::Timestamp;
 use kernel::ids::AdminActionId;
 
@@ -17,13 +17,15 @@ pub async fn record(
     action: &AdminAction,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "insert into admin_actions (id, actor, action, subject, details, created_at) values ($1, $2, $3, $4, $5, $6)",
+        "insert into admin_actions (id, actor, action, subject, details, created_at, address)
+         values ($1, $2, $3, $4, $5, $6, $7)",
         AdminActionId::new().0,
         action.actor,
         action.action,
         action.subject,
         action.details,
-        now
+        now,
+        origin::address().map(|address| address.to_string())
     )
     .execute(connection)
     .await?;
@@ -58,7 +60,7 @@ pub async fn list(
 ) -> Result<Vec<RecordedAction>, sqlx::Error> {
     let rows = sqlx::query_as!(
         Row,
-        r#"select id as "id: AdminActionId", actor, action, subject, details, created_at
+        r#"select id as "id: AdminActionId", actor, action, subject, details, created_at, address
            from admin_actions order by id desc limit $1 offset $2"#,
         limit,
         offset
@@ -79,9 +81,65 @@ pub async fn before(
 ) -> Result<Vec<RecordedAction>, sqlx::Error> {
     let rows = sqlx::query_as!(
         Row,
-        r#"select id as "id: AdminActionId", actor, action, subject, details, created_at
+        r#"select id as "id: AdminActionId", actor, action, subject, details, created_at, address
            from admin_actions where id < $1 order by id desc limit $2"#,
         before.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(RecordedAction::from).collect())
+}
+
+/// The newest actions before one that were about a user, or about the wallet of the user.
+///
+/// # Errors
+/// Database errors only.
+pub async fn about_user(
+    connection: &mut PgConnection,
+    user: &str,
+    wallet: &str,
+    before: AdminActionId,
+    limit: i64,
+) -> Result<Vec<RecordedAction>, sqlx::Error> {
+    // Subjects of other actions, such as packs, may have the same name as a user.
+    let rows = sqlx::query_as!(
+        Row,
+        r#"with found as (
+               (select * from admin_actions
+                where subject = $1 and (action like 'user.%' or action = 'session.end_all') and id < $3
+                order by id desc limit $4)
+               union
+               (select * from admin_actions where subject = $2 and id < $3 order by id desc limit $4)
+               union
+               (select * from admin_actions where details ->> 'userId' = $1 and id < $3 order by id desc limit $4))
+           select id as "id!: AdminActionId", actor as "actor!", action as "action!", subject as "subject!",
+                  details as "details!", created_at as "created_at!", address
+           from found order by id desc limit $4"#,
+        user,
+        wallet,
+        before.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(RecordedAction::from).collect())
+}
+
+/// What was done to any of these subjects: the first `limit` actions, oldest first.
+///
+/// # Errors
+/// Database errors only.
+pub async fn about(
+    connection: &mut PgConnection,
+    subjects: &[String],
+    limit: i64,
+) -> Result<Vec<RecordedAction>, sqlx::Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"select id as "id: AdminActionId", actor, action, subject, details, created_at, address
+           from admin_actions where subject = any($1) order by id limit $2"#,
+        subjects,
         limit
     )
     .fetch_all(connection)
@@ -96,6 +154,7 @@ struct Row {
     subject: String,
     details: Value,
     created_at: Timestamp,
+    address: Option<String>,
 }
 
 impl From<Row> for RecordedAction {
@@ -108,6 +167,7 @@ impl From<Row> for RecordedAction {
                 subject: row.subject,
                 details: row.details,
             },
+            address: row.address,
             created_at: row.created_at,
         }
     }

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 use super::credentials::CredentialHash;
 use super::rights::Scopes;
-use super::{IdentityError, NewUser, WalletsOf, operations, rules, store};
+use super::{IdentityError, NewUser, WalletsOf, operations, portal, rules, store};
 use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, OrganizationId, SessionId, UserId, WalletId};
 use kernel::metadata::Metadata;
@@ -193,6 +193,7 @@ pub async fn user_erase(
     now: Timestamp,
     by: &str,
     id: &UserId,
+    reason: Option<&str>,
 ) -> Result<Vec<OrganizationId>, IdentityError> {
     account_lock(connection, id).await?;
     let organizations: Vec<OrganizationId> =
@@ -201,6 +202,7 @@ pub async fn user_erase(
         operations::member_remove(connection, *organization, id).await?;
     }
     sqlx::query!("delete from sessions where user_id = $1", id.as_str()).execute(&mut *connection).await?;
+    portal::end_all(connection, id).await?;
     sqlx::query!(
         "update api_keys set revoked_at = $2 where user_id = $1 and revoked_at is null",
         id.as_str(),
@@ -218,7 +220,7 @@ pub async fn user_erase(
     )
     .execute(&mut *connection)
     .await?;
-    note(connection, now, by, "user.erase", id.as_str(), json!({})).await?;
+    note(connection, now, by, "user.erase", id.as_str(), json!({ "reason": reason })).await?;
     Ok(organizations)
 }
 
@@ -255,6 +257,7 @@ pub async fn sessions_end(
         .execute(&mut *connection)
         .await?
         .rows_affected();
+    let ended = ended.saturating_add(portal::end_all(connection, user).await?);
     note(connection, now, by, "session.end_all", user.as_str(), json!({ "sessions": ended })).await?;
     Ok(ended)
 }

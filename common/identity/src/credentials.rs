@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 
 pub const API_KEY_PREFIX: &str = "psk_";
 pub const SESSION_PREFIX: &str = "pst_";
+/// Of the sessions of customers' wallet pages.
+pub const PORTAL_SESSION_PREFIX: &str = "pps_";
 /// The length of the beginning of a credential that is kept and shown.
 const SHOWN: usize = 12;
 

@@ -10,11 +10,14 @@
 )]
 
 pub mod administration;
+pub mod bulk;
 pub mod credentials;
 pub mod idempotency;
 pub mod live_tickets;
 mod logins;
 pub mod operations;
+pub mod operators;
+pub mod portal;
 pub mod rights;
 pub mod rules;
 mod store;
@@ -103,9 +106,13 @@ pub struct Membership {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
     pub reach: Reach,
+    /// The one wallet of those that it is good for, if it is for one alone.
+    pub only: Option<WalletId>,
     pub scopes: Scopes,
     /// Whether it is one of a user who may administrate, with which that user does.
     pub is_operator: bool,
+    /// The operator, if it is the session of one.
+    pub operator: Option<operators::SignedIn>,
     pub expires_at: Option<Timestamp>,
     /// The key, if it is one.
     pub api_key: Option<ApiKeyId>,

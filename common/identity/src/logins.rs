@@ -29,7 +29,7 @@ impl From<LoginRow> for Login {
         };
         let scopes = Scopes::of_names(&row.scopes);
         let LoginRow { is_operator, expires_at, api_key, .. } = row;
-        Self { reach, scopes, is_operator, expires_at, api_key }
+        Self { reach, only: None, scopes, is_operator, operator: None, expires_at, api_key }
     }
 }
 

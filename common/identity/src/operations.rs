@@ -90,18 +90,19 @@ pub async fn organization_create(
     Ok(Organization { id, wallet_id })
 }
 
+/// Makes a key, in the caller's transaction.
+///
 /// # Errors
 /// [`IdentityError::NoUser`], [`IdentityError::NoMember`] without such an organization, [`IdentityError::Invalid`].
 pub async fn api_key_create(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     now: Timestamp,
     by: &str,
     new: &NewApiKey,
 ) -> Result<(ApiKeyId, NewCredential), IdentityError> {
     rules::check_api_key(new, now)?;
     let (id, key) = (ApiKeyId::new(), NewCredential::generate(API_KEY_PREFIX));
-    let mut transaction = pool.begin().await?;
-    store::api_key_insert(&mut transaction, now, id, new, &key).await.map_err(|error| {
+    store::api_key_insert(connection, now, id, new, &key).await.map_err(|error| {
         match (broken_constraint(&error), &new.wallets_of) {
             (Some("api_keys_user_fkey"), WalletsOf::User(user)) => IdentityError::NoUser(user.to_string()),
             (Some("api_keys_organization_fkey"), _) => IdentityError::NoMember,
@@ -111,8 +112,7 @@ pub async fn api_key_create(
     let (user, organization) = new.wallets_of.parts();
     let details = json!({ "name": new.name, "scopes": new.scopes, "userId": user, "orgId": organization,
                           "expiresAt": new.expires_at.map(|at| at.to_string()) });
-    note(&mut transaction, now, by, "api_key.create", &id.to_string(), details).await?;
-    transaction.commit().await?;
+    note(connection, now, by, "api_key.create", &id.to_string(), details).await?;
     Ok((id, key))
 }
 
@@ -132,21 +132,19 @@ pub async fn wallet_named(pool: &PgPool, name: &WalletName) -> Result<Option<Own
     store::wallet_named(&mut *pool.acquire().await?, name).await
 }
 
-/// Revokes an API key for good; revoking it again changes nothing. Returns its hash, so that API instances can drop it
-/// from their caches.
+/// Revokes an API key for good, in the caller's transaction; revoking it again changes nothing. Returns its hash, so
+/// that API instances can drop it from their caches.
 ///
 /// # Errors
 /// [`IdentityError::NoApiKey`].
 pub async fn api_key_revoke(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     now: Timestamp,
     by: &str,
     id: ApiKeyId,
 ) -> Result<CredentialHash, IdentityError> {
-    let mut transaction = pool.begin().await?;
-    let revoked = store::api_key_revoke(&mut transaction, now, id).await?.ok_or(IdentityError::NoApiKey)?;
-    note(&mut transaction, now, by, "api_key.revoke", &id.to_string(), json!({})).await?;
-    transaction.commit().await?;
+    let revoked = store::api_key_revoke(connection, now, id).await?.ok_or(IdentityError::NoApiKey)?;
+    note(connection, now, by, "api_key.revoke", &id.to_string(), json!({})).await?;
     Ok(revoked)
 }
 

@@ -41,6 +41,13 @@ impl Scopes {
         self.0.contains(&scope)
     }
 
+    /// These, and one more.
+    #[must_use]
+    pub fn with(mut self, scope: Scope) -> Self {
+        self.0.insert(scope);
+        self
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

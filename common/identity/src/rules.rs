@@ -102,6 +102,16 @@ pub fn may_buy(role: Role) -> bool {
     matches!(role, Role::Owner | Role::Admin)
 }
 
+/// Whether a member of an organization with this role may limit what one with the other role spends: owners limit
+/// everybody, admins those who could not limit them.
+pub fn may_limit(role: Role, of: Role) -> bool {
+    match role {
+        Role::Owner => true,
+        Role::Admin => matches!(of, Role::Member | Role::Viewer),
+        Role::Member | Role::Viewer => false,
+    }
+}
+
 /// Whether an organization that has an owner would lose its last one if `user` got this role; none: if `user` left.
 pub fn leaves_no_owner(members: &[Member], user: &UserId, role: Option<Role>) -> bool {
     let mut owners = members.iter().filter(|member| member.role == Role::Owner);
@@ -141,6 +151,14 @@ mod tests {
         assert!(!may_spend(Role::Viewer) && may_spend(Role::Member));
         assert!(!may_buy(Role::Member) && may_buy(Role::Admin));
         assert!(!may_manage_holds(Role::Member) && may_manage_holds(Role::Admin));
+    }
+
+    #[test]
+    fn nobody_but_an_owner_lifts_a_limit_of_their_own() {
+        let all = [Role::Owner, Role::Admin, Role::Member, Role::Viewer];
+        assert!(all.iter().all(|of| may_limit(Role::Owner, *of)));
+        assert_eq!(all.map(|of| may_limit(Role::Admin, of)), [false, false, true, true]);
+        assert!(!all.iter().any(|of| may_limit(Role::Member, *of) || may_limit(Role::Viewer, *of)));
     }
 
     #[test]

@@ -396,7 +396,12 @@ pub(super) async fn credentials_valid(
         r#"select key_hash as "hash!" from api_keys
            where key_hash = any($1) and revoked_at is null and (expires_at is null or expires_at > $2)
            union all
-           select token_hash from sessions where token_hash = any($1) and expires_at > $2"#,
+           select token_hash from sessions where token_hash = any($1) and expires_at > $2
+           union all
+           select token_hash from portal_sessions where token_hash = any($1) and expires_at > $2
+           union all
+           select s.token_hash from operator_sessions s join operators o on o.id = s.operator_id
+           where s.token_hash = any($1) and s.expires_at > $2 and o.disabled_at is null"#,
         &hashes as &[&[u8]],
         now
     )

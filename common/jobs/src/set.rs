@@ -69,7 +69,8 @@ mod tests {
     use serde::{Deserialize, Serialize};
 
     use super::*;
-    use crate::{EncodedJob, job};
+    use crate::{EncodedJob, Envelope, job};
+    use kernel::traces::TraceParent;
 
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     pub struct Count {
@@ -93,6 +94,19 @@ mod tests {
         let read = Numbers::read(sent.body.as_bytes());
         assert!(matches!(read, Ok(Numbers::Count(Count { upto: 7 }))), "{read:?}");
         assert_eq!(EncodedJob::from(&Numbers::from(Rest {})).body, r#"{"kind":"rest","payload":{}}"#);
+    }
+
+    /// The wire of other versions: those before traces write none, and read past what they do not know.
+    #[test]
+    fn a_trace_is_carried_beside_the_payload() {
+        let cause = TraceParent::read("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap();
+        let sent = EncodedJob::caused_by(&Count { upto: 7 }, std::slice::from_ref(&cause));
+        let trace = r#","trace":["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"]}"#;
+        assert_eq!(sent.body, r#"{"kind":"numbers.count","payload":{"upto":7}"#.to_owned() + trace);
+        assert!(matches!(Numbers::read(sent.body.as_bytes()), Ok(Numbers::Count(Count { upto: 7 }))));
+        let carried = |text: &str| Envelope::read(text.as_bytes()).unwrap().trace;
+        assert_eq!(carried(&sent.body), [cause]);
+        assert_eq!(carried(r#"{"kind":"rest","payload":{}}"#), []);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The encoding of jobs on the wire.
 
 use kernel::redaction::is_plain;
+use kernel::traces::TraceParent;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -16,7 +17,14 @@ pub struct EncodedJob {
 
 impl<J: Job> From<&J> for EncodedJob {
     fn from(job: &J) -> Self {
-        let envelope = Outgoing { kind: J::KIND, payload: job };
+        Self::caused_by(job, TraceParent::current().as_slice())
+    }
+}
+
+impl EncodedJob {
+    /// A job that several requests caused together.
+    pub fn caused_by<J: Job>(job: &J, trace: &[TraceParent]) -> Self {
+        let envelope = Outgoing { kind: J::KIND, payload: job, trace };
         // Jobs are plain data with text keys: writing them as JSON cannot fail.
         let body = serde_json::to_string(&envelope).unwrap_or_default();
         Self { kind: J::KIND, role: J::ROLE, body }
@@ -27,6 +35,8 @@ impl<J: Job> From<&J> for EncodedJob {
 struct Outgoing<'a, J> {
     kind: &'static str,
     payload: &'a J,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    trace: &'a [TraceParent],
 }
 
 /// A received job: its kind, and a payload that is not decoded yet.
@@ -35,6 +45,9 @@ pub struct Envelope<'a> {
     pub kind: &'a str,
     #[serde(borrow, default = "no_payload")]
     payload: &'a RawValue,
+    /// Where in which traces it was caused; nothing unless that is traced.
+    #[serde(default)]
+    pub trace: Vec<TraceParent>,
 }
 
 fn no_payload<'a>() -> &'a RawValue {

@@ -44,6 +44,12 @@ pub fn to_rfc3339(at: Timestamp) -> String {
     )
 }
 
+/// Seconds since 1970 by the machine's clock, which the test clock does not move: for what happens between processes.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the time of day")]
+pub fn seconds_of_the_machine() -> u64 {
+    u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or(0)
+}
+
 fn plausible(at: Timestamp) -> Option<Timestamp> {
     (at >= Timestamp::UNIX_EPOCH).then_some(at)
 }

@@ -57,6 +57,8 @@ impl<T: Send + 'static, R: Send + 'static> GroupCommit<T, R> {
                 if receiver.recv_many(&mut group, limits.size).await == 0 {
                     return;
                 }
+                // What nobody waits for any longer was answered already: its caller may send it again.
+                group.retain(|waiting| !waiting.answer.is_closed());
                 let work = Arc::clone(&work);
                 tokio::spawn(async move {
                     let (items, waiting): (Vec<T>, Vec<_>) =
@@ -109,6 +111,41 @@ mod tests {
         }
         assert_eq!(counted.iter().sum::<usize>(), 100);
         assert!(counted.iter().all(|size| *size <= 8) && counted.len() < 50, "{counted:?}");
+    }
+
+    #[tokio::test]
+    async fn what_was_given_up_before_its_group_formed_is_not_done() {
+        let (done, mut seen) = mpsc::unbounded_channel();
+        let (free, held) = (Arc::new(Semaphore::new(0)), mpsc::unbounded_channel::<()>());
+        let (started, mut starts) = held;
+        let gate = Arc::clone(&free);
+        let group = GroupCommit::start(GroupLimits { size: 8, concurrency: 1 }, move |items: Vec<u32>| {
+            let (gate, done, started) = (Arc::clone(&gate), done.clone(), started.clone());
+            async move {
+                let _first = started.send(());
+                let _free = gate.acquire().await;
+                let _closed = done.send(items.clone());
+                items
+            }
+        });
+        let first = tokio::spawn({
+            let group = group.clone();
+            async move { group.submit(1).await.ok() }
+        });
+        starts.recv().await;
+        let given_up = tokio::spawn({
+            let group = group.clone();
+            async move { group.submit(2).await.ok() }
+        });
+        let kept = group.submit(3);
+        let mut kept = std::pin::pin!(kept);
+        assert!(futures::poll!(&mut kept).is_pending());
+        tokio::task::yield_now().await;
+        given_up.abort();
+        assert!(given_up.await.is_err());
+        free.add_permits(8);
+        assert_eq!((first.await.unwrap(), kept.await.ok()), (Some(1), Some(3)));
+        assert_eq!((seen.recv().await, seen.recv().await), (Some(vec![1]), Some(vec![3])));
     }
 
     #[tokio::test]

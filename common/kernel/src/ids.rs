@@ -63,12 +63,20 @@ uuid_ids! {
     HoldId;
     /// This installation, as its orders name it at the providers.
     InstallationId;
+    /// What a member or a key may spend, and has spent, in a day and in a month.
+    LimitId;
     /// A message to the host application about something that happened: its `webhook-id`.
     MessageId;
+    /// One of those who run the installation.
+    OperatorId;
+    /// An operator's session (not its token).
+    OperatorSessionId;
     /// A job waiting to be published.
     OutboxId;
     /// A purchase, from the order to its last refund.
     PaymentId;
+    /// A session of a customer's wallet page (not its link or its token).
+    PortalSessionId;
     /// One recharge of a wallet.
     RechargeRunId;
     /// A refund that somebody asks for.
@@ -99,34 +107,28 @@ impl PaymentId {
     }
 }
 
-impl AdjustmentId {
-    /// The id of the adjustment that a request asks for: the same for the same administrator and idempotency key, so
-    /// that a request sent again is the same adjustment.
-    pub fn of_request(actor: &str, key: &str) -> Self {
-        Self(of_request("adjustment", actor, key))
-    }
-}
-
-impl TransferId {
-    /// As [`AdjustmentId::of_request`].
-    pub fn of_request(caller: &str, key: &str) -> Self {
-        Self(of_request("transfer", caller, key))
-    }
-}
-
 impl RequestId {
-    /// The id of a request: the same for the same kind of request, caller and idempotency key.
+    /// The id of a request: the same for the same kind of request (`what`), caller and idempotency key. What a request
+    /// makes may have the request's id, so that a request sent again makes the same thing.
     pub fn of(what: &str, caller: &str, key: &str) -> Self {
-        Self(of_request(what, caller, key))
+        // The length keeps apart a caller `a` with the key `b:c` and a caller `a:b` with the key `c`.
+        let digest = Sha256::digest(format!("{what}:{}:{caller}:{key}", caller.len()));
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
     }
 }
 
-fn of_request(what: &str, caller: &str, key: &str) -> Uuid {
-    // The length keeps apart a caller `a` with the key `b:c` and a caller `a:b` with the key `c`.
-    let digest = Sha256::digest(format!("{what}:{}:{caller}:{key}", caller.len()));
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+impl From<RequestId> for AdjustmentId {
+    fn from(request: RequestId) -> Self {
+        Self(request.0)
+    }
+}
+
+impl From<RequestId> for TransferId {
+    fn from(request: RequestId) -> Self {
+        Self(request.0)
+    }
 }
 
 /// A user's id: the host application's own name for the user, 1 to 128 characters.

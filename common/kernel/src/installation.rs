@@ -2,15 +2,16 @@
 //! one would give away what another sells. The first process that starts fixes the mode; a process of the other mode
 //! does not start, and no connection of its pool is ever used.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::config::{Connections, Mode};
-use crate::database::{self, broken_constraint};
+use crate::database::{self, Primary, broken_constraint};
+use crate::deadline;
 
-/// How long a start waits for a database that may be away.
+/// How long the database, which may be away, may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -33,13 +34,12 @@ pub enum ModeError {
 /// The pool of a process that sells: it gives out no connection while the installation is in the other mode.
 ///
 /// # Errors
-/// When the address cannot be read.
-pub fn pool(connections: &Connections, own: Mode) -> Result<PgPool, sqlx::Error> {
-    database::pool_with(connections, |options| {
-        options.after_connect(move |connection, _| {
-            Box::pin(async move { require(connection, own).await.map_err(sqlx::Error::from) })
-        })
-    })
+/// When there is no address.
+pub fn pool(primary: &Arc<Primary>, connections: &Connections, own: Mode) -> Result<PgPool, sqlx::Error> {
+    let check: database::Check = Box::new(move |connection| {
+        Box::pin(async move { require(connection, own).await.map_err(sqlx::Error::from) })
+    });
+    database::checked_pool_of(primary, connections, Some(check))
 }
 
 impl From<ModeError> for sqlx::Error {
@@ -107,9 +107,9 @@ fn parsed(text: &str) -> Result<Mode, sqlx::Error> {
 /// # Errors
 /// [`ModeError::Differs`].
 pub async fn check_at_start(connections: &Connections, own: Mode) -> Result<(), ModeError> {
-    match tokio::time::timeout(PATIENCE, ask(connections, own)).await {
-        Ok(Err(error @ ModeError::Differs { .. })) => Err(error),
-        Ok(Ok(())) | Ok(Err(_)) | Err(_) => Ok(()),
+    match ask(connections, own).await {
+        Err(error @ ModeError::Differs { .. }) => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -130,13 +130,16 @@ pub async fn disagreement(connections: &Connections, pool: &PgPool, own: Mode) -
 
 /// Over a connection of its own: the pool gives out none while the modes differ.
 async fn ask(connections: &Connections, own: Mode) -> Result<(), ModeError> {
-    let options: PgConnectOptions = connections.database_url.expose().parse()?;
-    let mut connection = PgConnection::connect_with(&options).await?;
-    let asked = require(&mut connection, own).await;
-    connection.close().await?;
-    asked
+    let asking = async {
+        let mut connection = database::primary(connections)?.connect().await?;
+        let asked = require(&mut connection, own).await;
+        connection.close().await?;
+        asked
+    };
+    deadline::within(PATIENCE, asking).await.map_err(sqlx::Error::from)?
 }
 
 async fn ask_pool(pool: &PgPool, own: Mode) -> Result<(), ModeError> {
-    require(&mut *pool.acquire().await?, own).await
+    let asking = async { require(&mut *pool.acquire().await?, own).await };
+    deadline::within(PATIENCE, asking).await.map_err(sqlx::Error::from)?
 }

@@ -91,18 +91,40 @@ pub mod exact {
     use serde::ser::{Error, Serialize, Serializer};
     use serde_json::value::RawValue;
 
-    use super::Credits;
-
     /// # Errors
     /// Those of the serializer.
-    pub fn serialize<S: Serializer>(credits: &Credits, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(credits: &impl ToString, serializer: S) -> Result<S::Ok, S::Error> {
         RawValue::from_string(credits.to_string()).map_err(S::Error::custom)?.serialize(serializer)
     }
 }
 
 impl fmt::Display for Credits {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let per_credit = MILLIONTHS_PER_CREDIT.unsigned_abs();
+        CreditsTotal(self.0.into()).fmt(formatter)
+    }
+}
+
+impl fmt::Debug for Credits {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{self} credits")
+    }
+}
+
+/// Credits of all wallets together, in millionths: they may be more than one wallet can have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CreditsTotal(pub i128);
+
+impl CreditsTotal {
+    /// # Errors
+    /// When the sum does not fit.
+    pub fn checked_add(self, millionths: i128) -> Result<Self, AmountError> {
+        self.0.checked_add(millionths).map(Self).ok_or(AmountError::Overflow)
+    }
+}
+
+impl fmt::Display for CreditsTotal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let per_credit = u128::from(MILLIONTHS_PER_CREDIT.unsigned_abs());
         let whole = self.0.unsigned_abs() / per_credit;
         let fraction = self.0.unsigned_abs() % per_credit;
         let sign = if self.0 < 0 { "-" } else { "" };
@@ -112,12 +134,6 @@ impl fmt::Display for Credits {
             let digits = format!("{fraction:06}");
             write!(formatter, "{sign}{whole}.{}", digits.trim_end_matches('0'))
         }
-    }
-}
-
-impl fmt::Debug for Credits {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{self} credits")
     }
 }
 

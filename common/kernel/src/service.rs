@@ -3,14 +3,21 @@
 
 use std::future::Future;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
+use sqlx::Connection;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Connections, Environment, Reported};
-use crate::database;
+use crate::metrics::Process;
+use crate::process;
 use crate::telemetry::Telemetry;
+use crate::{database, retry};
+
+/// How long a migration waits for a database that is starting.
+const MIGRATION_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The arguments that every process takes.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
@@ -25,7 +32,7 @@ pub struct ServiceArguments {
 
 /// Runs a process until it ends by itself or is asked to stop.
 pub fn main<Config, Running>(
-    name: &'static str,
+    process: Process,
     arguments: ServiceArguments,
     read: impl FnOnce(&mut Environment) -> Result<Config, Reported>,
     run: impl FnOnce(Config, CancellationToken) -> Running,
@@ -33,6 +40,7 @@ pub fn main<Config, Running>(
 where
     Running: Future<Output = anyhow::Result<()>>,
 {
+    process::set_service(process.as_str());
     let outcome = if arguments.migrate_only {
         configured(Connections::read).and_then(|(telemetry, connections)| {
             telemetry.start_logs();
@@ -40,13 +48,13 @@ where
         })
     } else {
         configured(read).and_then(|(telemetry, config)| {
-            run_to_end(start(name, telemetry, arguments, |shutdown| run(config, shutdown)))
+            run_to_end(start(process, telemetry, arguments, |shutdown| run(config, shutdown)))
         })
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{name}: {error:#}");
+            eprintln!("{}: {error:#}", process.as_str());
             ExitCode::FAILURE
         }
     }
@@ -99,15 +107,21 @@ fn run_to_end<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resul
 }
 
 async fn migrate(connections: &Connections) -> anyhow::Result<()> {
-    let pool = database::pool(connections).context("DATABASE_URL cannot be used")?;
-    database::migrate(&pool).await?;
-    pool.close().await;
+    let primary =
+        database::direct_primary(connections).context("the address of the database cannot be used")?;
+    let connect = || primary.connect();
+    let mut connection = retry::with_patience(MIGRATION_PATIENCE, database::is_transient, connect).await?;
+    database::migrate(&mut connection).await?;
+    if connections.database_direct_url.is_some() {
+        database::give_settings_to_role(&mut connection, connections).await?;
+    }
+    connection.close().await?;
     tracing::info!("the schema is up to date");
     Ok(())
 }
 
 async fn start<Running>(
-    name: &'static str,
+    process: Process,
     telemetry: Telemetry,
     arguments: ServiceArguments,
     run: impl FnOnce(CancellationToken) -> Running,
@@ -115,7 +129,8 @@ async fn start<Running>(
 where
     Running: Future<Output = anyhow::Result<()>>,
 {
-    telemetry.start()?;
+    let name = process.as_str();
+    let traces = telemetry.start(process)?;
     if arguments.migrate {
         migrate(&config::read(Connections::read)?).await?;
     }
@@ -129,7 +144,11 @@ where
         stop.cancel();
     });
     tracing::info!("{name} starts");
-    run(shutdown).await?;
+    let ended = run(shutdown).await;
+    if let Some(traces) = traces {
+        traces.finish().await;
+    }
+    ended?;
     tracing::info!("{name} has stopped");
     Ok(())
 }

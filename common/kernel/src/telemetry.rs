@@ -1,13 +1,19 @@
-//! Logs and metrics, set up once by each process.
+//! Logs, metrics and traces, set up once by each process.
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
-use anyhow::Context;
-use tracing_subscriber::EnvFilter;
+use tracing::Metadata;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::config::Environment;
+use crate::metrics::{self, Process};
+use crate::traces::{self, TraceSettings, Traces};
 
 /// What is logged unless `RUST_LOG` says otherwise. The Stripe crates warn of every refusal and every enum value
 /// that is new to them; what matters of those is logged by the worker, with ids and without card data.
@@ -18,16 +24,24 @@ const DEFAULT_FILTER: &str = "info,stripe=error,stripe_shared=error,lapin=error,
 pub struct Telemetry {
     /// `RUST_LOG`: what is logged, by module.
     filter: EnvFilter,
-    /// `LOG_FORMAT`: `text`, or `json` for one JSON object a line; `text` unless set.
+    /// `LOG_FORMAT`: `text`, or `json` for one JSON object a line; unless set, `text` where a person reads it at a
+    /// terminal.
     format: LogFormat,
     /// `METRICS_ADDR`: where Prometheus finds the metrics; nowhere unless set.
     metrics_address: Option<SocketAddr>,
+    traces: TraceSettings,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum LogFormat {
     Text,
     Json,
+}
+
+impl LogFormat {
+    fn usual() -> Self {
+        if std::io::stderr().is_terminal() { Self::Text } else { Self::Json }
+    }
 }
 
 impl FromStr for LogFormat {
@@ -57,118 +71,47 @@ impl Telemetry {
                 EnvFilter::new(DEFAULT_FILTER),
                 "give levels by module, for example info,sqlx=warn",
             ),
-            format: environment.parsed("LOG_FORMAT", LogFormat::Text, "give `text` or `json`"),
+            format: environment.parsed("LOG_FORMAT", LogFormat::usual(), "give `text` or `json`"),
             metrics_address,
+            traces: TraceSettings::read(environment),
         }
     }
 
-    /// Starts logging to standard error and, where an address is set, serving metrics.
+    /// Starts logging to standard error and, where an address is set, serving metrics and exporting traces.
     ///
     /// # Errors
     /// When the address of the metrics is taken.
-    pub fn start(self) -> anyhow::Result<()> {
-        let metrics_address = self.metrics_address;
-        self.start_logs();
-        if let Some(address) = metrics_address {
-            metrics_exporter_prometheus::PrometheusBuilder::new()
-                .with_http_listener(address)
-                .install()
-                .with_context(|| format!("no metrics can be served at {address} (METRICS_ADDR)"))?;
-            describe();
+    pub(crate) fn start(self, process: Process) -> anyhow::Result<Option<Traces>> {
+        let traces = self.traces.start(process)?;
+        start_logs(self.filter, self.format, traces.as_ref());
+        if let Some(address) = self.metrics_address {
+            metrics::serve(process, address)?;
         }
-        Ok(())
+        Ok(traces)
     }
 
-    /// Starts logging to standard error; with colours where a person reads it there.
+    /// Starts logging to standard error.
     pub fn start_logs(self) {
-        let logs = tracing_subscriber::fmt()
-            .with_env_filter(self.filter)
-            .with_ansi(std::io::stderr().is_terminal())
-            .with_writer(std::io::stderr);
-        let started = match self.format {
-            LogFormat::Text => logs.try_init(),
-            LogFormat::Json => logs.json().try_init(),
-        };
-        // Another part of the same process may have been first; its settings hold.
-        let _already = started;
+        start_logs(self.filter, self.format, None);
     }
 }
 
-/// What each metric counts or measures, for Prometheus. Every metric of the code is here: `tests/it/tidy.rs` compares.
-const METRICS: &[(Kind, &str, &str)] = &[
-    (Kind::Counter, "purser_dead_letters_total", "Jobs that nobody could do, by role and kind"),
-    (Kind::Counter, "purser_disputes_total", "Disputes of payments"),
-    (Kind::Counter, "purser_events_quarantined_total", "Events that contradict their order, by reason"),
-    (Kind::Counter, "purser_forgotten_rows_total", "Old records that were deleted, by what they were"),
-    (Kind::Counter, "purser_http_requests_total", "Requests, by route and status"),
-    (Kind::Counter, "purser_jobs_total", "Jobs that ended, by kind and outcome"),
-    (Kind::Counter, "purser_jwks_failures_total", "Failed attempts to fetch the keys of JSON Web Tokens"),
-    (Kind::Counter, "purser_payments_credited_total", "Payments that were credited, by provider"),
-    (Kind::Counter, "purser_payments_reversed_total", "Changes of credits by refunds and disputes, by kind"),
-    (Kind::Counter, "purser_rate_limited_total", "Requests above a limit, by what it counts"),
-    (Kind::Counter, "purser_recharges_declined_total", "Automatic charges that were declined"),
-    (
-        Kind::Counter,
-        "purser_recharges_paused_total",
-        "Wallets whose automatic charging was paused, by reason",
-    ),
-    (Kind::Counter, "purser_schedule_failures_total", "Scheduled actions that failed, by entry"),
-    (
-        Kind::Counter,
-        "purser_store_purchases_of_several_total",
-        "Store purchases that are held because nobody says how many were bought",
-    ),
-    (Kind::Counter, "purser_subscriptions_changed_total", "Changes of subscriptions, by state"),
-    (
-        Kind::Counter,
-        "purser_unreadable_answers_total",
-        "Answers of providers that could not be read, by provider",
-    ),
-    (Kind::Counter, "purser_webhook_attempts_total", "Messages sent to webhook endpoints, by outcome"),
-    (
-        Kind::Counter,
-        "purser_webhook_endpoints_disabled_total",
-        "Webhook endpoints that were disabled for failing",
-    ),
-    (Kind::Counter, "purser_webhooks_total", "Events that providers sent, by provider and outcome"),
-    (Kind::Gauge, "purser_dead_letters_waiting", "Dead letters that wait for an operator, by role"),
-    (Kind::Gauge, "purser_events_quarantined", "Quarantined events that wait for an operator"),
-    (Kind::Gauge, "purser_live_connections", "Open WebSockets and event streams"),
-    (Kind::Gauge, "purser_outbox_jobs", "Jobs that wait to be published"),
-    (Kind::Gauge, "purser_outbox_oldest_seconds", "Age of the oldest job that waits to be published"),
-    (
-        Kind::Gauge,
-        "purser_paid_not_credited",
-        "Payments that the last reconciliation found paid and not credited",
-    ),
-    (
-        Kind::Gauge,
-        "purser_reconciliation_findings",
-        "Differences that the last reconciliation found, by kind",
-    ),
-    (Kind::Gauge, "purser_store_purchases_parked", "Store purchases that wait for a buyer or a product"),
-    (
-        Kind::Gauge,
-        "purser_subscriptions_doubled",
-        "Wallets for which several subscriptions bill although one is allowed",
-    ),
-    (Kind::Histogram, "purser_batch_seconds", "Time that a batch of jobs took, by role"),
-    (Kind::Histogram, "purser_http_request_seconds", "Time that a request took, by route"),
-];
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Counter,
-    Gauge,
-    Histogram,
+/// With colours where a person reads it at a terminal.
+fn start_logs(filter: EnvFilter, format: LogFormat, traces: Option<&Traces>) {
+    let lines = fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
+    };
+    let spans = traces.map(|traces| {
+        let layer = tracing_opentelemetry::layer().with_tracer(traces.tracer());
+        layer.with_location(false).with_threads(false).with_filter(filter_fn(is_trace))
+    });
+    let lines = lines.with_filter(filter.and(filter_fn(|about| !is_trace(about))));
+    // Another part of the same process may have been first; its settings hold.
+    let _already = tracing_subscriber::registry().with(lines).with(spans).try_init();
 }
 
-fn describe() {
-    for (kind, name, help) in METRICS {
-        match kind {
-            Kind::Counter => metrics::describe_counter!(*name, *help),
-            Kind::Gauge => metrics::describe_gauge!(*name, *help),
-            Kind::Histogram => metrics::describe_histogram!(*name, *help),
-        }
-    }
+fn is_trace(about: &Metadata<'_>) -> bool {
+    about.target() == traces::TARGET
 }

@@ -11,13 +11,14 @@ use std::future::{Ready, ready};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::postgres::{PgListener, PgPoolOptions};
 use sqlx::{Acquire, PgConnection, PgExecutor, PgPool};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Connections, Mode};
+use crate::{database, deadline};
 
 const CHANNEL: &str = "test_clock";
 /// Names the locks of all followers; the second half of a lock's name is the move.
@@ -91,7 +92,8 @@ pub async fn advance(pool: &PgPool, target: Target, moved_by: Option<&str>) -> R
         sqlx::query!("select pg_notify($1, '')", CHANNEL).execute(&mut *transaction).await?;
     }
     transaction.commit().await?;
-    let in_force = others_follow(&mut *pool.acquire().await?, moves, PATIENCE).await?;
+    let mut connection = pool.acquire().await?;
+    let in_force = deadline::uncounted(others_follow(&mut connection, moves, PATIENCE)).await?;
     Ok(Moved { offset_seconds: offset, in_force })
 }
 
@@ -202,12 +204,13 @@ pub async fn follow<Applied>(
     let _started = tokio::time::timeout(CONNECT, first.wait_for(|follows| *follows)).await;
 }
 
-/// One connection, apart from those that the process works with.
+/// One connection, apart from those that the process works with: to the server itself, as a pooler passes on neither
+/// messages nor locks. It follows no failover: the clock of a test installation then stops where it was.
 ///
 /// # Errors
 /// When the address cannot be read.
 pub fn pool(connections: &Connections) -> Result<PgPool, sqlx::Error> {
-    let options = connections.database_url.expose().parse::<PgConnectOptions>()?;
+    let options = database::direct_primary(connections)?.options().ok_or(sqlx::Error::PoolClosed)?;
     Ok(PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(CONNECT)

@@ -74,7 +74,11 @@ pub async fn adjust(pool: &PgPool, now: Timestamp, adjustment: &Adjustment) -> R
             Adjusted::Insufficient { available }
         }
         Some(Posted::Refused(Refusal::BadAmount)) => Adjusted::OutOfRange,
-        Some(Posted::Refused(Refusal::NoWallet | Refusal::NoGrant) | Posted::Done { entry_id: None, .. })
+        // Limits count no corrections.
+        Some(
+            Posted::Refused(Refusal::NoWallet | Refusal::NoGrant | Refusal::LimitReached(_))
+            | Posted::Done { entry_id: None, .. },
+        )
         | None => return Err(sqlx::Error::RowNotFound),
     };
     // Also after a refusal: lapsed grants may have been taken off.

@@ -1,11 +1,12 @@
 //! Giving a debit back, in whole or in parts: into the grants that it was taken from.
 
+use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 
 use super::operations::post;
 use super::rules::Burned;
 use super::store;
-use super::{Cause, Change, CounterAccount, EntryNote, GrantSource, Movement, NewGrant, Posted};
+use super::{Cause, Change, Counted, CounterAccount, EntryNote, GrantSource, Movement, NewGrant, Posted};
 use kernel::clock::Timestamp;
 use kernel::ids::{EntryId, GrantId, WalletId};
 use kernel::money::{AmountError, Credits};
@@ -28,6 +29,16 @@ pub struct GiveBack {
     pub note: EntryNote,
     /// Why, of the kind [`GIVE_BACK`]; it is given back once for it.
     pub cause: Cause,
+    /// Who decides it and why, where that is for the audit log.
+    pub decision: Option<Decision>,
+}
+
+/// What a person decides by hand.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// Who, named as in [`audit::AdminAction::actor`].
+    pub by: String,
+    pub reason: String,
 }
 
 /// That a debit was given back, now or before.
@@ -123,10 +134,16 @@ pub async fn give_back(pool: &PgPool, now: Timestamp, back: &GiveBack) -> Result
         counter_account: CounterAccount::Usage,
         entry_type: "refund_of_debit".to_owned(),
         description: debit.description,
-        note: back.note.clone(),
+        note: EntryNote { counted: debit.counted.map(|Json(counted)| counted), ..back.note.clone() },
     };
     match post(&mut transaction, now, &[movement]).await?.each.pop() {
         Some(Posted::Done { entry_id: Some(entry_id), balance, .. }) => {
+            if let Some(Decision { by, reason }) = &back.decision {
+                let details = json!({ "debitId": back.debit, "entryId": entry_id, "credits": credits.to_json(),
+                    "reason": reason });
+                audit::note(&mut transaction, now, by, "debit.refund", &debit.wallet_id.to_string(), details)
+                    .await?;
+            }
             transaction.commit().await?;
             let (wallet_id, left) = (debit.wallet_id, left.checked_sub(credits)?);
             Ok(GivenBack { entry_id, wallet_id, credits, left, balance, is_repeated: false })
@@ -187,13 +204,15 @@ struct Taken {
     counter_account: CounterAccount,
     description: Option<String>,
     burned: Option<Json<Burned>>,
+    counted: Option<Json<Counted>>,
 }
 
 async fn find(connection: &mut PgConnection, id: EntryId) -> Result<Option<Taken>, sqlx::Error> {
     sqlx::query_as!(
         Taken,
         r#"select wallet_id as "wallet_id: WalletId", amount as "amount: Credits",
-                  counter_account as "counter_account: CounterAccount", description, burned as "burned: Json<Burned>"
+                  counter_account as "counter_account: CounterAccount", description, burned as "burned: Json<Burned>",
+                  counted as "counted: Json<Counted>"
            from ledger_entries where id = $1"#,
         id.0
     )

@@ -231,6 +231,25 @@ pub async fn entry(connection: &mut PgConnection, id: EntryId) -> Result<Option<
     Ok(row.map(Entry::from))
 }
 
+/// The entries of a payment: its credits, its coupon's, and what its refunds and disputes took and gave; oldest first.
+///
+/// # Errors
+/// Database errors only.
+pub async fn of_payment(
+    connection: &mut PgConnection,
+    payment: PaymentId,
+) -> Result<Vec<Entry>, sqlx::Error> {
+    // The causes of reversals begin with the payment: compared byte by byte, as their index is.
+    let rows = select_entries!(
+        "from ledger_entries e
+         where (e.source_kind = 'payment' and e.source_id = $1) or (e.source_kind = 'coupon' and e.source_id = $1)
+            or (e.source_kind = 'reversal' and e.source_id ~>=~ $1 and e.source_id ~<~ ($1 || ';'))
+         order by e.id",
+        payment.to_string()
+    );
+    Ok(rows.fetch_all(connection).await?.into_iter().map(Entry::from).collect())
+}
+
 /// A page of a wallet's entries, newest first: at most `limit`, of those before an entry. It costs the same at any
 /// depth: a walk along the wallet's entries, those of the wanted types, or those of the member. (Those of a member that
 /// are of some types are looked for among all of the member's.)

@@ -34,6 +34,7 @@ impl Kept {
             new_grants: Vec::new(),
             entries: Vec::new(),
             changed: BTreeSet::new(),
+            limits: Counting::default(),
             telling: Telling::default(),
         };
         Self { book, wallet, causes: 0 }

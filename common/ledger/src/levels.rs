@@ -139,6 +139,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::limits::{LimitStatus, Per, ReachedLimit, Whose};
 
     fn credits(millionths: i64) -> Credits {
         Credits::from_millionths(millionths)
@@ -207,7 +208,16 @@ mod tests {
 
     #[test]
     fn only_spending_and_being_refused_is_a_use() {
-        let done = Posted::Done { entry_id: None, balance: credits(0), available: credits(0) };
+        let done = Posted::Done { entry_id: None, balance: credits(0), available: credits(0), counted: None };
+        let limit = LimitStatus {
+            per: Per::Day,
+            credits: credits(5),
+            used: credits(0),
+            left: credits(5),
+            resets_at: Timestamp::UNIX_EPOCH,
+        };
+        let whose = Whose::ApiKey(kernel::ids::ApiKeyId::new());
+        let limited = Posted::Refused(Refusal::LimitReached(Box::new(ReachedLimit { whose, limit })));
         let short = Posted::Refused(Refusal::Insufficient { available: credits(5), needed: credits(10) });
         let grant = kernel::ids::GrantId::new();
         let (debit, hold) = (Change::Debit(credits(10)), Change::Hold(credits(10)));
@@ -218,6 +228,9 @@ mod tests {
             (capture, CounterAccount::Usage, &done, SPENT),
             (debit.clone(), CounterAccount::Usage, &short, refused(10)),
             (hold.clone(), CounterAccount::Usage, &short, refused(10)),
+            // What a limit refuses is not short of credits.
+            (debit.clone(), CounterAccount::Usage, &limited, None),
+            (hold.clone(), CounterAccount::Usage, &limited, None),
             // What is only held may come back, and what is released has.
             (hold, CounterAccount::Usage, &done, None),
             (Change::Release(credits(10)), CounterAccount::Usage, &done, None),

@@ -13,12 +13,15 @@
 )]
 
 pub mod adjustments;
+pub mod alerts;
 pub mod debits;
 pub mod expiring;
+pub mod finding;
 pub mod grants;
 pub mod history;
 pub mod holds;
 pub mod levels;
+pub mod limits;
 mod needs;
 pub mod operations;
 pub mod rules;
@@ -28,14 +31,18 @@ pub mod store;
 mod telling;
 #[cfg(test)]
 mod tests;
+pub mod totals;
 pub mod transfers;
 
 use kernel::clock::Timestamp;
-use kernel::ids::{ApiKeyId, EntryId, GrantId, OutboxId, PaymentId, UserId, WalletId};
+use kernel::ids::{ApiKeyId, EntryId, GrantId, LimitId, OutboxId, PaymentId, UserId, WalletId};
 use kernel::metadata::Metadata;
 use kernel::money::Credits;
 use kernel::text_enum;
+use limits::ReachedLimit;
 use rules::Burned;
+use serde::{Deserialize, Serialize};
+use time::Date;
 
 text_enum! {
     /// The other side of a movement: what a wallet gains, its counter-account gives, so the books sum to zero.
@@ -142,6 +149,39 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The grants that it makes.
+    fn made(&self) -> &[NewGrant] {
+        match self {
+            Self::Grant(grant) => std::slice::from_ref(grant),
+            Self::Grants(grants) => grants,
+            Self::GiveBack { unknown, .. } => unknown.as_slice(),
+            Self::Debit(_)
+            | Self::Hold(_)
+            | Self::Capture { .. }
+            | Self::Release(_)
+            | Self::Expire(_)
+            | Self::Void(_)
+            | Self::Reverse { .. } => &[],
+        }
+    }
+
+    /// The one grant that it makes, lapses or voids.
+    fn grant(&self) -> Option<GrantId> {
+        match self {
+            Self::Grant(grant) => Some(grant.id),
+            Self::Expire(grant) | Self::Void(grant) => Some(*grant),
+            Self::Grants(_)
+            | Self::GiveBack { .. }
+            | Self::Debit(_)
+            | Self::Hold(_)
+            | Self::Capture { .. }
+            | Self::Release(_)
+            | Self::Reverse { .. } => None,
+        }
+    }
+}
+
 /// What becomes of what work cost above what was held for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Above {
@@ -172,6 +212,8 @@ pub struct EntryNote {
     /// What the caller attached. A grant that the movement makes has it as well.
     pub metadata: Metadata,
     pub by: Author,
+    /// The limits that counted the hold that it ends, or the debit that it gives back.
+    pub counted: Option<Counted>,
 }
 
 /// Who moved the credits; nobody in particular by default.
@@ -182,6 +224,16 @@ pub struct Author {
     /// The key that it was done with.
     pub api_key: Option<ApiKeyId>,
 }
+
+/// Which limits counted something, and on which day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    #[serde(with = "calendar_day")]
+    pub on: Date,
+    pub by: Vec<LimitId>,
+}
+
+time::serde::format_description!(calendar_day, Date, "[year]-[month]-[day]");
 
 /// What a list of movements led to.
 #[derive(Clone, Debug)]
@@ -202,6 +254,8 @@ pub enum Posted {
         balance: Credits,
         /// What of it no hold keeps.
         available: Credits,
+        /// The limits that counted it.
+        counted: Option<Counted>,
     },
     /// Its cause was applied before: nothing was done now.
     AlreadyPosted {
@@ -235,6 +289,9 @@ pub enum Refusal {
         /// What was asked for.
         needed: Credits,
     },
+    /// A limit of the member or the key leaves less than asked for.
+    #[error("a limit leaves {} credits until {}", .0.limit.left, .0.limit.resets_at)]
+    LimitReached(Box<ReachedLimit>),
     /// The wallet is not there.
     #[error("there is no such wallet")]
     NoWallet,

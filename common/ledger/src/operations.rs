@@ -13,10 +13,12 @@ use sqlx::types::Json;
 
 use super::grants::{self, DueGrant, GrantLeft};
 use super::levels::{Crossing, Level, Levels, Use, check_recharges};
+use super::limits::{Counting, ReachedLimit, Verdict, Waiting, keys_of};
 use super::needs::{named_grants, needs, wallets_of};
 use super::rules::WalletState;
 use super::store::{self, EntryRow, Spendable, WalletRow, WalletSums};
 use super::telling::{Telling, Way};
+use super::totals;
 use super::{Cause, Change, CounterAccount, EntryNote, Movement, NewGrant, Posted, Postings, Refusal};
 use kernel::clock::Timestamp;
 use kernel::ids::{EntryId, GrantId, OutboxId, WalletId};
@@ -68,8 +70,8 @@ pub async fn post_debits(
     Ok(Debited { each, jobs, live })
 }
 
-/// As [`post_debits`], but does not wait for wallets that another transaction has locked: a movement of such a wallet,
-/// or of none that exists, is not made and has no outcome.
+/// As [`post_debits`], but does not wait for wallets and limits that another transaction has locked: a movement of such
+/// a wallet, or of none that exists, and one that such a limit counts, is not made and has no outcome.
 ///
 /// # Errors
 /// Database errors only; the transaction is then to be rolled back.
@@ -78,12 +80,16 @@ pub async fn post_unlocked(
     now: Timestamp,
     movements: &[Movement],
 ) -> Result<Debited<Option<Posted>>, sqlx::Error> {
-    let rows = store::wallets_lock_free(connection, &wallets_of(movements)).await?;
+    let rows = store::wallets_lock_free(connection, &wallets_of(movements), &keys_of(movements)).await?;
     let free: BTreeSet<WalletId> = rows.iter().map(|row| row.id).collect();
     let is_free = |movement: &&Movement| free.contains(&movement.wallet_id);
     let possible: Vec<Movement> = movements.iter().filter(is_free).cloned().collect();
-    let mut book = Book::of(connection, now, rows, &possible).await?;
-    let each = movements.iter().map(|movement| is_free(&movement).then(|| book.post(movement))).collect();
+    let mut book = Book::of(connection, now, rows, &possible, Waiting::No).await?;
+    let each = movements.iter().map(|movement| {
+        let is_possible = is_free(&movement) && book.limits.is_free(movement);
+        is_possible.then(|| book.post(movement))
+    });
+    let each = each.collect();
     let (jobs, live) = book.finish(connection, Way::Cheaply).await?;
     Ok(Debited { each, jobs, live })
 }
@@ -120,29 +126,6 @@ pub async fn spendable(
     wallet: WalletId,
 ) -> Result<Spendable, sqlx::Error> {
     store::spendable(connection, now, wallet).await
-}
-
-/// The levels below which the people who see a wallet are notified, ascending.
-///
-/// # Errors
-/// Database errors only.
-pub async fn alerts(connection: &mut PgConnection, wallet: WalletId) -> Result<Vec<Credits>, sqlx::Error> {
-    store::alerts(connection, wallet).await
-}
-
-/// Replaces the levels below which the people who see a wallet are notified, and returns the new ones.
-/// A balance that is below one already triggers a notice when it falls below it again.
-///
-/// # Errors
-/// Database errors only.
-pub async fn alerts_put(
-    connection: &mut PgConnection,
-    wallet: WalletId,
-    levels: BTreeSet<Credits>,
-) -> Result<Vec<Credits>, sqlx::Error> {
-    let millionths: Vec<i64> = levels.iter().map(|level| level.millionths()).collect();
-    store::alerts_write(connection, wallet, &millionths).await?;
-    Ok(levels.into_iter().collect())
 }
 
 /// Locks a wallet until the end of the transaction, and says what could be spent of it now.
@@ -216,6 +199,7 @@ struct Book {
     new_grants: Vec<(WalletId, NewGrant, Metadata)>,
     entries: Vec<EntryRow>,
     changed: BTreeSet<WalletId>,
+    limits: Counting,
     telling: Telling,
 }
 
@@ -225,8 +209,8 @@ impl Book {
         now: Timestamp,
         movements: &[Movement],
     ) -> Result<Self, sqlx::Error> {
-        let rows = store::wallets_lock(connection, &wallets_of(movements)).await?;
-        Self::of(connection, now, rows, movements).await
+        let rows = store::wallets_lock_for(connection, &wallets_of(movements), &keys_of(movements)).await?;
+        Self::of(connection, now, rows, movements, Waiting::Yes).await
     }
 
     /// For wallets that this transaction has locked.
@@ -235,7 +219,9 @@ impl Book {
         now: Timestamp,
         rows: Vec<WalletRow>,
         movements: &[Movement],
+        waiting: Waiting,
     ) -> Result<Self, sqlx::Error> {
+        let limits = Counting::open(connection, &rows, movements, waiting).await?;
         // Read after the lock: every transaction that posts the same cause holds the same wallet's lock.
         let causes: Vec<&Cause> = movements.iter().map(|movement| &movement.cause).collect();
         let before = store::entries_by_cause(connection, &causes).await?;
@@ -276,6 +262,7 @@ impl Book {
             new_grants: Vec::new(),
             entries: Vec::new(),
             changed: BTreeSet::new(),
+            limits,
             telling,
         })
     }
@@ -303,15 +290,15 @@ impl Book {
         ) {
             self.lapse(movement.wallet_id);
         }
-        let posted = self.apply(movement);
+        let posted = self.apply_within_limits(movement);
         self.note(movement, &posted);
         if matches!(movement.change, Change::Capture { .. } | Change::Release(_) | Change::GiveBack { .. }) {
             // What was kept for this hold only has lapsed long ago, and so has what is given back to a grant that has.
             self.lapse(movement.wallet_id);
         }
         match (posted, self.wallets.get(&movement.wallet_id)) {
-            (Posted::Done { entry_id, .. }, Some(wallet)) => {
-                Posted::Done { entry_id, balance: wallet.balance, available: wallet.available() }
+            (Posted::Done { entry_id, counted, .. }, Some(wallet)) => {
+                Posted::Done { entry_id, balance: wallet.balance, available: wallet.available(), counted }
             }
             (posted, _) => posted,
         }
@@ -346,6 +333,37 @@ impl Book {
         }
     }
 
+    /// Makes a movement if the limits leave enough for it, and counts it. A limit is asked first: what it refuses is
+    /// not
+    /// short of credits, and no reason to recharge.
+    fn apply_within_limits(&mut self, movement: &Movement) -> Posted {
+        if !self.wallets.contains_key(&movement.wallet_id) {
+            return Posted::Refused(Refusal::NoWallet);
+        }
+        if let Verdict::Short { reached, is_told } = self.limits.check(movement, self.now) {
+            if !is_told {
+                self.tell(movement.wallet_id, &reached);
+            }
+            return Posted::Refused(Refusal::LimitReached(Box::new(reached)));
+        }
+        let posted = self.apply(movement);
+        let Posted::Done { entry_id, balance, available, .. } = posted else { return posted };
+        let (counted, reached) = self.limits.count(movement, self.now);
+        for reached in &reached {
+            self.tell(movement.wallet_id, reached);
+        }
+        if let Some(entry) = self.entries.last_mut().filter(|entry| Some(entry.id) == entry_id) {
+            entry.counted = counted.clone().map(Json);
+        }
+        Posted::Done { entry_id, balance, available, counted }
+    }
+
+    fn tell(&mut self, wallet: WalletId, reached: &ReachedLimit) {
+        self.telling.reached(wallet, reached);
+        // Its row has the number of its last notice.
+        self.changed.insert(wallet);
+    }
+
     fn apply(&mut self, movement: &Movement) -> Posted {
         let Some(wallet) = self.wallets.get_mut(&movement.wallet_id) else {
             return Posted::Refused(Refusal::NoWallet);
@@ -356,13 +374,13 @@ impl Book {
         };
         self.changed.insert(wallet.id);
         let metadata = &movement.note.metadata;
-        let made = made_by(&movement.change).iter().map(|grant| (wallet.id, grant.clone(), metadata.clone()));
+        let made = movement.change.made().iter().map(|grant| (wallet.id, grant.clone(), metadata.clone()));
         self.new_grants.extend(made);
         let (balance, available) = (wallet.balance, wallet.available());
         let entry_id = moved.amount.map(|_| EntryId::new());
         self.telling.moved(wallet, movement, moved.amount, entry_id);
         let Some((amount, id)) = moved.amount.zip(entry_id) else {
-            return Posted::Done { entry_id: None, balance, available };
+            return Posted::Done { entry_id: None, balance, available, counted: None };
         };
         let row = EntryRow {
             id,
@@ -380,15 +398,16 @@ impl Book {
             member_id: movement.note.by.member.clone(),
             api_key_id: movement.note.by.api_key,
             burned: (!moved.burned.is_empty()).then_some(Json(moved.burned)),
-            grant_id: grant_of(&movement.change),
+            grant_id: movement.change.grant(),
             debit_id: match movement.change {
                 Change::GiveBack { debit, .. } => Some(debit),
                 _ => None,
             },
+            counted: None,
         };
         self.before.insert((row.cause_kind.clone(), row.cause_id.clone()), row.clone());
         self.entries.push(row);
-        Posted::Done { entry_id, balance, available }
+        Posted::Done { entry_id, balance, available, counted: None }
     }
 
     /// The levels that the movements have taken wallets below, and the recharges that they have made due.
@@ -416,6 +435,7 @@ impl Book {
             self.telling.crossed(crossing);
         }
         self.write(connection).await?;
+        self.limits.write(connection).await?;
         let mut jobs = check_recharges(connection, self.now, &crossings).await?;
         let (written, live) = self.telling.write(connection, self.now, way).await?;
         jobs.extend(written);
@@ -456,39 +476,9 @@ impl Book {
         }
         if !self.entries.is_empty() {
             store::entries_insert(connection, &self.entries).await?;
+            self.entries.iter().for_each(totals::count);
         }
         Ok(())
-    }
-}
-
-/// The grants that a change makes.
-fn made_by(change: &Change) -> &[NewGrant] {
-    match change {
-        Change::Grant(grant) => std::slice::from_ref(grant),
-        Change::Grants(grants) => grants,
-        Change::GiveBack { unknown, .. } => unknown.as_slice(),
-        Change::Debit(_)
-        | Change::Hold(_)
-        | Change::Capture { .. }
-        | Change::Release(_)
-        | Change::Expire(_)
-        | Change::Void(_)
-        | Change::Reverse { .. } => &[],
-    }
-}
-
-/// The one grant that a change makes, or that lapses or is voided.
-fn grant_of(change: &Change) -> Option<GrantId> {
-    match change {
-        Change::Grant(grant) => Some(grant.id),
-        Change::Expire(grant) | Change::Void(grant) => Some(*grant),
-        Change::Grants(_)
-        | Change::GiveBack { .. }
-        | Change::Debit(_)
-        | Change::Hold(_)
-        | Change::Capture { .. }
-        | Change::Release(_)
-        | Change::Reverse { .. } => None,
     }
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::levels::Levels;
 use super::rules::{Burned, WalletState};
-use super::{Cause, CounterAccount};
+use super::{Cause, Counted, CounterAccount};
 use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, EntryId, GrantId, UserId, WalletId};
 use kernel::metadata::Metadata;
@@ -31,6 +31,10 @@ pub struct WalletRow {
     pub last_notice: i64,
     /// Whether a webhook endpoint takes every movement; of all wallets alike.
     pub is_told: bool,
+    /// Whether any member's spending of it is limited.
+    pub members_are_limited: bool,
+    /// Whether that of one of the keys is that were asked about; of all wallets alike.
+    pub keys_are_limited: bool,
 }
 
 impl WalletRow {
@@ -74,6 +78,8 @@ pub struct EntryRow {
     pub grant_id: Option<GrantId>,
     /// The debit that it gives back.
     pub debit_id: Option<EntryId>,
+    /// The limits that counted it, the hold that it ends, or the debit that it gives back.
+    pub counted: Option<Json<Counted>>,
 }
 
 impl EntryRow {
@@ -94,16 +100,20 @@ pub struct Spendable {
 }
 
 macro_rules! lock_wallets {
-    ($waiting:literal, $ids:expr) => {
+    ($waiting:literal, $ids:expr, $keys:expr) => {
         sqlx::query_as!(
             WalletRow,
             r#"select id as "id: WalletId", balance as "balance: Credits", held as "held: Credits",
                   debt as "debt: Credits", recharge_below as "recharge_below: Credits",
                   recharge_due_below as "recharge_due_below: Credits", alert_below as "alert_below: Vec<Credits>",
-                  last_notice, (select wallet_changes_are_told()) as "is_told!"
+                  last_notice, (select wallet_changes_are_told()) as "is_told!", members_are_limited,
+                  (select exists (select from limits
+                                  where api_key_id = any($2) and coalesce(day_limit, month_limit) is not null))
+                      as "keys_are_limited!"
            from wallets where id = any($1) order by id for no key update"#
                 + $waiting,
-            $ids
+            $ids,
+            $keys
         )
     };
 }
@@ -113,41 +123,29 @@ pub(super) async fn wallets_lock(
     connection: &mut PgConnection,
     ids: &[WalletId],
 ) -> Result<Vec<WalletRow>, sqlx::Error> {
+    wallets_lock_for(connection, ids, &[]).await
+}
+
+/// As [`wallets_lock`], to spend with these keys.
+pub(super) async fn wallets_lock_for(
+    connection: &mut PgConnection,
+    ids: &[WalletId],
+    keys: &[ApiKeyId],
+) -> Result<Vec<WalletRow>, sqlx::Error> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    lock_wallets!("", &ids).fetch_all(connection).await
+    let keys: Vec<Uuid> = keys.iter().map(|id| id.0).collect();
+    lock_wallets!("", &ids, &keys).fetch_all(connection).await
 }
 
 /// Locks those of some wallets that no other transaction has locked.
 pub(super) async fn wallets_lock_free(
     connection: &mut PgConnection,
     ids: &[WalletId],
+    keys: &[ApiKeyId],
 ) -> Result<Vec<WalletRow>, sqlx::Error> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    lock_wallets!(" skip locked", &ids).fetch_all(connection).await
-}
-
-/// The levels below which the people who see a wallet are notified.
-pub(super) async fn alerts(
-    connection: &mut PgConnection,
-    wallet: WalletId,
-) -> Result<Vec<Credits>, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"select alert_below as "alert_below: Vec<Credits>" from wallets where id = $1"#,
-        wallet.0
-    )
-    .fetch_one(connection)
-    .await
-}
-
-pub(super) async fn alerts_write(
-    connection: &mut PgConnection,
-    wallet: WalletId,
-    levels: &[i64],
-) -> Result<(), sqlx::Error> {
-    sqlx::query!("update wallets set alert_below = $2 where id = $1", wallet.0, levels)
-        .execute(connection)
-        .await?;
-    Ok(())
+    let keys: Vec<Uuid> = keys.iter().map(|id| id.0).collect();
+    lock_wallets!(" skip locked", &ids, &keys).fetch_all(connection).await
 }
 
 /// What is to be written of a wallet.
@@ -246,7 +244,8 @@ pub(super) async fn entries_by_cause(
                   e.balance_after as "balance_after: Credits", e.held_after as "held_after: Credits", e.created_at,
                   coalesce(e.metadata, '{}') as "metadata!: Metadata", e.member_id as "member_id: UserId",
                   e.api_key_id as "api_key_id: ApiKeyId", e.burned as "burned: Json<Burned>",
-                  e.grant_id as "grant_id: GrantId", e.debit_id as "debit_id: EntryId"
+                  e.grant_id as "grant_id: GrantId", e.debit_id as "debit_id: EntryId",
+                  e.counted as "counted: Json<Counted>"
            from unnest($1::text[], $2::text[]) as wanted (kind, id)
            join ledger_entries e on e.source_kind = wanted.kind and e.source_id = wanted.id"#,
         &kinds as &[&str],
@@ -280,13 +279,14 @@ pub(super) async fn entries_insert(
     let debits: Vec<Option<Uuid>> = entries.iter().map(|entry| entry.debit_id.map(|id| id.0)).collect();
     let held: Vec<Option<i64>> =
         entries.iter().map(|entry| entry.held_after.map(Credits::millionths)).collect();
+    let counted: Vec<Option<&Json<Counted>>> = entries.iter().map(|entry| entry.counted.as_ref()).collect();
     sqlx::query!(
         "insert into ledger_entries (id, wallet_id, amount, counter_account, entry_type, description, source_kind,
                                      source_id, balance_after, created_at, metadata, member_id, api_key_id, burned,
-                                     grant_id, debit_id, held_after)
+                                     grant_id, debit_id, held_after, counted)
          select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
                               $8::text[], $9::bigint[], $10::timestamptz[], $11::jsonb[], $12::text[], $13::uuid[],
-                              $14::jsonb[], $15::uuid[], $16::uuid[], $17::bigint[])",
+                              $14::jsonb[], $15::uuid[], $16::uuid[], $17::bigint[], $18::jsonb[])",
         &ids,
         &wallets,
         &amounts,
@@ -303,7 +303,8 @@ pub(super) async fn entries_insert(
         &burned as &[Option<&Json<Burned>>],
         &grants as &[Option<Uuid>],
         &debits as &[Option<Uuid>],
-        &held as &[Option<i64>]
+        &held as &[Option<i64>],
+        &counted as &[Option<&Json<Counted>>]
     )
     .execute(connection)
     .await?;

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use sqlx::PgConnection;
 
 use super::levels::{Crossing, Level};
+use super::limits::{ReachedLimit, Whose};
 use super::rules::WalletState;
 use super::store::WalletRow;
 use super::{Change, Movement};
 use kernel::clock::Timestamp;
 use kernel::ids::{EntryId, OutboxId, WalletId};
 use kernel::money::Credits;
-use notices::{Amount, Event, Notice, Reason};
+use notices::{Amount, Event, Moment, Notice, Reason};
 
 /// How movements are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +88,32 @@ impl Telling {
             let event = Event::BalanceLow { balance: Amount(crossing.balance), level: Amount(level) };
             self.add(crossing.wallet_id, event);
         }
+    }
+
+    /// Takes note of a limit that has nothing left for a use of a wallet, or too little.
+    pub(super) fn reached(&mut self, wallet: WalletId, reached: &ReachedLimit) {
+        let limit = &reached.limit;
+        let (per, resets_at) = (limit.per.as_str(), Moment(limit.resets_at));
+        let event = match &reached.whose {
+            Whose::Member { user_id, .. } => Event::LimitReached {
+                member_id: Some(user_id.clone()),
+                api_key_id: None,
+                per,
+                credits: Some(Amount(limit.credits)),
+                left: Some(Amount(limit.left)),
+                resets_at,
+            },
+            // Who sees the wallet need not know what the key may spend elsewhere.
+            Whose::ApiKey(key) => Event::LimitReached {
+                member_id: None,
+                api_key_id: Some(*key),
+                per,
+                credits: None,
+                left: None,
+                resets_at,
+            },
+        };
+        self.add(wallet, event);
     }
 
     fn add(&mut self, wallet: WalletId, event: Event) {

@@ -12,6 +12,7 @@ use futures::{Stream, StreamExt};
 use jobs::Role;
 use kernel::clock::{Clock, Timestamp};
 use kernel::config::Connections;
+use kernel::deadline::within;
 use kernel::ids::DeadLetterId;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
@@ -21,7 +22,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::connection::{self, Session, supervise};
+use crate::connection::{self, Node, Session, supervise};
 use crate::consumer::{ATTEMPT, header};
 use crate::dead_letters::{NewLetter, operations};
 use crate::publisher::REASON;
@@ -29,6 +30,8 @@ use crate::topology::{Names, short};
 
 /// Dead letters fetched ahead while one is written.
 const PREFETCH: u16 = 32;
+/// How long a write may take.
+const STORE_LIMIT: Duration = Duration::from_secs(5);
 /// How long to wait before retrying a failed write.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -56,8 +59,8 @@ impl Session for Collector {
         "dead letters".to_owned()
     }
 
-    async fn open(&mut self) -> Result<(Connection, Letters), lapin::Error> {
-        let (connection, channel) = connection::open(&self.connections).await?;
+    async fn open(&mut self, node: Node) -> Result<(Connection, Letters), lapin::Error> {
+        let (connection, channel) = connection::open(&self.connections, node).await?;
         channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
         let names = Names::new(&self.connections.amqp_prefix);
         let dead = Role::ALL.iter().map(|role| (Origin::Dead(*role), names.dead(*role)));
@@ -109,7 +112,8 @@ impl Collector {
     }
 
     async fn store(&self, letter: &NewLetter) -> Result<(), sqlx::Error> {
-        let is_new = operations::insert(&mut *self.pool.acquire().await?, letter).await?;
+        let storing = async { operations::insert(&mut *self.pool.acquire().await?, letter).await };
+        let is_new = within(STORE_LIMIT, storing).await??;
         if is_new {
             tracing::info!(letter = %letter.id, role = letter.role, "a dead letter waits for an operator");
         }

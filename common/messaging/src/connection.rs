@@ -1,4 +1,4 @@
-//! Connections to the broker: opens them, and reconnects in one loop when one is lost.
+//! Connections to the broker: opens them, and reconnects in one loop when one is lost, each time to the next node.
 //!
 //! This module reconnects instead of lapin: lapin rejects the confirms in flight only when its recovery ends, so a
 //! webhook would wait instead of getting its 503.
@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kernel::config::Connections;
+use kernel::config::{Connections, addresses};
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,16 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(200);
 /// are most of the memory of an idle process.
 const FRAME_MAX: u32 = 16 * 1024;
 
+/// Which of the broker's nodes to connect to: one after the other.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Node(usize);
+
+impl Node {
+    pub(crate) fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+}
+
 /// Work that has a connection of its own: publishing, or consuming some queues.
 pub(crate) trait Session: Send {
     /// What [`open`](Self::open) leaves for [`serve`](Self::serve), such as a stream of deliveries.
@@ -36,7 +46,10 @@ pub(crate) trait Session: Send {
     fn name(&self) -> String;
 
     /// Connects, and subscribes if the session consumes.
-    fn open(&mut self) -> impl Future<Output = Result<(Connection, Self::State), lapin::Error>> + Send;
+    fn open(
+        &mut self,
+        node: Node,
+    ) -> impl Future<Output = Result<(Connection, Self::State), lapin::Error>> + Send;
 
     /// Works until the connection is lost or `shutdown`.
     fn serve(
@@ -50,9 +63,9 @@ pub(crate) trait Session: Send {
 /// Opens and serves a session until `shutdown`, and reopens it when its connection is lost.
 pub(crate) async fn supervise(mut session: impl Session, shutdown: CancellationToken) {
     let name = session.name();
-    let mut was_connected = true;
+    let (mut was_connected, mut node) = (true, Node::default());
     while !shutdown.is_cancelled() {
-        match within(OPEN_TIMEOUT, session.open()).await {
+        match within(OPEN_TIMEOUT, session.open(node)).await {
             Ok((connection, state)) => {
                 tracing::info!("{name}: connected to the broker");
                 was_connected = true;
@@ -68,6 +81,7 @@ pub(crate) async fn supervise(mut session: impl Session, shutdown: CancellationT
             }
             Err(_) => {}
         }
+        node = node.next();
         tokio::select! {
             () = tokio::time::sleep(RECONNECT_PAUSE) => {}
             () = shutdown.cancelled() => {}
@@ -76,8 +90,11 @@ pub(crate) async fn supervise(mut session: impl Session, shutdown: CancellationT
 }
 
 /// Opens a connection, declares the topology, and opens a channel to work on.
-pub(crate) async fn open(connections: &Connections) -> Result<(Connection, Channel), lapin::Error> {
-    let connection = connect(connections).await?;
+pub(crate) async fn open(
+    connections: &Connections,
+    node: Node,
+) -> Result<(Connection, Channel), lapin::Error> {
+    let connection = connect(connections, node).await?;
     // The broker closes the channel of a declaration that it refuses, so declarations get a channel of their own.
     let names = Names::new(&connections.amqp_prefix);
     topology::declare(&connection.create_channel().await?, &names).await?;
@@ -94,8 +111,10 @@ pub(crate) async fn lost(connection: &Connection) {
 }
 
 /// Heartbeats every 5 seconds detect a frozen broker.
-async fn connect(connections: &Connections) -> Result<Connection, lapin::Error> {
-    let mut uri: AMQPUri = connections.amqp_url.expose().parse().map_err(|error: String| {
+async fn connect(connections: &Connections, Node(node): Node) -> Result<Connection, lapin::Error> {
+    let nodes = addresses::of_broker(connections.amqp_url.expose());
+    let address = node.checked_rem(nodes.len()).and_then(|place| nodes.get(place)).map_or("", String::as_str);
+    let mut uri: AMQPUri = address.parse().map_err(|error: String| {
         // The parser's text may repeat the address, password included.
         drop(error);
         failed(io::Error::other("AMQP_URL cannot be read"))

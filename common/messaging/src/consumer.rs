@@ -14,16 +14,20 @@ use std::time::{Duration, Instant};
 
 use futures::{FutureExt, StreamExt};
 use jobs::{JobSet, Role};
+use kernel::clock;
 use kernel::config::Connections;
 use kernel::crash::{self, Step};
+use kernel::metrics::catalogue;
 use lapin::Connection;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
-use crate::connection::{self, Session, supervise};
+use crate::connection::{self, Node, Session, supervise};
+use crate::job_spans::JobSpans;
 use crate::publisher::{Message, PublishError, Publisher};
 use crate::topology::{DELAYS_SECONDS, Names, short};
 
@@ -86,9 +90,9 @@ impl<H: Handler> Session for Consuming<H> {
         format!("{} consumer", self.0.role.as_str())
     }
 
-    async fn open(&mut self) -> Result<(Connection, lapin::Consumer), lapin::Error> {
+    async fn open(&mut self, node: Node) -> Result<(Connection, lapin::Consumer), lapin::Error> {
         let Consumer { connections, role, limits, .. } = &*self.0;
-        let (connection, channel) = connection::open(connections).await?;
+        let (connection, channel) = connection::open(connections, node).await?;
         // One batch more than can run, so that the next is ready.
         let ahead = limits.batch.saturating_mul(limits.concurrency.saturating_add(1));
         let prefetch = u16::try_from(ahead).unwrap_or(u16::MAX);
@@ -174,6 +178,7 @@ impl<H: Handler> Consumer<H> {
             match H::Job::read(&delivery.data) {
                 Ok(job) => {
                     crash::point(Step::Received, job.kind());
+                    self.measure_wait(&delivery);
                     jobs.push(job);
                     readable.push(delivery);
                 }
@@ -184,13 +189,25 @@ impl<H: Handler> Consumer<H> {
                 }
             }
         }
-        let outcomes = self.run_jobs(jobs.clone().into()).await;
-        for ((delivery, job), outcome) in readable.iter().zip(&jobs).zip(outcomes) {
+        let spans = JobSpans::begin(self.role, &jobs, &readable);
+        let outcomes = self.run_jobs(jobs.clone().into()).instrument(spans.all.clone()).await;
+        for (index, ((delivery, job), outcome)) in readable.iter().zip(&jobs).zip(outcomes).enumerate() {
             count(job, &outcome);
+            spans.end(index, label(&outcome));
             crash::point(Step::Done, job.kind());
             self.acknowledge(delivery, job.kind(), || self.settle(delivery, job, &outcome)).await;
         }
-        metrics::histogram!("purser_batch_seconds", "role" => self.role.as_str()).record(started.elapsed());
+        catalogue::BATCH_SECONDS.record([self.role.as_str()], started.elapsed());
+    }
+
+    /// A retry waits on purpose: its wait says nothing of the workers.
+    fn measure_wait(&self, delivery: &Delivery) {
+        if let Some(published) = delivery.properties.timestamp()
+            && header(delivery, WAITS) == 0
+        {
+            let seconds = clock::seconds_of_the_machine().saturating_sub(*published);
+            catalogue::JOB_WAIT_SECONDS.record([self.role.as_str()], Duration::from_secs(seconds));
+        }
     }
 
     /// Runs a batch; if the handler panics, reruns each job alone.
@@ -217,7 +234,7 @@ impl<H: Handler> Consumer<H> {
     async fn run_guarded(&self, jobs: Arc<[H::Job]>) -> Option<Vec<Outcome>> {
         let handler = Arc::clone(&self.handler);
         let count = jobs.len();
-        let running = tokio::spawn(async move { handler.handle(jobs).await });
+        let running = tokio::spawn(async move { handler.handle(jobs).await }.instrument(Span::current()));
         running.await.ok().filter(|outcomes| outcomes.len() == count)
     }
 
@@ -304,8 +321,7 @@ impl<H: Handler> Consumer<H> {
 }
 
 fn count(job: &impl JobSet, outcome: &Outcome) {
-    let labels = [("kind", job.kind()), ("outcome", label(outcome))];
-    metrics::counter!("purser_jobs_total", &labels).increment(1);
+    catalogue::JOBS.increment([job.kind(), label(outcome)]);
 }
 
 fn label(outcome: &Outcome) -> &'static str {

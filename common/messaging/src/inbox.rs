@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use jobs::EncodedJob;
 use kernel::config::Connections;
+use kernel::deadline::uncounted;
 use lapin::message::Delivery;
 use lapin::options::{BasicConsumeOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
@@ -19,7 +20,7 @@ use tokio::sync::{broadcast, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::connection::{self, Session, supervise};
+use crate::connection::{self, Node, Session, supervise};
 use crate::publisher::Publisher;
 use crate::topology::{Names, short};
 
@@ -83,7 +84,8 @@ impl Inbox {
             self.publisher.send(message).await.map_err(|_| CallError::Unavailable)?;
             answered.await.map_err(|_| CallError::TimedOut)
         };
-        let answer = tokio::time::timeout(deadline, call).await.unwrap_or(Err(CallError::TimedOut))?;
+        let called = uncounted(tokio::time::timeout(deadline, call)).await;
+        let answer = called.unwrap_or(Err(CallError::TimedOut))?;
         serde_json::from_value(answer).map_err(|_| CallError::Unreadable)
     }
 
@@ -121,8 +123,8 @@ impl Session for Listening {
         "inbox".to_owned()
     }
 
-    async fn open(&mut self) -> Result<(Connection, Consumer), lapin::Error> {
-        let (connection, channel) = connection::open(&self.connections).await?;
+    async fn open(&mut self, node: Node) -> Result<(Connection, Consumer), lapin::Error> {
+        let (connection, channel) = connection::open(&self.connections, node).await?;
         let queue = short(&self.inbox.queue);
         let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
         channel.queue_declare(queue.clone(), options, FieldTable::default()).await?;

@@ -14,8 +14,10 @@ mod connection;
 pub mod consumer;
 pub mod dead_letters;
 pub mod inbox;
+mod job_spans;
 pub mod outbox;
 pub mod publisher;
+pub mod queues;
 pub mod topology;
 
 pub use publisher::{PublishError, Publisher};

@@ -1,6 +1,8 @@
 //! Publishes the jobs in the outbox: right after the transaction that wrote them, or later by the scheduler's sweep if
 //! that did not happen. One function publishes for both.
 
+use std::time::Duration;
+
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -8,15 +10,22 @@ use crate::publisher::Publisher;
 use jobs::Role;
 use kernel::clock::Timestamp;
 use kernel::crash::{self, Step};
+use kernel::deadline::within;
 use kernel::ids::OutboxId;
+
+/// How long publishing may take: as long as a broker that does not confirm, and a database that hardly answers.
+const LIMIT: Duration = Duration::from_secs(15);
 
 /// Publishes these jobs and removes those that the broker confirms. The sweep publishes the rest.
 pub async fn publish(pool: &PgPool, publisher: &Publisher, ids: &[OutboxId]) {
     if ids.is_empty() {
         return;
     }
-    let _others_too = publisher.outbox.read().await;
-    if let Err(error) = try_publish(pool, publisher, Which::These(ids)).await {
+    let publishing = async {
+        let _others_too = publisher.outbox.read().await;
+        try_publish(pool, publisher, Which::These(ids)).await
+    };
+    if let Err(error) = within(LIMIT, publishing).await.unwrap_or_else(|given_up| Err(given_up.into())) {
         tracing::debug!(%error, "jobs stay in the outbox for the sweep");
     }
 }
@@ -24,8 +33,11 @@ pub async fn publish(pool: &PgPool, publisher: &Publisher, ids: &[OutboxId]) {
 /// Publishes the notices that were written since this id was made, a moment ago. Another process may be publishing some
 /// of them too, which is harmless. The sweep publishes the rest.
 pub async fn publish_notices_since(pool: &PgPool, publisher: &Publisher, before: OutboxId) {
-    let _alone = publisher.outbox.write().await;
-    if let Err(error) = try_publish(pool, publisher, Which::NoticesSince(before)).await {
+    let publishing = async {
+        let _alone = publisher.outbox.write().await;
+        try_publish(pool, publisher, Which::NoticesSince(before)).await
+    };
+    if let Err(error) = within(LIMIT, publishing).await.unwrap_or_else(|given_up| Err(given_up.into())) {
         tracing::debug!(%error, "notices stay in the outbox for the sweep");
     }
 }
@@ -40,7 +52,7 @@ pub async fn sweep(
     before: Timestamp,
     limit: i64,
 ) -> Result<usize, sqlx::Error> {
-    try_publish(pool, publisher, Which::Older { before, limit }).await
+    within(LIMIT, try_publish(pool, publisher, Which::Older { before, limit })).await?
 }
 
 /// More than one request tells at once.

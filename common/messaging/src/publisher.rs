@@ -2,7 +2,8 @@
 //!
 //! A publish succeeds when the broker has the message on disk. Every publish has a deadline, after which its outcome
 //! is unknown and counts as failed; publishing again is harmless, because running a job twice is. While the broker is
-//! down, publishes fail at once.
+//! down, publishes fail at once. A node that confirms nothing for two publishes is left for the next one: if it is cut
+//! off, heartbeats notice it later.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,14 +16,19 @@ use tokio::sync::{RwLock, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use jobs::{EncodedJob, Role};
+use kernel::clock;
 use kernel::config::Connections;
+use kernel::deadline::uncounted;
+use kernel::metrics::catalogue;
 use notices::Live;
 
-use crate::connection::{self, Session, supervise};
+use crate::connection::{self, Node, Session, supervise};
 use crate::topology::{Names, long_string, short};
 
 /// How long the broker may take to confirm.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(5);
+/// So many publishes in a row without a confirm are enough to leave a node.
+const UNCONFIRMED_MOST: u32 = 2;
 /// How many publishes may wait for the task; further callers block.
 const QUEUE: usize = 1024;
 
@@ -188,7 +194,7 @@ impl Publisher {
         mut message: Message,
     ) -> Result<(), PublishError> {
         tracing::error!(kind, reason, role = role.as_str(), "a job became a dead letter");
-        metrics::counter!("purser_dead_letters_total", "role" => role.as_str()).increment(1);
+        catalogue::DEAD_LETTERS.increment([role.as_str()]);
         message.headers.push((REASON, long_string(reason)));
         message.exchange = String::new();
         message.routing_key = self.names.dead(role);
@@ -217,7 +223,8 @@ impl Publisher {
             self.requests.send(request).await.map_err(|_| PublishError::Disconnected)?;
             outcome.await.map_err(|_| PublishError::Unconfirmed)?
         };
-        tokio::time::timeout(CONFIRM_TIMEOUT, sent).await.unwrap_or(Err(PublishError::Unconfirmed))
+        let sent = uncounted(tokio::time::timeout(CONFIRM_TIMEOUT, sent)).await;
+        sent.unwrap_or(Err(PublishError::Unconfirmed))
     }
 }
 
@@ -236,9 +243,9 @@ impl Session for Publishing {
         "publisher".to_owned()
     }
 
-    async fn open(&mut self) -> Result<(Connection, Channel), lapin::Error> {
+    async fn open(&mut self, node: Node) -> Result<(Connection, Channel), lapin::Error> {
         self.refuse_waiting();
-        let (connection, channel) = connection::open(&self.connections).await?;
+        let (connection, channel) = connection::open(&self.connections, node).await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
         Ok((connection, channel))
     }
@@ -261,9 +268,14 @@ impl Publishing {
 
     async fn publish_all(&mut self, connection: &Connection, channel: &Channel) {
         let mut lost = pin!(connection::lost(connection));
+        let (unconfirmed, mut silence) = watch::channel(0);
+        let unconfirmed = Arc::new(unconfirmed);
         loop {
             let request = tokio::select! {
                 biased;
+                Ok(_) = silence.wait_for(|count| *count >= UNCONFIRMED_MOST) => {
+                    return tracing::warn!("the broker does not confirm; trying its next node");
+                }
                 request = self.requests.recv() => request,
                 () = &mut lost => return,
                 () = self.shutdown.cancelled() => return,
@@ -275,8 +287,11 @@ impl Publishing {
             let properties = properties(&message);
             match channel.basic_publish(exchange, key, options, &message.body, properties).await {
                 Ok(confirm) => {
+                    let unconfirmed = Arc::clone(&unconfirmed);
                     tokio::spawn(async move {
-                        let _gone = done.send(outcome(confirm.await));
+                        let confirmed = tokio::time::timeout(CONFIRM_TIMEOUT, confirm).await;
+                        unconfirmed.send_if_modified(|count| note(count, confirmed.is_ok()));
+                        let _gone = done.send(confirmed.map_or(Err(PublishError::Unconfirmed), outcome));
                     });
                 }
                 Err(error) => {
@@ -287,6 +302,13 @@ impl Publishing {
             }
         }
     }
+}
+
+/// Counts publishes in a row that the broker did not confirm; whether the count has changed.
+fn note(count: &mut u32, is_confirmed: bool) -> bool {
+    let before = *count;
+    *count = if is_confirmed { 0 } else { before.saturating_add(1) };
+    *count != before
 }
 
 fn outcome(confirmation: Result<Confirmation, lapin::Error>) -> Result<(), PublishError> {
@@ -304,6 +326,7 @@ fn properties(message: &Message) -> BasicProperties {
     let mut properties = BasicProperties::default()
         .with_content_type(short("application/json"))
         .with_message_id(short(&uuid::Uuid::now_v7().to_string()))
+        .with_timestamp(clock::seconds_of_the_machine())
         .with_delivery_mode(if message.durable { 2 } else { 1 });
     if let Some(id) = &message.correlation_id {
         properties = properties.with_correlation_id(short(id));

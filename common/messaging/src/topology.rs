@@ -58,6 +58,11 @@ impl Names {
         format!("{}.live", self.prefix)
     }
 
+    /// The name of a queue within this system.
+    pub fn without_prefix<'a>(&self, queue: &'a str) -> &'a str {
+        queue.strip_prefix(self.prefix.as_str()).map_or(queue, |rest| rest.trim_start_matches('.'))
+    }
+
     pub fn all_queues(&self) -> Vec<String> {
         let mut all: Vec<String> =
             Role::ALL.iter().flat_map(|role| [self.queue(*role), self.dead(*role)]).collect();

@@ -1,11 +1,11 @@
 //! What can happen to a wallet, and to what is bought, held and charged for it: every event that is told, live and by
 //! webhook.
 
-use kernel::ids::{EntryId, GrantId, PaymentId, SubscriptionId};
+use kernel::ids::{ApiKeyId, EntryId, GrantId, PaymentId, SubscriptionId, UserId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::values::{Amount, Moment, MoneyView};
+use crate::values::{Amount, Moment, MoneyValue};
 
 macro_rules! events {
     ($(
@@ -77,6 +77,29 @@ events! {
         credits: Amount,
         expires_at: Moment,
     }
+    /// A limit on what a member or an API key may spend left too little for a use of the wallet, or leaves nothing
+    /// more.
+    /// Told once for each of its days or months, and again when another limit is set and reached.
+    LimitReached => "limit.reached" {
+        /// The member whose limit it is.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>)]
+        member_id: Option<UserId>,
+        /// The key whose limit it is. How high that is, who sees the wallet is not told.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Uuid>)]
+        api_key_id: Option<ApiKeyId>,
+        /// `day` or `month`.
+        per: &'static str,
+        /// The limit of a member.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        credits: Option<Amount>,
+        /// What is left of the limit of a member.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        left: Option<Amount>,
+        /// When it begins anew.
+        resets_at: Moment,
+    }
     /// Somebody has placed an order, which is not paid yet.
     OrderCreated => "order.created" {
         #[serde(flatten)]
@@ -110,7 +133,7 @@ events! {
         #[schema(inline)]
         order: Order,
         /// How much has gone back by refunds so far, as the provider counts.
-        refunded: MoneyView,
+        refunded: MoneyValue,
     }
     /// Credits came for money.
     CreditsAdded => "credits.added" {
@@ -269,5 +292,5 @@ pub struct Order {
     /// What it grants.
     pub credits: Amount,
     /// Its price.
-    pub amount: MoneyView,
+    pub amount: MoneyValue,
 }

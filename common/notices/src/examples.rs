@@ -1,11 +1,11 @@
 //! An example of every event, for the documentation.
 
-use kernel::ids::{EntryId, GrantId, PaymentId, SubscriptionId};
+use kernel::ids::{EntryId, GrantId, PaymentId, SubscriptionId, UserId};
 use kernel::money::{Credits, Currency, Money};
 use time::macros::datetime;
 use uuid::Uuid;
 
-use crate::{Amount, Event, Moment, MoneyView, Order, Reason};
+use crate::{Amount, Event, Moment, MoneyValue, Order, Reason};
 
 const ORDER: PaymentId = PaymentId(Uuid::from_u128(0x019a_c7f0_5b1e_7c3d_8a54_1f2e_3d4c_5b6a));
 const ENTRY: EntryId = EntryId(Uuid::from_u128(0x019a_c7f0_5b20_7e11_9c02_6a7b_8c9d_0e1f));
@@ -17,8 +17,8 @@ fn credits(millionths: i64) -> Amount {
     Amount(Credits::from_millionths(millionths))
 }
 
-fn money(minor: i64) -> MoneyView {
-    MoneyView::from(Money::new(minor, Currency::USD))
+fn money(minor: i64) -> MoneyValue {
+    MoneyValue::from(Money::new(minor, Currency::USD))
 }
 
 fn order() -> Order {
@@ -59,6 +59,14 @@ fn of_wallets() -> Vec<Event> {
             grant_id: GRANT,
             credits: credits(20_000_000),
             expires_at: Moment(datetime!(2026-12-05 08:00 UTC)),
+        },
+        Event::LimitReached {
+            member_id: UserId::try_from("bob".to_owned()).ok(),
+            api_key_id: None,
+            per: "day",
+            credits: Some(credits(100_000_000)),
+            left: Some(credits(2_500_000)),
+            resets_at: Moment(datetime!(2026-11-29 00:00 UTC)),
         },
     ]
 }

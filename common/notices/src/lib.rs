@@ -26,7 +26,7 @@ pub use examples::examples;
 pub use live::Live;
 pub use streams::{former, own};
 pub use telling::{tell, tell_all, write};
-pub use values::{Amount, Moment, MoneyView};
+pub use values::{Amount, Moment, MoneyValue};
 
 use jobs::job;
 use kernel::clock::Timestamp;

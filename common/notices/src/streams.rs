@@ -10,7 +10,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::Notice;
 
 /// What those streams have never told, and their clients do not expect.
-const NEW: &[&str] = &["wallet.changed", "grant.expired", "grant.expiring"];
+const NEW: &[&str] = &["wallet.changed", "grant.expired", "grant.expiring", "limit.reached"];
 /// The fields that were added since.
 const NEW_FIELDS: &[&str] = &["orderId"];
 

@@ -1,10 +1,10 @@
-//! Values in events, with their schemas: amounts, times.
+//! Values in events and bodies, with their schemas: amounts of credits and of money, times.
 
 use std::borrow::Cow;
 
 use kernel::clock::{Timestamp, to_rfc3339};
-use kernel::money::{Credits, Money, exact};
-use serde::{Serialize, Serializer};
+use kernel::money::{Credits, Currency, Money, exact};
+use serde::{Deserialize, Serialize, Serializer};
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
@@ -56,18 +56,26 @@ impl ToSchema for Moment {
     }
 }
 
-/// Money: so many of the currency's smallest unit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+/// An amount of money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = Money, example = json!({"minor": 2500, "currency": "usd"}))]
-pub struct MoneyView {
-    /// In the currency's smallest unit: cents for `usd`.
-    minor: i64,
-    /// An ISO 4217 code in lower case.
-    currency: String,
+pub struct MoneyValue {
+    /// In the smallest unit of the currency: cents for `usd`.
+    pub minor: i64,
+    /// An ISO 4217 code; in answers in lower case.
+    #[schema(value_type = String, min_length = 3, max_length = 3)]
+    pub currency: Currency,
 }
 
-impl From<Money> for MoneyView {
+impl From<Money> for MoneyValue {
     fn from(money: Money) -> Self {
-        Self { minor: money.minor, currency: money.currency.into() }
+        Self { minor: money.minor, currency: money.currency }
+    }
+}
+
+impl From<MoneyValue> for Money {
+    fn from(value: MoneyValue) -> Self {
+        Self::new(value.minor, value.currency)
     }
 }

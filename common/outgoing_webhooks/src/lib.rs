@@ -12,6 +12,7 @@
     clippy::float_arithmetic
 )]
 
+mod history;
 pub mod operations;
 pub mod rules;
 pub mod standard_webhooks;

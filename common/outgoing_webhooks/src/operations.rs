@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 
+use super::history;
 use super::store::{self, NewDelivery};
 use super::{
     Delivery, DeliveryState, Due, Endpoint, EndpointSettings, Message, Outcome, Recorded, WebhookError, rules,
@@ -13,7 +14,7 @@ use crate::standard_webhooks::signature::new_secret;
 use audit::{self, AdminAction};
 use kernel::clock::Timestamp;
 use kernel::config::Secret;
-use kernel::ids::{MessageId, WebhookDeliveryId, WebhookEndpointId};
+use kernel::ids::{MessageId, PaymentId, WebhookDeliveryId, WebhookEndpointId};
 
 /// Limited because each message is stored and sent once for each endpoint.
 const ENDPOINTS_MAX: i64 = 50;
@@ -187,16 +188,28 @@ pub async fn deliveries(
 ) -> Result<Vec<Delivery>, WebhookError> {
     let mut connection = pool.acquire().await?;
     store::endpoint(&mut connection, endpoint).await?.ok_or(WebhookError::NoEndpoint)?;
-    let mut deliveries = store::deliveries(&mut connection, endpoint, state, before, limit).await?;
+    let mut deliveries = history::deliveries(&mut connection, endpoint, state, before, limit).await?;
     let ids: Vec<WebhookDeliveryId> = deliveries.iter().map(|delivery| delivery.id).collect();
     let mut attempts: HashMap<WebhookDeliveryId, Vec<_>> = HashMap::new();
-    for (delivery, attempt) in store::attempts(&mut connection, &ids).await? {
+    for (delivery, attempt) in history::attempts(&mut connection, &ids).await? {
         attempts.entry(delivery).or_default().push(attempt);
     }
     for delivery in &mut deliveries {
         delivery.attempts = attempts.remove(&delivery.id).unwrap_or_default();
     }
     Ok(deliveries)
+}
+
+/// What was told of an order, to any endpoint, without the attempts; oldest first.
+///
+/// # Errors
+/// Database errors only.
+pub async fn deliveries_of_order(
+    connection: &mut PgConnection,
+    order: PaymentId,
+    limit: i64,
+) -> Result<Vec<Delivery>, sqlx::Error> {
+    history::deliveries_of_order(connection, order.0, limit).await
 }
 
 /// Reopens a delivery under the same message id and returns the number of attempts so far; the caller emits the job.
@@ -311,6 +324,14 @@ pub async fn take_due(
     limit: i64,
 ) -> Result<Vec<(WebhookDeliveryId, i32)>, sqlx::Error> {
     store::deliveries_take_due(connection, now, now.saturating_add(rules::LEASE), limit).await
+}
+
+/// How many endpoints are switched on and did not take their last message.
+///
+/// # Errors
+/// Database errors only.
+pub async fn failing_count(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    store::failing_count(connection).await
 }
 
 /// Deletes up to `limit` deliveries that were recorded before `before` and are not pending; returns how many.

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::rules::{Failing, Owner};
-use super::{Attempt, Delivery, DeliveryState, Due, Endpoint, EndpointSettings, Outcome};
+use super::{DeliveryState, Due, Endpoint, EndpointSettings, Outcome};
 use kernel::clock::Timestamp;
 use kernel::config::Secret;
 use kernel::ids::{MessageId, OrganizationId, UserId, WalletId, WebhookDeliveryId, WebhookEndpointId};
@@ -241,8 +241,9 @@ pub(super) async fn deliveries_insert(
     let payloads: Vec<String> = deliveries.iter().map(|delivery| delivery.payload.clone()).collect();
     sqlx::query_scalar!(
         r#"insert into webhook_deliveries (id, endpoint_id, message_id, event_type, payload, next_attempt_at,
-                                           created_at)
-           select id, endpoint_id, message_id, event_type, payload, $6, $7
+                                           created_at, order_id)
+           select id, endpoint_id, message_id, event_type, payload, $6, $7,
+                  (payload::jsonb #>> '{data,orderId}')::uuid
            from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[])
                 as new (id, endpoint_id, message_id, event_type, payload)
            on conflict on constraint webhook_deliveries_message_unique do nothing
@@ -257,67 +258,6 @@ pub(super) async fn deliveries_insert(
     )
     .fetch_all(connection)
     .await
-}
-
-pub(super) async fn deliveries(
-    connection: &mut PgConnection,
-    endpoint: WebhookEndpointId,
-    state: Option<DeliveryState>,
-    before: Option<WebhookDeliveryId>,
-    limit: i64,
-) -> Result<Vec<Delivery>, sqlx::Error> {
-    let rows = sqlx::query!(
-        r#"select id as "id: WebhookDeliveryId", message_id as "message_id: MessageId", event_type,
-                  state as "state: DeliveryState", next_attempt_at, created_at, delivered_at
-           from webhook_deliveries
-           where endpoint_id = $1 and ($2::text is null or state = $2) 
-             and id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-           order by id desc limit $4"#,
-        endpoint.0,
-        state.map(DeliveryState::as_str),
-        before.map(|id| id.0),
-        limit
-    )
-    .fetch_all(connection)
-    .await?;
-    let shown = rows.into_iter().map(|row| Delivery {
-        id: row.id,
-        endpoint_id: endpoint,
-        message_id: row.message_id,
-        event_type: row.event_type,
-        state: row.state,
-        next_attempt_at: row.next_attempt_at,
-        created_at: row.created_at,
-        delivered_at: row.delivered_at,
-        attempts: Vec::new(),
-    });
-    Ok(shown.collect())
-}
-
-pub(super) async fn attempts(
-    connection: &mut PgConnection,
-    deliveries: &[WebhookDeliveryId],
-) -> Result<Vec<(WebhookDeliveryId, Attempt)>, sqlx::Error> {
-    let deliveries: Vec<Uuid> = deliveries.iter().map(|id| id.0).collect();
-    let rows = sqlx::query!(
-        r#"select delivery_id as "delivery_id: WebhookDeliveryId", number, response_status, failure, duration_ms,
-                  ended_at
-           from webhook_attempts where delivery_id = any($1) order by delivery_id, number"#,
-        &deliveries
-    )
-    .fetch_all(connection)
-    .await?;
-    let attempts = rows.into_iter().map(|row| {
-        let attempt = Attempt {
-            number: row.number,
-            response_status: row.response_status,
-            failure: row.failure,
-            duration_ms: row.duration_ms,
-            ended_at: row.ended_at,
-        };
-        (row.delivery_id, attempt)
-    });
-    Ok(attempts.collect())
 }
 
 /// Makes a delivery pending again, and returns its number of attempts.
@@ -477,4 +417,12 @@ pub(super) async fn deliveries_delete(
     .execute(connection)
     .await?;
     Ok(deleted.rows_affected())
+}
+
+pub(super) async fn failing_count(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from webhook_endpoints where is_enabled and failing_since is not null"#
+    )
+    .fetch_one(connection)
+    .await
 }

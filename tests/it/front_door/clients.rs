@@ -55,11 +55,12 @@ async fn the_clients_and_the_shops_work() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_documentation_does_what_it_says() {
     let world = World::start().await;
-    let programs = tokio::task::spawn_blocking(|| python::installed(HTTPX, Path::new(FOLDER)));
+    let programs = tokio::task::spawn_blocking(|| python::installed(&[HTTPX], Path::new(FOLDER)));
     let programs = programs.await.unwrap().unwrap();
     let mut pages = program(&world, "docs/run.py");
     pages
         .arg(Path::new(FOLDER).join("docs"))
+        .env("PURSER", env!("CARGO_BIN_EXE_dev"))
         .env("PYTHON", programs.join("python"))
         .env("PYTHONPATH", Path::new(REPOSITORY).join("clients/python"));
     run(pages).await;

@@ -5,10 +5,16 @@ mod catalog;
 mod clients;
 mod credentials;
 mod events;
+mod examples;
+mod export;
+mod imports;
 mod refunds;
 mod rights;
+mod roles;
 mod selling;
 mod spending;
+mod statistics;
+mod support;
 
 use harness::client::{Answer, Request};
 use harness::world::{GOOD_CARD, User, World};

@@ -16,7 +16,8 @@ use super::{attached, cause, debit, give, grant, left, whole};
 use crate::events::publish;
 
 fn back(debit: EntryId, name: &str, credits: Option<i64>) -> GiveBack {
-    GiveBack { debit, credits: credits.map(whole), note: EntryNote::default(), cause: cause(GIVE_BACK, name) }
+    let (credits, note, cause) = (credits.map(whole), EntryNote::default(), cause(GIVE_BACK, name));
+    GiveBack { debit, credits, note, cause, decision: None }
 }
 
 async fn give_it_back(world: &World, back: &GiveBack) -> Result<GivenBack, GiveBackError> {

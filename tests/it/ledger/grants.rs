@@ -25,6 +25,7 @@ async fn credits_are_given_once_for_their_cause_and_on_record() {
     new.note = EntryNote {
         metadata: attached(&json!({"ticket": "7"})),
         by: Author { member: Some(UserId::try_from("alice".to_owned()).unwrap()), api_key: None },
+        ..EntryNote::default()
     };
     // Each request makes a new id; the cause tells that they are one.
     let requests: Vec<NewCredits> =
@@ -83,6 +84,7 @@ async fn a_voided_grant_is_gone_but_for_what_a_hold_needs() {
         key: None,
         lasts: Duration::from_hours(1),
         metadata: attached(&json!({})),
+        api_key: None,
     };
     let hold = holds::place(&mut transaction, world.clock().now(), &new).await.unwrap().hold;
     transaction.commit().await.unwrap();

@@ -70,6 +70,7 @@ async fn a_history_is_read_by_type_member_and_time() {
         debit.note = EntryNote {
             metadata: attached(&json!({"job": number.to_string()})),
             by: Author { member: Some(member(["ann", "ben"][number % 2])), api_key: Some(key) },
+            ..EntryNote::default()
         };
         moments.push(world.clock().now());
         assert!(matches!(posted(&world, debit).await, Posted::Done { .. }));

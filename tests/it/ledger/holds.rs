@@ -23,6 +23,7 @@ fn new(user: &User, credits: i64, key: &str) -> NewHold {
         key: Some(key.to_owned()),
         lasts: Duration::from_hours(1),
         metadata: attached(&json!({"job": key})),
+        api_key: None,
     }
 }
 

@@ -51,6 +51,12 @@ select n, pg_temp.name(m), 'owner', now() from generate_series(1, 2000) n, gener
 insert into api_keys (id, user_id, key_hash, scopes, created_at)
 select pg_temp.id(n), pg_temp.name(pg_temp.owner(n)), decode(md5(n::text), 'hex'), '{read,spend,buy}', now() from
        generate_series(1, 20000) n;
+insert into limits (id, wallet_id, user_id, day_limit, counted_on)
+select pg_temp.id(n * 10 + m - n), pg_temp.id(100000 + n), pg_temp.name(m), 1000000, now()
+from generate_series(1, 2000) n, generate_series(n, n + 4) m;
+-- Some were taken away long ago.
+insert into limits (id, api_key_id, month_limit, counted_on)
+select pg_temp.id(100000 + n), pg_temp.id(n), nullif(n % 10, 0), now() - interval '60 days' from generate_series(1, 20000) n;
 insert into sessions (id, user_id, token_hash, created_at, expires_at)
 select pg_temp.id(n), pg_temp.name(pg_temp.owner(n)), decode(md5(n::text), 'hex'), now(), now() + interval '1 day'
 from generate_series(1, 50000) n;
@@ -169,6 +175,13 @@ insert into webhook_attempts (delivery_id, number, duration_ms, ended_at)
 select pg_temp.id(n), 1, 1, now() from generate_series(1, 100000) n;
 insert into admin_actions (id, actor, action, subject, details, created_at)
 select pg_temp.id(n), 'admin', 'action', 'subject', '{}', pg_temp.age(n, 50000) from generate_series(1, 50000) n;
+
+-- All changes but those of the last moments are added up.
+with taken as (
+    delete from statistics_changes where id > 20 returning starts_at, account, currency, amount)
+insert into statistics (unit, starts_at, account, currency, amount)
+select unit, date_trunc(unit, starts_at, 'UTC'), account, currency, sum(amount)
+from taken cross join unnest(array['hour', 'day', 'month']) as units (unit) group by 1, 2, 3, 4;
 
 do $$
 declare found record;

@@ -48,6 +48,7 @@ fn of_type(kind: &str, column: &str) -> String {
             "state" => ("'pending'", "text"),
             "source" => ("'purchase'", "text"),
             "outcome" => ("'applied'", "text"),
+            "unit" => ("'day'", "text"),
             _ => ("'USER-1'", "text"),
         },
         "Int8" | "Int4" | "Int2" => {

@@ -3,15 +3,13 @@
 mod leading;
 
 use billing::payments::CreateCheckout;
-use harness::client::Client;
-use harness::eventually::Look;
 use harness::system::Service;
 use harness::world::World;
 use jobs::outbox;
 use ledger::holds::ExpireHolds;
 use serde_json::json;
 
-use leading::{term, wait_for_log, wait_for_term};
+use leading::{term, wait_for_term};
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
 
@@ -54,33 +52,4 @@ async fn another_scheduler_leads_within_seconds_of_the_leaders_death() {
     assert_eq!(term(&world).await, (2, true));
     second.sigterm().unwrap();
     world.finish().await;
-}
-
-/// What was found by whichever worker compared last is shown by every scheduler, and by one that does not lead as well.
-#[tokio::test(flavor = "multi_thread")]
-async fn every_scheduler_shows_what_the_last_comparison_found() {
-    let world = World::builder().without_worker().scheduler_process(DEV).start().await;
-    world.scheduler().kill9().unwrap();
-    let leader = world.additional_process(Service::Scheduler, DEV.as_ref(), &[]);
-    leader.start().unwrap();
-    wait_for_log(&leader, "this scheduler leads").await;
-    world.scheduler().start().unwrap();
-    let address = format!("http://127.0.0.1:{}", world.settings().addresses.metrics_ports[2]);
-    let metrics = Client::new(address).unwrap();
-    let kept = "insert into reconciliation_runs (ended_at, findings, paid_not_credited) values ($1, $2, 0)
-                on conflict (is_only) do update set ended_at = excluded.ended_at, findings = excluded.findings";
-    // Later than the comparison with which the schedule begins.
-    let days = time::Duration::days(1);
-    for findings in [3_i64, 0] {
-        let at = world.clock().now() + days;
-        sqlx::query(kept).bind(at).bind(findings).execute(world.pool()).await.unwrap();
-        let shown = format!("purser_reconciliation_findings {findings}\n");
-        let look = async || match metrics.get("/metrics").send().await {
-            Ok(answer) => Look::when(answer.text().contains(&shown), answer.text()),
-            Err(error) => Look::NotYet(error.to_string()),
-        };
-        world.eventually("the last comparison is shown", look).await;
-    }
-    leader.sigterm().unwrap();
-    world.abandon().await;
 }

@@ -41,6 +41,12 @@ pub fn find_rabbitmq() -> Option<PathBuf> {
         })
 }
 
+/// The program `pgbouncer`.
+pub fn find_pgbouncer() -> Option<PathBuf> {
+    find_in_path("pgbouncer")
+        .or_else(|| Some(PathBuf::from("/usr/sbin/pgbouncer")).filter(|found| is_executable(found)))
+}
+
 fn path_folders() -> impl Iterator<Item = PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();

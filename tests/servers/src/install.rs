@@ -1,4 +1,4 @@
-//! Installs PostgreSQL and RabbitMQ from the distribution, on Debian and its relatives, as root. Only the
+//! Installs PostgreSQL, RabbitMQ and PgBouncer from the distribution, on Debian and its relatives, as root. Only the
 //! programs are wanted: no service may start by itself, now or at the next boot.
 
 use std::fs::{self, File, Permissions, TryLockError};
@@ -23,7 +23,13 @@ const CLUSTER_SETTINGS: &str = "/etc/postgresql-common/createcluster.d/purser.co
 /// There on every such machine: its lock keeps installations of ours from each other and leaves nothing behind.
 const LOCKED_FILE: &str = "/etc/debian_version";
 const LOCK_INTERVAL: Duration = Duration::from_millis(250);
-const SERVICES: [&str; 3] = ["postgresql.service", "rabbitmq-server.service", "epmd.socket"];
+const SERVICES: [&str; 5] = [
+    "postgresql.service",
+    "rabbitmq-server.service",
+    "epmd.socket",
+    "pgbouncer.service",
+    "prometheus.service",
+];
 
 /// Whether this machine lets us install packages.
 pub fn is_possible() -> bool {

@@ -3,12 +3,15 @@
 //! same time, and both end with this process, however it ends. Nothing of Purser itself is needed here: this
 //! must build while the descriptions of its queries are out of step.
 
+pub mod chromium;
 mod container;
 mod directory;
 mod discovery;
 mod install;
 pub mod interruption;
+pub mod node;
 mod node_names;
+pub mod pgbouncer;
 pub mod ports;
 pub mod postgres;
 pub mod process;
@@ -21,8 +24,9 @@ pub mod watchdog;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
+pub use pgbouncer::Pooler;
 pub use server::{Server, Surroundings};
 
 /// Ports are chosen before they are used, so somebody may be faster.
@@ -121,10 +125,20 @@ pub fn start_postgres(options: Options, surroundings: &Surroundings) -> Result<S
     find_or_start_postgres(&options, &places, surroundings)
 }
 
+/// Starts a pooler in front of a database server of ours.
+pub fn start_pgbouncer(directory: &Path, database: &Server, surroundings: &Surroundings) -> Result<Pooler> {
+    let options = Options::private(directory.to_path_buf(), Durability::Fast);
+    install_missing(&options, &[Program::PgBouncer], surroundings)?;
+    let program = discovery::find_pgbouncer()
+        .ok_or_else(|| anyhow!("PgBouncer was not found: install the package pgbouncer"))?;
+    pgbouncer::start(&program, directory, database.url(), surroundings)
+}
+
 #[derive(Clone, Copy)]
 enum Program {
     Postgres,
     RabbitMq,
+    PgBouncer,
 }
 
 impl Program {
@@ -132,6 +146,7 @@ impl Program {
         match self {
             Self::Postgres => options.database_url.is_some() || discovery::find_postgres().is_some(),
             Self::RabbitMq => options.amqp_url.is_some() || discovery::find_rabbitmq().is_some(),
+            Self::PgBouncer => discovery::find_pgbouncer().is_some(),
         }
     }
 
@@ -139,6 +154,7 @@ impl Program {
         match self {
             Self::Postgres => "postgresql",
             Self::RabbitMq => "rabbitmq-server",
+            Self::PgBouncer => "pgbouncer",
         }
     }
 }
@@ -168,6 +184,22 @@ fn install_missing(options: &Options, programs: &[Program], surroundings: &Surro
         return Ok(());
     }
     installed
+}
+
+/// A program that a test wants besides the servers, from the distribution's package if it is not there.
+///
+/// # Errors
+/// When it is missing and cannot be installed.
+pub fn tool(program: &str, package: &str, surroundings: &Surroundings) -> Result<PathBuf> {
+    if let Some(found) = discovery::find_in_path(program) {
+        return Ok(found);
+    }
+    ensure!(install::is_possible(), "{program} was not found: install the package {package}");
+    let _one_at_a_time = install::lock(surroundings)?;
+    if discovery::find_in_path(program).is_none() {
+        install::install(&[package], surroundings)?;
+    }
+    discovery::find_in_path(program).with_context(|| format!("the package {package} has no {program}"))
 }
 
 fn find_or_start_postgres(options: &Options, places: &Places, surroundings: &Surroundings) -> Result<Server> {

@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 
 use super::container::{Container, Image};
 use super::directory::{Owner, create_data_directory};
+use super::discovery::{find_in_path, find_postgres};
 use super::ports::free_ports;
 use super::process;
 use super::server::{Engine, ReadyCheck, Recipe, Server, Surroundings};
@@ -51,9 +52,65 @@ pub fn start_installed(
     let password = random_password();
     let data = directory.join("data");
     initialize(programs, &directory, &data, &password, owner)?;
+    let cluster = Cluster { programs, owner, data, log: places.logs.join("postgres.log"), durability };
     retry_port(|| {
         let [port] = free_ports()?;
-        let (program, data) = (programs.join("postgres"), data.clone());
+        cluster.start(port, url(&password, port), surroundings)
+    })
+}
+
+/// Starts a standby of a durable server of ours, from a copy of its data. Where its commits wait for a standby is the
+/// primary's setting `synchronous_standby_names`.
+pub fn start_standby(primary: &Server, directory: &Path, surroundings: &Surroundings) -> Result<Server> {
+    let programs = find_postgres().context("no program of PostgreSQL was found")?;
+    let owner = Owner::for_postgres()?;
+    let folder = create_data_directory(&directory.join("standby"), owner, &surroundings.watchdog)?;
+    let data = folder.join("data");
+    let mut copy = as_owner(&beside(&programs, "pg_basebackup")?, owner);
+    copy.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--dbname", primary.url()]);
+    copy.arg("--pgdata").arg(&data).current_dir(&folder);
+    let log = folder.join("copy.log");
+    let status = process::spawn(&mut copy, &log)?.wait().context("cannot wait for pg_basebackup")?;
+    anyhow::ensure!(status.success(), "pg_basebackup failed:\n{}", process::tail(&log, LOG_LINES));
+    let log = folder.join("postgres.log");
+    let cluster = Cluster { programs: &programs, owner, data, log, durability: Durability::Durable };
+    retry_port(|| {
+        let [port] = free_ports()?;
+        cluster.start(port, with_port(primary.url(), port)?, surroundings)
+    })
+}
+
+/// Has a stopped server of ours come back as a standby that follows nobody: it answers, and cannot write.
+pub fn demote(data: &Path) -> Result<()> {
+    fs::write(data.join("standby.signal"), "").context("cannot write into the server's folder")
+}
+
+/// The same server's URL with another port.
+pub fn with_port(server_url: &str, port: u16) -> Result<String> {
+    let options: PgConnectOptions = server_url.parse().context("the database's URL cannot be read")?;
+    Ok(options.port(port).to_url_lossy().into())
+}
+
+/// A program that came with others, which may be links to it.
+fn beside(programs: &Path, name: &str) -> Result<PathBuf> {
+    let real = programs.join("postgres").canonicalize()?.with_file_name(name);
+    let linked = [real, programs.join(name)].into_iter().find(|program| program.is_file());
+    linked.or_else(|| find_in_path(name)).with_context(|| format!("{name} was not found"))
+}
+
+/// The data of a server, and how it is run.
+struct Cluster<'a> {
+    programs: &'a Path,
+    owner: Option<Owner>,
+    data: PathBuf,
+    log: PathBuf,
+    durability: Durability,
+}
+
+impl Cluster<'_> {
+    fn start(&self, port: u16, url: String, surroundings: &Surroundings) -> Result<Server> {
+        let (program, owner) = (self.programs.join("postgres"), self.owner);
+        let (data, durability) = (self.data.clone(), self.durability);
         let command = move || {
             let mut command = as_owner(&program, owner);
             command.arg("-D").arg(&data).args(["-p", &port.to_string()]).current_dir(&data);
@@ -62,14 +119,13 @@ pub fn start_installed(
             }
             command
         };
-        let log = places.logs.join("postgres.log");
-        let recipe = Recipe { command: Box::new(command), log, stop_signal: Signal::SIGINT };
-        let url = url(&password, port);
+        let recipe =
+            Recipe { command: Box::new(command), log: self.log.clone(), stop_signal: Signal::SIGINT };
         let ready = ready_check(url.clone());
         let server = Server::new(NAME, url, Engine::Process(recipe), ready, surroundings.clone());
         server.start()?;
         Ok(server)
-    })
+    }
 }
 
 /// Starts a new cluster in a container.

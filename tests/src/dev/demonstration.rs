@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::seed::text;
 use super::system::System;
 use super::timeline::Timeline;
-use crate::client::{Client, Socket};
+use crate::client::{Client, Request, Socket};
 use crate::eventually::eventually_every;
 use servers::progress::Progress;
 
@@ -33,17 +33,17 @@ pub async fn run(system: &System, progress: &Progress) -> Result<Demonstration> 
     let emulator = Client::new(system.settings().emulator_url())?;
     let before = balance(client, api_key).await?;
 
-    let title = format!("The user {user} buys {CREDITS_BOUGHT} credits");
+    let title = format!("The user {user} buys {CREDITS_BOUGHT} credits (paths are below /purser/v1)");
     let mut timeline = Timeline::start(&title, progress);
-    let mut socket = client.open_websocket("/ws", api_key).await?;
-    timeline.step("GET /ws: the user's page listens");
+    let mut socket = listen(client, api_key).await?;
+    timeline.step("POST /live-tickets, GET /live: the user's page listens");
 
-    let checkout = start_checkout(client, api_key).await.context("cannot start a checkout")?;
-    timeline.step("POST /v1/credits/recharge: a checkout page, made by a worker");
+    let page = place_order(client, api_key).await.context("cannot place an order")?;
+    timeline.step("POST /orders: a checkout page, made by a worker");
 
-    let path = format!("/_emulator/checkout/{}/pay", checkout.session);
-    let paid = emulator.post(&path).json(json!({"card": CARD})).require(200).await;
-    paid.context("the emulator refuses the card")?;
+    let session = page.rsplit('/').next().unwrap_or_default();
+    let paid = emulator.post(&format!("/_emulator/checkout/{session}/pay")).json(json!({"card": CARD}));
+    paid.require(200).await.context("the emulator refuses the card")?;
     timeline.step("the customer has paid on the page");
 
     let message = wait_for_credits(&mut socket).await?;
@@ -51,26 +51,31 @@ pub async fn run(system: &System, progress: &Progress) -> Result<Demonstration> 
 
     let after = balance(client, api_key).await?;
     ensure!(after == before + CREDITS_BOUGHT, "the balance was {before} and is {after}");
-    timeline.step(&format!("GET /v1/credits: {after}"));
+    timeline.step(&format!("GET /wallets/me: {after}"));
 
     let left = spend(client, api_key).await?;
     ensure!(left == after - CREDITS_SPENT, "{CREDITS_SPENT} credits were spent of {after}, {left} are left");
-    timeline.step(&format!("POST /purser/v1/wallets/me/debits {CREDITS_SPENT}: {left} are left"));
+    timeline.step(&format!("POST /wallets/me/debits {CREDITS_SPENT}: {left} are left"));
     progress.print("");
     Ok(Demonstration { socket })
 }
 
-/// Opens another checkout for the developer to pay, and prints every change of the balance. Returns only with an error.
+/// Places another order for the developer to pay, and prints every change of the balance. Returns only with an error.
 pub async fn invite(system: &System, demonstration: Demonstration, progress: &Progress) -> Result<()> {
     let mut socket = demonstration.socket;
     let credentials = system.credentials()?;
-    let checkout = start_checkout(system.client(), &credentials.api_key).await?;
+    let page = place_order(system.client(), &credentials.api_key).await?;
     progress.print("Your turn: open this page and pay with the card 4242 4242 4242 4242");
-    progress.print(&format!("  {}", checkout.page));
+    progress.print(&format!("  {page}"));
+    progress.print("Look around:");
+    for (what, path) in LINKS {
+        progress.print(&format!("  {what:<15}  {}{path}", system.settings().api_url()));
+    }
     if let Some(file) = system.environment_file() {
-        progress.print("To use the API from a shell:");
-        progress.print(&format!("  set -a; . {}", file.path().display()));
-        progress.print("  curl -H \"Authorization: Bearer $DEMO_API_KEY\" $API_URL/v1/credits");
+        progress.print("From a shell:");
+        progress.print(&format!("  set -a; . {}; set +a", file.path().display()));
+        progress.print(&format!("  cargo purser wallet show user:{}", credentials.user));
+        progress.print("  curl -H \"Authorization: Bearer $DEMO_API_KEY\" $PURSER_URL/purser/v1/wallets/me");
     }
     progress.print("Ctrl-C stops everything.");
     progress.print("");
@@ -85,34 +90,36 @@ pub async fn invite(system: &System, demonstration: Demonstration, progress: &Pr
     }
 }
 
-struct Checkout {
-    session: String,
-    page: String,
+/// The pages that the API serves.
+const LINKS: &[(&str, &str)] = &[("Documentation", "/docs"), ("Description", "/openapi.json?dialect=native")];
+
+/// Listens to the user's wallets.
+async fn listen(client: &Client, api_key: &str) -> Result<Socket> {
+    let ticket = post(client, api_key, "/purser/v1/live-tickets").require(201).await?;
+    let path = format!("/purser/v1/live?ticket={}", text(&ticket, "ticket")?);
+    let mut socket = client.open_websocket(&path, api_key).await?;
+    let state = socket.receive_within(PATIENCE).await?;
+    ensure!(state["type"] == "wallet.state", "the first message is {state}");
+    Ok(socket)
 }
 
-async fn start_checkout(client: &Client, api_key: &str) -> Result<Checkout> {
-    let key = uuid::Uuid::new_v4().to_string();
-    let request = client.post("/v1/credits/recharge").bearer(api_key).idempotency_key(&key);
-    let answer = request.json(json!({"credits": CREDITS_BOUGHT})).send().await?;
-    let mut body = answer.json()?;
-    if answer.status() == 202 {
-        // The worker took longer than the API waits: what it made is to be asked for.
-        let location = answer.header("location").context("202 without a Location")?.to_owned();
-        body = poll_checkout(client, api_key, &location).await?;
-    } else {
-        ensure!(answer.status() == 200, "{answer}");
+/// Orders credits; returns the address of the payment page.
+async fn place_order(client: &Client, api_key: &str) -> Result<String> {
+    let request = post(client, api_key, "/purser/v1/orders");
+    let answer = request.json(json!({"wallet": "me", "credits": CREDITS_BOUGHT})).send().await?;
+    ensure!([201, 202].contains(&answer.status()), "{answer}");
+    let mut order = answer.json()?;
+    if order["checkoutUrl"].is_null() {
+        // The worker took longer than the API waits: the order has the page once it is made.
+        let path = format!("/purser/v1/orders/{}", text(&order, "orderId")?);
+        order = eventually_every(POLL_INTERVAL, "the checkout page is open", PATIENCE, async || {
+            let order = client.get(&path).bearer(api_key).require(200).await?;
+            ensure!(order["checkoutUrl"].is_string(), "{order}");
+            Ok(order)
+        })
+        .await?;
     }
-    Ok(Checkout { session: text(&body, "checkoutSessionId")?, page: text(&body, "url")? })
-}
-
-async fn poll_checkout(client: &Client, api_key: &str, location: &str) -> Result<Value> {
-    eventually_every(POLL_INTERVAL, "the checkout page is open", PATIENCE, async || {
-        let answer = client.get(location).bearer(api_key).send().await?;
-        let body = answer.json()?;
-        ensure!(answer.status() == 200 && body.get("url").is_some_and(Value::is_string), "{answer}");
-        Ok(body)
-    })
-    .await
+    text(&order, "checkoutUrl")
 }
 
 async fn wait_for_credits(socket: &mut Socket) -> Result<Value> {
@@ -121,23 +128,26 @@ async fn wait_for_credits(socket: &mut Socket) -> Result<Value> {
         let patience = deadline.saturating_duration_since(Instant::now());
         let message =
             socket.receive_within(patience).await.context("paid, but no message about the credits")?;
-        if message.get("type").and_then(Value::as_str) == Some("credits.added") {
+        if message["type"] == "wallet.changed" && message["reason"] == "grant" {
             return Ok(message);
         }
     }
 }
 
 async fn balance(client: &Client, api_key: &str) -> Result<i64> {
-    let answer = client.get("/v1/credits").bearer(api_key).require(200).await?;
-    whole_number(&answer, "remainingCredits")
+    let answer = client.get("/purser/v1/wallets/me").bearer(api_key).require(200).await?;
+    whole_number(&answer, "balance")
 }
 
 async fn spend(client: &Client, api_key: &str) -> Result<i64> {
-    let key = uuid::Uuid::new_v4().to_string();
-    let request = client.post("/purser/v1/wallets/me/debits").bearer(api_key).idempotency_key(&key);
+    let request = post(client, api_key, "/purser/v1/wallets/me/debits");
     let body = json!({"credits": CREDITS_SPENT, "description": "The demonstration"});
     let answer = request.json(body).require(200).await?;
     whole_number(&answer, "balance")
+}
+
+fn post(client: &Client, api_key: &str, path: &str) -> Request {
+    client.post(path).bearer(api_key).idempotency_key(&uuid::Uuid::new_v4().to_string())
 }
 
 fn whole_number(answer: &Value, field: &str) -> Result<i64> {

@@ -20,6 +20,9 @@ use self::directory::DevDirectory;
 use self::system::System;
 use crate::system::Service;
 
+/// The name under which this program is the command line of the API.
+pub const COMMAND: &str = "purser";
+
 pub use self::seed::link_packs;
 pub(crate) use self::seed::text;
 use servers::interruption::{EXIT_INTERRUPTED, cancel_on_signals};
@@ -27,8 +30,11 @@ use servers::progress::{Progress, Sink};
 use servers::watchdog::Watchdog;
 use servers::{Durability, Options, Servers, Surroundings};
 
-/// Is one of our own processes when started under its name, else `cargo dev`.
+/// Is one of our own processes when started under its name, or the command `purser`, else `cargo dev`.
 pub fn main() -> ExitCode {
+    if std::env::args_os().next().is_some_and(|name| name == COMMAND) {
+        return command::main();
+    }
     if let Some(service) = Service::from_program_name() {
         return service.main();
     }

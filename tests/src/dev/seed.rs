@@ -1,5 +1,5 @@
-//! The user that the demonstration is about, made through the native API like any other: an API key, a
-//! session and a signed token, so that every way in can be tried.
+//! What a developer finds, all of it made through the own API: a small shop, and the user that the demonstration is
+//! about, with an API key, a session and a signed token, so that every way in can be tried.
 
 use anyhow::{Context, Result};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -44,6 +44,39 @@ pub async fn create_user(client: &Client, settings: &Settings) -> Result<Credent
     let session_token = text(&created, "sessionToken")?;
     let jwt = sign_token(settings, &user)?;
     Ok(Credentials { user, api_key, session_token, jwt })
+}
+
+/// Has a small shop of its own, beside the catalogs of the dialects: two packs, a plan, a coupon, and a price for any
+/// amount. What a database that was used before has stays.
+pub async fn open_shop(client: &Client, settings: &Settings) -> Result<()> {
+    let admin = &settings.secrets.admin_api_key;
+    let usd = |minor: i64| json!({"minor": minor, "currency": "usd"});
+    let goods = [
+        (
+            "packs",
+            json!({"packId": "hundred", "name": "100 credits", "credits": 100, "price": usd(100),
+                         "dialects": ["native"]}),
+        ),
+        (
+            "packs",
+            json!({"packId": "thousand", "name": "1,000 credits", "credits": 1_000, "price": usd(900),
+                         "description": "Ten per cent off", "dialects": ["native"]}),
+        ),
+        (
+            "plans",
+            json!({"planId": "monthly", "name": "Monthly", "features": ["2,000 credits a month"],
+                         "monthly": {"price": usd(1_500), "credits": 2_000}}),
+        ),
+        ("coupons", json!({"code": "DEMO10", "percent": 10})),
+    ];
+    for (resource, body) in goods {
+        let answer =
+            admin_post(client, admin, &format!("/purser/v1/catalog/{resource}"), body).send().await?;
+        anyhow::ensure!([201, 409].contains(&answer.status()), "{answer}");
+    }
+    let price = client.put("/purser/v1/catalog/credit-prices/usd").bearer(admin);
+    price.json(json!({"credits": 100, "minor": 100})).require(200).await?;
+    Ok(())
 }
 
 /// Has the packs of WASDI sold by the emulator's Payment Links; where the emulator listens, no migration knows.

@@ -1,5 +1,6 @@
 //! The whole system as processes beside each other, its start and its end.
 
+use std::env;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -128,10 +129,14 @@ impl System {
 
     async fn start_services(&mut self) -> Result<()> {
         let progress = self.surroundings.progress.clone();
-        let program = std::env::current_exe().context("cannot find this program's own file")?;
+        let program = env::current_exe().context("cannot find this program's own file")?;
         // In the order in which they are stopped.
         for service in [Service::Api, Service::Worker, Service::Scheduler, Service::Emulator] {
-            let variables = self.settings.variables(service);
+            let mut variables = self.settings.variables(service);
+            if service == Service::Api {
+                // Which APIs of other systems are served, a developer may choose.
+                variables.extend(env::var("DIALECTS").ok().map(|dialects| ("DIALECTS", dialects)));
+            }
             let log = self.directory.log(service.name());
             let watchdog = self.surroundings.watchdog.clone();
             let process = ServiceProcess::new(service, &program, variables, log, watchdog)
@@ -147,6 +152,7 @@ impl System {
             Some(emulator_clock::follow(&connections, Clock::system(), Some(emulator)).await?);
         progress.say(format!("everything runs; the API is at {}", self.settings.api_url()));
         let credentials = seed::create_user(&self.client, &self.settings).await?;
+        seed::open_shop(&self.client, &self.settings).await?;
         seed::link_packs(&self.client, &self.settings).await?;
         let variables = self.environment(&credentials);
         let path = self.directory.path().join("env");
@@ -222,6 +228,7 @@ impl System {
             ("JWT_HS256_SECRET", secrets.jwt_hs256_secret.clone()),
             ("JWT_ISSUER", issuer.to_owned()),
             ("JWT_AUDIENCE", audience.to_owned()),
+            ("DEMO_USER_ID", credentials.user.clone()),
             ("DEMO_API_KEY", credentials.api_key.clone()),
             ("DEMO_SESSION_TOKEN", credentials.session_token.clone()),
             ("DEMO_JWT", credentials.jwt.clone()),

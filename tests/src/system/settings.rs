@@ -12,6 +12,9 @@ use super::service::Service;
 const JWT_ISSUER: &str = "purser-dev";
 const JWT_AUDIENCE: &str = "purser";
 
+/// Where the development servers of Node, Angular, Astro, Flask, Vite, Django and others listen.
+const DEVELOPMENT_PORTS: [u16; 7] = [3000, 4200, 4321, 5000, 5173, 8000, 8080];
+
 /// Random for every run, so that none of them can be known to anyone else.
 #[derive(Clone)]
 pub struct Secrets {
@@ -97,11 +100,14 @@ impl Settings {
         let secret = |address: &str| Secret::new(address).context("an empty address");
         Ok(Connections {
             database_url: secret(&self.addresses.database_url)?,
+            database_direct_url: None,
             amqp_url: secret(&self.addresses.amqp_url)?,
             amqp_prefix: self.addresses.amqp_prefix.clone(),
             database_max_connections,
             database_lock_timeout: Duration::from_millis(500),
             database_statement_timeout: Duration::from_secs(10),
+            // A busy machine has many worlds.
+            database_deadline: Duration::from_secs(15),
         })
     }
 
@@ -110,10 +116,12 @@ impl Settings {
     }
 
     /// Sites that may call the API from a browser and that buyers may return to: the API's own pages, and the
-    /// place where an application under development usually runs.
+    /// places where an application under development usually runs.
     pub fn allowed_origins(&self) -> Vec<String> {
-        let own_name = format!("http://localhost:{}", self.addresses.api_port);
-        vec![self.api_url(), own_name, "http://localhost:3000".to_owned()]
+        let ports = DEVELOPMENT_PORTS.iter().chain([&self.addresses.api_port]);
+        ports
+            .flat_map(|port| ["localhost", "127.0.0.1"].map(|host| format!("http://{host}:{port}")))
+            .collect()
     }
 
     pub fn stripe_webhook_url(&self) -> String {
@@ -212,6 +220,8 @@ impl Settings {
             ("DATABASE_URL", addresses.database_url.clone()),
             ("AMQP_URL", addresses.amqp_url.clone()),
             ("AMQP_PREFIX", addresses.amqp_prefix.clone()),
+            // For people, though `cargo dev` writes it into files.
+            ("LOG_FORMAT", std::env::var("LOG_FORMAT").unwrap_or_else(|_| "text".to_owned())),
         ]
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use api::brand::Brand;
 use jobs::Role;
 use kernel::money::Credits;
 
@@ -42,6 +43,8 @@ pub struct WorldBuilder {
     pub(super) rate_limits: (u32, u32),
     pub(super) guards_webhooks: bool,
     pub(super) log_filter: Option<String>,
+    pub(super) variables: Vec<(&'static str, String)>,
+    pub(super) brand: Brand,
 }
 
 impl WorldBuilder {
@@ -117,6 +120,12 @@ impl WorldBuilder {
         self
     }
 
+    /// Has the pages for customers look and speak like this host application.
+    pub fn brand(mut self, brand: Brand) -> Self {
+        self.brand = brand;
+        self
+    }
+
     /// Lets a wallet have more than one subscription, as `SEVERAL_SUBSCRIPTIONS=true` does.
     pub fn several_subscriptions(mut self) -> Self {
         self.has_several_subscriptions = true;
@@ -144,6 +153,12 @@ impl WorldBuilder {
     /// Has the parts that are processes log what this filter lets through, as `RUST_LOG` does.
     pub fn logs(mut self, filter: &str) -> Self {
         self.log_filter = Some(filter.to_owned());
+        self
+    }
+
+    /// Sets a variable for the parts that are processes.
+    pub fn variable(mut self, key: &'static str, value: &str) -> Self {
+        self.variables.push((key, value.to_owned()));
         self
     }
 

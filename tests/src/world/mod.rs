@@ -5,6 +5,7 @@
 
 mod builder;
 mod database;
+mod operators;
 mod part;
 mod provider;
 mod start;
@@ -28,6 +29,7 @@ use crate::quiescence::Quiescence;
 use crate::system::{Service, ServiceProcess, Settings};
 
 pub use self::builder::WorldBuilder;
+pub use self::operators::{Operator, link};
 
 /// Checkouts in the emulator are paid with this card unless a test has another in mind.
 pub const GOOD_CARD: &str = "4242424242424242";

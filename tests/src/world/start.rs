@@ -143,6 +143,9 @@ fn start_process(
     if let Some(filter) = &builder.log_filter {
         process = process.with_variable("RUST_LOG", filter);
     }
+    for (key, value) in &builder.variables {
+        process = process.with_variable(key, value);
+    }
     for (key, value) in more {
         process = process.with_variable(key, value);
     }
@@ -211,6 +214,7 @@ fn api_config(
             trusted_proxies: Vec::new(),
         },
         webhook_reach: webhook_reach(builder),
+        brand: builder.brand.clone(),
         contract_price: billing::catalog::prices::CreditPrice::per_hundred(100),
         auto_recharge: billing::auto_recharge::Defaults {
             threshold: kernel::money::Credits::from_whole(1_000)?,

@@ -61,7 +61,8 @@ fn not_blank(text: &str) -> Result<String, &'static str> {
 
 impl Command {
     pub(super) async fn run(self, connections: Connections, clock: Clock) -> anyhow::Result<Verdict> {
-        let pool = database::pool(&connections)?;
+        let primary = database::found_primary(&connections).await?;
+        let pool = database::pool_of(&primary, &connections)?;
         clock.set_offset(test_clock::offset(&pool).await?);
         let verdict = match self {
             Self::List { role, limit, json } => list(&pool, role, limit, json).await,

@@ -14,7 +14,8 @@ pub struct Command {
 
 impl Command {
     pub(super) async fn run(self, connections: Connections) -> anyhow::Result<Verdict> {
-        let pool = database::pool(&connections)?;
+        let primary = database::found_primary(&connections).await?;
+        let pool = database::pool_of(&primary, &connections)?;
         let mut connection = pool.acquire().await?;
         if let Some(mode) = self.mode {
             installation::change(&mut connection, mode).await?;

@@ -8,9 +8,9 @@ use billing::reconciliation::{Comparison, Finding, operations};
 use clap::Args;
 use jobs::Role;
 use kernel::clock::{Clock, Timestamp};
-use kernel::installation;
 use kernel::service::Verdict;
 use kernel::test_clock;
+use kernel::{database, installation};
 use messaging::Publisher;
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
@@ -59,7 +59,8 @@ impl FromStr for Moment {
 
 impl Command {
     pub(super) async fn run(self, config: Config, clock: Clock) -> anyhow::Result<Verdict> {
-        let pool = installation::pool(&config.connections, config.mode)?;
+        let primary = database::found_primary(&config.connections).await?;
+        let pool = installation::pool(&primary, &config.connections, config.mode)?;
         installation::check_at_start(&config.connections, config.mode).await?;
         clock.set_offset(test_clock::offset(&pool).await?);
         let window = Window { from: self.from.0, to: self.to.map_or_else(|| clock.now(), |to| to.0) };

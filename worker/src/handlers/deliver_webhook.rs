@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use kernel::metrics::{NONE, catalogue};
 use outgoing_webhooks::rules::JITTER_MAX_PERMILLE;
 use outgoing_webhooks::standard_webhooks::client::{Message, Sent};
 use outgoing_webhooks::{DeliverWebhook, Due, Outcome, Recorded, operations, rules};
@@ -60,13 +61,13 @@ fn report(due: &Due, outcome: &Outcome, recorded: &Recorded) {
         Recorded::Failed | Recorded::Disabled(_) => "failed",
         Recorded::Superseded => "superseded",
     };
-    metrics::counter!("purser_webhook_attempts_total", "outcome" => label).increment(1);
+    catalogue::WEBHOOK_ATTEMPTS.increment([label]);
     let (endpoint, delivery) = (due.endpoint_id, due.id);
     let (failure, status) = (outcome.failure, outcome.response_status);
     match recorded {
         Recorded::Disabled(reason) => {
-            metrics::counter!("purser_webhook_endpoints_disabled_total").increment(1);
-            tracing::error!(%endpoint, reason, "a webhook endpoint is disabled: see GET /admin/webhook-endpoints");
+            catalogue::WEBHOOK_ENDPOINTS_DISABLED.increment(NONE);
+            tracing::error!(%endpoint, reason, "a webhook endpoint is disabled: see GET /purser/v1/webhook-endpoints");
         }
         Recorded::Failed => {
             tracing::warn!(%endpoint, %delivery, failure, status, "a webhook was not delivered and is given up");

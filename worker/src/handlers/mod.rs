@@ -36,8 +36,10 @@ mod verify_object;
 mod verify_payment;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, join_all};
+use kernel::deadline::within;
 use messaging::consumer::{Handler, Outcome};
 
 use crate::context::Context;
@@ -94,6 +96,15 @@ fn plan<'a>(context: &'a Context, job: &'a AnyJob) -> Plan<'a> {
     }
 }
 
+/// How long a job may take, the provider's answers left out, before it is given up and comes again: then the database
+/// has stopped answering.
+fn limit(job: &AnyJob) -> Duration {
+    match job {
+        AnyJob::ReconcilePayments(_) => Duration::from_mins(10),
+        _ => Duration::from_mins(1),
+    }
+}
+
 impl Handler for Context {
     type Job = AnyJob;
 
@@ -107,8 +118,9 @@ impl Handler for Context {
                     batch.push(contribution);
                 }
                 Plan::Alone(work) => others.push(async move {
-                    let outcome = work.await.map_or_else(JobError::into_outcome, Outcome::Done);
-                    (place, outcome)
+                    let done = within(limit(job), work).await;
+                    let done = done.unwrap_or_else(|given_up| Err(JobError::Database(given_up.into())));
+                    (place, done.map_or_else(JobError::into_outcome, Outcome::Done))
                 }),
             }
         }

@@ -5,7 +5,10 @@ pub mod revenuecat;
 pub mod stripe;
 
 use billing::payments::Provider;
+use kernel::metrics::catalogue;
+use kernel::span;
 use serde::Deserialize;
+use tracing::Span;
 
 /// The key of the order's id in the metadata that providers keep for this installation.
 const PAYMENT_ID: &str = "payment_id";
@@ -44,7 +47,7 @@ pub enum ProviderError {
 impl ProviderError {
     /// That an answer to `asked` cannot be read, and that it is counted.
     pub(crate) fn unreadable(provider: Provider, asked: String) -> Self {
-        metrics::counter!("purser_unreadable_answers_total", "provider" => provider.as_str()).increment(1);
+        catalogue::UNREADABLE_ANSWERS.increment([provider.as_str()]);
         Self::Unreadable(asked)
     }
 }
@@ -63,4 +66,9 @@ impl Reference {
             Self::Id(id) | Self::Object { id } => id,
         }
     }
+}
+
+/// The span of a request to a provider.
+pub(crate) fn asking(provider: Provider) -> Span {
+    span!("provider", otel.name = provider.as_str(), otel.kind = "client")
 }

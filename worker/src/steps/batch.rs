@@ -9,7 +9,9 @@ use billing::subscriptions::operations as subscriptions;
 use futures::stream::{self, StreamExt};
 use kernel::crash;
 use kernel::crash::Step;
+use kernel::deadline::within;
 use kernel::ids::OutboxId;
+use kernel::metrics::catalogue;
 use kernel::retry;
 use messaging::consumer::Outcome;
 use serde_json::Value;
@@ -128,8 +130,12 @@ async fn apply_each(context: &Context, units: &[&Unit]) -> Vec<(usize, Outcome)>
 
 async fn apply_once(context: &Context, incoming: &[&Incoming]) -> Result<(), ApplyError> {
     let (effects, written) =
-        retry::with_patience(PATIENCE, may_pass_soon, || apply_transaction(context, incoming)).await?;
+        retry::with_patience(PATIENCE, may_pass_soon, || apply_in_time(context, incoming)).await?;
     context.publish_soon(written);
+    for event in incoming.iter().filter_map(|incoming| incoming.event.as_ref()) {
+        let took = context.clock.now() - event.received_at;
+        catalogue::EVENT_APPLY_SECONDS.record([event.provider.as_str()], took.try_into().unwrap_or_default());
+    }
     effects::report(&effects);
     Ok(())
 }
@@ -137,6 +143,15 @@ async fn apply_once(context: &Context, incoming: &[&Incoming]) -> Result<(), App
 /// Whether it is worth trying again at once. What waits for a locked wallet waits in a delay queue, out of the way.
 fn may_pass_soon(error: &ApplyError) -> bool {
     error.is_transient() && !error.is_locked()
+}
+
+async fn apply_in_time(
+    context: &Context,
+    incoming: &[&Incoming],
+) -> Result<(Vec<Effect>, Vec<OutboxId>), ApplyError> {
+    within(context.database_deadline, apply_transaction(context, incoming))
+        .await
+        .map_err(sqlx::Error::from)?
 }
 
 async fn apply_transaction(

@@ -1,5 +1,7 @@
 //! What follows from what was applied: jobs and notices in the outbox, counts and log lines for operators.
 
+use std::borrow::Cow;
+
 use billing::payments::Payment;
 use billing::payments::events::{ended_event, order, order_event};
 use billing::provider_events::Effect;
@@ -8,8 +10,9 @@ use billing::reversals::Reversed;
 use jobs::outbox;
 use kernel::clock::Timestamp;
 use kernel::ids::{OutboxId, WalletId};
+use kernel::metrics::{Counter, NONE, catalogue};
 use kernel::money::Money;
-use notices::{Amount, Event, MoneyView, tell_all};
+use notices::{Amount, Event, MoneyValue, tell_all};
 use sqlx::PgConnection;
 
 /// Writes what follows from effects into the outbox.
@@ -56,7 +59,7 @@ fn events(effect: &Effect) -> Vec<(WalletId, Event)> {
         Effect::Ended(payment) => (payment.wallet_id, [order_event(payment), ended_event(payment)]),
         Effect::Reversed(reversed) => (reversed.payment.wallet_id, [Some(reversal(reversed)), None]),
         Effect::Refunded { payment, refunded_minor } => {
-            let refunded = MoneyView::from(Money::new(*refunded_minor, payment.amount.currency));
+            let refunded = MoneyValue::from(Money::new(*refunded_minor, payment.amount.currency));
             let event = Event::OrderRefunded { order: order(payment), refunded };
             (payment.wallet_id, [Some(event), None])
         }
@@ -99,16 +102,16 @@ pub(crate) fn report(effects: &[Effect]) {
     for effect in effects {
         match effect {
             Effect::Credited { payment, balance } => {
-                metrics::counter!("purser_payments_credited_total", "provider" => payment.provider.as_str())
-                    .increment(1);
                 let Payment { id, wallet_id, user_id, credits, amount, .. } = &**payment;
                 let provider = payment.provider.as_str();
+                catalogue::PAYMENTS_CREDITED.increment([provider]);
+                count_money(&catalogue::MONEY_RECEIVED, payment, amount.minor);
                 tracing::info!(payment = %id, wallet = %wallet_id, user = %user_id, provider, %credits, %amount,
                                %balance, "a payment is credited");
             }
             Effect::Quarantined { event_id, payment_id, contradiction } => {
                 let reason = contradiction.as_str();
-                metrics::counter!("purser_events_quarantined_total", "reason" => reason).increment(1);
+                catalogue::EVENTS_QUARANTINED.increment([reason]);
                 tracing::error!(
                     event = event_id.as_ref().map(display),
                     payment = payment_id.as_ref().map(display),
@@ -118,7 +121,7 @@ pub(crate) fn report(effects: &[Effect]) {
                 );
             }
             Effect::Unordered { event_id } => {
-                metrics::counter!("purser_unordered_payments_total").increment(1);
+                catalogue::UNORDERED_PAYMENTS.increment(NONE);
                 tracing::warn!(
                     event = event_id.as_ref().map(display),
                     "money came through a Payment Link that names no order: nothing was credited"
@@ -129,24 +132,30 @@ pub(crate) fn report(effects: &[Effect]) {
             }
             Effect::Subscription(subscription) => {
                 let state = subscription.state.as_str();
-                metrics::counter!("purser_subscriptions_changed_total", "state" => state).increment(1);
-                tracing::debug!(subscription = %subscription.id, state, "a subscription changed");
+                catalogue::SUBSCRIPTIONS_CHANGED.increment([state]);
+                tracing::info!(subscription = %subscription.id, state, "a subscription changed");
             }
             Effect::Job(_) => {}
             Effect::Reversed(reversed) => {
                 let kind = reversed.kind.as_str();
-                metrics::counter!("purser_payments_reversed_total", "kind" => kind).increment(1);
+                catalogue::PAYMENTS_REVERSED.increment([kind]);
                 let Reversed { payment, credits, shortfall, .. } = reversed;
                 tracing::info!(payment = %payment.id, kind, %credits, %shortfall, "credits followed their money");
             }
             Effect::Refunded { payment, refunded_minor } => {
+                count_money(&catalogue::MONEY_REFUNDED, payment, *refunded_minor);
                 tracing::info!(payment = %payment.id, refunded_minor, "money of an order went back");
             }
             Effect::Disputed(payment) => {
-                metrics::counter!("purser_disputes_total").increment(1);
+                catalogue::DISPUTES.increment(NONE);
                 tracing::warn!(payment = %payment.id, "a payment is disputed");
             }
             Effect::Verify { object_id, .. } => tracing::debug!(object_id, "the provider will be asked"),
         }
     }
+}
+
+fn count_money(metric: &Counter<2>, payment: &Payment, minor: i64) {
+    let currency = payment.amount.currency.as_str().to_owned();
+    metric.add([Cow::Borrowed(payment.provider.as_str()), Cow::Owned(currency)], minor);
 }

@@ -2,7 +2,7 @@
 
 use identity::operations::{membership, user as user_by_id};
 use jobs::outbox;
-use kernel::ids::{AdjustmentId, EntryId, OrganizationId, UserId, WalletId};
+use kernel::ids::{AdjustmentId, EntryId, OrganizationId, RequestId, UserId, WalletId};
 use kernel::money::{AmountError, Credits};
 use ledger::adjustments::{AdjustCredits, Adjusted, Adjustment};
 use ledger::history::{self, HistoryEntry};
@@ -151,7 +151,8 @@ async fn adjust(api: SharedState, call: Call) -> Result<Response, Problem> {
     let credits = amount(&request.amount)?;
     let description = description(&request.description)?;
     let (user_id, wallet_id) = wallet(&api, &request).await?;
-    let adjustment_id = key.map_or_else(AdjustmentId::new, |key| AdjustmentId::of_request(&by, key));
+    let adjustment_id =
+        key.map_or_else(AdjustmentId::new, |key| RequestId::of("adjustment", &by, key).into());
     let entry_type = "manual".to_owned();
     let adjustment = Adjustment { adjustment_id, wallet_id, credits, entry_type, description, by };
     let job = AdjustCredits { adjustment: Box::new(adjustment) };

@@ -2,7 +2,7 @@
 
 use billing::plans::{Plan, StoredPlan, operations};
 use kernel::money::Currency;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use warp::http::StatusCode;
@@ -12,7 +12,7 @@ use crate::http::Response;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::json::read_json;
+use crate::http::json::{null_is_given, read_json};
 use crate::http::values::{Amount, GivenAmount};
 use crate::problem::Problem;
 use crate::state::SharedState;
@@ -142,7 +142,7 @@ struct PlanInput {
     /// In the smallest unit of the currency: 999 is $9.99. Needed for a new plan.
     price_monthly: Option<i64>,
     /// Null: not sold by the year.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "null_is_given")]
     #[schema(value_type = Option<i64>)]
     price_yearly: Option<Option<i64>>,
     /// An ISO 4217 code; `usd` unless given.
@@ -155,25 +155,20 @@ struct PlanInput {
     features: Option<Vec<String>>,
     /// Whether what is left at the end of a period stays; no unless given.
     rollover: Option<bool>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "null_is_given")]
     #[schema(value_type = Option<String>)]
     stripe_price_id_monthly: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "null_is_given")]
     #[schema(value_type = Option<String>)]
     stripe_price_id_yearly: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "null_is_given")]
     #[schema(value_type = Option<String>)]
     creem_product_id: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "null_is_given")]
     #[schema(value_type = Option<String>)]
     creem_product_id_yearly: Option<Option<String>>,
     is_active: Option<bool>,
     sort_order: Option<i32>,
-}
-
-/// Tells a null from a field that is left out.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(source: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(source).map(Some)
 }
 
 impl PlanInput {

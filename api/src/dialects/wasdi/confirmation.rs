@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use billing::payments::store::payment_by_provider_id;
 use billing::payments::{ConfirmReply, ConfirmSession, Payment};
+use kernel::deadline::uncounted;
 use tokio::time::Instant;
 use warp::http::{HeaderValue, StatusCode, header};
 
@@ -79,7 +80,7 @@ async fn confirm(api: &SharedState, session: &str) -> Result<(), Problem> {
         if Instant::now() >= deadline {
             return Err(Problem::from(ProblemKind::Internal).retry_soon());
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        uncounted(tokio::time::sleep(LOOK_AGAIN)).await;
     }
 }
 
@@ -99,7 +100,7 @@ async fn wait_until_paid(api: &SharedState, session: &str, deadline: Instant) ->
         if order_of(api, session).await?.is_some_and(|payment| payment.state.is_paid()) {
             return Ok(());
         }
-        tokio::time::sleep(LOOK).await;
+        uncounted(tokio::time::sleep(LOOK)).await;
     }
     Err(Problem::internal("a confirmed payment was not credited in time"))
 }

@@ -1,17 +1,18 @@
 //! Auto-recharge: what a wallet asks for, its card, and having it wait.
 
-mod views;
+pub(super) mod views;
 
 use billing::auto_recharge::custody::{self, By, ResumeError};
 use billing::auto_recharge::rules::{CHARGE_MAX_MINOR, CHARGE_MIN_MINOR};
 use billing::auto_recharge::{Settings, operations};
 use billing::catalog::prices::price;
 use billing::payments::Dialect;
+use identity::operators::OperatorRole;
 use identity::rights::{OwnedWallet, Reach, Scope};
 use kernel::clock::Timestamp;
 use kernel::ids::{UserId, WalletId};
 use kernel::money::{Credits, Currency, Money};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 use warp::http::StatusCode;
@@ -28,7 +29,7 @@ use crate::checkout::Ordered;
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::json::{Object, read_object, read_object_or_default};
+use crate::http::json::{null_is_given, read_object, read_object_or_default};
 use crate::http::values::{GivenAmount, MoneyValue};
 use crate::http::{Response, answer};
 use crate::problem::{ErrorCode, Problem, ProblemKind};
@@ -98,6 +99,7 @@ fn settings() -> Vec<Endpoint> {
 fn steering() -> Vec<Endpoint> {
     let steers = |summary: &str| {
         Description::new(Access::Allowed(Scope::Buy), summary)
+            .role(OperatorRole::Support)
             .wallet()
             .idempotency_key()
             .may_take::<ReasonInput>()
@@ -136,25 +138,17 @@ struct SettingsInput {
     /// Charges when strictly less can be spent; 0: never.
     threshold_credits: Option<GivenAmount>,
     /// How much each time, in US dollars: between 50 and 99,999,999 cents.
-    #[schema(value_type = Option<MoneyValue>)]
-    amount: Option<Object<MoneyValue>>,
+    amount: Option<MoneyValue>,
     /// At most this in a calendar month (UTC); null: no cap.
     #[serde(default, deserialize_with = "null_is_given")]
     #[schema(value_type = Option<MoneyValue>)]
-    max_monthly: Option<Option<Object<MoneyValue>>>,
+    max_monthly: Option<Option<MoneyValue>>,
     /// Asks for a page to save another card.
     #[serde(default)]
     request_setup: bool,
     /// The member of an organization who agrees to be charged for it: needed where a server switches it on.
     #[schema(value_type = Option<String>)]
     member_id: Option<UserId>,
-}
-
-/// Tells a null from a field that is left out.
-fn null_is_given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 #[derive(Default, Deserialize, ToSchema)]
@@ -197,9 +191,9 @@ async fn put(api: SharedState, call: Call) -> Result<Response, Problem> {
     let wanted = SettingsChange {
         enabled: request.enabled,
         threshold: request.threshold_credits.as_ref().map(threshold).transpose()?,
-        amount: request.amount.map(|Object(given)| amount("amount", given)).transpose()?,
+        amount: request.amount.map(|given| amount("amount", given)).transpose()?,
         max_monthly_minor: match request.max_monthly {
-            Some(Some(Object(given))) => Some(Some(amount("maxMonthly", given)?.minor)),
+            Some(Some(given)) => Some(Some(amount("maxMonthly", given)?.minor)),
             Some(None) => Some(None),
             None => None,
         },
@@ -351,7 +345,7 @@ async fn overview(
     shown(&mut connection, api.clock.now(), settings, setup).await
 }
 
-async fn shown(
+pub(super) async fn shown(
     connection: &mut PgConnection,
     now: Timestamp,
     settings: Settings,

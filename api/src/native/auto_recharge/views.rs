@@ -14,7 +14,7 @@ use crate::http::values::{Amount, Moment, MoneyValue, OrgId, one_of};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = native::WalletRecharge)]
-pub(super) struct WalletRecharge {
+pub(in super::super) struct WalletRecharge {
     #[serde(flatten)]
     pub(super) whose: Whose,
     #[serde(flatten)]
@@ -133,7 +133,7 @@ struct RunView {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::CardSetup)]
-pub(super) struct SetupView {
+pub(in super::super) struct SetupView {
     #[schema(value_type = Uuid)]
     payment_id: PaymentId,
     /// The page; null until it is open.

@@ -70,7 +70,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = native::NewCoupon)]
+#[schema(as = native::NewCoupon, example = json!({"code": "WELCOME", "percent": 20, "maxRedemptions": 100}))]
 struct CouponInput {
     /// What the buyer types; small letters count as capital ones.
     #[schema(min_length = 1, max_length = 64)]
@@ -109,7 +109,7 @@ struct CouponInput {
 /// All that can be changed: what is left out is as for a new coupon.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = native::CouponChange)]
+#[schema(as = native::CouponChange, example = json!({"maxRedemptions": 200, "active": true}))]
 struct ChangeInput {
     /// Not below how many use it already.
     #[schema(minimum = 1)]

@@ -70,7 +70,9 @@ struct Packs {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = native::NewPack)]
+#[schema(as = native::NewPack, example = json!({
+    "packId": "starter", "name": "Starter", "credits": 500, "price": {"minor": 500, "currency": "usd"},
+}))]
 struct PackInput {
     /// Needed when a pack is added; the path has it when one is replaced.
     #[schema(min_length = 1, max_length = 64)]

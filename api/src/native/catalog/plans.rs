@@ -89,7 +89,9 @@ struct Plans {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = native::NewPlan)]
+#[schema(as = native::NewPlan, example = json!({
+    "planId": "hobby", "name": "Hobby", "monthly": {"credits": 1000, "price": {"minor": 900, "currency": "usd"}},
+}))]
 struct PlanInput {
     /// Needed when a plan is added; the path has it when one is replaced.
     #[schema(min_length = 1, max_length = 64)]

@@ -1,9 +1,10 @@
 //! Debits that are looked at and given back.
 
+use identity::operators::OperatorRole;
 use identity::rights::Scope;
 use kernel::ids::{EntryId, OutboxId};
 use kernel::metadata::Metadata;
-use ledger::debits::{self, GIVE_BACK, GiveBack, GiveBackError, GivenBack};
+use ledger::debits::{self, Decision, GIVE_BACK, GiveBack, GiveBackError, GivenBack};
 use ledger::history::{Entry, entry};
 use ledger::{Author, Cause, CounterAccount, EntryNote};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ use crate::http::json::read_object_or_default;
 use crate::http::values::{Amount, GivenAmount, Id};
 use crate::http::{Response, answer, replayed};
 use crate::native::entries::EntryView;
+use crate::native::reasons::caller_reason;
 use crate::native::wallets::check_reach;
 use crate::problem::{ErrorCode, Problem, ProblemKind};
 use crate::state::SharedState;
@@ -40,6 +42,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "/purser/v1/debits/{debitId}/refund",
             refund,
             debit(Scope::Spend, "Give a debit back")
+                .role(OperatorRole::Support)
                 .says(
                     "In whole, or in parts with `credits`: never more in all than was taken. The credits go back into \
                      the grants that they came from and lapse when those do.",
@@ -58,6 +61,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 struct RefundInput {
     /// How much of it; all that is left unless given.
     credits: Option<GivenAmount>,
+    /// Why, for the audit log: needed of operators.
+    #[schema(min_length = 1, max_length = 500, nullable = false)]
+    reason: Option<String>,
     /// At most 20 texts of yours.
     #[serde(default)]
     #[schema(value_type = std::collections::BTreeMap<String, String>)]
@@ -97,8 +103,11 @@ async fn refund(api: SharedState, call: Call) -> Result<Response, Problem> {
         note: EntryNote {
             metadata: request.metadata,
             by: Author { member: debit.member_id, api_key: caller.api_key },
+            ..EntryNote::default()
         },
         cause: Cause { kind: GIVE_BACK, id: cause(&caller, call.idempotency_key()?) },
+        decision: caller_reason(&caller, request.reason)?
+            .map(|reason| Decision { by: caller.actor.clone(), reason }),
     };
     let before = OutboxId::new();
     let done = debits::give_back(&api.pool, api.clock.now(), &back).await?;

@@ -18,7 +18,7 @@ use crate::auth::Caller;
 use crate::http::call::{Call, checked_key};
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
-use crate::http::json::{Object, read_object};
+use crate::http::json::read_object;
 use crate::http::values::{Amount, GivenAmount};
 use crate::http::{Response, answer};
 use crate::native::wallets::addressed;
@@ -87,8 +87,8 @@ struct DebitInput {
     {"wallet": "org:1", "credits": 2.5, "idempotencyKey": "render-8", "memberId": "bob"},
 ]}))]
 struct BatchInput {
-    #[schema(value_type = Vec<BatchedInput>, min_items = 1, max_items = 1000)]
-    debits: Vec<Object<BatchedInput>>,
+    #[schema(min_items = 1, max_items = 1000)]
+    debits: Vec<BatchedInput>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -179,7 +179,7 @@ async fn batch(api: SharedState, call: Call) -> Result<Response, Problem> {
     if !(1..=BATCH_MAX).contains(&debits.len()) {
         return Err(Problem::invalid("debits must be 1 to 1000").about("debits"));
     }
-    let each = debits.into_iter().map(|Object(input)| batched(&api, &caller, input));
+    let each = debits.into_iter().map(|input| batched(&api, &caller, input));
     let data = join_all(each).await.into_iter().map(|outcome| match outcome {
         Ok(done) => Outcome::Done(done),
         Err(problem) => Outcome::Refused { error: ErrorBody::from(&problem).error },
@@ -211,7 +211,11 @@ async fn post(
         counter_account: CounterAccount::Usage,
         entry_type: wanted.entry_type.clone(),
         description: wanted.description.clone(),
-        note: EntryNote { metadata: wanted.metadata.clone(), by: Author { member, api_key: caller.api_key } },
+        note: EntryNote {
+            metadata: wanted.metadata.clone(),
+            by: Author { member, api_key: caller.api_key },
+            ..EntryNote::default()
+        },
     };
     let done = |debit_id, balance, available| DebitView {
         debit_id,
@@ -220,7 +224,7 @@ async fn post(
         available: Amount(available),
     };
     match api.spending.debit(movement).await? {
-        Posted::Done { entry_id: Some(entry), balance, available } => Ok(done(entry, balance, available)),
+        Posted::Done { entry_id: Some(entry), balance, available, .. } => Ok(done(entry, balance, available)),
         Posted::Done { entry_id: None, .. } => Err(Problem::internal("a debit wrote no entry")),
         Posted::AlreadyPosted {
             entry_id,

@@ -5,6 +5,7 @@ mod rights;
 use std::time::Duration;
 
 use identity::operations::{role_lock, role_of};
+use identity::operators::OperatorRole;
 use identity::rights::Scope;
 use identity::rules::{may_manage_holds, may_spend};
 use kernel::clock::Timestamp;
@@ -14,6 +15,7 @@ use kernel::metadata::Metadata;
 use kernel::money::Credits;
 use ledger::holds::{self, Above, Ending, Hold, HoldError, HoldState, NewHold, Placed};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use warp::http::StatusCode;
@@ -21,6 +23,7 @@ use warp::http::StatusCode;
 use self::rights::{Deed, allowed};
 use super::debits::{checked_description, checked_type, member, positive};
 use super::pages_of::{Cursor, paged};
+use super::reasons::caller_reason;
 use super::wallets::{addressed, role_not_allowed};
 use crate::auth::Caller;
 use crate::commands::publish_notices_since;
@@ -80,7 +83,9 @@ fn deeds() -> Vec<Endpoint> {
             "/purser/v1/holds/{holdId}/release",
             release,
             id(Description::new(Access::Allowed(Scope::Spend), "Give back what is held"))
+                .role(OperatorRole::Support)
                 .idempotency_key()
+                .may_take::<ReleaseInput>()
                 .answers::<EndedHoldView>(StatusCode::OK, "The credits are free again.")
                 .refuses(&[StatusCode::FORBIDDEN, StatusCode::NOT_FOUND]),
         ),
@@ -122,6 +127,15 @@ fn looks() -> Vec<Endpoint> {
                 .refuses(&[StatusCode::NOT_FOUND]),
         ),
     ]
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = native::HoldRelease, example = json!({"reason": "The render failed"}))]
+struct ReleaseInput {
+    /// Why, for the audit log: needed of operators.
+    #[schema(min_length = 1, max_length = 500, nullable = false)]
+    reason: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -173,7 +187,7 @@ struct ExtendInput {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = native::Hold)]
-struct HoldView {
+pub(super) struct HoldView {
     #[schema(value_type = Uuid)]
     hold_id: HoldId,
     /// Who placed it.
@@ -249,6 +263,7 @@ async fn place(api: SharedState, call: Call) -> Result<Response, Problem> {
         key: call.idempotency_key()?.map(str::to_owned),
         lasts,
         metadata: request.metadata,
+        api_key: caller.api_key,
     };
     let (now, before) = (api.clock.now(), OutboxId::new());
     let mut transaction = api.pool.begin().await?;
@@ -286,9 +301,9 @@ async fn capture(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.allowed(&api, Scope::Spend).await?;
     let request: CaptureInput = read_object_or_default(&call)?;
     let is_final = request.is_final.unwrap_or(true);
-    let spend = request.credits.as_ref().map(not_negative).transpose()?;
+    let spend = request.credits.as_ref().map(|given| given.not_negative("credits")).transpose()?;
     let above = api.config.capture_above_hold;
-    end(&api, &call, &caller, Deed::Capture, |hold| {
+    end(&api, &call, &caller, Deed::Capture, None, |hold| {
         let Some(spend) = spend else { return Ok(Ending::CaptureAll) };
         match above {
             _ if !is_final => Ok(Ending::CapturePart(spend)),
@@ -301,14 +316,6 @@ async fn capture(api: SharedState, call: Call) -> Result<Response, Problem> {
         }
     })
     .await
-}
-
-fn not_negative(given: &GivenAmount) -> Result<Credits, Problem> {
-    let amount = given.credits().map_err(|error| Problem::from(error).about("credits"))?;
-    if !amount.is_negative() {
-        return Ok(amount);
-    }
-    Err(Problem::invalid("credits must not be negative").coded(ErrorCode::InvalidCredits).about("credits"))
 }
 
 async fn extend(api: SharedState, call: Call) -> Result<Response, Problem> {
@@ -333,7 +340,9 @@ fn checked_ttl(lasts: Duration) -> Result<Duration, Problem> {
 
 async fn release(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.allowed(&api, Scope::Spend).await?;
-    end(&api, &call, &caller, Deed::Release, |_| Ok(Ending::Release)).await
+    let ReleaseInput { reason } = read_object_or_default(&call)?;
+    let reason = caller_reason(&caller, reason)?;
+    end(&api, &call, &caller, Deed::Release, reason, |_| Ok(Ending::Release)).await
 }
 
 async fn end(
@@ -341,6 +350,7 @@ async fn end(
     call: &Call,
     caller: &Caller,
     deed: Deed,
+    reason: Option<String>,
     ending: impl FnOnce(&Hold) -> Result<Ending, Problem> + Send,
 ) -> Result<Response, Problem> {
     let (key, before) = (call.idempotency_key()?, OutboxId::new());
@@ -348,7 +358,21 @@ async fn end(
     let id = allowed(&mut transaction, caller, call.path_parameter("holdId"), deed).await?.id;
     let hold = holds::lock(&mut transaction, id).await?.ok_or(HoldError::NotFound)?;
     let ending = ending(&hold)?;
-    let ended = holds::end(&mut transaction, api.clock.now(), hold, ending, key).await?;
+    let ended = match holds::end(&mut transaction, api.clock.now(), hold, ending, key).await {
+        Err(error @ HoldError::Refused(_)) => {
+            // The hold is as it was; what has lapsed was taken off.
+            transaction.commit().await?;
+            publish_notices_since(api, before);
+            return Err(error.into());
+        }
+        ended => ended?,
+    };
+    if let Some(reason) = reason {
+        let (wallet, details) =
+            (ended.0.wallet_id.to_string(), json!({ "holdId": ended.0.id, "reason": reason }));
+        audit::note(&mut transaction, api.clock.now(), &caller.actor, "hold.release", &wallet, details)
+            .await?;
+    }
     crash::point(Step::Written, "end of a hold");
     transaction.commit().await?;
     crash::point(Step::Committed, "end of a hold");
@@ -395,7 +419,7 @@ fn state_named(text: &str) -> Result<HoldState, Problem> {
     found.ok_or_else(|| Problem::invalid(message).about("state"))
 }
 
-fn hold_view(hold: &Hold, now: Timestamp) -> HoldView {
+pub(super) fn hold_view(hold: &Hold, now: Timestamp) -> HoldView {
     HoldView {
         hold_id: hold.id,
         user_id: hold.user_id.clone(),

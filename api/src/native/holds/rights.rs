@@ -49,7 +49,8 @@ pub(super) async fn allowed(
 ) -> Result<Hold, Problem> {
     let none = || Problem::from(HoldError::NotFound);
     let id: HoldId = id.parse().map_err(|_| none())?;
-    let hold = holds::find(connection, id).await?.ok_or_else(none)?;
+    let hold =
+        holds::find(connection, id).await?.filter(|hold| caller.is_for(hold.wallet_id)).ok_or_else(none)?;
     let verdict = match &caller.reach {
         Reach::Everyone => Verdict::Yes,
         Reach::Organization { wallet_id, .. } if *wallet_id == hold.wallet_id => Verdict::Yes,

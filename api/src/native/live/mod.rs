@@ -19,7 +19,7 @@ use warp::ws::{Message, WebSocket, Ws};
 use crate::auth::Principal;
 use crate::http::call::{Call, call};
 use crate::http::description::{Access, Description};
-use crate::http::endpoint::Endpoint;
+use crate::http::endpoint::{Endpoint, in_time};
 use crate::http::{Response, Route};
 use crate::problem::{ErrorCode, Failure, Problem, ProblemKind};
 use crate::realtime::{Audience, End, Full, Style, Subscription};
@@ -63,7 +63,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 /// GET /ws, GET /api/ws
 fn socket_route(api: &SharedState, here: BoxedFilter<()>) -> Route {
-    let open = |ws, api, call| async move { socket(ws, api, call).await.unwrap_or_else(Response::from) };
+    let limit = api.config.connections.database_deadline;
+    let open = move |ws, api, call| in_time(limit, socket(ws, api, call));
     here.and(warp::ws()).and(call(api)).then(open).boxed()
 }
 

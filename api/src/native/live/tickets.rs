@@ -22,7 +22,7 @@ use super::{as_events, left, subscribe, upgraded};
 use crate::auth::Caller;
 use crate::http::call::{Call, call};
 use crate::http::description::{Access, Description};
-use crate::http::endpoint::Endpoint;
+use crate::http::endpoint::{Endpoint, in_time};
 use crate::http::json::read_object_or_default;
 use crate::http::values::Moment;
 use crate::http::{Response, Route};
@@ -83,7 +83,7 @@ fn ticketed(summary: &str) -> Description {
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = native::NewLiveTicket, example = json!({"wallet": "me"}))]
+#[schema(as = native::NewLiveTicket, example = json!({"wallet": "user:alice"}))]
 struct TicketInput {
     /// The wallet to listen to: `me`, `user:ID`, `org:ID` or its id.
     wallet: Option<String>,
@@ -125,7 +125,7 @@ async fn listener(api: &SharedState, caller: &Caller, wallet: Option<&str>) -> R
         return Ok(of(caller.user().or(wallet.user_id.as_ref()), Some(wallet.id)));
     }
     match &caller.reach {
-        Reach::User { id, .. } => Ok(of(Some(id), None)),
+        Reach::User { id, .. } => Ok(of(Some(id), caller.only_wallet())),
         Reach::Organization { wallet_id, .. } => Ok(of(None, Some(*wallet_id))),
         Reach::Everyone => {
             let message =
@@ -137,7 +137,8 @@ async fn listener(api: &SharedState, caller: &Caller, wallet: Option<&str>) -> R
 
 /// GET /purser/v1/live
 fn socket_route(api: &SharedState, here: BoxedFilter<()>) -> Route {
-    let open = |ws, api, call| async move { socket(ws, api, call).await.unwrap_or_else(Response::from) };
+    let limit = api.config.connections.database_deadline;
+    let open = move |ws, api, call| in_time(limit, socket(ws, api, call));
     here.and(warp::ws()).and(call(api)).then(open).boxed()
 }
 

@@ -42,7 +42,7 @@ fn interval_schema() -> utoipa::openapi::schema::Object {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = native::NewOrder)]
+#[schema(as = native::NewOrder, example = json!({"wallet": "user:alice", "credits": 500, "reference": "cart-7"}))]
 pub(super) struct OrderInput {
     /// `user:ID`, `org:ID`, a wallet's id, or `me`.
     pub(super) wallet: String,

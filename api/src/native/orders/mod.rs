@@ -4,7 +4,8 @@ mod goods;
 mod input;
 mod placing;
 mod refunding;
-mod views;
+mod timeline;
+pub(super) mod views;
 
 use billing::payments::{Payment, REFERENCE_MAX, RequestMark, State};
 use billing::sales::{Filter, Sale, operations};
@@ -57,12 +58,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ];
     endpoints.extend(placing::endpoints());
     endpoints.extend(refunding::endpoints());
+    endpoints.extend(timeline::endpoints());
     endpoints
 }
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.allowed(&api, Scope::Read).await?;
-    let wallet = match (call.parameter("wallet"), caller.reach.own_wallet()) {
+    let wallet = match (call.parameter("wallet"), caller.own_wallet()) {
         (Some(name), _) => Some(addressed(&api, &caller, name, Scope::Read).await?.id),
         (None, own) => own,
     };

@@ -43,7 +43,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = native::NewRefund)]
+#[schema(as = native::NewRefund, example = json!({"minor": 100, "reason": "The customer asked for it"}))]
 struct RefundInput {
     /// How much, in smallest units, with tax as it was charged; all that is left unless given.
     #[schema(minimum = 1)]

@@ -8,6 +8,7 @@ use billing::payments::Provider;
 use billing::quarantine::{
     CreditProviderEvent, CreditRefusal, CreditReply, EventKey, EventState, Page, SettleError, operations,
 };
+use identity::operators::OperatorRole;
 use identity::rights::Scope;
 use jobs::outbox;
 use kernel::clock::Timestamp;
@@ -93,12 +94,12 @@ fn about(summary: &str) -> Description {
 }
 
 fn settles(summary: &str) -> Description {
-    about(summary).idempotency_key().refuses(&[StatusCode::CONFLICT])
+    about(summary).role(OperatorRole::Finance).idempotency_key().refuses(&[StatusCode::CONFLICT])
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = native::SettleProviderEvent)]
+#[schema(as = native::SettleProviderEvent, example = json!({"reason": "Agreed with the buyer"}))]
 struct ReasonInput {
     /// Why, for the record.
     #[schema(min_length = 1, max_length = 500)]
@@ -107,7 +108,7 @@ struct ReasonInput {
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = native::RetryProviderEvent)]
+#[schema(as = native::RetryProviderEvent, example = json!({"reason": "The pack is there now"}))]
 struct OptionalReasonInput {
     /// Why, for the record.
     #[schema(max_length = 500)]

@@ -30,8 +30,8 @@ customElements.define("live-events", class extends HTMLElement {
     let address = null;
     try {
       const answer = await fetch(this.getAttribute("address"), { method: "POST" });
-      // Whoever may not listen any more is not asked again: the parts say why when they are fetched.
-      if (answer.status === 401 || answer.status === 403) return this.#happened();
+      // Who may not listen may not look either any more: the page itself says why.
+      if (answer.status === 401) return location.reload();
       if (answer.ok) address = new URL((await answer.json()).address, location.href);
     } catch { /* The network is away: tried again below. */ }
     if (!this.isConnected) return;
@@ -73,23 +73,27 @@ customElements.define("value-chart", class extends HTMLElement {
     this.#plot = null;
     if (typeof uPlot === "undefined") return;
     const { moments, series, stacked } = JSON.parse(this.getAttribute("data"));
-    const style = getComputedStyle(this);
-    const colour = (name) => style.getPropertyValue(name).trim();
+    // As the style sheet has it now, by day or by night.
+    const colour = (name) => {
+      this.style.color = `var(${name})`;
+      return getComputedStyle(this).color;
+    };
     const columns = series.map((one) => one.values.map(Number));
-    // Each is drawn on top of those after it, so that what is seen of it is its own part.
+    // Each covers those before it, but for the part on top that is theirs alone.
     const drawn = columns.map((column, at) =>
       stacked ? column.map((_, row) => columns.slice(at).reduce((sum, other) => sum + other[row], 0)) : column);
+    const half = stacked && moments.length > 1 ? (moments[1] - moments[0]) / 2 : 0;
     const axis = { stroke: colour("--ink-muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
     const number = new Intl.NumberFormat(document.documentElement.lang, { notation: "compact" });
-    const day = new Intl.DateTimeFormat(document.documentElement.lang, { month: "short", day: "numeric" });
+    const day = new Intl.DateTimeFormat(document.documentElement.lang, { month: "short", day: "numeric", timeZone: "UTC" });
     this.#plot = new uPlot({
       width: this.clientWidth,
       height: 220,
       cursor: { show: false },
       legend: { show: false },
-      scales: { y: { range: (_, low, high) => [Math.min(low, 0), high > 0 ? high * 1.05 : 1] } },
+      scales: { x: { range: (_, first, last) => [first - half, last + half] }, y: { range: (_, low, high) => [Math.min(low, 0), high > 0 ? high * 1.05 : 1] } },
       axes: [
-        { ...axis, values: (_, all) => all.map((at) => day.format(at * 1000)), space: 64 },
+        { ...axis, size: 28, values: (_, all) => all.map((at) => day.format(at * 1000)), space: 64 },
         { ...axis, values: (_, all) => all.map((value) => number.format(value)), size: 56 },
       ],
       series: [{}, ...series.map((one, at) => ({
@@ -100,6 +104,7 @@ customElements.define("value-chart", class extends HTMLElement {
         ...(stacked ? { fill: colour(`--series-${(at % 6) + 1}`), width: 0, paths: uPlot.paths.bars({ size: [0.7, 48] }) } : {}),
       }))],
     }, [moments, ...drawn], this);
+    this.style.color = "";
   };
   connectedCallback() {
     this.#draw();

@@ -18,6 +18,7 @@ use crate::provider_events::{ApplyError, Effect, Event, EventOutcome, IgnoreReas
 use crate::reversals::{Extent, Policy, ReversalFact, ReversalKind, ReversalState, operations as reversals};
 use crate::settlement::{self, SettlementItem};
 use kernel::ids::{PaymentId, StorePurchaseId, UserId, WalletId};
+use kernel::metrics::{NONE, catalogue};
 use kernel::money::{AmountError, Money};
 use uuid::Uuid;
 
@@ -103,7 +104,7 @@ async fn bought(
     let remark = match own {
         Some(own) if own.is_refunded => Some(Remark::Refunded),
         Some(own) if own.is_held => {
-            metrics::counter!("purser_store_purchases_of_several_total").increment(1);
+            catalogue::STORE_PURCHASES_OF_SEVERAL.increment(NONE);
             Some(Remark::Several)
         }
         Some(own) if rules::is_parked(own) => Some(Remark::Parked),

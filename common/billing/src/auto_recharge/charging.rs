@@ -14,6 +14,7 @@ use crate::payments::store::payments_lock;
 use crate::payments::{Payment, State};
 use kernel::clock::Timestamp;
 use kernel::ids::{OutboxId, RechargeRunId};
+use kernel::metrics::{NONE, catalogue};
 use notices::tell;
 
 /// What is to be done about a run.
@@ -137,7 +138,7 @@ pub async fn declined(
     }
     settings.declines = settings.declines.saturating_add(1);
     settings.next_attempt_at = None;
-    metrics::counter!("purser_recharges_declined_total").increment(1);
+    catalogue::RECHARGES_DECLINED.increment(NONE);
     match rules::after_decline(class, settings.declines, now) {
         Aftermath::CoolDown(until) => {
             settings.next_attempt_at = Some(until);

@@ -357,3 +357,13 @@ pub async fn money_taken_back(
     wallet_store::wallets_forget_due(connection, &[wallet]).await?;
     Ok(pause(connection, now, &mut settings, reason).await?.into_iter().collect())
 }
+
+/// How many wallets wait for a card or a person before they are recharged again.
+///
+/// # Errors
+/// Database errors only.
+pub async fn paused_count(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(r#"select count(*) as "count!" from auto_recharge where paused_at is not null"#)
+        .fetch_one(connection)
+        .await
+}

@@ -2,6 +2,7 @@
 
 use kernel::clock::Timestamp;
 use kernel::ids::OutboxId;
+use kernel::metrics::catalogue;
 use sqlx::PgConnection;
 
 use super::announcements;
@@ -21,7 +22,7 @@ pub(super) async fn pause(
     }
     settings.pause = Some(Pause { at: now, reason });
     store::settings_write(connection, now, settings).await?;
-    metrics::counter!("purser_recharges_paused_total", "reason" => reason.as_str()).increment(1);
+    catalogue::RECHARGES_PAUSED.increment([reason.as_str()]);
     tell(connection, now, settings.wallet_id, announcements::paused(reason)).await.map(Some)
 }
 

@@ -1,6 +1,6 @@
 //! What is told of orders.
 
-use notices::{Amount, Event, MoneyView, Order};
+use notices::{Amount, Event, MoneyValue, Order};
 
 use super::{Kind, Mode, Payment, State};
 
@@ -13,7 +13,7 @@ pub fn order(payment: &Payment) -> Order {
         kind: payment.kind.as_str(),
         provider: payment.provider.as_str(),
         credits: Amount(payment.credits),
-        amount: MoneyView::from(payment.due()),
+        amount: MoneyValue::from(payment.due()),
     }
 }
 

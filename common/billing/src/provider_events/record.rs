@@ -268,6 +268,29 @@ pub async fn forget(pool: &PgPool, before: Timestamp, limit: i64) -> Result<u64,
     Ok(done.rows_affected())
 }
 
+/// What providers told about an order, the first `limit` of it, oldest first.
+///
+/// # Errors
+/// Database errors only.
+pub async fn of_order(
+    connection: &mut PgConnection,
+    payment: PaymentId,
+    limit: i64,
+) -> Result<Vec<RecordedEvent>, sqlx::Error> {
+    sqlx::query_as!(
+        RecordedEvent,
+        r#"select provider as "provider: Provider", event_id, event_type, object_id,
+                  payment_id as "payment_id: PaymentId", outcome, reason, received_at, handled_at,
+                  case when outcome = 'quarantined' then coalesce(settled_as, 'open') else outcome end
+                  as "state!: EventState", settled_at
+           from provider_events where payment_id = $1 order by handled_at limit $2"#,
+        payment.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await
+}
+
 /// How many events wait for a person to look at them.
 ///
 /// # Errors

@@ -225,6 +225,16 @@ impl Comparison {
     }
 }
 
+/// What the last comparison found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastRun {
+    pub ended_at: Timestamp,
+    /// Differences.
+    pub findings: i64,
+    /// How many of them are payments that are not credited.
+    pub paid_not_credited: i64,
+}
+
 /// What is left of a comparison of the last days. A job compares one slice of time and has the rest done by another:
 /// the broker takes away a job that is not acknowledged in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::PgConnection;
 
-use super::{ProviderPayment, RecordedOrder, RecordedPayment, Rest, store};
+use super::{LastRun, ProviderPayment, RecordedOrder, RecordedPayment, Rest, store};
 use crate::payments::Provider;
 use crate::reversals::ReversalFact;
 use audit::{self, AdminAction, COMMAND_LINE};
@@ -77,11 +77,11 @@ pub async fn keep_run(connection: &mut PgConnection, now: Timestamp, rest: &Rest
     store::run_write(connection, now, rest).await
 }
 
-/// How many differences the last comparison found, and how many of them are payments that are not credited.
+/// What the last comparison found.
 ///
 /// # Errors
 /// Database errors only.
-pub async fn last_run(connection: &mut PgConnection) -> Result<Option<(i64, i64)>, sqlx::Error> {
+pub async fn last_run(connection: &mut PgConnection) -> Result<Option<LastRun>, sqlx::Error> {
     store::run(connection).await
 }
 

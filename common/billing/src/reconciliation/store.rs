@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{ProviderPayment, RecordedOrder, RecordedPayment, Rest};
+use super::{LastRun, ProviderPayment, RecordedOrder, RecordedPayment, Rest};
 use crate::payments::{Provider, State};
 use kernel::clock::Timestamp;
 use kernel::ids::PaymentId;
@@ -143,9 +143,10 @@ pub(super) async fn run_write(
     Ok(())
 }
 
-pub(super) async fn run(connection: &mut PgConnection) -> Result<Option<(i64, i64)>, sqlx::Error> {
-    let row = sqlx::query!("select findings, paid_not_credited from reconciliation_runs");
-    Ok(row.fetch_optional(connection).await?.map(|row| (row.findings, row.paid_not_credited)))
+pub(super) async fn run(connection: &mut PgConnection) -> Result<Option<LastRun>, sqlx::Error> {
+    sqlx::query_as!(LastRun, "select ended_at, findings, paid_not_credited from reconciliation_runs")
+        .fetch_optional(connection)
+        .await
 }
 
 pub(super) async fn dismissed(

@@ -161,7 +161,7 @@ pub async fn follow_money(
     let has_refunds_changed = account.refunded_minor != gone.refunded_minor;
     (account.refunded_minor, account.withdrawn_minor) = (gone.refunded_minor, gone.withdrawn_minor);
     payment.state = rules::state(&gone);
-    store::payment_write(connection, payment.id, payment.state, &account).await?;
+    store::payment_write(connection, now, payment.id, payment.state, &account).await?;
     let kind = by.or(reversals.first()).map_or(ReversalKind::Refund, |reversal| reversal.kind);
     let mut effects = Vec::new();
     if has_refunds_changed {

@@ -210,13 +210,16 @@ pub(super) async fn payment_mark(
 /// Writes what has gone back of a payment that this transaction has locked, and where it stands.
 pub(super) async fn payment_write(
     connection: &mut PgConnection,
+    now: Timestamp,
     payment: PaymentId,
     state: State,
     account: &Account,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "update payments set state = $2, refunded_minor = $3, withdrawn_minor = $4, credits_reversed = $5,
-                             credits_shortfall = $6, credits_lapsed = $7
+                             credits_shortfall = $6, credits_lapsed = $7,
+                             reversed_at = case when refunded_minor = $3 and withdrawn_minor = $4 then reversed_at
+                                                else $8 end
          where id = $1",
         payment.0,
         state.as_str(),
@@ -224,7 +227,8 @@ pub(super) async fn payment_write(
         account.withdrawn_minor,
         account.reversed.millionths(),
         account.shortfall.millionths(),
-        account.lapsed.millionths()
+        account.lapsed.millionths(),
+        now
     )
     .execute(connection)
     .await?;

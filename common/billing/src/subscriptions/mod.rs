@@ -3,6 +3,7 @@
 
 pub mod instructions;
 pub mod operations;
+mod period_payments;
 mod periods;
 mod price_paid;
 pub mod rules;

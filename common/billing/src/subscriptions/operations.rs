@@ -3,15 +3,12 @@
 
 use sqlx::PgConnection;
 
+use super::period_payments::{payment_fact, payment_of_period};
 use super::periods;
 use super::price_paid::{Named, first_price, price_paid};
 use super::rules::{self, stand};
 use super::{Line, News, Paid, PriceOf, Standing, Subscription, SubscriptionFact, SubscriptionState, store};
-use crate::payments::ordering::payment_create;
-use crate::payments::{
-    Fact, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Progress, Stage, periods as payment_periods,
-    store as payments,
-};
+use crate::payments::{Payment, PlanPeriod, periods as payment_periods, store as payments};
 use crate::plans::operations::{plan, plan_by_provider_price, terms_sold};
 use crate::plans::{Interval, Terms};
 use crate::provider_events::record::{answered, quarantine, record};
@@ -21,7 +18,7 @@ use crate::provider_events::{
 use crate::reversals::operations::adopt;
 use crate::settlement::{self, SettlementItem};
 use kernel::clock::Timestamp;
-use kernel::ids::{PaymentId, SubscriptionId, UserId, WalletId};
+use kernel::ids::{SubscriptionId, UserId, WalletId};
 use kernel::money::{Credits, Money};
 use ledger::grants;
 
@@ -396,87 +393,6 @@ async fn terms_by_price(
         terms.provider_price.as_deref() == Some(price)
             && terms.price.currency == subscription.terms.price.currency
     }))
-}
-
-/// The payment of a later period: the one that is recorded, or a new one; none if no plan was paid for.
-async fn payment_of_period(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    subscription: &mut Subscription,
-    first: &Payment,
-    paid: &Paid,
-    known: &[Terms],
-) -> Result<Option<PaymentId>, ApplyError> {
-    if let Some(payment) = payments::payment_by_provider_id(connection, &paid.payment).await? {
-        return Ok((payment.wallet_id == subscription.wallet_id).then_some(payment.id));
-    }
-    let worth = if paid.lines.is_empty() {
-        Some(subscription.terms.credits)
-    } else {
-        rules::worth(&paid.lines, known)
-    };
-    let Some(worth) = worth else { return Ok(None) };
-    // Once for each payment, because the payment is made here.
-    let (credits, carried) = rules::granted(worth, subscription.carried);
-    subscription.carried = carried;
-    let order = NewOrder {
-        user_id: subscription.user_id.clone(),
-        wallet_id: subscription.wallet_id,
-        organization_id: first.organization_id,
-        dialect: first.dialect,
-        kind: Kind::Subscription,
-        provider: subscription.provider,
-        mode: Mode::Subscription,
-        livemode: subscription.livemode,
-        items: vec![Item {
-            pack_id: None,
-            name: first.summary.clone(),
-            quantity: 1,
-            credits,
-            amount_minor: paid.money.minor,
-        }],
-        credits,
-        amount: paid.money,
-        summary: first.summary.clone(),
-        return_urls: None,
-        expires_at: now,
-        plan: Some(PlanPeriod {
-            plan_id: subscription.terms.plan_id.clone(),
-            interval: subscription.terms.interval,
-        }),
-        redemption: None,
-        expires_after_days: None,
-        labels: first.labels.clone(),
-        request: None,
-    };
-    let payment = payment_create(connection, now, &order).await?;
-    Ok(Some(payment.id))
-}
-
-/// The payment's part of a fact.
-fn payment_fact(fact: &SubscriptionFact, paid: &Paid, payment_id: PaymentId, money: Money) -> Fact {
-    Fact {
-        provider: fact.provider,
-        livemode: fact.livemode,
-        stage: Stage::Paid,
-        installation: fact.installation.clone(),
-        payment_id: Some(payment_id),
-        user_id: fact.user_id.clone(),
-        session: None,
-        provider_payment: Some(paid.payment.clone()),
-        customer: fact.customer.clone(),
-        mode: Some(Mode::Subscription),
-        money: Some(money),
-        discount_minor: None,
-        progress: Progress {
-            payment_status: Some("paid".to_owned()),
-            receipt_url: paid.receipt_url.clone(),
-            // An invoice for a smaller plan may come to less than nothing.
-            charged_minor: paid.total.filter(|total| *total > 0),
-            invoice: paid.invoice.as_deref().cloned(),
-            ..Progress::default()
-        },
-    }
 }
 
 /// Has what is left of paid periods lapse with them, where nothing will extend them any more.

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use url::{Host, Url};
 
+use super::addresses::Kind;
 use super::secret::{self, Secret};
 
 /// What makes a good secret.
@@ -150,20 +151,34 @@ impl Environment {
         })
     }
 
-    /// The address of a server, which may have a password in it.
+    /// The address of a server that processes connect to, or of several. It is a secret, because it may hold a
+    /// password.
     ///
     /// # Errors
     /// When it is missing, or can never be reached.
-    pub fn server(&mut self, name: &'static str, schemes: &[&str], remedy: &str) -> Result<Secret, Reported> {
+    pub fn servers(&mut self, name: &'static str, kind: &Kind, remedy: &str) -> Result<Secret, Reported> {
         let text = self.required(name, remedy)?;
-        let is_address = Url::parse(&text).is_ok_and(|url| schemes.contains(&url.scheme()));
-        match Secret::new(text).filter(|_| is_address) {
-            Some(address) => Ok(address),
-            None => {
-                let fault = format!("is no address that starts with {}://", schemes.join(":// or "));
-                Err(self.problem(name, fault, remedy))
-            }
-        }
+        self.check_servers(name, text, kind, remedy)
+    }
+
+    /// As [`Self::servers`], if it is set.
+    pub fn optional_servers(&mut self, name: &'static str, kind: &Kind, remedy: &str) -> Option<Secret> {
+        let text = self.optional(name)?;
+        self.check_servers(name, text, kind, remedy).ok()
+    }
+
+    fn check_servers(
+        &mut self,
+        name: &'static str,
+        text: String,
+        kind: &Kind,
+        remedy: &str,
+    ) -> Result<Secret, Reported> {
+        let fault = match kind.fault(&text) {
+            Some(fault) => fault,
+            None => return Secret::new(text).ok_or_else(|| self.problem(name, "is set but empty", remedy)),
+        };
+        Err(self.problem(name, fault, remedy))
     }
 
     /// The address of a page or an API, if it is set.
@@ -358,10 +373,29 @@ mod tests {
     }
 
     #[test]
+    fn each_server_of_a_list_is_checked() {
+        let refused = |name: &'static str, list| {
+            let set = [("DATABASE_URL", "postgres://a/b"), ("AMQP_URL", "amqp://a")];
+            refusal(&set.map(|(key, value)| (key, if key == name { list } else { value })), Connections::read)
+        };
+        for list in
+            ["postgres://u:hunter2@a,:1/b", "postgres://u:hunter2@a,/b", "postgres://u:hunter2@a,b:x/c"]
+        {
+            let text = refused("DATABASE_URL", list);
+            assert!(text.contains("DATABASE_URL names a server (number 2) that is no address"), "{text}");
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+        let text = refused("AMQP_URL", "amqp://a,http://b");
+        assert!(text.contains("AMQP_URL names a server (number 2)") && text.contains("amqps://"), "{text}");
+        assert!(refused("AMQP_URL", "amqp://a,amqp://").contains("(number 2)"));
+    }
+
+    #[test]
     fn what_is_well_is_read() {
         let set = [
-            ("DATABASE_URL", "postgres://purser@localhost/purser"),
-            ("AMQP_URL", "amqp://localhost"),
+            ("DATABASE_URL", "postgres://purser@one:5433,[::1],two/purser"),
+            ("DATABASE_DIRECT_URL", "postgres:///purser?host=/run/postgresql"),
+            ("AMQP_URL", "amqp://one/%2f,amqps://two:1"),
             ("NUMBERS", "1, 2"),
             ("SITE", "https://Shop.Test:443/"),
         ];

@@ -1,6 +1,7 @@
 //! The settings of a process. [`read`] collects everything that is wrong with them, so that an operator sees all of it
 //! at once, each problem with its variable and what to do about it.
 
+pub mod addresses;
 mod environment;
 mod secret;
 
@@ -51,9 +52,13 @@ impl FromStr for Mode {
 /// Where every process finds the database and the broker.
 #[derive(Clone, Debug)]
 pub struct Connections {
-    /// `DATABASE_URL`: PostgreSQL, for example `postgres://purser@localhost/purser`.
+    /// `DATABASE_URL`: PostgreSQL, for example `postgres://purser@localhost/purser`. It may name several servers, see
+    /// [`addresses::of_database`].
     pub database_url: Secret,
-    /// `AMQP_URL`: RabbitMQ, for example `amqp://purser:…@localhost/%2f`.
+    /// `DATABASE_DIRECT_URL`: PostgreSQL itself, if `DATABASE_URL` leads to a pooler. Not set otherwise.
+    pub database_direct_url: Option<Secret>,
+    /// `AMQP_URL`: RabbitMQ, for example `amqp://purser:…@localhost/%2f`. It may name several nodes, see
+    /// [`addresses::of_broker`].
     pub amqp_url: Secret,
     /// `AMQP_PREFIX`: starts the name of every exchange and queue; `purser` unless set.
     pub amqp_prefix: String,
@@ -64,6 +69,9 @@ pub struct Connections {
     pub database_lock_timeout: Duration,
     /// `DATABASE_STATEMENT_TIMEOUT_MS`: how long a statement may take; 10000 unless set.
     pub database_statement_timeout: Duration,
+    /// `DATABASE_DEADLINE_MS`: how long a request waits for the database in all; 5000 unless set. Then it is answered
+    /// with 503, and its connection is given up.
+    pub database_deadline: Duration,
 }
 
 impl Connections {
@@ -72,14 +80,19 @@ impl Connections {
     /// # Errors
     /// When the address of a server is missing or wrong.
     pub fn read(environment: &mut Environment) -> Result<Self, Reported> {
-        let database_url = environment.server(
+        let database_url = environment.servers(
             "DATABASE_URL",
-            &["postgres", "postgresql"],
+            &addresses::DATABASE,
             "give the address of PostgreSQL, for example postgres://purser@localhost/purser",
         );
-        let amqp_url = environment.server(
+        let database_direct_url = environment.optional_servers(
+            "DATABASE_DIRECT_URL",
+            &addresses::DATABASE,
+            "give the address of PostgreSQL itself, for example postgres://purser@localhost/purser",
+        );
+        let amqp_url = environment.servers(
             "AMQP_URL",
-            &["amqp", "amqps"],
+            &addresses::BROKER,
             "give the address of RabbitMQ, for example amqp://guest:guest@localhost:5672/%2f",
         );
         Ok(Self {
@@ -92,6 +105,8 @@ impl Connections {
                 1_000,
                 10_000,
             ),
+            database_deadline: milliseconds(environment, "DATABASE_DEADLINE_MS", 1_000, 5_000),
+            database_direct_url,
             database_url: database_url?,
             amqp_url: amqp_url?,
         })

@@ -6,7 +6,7 @@ mod giving;
 mod views;
 
 pub use giving::{GiveError, Given, NewCredits, VoidError, Voided, give, void};
-pub use views::{GrantView, find, lapsing, list};
+pub use views::{GrantView, find, lapsing, list, of_causes};
 
 use sqlx::PgConnection;
 use sqlx::types::Json;

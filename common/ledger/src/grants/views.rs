@@ -95,6 +95,26 @@ pub(super) async fn of_entry(
         .await
 }
 
+/// The grants that causes of one kind have made.
+///
+/// # Errors
+/// Database errors only.
+pub async fn of_causes(
+    connection: &mut PgConnection,
+    kind: &str,
+    ids: &[&str],
+) -> Result<Vec<GrantView>, sqlx::Error> {
+    select_grants!(
+        "from unnest($2::text[]) as wanted (id)
+         join ledger_entries e on e.source_kind = $1 and e.source_id = wanted.id
+         join grants g on g.id = e.grant_id",
+        kind,
+        ids as &[&str]
+    )
+    .fetch_all(connection)
+    .await
+}
+
 /// How much of a wallet lapses at which moments after `now`, soonest first: at most `limit` moments. What is spent
 /// until then does not.
 ///

@@ -2,20 +2,22 @@
 
 use jobs::job;
 use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
 
 mod store;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 pub use super::Above;
 use super::operations::post;
-use super::{Author, Cause, Change, CounterAccount, EntryNote, Movement, Posted, Refusal};
+use super::{Author, Cause, Change, Counted, CounterAccount, EntryNote, Movement, Posted, Refusal};
 use kernel::clock::Timestamp;
 use kernel::database::is_locked;
-use kernel::ids::{EntryId, HoldId, UserId, WalletId};
+use kernel::ids::{ApiKeyId, EntryId, HoldId, UserId, WalletId};
 use kernel::metadata::Metadata;
 use kernel::money::Credits;
 use kernel::text_enum;
@@ -61,6 +63,8 @@ pub struct Hold {
     pub metadata: Metadata,
     /// When it would have ended by itself, had it not been extended since.
     pub placed_until: Option<Timestamp>,
+    /// The limits that counted it when it was placed.
+    pub counted: Option<Json<Counted>>,
 }
 
 impl Hold {
@@ -96,6 +100,8 @@ pub struct NewHold {
     pub lasts: Duration,
     /// What the caller attached.
     pub metadata: Metadata,
+    /// The key that it is placed with.
+    pub api_key: Option<ApiKeyId>,
 }
 
 impl NewHold {
@@ -156,7 +162,7 @@ pub async fn place(
         return if new.is(&hold) { Ok(Placed { hold, is_repeated: true }) } else { Err(HoldError::Reused) };
     }
     // Not to be guessed, and not from its key.
-    let hold = Hold {
+    let mut hold = Hold {
         id: HoldId::new(),
         wallet_id: new.wallet_id,
         user_id: new.user_id.clone(),
@@ -170,9 +176,11 @@ pub async fn place(
         ended_key: None,
         metadata: new.metadata.clone(),
         placed_until: None,
+        counted: None,
     };
     let cause = Cause { kind: "hold", id: hold.id.to_string() };
-    move_credits(connection, now, &hold, cause, Change::Hold(new.amount)).await?;
+    let placed = move_credits(connection, now, &hold, new.api_key, cause, Change::Hold(new.amount)).await?;
+    hold.counted = placed.counted.map(Json);
     if !store::insert(connection, &hold, new.key.as_deref()).await? {
         return Err(HoldError::InUse);
     }
@@ -309,7 +317,7 @@ pub async fn end(
         return Ok((hold, before.map(|entry| entry.id), balance));
     }
     let change = ending.apply(&mut hold, key)?;
-    let (entry, balance) = move_credits(connection, now, &hold, cause, change).await?;
+    let Moved { entry, balance, .. } = move_credits(connection, now, &hold, None, cause, change).await?;
     store::end(connection, now, &hold).await?;
     Ok((hold, entry, balance))
 }
@@ -357,17 +365,25 @@ pub async fn expire_due(pool: &PgPool, now: Timestamp, limit: i64) -> Result<usi
     Ok(due.len())
 }
 
-/// Gives up the open holds of a user on a wallet that the user may not spend from any more; returns how many.
+/// Gives up the open holds of a user on wallets that the user may not spend from any more; returns how many.
 ///
 /// # Errors
 /// Database errors only.
 pub async fn release_all_of(
     connection: &mut PgConnection,
     now: Timestamp,
-    wallet: WalletId,
+    wallets: &BTreeSet<WalletId>,
     user: &UserId,
 ) -> Result<usize, HoldError> {
-    let holds = store::open_of(connection, wallet, user).await?;
+    let mut holds = Vec::new();
+    for wallet in wallets {
+        holds.extend(store::open_of(connection, *wallet, user).await?);
+    }
+    let counted = holds.iter().filter_map(|hold| hold.counted.as_ref());
+    let limits = counted.flat_map(|Json(counted)| counted.by.iter().copied()).collect();
+    // All at once, so that nobody who wants several of them waits for this one, and this one for them.
+    super::operations::lock(connection, wallets).await?;
+    super::limits::lock(connection, &limits).await?;
     let count = holds.len();
     for hold in holds {
         end(connection, now, hold, Ending::Release, None).await?;
@@ -419,13 +435,21 @@ pub async fn open(
     store::open(connection, wallet, user, limit).await
 }
 
+/// That the ledger has moved what a hold reserves.
+struct Moved {
+    entry: Option<EntryId>,
+    balance: Credits,
+    counted: Option<Counted>,
+}
+
 async fn move_credits(
     connection: &mut PgConnection,
     now: Timestamp,
     hold: &Hold,
+    api_key: Option<ApiKeyId>,
     cause: Cause,
     change: Change,
-) -> Result<(Option<EntryId>, Credits), HoldError> {
+) -> Result<Moved, HoldError> {
     let movement = Movement {
         wallet_id: hold.wallet_id,
         cause,
@@ -435,12 +459,17 @@ async fn move_credits(
         description: hold.description.clone(),
         note: EntryNote {
             metadata: hold.metadata.clone(),
-            by: Author { member: Some(hold.user_id.clone()), api_key: None },
+            by: Author { member: Some(hold.user_id.clone()), api_key },
+            counted: hold.counted.clone().map(|Json(counted)| counted),
         },
     };
     match post(connection, now, &[movement]).await?.each.pop() {
-        Some(Posted::Done { entry_id, balance, .. }) => Ok((entry_id, balance)),
-        Some(Posted::AlreadyPosted { entry_id, balance, .. }) => Ok((Some(entry_id), balance)),
+        Some(Posted::Done { entry_id, balance, counted, .. }) => {
+            Ok(Moved { entry: entry_id, balance, counted })
+        }
+        Some(Posted::AlreadyPosted { entry_id, balance, .. }) => {
+            Ok(Moved { entry: Some(entry_id), balance, counted: None })
+        }
         Some(Posted::Refused(refusal)) => Err(refusal.into()),
         None => Err(Refusal::BadAmount.into()),
     }

@@ -1,8 +1,9 @@
 //! The SQL of holds.
 
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
-use super::{Hold, HoldState};
+use super::{Counted, Hold, HoldState};
 use kernel::clock::Timestamp;
 use kernel::ids::{HoldId, UserId, WalletId};
 use kernel::metadata::Metadata;
@@ -15,7 +16,8 @@ macro_rules! select_holds {
             r#"select id as "id: HoldId", wallet_id as "wallet_id: WalletId", user_id as "user_id: UserId",
                       amount as "amount: Credits", captured as "captured: Credits", state as "state: HoldState",
                       entry_type, description, created_at, expires_at, ended_key,
-                      coalesce(metadata, '{}') as "metadata!: Metadata", placed_until
+                      coalesce(metadata, '{}') as "metadata!: Metadata", placed_until,
+                      counted as "counted: Json<Counted>"
                from holds "#
                 + $rest
             $(, $argument)*
@@ -126,8 +128,8 @@ pub(super) async fn insert(
     let metadata = (!hold.metadata.is_empty()).then_some(&hold.metadata);
     let done = sqlx::query!(
         "insert into holds (id, wallet_id, user_id, amount, entry_type, description, placed_key, created_at, expires_at,
-                            metadata)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing",
+                            metadata, counted)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing",
         hold.id.0,
         hold.wallet_id.0,
         hold.user_id.as_str(),
@@ -137,7 +139,8 @@ pub(super) async fn insert(
         key,
         hold.created_at,
         hold.expires_at,
-        metadata as Option<&Metadata>
+        metadata as Option<&Metadata>,
+        hold.counted.as_ref() as Option<&Json<Counted>>
     )
     .execute(connection)
     .await?;

@@ -21,6 +21,7 @@ fn hold(state: HoldState, captured: i64, ended_key: Option<&str>) -> Hold {
         ended_key: ended_key.map(str::to_owned),
         metadata: Metadata::default(),
         placed_until: None,
+        counted: None,
     }
 }
 
@@ -129,6 +130,7 @@ fn a_key_is_for_one_hold() {
         key: Some("k".to_owned()),
         lasts: Duration::from_mins(2),
         metadata: Metadata::default(),
+        api_key: None,
     };
     assert!(new.is(&placed));
     assert!(!NewHold { amount: Credits::from_millionths(43), ..new.clone() }.is(&placed));

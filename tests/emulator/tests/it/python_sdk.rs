@@ -16,7 +16,7 @@ async fn the_official_python_sdk_is_content() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/stripe_python.py");
     let url = emulator.url.clone();
     let run = move || {
-        let programs = python::installed(SDK, Path::new(env!("CARGO_TARGET_TMPDIR")))?;
+        let programs = python::installed(&[SDK], Path::new(env!("CARGO_TARGET_TMPDIR")))?;
         python::run(Command::new(programs.join("python")).arg(script).arg(url))
     };
     let printed = tokio::task::spawn_blocking(run).await.expect("the script ends").expect("it is content");

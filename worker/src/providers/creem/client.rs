@@ -13,11 +13,12 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::objects::{Checkout, ListedTransaction, Subscription, Transaction, Transactions};
-use crate::providers::{INSTALLATION, PAYMENT_ID, ProviderError, USER_ID};
+use crate::providers::{INSTALLATION, PAYMENT_ID, ProviderError, USER_ID, asking};
 use billing::payments::{OpenedCheckout, Payment, Provider, ReturnUrls};
 use kernel::config::Secret;
 use kernel::https::HttpsClient;
 use kernel::ids::InstallationId;
+use tracing::Instrument;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 const LIVE: &str = "https://api.creem.io";
@@ -219,7 +220,8 @@ impl CreemClient {
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(body))
             .map_err(|_| ProviderError::Unavailable("configuration"))?;
-        let (status, body) = self.client.send(request).await.map_err(ProviderError::Unavailable)?;
+        let sending = self.client.send(request).instrument(asking(Provider::Creem));
+        let (status, body) = sending.await.map_err(ProviderError::Unavailable)?;
         if status.is_success() {
             return serde_json::from_slice(&body)
                 .map_err(|_| ProviderError::unreadable(Provider::Creem, asked(&method, url)));

@@ -30,12 +30,13 @@ use stripe_shared::{CheckoutSession, CheckoutSessionMode, CouponDuration, Paymen
 use super::objects::{Intent, Metadata, PaymentError, Session, TotalDetails};
 use super::reversals::{Dispute, Refund};
 use super::subscriptions::{Invoice, Subscription};
-use crate::providers::{INSTALLATION, PAYMENT_ID, ProviderError, Reference, USER_ID};
+use crate::providers::{INSTALLATION, PAYMENT_ID, ProviderError, Reference, USER_ID, asking};
 use billing::payments::{Item, Mode, OpenedCheckout, Payment, Provider, ReturnUrls};
 use billing::plans::Interval;
 use kernel::clock::from_unix_seconds;
 use kernel::config::Secret;
 use kernel::ids::{InstallationId, UserId, WalletId};
+use tracing::Instrument;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -322,7 +323,7 @@ impl StripeClient {
                 IdempotencyKey::new(key).map_err(|error| StripeError::ConfigError(error.to_string()))?;
             request = request.request_strategy(RequestStrategy::Idempotent(key));
         }
-        request.send(&self.client).await
+        request.send(&self.client).instrument(asking(Provider::Stripe)).await
     }
 }
 

@@ -1,0 +1,145 @@
+//! The machinery: which processes there are, what waits in the queues, what reconciliation found, which migrations were
+//! applied.
+
+use std::time::Duration;
+
+use billing::reconciliation::LastRun;
+use billing::reconciliation::operations::last_run;
+use identity::rights::Scope;
+use kernel::process::{self, Applied, Process};
+use messaging::queues::{QueueState, QueueWatch};
+use serde::Serialize;
+use utoipa::ToSchema;
+use warp::http::StatusCode;
+
+use crate::http::call::Call;
+use crate::http::description::{Access, Description};
+use crate::http::endpoint::Endpoint;
+use crate::http::values::Moment;
+use crate::http::{Response, answer};
+use crate::problem::Problem;
+use crate::state::SharedState;
+
+/// How many migrations are shown: the newest.
+const MIGRATIONS: i64 = 10;
+/// How long the broker may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::get(
+        "/purser/v1/system",
+        show,
+        Description::new(
+            Access::Operator(Scope::Read),
+            "The processes, queues and migrations of this installation",
+        )
+        .answers::<SystemView>(StatusCode::OK, "What is there now."),
+    )]
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::System)]
+struct SystemView {
+    /// Of the process that answers.
+    version: &'static str,
+    /// `test` or `live`.
+    mode: &'static str,
+    processes: Vec<ProcessView>,
+    /// Null while the broker is away.
+    #[schema(required)]
+    queues: Option<Vec<QueueView>>,
+    /// The last reconciliation; null before the first.
+    #[schema(required)]
+    reconciliation: Option<ReconciliationView>,
+    /// The newest ten.
+    migrations: Vec<MigrationView>,
+}
+
+/// Processes of one service at one address.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::Process)]
+struct ProcessView {
+    /// `api`, `worker` or `scheduler`; empty of another.
+    service: String,
+    version: String,
+    #[schema(required)]
+    address: Option<String>,
+    /// To the database.
+    connections: i64,
+    /// When the oldest of them was opened.
+    connected_since: Moment,
+}
+
+impl From<Process> for ProcessView {
+    fn from(process: Process) -> Self {
+        let Process { service, version, address, connections, connected_since } = process;
+        Self { service, version, address, connections, connected_since: Moment(connected_since) }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::Queue)]
+struct QueueView {
+    name: String,
+    /// That wait to be taken.
+    messages: u32,
+    consumers: u32,
+}
+
+impl From<QueueState> for QueueView {
+    fn from(queue: QueueState) -> Self {
+        Self { name: queue.name, messages: queue.messages, consumers: queue.consumers }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::ReconciliationRun)]
+struct ReconciliationView {
+    /// Differences between the providers' books and ours.
+    findings: i64,
+    /// Of these, payments that are credited to nobody.
+    paid_not_credited: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = native::Migration)]
+struct MigrationView {
+    number: i64,
+    name: String,
+    applied_at: Moment,
+}
+
+impl From<Applied> for MigrationView {
+    fn from(applied: Applied) -> Self {
+        Self { number: applied.version, name: applied.name, applied_at: Moment(applied.applied_at) }
+    }
+}
+
+async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
+    call.operator(&api, Scope::Read).await?;
+    let mut watch = QueueWatch::new(api.config.connections.clone());
+    let counted = tokio::time::timeout(PATIENCE, watch.look()).await;
+    let queues = counted.ok().and_then(Result::ok).map(|all| all.into_iter().map(QueueView::from).collect());
+    let mut connection = api.pool.acquire().await?;
+    let last = last_run(&mut connection).await?;
+    let view = SystemView {
+        version: env!("CARGO_PKG_VERSION"),
+        mode: api.config.mode.as_str(),
+        processes: process::running(&mut connection).await?.into_iter().map(ProcessView::from).collect(),
+        queues,
+        reconciliation: last.map(|LastRun { findings, paid_not_credited, .. }| ReconciliationView {
+            findings,
+            paid_not_credited,
+        }),
+        migrations: process::migrations(&mut connection, MIGRATIONS)
+            .await?
+            .into_iter()
+            .map(MigrationView::from)
+            .collect(),
+    };
+    Ok(answer(StatusCode::OK, &view))
+}

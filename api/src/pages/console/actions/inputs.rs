@@ -1,0 +1,38 @@
+//! What several actions have in common.
+
+use warp::http::Method;
+
+use super::{Action, Input, Kind};
+
+pub(super) const REASON: Input = Input {
+    name: "reason",
+    label: "Reason",
+    hint: "For the audit log: why, and on whose request.",
+    kind: Kind::Reason,
+    is_required: true,
+};
+pub(super) const REASON_IN_QUERY: Input = Input { kind: Kind::ReasonInQuery, ..REASON };
+
+pub(super) const fn input(
+    name: &'static str,
+    label: &'static str,
+    hint: &'static str,
+    kind: Kind,
+    is_required: bool,
+) -> Input {
+    Input { name, label, hint, kind, is_required }
+}
+
+/// An action of which nothing special is to be said.
+pub(super) const PLAIN: Action = Action {
+    name: "",
+    method: Method::POST,
+    path: "",
+    button: "",
+    title: "",
+    explains: "",
+    done: "",
+    is_dangerous: false,
+    fields: &[REASON],
+    shows: None,
+};

@@ -1,0 +1,76 @@
+//! What several pages of the console show: states, links to things, and the way to the next page of a list.
+
+use maud::{Markup, html};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::views::At;
+use crate::pages::components::{Tone, badge};
+use crate::pages::format;
+
+/// A state's word, in the colour of what it means.
+pub(super) fn state(word: &str) -> Markup {
+    let tone = match word {
+        "paid" | "applied" | "credited" | "delivered" | "active" | "done" | "completed" => Tone::Good,
+        "open" | "failed" | "disputed" | "refused" | "unclear" | "paused" | "past_due" | "waiting" => {
+            Tone::Bad
+        }
+        "pending" | "created" | "requested" | "needs_card" | "monthly_cap_reached" | "partially_refunded" => {
+            Tone::Warning
+        }
+        _ => Tone::Neutral,
+    };
+    badge(tone, &spaced(word))
+}
+
+/// A word for programs as people write it.
+pub(super) fn spaced(word: &str) -> String {
+    word.replace(['_', '.'], " ")
+}
+
+pub(super) fn moment(at: At) -> Markup {
+    format::moment(at.0)
+}
+
+pub(super) fn wallet_address(wallet: &str) -> String {
+    format!("/console/wallets/{}", utf8_percent_encode(wallet, NON_ALPHANUMERIC))
+}
+
+pub(super) fn order_address(order: &str) -> String {
+    format!("/console/orders/{order}")
+}
+
+pub(super) fn event_address(event: &str) -> String {
+    format!("/console/quarantine/{}", utf8_percent_encode(event, NON_ALPHANUMERIC))
+}
+
+pub(super) fn user(user: &str) -> Markup {
+    html! { a href=(wallet_address(&format!("user:{user}"))) { (user) } }
+}
+
+/// The way to the next page of a list, if there is one.
+pub(super) fn next(address: &str, cursor: Option<&str>) -> Markup {
+    let joint = if address.contains('?') { '&' } else { '?' };
+    html! {
+        @if let Some(cursor) = cursor {
+            nav.pages aria-label="Pages" {
+                a.button.plain href={ (address) (joint) "cursor=" (utf8_percent_encode(cursor, NON_ALPHANUMERIC)) } {
+                    "Older"
+                }
+            }
+        }
+    }
+}
+
+/// A table that scrolls by itself; `name` is what screen readers call it.
+pub(super) fn table(name: &str, head: &[(&str, bool)], rows: &[Markup]) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(name) {
+            table {
+                thead { tr {
+                    @for (title, is_number) in head { th.number[*is_number] scope="col" { (title) } }
+                } }
+                tbody { @for row in rows { tr { (row) } } }
+            }
+        }
+    }
+}

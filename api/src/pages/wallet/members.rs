@@ -1,0 +1,159 @@
+//! Of an organization: its members, their roles, and who used what. Its owners and admins manage them here.
+
+use kernel::money::Credits;
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::json;
+use warp::http::StatusCode;
+
+use super::texts::{Texts, filled};
+use super::usage;
+use super::views::{Member, Organization, sums};
+use super::visit::{Place, Visit};
+use crate::http::Response;
+use crate::http::call::Call;
+use crate::pages::components::{Field, close_button, dialog, dialog_button};
+use crate::pages::document::Document;
+use crate::pages::form;
+use crate::pages::own_api::at;
+use crate::problem::{Failure, Problem};
+
+const ROLES: [&str; 4] = ["owner", "admin", "member", "viewer"];
+
+fn role_name<'a>(texts: &'a Texts, role: &str) -> &'a str {
+    match role {
+        "owner" => &texts.role_owner,
+        "admin" => &texts.role_admin,
+        "member" => &texts.role_member,
+        _ => &texts.role_viewer,
+    }
+}
+
+fn organization(visit: &Visit) -> Result<&str, Problem> {
+    Ok(visit.wallet.org_id.as_deref().ok_or(Failure::NotFound)?)
+}
+
+pub(super) async fn show(visit: Visit, _call: Call) -> Result<Response, Problem> {
+    page(&visit, html! {}).await?.answer()
+}
+
+async fn page(visit: &Visit, above: Markup) -> Result<Document, Problem> {
+    let organization: Organization = visit.own.get(at(["organizations", organization(visit)?])).await?;
+    let (used, is_all) = usage::entries(visit).await?;
+    let spent = sums(&used, |entry| entry.member_id.as_deref().unwrap_or_default());
+    let of = |user: &str| spent.iter().find(|(name, _)| name == user).map_or(Credits::ZERO, |(_, sum)| *sum);
+    let may_manage = organization.role.as_deref().is_some_and(|role| ["owner", "admin"].contains(&role));
+    let texts = visit.texts;
+    let body = html! {
+        (above)
+        section.card.flush {
+            h2 { (organization.name) }
+            div.scroll tabindex="0" role="region" aria-label=(texts.members) {
+                table {
+                    thead { tr {
+                        th scope="col" { (texts.user) }
+                        th scope="col" { (texts.role) }
+                        th.number scope="col" { (texts.spent) }
+                        @if may_manage { th scope="col" { span.visually-hidden { (texts.member_remove) } } }
+                    } }
+                    tbody {
+                        @for (row, member) in organization.members.iter().enumerate() { tr {
+                            th scope="row" { (member.user_id) }
+                            td {
+                                @if may_manage { (role_form(texts, member)) }
+                                @else { (role_name(texts, &member.role)) }
+                            }
+                            td.number { (visit.credits(of(&member.user_id))) }
+                            @if may_manage { td.number { (removal(texts, member, row)) } }
+                        } }
+                    }
+                }
+            }
+        }
+        @if !is_all { p.hint { (texts.used_part) } }
+        @if may_manage { (addition(texts)) }
+    };
+    Ok(visit.page(Place::Members, body))
+}
+
+fn roles(texts: &Texts, chosen: &str) -> Markup {
+    html! {
+        @for role in ROLES { option value=(role) selected[role == chosen] { (role_name(texts, role)) } }
+    }
+}
+
+fn role_form(texts: &Texts, member: &Member) -> Markup {
+    html! {
+        form.row method="post" action="/wallet/members" {
+            input type="hidden" name="userId" value=(member.user_id);
+            select.small name="role" aria-label=(filled(&texts.member_role_of, &[("user", &member.user_id)])) {
+                (roles(texts, &member.role))
+            }
+            button.plain.small type="submit" { (texts.member_save) }
+        }
+    }
+}
+
+fn removal(texts: &Texts, member: &Member, row: usize) -> Markup {
+    let id = format!("remove-{row}");
+    html! {
+        (dialog_button(&id, &texts.member_remove, "danger small"))
+        (dialog(&id, &filled(&texts.member_remove_title, &[("user", &member.user_id)]), html! {
+            p { (texts.member_remove_text) }
+            form.row.end method="post" action="/wallet/members/remove" {
+                input type="hidden" name="userId" value=(member.user_id);
+                (close_button(&id, &texts.cancel))
+                button.danger type="submit" { (texts.member_remove) }
+            }
+        }))
+    }
+}
+
+fn addition(texts: &Texts) -> Markup {
+    html! {
+        section.card {
+            h2 { (texts.member_add) }
+            form method="post" action="/wallet/members" {
+                (Field { name: "userId", label: &texts.member_id, required: true, ..Field::default() })
+                div.field {
+                    label for="role" { (texts.role) }
+                    select id="role" name="role" { (roles(texts, "member")) }
+                }
+                button type="submit" { (texts.member_add) }
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Change {
+    user_id: String,
+    /// None to take the member out.
+    role: Option<String>,
+}
+
+pub(super) async fn put(visit: Visit, call: Call) -> Result<Response, Problem> {
+    let change: Change = form::read(&call)?;
+    let at = at(["organizations", organization(&visit)?, "members", change.user_id.trim()]);
+    let put = visit.own.put::<Member>(at, &json!({ "role": change.role })).await;
+    told(&visit, put.map(|_| ())).await
+}
+
+pub(super) async fn remove(visit: Visit, call: Call) -> Result<Response, Problem> {
+    let change: Change = form::read(&call)?;
+    let at = at(["organizations", organization(&visit)?, "members", &change.user_id]);
+    let removed = visit.own.delete::<()>(at).await;
+    told(&visit, removed).await
+}
+
+async fn told(visit: &Visit, done: Result<(), Problem>) -> Result<Response, Problem> {
+    match done {
+        Ok(()) => form::see(Place::Members.address()),
+        Err(problem) if problem.status().is_server_error() => Err(problem),
+        Err(problem) => {
+            let page = page(visit, visit.refusal(&problem)).await?;
+            Document { status: StatusCode::UNPROCESSABLE_ENTITY, ..page }.answer()
+        }
+    }
+}

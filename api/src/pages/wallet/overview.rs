@@ -1,0 +1,88 @@
+//! The first page: what there is, what lapses, what was used.
+
+use maud::{Markup, html};
+
+use super::history::rows;
+use super::usage;
+use super::views::{Entry, List};
+use super::visit::{Place, Visit};
+use crate::http::Response;
+use crate::http::call::Call;
+use crate::pages::components::empty;
+use crate::pages::format::day;
+use crate::pages::own_api::at;
+use crate::problem::Problem;
+
+/// How many entries are shown.
+const RECENT: i64 = 5;
+
+pub(super) async fn show(visit: Visit, _call: Call) -> Result<Response, Problem> {
+    let recent = at(["wallets", &visit.session.wallet_id, "entries"]).with("limit", RECENT);
+    let recent: List<Entry> = visit.own.get(recent).await?;
+    let (used, is_all) = usage::entries(&visit).await?;
+    let texts = visit.texts;
+    let body = html! {
+        // Fetches itself anew when something happens.
+        div.stack.wide #now hx-get="/wallet" hx-select="#now" hx-swap="outerMorph"
+            hx-trigger="live from:body delay:200ms" {
+            div.halves {
+                (balance(&visit))
+                (lapsing(&visit))
+            }
+            section.card aria-label=(texts.used) { (usage::chart(&visit, &used, is_all)) }
+            section.card.flush {
+                h2.row.spread {
+                    (texts.recent)
+                    a href=(Place::History.address()) { small { (texts.all) } }
+                }
+                (rows(&visit, &recent.data))
+            }
+        }
+    };
+    let page = visit.page(Place::Overview, body);
+    crate::pages::document::Document { has_charts: true, ..page }.answer()
+}
+
+fn balance(visit: &Visit) -> Markup {
+    let (wallet, texts) = (&visit.wallet, visit.texts);
+    html! {
+        section.card aria-label=(texts.balance) {
+            div {
+                p.figure-label { (texts.available) }
+                p.display #available { (visit.credits(wallet.available)) " " small.muted { (texts.credits) } }
+            }
+            @if wallet.held.is_positive() || wallet.debt.is_positive() {
+                dl.facts {
+                    dt { (texts.balance) }
+                    dd { (visit.credits(wallet.balance)) }
+                    @if wallet.held.is_positive() { dt { (texts.held) } dd { (visit.credits(wallet.held)) } }
+                    @if wallet.debt.is_positive() { dt { (texts.owed) } dd { (visit.credits(wallet.debt)) } }
+                }
+            }
+            @if wallet.debt.is_positive() { p.hint { (texts.owed_text) } }
+            div.row {
+                a.button href=(Place::Buy.address()) { (texts.buy) }
+                a.button.plain href=(Place::Recharge.address()) { (texts.auto) }
+            }
+        }
+    }
+}
+
+fn lapsing(visit: &Visit) -> Markup {
+    let texts = visit.texts;
+    html! {
+        section.card {
+            h2 { (texts.lapses) }
+            @if visit.wallet.lapsing.is_empty() {
+                (empty(&texts.lapses_none, ""))
+            } @else {
+                dl.facts {
+                    @for lapse in &visit.wallet.lapsing {
+                        dt { (day(lapse.at)) }
+                        dd { (visit.credits(lapse.credits)) }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! What the customers' pages read of the own API's answers: of each, the fields that they show.
+
+use std::collections::BTreeMap;
+
+use kernel::clock::Timestamp;
+use kernel::money::{Credits, Money};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::http::json;
+use crate::http::values::GivenMoment;
+
+/// Reads credits exactly, from the number's text.
+fn credits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Credits, D::Error> {
+    let raw = Box::<RawValue>::deserialize(deserializer)?;
+    json::credits(&raw).map_err(serde::de::Error::custom)
+}
+
+fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    GivenMoment::deserialize(deserializer).map(|given| given.0)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Opened {
+    pub(super) session_token: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Session {
+    pub(super) wallet_id: String,
+    pub(super) return_url: String,
+    pub(super) locale: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Wallet {
+    pub(super) org_id: Option<String>,
+    #[serde(deserialize_with = "credits")]
+    pub(super) balance: Credits,
+    #[serde(deserialize_with = "credits")]
+    pub(super) available: Credits,
+    #[serde(deserialize_with = "credits")]
+    pub(super) held: Credits,
+    #[serde(deserialize_with = "credits")]
+    pub(super) debt: Credits,
+    pub(super) lapsing: Vec<Lapsing>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Lapsing {
+    #[serde(deserialize_with = "credits")]
+    pub(super) credits: Credits,
+    #[serde(deserialize_with = "moment")]
+    pub(super) at: Timestamp,
+}
+
+/// A page of a list.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct List<T> {
+    pub(super) data: Vec<T>,
+    pub(super) next_cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Entry {
+    #[serde(rename = "type")]
+    pub(super) entry_type: String,
+    #[serde(deserialize_with = "credits")]
+    pub(super) credits: Credits,
+    #[serde(deserialize_with = "credits")]
+    pub(super) balance_after: Credits,
+    pub(super) description: Option<String>,
+    pub(super) member_id: Option<String>,
+    pub(super) belongs_to: Option<BelongsTo>,
+    #[serde(deserialize_with = "moment")]
+    pub(super) created_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+pub(super) struct BelongsTo {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+}
+
+impl Entry {
+    /// Whether credits were used: a debit, or what was captured of a hold.
+    pub(super) fn is_use(&self) -> bool {
+        self.credits.is_negative() && self.belongs_to.as_ref().is_none_or(|to| to.kind == "hold")
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Products {
+    pub(super) packs: Vec<Pack>,
+    pub(super) plans: Vec<Plan>,
+    pub(super) credits: Vec<CreditPrice>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Pack {
+    pub(super) pack_id: String,
+    pub(super) name: String,
+    pub(super) description: String,
+    #[serde(deserialize_with = "credits")]
+    pub(super) credits: Credits,
+    pub(super) price: Money,
+    pub(super) expires_after_days: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Plan {
+    pub(super) plan_id: String,
+    pub(super) name: String,
+    pub(super) description: String,
+    pub(super) features: Vec<String>,
+    pub(super) monthly: Period,
+    pub(super) yearly: Option<Period>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Period {
+    #[serde(deserialize_with = "credits")]
+    pub(super) credits: Credits,
+    pub(super) price: Money,
+}
+
+#[derive(Deserialize)]
+pub(super) struct CreditPrice {
+    #[serde(deserialize_with = "credits")]
+    pub(super) credits: Credits,
+    pub(super) price: Money,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Order {
+    pub(super) order_id: String,
+    pub(super) wallet_id: String,
+    pub(super) number: i64,
+    pub(super) status: String,
+    pub(super) summary: String,
+    #[serde(deserialize_with = "credits")]
+    pub(super) credits: Credits,
+    pub(super) amount: Money,
+    pub(super) charged: Option<Money>,
+    pub(super) checkout_url: Option<String>,
+    pub(super) failure: Option<String>,
+    pub(super) receipt_url: Option<String>,
+    #[serde(deserialize_with = "moment")]
+    pub(super) created_at: Timestamp,
+}
+
+/// What is enough to know of an answer about an order.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Placed {
+    pub(super) order_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Recharge {
+    pub(super) enabled: bool,
+    pub(super) state: String,
+    #[serde(deserialize_with = "credits")]
+    pub(super) threshold_credits: Credits,
+    pub(super) amount: Money,
+    pub(super) max_monthly: Option<Money>,
+    pub(super) spent_this_month: Money,
+    pub(super) left_this_month: Option<Money>,
+    #[serde(deserialize_with = "moment")]
+    pub(super) resets_at: Timestamp,
+    pub(super) card: Option<Card>,
+    pub(super) setup: Option<Setup>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Card {
+    pub(super) brand: String,
+    pub(super) last4: String,
+    pub(super) exp_month: i64,
+    pub(super) exp_year: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Setup {
+    pub(super) payment_id: String,
+}
+
+/// A page of the payment provider's.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Checkout {
+    pub(super) status: String,
+    pub(super) checkout_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct CheckoutResult {
+    pub(super) mode: String,
+    pub(super) status: String,
+    #[serde(deserialize_with = "credits")]
+    pub(super) credits: Credits,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Alerts {
+    pub(super) levels: Vec<Box<RawValue>>,
+}
+
+impl Alerts {
+    /// The levels, as numbers are typed.
+    pub(super) fn typed(&self) -> String {
+        self.levels.iter().map(|level| level.get()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Organization {
+    pub(super) name: String,
+    /// What the reader may do there.
+    pub(super) role: Option<String>,
+    pub(super) members: Vec<Member>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Member {
+    pub(super) user_id: String,
+    pub(super) role: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Ticket {
+    pub(super) ticket: String,
+}
+
+/// Credits by a name, the most first.
+pub(super) type Sums = Vec<(String, Credits)>;
+
+/// Sums of what was used, by what `name` gives of each entry.
+pub(super) fn sums<'a>(entries: &'a [Entry], name: impl Fn(&'a Entry) -> &'a str) -> Sums {
+    let mut sums: BTreeMap<&str, Credits> = BTreeMap::new();
+    for entry in entries.iter().filter(|entry| entry.is_use()) {
+        let sum = sums.entry(name(entry)).or_insert(Credits::ZERO);
+        // Sums of what a wallet has lost fit: its balance did.
+        *sum = sum.checked_sub(entry.credits).unwrap_or(*sum);
+    }
+    let mut sums: Sums = sums.into_iter().map(|(name, sum)| (name.to_owned(), sum)).collect();
+    sums.sort_by_key(|(_, sum)| std::cmp::Reverse(*sum));
+    sums
+}

@@ -1,0 +1,5 @@
+//! `purser`: Purser from a shell.
+
+fn main() -> std::process::ExitCode {
+    command::main()
+}
