@@ -1,7 +1,7 @@
 //! The command `purser`: what the own API can do, from a shell. It knows nothing but that API.
 //!
-//! A command is its arguments, the request that they make, and how the answer is shown ([`operation`]). Requests are
-//! sent until their outcome is known, under one idempotency key ([`client`]).
+//! A command is its arguments, the request that they make, and how the answer is shown (`operation`). Requests are
+//! sent until their outcome is known, under one idempotency key (`client`).
 
 mod cli;
 mod client;

@@ -38,7 +38,17 @@ const PAUSES: &[&str] = &[
     "by_admin",
 ];
 const SUBSCRIPTION_STATES: &[&str] = &["incomplete", "active", "past_due", "paused", "canceled"];
-const FORGOTTEN: &[&str] = &["sessions", "live tickets", "webhooks", "provider events", "dead letters"];
+const FORGOTTEN: &[&str] = &[
+    "sessions",
+    "portal sessions",
+    "live tickets",
+    "limits",
+    "operators' sessions",
+    "attempts to sign in",
+    "webhooks",
+    "provider events",
+    "dead letters",
+];
 /// The values are no closed set.
 const ANY: &[&str] = &[];
 
