@@ -109,7 +109,7 @@ fn a_request_whose_answer_is_lost_is_sent_again_under_the_same_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_api_refuses_is_said_in_its_words() {
-    let world = World::builder().without_worker().without_scheduler().start().await;
+    let world = World::builder().without_scheduler().start().await;
     world.create_user("alice").await;
     let says = refused(&world, &["debit", "user:alice", "5"]).await;
     assert!(says.contains("insufficient_credits") && says.contains("`purser wallet show`"), "{says}");
