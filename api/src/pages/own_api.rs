@@ -42,7 +42,7 @@ pub(crate) struct At {
 pub(crate) fn filled<'a>(template: &str, value: impl Fn(&str) -> &'a str) -> At {
     let segments = template.split('/').map(|segment| {
         match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
-            Some(name) => utf8_percent_encode(value(name), NON_ALPHANUMERIC).to_string(),
+            Some(name) => utf8_percent_encode(value(name), RESERVED).to_string(),
             None => segment.to_owned(),
         }
     });

@@ -206,6 +206,7 @@ impl Estate {
             ("subscriptionId", _) => {
                 owned(json!("01936f2e-7c1a-7000-8000-00000000beef"), uuid(), Installation)
             }
+            ("operatorId", _) => owned(json!("01936f2e-7c1a-7000-8000-00000000beef"), uuid(), Installation),
             ("purchaseId", _) => owned(json!(self.parked), uuid(), Installation),
             ("id", path) if path.starts_with("/purser/v1/provider-events/") => {
                 owned(json!("stripe:evt_of_nobody"), json!("stripe:evt_of_nobody_else"), Installation)

@@ -163,8 +163,8 @@ async fn accept(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn change_password(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = call.operator(&api, Scope::Read).await?;
-    let who = caller.operator.ok_or_else(no_operator)?;
     let PasswordInput { password, new_password } = read_object(&call)?;
+    let who = caller.operator.ok_or_else(no_operator)?;
     let (pool, now) = (&api.pool, api.clock.now());
     let ended = sessions::change_password(pool, &api.passwords, now, who, password, new_password).await?;
     all_withdrawn(&api, ended).await;
