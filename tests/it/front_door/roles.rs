@@ -21,7 +21,10 @@ const OF_SUPPORT: [&str; 8] = [
     "DELETE /purser/v1/users/{userId}/sessions",
     "DELETE /purser/v1/sessions/{sessionId}",
 ];
-const OF_FINANCE: [&str; 24] = [
+const OF_FINANCE: [&str; 27] = [
+    "POST /purser/v1/imports",
+    "POST /purser/v1/portal-sessions",
+    "DELETE /purser/v1/portal-sessions/{portalSessionId}",
     "POST /purser/v1/wallets/{wallet}/grants",
     "POST /purser/v1/wallets/{wallet}/adjustments",
     "POST /purser/v1/grants/{grantId}/void",

@@ -124,7 +124,7 @@ async fn live(world: &World) {
     world.wait_for_rows(1, "ledger_entries where counter_account = 'expiry'").await;
     world.buy(&bob, 500).await;
     world.advance(DAY * 31).await;
-    let refund = format!("orders/{}/refund", bought["orderId"].as_str().unwrap());
+    let refund = format!("/purser/v1/orders/{}/refund", bought["orderId"].as_str().unwrap());
     let answer = world.admin_post(&refund, json!({"minor": 600, "reason": "asked"})).send().await.unwrap();
     assert!([200, 202].contains(&answer.status()), "{answer}");
     world.drain().await;

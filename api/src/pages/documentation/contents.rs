@@ -48,7 +48,9 @@ pub(super) static CHAPTERS: &[Chapter] = &[
         pages: &[
             page!("spend-with-holds", "Spend with holds", "docs/spend-with-holds.md"),
             page!("members", "Members", "docs/members.md"),
+            page!("limits", "Limits", "docs/limits.md"),
             page!("live-balance", "Live balance", "docs/live-balance.md"),
+            page!("wallet-page", "The wallet page", "docs/wallet-page.md"),
             page!("webhooks", "Webhooks", "docs/webhooks.md"),
         ],
     },
@@ -57,6 +59,9 @@ pub(super) static CHAPTERS: &[Chapter] = &[
         pages: &[
             page!("readme", "Set up and run", "README.md"),
             page!("settings", "Settings", ".env.example"),
+            page!("command-line", "The command line", "docs/command-line.md"),
+            page!("operate", "Operate", "docs/operate.md"),
+            page!("failover", "Failover", "docs/failover.md"),
             page!("statistics", "Statistics", "docs/statistics.md"),
             page!("users-and-their-data", "Users and their data", "docs/users-and-their-data.md"),
             page!("rotate-keys", "Rotate keys", "docs/rotate-keys.md"),
@@ -68,8 +73,37 @@ pub(super) static CHAPTERS: &[Chapter] = &[
         ],
     },
     Chapter {
+        title: "Runbooks",
+        pages: &[
+            page!("runbooks", "Runbooks", "docs/runbooks/README.md"),
+            page!("runbook-dead-letters", "Dead letters", "docs/runbooks/dead-letters.md"),
+            page!("runbook-failover", "The primary has failed", "docs/runbooks/failover.md"),
+            page!("runbook-full-disk", "A full disk", "docs/runbooks/full-disk.md"),
+            page!("runbook-leaked-key", "A leaked key", "docs/runbooks/leaked-key.md"),
+            page!("runbook-outbox-old", "Outbox old", "docs/runbooks/outbox-old.md"),
+            page!("runbook-paid-not-credited", "Paid, not credited", "docs/runbooks/paid-not-credited.md"),
+            page!(
+                "runbook-provider-events-refused",
+                "Provider events are refused",
+                "docs/runbooks/provider-events-refused.md"
+            ),
+            page!("runbook-quarantine-grows", "Quarantine grows", "docs/runbooks/quarantine-grows.md"),
+            page!("runbook-recharges-refused", "Recharges are refused", "docs/runbooks/recharges-refused.md"),
+            page!("runbook-restore-drill", "Restore drill", "docs/runbooks/restore-drill.md"),
+            page!("runbook-slow-requests", "Slow or failing requests", "docs/runbooks/slow-requests.md"),
+            page!("runbook-stuck-queue", "A stuck queue", "docs/runbooks/stuck-queue.md"),
+            page!("runbook-upgrade", "Upgrade", "docs/runbooks/upgrade.md"),
+            page!("runbook-webhook-endpoints", "Webhook endpoints", "docs/runbooks/webhook-endpoints.md"),
+            page!("runbook-wrong-price", "A wrong price", "docs/runbooks/wrong-price.md"),
+        ],
+    },
+    Chapter {
         title: "Look up",
-        pages: &[page!("errors", "Errors", "docs/errors.md"), page!("events", "Events", "docs/events.md")],
+        pages: &[
+            page!("errors", "Errors", "docs/errors.md"),
+            page!("events", "Events", "docs/events.md"),
+            page!("metrics", "Metrics", "docs/metrics.md"),
+        ],
     },
 ];
 
