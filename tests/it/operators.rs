@@ -48,7 +48,7 @@ async fn signed_in(world: &World, email: &str) -> String {
 }
 
 fn current(world: &World, token: &str) -> Request {
-    world.api().get("/purser/v1/operator-sessions/current").bearer(token)
+    world.api().get("/purser/v1/operator-session").bearer(token)
 }
 
 /// An operator with a password.

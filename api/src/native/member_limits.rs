@@ -1,5 +1,6 @@
 //! Limits of members: who may set them, and how they are set.
 
+use identity::Role;
 use identity::operations::{organization_wallet, role_lock};
 use identity::rights::{Reach, Scope};
 use identity::rules::may_limit;
@@ -95,6 +96,10 @@ async fn change(
             Some(role_lock(&mut transaction, id, wallet).await?.ok_or_else(no_such_organization)?)
         }
     };
+    // Who limits nobody does not learn who is a member either.
+    if actor_role.is_some_and(|actor| !may_limit(actor, Role::Viewer)) {
+        return Err(role_not_allowed());
+    }
     let none = || Problem::not_found("The organization has no such member.");
     let role = role_lock(&mut transaction, &user, wallet).await?.ok_or_else(none)?;
     if actor_role.is_some_and(|actor| !may_limit(actor, role)) {

@@ -859,9 +859,9 @@ class AsyncOperations(AsyncTransport):
             query={"limit": limit},
         )
 
-    async def get_operator_session_current(self) -> types.CurrentOperator:
+    async def get_operator_session(self) -> types.CurrentOperator:
         """Who is signed in. Takes the scope `read`."""
-        return await self._call("GET", "/purser/v1/operator-sessions/current", types.CurrentOperator)
+        return await self._call("GET", "/purser/v1/operator-session", types.CurrentOperator)
 
     async def delete_operator_session(self, session_id: str) -> None:
         """End an operator's session. An operator ends their own, an admin anybody's. `current` signs out. Takes the

@@ -820,9 +820,9 @@ class Operations(Transport):
             query={"limit": limit},
         )
 
-    def get_operator_session_current(self) -> types.CurrentOperator:
+    def get_operator_session(self) -> types.CurrentOperator:
         """Who is signed in. Takes the scope `read`."""
-        return self._call("GET", "/purser/v1/operator-sessions/current", types.CurrentOperator)
+        return self._call("GET", "/purser/v1/operator-session", types.CurrentOperator)
 
     def delete_operator_session(self, session_id: str) -> None:
         """End an operator's session. An operator ends their own, an admin anybody's. `current` signs out. Takes the

@@ -576,8 +576,8 @@ export class Operations extends Transport {
   }
 
   /** Who is signed in. Takes the scope `read`. */
-  getOperatorSessionCurrent(options?: RequestOptions): Promise<CurrentOperator> {
-    return this.call("GET", "/purser/v1/operator-sessions/current", { options });
+  getOperatorSession(options?: RequestOptions): Promise<CurrentOperator> {
+    return this.call("GET", "/purser/v1/operator-session", { options });
   }
 
   /**

@@ -36,7 +36,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .answers::<Sessions>(StatusCode::OK, "The sessions, without their tokens."),
         ),
         Endpoint::get(
-            "/purser/v1/operator-sessions/current",
+            "/purser/v1/operator-session",
             current,
             own("Who is signed in").answers::<CurrentView>(StatusCode::OK, "The operator, and the session."),
         ),

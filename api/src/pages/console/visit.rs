@@ -98,7 +98,7 @@ impl Visit {
     async fn begin(api: &SharedState, call: &Call) -> Result<Self, Problem> {
         let token = cookie(&call.headers).ok_or(ProblemKind::CredentialMissing)?;
         let own = OwnApi::new(api, token)?;
-        let current: Current = own.get(at(["operator-sessions", "current"])).await?;
+        let current: Current = own.get(at(["operator-session"])).await?;
         let done = call.parameter("done").map(str::to_owned);
         Ok(Self { api: SharedState::clone(api), own, current, done })
     }
