@@ -126,7 +126,8 @@ pub async fn about_user(
     Ok(rows.into_iter().map(RecordedAction::from).collect())
 }
 
-/// What was done to any of these subjects: the first `limit` actions, oldest first.
+/// What was done to any of these subjects: the first `limit` actions, oldest first. They are found by their subjects
+/// before they are put in order: else all actions might be read.
 ///
 /// # Errors
 /// Database errors only.
@@ -138,7 +139,7 @@ pub async fn about(
     let rows = sqlx::query_as!(
         Row,
         r#"select id as "id: AdminActionId", actor, action, subject, details, created_at, address
-           from admin_actions where subject = any($1) order by id limit $2"#,
+           from (select * from admin_actions where subject = any($1) offset 0) as found order by id limit $2"#,
         subjects,
         limit
     )

@@ -83,7 +83,11 @@ pub fn direct_primary(connections: &Connections) -> Result<Primary, sqlx::Error>
 
 fn servers(url: &Secret) -> Result<Vec<PgConnectOptions>, sqlx::Error> {
     let addresses = addresses::of_database(url.expose());
-    let named = |server: PgConnectOptions| server.application_name(process::name());
+    // A name in the address is the operator's choice.
+    let named = |server: PgConnectOptions| match server.get_application_name() {
+        Some(_) => server,
+        None => server.application_name(process::name()),
+    };
     addresses.iter().map(|address| address.parse().map(named)).collect()
 }
 
