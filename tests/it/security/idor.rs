@@ -207,6 +207,10 @@ impl Estate {
                 owned(json!("01936f2e-7c1a-7000-8000-00000000beef"), uuid(), Installation)
             }
             ("operatorId", _) => owned(json!("01936f2e-7c1a-7000-8000-00000000beef"), uuid(), Installation),
+            // The estate has none: that they are unknown to others is asked, and `wallet_page::access` has real ones.
+            ("portalSessionId" | "checkoutId", _) => {
+                owned(json!("01936f2e-7c1a-7000-8000-00000000beef"), uuid(), Installation)
+            }
             ("purchaseId", _) => owned(json!(self.parked), uuid(), Installation),
             ("id", path) if path.starts_with("/purser/v1/provider-events/") => {
                 owned(json!("stripe:evt_of_nobody"), json!("stripe:evt_of_nobody_else"), Installation)
@@ -379,6 +383,7 @@ fn body_for(operation: &Operation) -> Value {
         "/purser/v1/holds/{holdId}/extend" => json!({"ttlSeconds": 60}),
         "/purser/v1/grants/{grantId}/void" => json!({"reason": "a test"}),
         "/api/payments/checkout" => json!({"packId": "micro"}),
+        "/purser/v1/organizations/{orgId}/members/{userId}/limit" => json!({"credits": 5, "per": "day"}),
         _ => json!({}),
     }
 }
