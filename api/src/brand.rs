@@ -5,7 +5,7 @@ use kernel::config::Environment;
 /// The colour of buttons and links unless another is set.
 const ACCENT: &str = "#0b6b4f";
 
-/// What is told of the host application on the pages for its customers.
+/// How the pages for customers present the host application.
 #[derive(Clone, Debug)]
 pub struct Brand {
     /// `PORTAL_NAME`: what the host application is called; `Purser` unless set.

@@ -46,7 +46,7 @@ where
             let api = SharedState::clone(api);
             let limit = api.config.connections.database_deadline;
             let work = audit::origin::within(audit::origin::address(), work);
-            // A key whose work was given up stays claimed for a while: nobody knows yet whether it is done.
+            // When the deadline ends the work, its outcome is open: the key stays claimed for a while.
             deadline::spawn(limit, async move { finish(&api, &claimed, keep, work.await).await })
                 .await
                 .map_err(Problem::internal)?

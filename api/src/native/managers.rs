@@ -11,7 +11,7 @@ use crate::http::call::Call;
 use crate::problem::Problem;
 use crate::state::SharedState;
 
-/// Somebody who manages members of an organization.
+/// A caller who manages the members of an organization.
 pub(super) struct Manager {
     pub(super) caller: Caller,
     organization: OrganizationId,
@@ -54,7 +54,7 @@ pub(super) fn no_such_organization() -> Problem {
     Problem::not_found("There is no such organization.")
 }
 
-/// Whether somebody with the role `own` may change a member from one role to another.
+/// Whether a caller with the role `own` may change a member from one role to another.
 fn may_manage(own: Role, present: Option<Role>, role: Option<Role>) -> bool {
     match own {
         Role::Owner => true,

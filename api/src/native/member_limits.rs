@@ -96,7 +96,7 @@ async fn change(
             Some(role_lock(&mut transaction, id, wallet).await?.ok_or_else(no_such_organization)?)
         }
     };
-    // Who limits nobody does not learn who is a member either.
+    // The answer to a member who may not set limits does not depend on who else is a member.
     if actor_role.is_some_and(|actor| !may_limit(actor, Role::Viewer)) {
         return Err(role_not_allowed());
     }
