@@ -203,12 +203,9 @@ impl Estate {
             ("apiKeyId", _) => owned(json!(self.api_key_id), uuid(), Installation),
             ("endpointId", _) => owned(json!(self.endpoint), uuid(), Installation),
             ("deliveryId", _) => owned(json!(self.delivery), uuid(), Installation),
-            ("subscriptionId", _) => {
-                owned(json!("01936f2e-7c1a-7000-8000-00000000beef"), uuid(), Installation)
-            }
-            ("operatorId", _) => owned(json!("01936f2e-7c1a-7000-8000-00000000beef"), uuid(), Installation),
-            // The estate has none: that they are unknown to others is asked, and `wallet_page::access` has real ones.
-            ("portalSessionId" | "checkoutId", _) => {
+            // The estate has none of these. That others are refused alike is asked here; with real ones the tests of
+            // subscriptions, operators and the wallet page ask it.
+            ("subscriptionId" | "operatorId" | "portalSessionId" | "checkoutId", _) => {
                 owned(json!("01936f2e-7c1a-7000-8000-00000000beef"), uuid(), Installation)
             }
             ("purchaseId", _) => owned(json!(self.parked), uuid(), Installation),
