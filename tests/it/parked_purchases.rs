@@ -18,7 +18,8 @@ async fn act(world: &World, path: &str, body: Value) -> (u16, Value) {
     (answer.status(), answer.json().unwrap()["error"]["code"].clone())
 }
 
-async fn buy(world: &World, transaction: &str) {
+/// An authentic purchase by nobody.
+pub(crate) async fn buy(world: &World, transaction: &str) {
     let event = json!({"api_version": "1.0", "event": {
         "id": transaction, "type": "NON_RENEWING_PURCHASE", "app_user_id": "nobody", "aliases": [],
         "product_id": "com.allmine.credits.100", "store": "APP_STORE", "environment": "PRODUCTION",

@@ -69,6 +69,14 @@ impl Document {
         }
     }
 
+    /// The page with a form that was refused.
+    ///
+    /// # Errors
+    /// As [`Document::answer`].
+    pub(crate) fn refused(self) -> Result<Response, Problem> {
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, ..self }.answer()
+    }
+
     /// # Errors
     /// When the policy has a text that no header can have.
     pub(crate) fn answer(self) -> Result<Response, Problem> {

@@ -6,6 +6,7 @@ use harness::world::World;
 use serde_json::{Value, json as value};
 
 use super::{done, json, purser, refused};
+use crate::parked_purchases::buy;
 
 /// A field that holds a text.
 fn text(answer: &Value, field: &str) -> String {
@@ -204,14 +205,7 @@ async fn events_dead_letters_parked_purchases_the_clock_and_the_rest() {
     world.create_user("alice").await;
     // An authentic purchase by nobody, and one that can be dismissed.
     for transaction in ["1", "2"] {
-        let event = value!({"api_version": "1.0", "event": {
-            "id": transaction, "type": "NON_RENEWING_PURCHASE", "app_user_id": "nobody", "aliases": [],
-            "product_id": "com.allmine.credits.100", "store": "APP_STORE", "environment": "PRODUCTION",
-            "transaction_id": transaction}});
-        let authorization = &world.settings().secrets.revenuecat_webhook_auth;
-        let request = world.api().post("/webhooks/revenuecat").header("authorization", authorization);
-        request.json(event).expect(200).await;
-        world.drain().await;
+        buy(&world, transaction).await;
     }
     let parked = json(&world, &["parked", "list"]).await["data"].clone();
     let (first, second) = (text(&parked[0], "purchaseId"), text(&parked[1], "purchaseId"));

@@ -137,18 +137,22 @@ async fn chain(world: &World, collector: &Collector, links: &[(&str, SpanKind, &
     world.eventually(&format!("a trace has {links:?}"), look).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_trace_leads_from_a_webhook_to_its_credit_and_from_an_order_to_the_provider() {
-    let collector = Collector::start().await;
+/// A system that sends its traces there.
+async fn traced(collector: &Collector) -> World {
     let world = World::builder()
         .api_process(DEV)
         .worker_process(DEV)
         // Its jobs would share batches.
         .without_scheduler()
         .variable("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://127.0.0.1:{}", collector.port))
-        .variable("OTEL_BSP_SCHEDULE_DELAY", "200")
-        .start()
-        .await;
+        .variable("OTEL_BSP_SCHEDULE_DELAY", "200");
+    world.start().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_trace_leads_from_a_webhook_to_its_credit_and_from_an_order_to_the_provider() {
+    let collector = Collector::start().await;
+    let world = traced(&collector).await;
     let alice = world.create_user("alice").await;
     let checkout = world.start_checkout(&alice, 2_500).await;
     // One event alone: those that come together share a message, and lead on by links.
@@ -176,14 +180,7 @@ async fn one_trace_leads_from_a_webhook_to_its_credit_and_from_an_order_to_the_p
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_of_several_causes_has_a_link_to_each_and_a_callers_trace_is_only_mentioned() {
     let collector = Collector::start().await;
-    let world = World::builder()
-        .api_process(DEV)
-        .worker_process(DEV)
-        .without_scheduler()
-        .variable("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://127.0.0.1:{}", collector.port))
-        .variable("OTEL_BSP_SCHEDULE_DELAY", "200")
-        .start()
-        .await;
+    let world = traced(&collector).await;
     let trace = |digit: &str| format!("00-{}-{}-01", digit.repeat(32), digit.repeat(16));
     let causes = [trace("a"), trace("b")].map(|text| TraceParent::read(&text).unwrap());
     publish(&world, EncodedJob::caused_by(&ExpireHolds {}, &causes)).await;

@@ -5,7 +5,6 @@ use kernel::money::Credits;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use warp::http::StatusCode;
 
 use super::texts::filled;
 use super::views::{Period, Placed, Products};
@@ -177,13 +176,13 @@ pub(super) async fn buy(visit: Visit, call: Call) -> Result<Response, Problem> {
                 &visit.texts.no_number,
                 &[("example", &visit.credits(Credits::from_millionths(1_000_000_000)))],
             );
-            return refused(&visit, &Problem::invalid(text)).await;
+            return refused(&visit, Problem::invalid(text)).await;
         };
         say("credits", Some(credits.to_json()));
     }
     match visit.own.post::<Placed>(at(["orders"]), &wanted.key, &order).await {
         Ok(placed) => form::see(&format!("/wallet/orders/{}?go", placed.order_id)),
-        Err(problem) => refused(&visit, &problem).await,
+        Err(problem) => refused(&visit, problem).await,
     }
 }
 
@@ -198,17 +197,13 @@ pub(super) async fn redeem(visit: Visit, call: Call) -> Result<Response, Problem
     let redemption = json!({ "wallet": visit.session.wallet_id, "code": code.trim() });
     match visit.own.post::<Placed>(at(["redemptions"]), &key, &redemption).await {
         Ok(_) => form::see("/wallet/buy?redeemed"),
-        Err(problem) => refused(&visit, &problem).await,
+        Err(problem) => refused(&visit, problem).await,
     }
 }
 
 /// The page again, with what is wrong.
-async fn refused(visit: &Visit, problem: &Problem) -> Result<Response, Problem> {
-    if problem.status().is_server_error() || problem.status() == StatusCode::UNAUTHORIZED {
-        return Err(problem.clone());
-    }
-    let page = page(visit, visit.refusal(problem)).await?;
-    Document { status: StatusCode::UNPROCESSABLE_ENTITY, ..page }.answer()
+async fn refused(visit: &Visit, problem: Problem) -> Result<Response, Problem> {
+    page(visit, visit.refusal(problem)?).await?.refused()
 }
 
 /// A number of credits as people type it: `1,000`, `1.000`, `2.5` and `2,5` are what they are taken for.

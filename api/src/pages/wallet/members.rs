@@ -4,7 +4,6 @@ use kernel::money::Credits;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::json;
-use warp::http::StatusCode;
 
 use super::texts::{Texts, filled};
 use super::usage;
@@ -150,10 +149,6 @@ pub(super) async fn remove(visit: Visit, call: Call) -> Result<Response, Problem
 async fn told(visit: &Visit, done: Result<(), Problem>) -> Result<Response, Problem> {
     match done {
         Ok(()) => form::see(Place::Members.address()),
-        Err(problem) if problem.status().is_server_error() => Err(problem),
-        Err(problem) => {
-            let page = page(visit, visit.refusal(&problem)).await?;
-            Document { status: StatusCode::UNPROCESSABLE_ENTITY, ..page }.answer()
-        }
+        Err(problem) => page(visit, visit.refusal(problem)?).await?.refused(),
     }
 }

@@ -4,7 +4,6 @@ use kernel::money::{Currency, Money, parse_scaled};
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use warp::http::StatusCode;
 
 use super::buying::{number, plain_number};
 use super::texts::filled;
@@ -185,8 +184,7 @@ pub(super) async fn change(visit: Visit, call: Call) -> Result<Response, Problem
     let cap = if given.cap.trim().is_empty() { Some(Value::Null) } else { dollars(&given.cap) };
     let (Some(threshold), Some(amount), Some(cap)) = (number(&given.threshold), dollars(&given.amount), cap)
     else {
-        return refused(&visit, &Problem::invalid(filled(&visit.texts.no_number, &[("example", "20")])))
-            .await;
+        return refused(&visit, Problem::invalid(filled(&visit.texts.no_number, &[("example", "20")]))).await;
     };
     let wanted = json!({
         "enabled": true, "thresholdCredits": threshold.to_json(), "amount": amount, "maxMonthly": cap,
@@ -240,7 +238,7 @@ async fn put(visit: &Visit, wanted: Value) -> Result<Response, Problem> {
             form::see(&format!("/wallet/card/{}?go", setup.payment_id))
         }
         Ok(_) => form::see("/wallet/recharge?saved"),
-        Err(problem) => refused(visit, &problem).await,
+        Err(problem) => refused(visit, problem).await,
     }
 }
 
@@ -266,7 +264,7 @@ pub(super) async fn resume(visit: Visit, call: Call) -> Result<Response, Problem
     let at = at(["wallets", &visit.session.wallet_id, "auto-recharge", "resume"]);
     match visit.own.post::<Recharge>(at, &key, &json!({})).await {
         Ok(_) => form::see("/wallet/recharge?saved"),
-        Err(problem) => refused(&visit, &problem).await,
+        Err(problem) => refused(&visit, problem).await,
     }
 }
 
@@ -280,22 +278,18 @@ pub(super) async fn alert(visit: Visit, call: Call) -> Result<Response, Problem>
     let levels: Option<Vec<Value>> =
         levels.split_whitespace().map(|level| number(level).map(|credits| credits.to_json())).collect();
     let Some(levels) = levels else {
-        return refused(&visit, &Problem::invalid(filled(&visit.texts.no_number, &[("example", "100")])))
+        return refused(&visit, Problem::invalid(filled(&visit.texts.no_number, &[("example", "100")])))
             .await;
     };
     let at = at(["wallets", &visit.session.wallet_id, "balance-alerts"]);
     match visit.own.put::<Alerts>(at, &json!({ "levels": levels })).await {
         Ok(_) => form::see("/wallet/recharge?saved"),
-        Err(problem) => refused(&visit, &problem).await,
+        Err(problem) => refused(&visit, problem).await,
     }
 }
 
-async fn refused(visit: &Visit, problem: &Problem) -> Result<Response, Problem> {
-    if problem.status().is_server_error() || problem.status() == StatusCode::UNAUTHORIZED {
-        return Err(problem.clone());
-    }
-    let page = page(visit, visit.refusal(problem)).await?;
-    Document { status: StatusCode::UNPROCESSABLE_ENTITY, ..page }.answer()
+async fn refused(visit: &Visit, problem: Problem) -> Result<Response, Problem> {
+    page(visit, visit.refusal(problem)?).await?.refused()
 }
 
 /// Dollars as people type them, as the API takes them.

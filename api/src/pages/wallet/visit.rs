@@ -115,8 +115,14 @@ impl Visit {
     }
 
     /// What an operation refused, above the form that asked for it.
-    pub(super) fn refusal(&self, problem: &Problem) -> Markup {
-        notice(Tone::Bad, &self.texts.not_possible, problem.message.as_ref())
+    ///
+    /// # Errors
+    /// The problem itself, when nothing in the form can mend it.
+    pub(super) fn refusal(&self, problem: Problem) -> Result<Markup, Problem> {
+        if problem.status().is_server_error() || problem.status() == StatusCode::UNAUTHORIZED {
+            return Err(problem);
+        }
+        Ok(notice(Tone::Bad, &self.texts.not_possible, problem.message.as_ref()))
     }
 }
 
