@@ -55,7 +55,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 async fn put_limit(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = allowed(&api, &call).await?;
-    let limits = || read_object::<LimitInput>(&call)?.limits("credits");
+    let limits = read_object::<LimitInput>(&call)?.limits("credits")?;
     match change(&api, &call, &caller, limits).await? {
         Some(limit) => Ok(answer(StatusCode::OK, &LimitView::from(limit))),
         None => Err(Problem::internal("a limit that was set is not there")),
@@ -64,7 +64,7 @@ async fn put_limit(api: SharedState, call: Call) -> Result<Response, Problem> {
 
 async fn remove_limit(api: SharedState, call: Call) -> Result<Response, Problem> {
     let caller = allowed(&api, &call).await?;
-    change(&api, &call, &caller, || Ok(Limits::default())).await?;
+    change(&api, &call, &caller, Limits::default()).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
@@ -81,7 +81,7 @@ async fn change(
     api: &SharedState,
     call: &Call,
     caller: &Caller,
-    new: impl FnOnce() -> Result<Limits, Problem>,
+    new: Limits,
 ) -> Result<Option<LimitStatus>, Problem> {
     let (organization, user, now) = (organization_id(call)?, user_id(call)?, api.clock.now());
     let mut transaction = api.pool.begin().await?;
@@ -105,7 +105,7 @@ async fn change(
     if actor_role.is_some_and(|actor| !may_limit(actor, role)) {
         return Err(role_not_allowed());
     }
-    set_of_member(&mut transaction, now, &caller.actor, organization, &user, new()?).await?;
+    set_of_member(&mut transaction, now, &caller.actor, organization, &user, new).await?;
     let set = limits::of_members(&mut transaction, now, wallet).await?.remove(&user).unwrap_or_default();
     transaction.commit().await?;
     Ok(set.into_iter().next())
