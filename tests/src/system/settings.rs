@@ -118,10 +118,8 @@ impl Settings {
     /// Sites that may call the API from a browser and that buyers may return to: the API's own pages, and the
     /// places where an application under development usually runs.
     pub fn allowed_origins(&self) -> Vec<String> {
-        let ports = DEVELOPMENT_PORTS.iter().chain([&self.addresses.api_port]);
-        ports
-            .flat_map(|port| ["localhost", "127.0.0.1"].map(|host| format!("http://{host}:{port}")))
-            .collect()
+        let ports = [self.addresses.api_port].into_iter().chain(DEVELOPMENT_PORTS);
+        [self.api_url()].into_iter().chain(ports.map(|port| format!("http://localhost:{port}"))).collect()
     }
 
     pub fn stripe_webhook_url(&self) -> String {
