@@ -169,7 +169,8 @@ impl Context {
         let transient = |error: &ProviderError| matches!(error, ProviderError::Unavailable(_));
         uncounted(retry::with_patience(PATIENCE, transient, || async {
             self.stripe_pace.until_ready().await;
-            question().await
+            // A client's future is large, and each function between here and the job would hold it in its own.
+            Box::pin(question()).await
         }))
         .await
     }
