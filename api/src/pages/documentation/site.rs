@@ -78,14 +78,15 @@ pub(super) fn problem(message: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Files for those who work on Purser itself.
-    const NOT_SERVED: [&str; 6] = [
+    /// Files for those who work on Purser itself, and programs to be run from a clone.
+    const NOT_SERVED: [&str; 7] = [
         "tests/faults/RESULTS.md",
         "tests/fuzz/README.md",
         "tests/benches/RESULTS.md",
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "SECURITY.md",
+        "examples",
     ];
 
     #[test]
