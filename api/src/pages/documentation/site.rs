@@ -78,8 +78,8 @@ pub(super) fn problem(message: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Files for those who work on Purser itself, and programs to be run from a clone.
-    const NOT_SERVED: [&str; 7] = [
+    /// Files for those who work on Purser itself or install it, and programs to be run from a clone.
+    const NOT_SERVED: [&str; 9] = [
         "tests/faults/RESULTS.md",
         "tests/fuzz/README.md",
         "tests/benches/RESULTS.md",
@@ -87,6 +87,8 @@ mod tests {
         "CONTRIBUTING.md",
         "SECURITY.md",
         "examples",
+        "deploy",
+        ".env.example",
     ];
 
     #[test]

@@ -50,13 +50,16 @@ impl Interval {
         date.midnight().assume_utc() + Duration::hours(hours)
     }
 
-    /// When the one after it begins.
+    /// When the one after it begins. The last of all ends with time.
     fn next(self, start: Timestamp) -> Timestamp {
         match self {
             Self::Hour => start.saturating_add(Duration::HOUR),
             Self::Day => start.saturating_add(Duration::DAY),
-            // In every case a day of the next month.
-            Self::Month => self.start(start.saturating_add(Duration::days(32))),
+            Self::Month => {
+                let later = start.saturating_add(Duration::days(32));
+                let next = self.start(later);
+                if next > start { next } else { later }
+            }
         }
     }
 }
@@ -172,7 +175,7 @@ mod tests {
         assert_eq!(hours(999).unwrap().len(), INTERVALS + 1);
         assert!(matches!(hours(1_000), Err(StatisticsError::TooLong)));
         let last = datetime!(9999-12-31 23:59 UTC);
-        assert!(bounds(Interval::Month, last, last).is_ok());
+        assert_eq!(bounds(Interval::Month, last, last).unwrap()[0], datetime!(9999-12-01 00:00 UTC));
     }
 
     #[test]
