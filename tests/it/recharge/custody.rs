@@ -282,7 +282,7 @@ async fn after_saving_a_card_the_page_speaks_of_the_card() {
     let url = session["success_url"].as_str().unwrap();
     let path = url.strip_prefix(&world.settings().api_url()).unwrap();
     let text = world.api().get(path).send().await.unwrap().to_string();
-    assert!(text.contains("Your card is saved") && !text.contains("Payment received"), "{text}");
+    assert!(text.contains("The card is saved") && !text.contains("are in the wallet"), "{text}");
     let checkout = world.start_checkout(&alice, 500).await;
     let path = format!("/v1/checkout/sessions/{}", checkout.session_id);
     let session = world.emulator().get(&path).bearer(key).expect(200).await;
