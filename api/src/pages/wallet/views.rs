@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kernel::clock::Timestamp;
-use kernel::money::{Credits, Money};
+use kernel::money::{Credits, Currency, Money};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -30,6 +30,8 @@ pub(super) struct Opened {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Session {
     pub(super) wallet_id: String,
+    /// Of an organization's wallet: the member who looks.
+    pub(super) user_id: Option<String>,
     pub(super) return_url: String,
     pub(super) locale: Option<String>,
 }
@@ -129,6 +131,41 @@ pub(super) struct Period {
     #[serde(deserialize_with = "credits")]
     pub(super) credits: Credits,
     pub(super) price: Money,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Subscription {
+    pub(super) subscription_id: String,
+    pub(super) plan_id: String,
+    pub(super) interval: String,
+    pub(super) price_minor: i64,
+    pub(super) currency: Currency,
+    #[serde(deserialize_with = "credits")]
+    pub(super) credits: Credits,
+    pub(super) state: String,
+    pub(super) cancel_at_period_end: bool,
+    pub(super) current_period_end: Option<GivenMoment>,
+    pub(super) ending: Option<Ending>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Ending {
+    pub(super) state: String,
+    pub(super) refusal: Option<String>,
+}
+
+impl Subscription {
+    /// Whether the provider has been asked to end it and has not answered.
+    pub(super) fn is_being_ended(&self) -> bool {
+        !self.cancel_at_period_end && self.ending.as_ref().is_some_and(|ending| ending.state == "asked")
+    }
+
+    /// Why the provider refused to end it.
+    pub(super) fn refused_end(&self) -> Option<&str> {
+        let refused = self.ending.as_ref().filter(|ending| ending.state == "refused");
+        refused.filter(|_| !self.cancel_at_period_end)?.refusal.as_deref()
+    }
 }
 
 #[derive(Deserialize)]
@@ -237,6 +274,19 @@ pub(super) struct Organization {
 pub(super) struct Member {
     pub(super) user_id: String,
     pub(super) role: String,
+    pub(super) limit: Option<Limit>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Limit {
+    #[serde(deserialize_with = "credits")]
+    pub(super) credits: Credits,
+    pub(super) per: String,
+    #[serde(deserialize_with = "credits")]
+    pub(super) left: Credits,
+    #[serde(deserialize_with = "moment")]
+    pub(super) resets_at: Timestamp,
 }
 
 #[derive(Deserialize)]
