@@ -1,5 +1,5 @@
-//! Subscriptions: who may look at a wallet sees its own, who may buy for it ends them with their period, and servers and
-//! operators also end them at once and move them to other plans. A worker does it at the provider.
+//! Subscriptions: who may look at a wallet sees its own, who may buy for it ends them with their period. Servers and
+//! operators also end them at once, and move them to other plans. A worker does it at the provider.
 
 use billing::plans::Interval;
 use billing::subscriptions::SubscriptionState;

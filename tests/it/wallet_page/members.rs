@@ -71,6 +71,9 @@ async fn an_owner_limits_a_member_who_sees_it_reached() {
         assert_eq!(page.value(found).await, json!(links));
     }
     olga.goto("/wallet/members").await;
+    // On a phone the place where one is comes into sight.
+    let right = "document.querySelector('nav [aria-current]').getBoundingClientRect().right <= innerWidth";
+    assert_eq!(olga.value(right).await, json!(true));
     open_limit(&olga, "mia").await;
     // What may be one or a thousand is asked again, and nothing is set.
     olga.fill("dialog[open] [name=credits]", "1,000").await;
@@ -124,8 +127,8 @@ async fn admins_limit_members_and_members_limit_nobody() {
     }
     // A form that the page does not show is refused by the own API, in its words.
     let page = acme.page_of(&world, "mia").await;
-    let send = "fetch('/wallet/members/limit', {method: 'POST', headers: {'content-type': \
-                'application/x-www-form-urlencoded'}, body: 'userId=olga&credits=1&per=day'}).then(answer => answer.text())";
+    let send = "fetch('/wallet/members/limit', {method: 'POST', body: new URLSearchParams({userId: 'olga', \
+                credits: '1', per: 'day'})}).then(answer => answer.text())";
     let answer = page.value(send).await;
     assert!(
         answer.as_str().unwrap().contains("Your role in this organization does not allow this"),

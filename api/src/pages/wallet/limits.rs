@@ -32,16 +32,13 @@ fn amount(visit: &Visit, limit: &Limit) -> String {
 }
 
 /// What is left of a limit, and until when.
-fn left(visit: &Visit, limit: &Limit) -> Markup {
+pub(super) fn left(visit: &Visit, limit: &Limit) -> Markup {
     dated(&filled(&visit.texts.limit_left, &[("left", &visit.credits(limit.left))]), limit.resets_at)
 }
 
 /// A member's limit, in words.
-pub(super) fn shown(visit: &Visit, member: &Member) -> Markup {
-    match &member.limit {
-        Some(limit) => html! { (amount(visit, limit)) br; small.muted { (left(visit, limit)) } },
-        None => html! { (visit.texts.limit_none) },
-    }
+pub(super) fn shown(visit: &Visit, member: &Member) -> String {
+    member.limit.as_ref().map_or_else(|| visit.texts.limit_none.clone(), |limit| amount(visit, limit))
 }
 
 /// What opens the form for a member's limit, and the form, for who may set it.

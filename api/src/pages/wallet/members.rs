@@ -72,6 +72,7 @@ fn card(visit: &Visit, organization: &Organization, member: &Member, spent: Cred
             dt { (texts.limit) }
             dd { (limits::shown(visit, member)) }
         }
+        @if let Some(limit) = &member.limit { p.hint { (limits::left(visit, limit)) } }
         @if may_manage {
             div.row {
                 (limits::setting(visit, role, member, row))

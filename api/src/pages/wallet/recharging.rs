@@ -152,8 +152,8 @@ fn card(visit: &Visit, recharge: &Recharge) -> Markup {
                 }
                 Some(card) => {
                     p { (filled(&texts.card_line, &[
-                        ("brand", &capitalized(&card.brand)), ("last4", &card.last4), ("month", &format!("{:02}", card.exp_month)),
-                        ("year", &card.exp_year.to_string()),
+                        ("brand", &capitalized(&card.brand)), ("last4", &card.last4),
+                        ("month", &format!("{:02}", card.exp_month)), ("year", &card.exp_year.to_string()),
                     ])) }
                     div.row {
                         (save(&texts.card_replace))

@@ -29,7 +29,8 @@ pub(super) async fn section(visit: &Visit) -> Result<Markup, Problem> {
         return Ok(html! {});
     }
     let products: Products = visit.own.get(at(["products"])).await?;
-    let is_asked = going_on.iter().any(Subscription::is_being_ended);
+    let now = visit.api.clock.now();
+    let is_asked = going_on.iter().any(|one| one.is_being_ended(now));
     Ok(html! {
         div.stack #plans hx-get=[is_asked.then_some(Place::Recharge.address())] hx-select="#plans" hx-swap="outerMorph"
             hx-trigger=[is_asked.then_some("live from:body, every 2s")] aria-live="polite" {
@@ -47,7 +48,8 @@ fn card(visit: &Visit, one: &Subscription, plan: &str) -> Markup {
     let texts = visit.texts;
     let price = visit.money(Money::new(one.price_minor, one.currency));
     let text = if one.interval == "year" { &texts.plan_a_year } else { &texts.plan_a_month };
-    let may_end = !one.cancel_at_period_end && !one.is_being_ended();
+    let is_being_ended = one.is_being_ended(visit.api.clock.now());
+    let may_end = !one.cancel_at_period_end && !is_being_ended;
     html! {
         section.card {
             h2 { (texts.plan) (standing(visit, one)) }
@@ -58,7 +60,7 @@ fn card(visit: &Visit, one: &Subscription, plan: &str) -> Markup {
             }
             @if one.state == "past_due" { (notice(Tone::Bad, &texts.plan_past_due, texts.plan_past_due_text.as_str())) }
             @if let Some(refusal) = one.refused_end() { (notice(Tone::Bad, &texts.plan_not_ended, refusal)) }
-            @if one.is_being_ended() { p.row { span.spinner aria-hidden="true" {} (texts.plan_ending) } }
+            @if is_being_ended { p.row { span.spinner aria-hidden="true" {} (texts.plan_ending) } }
             @if may_end { (end(visit, one, plan)) }
         }
     }

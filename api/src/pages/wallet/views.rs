@@ -6,6 +6,7 @@ use kernel::clock::Timestamp;
 use kernel::money::{Credits, Currency, Money};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use time::Duration;
 
 use crate::http::json;
 use crate::http::values::GivenMoment;
@@ -150,15 +151,27 @@ pub(super) struct Subscription {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Ending {
     pub(super) state: String,
     pub(super) refusal: Option<String>,
+    #[serde(deserialize_with = "moment")]
+    pub(super) asked_at: Timestamp,
 }
 
+/// How long after the provider has agreed to an end its word of that is waited for. A subscription that goes on after
+/// all has no end in sight, whatever was asked for once.
+const AGREED: Duration = Duration::minutes(1);
+
 impl Subscription {
-    /// Whether the provider has been asked to end it and has not answered.
-    pub(super) fn is_being_ended(&self) -> bool {
-        !self.cancel_at_period_end && self.ending.as_ref().is_some_and(|ending| ending.state == "asked")
+    /// Whether the provider was asked to end it, and how it stands since then is not known yet.
+    pub(super) fn is_being_ended(&self, now: Timestamp) -> bool {
+        let is_open = |ending: &Ending| match ending.state.as_str() {
+            "asked" => true,
+            "done" => now - ending.asked_at < AGREED,
+            _ => false,
+        };
+        !self.cancel_at_period_end && self.ending.as_ref().is_some_and(is_open)
     }
 
     /// Why the provider refused to end it.
