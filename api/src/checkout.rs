@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use sqlx::{PgConnection, Postgres, Transaction};
 use warp::http::{HeaderMap, StatusCode};
 
-use crate::commands::{carry_out, forget, publish_notices_since};
+use crate::commands::{carry_out, forget, publish_notices_since, publish_soon};
 use crate::http::call::Call;
 use crate::problem::{Problem, ProblemKind};
 use crate::state::SharedState;
@@ -136,8 +136,7 @@ pub(crate) async fn open(
     }
     if wants_async(&call.headers) {
         if let Some(id) = outbox_id {
-            let api = SharedState::clone(api);
-            tokio::spawn(async move { messaging::outbox::publish(&api.pool, &api.publisher, &[id]).await });
+            publish_soon(api, id);
         }
         return Ok(Ordered::Accepted { payment: Box::new(payment), preferred: true });
     }
@@ -340,7 +339,7 @@ pub(crate) fn job(payment: &Payment) -> CreateCheckout {
 }
 
 /// Whether the caller prefers not to wait (RFC 7240).
-fn wants_async(headers: &HeaderMap) -> bool {
+pub(crate) fn wants_async(headers: &HeaderMap) -> bool {
     let lines = headers.get_all("prefer").into_iter().filter_map(|value| value.to_str().ok());
     lines
         .flat_map(|line| line.split(','))

@@ -21,6 +21,12 @@ pub(crate) async fn carry_out<Answer: DeserializeOwned>(
     Some(answer)
 }
 
+/// Publishes a job that was written to the outbox, without waiting for what becomes of it.
+pub(crate) fn publish_soon(api: &AppState, outbox_id: OutboxId) {
+    let (pool, publisher) = (api.pool.clone(), api.publisher.clone());
+    tokio::spawn(async move { messaging::outbox::publish(&pool, &publisher, &[outbox_id]).await });
+}
+
 /// Publishes what was told in transactions that began after `before` and have ended, without delaying the answer: for
 /// verbs that do not say which rows they wrote.
 pub(crate) fn publish_notices_since(api: &AppState, before: OutboxId) {

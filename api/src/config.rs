@@ -78,6 +78,9 @@ pub struct Config {
     pub auto_recharge: Defaults,
     /// `PORTAL_…`: how the pages for customers look and speak.
     pub brand: Brand,
+    /// `DEMONSTRATION_URL`: a site on which a stranger may try what this installation sells, shown on the page at `/`;
+    /// none unless set.
+    pub demonstration_url: Option<String>,
     pub clock: Clock,
 }
 
@@ -171,6 +174,7 @@ impl Config {
             )),
             auto_recharge: auto_recharge(environment),
             brand: Brand::read(environment),
+            demonstration_url: environment.origin("DEMONSTRATION_URL"),
             clock: Clock::system(),
             connections: connections?,
             admin_api_key: admin_api_key?,

@@ -50,7 +50,9 @@ use kernel::test_clock;
 use kernel::{database, installation};
 use messaging::Publisher;
 use messaging::inbox::Inbox;
+use messaging::queues::QueueWatch;
 use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, RateLimitConfig};
@@ -152,6 +154,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         intake: Intake::start(publisher.clone()),
         openapi: openapi::descriptions(&config.dialects)?,
         pool,
+        queues: Mutex::new(QueueWatch::new(connections.clone())),
         publisher,
         inbox,
         auth,

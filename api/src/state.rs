@@ -6,7 +6,9 @@ use identity::operators::passwords::Passwords;
 use kernel::clock::Clock;
 use messaging::Publisher;
 use messaging::inbox::Inbox;
+use messaging::queues::QueueWatch;
 use sqlx::PgPool;
+use tokio::sync::Mutex;
 
 use crate::auth::Authenticator;
 use crate::config::Config;
@@ -27,6 +29,8 @@ pub struct AppState {
     pub(crate) pool: PgPool,
     pub(crate) publisher: Publisher,
     pub(crate) inbox: Inbox,
+    /// For those who watch the machinery: connects when somebody looks.
+    pub(crate) queues: Mutex<QueueWatch>,
     pub(crate) auth: Authenticator,
     pub(crate) origins: Origins,
     pub(crate) return_origins: ReturnOrigins,

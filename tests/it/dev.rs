@@ -4,6 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use harness::browser::{Page, Screen};
 use harness::client::Client;
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -12,7 +13,7 @@ use servers::process::signal_process;
 use crate::checkout::{Checkout, port};
 
 /// Every name that scripts may rely on.
-const VARIABLES: [&str; 25] = [
+const VARIABLES: [&str; 26] = [
     "API_URL",
     "PURSER_URL",
     "PURSER_API_KEY",
@@ -32,6 +33,7 @@ const VARIABLES: [&str; 25] = [
     "DEMO_API_KEY",
     "DEMO_SESSION_TOKEN",
     "DEMO_JWT",
+    "DEMO_OPERATOR_ID",
     "API_PID",
     "WORKER_PID",
     "SCHEDULER_PID",
@@ -70,6 +72,7 @@ async fn cargo_dev_takes_purchases_by_hand_until_it_is_interrupted() {
     for credential in ["DEMO_API_KEY", "DEMO_SESSION_TOKEN", "DEMO_JWT"] {
         api.get("/v1/credits").bearer(&checkout.value(credential)).expect(200).await;
     }
+    every_printed_link_opens_its_page(&checkout).await;
     let session = page.rsplit('/').next().unwrap();
     let emulator = Client::new(checkout.value("STRIPE_EMULATOR_URL")).unwrap();
     let pay = emulator.post(&format!("/_emulator/checkout/{session}/pay"));
@@ -81,6 +84,40 @@ async fn cargo_dev_takes_purchases_by_hand_until_it_is_interrupted() {
     let status = checkout.end(Signal::SIGINT);
     assert!(status.success(), "{}", checkout.output());
     checkout.require_nothing_left(&ports);
+}
+
+/// As a person follows them, in the order in which they are printed; the link into the console works once.
+async fn every_printed_link_opens_its_page(checkout: &Checkout) {
+    let output = checkout.output();
+    let link = |name: &str| {
+        let found = output.lines().find_map(|line| line.trim().strip_prefix(name));
+        found.unwrap_or_else(|| panic!("no {name} in:\n{output}")).trim().to_owned()
+    };
+    let (api, wallet, console) = (checkout.value("API_URL"), link("demo's wallet"), link("Console (once)"));
+    let page = Page::open(&api, Screen::DESK).await.may_visit(&wallet);
+    page.goto(&link("Documentation")).await;
+    page.sees("Quick start").await;
+    page.goto(&console).await;
+    page.click("main button").await;
+    page.wait_for("location.pathname === '/console'").await;
+    page.sees("What needs a person").await;
+    // A link to a wallet page opens it once, but what is printed makes another each time.
+    for _ in 0..2 {
+        page.goto(&wallet).await;
+        page.wait_for("location.pathname === '/wallet'").await;
+        page.sees("2,400").await;
+    }
+    for (address, path) in [("/docs", "/docs"), ("/console", "/console"), (wallet.as_str(), "/wallet")] {
+        page.goto(&link("Start page")).await;
+        page.click(&format!("main a[href='{address}']")).await;
+        page.wait_for(&format!("location.pathname === '{path}'")).await;
+    }
+    page.finish().await;
+    let second = Page::open(&api, Screen::DESK).await;
+    second.goto(&console).await;
+    second.click("main button").await;
+    second.sees("You are not signed in").await;
+    second.finish().await;
 }
 
 #[test]

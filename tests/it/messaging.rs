@@ -15,6 +15,7 @@ use kernel::ids::PaymentId;
 use ledger::holds::ExpireHolds;
 use ledger::operations::ExpireGrants;
 use messaging::consumer::{Consumer, Handler, Limits, Outcome};
+use messaging::queues::QueueWatch;
 use messaging::{PublishError, Publisher};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -233,6 +234,35 @@ async fn a_publisher_leaves_a_node_that_is_cut_off_for_the_next() {
     assert_eq!(unconfirmed, (Err(PublishError::Unconfirmed), Err(PublishError::Unconfirmed)));
     wait_until_published(&line).await;
     assert!(line.count("apply").await >= 2, "one before and one after");
+    line.finish().await;
+}
+
+/// Whoever watches the queues keeps one connection, and gets another when that is lost, or when a look was given up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_of_the_queues_keeps_its_connection_and_finds_another() {
+    let line = Line::shared().await;
+    let mut address = Url::parse(&line.broker).unwrap();
+    let relay = Relay::open(address.port().unwrap()).await.unwrap();
+    address.set_port(Some(relay.port())).unwrap();
+    let amqp_url = Secret::new(address.as_str()).unwrap();
+    let mut queues = QueueWatch::new(Connections { amqp_url, ..line.connections.clone() });
+    for _ in 0..3 {
+        let found = queues.look().await.unwrap();
+        assert!(found.iter().any(|queue| queue.name == "apply" && queue.has_workers), "{found:?}");
+    }
+    assert_eq!(relay.taken(), 1);
+    relay.set(Way::Cut);
+    assert!(queues.look().await.is_err());
+    relay.set(Way::Open);
+    let before = relay.taken();
+    queues.look().await.unwrap();
+    assert_eq!(relay.taken(), before + 1);
+    relay.set(Way::Silent);
+    let given_up = tokio::time::timeout(Duration::from_millis(200), queues.look()).await;
+    assert!(given_up.is_err(), "a silent broker answered");
+    relay.set(Way::Open);
+    queues.look().await.unwrap();
+    assert_eq!(relay.taken(), before + 2);
     line.finish().await;
 }
 

@@ -1,6 +1,8 @@
 //! A relay to a port: a network that can break its connections or hold back all that travels on them.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -22,6 +24,7 @@ pub enum Way {
 pub struct Relay {
     port: u16,
     way: watch::Sender<Way>,
+    taken: Arc<AtomicUsize>,
 }
 
 impl Relay {
@@ -30,16 +33,24 @@ impl Relay {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no free port")?;
         let port = listener.local_addr()?.port();
         let (way, watched) = watch::channel(Way::Open);
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&taken);
         tokio::spawn(async move {
             while let Ok((incoming, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(relay(incoming, target, watched.clone()));
             }
         });
-        Ok(Self { port, way })
+        Ok(Self { port, way, taken })
     }
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// How many connections it has taken.
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
     }
 
     pub fn set(&self, way: Way) {

@@ -1,4 +1,5 @@
-//! Subscriptions as administrators see them, end them and move them to other plans. A worker does it at the provider.
+//! Subscriptions: who may look at a wallet sees its own, who may buy for it ends them with their period. Servers and
+//! operators also end them at once, and move them to other plans. A worker does it at the provider.
 
 use billing::plans::Interval;
 use billing::subscriptions::SubscriptionState;
@@ -7,7 +8,8 @@ use billing::subscriptions::instructions::{
     ChangeRefusal, ChangeState, End, Ending, EndingState, Instructed, InstructionError, InstructionReply,
     PlanChange,
 };
-use identity::rights::Scope;
+use identity::operators::OperatorRole;
+use identity::rights::{Reach, Scope};
 use jobs::EncodedJob;
 use kernel::ids::{OutboxId, PaymentId, SubscriptionId, UserId, WalletId};
 use serde::{Deserialize, Serialize};
@@ -17,8 +19,9 @@ use warp::http::StatusCode;
 
 use super::idempotent::{Answer, Keep, once};
 use super::reasons::checked_reason;
-use super::wallets::addressed;
-use crate::commands::carry_out;
+use super::wallets::{addressed, check_reach};
+use crate::checkout::wants_async;
+use crate::commands::{carry_out, publish_soon};
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
 use crate::http::endpoint::Endpoint;
@@ -32,8 +35,8 @@ use crate::state::SharedState;
 const LIMIT: i64 = 200;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let instructs = |summary: &str| {
-        Description::new(Access::Operator(Scope::Manage), summary)
+    let instructs = |access: Access, summary: &str| {
+        Description::new(access, summary)
             .path_parameter::<Id>("subscriptionId", "The subscription's id.")
             .idempotency_key()
             .refuses(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT])
@@ -42,7 +45,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get(
             "/purser/v1/wallets/{wallet}/subscriptions",
             list,
-            Description::new(Access::Operator(Scope::Manage), "The subscriptions of a wallet")
+            Description::new(Access::Allowed(Scope::Read), "The subscriptions of a wallet")
                 .says("Those that are not over first, then the newest first; 200 at most.")
                 .wallet()
                 .answers::<Subscriptions>(StatusCode::OK, "The subscriptions."),
@@ -50,9 +53,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post(
             "/purser/v1/subscriptions/{subscriptionId}/cancel",
             cancel,
-            instructs("End a subscription at its provider")
+            instructs(Access::Allowed(Scope::Buy), "End a subscription at its provider")
+                .role(OperatorRole::Finance)
+                .header::<String>("Prefer", "`respond-async` asks not to wait for the provider.")
                 .says(
-                    "With its period, or now; then with `refund` its last payment is given back as well, as far as \
+                    "With its period, as who buys for the wallet may have it; a server needs the scope `manage`, and \
+                     it may also end it now; then with `refund` its last payment is given back as well, as far as \
                      that has not happened, and the credits follow the money. A subscription's money is given back \
                      once, however often that is asked for. What the provider refuses is 409 in its words, and in \
                      the subscription's `ending`.",
@@ -64,7 +70,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post(
             "/purser/v1/subscriptions/{subscriptionId}/change",
             change,
-            instructs("Move a subscription to another plan")
+            instructs(Access::Operator(Scope::Manage), "Move a subscription to another plan")
                 .says(
                     "The provider charges the difference for the rest of the period at once, or keeps it for the \
                      next payment; what is paid is credited. If the payment fails, nothing changes. The plan must \
@@ -177,7 +183,7 @@ pub(super) struct SubscriptionView {
     created_at: Moment,
     #[schema(required)]
     canceled_at: Option<Moment>,
-    /// The last time that an administrator had it ended.
+    /// The last time that its end was asked for.
     #[schema(required)]
     ending: Option<EndingView>,
     /// The last time that an administrator had it moved to another plan.
@@ -272,17 +278,22 @@ impl From<Instructed> for SubscriptionView {
 }
 
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let caller = call.operator(&api, Scope::Manage).await?;
-    let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Manage).await?;
+    let caller = call.allowed(&api, Scope::Read).await?;
+    let wallet = addressed(&api, &caller, call.path_parameter("wallet"), Scope::Read).await?;
     let found = operations::of_wallet(&mut *api.pool.acquire().await?, wallet.id, LIMIT).await?;
     let data = found.into_iter().map(SubscriptionView::from).collect();
     Ok(answer(StatusCode::OK, &Subscriptions { data }))
 }
 
 async fn cancel(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let caller = call.operator(&api, Scope::Manage).await?;
+    // Who buys may stop buying; a server that only sells does not decide that.
+    let scope = |reach: &Reach| if *reach == Reach::Everyone { Scope::Manage } else { Scope::Buy };
+    let caller = call.allowed_as(&api, |caller| scope(&caller.reach)).await?;
+    let id = subscription_id(&call)?;
+    let wallet = find(&api, id).await?.subscription.wallet_id;
+    check_reach(&api, &caller, wallet, scope(&caller.reach), no_subscription).await?;
     let request: CancelInput = read_object(&call)?;
-    let (id, reason) = (subscription_id(&call)?, checked_reason(request.reason)?);
+    let reason = checked_reason(request.reason)?;
     let end = match (request.when, request.refund) {
         (When::PeriodEnd, false) => End::AtPeriodEnd,
         (When::Now, refund) => End::Now { refund },
@@ -290,6 +301,10 @@ async fn cancel(api: SharedState, call: Call) -> Result<Response, Problem> {
             return Err(Problem::invalid("refund goes with when \"now\": what is given back does not last"));
         }
     };
+    if end != End::AtPeriodEnd {
+        caller.check_everyone(Scope::Manage)?;
+    }
+    let waits = !wants_async(&call.headers);
     let work = {
         let (api, actor) = (SharedState::clone(&api), caller.actor.clone());
         async move {
@@ -300,6 +315,10 @@ async fn cancel(api: SharedState, call: Call) -> Result<Response, Problem> {
             let Some((job, outbox_id)) = taken else {
                 return Ok((StatusCode::OK, find(&api, id).await?.into()));
             };
+            if !waits {
+                publish_soon(&api, outbox_id);
+                return Ok((StatusCode::ACCEPTED, find(&api, id).await?.into()));
+            }
             let (status, found) = carried_out(&api, id, EncodedJob::from(&job), outbox_id).await?;
             match &found.ending {
                 Some(Ending { state: EndingState::Refused | EndingState::Unclear, refusal, .. }) => {

@@ -7,7 +7,7 @@ use billing::reconciliation::LastRun;
 use billing::reconciliation::operations::last_run;
 use identity::rights::Scope;
 use kernel::process::{self, Applied, Process};
-use messaging::queues::{QueueState, QueueWatch};
+use messaging::queues::QueueState;
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::http::StatusCode;
@@ -121,8 +121,7 @@ impl From<Applied> for MigrationView {
 
 async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.operator(&api, Scope::Read).await?;
-    let mut watch = QueueWatch::new(api.config.connections.clone());
-    let counted = tokio::time::timeout(PATIENCE, watch.look()).await;
+    let counted = tokio::time::timeout(PATIENCE, async { api.queues.lock().await.look().await }).await;
     let queues = counted.ok().and_then(Result::ok).map(|all| all.into_iter().map(QueueView::from).collect());
     let mut connection = api.pool.acquire().await?;
     let last = last_run(&mut connection).await?;

@@ -14,7 +14,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![endpoint::get("/", home)]
 }
 
-async fn home(_api: SharedState, _call: Call) -> Result<Response, Problem> {
+async fn home(api: SharedState, _call: Call) -> Result<Response, Problem> {
+    let demonstration = api.config.demonstration_url.as_deref().map(|address| {
+        (address, "Demonstration", "What a customer sees: a wallet, and buying with a test card.")
+    });
     let places = [
         ("/docs", "Documentation", "How to sell and spend credits, and every operation of the API."),
         (
@@ -29,7 +32,7 @@ async fn home(_api: SharedState, _call: Call) -> Result<Response, Problem> {
             h1 { "Purser" }
             p.lead { "Prepaid credits: paid once, credited once." }
             ul.places {
-                @for (address, name, text) in places {
+                @for (address, name, text) in places.into_iter().chain(demonstration) {
                     li { a.card href=(address) { strong { (name) } span.muted { (text) } } }
                 }
             }

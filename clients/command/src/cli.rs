@@ -6,8 +6,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::{
-    api, auto_recharge, catalog, dead_letters, events, orders, organizations, parked, rights, users, wallets,
-    webhooks,
+    api, auto_recharge, catalog, dead_letters, events, operators, orders, organizations, parked, rights,
+    users, wallets, webhooks,
 };
 use crate::failure::Failure;
 use crate::import::Import;
@@ -70,6 +70,9 @@ pub enum Command {
     /// Purchases in app stores by users who are not known
     #[command(subcommand)]
     Parked(parked::Parked),
+    /// Those who run the installation, in the console and over the API
+    #[command(subcommand)]
+    Operators(operators::Operators),
     /// API keys
     #[command(subcommand)]
     Keys(rights::Keys),
@@ -109,6 +112,7 @@ impl Command {
             Self::Events(wanted) => wanted.operation(),
             Self::DeadLetters(wanted) => wanted.operation(),
             Self::Parked(wanted) => wanted.operation(),
+            Self::Operators(wanted) => wanted.operation(),
             Self::Keys(wanted) => wanted.operation(),
             Self::Sessions(wanted) => wanted.operation(),
             Self::Webhooks(wanted) => wanted.operation(),
@@ -179,6 +183,7 @@ mod tests {
             "events list",
             "dead-letters list",
             "parked list",
+            "operators list",
             "keys list",
             "keys list --user X",
             "sessions list X",

@@ -1315,7 +1315,7 @@ class Subscription:
     current_period_end: datetime | None
     created_at: datetime
     canceled_at: datetime | None
-    #: The last time that an administrator had it ended.
+    #: The last time that its end was asked for.
     ending: SubscriptionEnding | None
     #: The last time that an administrator had it moved to another plan.
     change: SubscriptionChange | None

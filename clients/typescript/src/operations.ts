@@ -614,17 +614,18 @@ export class Operations extends Transport {
 
   /**
    * The subscriptions of a wallet. Those that are not over first, then the newest first; 200 at most. Takes the
-   * scope `manage`.
+   * scope `read`.
    */
   listSubscriptions(wallet: string, options?: RequestOptions): List<Subscription> {
     return this.pages(`/purser/v1/wallets/${segment(wallet)}/subscriptions`, "data", { options });
   }
 
   /**
-   * End a subscription at its provider. With its period, or now; then with `refund` its last payment is given back
-   * as well, as far as that has not happened, and the credits follow the money. A subscription's money is given back
-   * once, however often that is asked for. What the provider refuses is 409 in its words, and in the subscription's
-   * `ending`. Takes the scope `manage`.
+   * End a subscription at its provider. With its period, as who buys for the wallet may have it; a server needs the
+   * scope `manage`, and it may also end it now; then with `refund` its last payment is given back as well, as far as
+   * that has not happened, and the credits follow the money. A subscription's money is given back once, however
+   * often that is asked for. What the provider refuses is 409 in its words, and in the subscription's `ending`.
+   * Takes the scope `buy`.
    */
   cancelSubscription(
     subscriptionId: string,

@@ -1625,7 +1625,7 @@ export interface Subscription {
   currentPeriodEnd: Time | null;
   createdAt: Time;
   canceledAt: Time | null;
-  /** The last time that an administrator had it ended. */
+  /** The last time that its end was asked for. */
   ending: SubscriptionEnding | null;
   /** The last time that an administrator had it moved to another plan. */
   change: SubscriptionChange | null;

@@ -41,24 +41,29 @@ impl QueueWatch {
     /// Looks at each queue.
     ///
     /// # Errors
-    /// When the broker does not answer; the next look connects again, to the next of its nodes.
+    /// When the broker does not answer; the next look connects again, to the next of its nodes. So it does after a look
+    /// that was given up.
     pub async fn look(&mut self) -> Result<Vec<QueueState>, Unreachable> {
-        let states = self.try_look().await;
-        if states.is_err() {
-            self.open = None;
-            self.node = self.node.next();
-        }
-        states.map_err(|error| {
+        let (node, open) = (self.node, self.open.take());
+        self.node = node.next();
+        let (open, states) = self.try_look(node, open).await.map_err(|error| {
             tracing::debug!(%error, "cannot look at the queues");
             Unreachable
-        })
+        })?;
+        (self.node, self.open) = (node, Some(open));
+        Ok(states)
     }
 
-    async fn try_look(&mut self) -> Result<Vec<QueueState>, lapin::Error> {
-        let (_, channel) = match &mut self.open {
+    async fn try_look(
+        &self,
+        node: Node,
+        open: Option<(Connection, Channel)>,
+    ) -> Result<((Connection, Channel), Vec<QueueState>), lapin::Error> {
+        let open = match open {
             Some(open) => open,
-            none => none.insert(connection::open(&self.connections, self.node).await?),
+            None => connection::open(&self.connections, node).await?,
         };
+        let channel = &open.1;
         let names = Names::new(&self.connections.amqp_prefix);
         let roles = Role::ALL.iter().map(|role| (names.queue(*role), true));
         let delays = DELAYS_SECONDS.iter().map(|seconds| (names.delay(*seconds), false));
@@ -73,6 +78,6 @@ impl QueueWatch {
                 has_workers,
             });
         }
-        Ok(states)
+        Ok((open, states))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use harness::world::World;
+use harness::world::{World, link};
 use serde_json::{Value, json as value};
 
 use super::{done, json, purser, refused};
@@ -248,5 +248,47 @@ async fn events_dead_letters_parked_purchases_the_clock_and_the_rest() {
     let output: crate::commands::Output = child.wait_with_output().await.unwrap().into();
     assert!(output.stdout.contains(r#""balance":99"#), "{output:?}");
     world.drain().await;
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_are_invited_changed_kept_out_and_removed() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let invite = ["operators", "invite", "ada@example.com", "--name", "Ada", "--role", "support"];
+    let shown = done(&world, &invite).await;
+    let url = shown.lines().find_map(|line| line.strip_prefix("url ")).unwrap_or_else(|| panic!("{shown}"));
+    let accepted = value!({"link": link(url), "password": "correct horse battery"});
+    let accept = world.api().post("/purser/v1/operator-invitations/accept").json(accepted);
+    let id = text(&accept.expect(200).await, "operatorId");
+    // The link is for one person, once: no list shows it, and the API says that it is used.
+    let listed = done(&world, &["operators", "list"]).await;
+    assert!(listed.contains("ada@example.com") && !listed.contains(&link(url)), "{listed}");
+    assert!(refused(&world, &invite).await.contains("operator_exists"));
+
+    let role = ["operators", "role", &id, "finance", "--reason", "Runs the books"];
+    assert_eq!(json(&world, &role).await["role"], "finance");
+    let again = text(&json(&world, &["operators", "invite-again", &id]).await, "url");
+    assert_ne!(link(&again), link(url));
+    let signed_in = text(&json(&world, &["operators", "sign-in-link", &id]).await, "url");
+    let open = async || {
+        let body = value!({"link": link(&signed_in)});
+        world.api().post("/purser/v1/operator-sessions").json(body).send().await.unwrap()
+    };
+    let opened = open().await;
+    assert_eq!((opened.status(), open().await.status()), (201, 404));
+    let token = text(&opened.json().unwrap(), "sessionToken");
+    let session = || world.api().get("/purser/v1/operator-session").bearer(&token);
+    assert_eq!(session().expect(200).await["operator"]["role"], "finance");
+
+    done(&world, &["operators", "disable", &id, "--reason", "On leave"]).await;
+    session().expect(401).await;
+    assert!(json(&world, &["operators", "show", &id]).await["disabledAt"].is_string());
+    done(&world, &["operators", "enable", &id, "--reason", "Back"]).await;
+    assert_eq!(json(&world, &["operators", "show", &id]).await["disabledAt"], Value::Null);
+    let removed = done(&world, &["operators", "remove", &id, "--reason", "Left us"]).await;
+    assert_eq!(removed, "The operator is removed.\n");
+    assert!(refused(&world, &["operators", "show", &id]).await.contains("not_found"));
+    let record = done(&world, &["audit-log"]).await;
+    assert!(record.contains("Runs the books") && record.contains("Left us"), "{record}");
     world.finish().await;
 }

@@ -50,10 +50,19 @@ fn scope(operation: &Operation) -> &str {
     scope.as_str().unwrap()
 }
 
-/// The scope that a kind of credential needs: to limit members, servers need another one than users.
+/// The scope that a kind of credential needs: to limit members and to end what somebody pays for, servers need another
+/// one than users.
 fn scope_of(operation: &Operation, kind: Kind) -> &str {
-    let is_server = matches!(kind, Kind::KeyOfOrganization | Kind::KeyForEveryone);
-    if is_server && operation.path.ends_with("/members/{userId}/limit") { "manage" } else { scope(operation) }
+    let is_for_everyone = kind == Kind::KeyForEveryone;
+    match operation.path.as_str() {
+        path if path.ends_with("/{subscriptionId}/cancel") && is_for_everyone => "manage",
+        path if path.ends_with("/members/{userId}/limit")
+            && (is_for_everyone || kind == Kind::KeyOfOrganization) =>
+        {
+            "manage"
+        }
+        _ => scope(operation),
+    }
 }
 
 /// A credential, and what it is for the reader of a failure.

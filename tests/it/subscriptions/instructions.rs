@@ -350,3 +350,53 @@ async fn a_change_of_plan_at_creem_grants_what_is_paid_for_it() {
     assert_eq!(quarantined(&world).await, Vec::<String>::new());
     world.finish().await;
 }
+
+/// Who may buy for a wallet ends its subscription with the period; that and no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn customers_see_their_subscription_and_end_it_with_its_period() {
+    let world = World::start().await;
+    let (alice, bob) = (subscribe(&world, "alice", STRIPE).await, world.create_user("bob").await);
+    world.drain().await;
+    let id = id_of(&world, &alice).await;
+    let session = async |user: &str, scopes: &[&str]| {
+        let body = json!({"userId": user, "scopes": scopes});
+        let made = world.admin_post("/purser/v1/sessions", body).expect(201).await;
+        made["sessionToken"].as_str().unwrap().to_owned()
+    };
+    let (buys, reads) = (session("alice", &["read", "buy"]).await, session("alice", &["read"]).await);
+    let strangers = session("bob", &["read", "buy"]).await;
+    let list = |token: &str, wallet: &str| {
+        world.api().get(&format!("/purser/v1/wallets/{wallet}/subscriptions")).bearer(token)
+    };
+    let own = list(&reads, "me").expect(200).await;
+    assert_eq!(own["data"][0]["subscriptionId"], json!(id));
+    list(&strangers, &alice.user.wallet_id).expect(404).await;
+    assert_eq!(list(&bob.api_key, "me").expect(200).await["data"], json!([]));
+    let end = async |token: &str, when: &str, refund: bool| {
+        let body = json!({"when": when, "refund": refund, "reason": "Enough of it"});
+        let path = format!("/purser/v1/subscriptions/{id}/cancel");
+        world.api().post(&path).bearer(token).json(body).send().await.unwrap()
+    };
+    assert_eq!(refusal(&end(&strangers, "period_end", false).await), (404, "not_found".to_owned()));
+    assert_eq!(refusal(&end(&reads, "period_end", false).await), (403, "missing_scope".to_owned()));
+    for refund in [false, true] {
+        assert_eq!(refusal(&end(&buys, "now", refund).await).0, 403, "{refund}");
+    }
+    assert!(!alice.status(&world).await.2);
+    let ended = end(&buys, "period_end", false).await;
+    assert_eq!((ended.status(), &ended.json().unwrap()["ending"]["state"]), (200, &json!("done")), "{ended}");
+    world.drain().await;
+    assert!(alice.status(&world).await.2);
+    // A server that only sells does not decide it.
+    let seller = json!({"name": "Shop", "scopes": ["read", "buy"]});
+    let seller = world.admin_post("/purser/v1/api-keys", seller).expect(201).await;
+    let refused = end(seller["apiKey"].as_str().unwrap(), "period_end", false).await;
+    assert_eq!(refused.status(), 403, "{refused}");
+    let actors: Vec<String> =
+        sqlx::query_scalar("select actor from admin_actions where action = 'subscription.cancel'")
+            .fetch_all(world.pool())
+            .await
+            .unwrap();
+    assert_eq!(actors, ["user:alice"]);
+    world.finish().await;
+}

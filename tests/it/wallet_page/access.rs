@@ -234,13 +234,13 @@ async fn owners_manage_members_and_nothing_else() {
     page.goto("/wallet/members").await;
     page.value("document.querySelector('[aria-label=\"Role of eve\"]').value = 'admin'").await;
     page.value("window.leaving = true").await;
-    page.click("tr:has([aria-label='Role of eve']) button[type=submit]").await;
+    page.click("li:has([aria-label='Role of eve']) button[type=submit]").await;
     page.wait_for("!window.leaving && document.readyState === 'complete'").await;
     assert_eq!(
         page.value("document.querySelector('[aria-label=\"Role of eve\"]').value").await,
         json!("admin")
     );
-    page.click("tr:has([aria-label='Role of mia']) button.danger").await;
+    page.click("li:has([aria-label='Role of mia']) button.danger").await;
     page.click("dialog[open] button.danger").await;
     page.wait_for("document.querySelector('[aria-label=\"Role of mia\"]') === null").await;
     let gone =

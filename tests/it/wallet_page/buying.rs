@@ -69,7 +69,7 @@ async fn a_page_that_was_left_says_that_nothing_was_paid_and_goes_on() {
     // What may be one or a thousand is asked again.
     page.fill("#credits", "1,000").await;
     page.click("form:has(#credits) button").await;
-    page.sees("This was not done").await;
+    page.sees("Write a number, such as 1000.").await;
     page.fill("#credits", "1000").await;
     page.click("form:has(#credits) button").await;
     page.wait_for("document.querySelector('a.back') !== null").await;

@@ -3,7 +3,9 @@
 mod access;
 mod buying;
 mod looks;
+mod members;
 mod recharging;
+mod subscriptions;
 
 use harness::browser::{Page, Screen};
 use harness::world::World;

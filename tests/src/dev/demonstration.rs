@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::seed::text;
+use super::seed::{self, text};
 use super::system::System;
 use super::timeline::Timeline;
 use crate::client::{Client, Request, Socket};
@@ -68,13 +68,15 @@ pub async fn invite(system: &System, demonstration: Demonstration, progress: &Pr
     progress.print("Your turn: open this page and pay with the card 4242 4242 4242 4242");
     progress.print(&format!("  {page}"));
     progress.print("Look around:");
-    for (what, path) in LINKS {
-        progress.print(&format!("  {what:<15}  {}{path}", system.settings().api_url()));
+    for (what, address) in links(system).await? {
+        progress.print(&format!("  {what:<16}  {address}"));
     }
     if let Some(file) = system.environment_file() {
         progress.print("From a shell:");
         progress.print(&format!("  set -a; . {}; set +a", file.path().display()));
         progress.print(&format!("  cargo purser wallet show user:{}", credentials.user));
+        progress
+            .print("  cargo purser operators sign-in-link $DEMO_OPERATOR_ID    # into the console once more");
         progress.print("  curl -H \"Authorization: Bearer $DEMO_API_KEY\" $PURSER_URL/purser/v1/wallets/me");
     }
     progress.print("Ctrl-C stops everything.");
@@ -90,8 +92,17 @@ pub async fn invite(system: &System, demonstration: Demonstration, progress: &Pr
     }
 }
 
-/// The pages that the API serves.
-const LINKS: &[(&str, &str)] = &[("Documentation", "/docs"), ("Description", "/openapi.json?dialect=native")];
+/// Where people look around.
+async fn links(system: &System) -> Result<[(String, String); 4]> {
+    let (settings, credentials) = (system.settings(), system.credentials()?);
+    let console = seed::sign_in_link(system.client(), settings, &credentials.operator).await?;
+    Ok([
+        ("Documentation".to_owned(), format!("{}/docs", settings.api_url())),
+        ("Console (once)".to_owned(), console),
+        (format!("{}'s wallet", credentials.user), system.wallet_page()?.to_owned()),
+        ("Start page".to_owned(), format!("{}/", settings.api_url())),
+    ])
+}
 
 /// Listens to the user's wallets.
 async fn listen(client: &Client, api_key: &str) -> Result<Socket> {

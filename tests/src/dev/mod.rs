@@ -4,6 +4,7 @@
 mod arguments;
 mod demonstration;
 mod directory;
+mod entrance;
 mod environment_file;
 pub(crate) mod seed;
 mod system;

@@ -10,6 +10,7 @@ use crate::client::Client;
 use crate::system::Settings;
 
 const USER: &str = "demo";
+const OPERATOR: &str = "operator@example.com";
 const SESSION_SECONDS: i64 = 86_400;
 
 /// The user's ways in.
@@ -22,6 +23,8 @@ pub struct Credentials {
     pub session_token: String,
     /// A token that the host application would sign.
     pub jwt: String,
+    /// Who may do everything in the console.
+    pub operator: String,
 }
 
 /// Creates the user. In a database that was used before, another one: the emulator has forgotten the first.
@@ -43,7 +46,31 @@ pub async fn create_user(client: &Client, settings: &Settings) -> Result<Credent
     let created = admin_post(client, admin, "/purser/v1/sessions", body).require(201).await?;
     let session_token = text(&created, "sessionToken")?;
     let jwt = sign_token(settings, &user)?;
-    Ok(Credentials { user, api_key, session_token, jwt })
+    let operator = invite_operator(client, admin).await?;
+    Ok(Credentials { user, api_key, session_token, jwt, operator })
+}
+
+/// Has an operator with every right; in a database that was used before, the one of then.
+async fn invite_operator(client: &Client, admin: &str) -> Result<String> {
+    let path = "/purser/v1/operators";
+    let new = json!({"email": OPERATOR, "name": "Demo", "role": "admin"});
+    let made = admin_post(client, admin, path, new).send().await?;
+    if made.status() == 201 {
+        return text(&made.json()?, "operatorId");
+    }
+    anyhow::ensure!(made.status() == 409, "{made}");
+    let all = client.get(&format!("{path}?limit=200")).bearer(admin).require(200).await?;
+    let mut all = all.get("data").and_then(Value::as_array).into_iter().flatten();
+    let known =
+        all.find(|operator| operator["email"] == OPERATOR).context("no operator of the demonstration")?;
+    text(known, "operatorId")
+}
+
+/// A link that signs the operator in to the console, once.
+pub async fn sign_in_link(client: &Client, settings: &Settings, operator: &str) -> Result<String> {
+    let path = format!("/purser/v1/operators/{operator}/sign-in-link");
+    let made = admin_post(client, &settings.secrets.admin_api_key, &path, json!({})).require(201).await?;
+    text(&made, "url")
 }
 
 /// Has a small shop of its own, beside the catalogs of the dialects: two packs, a plan, a coupon, and a price for any
@@ -94,7 +121,7 @@ pub async fn link_packs(client: &Client, settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-fn admin_post(client: &Client, admin: &str, path: &str, body: Value) -> crate::client::Request {
+pub fn admin_post(client: &Client, admin: &str, path: &str, body: Value) -> crate::client::Request {
     let key = uuid::Uuid::new_v4().to_string();
     client.post(path).bearer(admin).idempotency_key(&key).json(body)
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::DropGuard;
 
 use super::arguments::Ports;
 use super::directory::DevDirectory;
+use super::entrance::{Entrance, Guide};
 use super::environment_file::EnvironmentFile;
 use super::seed::{self, Credentials};
 use super::start_servers;
@@ -35,6 +36,7 @@ const DEATH_INTERVAL: Duration = Duration::from_millis(250);
 pub struct System {
     environment_file: Option<EnvironmentFile>,
     clock_follower: Option<DropGuard>,
+    entrance: Option<(String, DropGuard)>,
     services: Vec<ServiceProcess>,
     servers: Servers,
     settings: Settings,
@@ -67,6 +69,7 @@ impl System {
         let mut system = Self {
             environment_file: None,
             clock_follower: None,
+            entrance: None,
             services: Vec::new(),
             servers,
             settings,
@@ -92,6 +95,11 @@ impl System {
 
     pub fn credentials(&self) -> Result<&Credentials> {
         self.credentials.as_ref().context("the system has not been seeded")
+    }
+
+    /// Where the wallet page of the demonstration's user is.
+    pub fn wallet_page(&self) -> Result<&str> {
+        self.entrance.as_ref().map(|(url, _)| url.as_str()).context("the wallet page has no address")
     }
 
     /// The file in which other programs find where everything is.
@@ -122,6 +130,7 @@ impl System {
     pub fn stop(mut self) {
         self.environment_file = None;
         self.clock_follower = None;
+        self.entrance = None;
         for service in &self.services {
             let _had_ended_before = service.sigterm();
         }
@@ -130,12 +139,14 @@ impl System {
     async fn start_services(&mut self) -> Result<()> {
         let progress = self.surroundings.progress.clone();
         let program = env::current_exe().context("cannot find this program's own file")?;
+        let entrance = Entrance::bind().await?;
         // In the order in which they are stopped.
         for service in [Service::Api, Service::Worker, Service::Scheduler, Service::Emulator] {
             let mut variables = self.settings.variables(service);
             if service == Service::Api {
                 // Which APIs of other systems are served, a developer may choose.
                 variables.extend(env::var("DIALECTS").ok().map(|dialects| ("DIALECTS", dialects)));
+                variables.push(("DEMONSTRATION_URL", entrance.url().to_owned()));
             }
             let log = self.directory.log(service.name());
             let watchdog = self.surroundings.watchdog.clone();
@@ -154,6 +165,7 @@ impl System {
         let credentials = seed::create_user(&self.client, &self.settings).await?;
         seed::open_shop(&self.client, &self.settings).await?;
         seed::link_packs(&self.client, &self.settings).await?;
+        self.entrance = Some((entrance.url().to_owned(), entrance.open(self.guide(&credentials))));
         let variables = self.environment(&credentials);
         let path = self.directory.path().join("env");
         let watchdog = self.surroundings.watchdog.clone();
@@ -164,6 +176,14 @@ impl System {
             progress.say("target/dev belongs to another system of this checkout that still runs");
         }
         Ok(())
+    }
+
+    fn guide(&self, credentials: &Credentials) -> Guide {
+        Guide {
+            client: self.client.clone(),
+            admin_api_key: self.settings.secrets.admin_api_key.clone(),
+            user: credentials.user.clone(),
+        }
     }
 
     async fn wait_until_ready(&self) -> Result<()> {
@@ -232,6 +252,7 @@ impl System {
             ("DEMO_API_KEY", credentials.api_key.clone()),
             ("DEMO_SESSION_TOKEN", credentials.session_token.clone()),
             ("DEMO_JWT", credentials.jwt.clone()),
+            ("DEMO_OPERATOR_ID", credentials.operator.clone()),
         ];
         let mut push = |name, pid: Option<u32>| variables.extend(pid.map(|pid| (name, pid.to_string())));
         for service in &self.services {

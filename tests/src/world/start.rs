@@ -215,6 +215,7 @@ fn api_config(
         },
         webhook_reach: webhook_reach(builder),
         brand: builder.brand.clone(),
+        demonstration_url: None,
         contract_price: billing::catalog::prices::CreditPrice::per_hundred(100),
         auto_recharge: billing::auto_recharge::Defaults {
             threshold: kernel::money::Credits::from_whole(1_000)?,

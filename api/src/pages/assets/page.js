@@ -2,6 +2,9 @@
 // Custom elements, so that parts that are fetched later work as well. No page needs them to be of use.
 "use strict";
 
+// The list of places may be wider than a phone: the one that is shown comes into sight.
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 /** Shows a time in the reader's language and zone. */
 customElements.define("local-time", class extends HTMLElement {
   static observedAttributes = ["datetime"];

@@ -30,7 +30,8 @@ pub(super) async fn show(visit: Visit, call: Call) -> Result<Response, Problem> 
 }
 
 async fn page(visit: &Visit, above: Markup) -> Result<Document, Problem> {
-    let products: Products = visit.own.get(at(["products"])).await?;
+    let mut products: Products = visit.own.get(at(["products"])).await?;
+    products.packs.sort_by_key(|pack| pack.credits);
     let texts = visit.texts;
     let is_empty = products.packs.is_empty() && products.plans.is_empty() && products.credits.is_empty();
     let body = html! {
@@ -48,7 +49,7 @@ async fn page(visit: &Visit, above: Markup) -> Result<Document, Problem> {
                             p.hint { (filled(&texts.lasts, &[("days", &days.to_string())])) }
                         }
                         (order(&filled(&texts.buy_for, &[("price", &visit.money(pack.price))]), &pack.name,
-                               &[("packId", &pack.pack_id)]))
+                               &[("packId", &pack.pack_id)], None))
                     }
                 } }
             }
@@ -68,12 +69,12 @@ async fn page(visit: &Visit, above: Markup) -> Result<Document, Problem> {
 }
 
 /// A form that is only its button.
-fn order(button: &str, what: &str, fields: &[(&str, &str)]) -> Markup {
+fn order(button: &str, what: &str, fields: &[(&str, &str)], class: Option<&str>) -> Markup {
     html! {
         form method="post" action="/wallet/buy" {
             (form::key())
             @for (name, value) in fields { input type="hidden" name=(name) value=(value); }
-            button type="submit" aria-label={ (what) ": " (button) } { (button) }
+            button type="submit" class=[class] aria-label={ (what) ": " (button) } { (button) }
         }
     }
 }
@@ -128,11 +129,11 @@ fn plans(visit: &Visit, products: &Products) -> Markup {
                     (period(&texts.a_month, &plan.monthly))
                     ul.stack.tight { @for feature in &plan.features { li { "✓ " (feature) } } }
                     (order(&filled(&texts.subscribe, &[("price", &visit.money(plan.monthly.price))]), &plan.name,
-                           &[("planId", &plan.plan_id), ("interval", "month")]))
+                           &[("planId", &plan.plan_id), ("interval", "month")], None))
                     @if let Some(yearly) = &plan.yearly {
                         (period(&texts.a_year, yearly))
                         (order(&filled(&texts.subscribe_year, &[("price", &visit.money(yearly.price))]), &plan.name,
-                               &[("planId", &plan.plan_id), ("interval", "year")]))
+                               &[("planId", &plan.plan_id), ("interval", "year")], Some("plain")))
                     }
                 }
             } }
@@ -172,10 +173,8 @@ pub(super) async fn buy(visit: Visit, call: Call) -> Result<Response, Problem> {
     say("reference", Some(json!(format!("{REFERENCE}{}", wanted.key))));
     if let Some(text) = wanted.credits {
         let Some(credits) = number(&text) else {
-            let text = filled(
-                &visit.texts.no_number,
-                &[("example", &visit.credits(Credits::from_millionths(1_000_000_000)))],
-            );
+            // Nothing between the thousands: three digits behind one mark would be asked for again.
+            let text = filled(&visit.texts.no_number, &[("example", "1000")]);
             return refused(&visit, Problem::invalid(text)).await;
         };
         say("credits", Some(credits.to_json()));

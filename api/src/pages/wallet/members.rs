@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::limits;
 use super::texts::{Texts, filled};
 use super::usage;
 use super::views::{Member, Organization, sums};
@@ -28,7 +29,7 @@ fn role_name<'a>(texts: &'a Texts, role: &str) -> &'a str {
     }
 }
 
-fn organization(visit: &Visit) -> Result<&str, Problem> {
+pub(super) fn organization(visit: &Visit) -> Result<&str, Problem> {
     Ok(visit.wallet.org_id.as_deref().ok_or(Failure::NotFound)?)
 }
 
@@ -37,42 +38,48 @@ pub(super) async fn show(visit: Visit, _call: Call) -> Result<Response, Problem>
 }
 
 async fn page(visit: &Visit, above: Markup) -> Result<Document, Problem> {
-    let organization: Organization = visit.own.get(at(["organizations", organization(visit)?])).await?;
+    let organization = visit.organization.as_ref().ok_or(Failure::NotFound)?;
     let (used, is_all) = usage::entries(visit).await?;
     let spent = sums(&used, |entry| entry.member_id.as_deref().unwrap_or_default());
     let of = |user: &str| spent.iter().find(|(name, _)| name == user).map_or(Credits::ZERO, |(_, sum)| *sum);
     let may_manage = organization.role.as_deref().is_some_and(|role| ["owner", "admin"].contains(&role));
-    let texts = visit.texts;
     let body = html! {
         (above)
-        section.card.flush {
+        section.stack {
             h2 { (organization.name) }
-            div.scroll tabindex="0" role="region" aria-label=(texts.members) {
-                table {
-                    thead { tr {
-                        th scope="col" { (texts.user) }
-                        th scope="col" { (texts.role) }
-                        th.number scope="col" { (texts.spent) }
-                        @if may_manage { th scope="col" { span.visually-hidden { (texts.member_remove) } } }
-                    } }
-                    tbody {
-                        @for (row, member) in organization.members.iter().enumerate() { tr {
-                            th scope="row" { (member.user_id) }
-                            td {
-                                @if may_manage { (role_form(texts, member)) }
-                                @else { (role_name(texts, &member.role)) }
-                            }
-                            td.number { (visit.credits(of(&member.user_id))) }
-                            @if may_manage { td.number { (removal(texts, member, row)) } }
-                        } }
-                    }
+            ul.grid {
+                @for (row, member) in organization.members.iter().enumerate() {
+                    li.card { (card(visit, organization, member, of(&member.user_id), row)) }
                 }
             }
         }
-        @if !is_all { p.hint { (texts.used_part) } }
-        @if may_manage { (addition(texts)) }
+        @if !is_all { p.hint { (visit.texts.used_part) } }
+        @if may_manage { (addition(visit.texts)) }
     };
     Ok(visit.page(Place::Members, body))
+}
+
+fn card(visit: &Visit, organization: &Organization, member: &Member, spent: Credits, row: usize) -> Markup {
+    let (texts, role) = (visit.texts, organization.role.as_deref());
+    let may_manage = role.is_some_and(|role| ["owner", "admin"].contains(&role));
+    html! {
+        h3 { (member.user_id) }
+        @if may_manage { (role_form(texts, member)) }
+        dl.facts {
+            @if !may_manage { dt { (texts.role) } dd { (role_name(texts, &member.role)) } }
+            dt { (texts.spent) }
+            dd { (visit.credits(spent)) }
+            dt { (texts.limit) }
+            dd { (limits::shown(visit, member)) }
+        }
+        @if let Some(limit) = &member.limit { p.hint { (limits::left(visit, limit)) } }
+        @if may_manage {
+            div.row {
+                (limits::setting(visit, role, member, row))
+                (removal(texts, member, row))
+            }
+        }
+    }
 }
 
 fn roles(texts: &Texts, chosen: &str) -> Markup {
@@ -146,7 +153,7 @@ pub(super) async fn remove(visit: Visit, call: Call) -> Result<Response, Problem
     told(&visit, removed).await
 }
 
-async fn told(visit: &Visit, done: Result<(), Problem>) -> Result<Response, Problem> {
+pub(super) async fn told(visit: &Visit, done: Result<(), Problem>) -> Result<Response, Problem> {
     match done {
         Ok(()) => form::see(Place::Members.address()),
         Err(problem) => page(visit, visit.refusal(problem)?).await?.refused(),

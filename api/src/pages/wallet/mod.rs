@@ -3,11 +3,13 @@
 
 mod buying;
 mod history;
+mod limits;
 mod members;
 mod orders;
 mod overview;
 mod recharging;
 mod returning;
+mod subscriptions;
 mod texts;
 mod usage;
 mod views;
@@ -48,12 +50,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         post("/wallet/card/remove", visited(recharging::remove_card)),
         get("/payment_success", returning::success),
         get("/payment_cancel", returning::cancel),
+        post("/wallet/subscription/end", visited(subscriptions::stop)),
         post("/wallet/alerts", visited(recharging::alert)),
         get("/wallet/history", visited(history::show)),
         get("/wallet/history.csv", visited(history::table)),
         get("/wallet/members", visited(members::show)),
         post("/wallet/members", visited(members::put)),
         post("/wallet/members/remove", visited(members::remove)),
+        post("/wallet/members/limit", visited(limits::put)),
+        post("/wallet/members/limit/remove", visited(limits::remove)),
     ]
 }
 

@@ -125,9 +125,7 @@ pub(super) async fn list(visit: Visit, call: Call) -> Result<Response, Problem> 
                         thead { tr {
                             th scope="col" { (texts.when) }
                             th scope="col" { (texts.what) }
-                            th scope="col" { (texts.status) }
                             th.number scope="col" { (texts.price) }
-                            th scope="col" { (texts.receipt) }
                         } }
                         tbody { @for order in &orders.data { (row(&visit, order)) } }
                     }
@@ -144,17 +142,20 @@ fn row(visit: &Visit, order: &Order) -> Markup {
     html! {
         tr {
             td { (moment(order.created_at)) }
-            td { a href={ "/wallet/orders/" (order.order_id) } { (order.summary) } }
-            td { (badge(standing.tone, standing.title)) }
-            td.number { (visit.money(order.charged.unwrap_or(order.amount))) }
-            td {
-                @if let Some(receipt) = &order.receipt_url {
-                    a href=(receipt) target="_blank" rel="noopener"
-                        aria-label={ (visit.texts.receipt) " " (order.number) } {
-                        (visit.texts.receipt)
+            td { div.stack.tight {
+                a href={ "/wallet/orders/" (order.order_id) } { (order.summary) }
+                // Few words, and below each other: a phone shows the whole table.
+                div.row {
+                    (badge(standing.tone, if order.status == "paid" { &visit.texts.paid } else { standing.title }))
+                    @if let Some(receipt) = &order.receipt_url {
+                        a href=(receipt) target="_blank" rel="noopener"
+                            aria-label={ (visit.texts.receipt) " " (order.number) } {
+                            small { (visit.texts.receipt) }
+                        }
                     }
                 }
-            }
+            } }
+            td.number { (visit.money(order.charged.unwrap_or(order.amount))) }
         }
     }
 }

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::history::rows;
+use super::limits;
 use super::usage;
 use super::views::{Entry, List};
 use super::visit::{Place, Visit};
@@ -25,6 +26,7 @@ pub(super) async fn show(visit: Visit, _call: Call) -> Result<Response, Problem>
         // Fetches itself anew when something happens.
         div.stack.wide #now hx-get="/wallet" hx-select="#now" hx-swap="outerMorph"
             hx-trigger="live from:body delay:200ms" {
+            (limits::own(&visit))
             div.halves {
                 (balance(&visit))
                 (lapsing(&visit))
@@ -60,10 +62,10 @@ fn balance(visit: &Visit) -> Markup {
                 }
             }
             @if wallet.debt.is_positive() { p.hint { (texts.owed_text) } }
-            div.row {
+            @if visit.may_buy() { div.row {
                 a.button href=(Place::Buy.address()) { (texts.buy) }
                 a.button.plain href=(Place::Recharge.address()) { (texts.auto) }
-            }
+            } }
         }
     }
 }

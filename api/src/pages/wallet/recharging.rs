@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::buying::{number, plain_number};
-use super::texts::filled;
+use super::subscriptions;
+use super::texts::{dated, filled};
 use super::views::{Alerts, Checkout, Recharge};
 use super::visit::{Place, Visit};
 use crate::http::Response;
@@ -14,7 +15,6 @@ use crate::http::call::Call;
 use crate::pages::components::{Field, Tone, badge, close_button, dialog, dialog_button, notice};
 use crate::pages::document::Document;
 use crate::pages::form;
-use crate::pages::format::day;
 use crate::pages::own_api::{At, at};
 use crate::problem::{Problem, ProblemKind};
 
@@ -37,9 +37,11 @@ async fn page(visit: &Visit, above: Markup) -> Result<Document, Problem> {
         Err(problem) => return Err(problem),
     };
     let alerts: Alerts = visit.own.get(at(["wallets", &visit.session.wallet_id, "balance-alerts"])).await?;
+    let plans = subscriptions::section(visit).await?;
     let texts = visit.texts;
     let body = html! {
         (above)
+        (plans)
         div.halves #now hx-get=(Place::Recharge.address()) hx-select="#state" hx-target="#state" hx-swap="outerMorph"
             hx-trigger="live from:body delay:200ms" {
             @if let Some(recharge) = &recharge { (automatic(visit, recharge)) }
@@ -112,10 +114,6 @@ fn state(visit: &Visit, recharge: &Recharge) -> Markup {
         Some(cap) => filled(&filled(&texts.auto_sentence, &values), &[("cap", &visit.money(cap))]),
         None => filled(&texts.auto_sentence_no_cap, &values),
     };
-    let (before, after) = texts.auto_left.split_once("{when}").unwrap_or((&texts.auto_left, ""));
-    let left = |text: &str| {
-        filled(text, &[("left", &recharge.left_this_month.map(|left| visit.money(left)).unwrap_or_default())])
-    };
     html! {
         div.stack.tight #state {
             p { (badge(tone, word)) }
@@ -123,7 +121,9 @@ fn state(visit: &Visit, recharge: &Recharge) -> Markup {
                 p { strong { (sentence) } }
                 p.muted {
                     (filled(&texts.auto_spent, &[("spent", &visit.money(recharge.spent_this_month))])) " "
-                    @if recharge.left_this_month.is_some() { (left(before)) (day(recharge.resets_at)) (left(after)) }
+                    @if let Some(left) = recharge.left_this_month {
+                        (dated(&filled(&texts.auto_left, &[("left", &visit.money(left))]), recharge.resets_at))
+                    }
                 }
             }
             @if recharge.state == "paused" {
@@ -152,8 +152,8 @@ fn card(visit: &Visit, recharge: &Recharge) -> Markup {
                 }
                 Some(card) => {
                     p { (filled(&texts.card_line, &[
-                        ("brand", &card.brand), ("last4", &card.last4), ("month", &format!("{:02}", card.exp_month)),
-                        ("year", &card.exp_year.to_string()),
+                        ("brand", &capitalized(&card.brand)), ("last4", &card.last4),
+                        ("month", &format!("{:02}", card.exp_month)), ("year", &card.exp_year.to_string()),
                     ])) }
                     div.row {
                         (save(&texts.card_replace))
@@ -170,6 +170,12 @@ fn card(visit: &Visit, recharge: &Recharge) -> Markup {
             }
         }
     }
+}
+
+/// The name of a card's brand, which providers write small.
+fn capitalized(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 #[derive(Deserialize)]
@@ -288,7 +294,7 @@ pub(super) async fn alert(visit: Visit, call: Call) -> Result<Response, Problem>
     }
 }
 
-async fn refused(visit: &Visit, problem: Problem) -> Result<Response, Problem> {
+pub(super) async fn refused(visit: &Visit, problem: Problem) -> Result<Response, Problem> {
     page(visit, visit.refusal(problem)?).await?.refused()
 }
 

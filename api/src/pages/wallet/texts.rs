@@ -2,9 +2,11 @@
 
 use std::sync::LazyLock;
 
+use kernel::clock::Timestamp;
+use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::super::format::Locale;
+use super::super::format::{Locale, day};
 
 /// Declares the texts. A file has them all, and no other.
 macro_rules! texts {
@@ -19,24 +21,27 @@ macro_rules! texts {
 
 texts! {
     wallet, overview, buy, recharge, history, orders, members, skip, live, connecting, back, help, available,
-    credits, balance, held, owed, owed_text, lapses, lapses_none, used, used_none, used_part, as_table, day,
-    recent, all, when, what, amount, balance_after, nothing, nothing_text, csv, older, newest, type_purchase,
-    type_subscription, type_usage, type_expiry, type_refund, type_grant, type_transfer, type_coupon, packs,
-    plans, any_amount, any_amount_label, any_amount_hint, price_of_one, buy_for, buy_button, subscribe,
-    subscribe_year, a_month, a_year, lasts, not_sold, not_sold_text, redeem, code, redeem_button, redeemed,
-    redeemed_text, order, order_preparing, order_preparing_text, order_open, order_open_text, order_go,
-    order_paid, order_paid_text, order_saved, order_saved_text, order_failed, order_failed_text,
-    order_refunded, order_partially_refunded, order_disputed, buy_again, to_wallet, receipt, price, status,
-    orders_none, card, card_none, card_line, card_add, card_replace, card_remove, card_remove_text, cancel,
-    auto, auto_sentence, auto_sentence_no_cap, auto_spent, auto_left, auto_threshold, auto_amount, auto_cap,
-    auto_cap_hint, auto_on, auto_change, auto_off, auto_consent, auto_saved, state_off, state_needs_card,
-    state_paused, state_recharging, state_cooling_down, state_monthly_cap_reached, state_active, paused_text,
-    resume, alerts, alerts_label, alerts_hint, user, role, member_add, member_id, member_save, member_role_of,
-    member_remove, member_remove_title, member_remove_text, spent, role_owner, role_admin, role_member,
-    role_viewer, not_possible, no_number, ended, ended_text, link_used, link_used_text, card_open,
-    card_open_text, card_preparing, card_go, card_failed, card_failed_text, close, waiting, waiting_text,
-    unknown_result, unknown_result_text, canceled, canceled_text, not_found, not_found_text, broken,
-    broken_text,
+    credits, balance, held, owed, owed_text, lapses, lapses_none, used, used_none, used_part, as_table, day, recent,
+    all, when, what, amount, balance_after, nothing, nothing_text, csv, older, newest, type_purchase,
+    type_subscription, type_usage, type_expiry, type_refund, type_grant, type_transfer, type_coupon, packs, plans,
+    any_amount, any_amount_label, any_amount_hint, price_of_one, buy_for, buy_button, subscribe, subscribe_year,
+    a_month, a_year, lasts, not_sold, not_sold_text, redeem, code, redeem_button, redeemed, redeemed_text, order,
+    order_preparing, order_preparing_text, order_open, order_open_text, order_go, order_paid, order_paid_text,
+    order_saved, order_saved_text, order_failed, order_failed_text, order_refunded, order_partially_refunded,
+    order_disputed, buy_again, to_wallet, receipt, price, orders_none, card, card_none, card_line, card_add,
+    card_replace, card_remove, card_remove_text, cancel, auto, auto_sentence, auto_sentence_no_cap, auto_spent,
+    auto_left, auto_threshold, auto_amount, auto_cap, auto_cap_hint, auto_on, auto_change, auto_off, auto_consent,
+    auto_saved, state_off, state_needs_card, state_paused, state_recharging, state_cooling_down,
+    state_monthly_cap_reached, state_active, paused_text, resume, alerts, alerts_label, alerts_hint, role,
+    member_add, member_id, member_save, member_role_of, member_remove, member_remove_title, member_remove_text,
+    spent, role_owner, role_admin, role_member, role_viewer, not_possible, no_number, ended, ended_text, link_used,
+    link_used_text, card_open, card_open_text, card_preparing, card_go, card_failed, card_failed_text, close,
+    waiting, waiting_text, unknown_result, unknown_result_text, canceled, canceled_text, not_found, not_found_text,
+    broken, broken_text, month, plan, plan_a_month, plan_a_year, plan_renews, plan_ends, plan_past_due,
+    plan_past_due_text, plan_not_ended, plan_ending, plan_end, plan_end_title, plan_end_text, plan_state_active,
+    plan_state_ends, plan_state_past_due, plan_state_incomplete, paid, limit, limit_none, limit_a_day,
+    limit_a_month, limit_left, limit_set, limit_of, limit_text, limit_credits, limit_per, limit_remove, limit_own,
+    limit_reached, limit_reached_text,
 }
 
 static ENGLISH: LazyLock<Texts> = LazyLock::new(|| read(include_str!("texts/en.json")));
@@ -59,6 +64,12 @@ pub(super) fn texts(locale: Locale) -> &'static Texts {
 /// The text with values for the names in braces.
 pub(super) fn filled(text: &str, values: &[(&str, &str)]) -> String {
     values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+}
+
+/// The text with a day for `{when}`.
+pub(super) fn dated(text: &str, at: Timestamp) -> Markup {
+    let (before, after) = text.split_once("{when}").unwrap_or((text, ""));
+    html! { (before) (day(at)) (after) }
 }
 
 /// The language that a browser asks for first, of those that the pages have.

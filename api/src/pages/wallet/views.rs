@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use kernel::clock::Timestamp;
-use kernel::money::{Credits, Money};
+use kernel::money::{Credits, Currency, Money};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use time::Duration;
 
 use crate::http::json;
 use crate::http::values::GivenMoment;
@@ -30,6 +31,8 @@ pub(super) struct Opened {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Session {
     pub(super) wallet_id: String,
+    /// Of an organization's wallet: the member who looks.
+    pub(super) user_id: Option<String>,
     pub(super) return_url: String,
     pub(super) locale: Option<String>,
 }
@@ -129,6 +132,53 @@ pub(super) struct Period {
     #[serde(deserialize_with = "credits")]
     pub(super) credits: Credits,
     pub(super) price: Money,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Subscription {
+    pub(super) subscription_id: String,
+    pub(super) plan_id: String,
+    pub(super) interval: String,
+    pub(super) price_minor: i64,
+    pub(super) currency: Currency,
+    #[serde(deserialize_with = "credits")]
+    pub(super) credits: Credits,
+    pub(super) state: String,
+    pub(super) cancel_at_period_end: bool,
+    pub(super) current_period_end: Option<GivenMoment>,
+    pub(super) ending: Option<Ending>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Ending {
+    pub(super) state: String,
+    pub(super) refusal: Option<String>,
+    #[serde(deserialize_with = "moment")]
+    pub(super) asked_at: Timestamp,
+}
+
+/// How long after the provider has agreed to an end its word of that is waited for. A subscription that goes on after
+/// all has no end in sight, whatever was asked for once.
+const AGREED: Duration = Duration::minutes(1);
+
+impl Subscription {
+    /// Whether the provider was asked to end it, and how it stands since then is not known yet.
+    pub(super) fn is_being_ended(&self, now: Timestamp) -> bool {
+        let is_open = |ending: &Ending| match ending.state.as_str() {
+            "asked" => true,
+            "done" => now - ending.asked_at < AGREED,
+            _ => false,
+        };
+        !self.cancel_at_period_end && self.ending.as_ref().is_some_and(is_open)
+    }
+
+    /// Why the provider refused to end it.
+    pub(super) fn refused_end(&self) -> Option<&str> {
+        let refused = self.ending.as_ref().filter(|ending| ending.state == "refused");
+        refused.filter(|_| !self.cancel_at_period_end)?.refusal.as_deref()
+    }
 }
 
 #[derive(Deserialize)]
@@ -237,6 +287,19 @@ pub(super) struct Organization {
 pub(super) struct Member {
     pub(super) user_id: String,
     pub(super) role: String,
+    pub(super) limit: Option<Limit>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Limit {
+    #[serde(deserialize_with = "credits")]
+    pub(super) credits: Credits,
+    pub(super) per: String,
+    #[serde(deserialize_with = "credits")]
+    pub(super) left: Credits,
+    #[serde(deserialize_with = "moment")]
+    pub(super) resets_at: Timestamp,
 }
 
 #[derive(Deserialize)]

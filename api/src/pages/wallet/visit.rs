@@ -8,7 +8,7 @@ use uuid::Uuid;
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::texts::{Texts, filled, preferred, texts};
-use super::views::{Opened, Session, Wallet};
+use super::views::{Opened, Organization, Session, Wallet};
 use crate::brand::Brand;
 use crate::http::Response;
 use crate::http::call::Call;
@@ -28,6 +28,8 @@ pub(super) struct Visit {
     pub(super) own: OwnApi,
     pub(super) session: Session,
     pub(super) wallet: Wallet,
+    /// Whose wallet it is, if it is an organization's.
+    pub(super) organization: Option<Organization>,
     pub(super) locale: Locale,
     pub(super) texts: &'static Texts,
 }
@@ -76,14 +78,30 @@ impl Visit {
         let own = OwnApi::new(api, token)?;
         let session: Session = own.get(at(["portal-session"])).await?;
         let wallet: Wallet = own.get(at(["wallets", &session.wallet_id])).await?;
+        let organization = match &wallet.org_id {
+            Some(id) => Some(own.get(at(["organizations", id])).await?),
+            None => None,
+        };
         let locale = locale_of(session.locale.as_deref(), &call.headers);
-        Ok(Self { api: SharedState::clone(api), own, session, wallet, locale, texts: texts(locale) })
+        Ok(Self {
+            api: SharedState::clone(api),
+            own,
+            session,
+            wallet,
+            organization,
+            locale,
+            texts: texts(locale),
+        })
     }
 
     /// A page at one of the places.
     pub(super) fn page(&self, place: Place, body: Markup) -> Document {
         let (brand, texts) = (&self.api.config.brand, self.texts);
-        let is_shown = |place: &Place| *place != Place::Members || self.wallet.org_id.is_some();
+        let is_shown = |place: &Place| match place {
+            Place::Members => self.organization.is_some(),
+            Place::Buy | Place::Recharge => self.may_buy(),
+            Place::Overview | Place::History | Place::Orders => true,
+        };
         let nav = html! {
             nav.tabs aria-label=(texts.wallet) {
                 @for one in Place::ALL.into_iter().filter(is_shown) {
@@ -103,6 +121,12 @@ impl Visit {
             a href=(self.session.return_url) target="_top" { "← " (filled(&texts.back, &[("name", &brand.name)])) }
         };
         framed(&self.api, self.locale, title, html! { (header(brand, status)) (nav) }, main, Some(back))
+    }
+
+    /// Whether the own API lets who looks buy: a member of an organization by their role there.
+    pub(super) fn may_buy(&self) -> bool {
+        let role = self.organization.as_ref().and_then(|organization| organization.role.as_deref());
+        role.is_none_or(|role| ["owner", "admin"].contains(&role))
     }
 
     /// Credits as they are written here.

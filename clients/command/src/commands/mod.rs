@@ -6,6 +6,7 @@ pub mod auto_recharge;
 pub mod catalog;
 pub mod dead_letters;
 pub mod events;
+pub mod operators;
 pub mod orders;
 pub mod organizations;
 pub mod parked;

@@ -1,0 +1,113 @@
+//! What is paid for regularly: the wallet's plans, when they renew, and how they are ended. Whatever was asked of the
+//! payment provider shows once it has answered: no page waits for it.
+
+use kernel::money::Money;
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::recharging;
+use super::texts::{dated, filled};
+use super::views::{List, Products, Subscription};
+use super::visit::{Place, Visit};
+use crate::http::Response;
+use crate::http::call::Call;
+use crate::pages::components::{Tone, badge, close_button, dialog, dialog_button, notice};
+use crate::pages::form;
+use crate::pages::own_api::at;
+use crate::problem::Problem;
+
+/// For the audit log, where the customer's session is named as well.
+const REASON: &str = "Ended on the wallet page";
+
+/// The subscriptions that are not over.
+pub(super) async fn section(visit: &Visit) -> Result<Markup, Problem> {
+    let all: List<Subscription> =
+        visit.own.get(at(["wallets", &visit.session.wallet_id, "subscriptions"])).await?;
+    let going_on: Vec<Subscription> = all.data.into_iter().filter(|one| one.state != "canceled").collect();
+    if going_on.is_empty() {
+        return Ok(html! {});
+    }
+    let products: Products = visit.own.get(at(["products"])).await?;
+    let now = visit.api.clock.now();
+    let is_asked = going_on.iter().any(|one| one.is_being_ended(now));
+    Ok(html! {
+        div.stack #plans hx-get=[is_asked.then_some(Place::Recharge.address())] hx-select="#plans" hx-swap="outerMorph"
+            hx-trigger=[is_asked.then_some("live from:body, every 2s")] aria-live="polite" {
+            @for one in &going_on { (card(visit, one, name(&products, &one.plan_id))) }
+        }
+    })
+}
+
+/// What the plan is called, as long as it is for sale.
+fn name<'a>(products: &'a Products, id: &'a str) -> &'a str {
+    products.plans.iter().find(|plan| plan.plan_id == id).map_or(id, |plan| &plan.name)
+}
+
+fn card(visit: &Visit, one: &Subscription, plan: &str) -> Markup {
+    let texts = visit.texts;
+    let price = visit.money(Money::new(one.price_minor, one.currency));
+    let text = if one.interval == "year" { &texts.plan_a_year } else { &texts.plan_a_month };
+    let is_being_ended = one.is_being_ended(visit.api.clock.now());
+    let may_end = !one.cancel_at_period_end && !is_being_ended;
+    html! {
+        section.card {
+            h2 { (texts.plan) (standing(visit, one)) }
+            p { strong { (plan) } }
+            p.muted { (filled(text, &[("price", &price), ("credits", &visit.credits(one.credits))])) }
+            @if let Some(at) = &one.current_period_end {
+                p { (dated(if one.cancel_at_period_end { &texts.plan_ends } else { &texts.plan_renews }, at.0)) }
+            }
+            @if one.state == "past_due" { (notice(Tone::Bad, &texts.plan_past_due, texts.plan_past_due_text.as_str())) }
+            @if let Some(refusal) = one.refused_end() { (notice(Tone::Bad, &texts.plan_not_ended, refusal)) }
+            @if is_being_ended { p.row { span.spinner aria-hidden="true" {} (texts.plan_ending) } }
+            @if may_end { (end(visit, one, plan)) }
+        }
+    }
+}
+
+fn standing(visit: &Visit, one: &Subscription) -> Markup {
+    let texts = visit.texts;
+    let (tone, word) = match one.state.as_str() {
+        _ if one.cancel_at_period_end => (Tone::Neutral, &texts.plan_state_ends),
+        "active" => (Tone::Good, &texts.plan_state_active),
+        "past_due" => (Tone::Bad, &texts.plan_state_past_due),
+        "paused" => (Tone::Neutral, &texts.state_paused),
+        _ => (Tone::Warning, &texts.plan_state_incomplete),
+    };
+    badge(tone, word)
+}
+
+fn end(visit: &Visit, one: &Subscription, plan: &str) -> Markup {
+    let (texts, id) = (visit.texts, format!("end-{}", one.subscription_id));
+    html! {
+        (dialog_button(&id, &texts.plan_end, "danger"))
+        (dialog(&id, &filled(&texts.plan_end_title, &[("plan", plan)]), html! {
+            p { (texts.plan_end_text) }
+            form.row.end method="post" action="/wallet/subscription/end" {
+                (form::key())
+                input type="hidden" name="subscriptionId" value=(one.subscription_id);
+                (close_button(&id, &texts.cancel))
+                button.danger type="submit" { (texts.plan_end) }
+            }
+        }))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Ended {
+    key: String,
+    subscription_id: String,
+}
+
+/// POST /wallet/subscription/end: has it end with what is paid for.
+pub(super) async fn stop(visit: Visit, call: Call) -> Result<Response, Problem> {
+    let Ended { key, subscription_id } = form::read(&call)?;
+    let at = at(["subscriptions", &subscription_id, "cancel"]);
+    let wish = json!({ "when": "period_end", "reason": REASON });
+    match visit.own.post::<Subscription>(at, &key, &wish).await {
+        Ok(_) => form::see(Place::Recharge.address()),
+        Err(problem) => recharging::refused(&visit, problem).await,
+    }
+}
