@@ -12,6 +12,7 @@ use kernel::clock::Clock;
 use kernel::crash::{self, Step};
 use kernel::deadline::within;
 use kernel::metrics::{NONE, catalogue};
+use kernel::schedule_runs;
 use messaging::dead_letters::operations as dead_letters;
 use messaging::{Publisher, outbox as publishing};
 use outgoing_webhooks as webhooks;
@@ -40,6 +41,8 @@ const FORGET_FOR: Duration = Duration::from_secs(60);
 
 /// How long the database may take for one thing, or for all that is measured.
 const DATABASE_LIMIT: Duration = Duration::from_secs(15);
+/// How often it is noted that an entry ran, at most: some run every second.
+const NOTE_EVERY: Duration = Duration::from_secs(10);
 /// How often a scheduler shows whether it leads.
 const SHOW_EVERY: Duration = Duration::from_secs(5);
 
@@ -87,17 +90,33 @@ impl Ticker {
     where
         Done: Future<Output = Result<(), String>>,
     {
+        let mut noted = None;
         loop {
             // Up to a tenth earlier, so that entries do not stay in step.
             let tenth = u64::try_from(every.as_millis() / 10).unwrap_or(0);
             let earlier = Duration::from_millis(rand::rng().random_range(0..=tenth));
             // Counted from the beginning: what becomes due while it runs, by a move of the test clock, is not missed.
             let mut next = self.clock.deadline(every.saturating_sub(earlier));
-            if let Err(reason) = act().await {
+            let failure = act().await.err();
+            if let Some(reason) = &failure {
                 tracing::warn!(entry = name, reason, "a scheduled action failed; it will run again");
                 catalogue::SCHEDULE_FAILURES.increment([name]);
             }
+            if noted.is_none_or(|at: Instant| failure.is_some() || at.elapsed() >= NOTE_EVERY) {
+                self.note(name, every, failure.as_deref()).await;
+                noted = failure.is_none().then(Instant::now);
+            }
             next.passed().await;
+        }
+    }
+
+    /// Notes that an entry ran. A note that is not made is no reason to stop.
+    async fn note(&self, name: &str, every: Duration, failure: Option<&str>) {
+        let noted = schedule_runs::note(&self.pool, name, every, self.clock.now(), failure);
+        match within(DATABASE_LIMIT, noted).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(entry = name, %error, "it is not noted that an entry ran"),
+            Err(error) => tracing::debug!(entry = name, %error, "it is not noted that an entry ran"),
         }
     }
 

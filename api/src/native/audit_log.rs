@@ -1,6 +1,6 @@
 //! What administrators did.
 
-use audit::RecordedAction;
+use audit::{Filter, RecordedAction};
 use identity::rights::Scope;
 use kernel::ids::AdminActionId;
 use serde::Serialize;
@@ -8,6 +8,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
+use super::entries::moment;
 use super::pages_of::{Cursor, paged};
 use crate::http::call::Call;
 use crate::http::description::{Access, Description};
@@ -27,6 +28,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             Description::new(Access::Operator(Scope::Admin), "What administrators did, newest first"),
             LIMIT,
         )
+        .query::<String>("actor", "Only what this one did, as `actor` of an action names them.")
+        .query::<String>("action", "Only such actions, such as `user.block`.")
+        .query::<String>("subject", "Only what was done to this, as `subject` of an action names it.")
+        .query::<Moment>("from", "Only what was done then or later.")
+        .query::<Moment>("to", "Only what was done before.")
         .answers::<Actions>(StatusCode::OK, "The actions: who, when, what, to what."),
     )]
 }
@@ -76,8 +82,16 @@ impl From<RecordedAction> for ActionView {
 async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.operator(&api, Scope::Admin).await?;
     let page = Cursor::<AdminActionId>::read(&call, LIMIT)?;
+    let text = |name: &str| call.parameter(name).map(str::to_owned);
+    let filter = Filter {
+        actor: text("actor"),
+        action: text("action"),
+        subject: text("subject"),
+        from: moment(&call, "from")?,
+        to: moment(&call, "to")?,
+    };
     let before = page.after.unwrap_or(AdminActionId(uuid::Uuid::max()));
-    let found = audit::before(&mut *api.pool.acquire().await?, before, page.asked()).await?;
+    let found = audit::before(&mut *api.pool.acquire().await?, &filter, before, page.asked()).await?;
     let (found, next_cursor) = page.cut(found, |recorded| recorded.id.to_string());
     let data = found.into_iter().map(ActionView::from).collect();
     Ok(answer(StatusCode::OK, &Actions { data, next_cursor }))

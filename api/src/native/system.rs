@@ -1,5 +1,5 @@
-//! The machinery: which processes there are, what waits in the queues, what reconciliation found, which migrations were
-//! applied.
+//! The machinery: which processes there are, what waits in the queues, what ran by the schedule, what reconciliation
+//! found, which migrations were applied.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use billing::reconciliation::LastRun;
 use billing::reconciliation::operations::last_run;
 use identity::rights::Scope;
 use kernel::process::{self, Applied, Process};
+use kernel::schedule_runs::{self, ScheduleRun};
 use messaging::queues::QueueState;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -31,7 +32,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         show,
         Description::new(
             Access::Operator(Scope::Read),
-            "The processes, queues and migrations of this installation",
+            "The processes, queues, schedule and migrations of this installation",
         )
         .answers::<SystemView>(StatusCode::OK, "What is there now."),
     )]
@@ -49,6 +50,8 @@ struct SystemView {
     /// Null while the broker is away.
     #[schema(required)]
     queues: Option<Vec<QueueView>>,
+    /// The last run of each entry of the schedule, by name.
+    schedule: Vec<ScheduleRunView>,
     /// The last reconciliation; null before the first.
     #[schema(required)]
     reconciliation: Option<ReconciliationView>,
@@ -96,6 +99,26 @@ impl From<QueueState> for QueueView {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = native::ScheduleRun)]
+struct ScheduleRunView {
+    name: String,
+    every_seconds: i64,
+    /// To ten seconds or so.
+    last_run_at: Moment,
+    /// Why it failed; null: it did not.
+    #[schema(required)]
+    failure: Option<String>,
+}
+
+impl From<ScheduleRun> for ScheduleRunView {
+    fn from(run: ScheduleRun) -> Self {
+        let ScheduleRun { entry, every_seconds, ran_at, failure } = run;
+        Self { name: entry, every_seconds, last_run_at: Moment(ran_at), failure }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = native::ReconciliationRun)]
 struct ReconciliationView {
     /// Differences between the providers' books and ours.
@@ -130,6 +153,7 @@ async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
         mode: api.config.mode.as_str(),
         processes: process::running(&mut connection).await?.into_iter().map(ProcessView::from).collect(),
         queues,
+        schedule: schedule_runs::all(&mut connection).await?.into_iter().map(ScheduleRunView::from).collect(),
         reconciliation: last.map(|LastRun { findings, paid_not_credited, .. }| ReconciliationView {
             findings,
             paid_not_credited,

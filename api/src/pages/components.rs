@@ -115,9 +115,16 @@ pub(crate) struct Series {
     pub(crate) values: Vec<String>,
 }
 
+/// What the colours of a chart mean.
+pub(crate) fn legend(series: &[Series]) -> Markup {
+    html! { ul.legend { @for one in series { li { (one.name) } } } }
+}
+
 /// A chart over time, with a table of the same for those who do not see it, and for those who want to know exactly.
 pub(crate) struct Chart<'a> {
     pub(crate) title: &'a str,
+    /// What it comes to, in words of the page.
+    pub(crate) total: Option<&'a str>,
     /// What opens the table, and the head of its first column.
     pub(crate) table: &'a str,
     pub(crate) when: &'a str,
@@ -137,7 +144,10 @@ impl maud::Render for Chart<'_> {
         });
         html! {
             figure.chart {
-                figcaption { (self.title) }
+                figcaption {
+                    (self.title)
+                    @if let Some(total) = self.total { span.figure-value { (total) } }
+                }
                 value-chart data=(data.to_string()) aria-hidden="true" {}
                 details {
                     summary { (self.table) }

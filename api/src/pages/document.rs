@@ -8,9 +8,12 @@ use super::format::Locale;
 use crate::http::{Response, empty};
 use crate::problem::Problem;
 
-/// htmx brings no styles of its own, which the policy forbids, keeps no pages, and leaves alone what scripts draw.
-const HTMX: &str =
-    r#"{"includeIndicatorCSS":false,"history":false,"morphSkipChildren":"local-time,value-chart"}"#;
+/// htmx brings no styles of its own, which the policy forbids, keeps no pages, and leaves alone what scripts draw and
+/// what the reader has opened.
+const HTMX: &str = concat!(
+    r#"{"includeIndicatorCSS":false,"history":false,"morphIgnore":["data-htmx-powered","open"],"#,
+    r#""morphSkipChildren":"local-time,value-chart"}"#,
+);
 
 /// A page, ready to be sent.
 pub(crate) struct Document {

@@ -1,10 +1,7 @@
 //! What a form sends: read into a type, and only when it was sent from one of our own pages.
 
-use std::str::FromStr;
-
 use maud::{Markup, html};
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer};
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 
@@ -50,22 +47,10 @@ pub(crate) fn key() -> Markup {
     html! { input type="hidden" name="key" value=(Uuid::new_v4()); }
 }
 
-/// Reads a field that was left empty as none. Its type also needs `#[serde(default)]`.
-///
-/// # Errors
-/// When there is a text that is no value of the type.
-#[allow(dead_code, reason = "for the console's forms")]
-pub(crate) fn filled<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: FromStr<Err: std::fmt::Display>,
-{
-    let text = String::deserialize(deserializer)?;
-    let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    text.parse().map(Some).map_err(D::Error::custom)
+/// A time that a browser's field gave, such as `2026-12-31T23:59`: it names no zone, and the pages say UTC.
+pub(crate) fn utc(text: &str) -> String {
+    let seconds = if text.matches(':').count() < 2 { ":00" } else { "" };
+    if text.ends_with('Z') { text.to_owned() } else { format!("{text}{seconds}Z") }
 }
 
 #[cfg(test)]
@@ -98,15 +83,9 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_field_is_none() {
-        #[derive(Deserialize)]
-        struct Amount {
-            #[serde(default, deserialize_with = "filled")]
-            credits: Option<u32>,
+    fn times_of_fields_are_in_utc() {
+        for text in ["2026-12-31T23:59", "2026-12-31T23:59:00", "2026-12-31T23:59:00Z"] {
+            assert_eq!(utc(text), "2026-12-31T23:59:00Z");
         }
-        let read = |text: &str| serde_urlencoded::from_str::<Amount>(text).map(|amount| amount.credits);
-        assert_eq!(read("credits=+7+").unwrap(), Some(7));
-        assert_eq!((read("credits=").unwrap(), read("").unwrap()), (None, None));
-        assert!(read("credits=seven").is_err());
     }
 }

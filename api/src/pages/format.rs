@@ -49,13 +49,9 @@ impl Locale {
 
     /// Money: `$25.00`, `25,00 €`, `CHF 25.00`.
     pub(crate) fn money(self, money: Money) -> String {
-        let places = decimals(money.currency);
-        let digits = money.minor.unsigned_abs().to_string();
-        let digits = format!("{digits:0>width$}", width = places.saturating_add(1));
-        let (whole, fraction) = digits.split_at(digits.len().saturating_sub(places));
-        let plain = if places == 0 { whole.to_owned() } else { format!("{whole}.{fraction}") };
-        let sign = if money.minor < 0 { "−" } else { "" };
-        let (amount, code) = (self.decimal(&plain), money.currency.upper());
+        let plain = units(money);
+        let (sign, plain) = plain.strip_prefix('-').map_or(("", plain.as_str()), |rest| ("−", rest));
+        let (amount, code) = (self.decimal(plain), money.currency.upper());
         let symbol = match money.currency.as_str() {
             "eur" => "€",
             "gbp" => "£",
@@ -74,7 +70,7 @@ impl Locale {
     }
 
     /// A plain decimal number with this language's separators.
-    fn decimal(self, plain: &str) -> String {
+    pub(crate) fn decimal(self, plain: &str) -> String {
         let (point, thousands) = self.separators();
         let (sign, digits) = plain.strip_prefix('-').map_or(("", plain), |digits| ("−", digits));
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
@@ -94,6 +90,16 @@ impl Locale {
     }
 }
 
+/// Money as a plain decimal number in the currency's unit, such as `25.00`.
+pub(crate) fn units(money: Money) -> String {
+    let places = decimals(money.currency);
+    let digits = money.minor.unsigned_abs().to_string();
+    let digits = format!("{digits:0>width$}", width = places.saturating_add(1));
+    let (whole, fraction) = digits.split_at(digits.len().saturating_sub(places));
+    let sign = if money.minor < 0 { "-" } else { "" };
+    if places == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+}
+
 /// How many decimals an amount of a currency has.
 pub(crate) fn decimals(currency: Currency) -> usize {
     match currency.as_str() {
@@ -107,6 +113,12 @@ pub(crate) fn decimals(currency: Currency) -> usize {
 pub(crate) fn moment(at: Timestamp) -> Markup {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
     html! { local-time datetime=(to_rfc3339(at)) { (at.format(format).unwrap_or_default()) } }
+}
+
+/// A time to the second, which the page's script shows in the reader's zone: for what happened one after another.
+pub(crate) fn exact(at: Timestamp) -> Markup {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
+    html! { local-time datetime=(to_rfc3339(at)) show="exact" { (at.format(format).unwrap_or_default()) } }
 }
 
 /// A day, which the page's script shows in the reader's zone.

@@ -733,12 +733,26 @@ class AsyncOperations(AsyncTransport):
         return await self._call("GET", "/purser/v1/attention", types.Attention)
 
     async def get_system(self) -> types.System:
-        """The processes, queues and migrations of this installation. Takes the scope `read`."""
+        """The processes, queues, schedule and migrations of this installation. Takes the scope `read`."""
         return await self._call("GET", "/purser/v1/system", types.System)
 
-    def get_audit_log(self, *, limit: int | None = None) -> AsyncPages[types.AuditedAction]:
+    def get_audit_log(
+        self,
+        *,
+        limit: int | None = None,
+        actor: str | None = None,
+        action: str | None = None,
+        subject: str | None = None,
+        from_: datetime | None = None,
+        to: datetime | None = None,
+    ) -> AsyncPages[types.AuditedAction]:
         """What administrators did, newest first. Takes the scope `admin`."""
-        return self._pages("/purser/v1/audit-log", "data", types.AuditedAction, query={"limit": limit})
+        return self._pages(
+            "/purser/v1/audit-log",
+            "data",
+            types.AuditedAction,
+            query={"limit": limit, "actor": actor, "action": action, "subject": subject, "from": from_, "to": to},
+        )
 
     def get_statistics(
         self,

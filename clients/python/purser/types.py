@@ -1230,6 +1230,16 @@ class SavedCard:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScheduleRun:
+    name: str
+    every_seconds: int
+    #: To ten seconds or so.
+    last_run_at: datetime
+    #: Why it failed; null: it did not.
+    failure: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Session:
     session_id: str
     #: The token itself.
@@ -1356,6 +1366,8 @@ class System:
     processes: list[Process]
     #: Null while the broker is away.
     queues: list[Queue] | None
+    #: The last run of each entry of the schedule, by name.
+    schedule: list[ScheduleRun]
     #: The last reconciliation; null before the first.
     reconciliation: ReconciliationRun | None
     #: The newest ten.

@@ -491,13 +491,16 @@ export class Operations extends Transport {
     return this.call("GET", "/purser/v1/attention", { options });
   }
 
-  /** The processes, queues and migrations of this installation. Takes the scope `read`. */
+  /** The processes, queues, schedule and migrations of this installation. Takes the scope `read`. */
   getSystem(options?: RequestOptions): Promise<System> {
     return this.call("GET", "/purser/v1/system", { options });
   }
 
   /** What administrators did, newest first. Takes the scope `admin`. */
-  getAuditLog(query: { limit?: number } = {}, options?: RequestOptions): List<AuditedAction> {
+  getAuditLog(
+    query: { limit?: number; actor?: string; action?: string; subject?: string; from?: Time; to?: Time } = {},
+    options?: RequestOptions,
+  ): List<AuditedAction> {
     return this.pages("/purser/v1/audit-log", "data", { query, options });
   }
 

@@ -1541,6 +1541,15 @@ export interface SavedCard {
   expYear: number;
 }
 
+export interface ScheduleRun {
+  name: string;
+  everySeconds: number;
+  /** To ten seconds or so. */
+  lastRunAt: Time;
+  /** Why it failed; null: it did not. */
+  failure: string | null;
+}
+
 export interface Session {
   sessionId: string;
   /** The token itself. */
@@ -1662,6 +1671,8 @@ export interface System {
   processes: Process[];
   /** Null while the broker is away. */
   queues: Queue[] | null;
+  /** The last run of each entry of the schedule, by name. */
+  schedule: ScheduleRun[];
   /** The last reconciliation; null before the first. */
   reconciliation: ReconciliationRun | null;
   /** The newest ten. */

@@ -35,6 +35,17 @@ pub struct AdminAction {
     pub details: Value,
 }
 
+/// Which actions are wanted: all, unless something is said.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub actor: Option<String>,
+    pub action: Option<String>,
+    pub subject: Option<String>,
+    pub from: Option<Timestamp>,
+    /// Those before this.
+    pub to: Option<Timestamp>,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecordedAction {
     pub id: AdminActionId,

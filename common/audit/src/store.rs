@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::{AdminAction, RecordedAction, origin};
+use super::{AdminAction, Filter, RecordedAction, origin};
 use kernel::clock::Timestamp;
 use kernel::ids::AdminActionId;
 
@@ -70,24 +70,55 @@ pub async fn list(
     Ok(rows.into_iter().map(RecordedAction::from).collect())
 }
 
-/// The newest actions before one.
+/// Selects the newest actions before one that a filter lets through, where the given condition holds.
+macro_rules! select_filtered {
+    ($connection:ident, $filter:ident, $before:ident, $limit:ident, $condition:literal) => {
+        sqlx::query_as!(
+            Row,
+            r#"select id as "id: AdminActionId", actor, action, subject, details, created_at, address
+               from admin_actions where id < $1 and ($3::text is null or action = $3)
+                    and ($4::timestamptz is null or created_at >= $4) and ($5::timestamptz is null or created_at < $5)
+                    and "#
+                + $condition
+                + " order by id desc limit $2",
+            $before.0,
+            $limit,
+            $filter.action,
+            $filter.from,
+            $filter.to,
+            $filter.subject,
+            $filter.actor
+        )
+        .fetch_all($connection)
+        .await?
+    };
+}
+
+/// The newest actions before one that a filter lets through. What they were done to and who did them lead to few.
 ///
 /// # Errors
 /// Database errors only.
 pub async fn before(
     connection: &mut PgConnection,
+    filter: &Filter,
     before: AdminActionId,
     limit: i64,
 ) -> Result<Vec<RecordedAction>, sqlx::Error> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"select id as "id: AdminActionId", actor, action, subject, details, created_at, address
-           from admin_actions where id < $1 order by id desc limit $2"#,
-        before.0,
-        limit
-    )
-    .fetch_all(connection)
-    .await?;
+    let rows = match (&filter.subject, &filter.actor) {
+        (Some(_), _) => select_filtered!(
+            connection,
+            filter,
+            before,
+            limit,
+            "subject = $6 and ($7::text is null or actor = $7)"
+        ),
+        (None, Some(_)) => {
+            select_filtered!(connection, filter, before, limit, "$6::text is null and actor = $7")
+        }
+        (None, None) => {
+            select_filtered!(connection, filter, before, limit, "$6::text is null and $7::text is null")
+        }
+    };
     Ok(rows.into_iter().map(RecordedAction::from).collect())
 }
 

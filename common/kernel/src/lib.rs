@@ -25,6 +25,7 @@ pub mod money;
 pub mod process;
 pub mod redaction;
 pub mod retry;
+pub mod schedule_runs;
 pub mod service;
 pub mod telemetry;
 pub mod test_clock;

@@ -25,7 +25,7 @@ fn url(link: &Value) -> &str {
 }
 
 /// Opens a wallet's page with a link of its own.
-async fn open(world: &World, wallet: &str, screen: Screen) -> Page {
+pub async fn open(world: &World, wallet: &str, screen: Screen) -> Page {
     let link = link(world, wallet, json!({"locale": "en"})).await;
     let page = Page::open(&world.settings().api_url(), screen).await;
     let page = page.may_visit(&world.settings().emulator_url());

@@ -13,9 +13,10 @@ customElements.define("local-time", class extends HTMLElement {
   #show() {
     const at = new Date(this.getAttribute("datetime"));
     if (Number.isNaN(at.getTime())) return;
-    const style = this.getAttribute("show") === "date"
+    const show = this.getAttribute("show");
+    const style = show === "date"
       ? { year: "numeric", month: "short", day: "numeric" }
-      : { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+      : { ...(show === "exact" ? { second: "2-digit" } : {}), year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
     this.textContent = new Intl.DateTimeFormat(document.documentElement.lang, style).format(at);
     this.title = at.toISOString();
   }
@@ -69,7 +70,7 @@ customElements.define("go-on", class extends HTMLElement {
 customElements.define("value-chart", class extends HTMLElement {
   static observedAttributes = ["data"];
   #plot = null;
-  #size = new ResizeObserver(() => this.#plot?.setSize({ width: this.clientWidth, height: 220 }));
+  #size = new ResizeObserver(() => this.#plot?.setSize({ width: this.clientWidth, height: this.clientHeight }));
   #dark = matchMedia("(prefers-color-scheme: dark)");
   #draw = () => {
     this.#plot?.destroy();
@@ -82,22 +83,25 @@ customElements.define("value-chart", class extends HTMLElement {
       return getComputedStyle(this).color;
     };
     const columns = series.map((one) => one.values.map(Number));
+    const isEmpty = columns.every((column) => column.every((value) => value === 0));
     // Each covers those before it, but for the part on top that is theirs alone.
     const drawn = columns.map((column, at) =>
       stacked ? column.map((_, row) => columns.slice(at).reduce((sum, other) => sum + other[row], 0)) : column);
-    const half = stacked && moments.length > 1 ? (moments[1] - moments[0]) / 2 : 0;
+    const step = moments.length > 1 ? moments[1] - moments[0] : 86400;
+    const half = stacked && moments.length > 1 ? step / 2 : 0;
     const axis = { stroke: colour("--ink-muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
     const number = new Intl.NumberFormat(document.documentElement.lang, { notation: "compact" });
-    const day = new Intl.DateTimeFormat(document.documentElement.lang, { month: "short", day: "numeric", timeZone: "UTC" });
+    const style = step < 86400 ? { hour: "2-digit", minute: "2-digit" } : step < 28 * 86400 ? { month: "short", day: "numeric" } : { month: "short", year: "2-digit" };
+    const moment = new Intl.DateTimeFormat(document.documentElement.lang, { ...style, timeZone: "UTC" });
     this.#plot = new uPlot({
       width: this.clientWidth,
-      height: 220,
+      height: this.clientHeight,
       cursor: { show: false },
       legend: { show: false },
       scales: { x: { range: (_, first, last) => [first - half, last + half] }, y: { range: (_, low, high) => [Math.min(low, 0), high > 0 ? high * 1.05 : 1] } },
       axes: [
-        { ...axis, size: 28, values: (_, all) => all.map((at) => day.format(at * 1000)), space: 64 },
-        { ...axis, values: (_, all) => all.map((value) => number.format(value)), size: 56 },
+        { ...axis, size: 28, values: (_, all) => all.map((at) => moment.format(at * 1000)), space: 64 },
+        { ...axis, values: (_, all) => all.map((value) => isEmpty && value > 0 ? "" : number.format(value)), size: 56 },
       ],
       series: [{}, ...series.map((one, at) => ({
         label: one.name,
@@ -121,3 +125,13 @@ customElements.define("value-chart", class extends HTMLElement {
   }
   attributeChangedCallback() { if (this.#plot) this.#draw(); }
 });
+
+// On a narrow screen the places scroll: the one that is shown is in view.
+const showPlace = () => {
+  for (const place of document.querySelectorAll("nav [aria-current]")) {
+    const nav = place.parentElement;
+    nav.scrollLeft = place.offsetLeft - nav.offsetLeft - (nav.clientWidth - place.clientWidth) / 2;
+  }
+};
+showPlace();
+addEventListener("resize", showPlace);

@@ -27,7 +27,7 @@ pub(super) async fn keys(visit: Arc<Visit>, call: Call) -> Result<Response, Prob
         td { (key.wallets_of.as_deref().unwrap_or("everyone's")) }
         td { @match key.last_used_at { Some(at) => (moment(at)), None => "never" } br; small.muted { "made "
             (moment(key.created_at)) } }
-        td { @if key.revoked_at.is_none() {
+        td.actions { @if key.revoked_at.is_none() {
             (visit.button("revoke-key", &[("apiKeyId", &key.api_key_id), ("about", &key.name)], "/console/keys"))
         } }
     }).collect();
@@ -40,14 +40,14 @@ pub(super) async fn keys(visit: Arc<Visit>, call: Call) -> Result<Response, Prob
         ("", false),
     ];
     let body = html! {
-        div.row { (visit.button("key", &[], "/console/keys")) }
         section.card.flush {
             @if rows.is_empty() { (empty("No keys", "Your servers need one to sell and spend.")) }
             @else { (table("API keys", &head, &rows)) }
             (next("/console/keys", all.next_cursor.as_deref()))
         }
     };
-    visit.page(Area::Keys, "API keys", body).answer()
+    let beside = visit.button("key", &[], "/console/keys");
+    visit.page_with(Area::Keys, "API keys", beside, body).answer()
 }
 
 fn standing(operator: &Operator) -> Markup {
@@ -69,7 +69,6 @@ pub(super) async fn operators(visit: Arc<Visit>, call: Call) -> Result<Response,
         td { (moment(one.created_at)) }
     }).collect();
     let body = html! {
-        div.row { (visit.button("invite", &[], OPERATORS)) }
         section.card.flush {
             @if rows.is_empty() { (empty("No operators", "Invite those who run this installation.")) }
             @else { (table("Operators", &[("Operator", false), ("Role", false), ("State", false), ("Since", false)],
@@ -77,7 +76,7 @@ pub(super) async fn operators(visit: Arc<Visit>, call: Call) -> Result<Response,
             (next(OPERATORS, all.next_cursor.as_deref()))
         }
     };
-    visit.page(Area::Operators, "Operators", body).answer()
+    visit.page_with(Area::Operators, "Operators", visit.button("invite", &[], OPERATORS), body).answer()
 }
 
 /// GET /console/operators/{operatorId}
@@ -132,7 +131,7 @@ async fn sessions(visit: &Visit, operator: &str, back: &str) -> Result<Markup, P
         td { small { (one.user_agent.as_deref().unwrap_or_default()) } }
         td { (moment(one.created_at)) }
         td { (moment(one.last_seen_at)) }
-        td { (visit.button("end-session", &[("sessionId", &one.session_id)], back)) }
+        td.actions { (visit.button("end-session", &[("sessionId", &one.session_id)], back)) }
     }).collect();
     let head = [("From", false), ("Browser", false), ("Since", false), ("Last seen", false), ("", false)];
     Ok(html! {

@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
+use kernel::money::Money;
 use maud::{Markup, html};
 
 use super::parts::{moment, next, state, table};
-use super::views::{Coupon, List, Offers, Pack, Period, Plan, Price, credits, money};
+use super::views::{Amount, Coupon, List, Offers, Pack, Period, Plan, Price, credits, money};
 use super::visit::{Area, Visit};
 use crate::http::Response;
 use crate::http::call::Call;
 use crate::pages::components::empty;
+use crate::pages::format::units;
 use crate::pages::own_api::at;
 use crate::problem::Problem;
 
 const ADDRESS: &str = "/console/catalog";
+/// What forms for something new begin with.
+const CURRENCY: &[(&str, &str)] = &[("currency", "usd")];
 
 /// GET /console/catalog
 pub(super) async fn show(visit: Arc<Visit>, call: Call) -> Result<Response, Problem> {
@@ -26,11 +30,11 @@ pub(super) async fn show(visit: Arc<Visit>, call: Call) -> Result<Response, Prob
         visit.own.get::<Offers>(at(["products"])),
     )?;
     let body = html! {
-        section.card.flush { h2 { "Packs" (visit.button("pack", &[], ADDRESS)) } (pack_rows(&packs.data)) }
-        section.card.flush { h2 { "Plans" } (plan_rows(&plans.data)) }
+        section.card.flush { h2 { "Packs" (visit.button("pack", CURRENCY, ADDRESS)) } (pack_rows(&visit, &packs.data)) }
+        section.card.flush { h2 { "Plans" (visit.button("plan", CURRENCY, ADDRESS)) } (plan_rows(&visit, &plans.data)) }
         section.card.flush {
-            h2 { "Any amount of credits" (visit.button("price", &[("currency", "usd")], ADDRESS)) }
-            (price_rows(&prices.data))
+            h2 { "Any amount of credits" (visit.button("price", &[], ADDRESS)) }
+            (price_rows(&visit, &prices.data))
         }
         section.card.flush {
             h2 { "Coupons" (visit.button("coupon", &[], ADDRESS)) }
@@ -46,7 +50,7 @@ fn on(is_active: bool) -> Markup {
     state(if is_active { "active" } else { "retired" })
 }
 
-fn pack_rows(packs: &[Pack]) -> Markup {
+fn pack_rows(visit: &Visit, packs: &[Pack]) -> Markup {
     if packs.is_empty() {
         return empty("No packs", "A pack is a number of credits at a price.");
     }
@@ -56,8 +60,13 @@ fn pack_rows(packs: &[Pack]) -> Markup {
         td { (on(pack.active)) }
         td.number { (credits(pack.credits)) }
         td.number { (money(pack.price)) }
+        td.actions { (visit.button("change-pack", &[("packId", &pack.pack_id)], ADDRESS)) }
     }).collect();
-    table("Packs", &[("Pack", false), ("State", false), ("Credits", true), ("Price", true)], &rows)
+    table(
+        "Packs",
+        &[("Pack", false), ("State", false), ("Credits", true), ("Price", true), ("", false)],
+        &rows,
+    )
 }
 
 fn period(period: Option<&Period>) -> Markup {
@@ -65,7 +74,7 @@ fn period(period: Option<&Period>) -> Markup {
     (credits(period.credits)) " credits" } } }
 }
 
-fn plan_rows(plans: &[Plan]) -> Markup {
+fn plan_rows(visit: &Visit, plans: &[Plan]) -> Markup {
     if plans.is_empty() {
         return empty("No plans", "A plan grants credits for every period that is paid.");
     }
@@ -77,27 +86,39 @@ fn plan_rows(plans: &[Plan]) -> Markup {
                 td { (on(plan.active)) }
                 td.number { (period(Some(&plan.monthly))) }
                 td.number { (period(plan.yearly.as_ref())) }
+                td.actions { (visit.button("change-plan", &[("planId", &plan.plan_id)], ADDRESS)) }
             }
         })
         .collect();
-    table("Plans", &[("Plan", false), ("State", false), ("A month", true), ("A year", true)], &rows)
+    table(
+        "Plans",
+        &[("Plan", false), ("State", false), ("A month", true), ("A year", true), ("", false)],
+        &rows,
+    )
 }
 
-fn price_rows(prices: &[Price]) -> Markup {
+fn price_rows(visit: &Visit, prices: &[Price]) -> Markup {
     if prices.is_empty() {
         return empty("Not for sale", "With a price, buyers may choose any number of credits.");
     }
     let rows: Vec<Markup> = prices
         .iter()
-        .map(|price| {
+        .filter_map(|price| Some((price, Money::new(price.minor, price.currency.parse().ok()?))))
+        .map(|(price, cost)| {
+            let there = [
+                ("currency", price.currency.as_str()),
+                ("credits", &price.credits.0.to_string()),
+                ("minor", &units(cost)),
+            ];
             html! {
-                th scope="row" { (price.currency) }
+                th scope="row" { (cost.currency.upper()) }
                 td.number { (credits(price.credits)) }
-                td.number { (price.minor) }
+                td.number { (super::LOCALE.money(cost)) }
+                td.actions { (visit.button("price", &there, ADDRESS)) }
             }
         })
         .collect();
-    table("Prices", &[("Currency", false), ("Credits", true), ("for so many cents", true)], &rows)
+    table("Prices", &[("Currency", false), ("Credits", true), ("Cost", true), ("", false)], &rows)
 }
 
 fn coupon_rows(visit: &Visit, coupons: &[Coupon]) -> Markup {
@@ -115,8 +136,9 @@ fn coupon_rows(visit: &Visit, coupons: &[Coupon]) -> Markup {
         }
         td.number { (coupon.redemptions) @if let Some(most) = coupon.max_redemptions { " of " (most) } }
         td { @if let Some(at) = coupon.expires_at { (moment(at)) } }
-        td { (visit.button("retire-coupon", &[("couponId", &coupon.coupon_id), ("about", &coupon.code),
-                                               ("active", if coupon.active { "true" } else { "" })], ADDRESS)) }
+        td.actions {
+            (visit.button("change-coupon", &[("couponId", &coupon.coupon_id), ("about", &coupon.code)], ADDRESS))
+        }
     }).collect();
     let head =
         [("Code", false), ("State", false), ("Gives", false), ("Used", true), ("Until", false), ("", false)];
@@ -130,17 +152,25 @@ fn offered(offers: &Offers) -> Markup {
     html! {
         ul.grid {
             @for pack in &offers.packs { li.card {
-                strong { (pack.name) } p.muted { (pack.description) }
+                strong { (pack.name) }
+                @if !pack.description.is_empty() { p.muted { (pack.description) } }
                 p { (credits(pack.credits)) " credits for " (money(pack.price)) }
             } }
             @for plan in &offers.plans { li.card {
-                strong { (plan.name) } p.muted { (plan.description) }
+                strong { (plan.name) }
+                @if !plan.description.is_empty() { p.muted { (plan.description) } }
                 p { (credits(plan.monthly.credits)) " credits a month for " (money(plan.monthly.price)) }
                 @if let Some(year) = &plan.yearly { p { (credits(year.credits)) " a year for " (money(year.price)) } }
             } }
             @for price in &offers.credits { li.card {
-                strong { "Any amount" } p { (credits(price.credits)) " credits for " (money(price.price)) }
+                strong { "Any amount" } p { (counted(price.credits)) " for " (money(price.price)) }
             } }
         }
     }
+}
+
+/// `1 credit`, `2 credits`.
+fn counted(amount: Amount) -> String {
+    let text = credits(amount);
+    if text == "1" { "1 credit".to_owned() } else { format!("{text} credits") }
 }

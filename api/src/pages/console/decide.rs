@@ -5,19 +5,21 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 
-use super::parts::{event_address, moment, next, order_address, spaced, state, table, user, wallet_address};
-use super::views::{Event, Expected, Letter, List, Parked, Said, money};
+use super::parts::{
+    event_address, moment, next, order_address, sentence, spaced, state, table, user, wallet_address, why,
+};
+use super::views::{Event, Expected, Letter, List, Parked, Said, credits, money};
 use super::visit::{Area, Visit};
 use crate::http::Response;
 use crate::http::call::Call;
-use crate::pages::components::empty;
+use crate::pages::components::{Tone, badge, empty};
 use crate::pages::own_api::at;
 use crate::problem::Problem;
 
 const PAGE: i64 = 50;
 
 /// The three lists, and which of them is shown.
-fn tabs(shown: &str) -> Markup {
+pub(super) fn tabs(shown: &str) -> Markup {
     let all = [
         ("/console/quarantine", "Quarantine"),
         ("/console/dead-letters", "Dead letters"),
@@ -45,9 +47,9 @@ pub(super) async fn events(visit: Arc<Visit>, call: Call) -> Result<Response, Pr
             html! {
                 th scope="row" { a href=(event_address(&event.id)) { (event.kind) } }
                 td { (state(&event.state)) }
-                td { (event.reason.as_deref().map(spaced).unwrap_or_default()) }
+                td { (event.reason.as_deref().map(why).unwrap_or_default()) }
                 td { @if let Some(order) = &event.order_id { a href=(order_address(order)) { "order" } } }
-                td { (event.provider) }
+                td { (sentence(&event.provider)) }
                 td { (moment(event.received_at)) }
             }
         })
@@ -62,11 +64,13 @@ pub(super) async fn events(visit: Arc<Visit>, call: Call) -> Result<Response, Pr
     ];
     let body = html! {
         (tabs("/console/quarantine"))
-        form.row method="get" action="/console/quarantine" {
-            label.visually-hidden for="state" { "Which" }
-            select #state name="state" {
-                @for one in ["open", "credited", "dismissed", "applied", "ignored", "all"] {
-                    option value=(one) selected[wanted == one] { (one) }
+        form.filters method="get" action="/console/quarantine" {
+            div.field {
+                label for="state" { "State" }
+                select #state name="state" {
+                    @for one in ["open", "credited", "dismissed", "applied", "ignored", "all"] {
+                        option value=(one) selected[wanted == one] { (sentence(one)) }
+                    }
                 }
             }
             button.plain { "Show" }
@@ -86,11 +90,11 @@ pub(super) async fn event(visit: Arc<Visit>, call: Call) -> Result<Response, Pro
     let event: Event = visit.own.get(at(["provider-events", id])).await?;
     let (address, about) = (event_address(id), [("id", id)]);
     let body = html! {
-        div.row {
-            (state(&event.state))
-            span { (event.provider) " · came " (moment(event.received_at)) " · handled " (moment(event.handled_at)) }
+        p.lead {
+            @if let Some(reason) = &event.reason { (why(reason)) ". " }
+            (sentence(&event.provider)) " told it " (moment(event.received_at)) "; it was judged "
+            (moment(event.handled_at)) "."
         }
-        @if let Some(reason) = &event.reason { p.lead { "Why: " (spaced(reason)) } }
         @if event.state == "open" {
             div.row {
                 (visit.button("credit-event", &about, &address))
@@ -104,7 +108,7 @@ pub(super) async fn event(visit: Arc<Visit>, call: Call) -> Result<Response, Pro
             details.card { summary { "The event as it came" } pre tabindex="0" { (text) } }
         }
     };
-    visit.page(Area::Attention, &event.kind, body).answer()
+    visit.page_with(Area::Attention, &event.kind, state(&event.state), body).answer()
 }
 
 fn beside(said: Option<&Said>, order: Option<&Expected>) -> Markup {
@@ -120,6 +124,7 @@ fn beside(said: Option<&Said>, order: Option<&Expected>) -> Markup {
             said.map(|said| if said.is_paid { "yes" } else { "no" }.to_owned()),
             order.map(|order| spaced(&order.state)),
         ),
+        ("Credits", None, order.map(|order| credits(order.credits))),
         ("Order", said.map(|said| text(said.order_id.as_ref())), order.map(|order| order.order_id.clone())),
         ("User", said.map(|said| text(said.user_id.as_ref())), order.map(|order| order.user_id.clone())),
         (
@@ -147,8 +152,8 @@ fn beside(said: Option<&Said>, order: Option<&Expected>) -> Markup {
             let differs = !came.is_empty() && !expected.is_empty() && came != expected && *name != "Paid";
             html! {
                 th scope="row" { (name) }
-                td { (came) @if differs { " " span.badge.bad { "differs" } } }
-                td { (expected) }
+                td { (written(name, came)) @if differs { " " (badge(Tone::Bad, "Differs")) } }
+                td { (written(name, expected)) }
             }
         })
         .collect();
@@ -156,13 +161,17 @@ fn beside(said: Option<&Said>, order: Option<&Expected>) -> Markup {
         (table("What came and what was expected", &[("", false), ("What came", false), ("What was expected",
             false)], &rows))
         @if let Some(order) = order {
-            div.row {
+            div.row.inset {
                 a href=(order_address(&order.order_id)) { "The order: " (order.summary) }
                 a href=(wallet_address(&order.wallet_id)) { "The wallet" }
-                span { (super::views::credits(order.credits)) " credits" }
             }
         }
     }
+}
+
+/// Ids as what programs read.
+fn written(name: &str, value: &str) -> Markup {
+    html! { @if matches!(name, "Order" | "Session" | "Payment" | "Customer") { code { (value) } } @else { (value) } }
 }
 
 /// GET /console/dead-letters
@@ -197,9 +206,10 @@ pub(super) async fn letter(visit: Arc<Visit>, call: Call) -> Result<Response, Pr
     let about = [("id", id)];
     let text = letter.message.as_ref().and_then(|message| serde_json::to_string_pretty(message).ok());
     let body = html! {
-        div.row { (state(&letter.state)) span { (letter.role) " · " (moment(letter.died_at)) " · "
-            (letter.attempts) " attempts" } }
         p.lead { (letter.reason) }
+        p.muted {
+            "Given up " (moment(letter.died_at)) " after " (letter.attempts) " attempts, as the role " (letter.role) "."
+        }
         @if letter.state == "waiting" {
             div.row {
                 (visit.button("retry-letter", &about, "/console/dead-letters"))
@@ -208,7 +218,8 @@ pub(super) async fn letter(visit: Arc<Visit>, call: Call) -> Result<Response, Pr
         }
         @if let Some(text) = text { section.card { h2 { "The message" } pre tabindex="0" { (text) } } }
     };
-    visit.page(Area::Attention, letter.kind.as_deref().unwrap_or("A dead letter"), body).answer()
+    let title = letter.kind.as_deref().unwrap_or("A dead letter");
+    visit.page_with(Area::Attention, title, state(&letter.state), body).answer()
 }
 
 /// GET /console/parked-purchases
@@ -219,12 +230,17 @@ pub(super) async fn purchases(visit: Arc<Visit>, call: Call) -> Result<Response,
     let rows: Vec<Markup> = found.data.iter().map(|one| {
         let about = [("purchaseId", one.purchase_id.as_str()), ("about", one.product_id.as_str())];
         html! {
-            th scope="row" { (one.product_id) br; small.muted { (one.store) " " code { (one.transaction_id) } " "
-                (one.environment) } }
-            td { (spaced(&one.reason)) @if let Some(quantity) = one.quantity { " · " (quantity) " pieces" } }
+            th scope="row" {
+                (one.product_id) br;
+                small.muted {
+                    (sentence(&one.store.to_lowercase())) " " code { (one.transaction_id) } " "
+                    (one.environment.to_lowercase())
+                }
+            }
+            td { (sentence(&one.reason)) @if let Some(quantity) = one.quantity { " · " (quantity) " pieces" } }
             td { @for buyer in &one.buyers { (user(buyer)) " " } }
             td { (moment(one.created_at)) }
-            td { div.row {
+            td.actions { div.row {
                 (visit.button("claim", &about, back)) (visit.button("claim-retry", &about, back))
                 (visit.button("dismiss-purchase", &about, back))
             } }

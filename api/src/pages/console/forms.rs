@@ -9,7 +9,8 @@ use serde_json::Value;
 use uuid::Uuid;
 use warp::http::Method;
 
-use super::actions::{Action, Input, Kind, Values, body, named};
+use super::actions::{Action, Input, Kind, Values, body, named, present};
+use super::parts::sentence;
 use super::visit::{Area, Visit};
 use crate::http::Response;
 use crate::http::call::Call;
@@ -24,13 +25,21 @@ fn asked_for(visit: &Visit, call: &Call) -> Result<&'static Action, Problem> {
     if visit.may(action) {
         return Ok(action);
     }
-    Err(Problem::forbidden(format!("Your role is {}.", visit.role().as_str())))
+    let needed = action.role().map_or("admin", |role| role.as_str());
+    Err(Problem::forbidden(format!("This needs the role {needed}. Yours is {}.", visit.role().as_str())))
 }
 
 /// GET /console/do/{action}
 pub(super) async fn show(visit: Arc<Visit>, call: Call) -> Result<Response, Problem> {
     let action = asked_for(&visit, &call)?;
-    let values = call.query.iter().cloned().collect();
+    let given: Values = call.query.iter().cloned().collect();
+    let mut values = Values::new();
+    if action.is_change {
+        let there =
+            visit.own.get(filled(action.path, |name| given.get(name).map_or("", String::as_str))).await?;
+        values.extend(present::of(action, &there));
+    }
+    values.extend(given);
     page(&visit, action, &values, &Uuid::new_v4().to_string(), None).answer()
 }
 
@@ -94,6 +103,7 @@ fn page(visit: &Visit, action: &Action, values: &Values, key: &str, problem: Opt
     let about: Vec<(&String, &String)> = values
         .iter()
         .filter(|(name, _)| action.path.contains(&format!("{{{name}}}")) || *name == "about")
+        .filter(|(name, _)| !is_field(name))
         .collect();
     let body = html! {
         div.stack {
@@ -105,7 +115,7 @@ fn page(visit: &Visit, action: &Action, values: &Values, key: &str, problem: Opt
                 @if !about.is_empty() {
                     dl.facts { @for (name, value) in about { dt { (spelled(name)) } dd { code { (value) } } } }
                 }
-                @for input in action.fields { (field(input, values, problem)) }
+                @for input in action.fields { (field(input, action, values, problem)) }
                 div.row {
                     button.danger[action.is_dangerous] { (action.title) }
                     a.button.plain href=(back(values, None)) { "Cancel" }
@@ -119,7 +129,7 @@ fn page(visit: &Visit, action: &Action, values: &Values, key: &str, problem: Opt
 fn shown_once(visit: &Visit, action: &Action, values: &Values, secret: &str) -> Document {
     let body = html! {
         (notice(Tone::Good, action.done, "Copy it now: it is not shown again."))
-        div.card { pre tabindex="0" { (secret) } }
+        div.card { pre.secret tabindex="0" { (secret) } }
         p { a.button.plain href=(back(values, None)) { "Go on" } }
     };
     visit.page(Area::Account, action.title, body)
@@ -127,13 +137,21 @@ fn shown_once(visit: &Visit, action: &Action, values: &Values, secret: &str) -> 
 
 /// A parameter's name for people: `orderId` is Order.
 fn spelled(name: &str) -> String {
-    let name = name.strip_suffix("Id").unwrap_or(name);
-    let mut letters = name.chars();
-    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-    first.into_iter().chain(letters).collect()
+    sentence(name.strip_suffix("Id").unwrap_or(name))
 }
 
-fn field(input: &Input, values: &Values, problem: Option<&Problem>) -> Markup {
+/// A field's label. One for an amount names its currency, unless another field of the form does.
+fn label(input: &Input, action: &Action, values: &Values) -> String {
+    let is_asked = action.fields.iter().any(|other| matches!(other.kind, Kind::Currency));
+    match (input.kind, values.get("currency")) {
+        (Kind::Minor | Kind::Money, Some(code)) if !is_asked => {
+            format!("{} in {}", input.label, code.to_uppercase())
+        }
+        _ => input.label.to_owned(),
+    }
+}
+
+fn field(input: &Input, action: &Action, values: &Values, problem: Option<&Problem>) -> Markup {
     let value = values.get(input.name).map_or("", String::as_str);
     let is_wrong =
         problem.and_then(|problem| problem.param.as_deref()).is_some_and(|param| param == input.name);
@@ -158,17 +176,19 @@ fn field(input: &Input, values: &Values, problem: Option<&Problem>) -> Markup {
                 @if !input.hint.is_empty() { p.hint { (input.hint) } }
             },
             _ => div.field {
-                label for=(input.name) { (input.label) }
+                label for=(input.name) { (label(input, action, values)) }
                 @match input.kind {
                     Kind::Choice(all) => select #(input.name) name=(input.name) aria-describedby=[described] {
                         @for (one, text) in all { option value=(one) selected[value == *one] { (text) } }
                     },
-                    Kind::Reason | Kind::ReasonInQuery => textarea #(input.name) name=(input.name)
-                        required[input.is_required] maxlength="500" aria-describedby=[described]
-                        aria-invalid=[invalid] { (value) },
-                    Kind::Credits | Kind::Number | Kind::Money => input #(input.name) name=(input.name) value=(value)
-                        inputmode="decimal" autocomplete="off" required[input.is_required]
-                        aria-describedby=[described] aria-invalid=[invalid];,
+                    Kind::Reason | Kind::ReasonInQuery | Kind::Lines => textarea #(input.name) name=(input.name)
+                        required[input.is_required] maxlength=[(!matches!(input.kind, Kind::Lines)).then_some("500")]
+                        aria-describedby=[described] aria-invalid=[invalid] { (value) },
+                    Kind::Moment => input #(input.name) name=(input.name) type="datetime-local" value=(value)
+                        required[input.is_required] aria-describedby=[described] aria-invalid=[invalid];,
+                    Kind::Credits | Kind::Number | Kind::Money | Kind::Minor => input #(input.name)
+                        name=(input.name) value=(value) inputmode="decimal" autocomplete="off"
+                        required[input.is_required] aria-describedby=[described] aria-invalid=[invalid];,
                     Kind::Secret => input #(input.name) name=(input.name) type="password" autocomplete="off"
                         required[input.is_required] aria-describedby=[described] aria-invalid=[invalid];,
                     _ => input #(input.name) name=(input.name) value=(value) autocomplete="off"

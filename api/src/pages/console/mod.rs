@@ -6,6 +6,7 @@ mod actions;
 mod audit_log;
 mod catalog;
 mod decide;
+mod figures;
 mod forms;
 mod live;
 mod orders;

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 
-use super::parts::{event_address, moment, next, order_address, spaced, state, table, user, wallet_address};
+use super::parts::{
+    event_address, moment, next, order_address, sentence, spaced, state, table, user, wallet_address, why,
+};
 use super::views::{List, Order, Step, credits, money};
 use super::visit::{Area, Visit};
 use crate::http::Response;
 use crate::http::call::Call;
 use crate::pages::components::empty;
+use crate::pages::format::exact;
 use crate::pages::own_api::at;
 use crate::problem::Problem;
 
@@ -32,16 +35,22 @@ pub(super) async fn list(visit: Arc<Visit>, call: Call) -> Result<Response, Prob
     let kept = filters.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
     let body = html! {
-        form.row method="get" action="/console/orders" {
-            label.visually-hidden for="status" { "How they stand" }
-            select #status name="status" {
-                option value="" { "All states" }
-                @for one in STATUSES { option value=(one) selected[status == Some(one)] { (spaced(one)) } }
+        form.filters method="get" action="/console/orders" {
+            div.field {
+                label for="status" { "State" }
+                select #status name="status" {
+                    option value="" { "All" }
+                    @for one in STATUSES { option value=(one) selected[status == Some(one)] { (sentence(one)) } }
+                }
             }
-            label.visually-hidden for="wallet" { "Wallet" }
-            input #wallet name="wallet" value=[wallet] placeholder="Wallet: user:alice" autocomplete="off";
-            label.visually-hidden for="reference" { "Your reference" }
-            input #reference name="reference" value=[reference] placeholder="Your reference" autocomplete="off";
+            div.field {
+                label for="wallet" { "Wallet" }
+                input #wallet name="wallet" value=[wallet] placeholder="user:alice" autocomplete="off";
+            }
+            div.field {
+                label for="reference" { "Your reference" }
+                input #reference name="reference" value=[reference] autocomplete="off";
+            }
             button.plain { "Show" }
         }
         section.card.flush {
@@ -55,7 +64,7 @@ pub(super) async fn list(visit: Arc<Visit>, call: Call) -> Result<Response, Prob
 /// A table of orders.
 pub(super) fn rows(orders: &[Order]) -> Markup {
     if orders.is_empty() {
-        return empty("No orders", "Orders are here as soon as somebody places one.");
+        return empty("No orders", "Orders show here as soon as they are placed.");
     }
     let rows: Vec<Markup> = orders.iter().map(|order| html! {
         th scope="row" { a href=(order_address(&order.order_id)) { "#" (order.number) } " " (order.summary) }
@@ -85,26 +94,27 @@ pub(super) async fn show(visit: Arc<Visit>, call: Call) -> Result<Response, Prob
     )?;
     let address = order_address(id);
     let body = html! {
-        div.row {
-            (state(&order.status))
-            a href=(wallet_address(&order.wallet_id)) { "Wallet of " (order.user_id) }
-            (visit.button("refund", &[("orderId", id)], &address))
-        }
         @if let Some(failure) = &order.failure { p { "It failed: " (failure) } }
         div.halves {
             section.card #story hx-get=(address) hx-select="#story" hx-swap="outerMorph" hx-trigger="every 5s" {
                 h2 { "What happened" }
-                ol.stack { @for step in &story.data { li { (told(step)) } } }
+                ol.timeline { @for step in &story.data { li { (told(step)) } } }
             }
             section.card { h2 { "The order" } (facts(&order)) }
         }
     };
-    visit.page(Area::Orders, &format!("Order #{}: {}", order.number, order.summary), body).answer()
+    let about = [("orderId", id), ("currency", order.amount.currency.as_str())];
+    let beside = html! {
+        div.row { (state(&order.status)) (visit.button("refund", &about, &address)) }
+    };
+    let title = format!("Order #{}: {}", order.number, order.summary);
+    visit.page_with(Area::Orders, &title, beside, body).answer()
 }
 
 fn facts(order: &Order) -> Markup {
     html! {
         dl.facts {
+            dt { "Wallet" } dd { a href=(wallet_address(&order.wallet_id)) { (order.user_id) } }
             dt { "Amount" } dd { (money(order.amount)) }
             @if let Some(charged) = order.charged { dt { "Charged, with tax" } dd { (money(charged)) } }
             @if order.refunded.minor != 0 { dt { "Refunded" } dd { (money(order.refunded)) } }
@@ -112,8 +122,8 @@ fn facts(order: &Order) -> Markup {
             dt { "Credits" } dd { (credits(order.credits)) }
             @if order.bonus_credits.is_positive() { dt { "Bonus" } dd { (credits(order.bonus_credits)) } }
             @if order.credits_reversed.is_positive() { dt { "Taken back" } dd { (credits(order.credits_reversed)) } }
-            dt { "Kind" } dd { (spaced(&order.kind)) }
-            dt { "Provider" } dd { (order.provider) }
+            dt { "Kind" } dd { (sentence(&order.kind)) }
+            dt { "Provider" } dd { (sentence(&order.provider)) }
             @if let Some(payment) = &order.provider_payment { dt { "Payment there" } dd { code { (payment) } } }
             @if let Some(reference) = &order.reference { dt { "Your reference" } dd { code { (reference) } } }
             @for (name, value) in &order.metadata { dt { (name) } dd { (value) } }
@@ -146,24 +156,22 @@ fn told(step: &Step) -> Markup {
         (kind, what) => format!("{}: {}", spaced(kind), spaced(what)),
     };
     html! {
-        div.stack.tight {
-            div.row {
-                strong {
-                    @if step.kind == "provider_event" { a href=(event_address(&step.id)) { (what) } } @else { (what) }
-                }
-                @if let Some(word) = &step.state { (state(word)) }
-                @if let Some(amount) = step.amount { span { (money(amount)) } }
-                @if let Some(moved) = step.credits { span { (credits(moved)) " credits" } }
-                @if let Some(balance) = step.balance { small.muted { "balance " (credits(balance)) } }
+        div.row {
+            strong {
+                @if step.kind == "provider_event" { a href=(event_address(&step.id)) { (what) } } @else { (what) }
             }
-            small.muted {
-                (moment(step.at))
-                @if let Some(actor) = &step.actor { " by " (actor) }
-                @match &step.reason {
-                    Some(code) if step.kind == "provider_event" => { ": " (spaced(code)) },
-                    Some(reason) => { ": " (reason) },
-                    None => {},
-                }
+            @if let Some(word) = &step.state { (state(word)) }
+            @if let Some(amount) = step.amount { span { (money(amount)) } }
+            @if let Some(moved) = step.credits { span { (credits(moved)) " credits" } }
+            @if let Some(balance) = step.balance { small.muted { "balance " (credits(balance)) } }
+        }
+        small.muted {
+            (exact(step.at.0))
+            @if let Some(actor) = &step.actor { " by " (actor) }
+            @match &step.reason {
+                Some(code) if step.kind == "provider_event" => { ": " (why(code)) },
+                Some(reason) => { ": " (reason) },
+                None => {},
             }
         }
     }

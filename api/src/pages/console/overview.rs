@@ -4,63 +4,73 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 
+use super::figures;
 use super::views::Attention;
 use super::visit::{Area, Visit};
 use crate::http::Response;
 use crate::http::call::Call;
 use crate::pages::components::empty;
+use crate::pages::document::Document;
 use crate::pages::own_api::at;
 use crate::problem::Problem;
 
 /// GET /console
-pub(super) async fn show(visit: Arc<Visit>, _call: Call) -> Result<Response, Problem> {
-    let attention: Attention = visit.own.get(at(["attention"])).await?;
+pub(super) async fn show(visit: Arc<Visit>, call: Call) -> Result<Response, Problem> {
+    let interval = figures::interval(call.parameter("interval"));
+    let (attention, statistics) =
+        futures::try_join!(visit.own.get::<Attention>(at(["attention"])), figures::read(&visit, interval),)?;
     let body = html! {
-        section.stack #attention hx-get="/console" hx-select="#attention" hx-swap="outerMorph" hx-trigger="every 5s" {
-            h2 { "What needs a person" }
-            (needs(&attention))
-        }
-        section.card {
-            h2 { "Machinery" }
-            dl.facts {
-                dt { "Jobs that wait to be published" } dd { (attention.outbox_jobs) }
-                dt { "Age of the oldest" } dd { (attention.outbox_oldest_seconds) " s" }
+        div.stack.wide #now hx-get={ "/console?interval=" (interval) } hx-select="#now" hx-swap="outerMorph"
+            hx-trigger="every 5s" {
+            section.stack #attention {
+                h2 { "What needs a person" }
+                (needs(&attention))
+            }
+            section.stack #figures {
+                div.row.spread { h2 { "How business goes" } (figures::times(interval)) }
+                (figures::charts(&statistics, interval))
             }
         }
     };
-    visit.page(Area::Overview, "Overview", body).answer()
+    let page = visit.page(Area::Overview, "Overview", body);
+    Document { has_charts: true, ..page }.answer()
 }
 
 fn needs(attention: &Attention) -> Markup {
     let all = [
         (
             attention.quarantined_events,
-            "events in quarantine",
+            ["event in quarantine", "events in quarantine"],
             "Money came and is credited to nobody yet.",
             "/console/quarantine",
         ),
         (
             attention.paid_not_credited,
-            "payments not credited",
+            ["payment not credited", "payments not credited"],
             "Found by reconciliation at the provider.",
             "/console/quarantine",
         ),
-        (attention.dead_letters, "dead letters", "Jobs that could not be done.", "/console/dead-letters"),
+        (
+            attention.dead_letters,
+            ["dead letter", "dead letters"],
+            "Jobs that could not be done.",
+            "/console/dead-letters",
+        ),
         (
             attention.parked_purchases,
-            "parked purchases",
+            ["parked purchase", "parked purchases"],
             "Bought in an app store by somebody unknown.",
             "/console/parked-purchases",
         ),
         (
             attention.paused_recharges,
-            "paused recharges",
+            ["paused recharge", "paused recharges"],
             "Wallets whose card is not charged any more.",
             "/console/recharges",
         ),
         (
             attention.failing_webhook_endpoints,
-            "failing webhook endpoints",
+            ["failing webhook endpoint", "failing webhook endpoints"],
             "Your servers do not hear what happens.",
             "/console/webhooks",
         ),
@@ -68,13 +78,13 @@ fn needs(attention: &Attention) -> Markup {
     let waiting: Vec<_> = all.into_iter().filter(|(count, ..)| *count > 0).collect();
     html! {
         @if waiting.is_empty() {
-            (empty("Nothing needs you", "No event, job or purchase waits for a decision."))
+            div.card.flush { (empty("Nothing needs you", "No event, job or purchase waits for a decision.")) }
         } @else {
             ul.grid {
                 @for (count, what, why, address) in waiting {
                     li { a.card href=(address) {
                         span.display { (count) }
-                        strong { (what) }
+                        strong { (if count == 1 { what[0] } else { what[1] }) }
                         small.muted { (why) }
                     } }
                 }

@@ -19,12 +19,35 @@ pub(super) fn state(word: &str) -> Markup {
         }
         _ => Tone::Neutral,
     };
-    badge(tone, &spaced(word))
+    badge(tone, &sentence(word))
 }
 
 /// A word for programs as people write it.
 pub(super) fn spaced(word: &str) -> String {
     word.replace(['_', '.'], " ")
+}
+
+/// As [`spaced`], at the beginning of a sentence.
+pub(super) fn sentence(word: &str) -> String {
+    let text = spaced(word);
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
+/// Why an event was not applied, in words: what is a field's name says that the field differs.
+pub(super) fn why(code: &str) -> String {
+    match code {
+        "amount" | "currency" | "customer" | "owner" | "provider" | "session" => {
+            format!("Another {code} than the order has")
+        }
+        "livemode" => "Test money for a real order, or the reverse".to_owned(),
+        "mode" => "A payment page for another purpose".to_owned(),
+        "paid_twice" => "The order is paid already: give this money back".to_owned(),
+        "unknown_order" => "There is no such order".to_owned(),
+        "unknown_plan" => "There is no such plan".to_owned(),
+        other => sentence(other),
+    }
 }
 
 pub(super) fn moment(at: At) -> Markup {
@@ -67,7 +90,9 @@ pub(super) fn table(name: &str, head: &[(&str, bool)], rows: &[Markup]) -> Marku
         div.scroll tabindex="0" role="region" aria-label=(name) {
             table {
                 thead { tr {
-                    @for (title, is_number) in head { th.number[*is_number] scope="col" { (title) } }
+                    @for (title, is_number) in head {
+                        @if title.is_empty() { td {} } @else { th.number[*is_number] scope="col" { (title) } }
+                    }
                 } }
                 tbody { @for row in rows { tr { (row) } } }
             }

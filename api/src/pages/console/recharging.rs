@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 
+use super::decide::tabs;
 use super::parts::{moment, next, spaced, state, table, user, wallet_address};
 use super::views::{List, Recharge, credits, money};
 use super::visit::{Area, Visit};
@@ -70,6 +71,7 @@ pub(super) async fn paused(visit: Arc<Visit>, call: Call) -> Result<Response, Pr
         td { @if let Some(pause) = &one.pause { (moment(pause.at)) } }
     }).collect();
     let body = html! {
+        (tabs("/console/recharges"))
         section.card.flush {
             @if rows.is_empty() { (empty("Nothing is paused", "All cards are charged when they are to be.")) }
             @else { (table("Paused recharges", &[("Whose", false), ("State", false), ("Why", false), ("Since",

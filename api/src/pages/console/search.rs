@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 
-use super::parts::{event_address, moment, order_address, spaced, state, table, wallet_address};
+use super::parts::{event_address, moment, order_address, sentence, state, table, wallet_address};
 use super::views::{Hit, List};
 use super::visit::{Area, Visit};
 use crate::http::Response;
@@ -30,12 +30,14 @@ pub(super) async fn show(visit: Arc<Visit>, call: Call) -> Result<Response, Prob
         }
         p.hint #query-hint {
             "A user's id or e-mail address; any id of ours; a payment, session, invoice, subscription, customer or \
-             event of \
-             the provider; your reference."
+             event of the \
+             provider; your reference."
         }
         @if let Some(found) = found {
             @if found.data.is_empty() {
-                (empty("Nothing was found", "Ids are compared whole, users' ids by their beginning."))
+                div.card.flush {
+                    (empty("Nothing was found", "Ids are compared whole, users' ids by their beginning."))
+                }
             } @else {
                 section.card.flush { (hits(&found.data)) }
             }
@@ -55,7 +57,7 @@ fn address(hit: &Hit) -> Option<String> {
 fn hits(found: &[Hit]) -> Markup {
     let rows: Vec<Markup> = found.iter().map(|hit| html! {
         th scope="row" {
-            (spaced(&hit.kind)) " "
+            (sentence(&hit.kind)) " "
             @match address(hit) {
                 Some(address) => a href=(address) { (hit.id) },
                 None => (hit.id),

@@ -1,49 +1,109 @@
-//! The machinery: processes, queues, what reconciliation found, migrations.
+//! The machinery: processes, queues, the schedule, what reconciliation found, migrations.
 
 use std::sync::Arc;
 
 use maud::{Markup, html};
 
-use super::parts::{moment, spaced, table};
-use super::views::{Migration, Process, Queue, System};
+use super::parts::{moment, sentence, table};
+use super::views::{Attention, Migration, Process, Queue, ScheduleRun, System};
 use super::visit::{Area, Visit};
 use crate::http::Response;
 use crate::http::call::Call;
-use crate::pages::components::{Tone, notice};
+use crate::pages::components::{Tone, badge, empty, notice};
 use crate::pages::own_api::at;
 use crate::problem::Problem;
 
 /// GET /console/system
 pub(super) async fn show(visit: Arc<Visit>, _call: Call) -> Result<Response, Problem> {
-    let system: System = visit.own.get(at(["system"])).await?;
+    let (system, attention) = futures::try_join!(
+        visit.own.get::<System>(at(["system"])),
+        visit.own.get::<Attention>(at(["attention"])),
+    )?;
     let body = html! {
+        div.stack.wide #now hx-get="/console/system" hx-select="#now" hx-swap="outerMorph" hx-trigger="every 5s" {
+            div.halves.even {
+                (installation(&visit, &system))
+                (backlog(&attention, system.queues.as_deref()))
+            }
+            section.card.flush { h2 { "Processes" } (processes(&system.processes)) }
+            section.card.flush { h2 { "Schedule" } (schedule(&system.schedule)) }
+            section.card.flush { h2 { "Newest migrations" } (migrations(&system.migrations)) }
+        }
+    };
+    visit.page(Area::System, "System", body).answer()
+}
+
+fn installation(visit: &Visit, system: &System) -> Markup {
+    html! {
         section.card {
             h2 { "This installation" }
             dl.facts {
                 dt { "Version" } dd { (system.version) }
                 dt { "Mode" } dd { (system.mode) }
                 dt { "Address" } dd { (visit.api.own_origin) }
-                @match &system.reconciliation {
-                    Some(last) => {
-                        dt { "Differences to the providers' books" } dd { (last.findings) }
-                        dt { "Of these paid and not credited" } dd { (last.paid_not_credited) }
-                    },
-                    None => { dt { "Reconciliation" } dd { "has not run yet" } },
-                }
+            }
+            h3 { "Last reconciliation with the providers" }
+            @match &system.reconciliation {
+                Some(last) => dl.facts {
+                    dt { "Differences" } dd { (last.findings) }
+                    dt { "Paid and not credited" } dd { (last.paid_not_credited) }
+                },
+                None => p.muted { "It has not run yet." },
             }
         }
-        section.card.flush { h2 { "Processes" } (processes(&system.processes)) }
+    }
+}
+
+/// What waits: jobs in the outbox, messages in the queues.
+fn backlog(attention: &Attention, queues: Option<&[Queue]>) -> Markup {
+    html! {
         section.card.flush {
             h2 { "Queues" }
-            @match &system.queues {
-                Some(all) => (queues(all)),
-                None => (notice(Tone::Bad, "The broker is away",
-                    "Requests wait or are answered with 202; nothing is lost.")),
+            @match queues {
+                Some(all) => (queue_rows(all)),
+                None => div.inset { (notice(Tone::Bad, "The broker is away",
+                    "Requests wait or are answered with 202; nothing is lost.")) },
+            }
+            dl.facts.inset {
+                dt { "Jobs that wait to be published" } dd { (attention.outbox_jobs) }
+                dt { "Age of the oldest" } dd { (length(attention.outbox_oldest_seconds)) }
             }
         }
-        section.card.flush { h2 { "The newest migrations" } (migrations(&system.migrations)) }
-    };
-    visit.page(Area::System, "System", body).answer()
+    }
+}
+
+/// A length of time as people say it.
+fn length(seconds: i64) -> String {
+    match seconds {
+        ..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+fn schedule(all: &[ScheduleRun]) -> Markup {
+    if all.is_empty() {
+        return empty("Nothing ran yet", "The scheduler notes here when it did what.");
+    }
+    let rows: Vec<Markup> = all
+        .iter()
+        .map(|one| {
+            html! {
+                th scope="row" { (one.name) }
+                td.number { (length(one.every_seconds)) }
+                td { (moment(one.last_run_at)) }
+                td {
+                    @match &one.failure {
+                        Some(failure) => { (badge(Tone::Bad, "Failed")) " " small { (failure) } },
+                        None => (badge(Tone::Good, "Done")),
+                    }
+                }
+            }
+        })
+        .collect();
+    let head = [("Entry", false), ("Every", true), ("Last run", false), ("Outcome", false)];
+    table("Schedule", &head, &rows)
 }
 
 fn processes(all: &[Process]) -> Markup {
@@ -64,7 +124,7 @@ fn processes(all: &[Process]) -> Markup {
     table("Processes", &head, &rows)
 }
 
-fn queues(all: &[Queue]) -> Markup {
+fn queue_rows(all: &[Queue]) -> Markup {
     let rows: Vec<Markup> = all
         .iter()
         .map(|one| {
@@ -83,7 +143,7 @@ fn migrations(all: &[Migration]) -> Markup {
         .iter()
         .map(|one| {
             html! {
-                th scope="row" { (spaced(&one.name)) }
+                th scope="row" { (sentence(&one.name)) }
                 td.number { (one.number) }
                 td { (moment(one.applied_at)) }
             }

@@ -23,6 +23,17 @@ impl<'de> Deserialize<'de> for Amount {
     }
 }
 
+/// Credits of all wallets together, as the API wrote them: they may be more than one wallet can have.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Total(Box<RawValue>);
+
+impl Total {
+    pub(super) fn plain(&self) -> &str {
+        self.0.get()
+    }
+}
+
 /// A time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct At(pub(super) Timestamp);
@@ -95,6 +106,18 @@ views! {
         outbox_jobs: i64,
         outbox_oldest_seconds: i64,
     }
+    Statistics { data: Vec<Figures>, total: Figures, }
+    /// Of an interval, or of all together.
+    Figures {
+        starts_at: Option<At>,
+        sold: Exchanged,
+        spent: Total,
+        lapsed: Total,
+        refunded: Exchanged,
+        /// Of an interval: at its end.
+        outstanding: Option<Total>,
+    }
+    Exchanged { credits: Total, money: Vec<MoneyValue>, }
     Wallet {
         wallet_id: String,
         user_id: Option<String>,
@@ -262,6 +285,7 @@ views! {
         mode: String,
         processes: Vec<Process>,
         queues: Option<Vec<Queue>>,
+        schedule: Vec<ScheduleRun>,
         reconciliation: Option<Reconciliation>,
         migrations: Vec<Migration>,
     }
@@ -273,6 +297,7 @@ views! {
         connected_since: At,
     }
     Queue { name: String, messages: i64, consumers: i64, }
+    ScheduleRun { name: String, every_seconds: i64, last_run_at: At, failure: Option<String>, }
     Reconciliation { findings: i64, paid_not_credited: i64, }
     Migration { number: i64, name: String, applied_at: At, }
     Parked {
@@ -349,6 +374,12 @@ views! {
         details: Box<RawValue>,
         address: Option<String>,
         at: At,
+    }
+}
+
+impl Account {
+    pub(super) fn is_kept_out(&self) -> bool {
+        self.blocked_at.is_some() || self.erased_at.is_some()
     }
 }
 

@@ -128,6 +128,11 @@ impl Visit {
 
     /// A page of an area.
     pub(super) fn page(&self, area: Area, title: &str, body: Markup) -> Document {
+        self.page_with(area, title, html! {}, body)
+    }
+
+    /// A page of an area, with something beside its title.
+    pub(super) fn page_with(&self, area: Area, title: &str, beside: Markup, body: Markup) -> Document {
         let operator = &self.current.operator;
         let nav = html! {
             header.side {
@@ -141,11 +146,12 @@ impl Visit {
                             a href=(one.address()) aria-current=[(one == area).then_some("page")] { (one.name()) }
                         }
                     }
-                    div.stack.tight {
-                        a href=(Area::Account.address()) aria-current=[(area == Area::Account).then_some("page")] {
-                            (operator.name)
+                    div.person {
+                        div {
+                            a href=(Area::Account.address())
+                                aria-current=[(area == Area::Account).then_some("page")] { (operator.name) }
+                            small.muted { (operator.role.as_str()) }
                         }
-                        small.muted { "Role: " (operator.role.as_str()) }
                         form method="post" action="/console/sign-out" { button.plain.small { "Sign out" } }
                     }
                 }
@@ -157,7 +163,7 @@ impl Visit {
             div.shell {
                 (nav)
                 main.page.wide #content tabindex="-1" {
-                    h1 { (title) }
+                    div.row.spread { h1 { (title) } (beside) }
                     @if let Some(done) = done { (notice(Tone::Good, "Done", done)) }
                     (body)
                 }
@@ -174,8 +180,14 @@ impl Visit {
             status if status.is_server_error() => "Something went wrong",
             _ => "This was not done",
         };
-        let body = html! { p { (problem.message) } p { a href="/console" { "Back to the overview" } } };
-        Document { status, ..self.page(Area::Search, title, body) }
+        let body = html! {
+            p.lead {
+                @if status == StatusCode::NOT_FOUND { "It was deleted, or its address has a mistake." }
+                @else { (problem.message) }
+            }
+            p { a.button.plain href="/console" { "Back to the overview" } }
+        };
+        Document { status, ..self.page(Area::Account, title, body) }
     }
 }
 

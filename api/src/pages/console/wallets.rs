@@ -5,7 +5,7 @@ use std::sync::Arc;
 use maud::{Markup, html};
 
 use super::orders;
-use super::parts::{moment, next, order_address, spaced, state, table, user, wallet_address};
+use super::parts::{moment, next, order_address, sentence, state, table, user, wallet_address};
 use super::recharging;
 use super::views::{Account, Entry, Grant, Hold, List, Order, Organization, Subscription, Wallet, credits};
 use super::visit::{Area, Visit};
@@ -43,10 +43,11 @@ pub(super) async fn show(visit: Arc<Visit>, call: Call) -> Result<Response, Prob
         Some(Owner::Organization(organization)) => organization.name.clone(),
         None => "Wallet".to_owned(),
     };
+    // Who is kept out has no live events.
+    let is_live = !matches!(&owner, Some(Owner::User(account)) if account.is_kept_out());
     let body = html! {
-        (live(&format!("/console/live?wallet={id}"), "Live", "Connecting"))
         div.stack.wide #now hx-get=(address) hx-select="#now" hx-swap="outerMorph"
-            hx-trigger="live from:body delay:200ms" {
+            hx-trigger=(if is_live { "live from:body delay:200ms" } else { "every 5s" }) {
             div.halves {
                 (balance(&visit, &wallet, &address))
                 @match &owner {
@@ -71,7 +72,10 @@ pub(super) async fn show(visit: Arc<Visit>, call: Call) -> Result<Response, Prob
             }
         }
     };
-    visit.page(Area::Search, &title, body).answer()
+    let beside = html! {
+        @if is_live { (live(&format!("/console/live?wallet={id}"), "Live", "Connecting")) }
+    };
+    visit.page_with(Area::Search, &title, beside, body).answer()
 }
 
 fn entries_of(wallet: &str, call: &Call) -> crate::pages::own_api::At {
@@ -127,7 +131,7 @@ fn account_card(visit: &Visit, account: &Account, address: &str) -> Markup {
             }
             dl.facts {
                 dt { "Id" } dd { code { (account.user_id) } }
-                dt { "E-mail" } dd { (account.email.as_deref().unwrap_or("none")) }
+                dt { "E-mail" } dd { @match &account.email { Some(email) => (email), None => span.muted { "none" } } }
                 dt { "Known since" } dd { (moment(account.created_at)) }
             }
             @if account.erased_at.is_none() {
@@ -162,7 +166,7 @@ fn entry_rows(visit: &Visit, entries: &[Entry], address: &str) -> Markup {
         let is_debit = entry.credits.0.is_negative() && is_use(&entry.kind);
         html! {
             th scope="row" {
-                (spaced(&entry.kind)) " "
+                (sentence(&entry.kind)) " "
                 @match &entry.belongs_to {
                     Some(to) if to.kind == "order" => a href=(order_address(&to.id)) { "order" },
                     _ => {},
@@ -173,7 +177,7 @@ fn entry_rows(visit: &Visit, entries: &[Entry], address: &str) -> Markup {
             td.number { (credits(entry.balance_after)) }
             td { (moment(entry.created_at)) @if let Some(member) = &entry.member_id { br; small.muted { "by "
                 (member) } } }
-            td { @if is_debit { (visit.button("give-back", &[("debitId", &entry.entry_id)], address)) } }
+            td.actions { @if is_debit { (visit.button("give-back", &[("debitId", &entry.entry_id)], address)) } }
         }
     }).collect();
     let head = [("What", false), ("Credits", true), ("Balance", true), ("When", false), ("", false)];
@@ -199,11 +203,11 @@ fn grant_rows(visit: &Visit, grants: &[Grant], address: &str) -> Markup {
         .iter()
         .map(|grant| {
             html! {
-                th scope="row" { (spaced(&grant.source)) " " small.muted { (grant.kind) } }
+                th scope="row" { (sentence(&grant.source)) @if grant.kind == "paid" { " " small.muted { "paid" } } }
                 td.number { (credits(grant.remaining)) " of " (credits(grant.credits)) }
                 td { @match grant.expires_at { Some(at) => (moment(at)), None => "never" } }
                 td { (moment(grant.created_at)) }
-                td { (visit.button("void", &[("grantId", &grant.grant_id)], address)) }
+                td.actions { (visit.button("void", &[("grantId", &grant.grant_id)], address)) }
             }
         })
         .collect();
@@ -220,7 +224,7 @@ fn hold_rows(visit: &Visit, holds: &[Hold], address: &str) -> Markup {
         td.number { (credits(hold.held)) }
         td { (moment(hold.created_at)) }
         td { (moment(hold.expires_at)) }
-        td { (visit.button("release", &[("holdId", &hold.hold_id)], address)) }
+        td.actions { (visit.button("release", &[("holdId", &hold.hold_id)], address)) }
     }).collect();
     table("Holds", &[("What", false), ("Held", true), ("Since", false), ("Until", false), ("", false)], &rows)
 }
@@ -233,7 +237,7 @@ fn subscription_rows(visit: &Visit, all: &[Subscription], address: &str) -> Mark
             (one.interval) }
         td.number { (credits(one.credits)) }
         td { @if let Some(at) = one.current_period_end { (moment(at)) } }
-        td { @if one.state != "canceled" {
+        td.actions { @if one.state != "canceled" {
             (visit.button("cancel-subscription", &[("subscriptionId", &one.subscription_id)], address))
         } }
     }).collect();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 
-use super::parts::{moment, next, state, table};
+use super::parts::{moment, next, sentence, state, table};
 use super::views::{Delivery, Endpoint, List};
 use super::visit::{Area, Visit};
 use crate::http::Response;
@@ -31,14 +31,13 @@ pub(super) async fn list(visit: Arc<Visit>, _call: Call) -> Result<Response, Pro
         })
         .collect();
     let body = html! {
-        div.row { (visit.button("endpoint", &[], ADDRESS)) }
         section.card.flush {
             @if rows.is_empty() { (empty("No endpoints", "Add the address of a server of yours: it is told what \
              happens.")) }
             @else { (table("Endpoints", &[("Address", false), ("State", false), ("Types", false)], &rows)) }
         }
     };
-    visit.page(Area::Webhooks, "Webhooks", body).answer()
+    visit.page_with(Area::Webhooks, "Webhooks", visit.button("endpoint", &[], ADDRESS), body).answer()
 }
 
 fn standing(endpoint: &Endpoint) -> Markup {
@@ -75,15 +74,18 @@ pub(super) async fn show(visit: Arc<Visit>, call: Call) -> Result<Response, Prob
     let body = html! {
         div.row { (standing(&endpoint)) span.muted { "Types: " (types(&endpoint)) } }
         div.row {
+            (visit.button("change-endpoint", &about, &address))
             (visit.button("test-endpoint", &about, &address))
             (visit.button("rotate-secret", &about, &address))
             (visit.button("delete-endpoint", &about, ADDRESS))
         }
-        form.row method="get" action=(address) {
-            label.visually-hidden for="state" { "Which" }
-            select #state name="state" {
-                option value="" { "All" }
-                @for one in STATES { option value=(one) selected[wanted == Some(one)] { (one) } }
+        form.filters method="get" action=(address) {
+            div.field {
+                label for="state" { "State" }
+                select #state name="state" {
+                    option value="" { "All" }
+                    @for one in STATES { option value=(one) selected[wanted == Some(one)] { (sentence(one)) } }
+                }
             }
             button.plain { "Show" }
         }
@@ -115,7 +117,7 @@ fn delivery_rows(visit: &Visit, deliveries: &[Delivery], address: &str) -> Marku
                 }
             }
         }
-        td { (visit.button("replay", &[("deliveryId", &one.delivery_id), ("about", &one.kind)], address)) }
+        td.actions { (visit.button("replay", &[("deliveryId", &one.delivery_id), ("about", &one.kind)], address)) }
     }).collect();
     table("Deliveries", &[("Message", false), ("State", false), ("Attempts", false), ("", false)], &rows)
 }

@@ -9,7 +9,7 @@ use time::{Duration, Time};
 
 use super::views::{Entry, List, sums};
 use super::visit::Visit;
-use crate::pages::components::{Chart, Series, empty};
+use crate::pages::components::{Chart, Series, empty, legend};
 use crate::pages::own_api::at;
 use crate::problem::Problem;
 
@@ -71,9 +71,10 @@ pub(super) fn chart(visit: &Visit, entries: &[Entry], is_all: bool) -> Markup {
                 .collect(),
         })
         .collect();
-    let names: Vec<String> = series.iter().map(|one| one.name.clone()).collect();
+    let colours = legend(&series);
     let chart = Chart {
         title: &visit.texts.used,
+        total: None,
         table: &visit.texts.as_table,
         when: &visit.texts.day,
         moments: all.iter().map(|day| (day.unix_timestamp(), day.date().to_string())).collect(),
@@ -82,7 +83,7 @@ pub(super) fn chart(visit: &Visit, entries: &[Entry], is_all: bool) -> Markup {
     };
     html! {
         (chart)
-        ul.legend { @for name in &names { li { (name) } } }
+        (colours)
         @if !is_all { p.hint { (visit.texts.used_part) } }
     }
 }

@@ -83,7 +83,7 @@ pub(super) static ACTIONS: &[Action] = &[
         name: "disable",
         method: Method::PUT,
         path: "/purser/v1/operators/{operatorId}",
-        button: "Disable",
+        button: "Disable or enable",
         title: "Disable or enable the operator",
         explains: "Who is disabled is signed out at once and cannot come in. It can be undone.",
         done: "The operator is changed.",

@@ -2,23 +2,42 @@
 
 use std::collections::BTreeMap;
 
-use kernel::money::Credits;
+use kernel::money::{Credits, Currency};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Action, Input, Kind, Values};
+use crate::pages::form::utc;
+use crate::pages::format::decimals;
 use crate::problem::Problem;
+
+/// A field of a body, or several in one.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(in crate::pages::console) enum Node {
+    Value(Box<RawValue>),
+    Fields(BTreeMap<&'static str, Node>),
+}
 
 pub(in crate::pages::console) fn of(
     action: &Action,
     values: &Values,
-) -> Result<BTreeMap<&'static str, Box<RawValue>>, Problem> {
+) -> Result<BTreeMap<&'static str, Node>, Problem> {
     let mut body = BTreeMap::new();
     for input in action.fields {
         let value = values.get(input.name).map_or("", String::as_str);
-        if let Some(written) = written(input, value, values)? {
-            body.insert(input.name, written);
+        let Some(written) = written(input, value, values)? else { continue };
+        match input.name.split_once('.') {
+            None => {
+                body.insert(input.name, Node::Value(written));
+            }
+            Some((outer, inner)) => {
+                let node = body.entry(outer).or_insert_with(|| Node::Fields(BTreeMap::new()));
+                if let Node::Fields(fields) = node {
+                    fields.insert(inner, Node::Value(written));
+                }
+            }
         }
     }
     Ok(body)
@@ -28,26 +47,47 @@ fn written(input: &Input, value: &str, values: &Values) -> Result<Option<Box<Raw
     // Spaces around a password are part of it.
     let value = if matches!(input.kind, Kind::Secret) { value } else { value.trim() };
     let wrong = |what: &str| Problem::invalid(format!("{}: {what}", input.label)).about(input.name);
-    if value.is_empty() && !matches!(input.kind, Kind::Flag | Kind::Several(_) | Kind::Words) {
+    let may_be_empty = matches!(input.kind, Kind::Flag | Kind::Several(_) | Kind::Words | Kind::Lines);
+    if value.is_empty() && !may_be_empty {
         return if input.is_required { Err(wrong("fill this in")) } else { Ok(None) };
     }
     Ok(match input.kind {
-        Kind::ReasonInQuery => None,
+        Kind::ReasonInQuery | Kind::Currency => None,
         Kind::Text | Kind::Reason | Kind::Choice(_) | Kind::Secret => Some(raw(&value)?),
         Kind::Flag => Some(raw(&(value == "true"))?),
         Kind::Several(_) | Kind::Words => Some(raw(&value.split_whitespace().collect::<Vec<_>>())?),
+        Kind::Lines => {
+            let lines = value.lines().map(str::trim).filter(|line| !line.is_empty());
+            Some(raw(&lines.collect::<Vec<_>>())?)
+        }
         Kind::Credits => {
             let credits: Credits =
                 plain(value).parse().map_err(|_| wrong("a number with at most six decimals"))?;
             Some(RawValue::from_string(credits.to_string()).map_err(Problem::internal)?)
         }
         Kind::Number => Some(raw(&value.parse::<i64>().map_err(|_| wrong("a whole number"))?)?),
-        Kind::Money => {
-            let minor: i64 = value.parse().map_err(|_| wrong("a whole number of cents"))?;
-            let currency = values.get("currency").map_or("usd", String::as_str);
-            Some(raw(&json!({"minor": minor, "currency": currency}))?)
+        Kind::Moment => Some(raw(&utc(value))?),
+        Kind::Money | Kind::Minor => {
+            let code = values.get("currency").map(|code| code.trim().to_lowercase());
+            let currency: Currency =
+                code.unwrap_or_default().parse().map_err(|_| wrong("there is no such currency"))?;
+            let minor = minor(&plain(value), decimals(currency))
+                .ok_or_else(|| wrong("an amount such as 9.90, as the currency has it"))?;
+            match input.kind {
+                Kind::Minor => Some(raw(&minor)?),
+                _ => Some(raw(&json!({"minor": minor, "currency": currency.as_str()}))?),
+            }
         }
     })
+}
+
+/// An amount in smallest units, read exactly: no more decimals than the currency has.
+fn minor(text: &str, places: usize) -> Option<i64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if fraction.len() > places {
+        return None;
+    }
+    format!("{whole}{fraction:0<places$}").parse().ok()
 }
 
 /// Without the separators that people may copy along.
@@ -57,4 +97,28 @@ fn plain(value: &str) -> String {
 
 fn raw(value: &impl Serialize) -> Result<Box<RawValue>, Problem> {
     to_raw_value(value).map_err(Problem::internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::minor;
+
+    #[test]
+    fn amounts_are_read_exactly() {
+        for (text, places, amount) in [
+            ("9.90", 2, Some(990)),
+            ("9.9", 2, Some(990)),
+            ("9", 2, Some(900)),
+            ("-0.05", 2, Some(-5)),
+            ("1.500", 3, Some(1_500)),
+            ("2500", 0, Some(2_500)),
+            ("9.999", 2, None),
+            ("2500.5", 0, None),
+            ("", 2, None),
+            ("nine", 2, None),
+            ("9.9.9", 2, None),
+        ] {
+            assert_eq!(minor(text, places), amount, "{text}");
+        }
+    }
 }

@@ -23,6 +23,24 @@ pub(super) const fn input(
     Input { name, label, hint, kind, is_required }
 }
 
+/// An amount's currency is a field of its own, which is no field of the body.
+pub(super) const CURRENCY: Input =
+    input("currency", "Currency", "Its code, such as usd or eur.", Kind::Currency, true);
+
+/// The fields of one list and then those of another.
+pub(super) const fn joined<const FIRST: usize, const SECOND: usize, const ALL: usize>(
+    first: [Input; FIRST],
+    second: [Input; SECOND],
+) -> [Input; ALL] {
+    let mut all = [CURRENCY; ALL];
+    let mut index = 0;
+    while index < ALL {
+        all[index] = if index < FIRST { first[index] } else { second[index - FIRST] };
+        index += 1;
+    }
+    all
+}
+
 /// An action of which nothing special is to be said.
 pub(super) const PLAIN: Action = Action {
     name: "",
@@ -35,4 +53,5 @@ pub(super) const PLAIN: Action = Action {
     is_dangerous: false,
     fields: &[REASON],
     shows: None,
+    is_change: false,
 };

@@ -2,10 +2,12 @@
 
 mod access;
 pub(super) mod body;
+mod catalog;
 mod decisions;
 mod inputs;
-mod selling;
+pub(super) mod present;
 mod wallets;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -35,10 +37,12 @@ pub(super) struct Action {
     pub(super) fields: &'static [Input],
     /// The field of the answer that holds a secret, which is shown once.
     pub(super) shows: Option<&'static str>,
+    /// Whether it changes something that can be looked at by GET of the same path: its form begins with what is there.
+    pub(super) is_change: bool,
 }
 
-/// A field of a form, and of the operation's body.
-#[derive(Debug)]
+/// A field of a form, and of the operation's body: `monthly.price` is a field of a field.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Input {
     pub(super) name: &'static str,
     pub(super) label: &'static str,
@@ -58,8 +62,14 @@ pub(super) enum Kind {
     Credits,
     /// A whole number.
     Number,
-    /// An amount of money in smallest units, in the currency that the form is opened with.
+    /// An amount of money in the form's [`Kind::Currency`]: the body has the amount and its currency.
     Money,
+    /// As [`Kind::Money`], but the body has the smallest units alone.
+    Minor,
+    /// The currency of the form's amounts, by its code.
+    Currency,
+    /// A time, in UTC.
+    Moment,
     /// One of some values, each with what people read.
     Choice(&'static [(&'static str, &'static str)]),
     /// `true` if it is ticked.
@@ -68,6 +78,8 @@ pub(super) enum Kind {
     Several(&'static [&'static str]),
     /// Words apart by spaces.
     Words,
+    /// One text a line.
+    Lines,
     /// A password: never shown again.
     Secret,
 }
@@ -95,7 +107,9 @@ pub(super) fn named(name: &str) -> Option<&'static Action> {
 }
 
 fn all() -> impl Iterator<Item = &'static Action> {
-    [wallets::ACTIONS, decisions::ACTIONS, selling::ACTIONS, access::ACTIONS].into_iter().flatten()
+    [wallets::ACTIONS, decisions::ACTIONS, catalog::ACTIONS, webhooks::ACTIONS, access::ACTIONS]
+        .into_iter()
+        .flatten()
 }
 
 #[cfg(test)]

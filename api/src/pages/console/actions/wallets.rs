@@ -124,16 +124,7 @@ pub(super) static ACTIONS: &[Action] = &[
         explains: "The provider gives the money back; its share of the credits is taken back when it has.",
         done: "The refund is on its way.",
         is_dangerous: true,
-        fields: &[
-            input(
-                "minor",
-                "Amount in the smallest unit",
-                "Cents of a dollar. Empty: all that is left.",
-                Kind::Number,
-                false,
-            ),
-            REASON,
-        ],
+        fields: &[input("minor", "Amount", "Empty: all that is left.", Kind::Minor, false), REASON],
         ..PLAIN
     },
     Action {
