@@ -444,7 +444,7 @@ def python_operation(api: Api, operation: Operation, prefix: str) -> str:
     if len(line) > 116:
         line = f"    {define} {name}(\n" + "".join(f"        {a},\n" for a in arguments) + f"    ) -> {result}:\n"
     says = operation.summary + "." + (f" {operation.says}" if operation.says else "")
-    scope = f" Takes the scope `{operation.scope}`." if operation.scope else ""
+    scope = scope_of(operation)
     path = PREFIX + operation.path[1:]
     path = re.sub(r"\{(\w+)\}", lambda m: "{segment(" + snake(m[1]) + ")}", path)
     quoted = f'f"{path}"' if "{" in path else f'"{path}"'
@@ -563,10 +563,17 @@ def typescript_operations(api: Api) -> str:
     return "".join(out)
 
 
+def scope_of(operation: Operation) -> str:
+    """What a key needs, unless the description says it itself: for some, that depends on whose key it is."""
+    if not operation.scope or "the scope `" in operation.says:
+        return ""
+    return f" Takes the scope `{operation.scope}`."
+
+
 def typescript_operation(operation: Operation) -> str:
     name = operation.id
     says = operation.summary + "." + (f" {operation.says}" if operation.says else "")
-    scope = f" Takes the scope `{operation.scope}`." if operation.scope else ""
+    scope = scope_of(operation)
     lines = textwrap.wrap((says + scope).replace("*/", "* /"), 112)
     doc = "  /** " + lines[0] + " */\n" if len(lines) == 1 else "  /**\n" + "".join(f"   * {l}\n" for l in lines) + "   */\n"
     arguments = [f"{p.name}: string" for p in operation.path_parameters]

@@ -23,8 +23,8 @@ use crate::state::SharedState;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let member = |summary: &str, text: &str| {
-        let who =
-            "Owners limit everybody, admins members and viewers; a server does with the scope `manage`.";
+        let who = "In a session with the scope `buy`, owners limit everybody, and admins members and viewers. A \
+                   server does with the scope `manage`.";
         Description::new(Access::Allowed(Scope::Buy), summary)
             .says(&format!("{text} {who}"))
             .path_parameter::<OrgId>("orgId", "The organization's id.")

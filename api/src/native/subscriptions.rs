@@ -289,11 +289,8 @@ async fn cancel(api: SharedState, call: Call) -> Result<Response, Problem> {
     // Who buys may stop buying; a server that only sells does not decide that.
     let scope = |reach: &Reach| if *reach == Reach::Everyone { Scope::Manage } else { Scope::Buy };
     let caller = call.allowed_as(&api, |caller| scope(&caller.reach)).await?;
-    let id = subscription_id(&call)?;
-    let wallet = find(&api, id).await?.subscription.wallet_id;
-    check_reach(&api, &caller, wallet, scope(&caller.reach), no_subscription).await?;
     let request: CancelInput = read_object(&call)?;
-    let reason = checked_reason(request.reason)?;
+    let (id, reason) = (subscription_id(&call)?, checked_reason(request.reason)?);
     let end = match (request.when, request.refund) {
         (When::PeriodEnd, false) => End::AtPeriodEnd,
         (When::Now, refund) => End::Now { refund },
@@ -304,6 +301,8 @@ async fn cancel(api: SharedState, call: Call) -> Result<Response, Problem> {
     if end != End::AtPeriodEnd {
         caller.check_everyone(Scope::Manage)?;
     }
+    let wallet = find(&api, id).await?.subscription.wallet_id;
+    check_reach(&api, &caller, wallet, scope(&caller.reach), no_subscription).await?;
     let waits = !wants_async(&call.headers);
     let work = {
         let (api, actor) = (SharedState::clone(&api), caller.actor.clone());

@@ -9,6 +9,7 @@ mod endpoint;
 mod form;
 mod format;
 mod home;
+mod numbers;
 mod own_api;
 mod wallet;
 mod words;

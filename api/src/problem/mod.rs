@@ -105,7 +105,7 @@ impl ProblemKind {
             Self::OriginNotAllowed => (
                 StatusCode::FORBIDDEN,
                 ErrorCode::OriginNotAllowed,
-                "Requests with a cookie must come from an allowed origin.",
+                "Forms, and requests with a cookie, must come from an allowed origin.",
             ),
             Self::UnsupportedMediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,

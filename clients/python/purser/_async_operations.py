@@ -480,7 +480,6 @@ class AsyncOperations(AsyncTransport):
     ) -> types.Account:
         """Make a user, or change one. With a wallet, `user:` and the id. What is left out stays as it is. What a new
         user bought in app stores before is credited. To make a user an administrator takes the scope `admin`.
-        Takes the scope `manage`.
         """
         return await self._call(
             "PUT",
@@ -962,7 +961,7 @@ class AsyncOperations(AsyncTransport):
         needs the scope `manage`, and it may also end it now; then with `refund` its last payment is given back as
         well, as far as that has not happened, and the credits follow the money. A subscription's money is given
         back once, however often that is asked for. What the provider refuses is 409 in its words, and in the
-        subscription's `ending`. Takes the scope `buy`.
+        subscription's `ending`.
         """
         return await self._call(
             "POST",
@@ -1516,7 +1515,7 @@ class AsyncOperations(AsyncTransport):
     ) -> types.Limit:
         """Limit what a member spends. Of the organization's credits, in a day or a month of UTC; instead of another
         limit, and at once. What was counted before stays counted. Owners limit everybody, admins members and
-        viewers; a server does with the scope `manage`. Takes the scope `buy`.
+        viewers; a server does with the scope `manage`.
         """
         return await self._call(
             "PUT",
@@ -1527,7 +1526,7 @@ class AsyncOperations(AsyncTransport):
 
     async def delete_member_limit(self, org_id: str, user_id: str) -> None:
         """Take a member's limit away. The member spends as much as there is. Owners limit everybody, admins members
-        and viewers; a server does with the scope `manage`. Takes the scope `buy`.
+        and viewers; a server does with the scope `manage`.
         """
         return await self._call(
             "DELETE",

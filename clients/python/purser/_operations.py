@@ -462,7 +462,6 @@ class Operations(Transport):
     ) -> types.Account:
         """Make a user, or change one. With a wallet, `user:` and the id. What is left out stays as it is. What a new
         user bought in app stores before is credited. To make a user an administrator takes the scope `admin`.
-        Takes the scope `manage`.
         """
         return self._call(
             "PUT",
@@ -918,7 +917,7 @@ class Operations(Transport):
         needs the scope `manage`, and it may also end it now; then with `refund` its last payment is given back as
         well, as far as that has not happened, and the credits follow the money. A subscription's money is given
         back once, however often that is asked for. What the provider refuses is 409 in its words, and in the
-        subscription's `ending`. Takes the scope `buy`.
+        subscription's `ending`.
         """
         return self._call(
             "POST",
@@ -1461,7 +1460,7 @@ class Operations(Transport):
     ) -> types.Limit:
         """Limit what a member spends. Of the organization's credits, in a day or a month of UTC; instead of another
         limit, and at once. What was counted before stays counted. Owners limit everybody, admins members and
-        viewers; a server does with the scope `manage`. Takes the scope `buy`.
+        viewers; a server does with the scope `manage`.
         """
         return self._call(
             "PUT",
@@ -1472,7 +1471,7 @@ class Operations(Transport):
 
     def delete_member_limit(self, org_id: str, user_id: str) -> None:
         """Take a member's limit away. The member spends as much as there is. Owners limit everybody, admins members
-        and viewers; a server does with the scope `manage`. Takes the scope `buy`.
+        and viewers; a server does with the scope `manage`.
         """
         return self._call(
             "DELETE",

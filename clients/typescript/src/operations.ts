@@ -323,8 +323,7 @@ export class Operations extends Transport {
 
   /**
    * Make a user, or change one. With a wallet, `user:` and the id. What is left out stays as it is. What a new user
-   * bought in app stores before is credited. To make a user an administrator takes the scope `admin`. Takes the
-   * scope `manage`.
+   * bought in app stores before is credited. To make a user an administrator takes the scope `admin`.
    */
   putUser(userId: string, body: UserChange, options?: RequestOptions): Promise<Account> {
     return this.call("PUT", `/purser/v1/users/${segment(userId)}`, { body, options });
@@ -628,7 +627,6 @@ export class Operations extends Transport {
    * scope `manage`, and it may also end it now; then with `refund` its last payment is given back as well, as far as
    * that has not happened, and the credits follow the money. A subscription's money is given back once, however
    * often that is asked for. What the provider refuses is 409 in its words, and in the subscription's `ending`.
-   * Takes the scope `buy`.
    */
   cancelSubscription(
     subscriptionId: string,
@@ -894,7 +892,7 @@ export class Operations extends Transport {
   /**
    * Limit what a member spends. Of the organization's credits, in a day or a month of UTC; instead of another limit,
    * and at once. What was counted before stays counted. Owners limit everybody, admins members and viewers; a server
-   * does with the scope `manage`. Takes the scope `buy`.
+   * does with the scope `manage`.
    */
   putMemberLimit(orgId: string, userId: string, body: NewLimit, options?: RequestOptions): Promise<Limit> {
     return this.call("PUT", `/purser/v1/organizations/${segment(orgId)}/members/${segment(userId)}/limit`, { body, options });
@@ -902,7 +900,7 @@ export class Operations extends Transport {
 
   /**
    * Take a member's limit away. The member spends as much as there is. Owners limit everybody, admins members and
-   * viewers; a server does with the scope `manage`. Takes the scope `buy`.
+   * viewers; a server does with the scope `manage`.
    */
   deleteMemberLimit(orgId: string, userId: string, options?: RequestOptions): Promise<void> {
     return this.call("DELETE", `/purser/v1/organizations/${segment(orgId)}/members/${segment(userId)}/limit`, { options });

@@ -99,6 +99,7 @@ async fn packs(api: &SharedState, items: &[ItemInput], provider: Provider) -> Re
             Problem::not_found(
                 "There is no such pack for sale: `GET /purser/v1/products` lists those there are.",
             )
+            .about("packId")
         })?;
         lines.push((pack, item.quantity));
     }

@@ -14,6 +14,7 @@ use crate::http::call::Call;
 use crate::pages::components::{Field, Tone, empty, notice};
 use crate::pages::document::Document;
 use crate::pages::form;
+use crate::pages::numbers::plain_number;
 use crate::pages::own_api::at;
 use crate::problem::Problem;
 
@@ -205,60 +206,7 @@ async fn refused(visit: &Visit, problem: Problem) -> Result<Response, Problem> {
     page(visit, visit.refusal(problem)?).await?.refused()
 }
 
-/// A number of credits as people type it: `1,000`, `1.000`, `2.5` and `2,5` are what they are taken for.
+/// A number of credits as people type it.
 pub(super) fn number(text: &str) -> Option<Credits> {
     plain_number(text).and_then(|text| text.parse().ok())
-}
-
-/// The number with a point before its decimals and nothing between thousands. What may be either is refused.
-pub(super) fn plain_number(text: &str) -> Option<String> {
-    let text: String = text.chars().filter(|letter| !letter.is_whitespace()).collect();
-    let marks: Vec<(usize, char)> =
-        text.char_indices().filter(|(_, letter)| ".,".contains(*letter)).collect();
-    let grouped = |mark: char| {
-        let parts: Vec<&str> = text.split(mark).collect();
-        parts.iter().skip(1).all(|part| part.len() == 3)
-            && (1..=3).contains(&parts.first().map_or(0, |part| part.len()))
-    };
-    match marks.as_slice() {
-        [] => Some(text),
-        // Three digits behind a single mark are thousands in one language and decimals in another.
-        [(at, mark)] if text.len().saturating_sub(*at) == 4 && grouped(*mark) => None,
-        [(_, _)] => Some(text.replace(',', ".")),
-        all if all.iter().all(|(_, mark)| *mark == all[0].1) => {
-            grouped(all[0].1).then(|| text.replace(all[0].1, ""))
-        }
-        [before @ .., (_, last)] => {
-            let mark = before.first().map(|(_, mark)| *mark)?;
-            let is_regular = before.iter().all(|(_, one)| *one == mark) && mark != *last;
-            let (whole, fraction) = text.rsplit_once(*last)?;
-            is_regular.then(|| format!("{}.{fraction}", whole.replace(mark, "")))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_read_as_people_write_them_and_never_guessed() {
-        for (text, plain) in [
-            ("2500", Some("2500")),
-            (" 2 500 ", Some("2500")),
-            ("2.5", Some("2.5")),
-            ("2,50", Some("2.50")),
-            ("1,234,567", Some("1234567")),
-            ("1.234.567,8", Some("1234567.8")),
-            ("1,234.50", Some("1234.50")),
-            // One credit, or a thousand?
-            ("1,000", None),
-            ("1.000", None),
-            ("1.2.3", None),
-            ("1,2.3,4", None),
-        ] {
-            assert_eq!(plain_number(text).as_deref(), plain, "{text}");
-        }
-        assert_eq!((number("ten"), number("")), (None, None));
-    }
 }

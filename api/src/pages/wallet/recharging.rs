@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::buying::{number, plain_number};
+use super::buying::number;
 use super::subscriptions;
 use super::texts::{dated, filled};
 use super::views::{Alerts, Checkout, Recharge};
@@ -15,6 +15,7 @@ use crate::http::call::Call;
 use crate::pages::components::{Field, Tone, badge, close_button, dialog, dialog_button, notice};
 use crate::pages::document::Document;
 use crate::pages::form;
+use crate::pages::numbers::plain_number;
 use crate::pages::own_api::{At, at};
 use crate::problem::{Problem, ProblemKind};
 

@@ -10,6 +10,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::{Action, Input, Kind, Values};
 use crate::pages::form::utc;
 use crate::pages::format::decimals;
+use crate::pages::numbers::plain_number;
 use crate::problem::Problem;
 
 /// A field of a body, or several in one.
@@ -61,8 +62,9 @@ fn written(input: &Input, value: &str, values: &Values) -> Result<Option<Box<Raw
             Some(raw(&lines.collect::<Vec<_>>())?)
         }
         Kind::Credits => {
-            let credits: Credits =
-                plain(value).parse().map_err(|_| wrong("a number with at most six decimals"))?;
+            let credits: Option<Credits> = plain(value).and_then(|number| number.parse().ok());
+            let credits =
+                credits.ok_or_else(|| wrong("a number with at most six decimals, such as 1234.5"))?;
             Some(RawValue::from_string(credits.to_string()).map_err(Problem::internal)?)
         }
         Kind::Number => Some(raw(&value.parse::<i64>().map_err(|_| wrong("a whole number"))?)?),
@@ -71,7 +73,8 @@ fn written(input: &Input, value: &str, values: &Values) -> Result<Option<Box<Raw
             let code = values.get("currency").map(|code| code.trim().to_lowercase());
             let currency: Currency =
                 code.unwrap_or_default().parse().map_err(|_| wrong("there is no such currency"))?;
-            let minor = minor(&plain(value), decimals(currency))
+            let minor = plain(value)
+                .and_then(|number| minor(&number, decimals(currency)))
                 .ok_or_else(|| wrong("an amount such as 9.90, as the currency has it"))?;
             match input.kind {
                 Kind::Minor => Some(raw(&minor)?),
@@ -84,15 +87,17 @@ fn written(input: &Input, value: &str, values: &Values) -> Result<Option<Box<Raw
 /// An amount in smallest units, read exactly: no more decimals than the currency has.
 fn minor(text: &str, places: usize) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if fraction.len() > places {
+    if fraction.len() > places || !text.contains(|letter: char| letter.is_ascii_digit()) {
         return None;
     }
     format!("{whole}{fraction:0<places$}").parse().ok()
 }
 
-/// Without the separators that people may copy along.
-fn plain(value: &str) -> String {
-    value.replace(',', "").replace('−', "-")
+/// With a point before the decimals, which the console writes itself; where there is a comma, it must be clear what it
+/// is.
+fn plain(value: &str) -> Option<String> {
+    let value = value.replace('−', "-");
+    if value.contains(',') { plain_number(&value) } else { Some(value) }
 }
 
 fn raw(value: &impl Serialize) -> Result<Box<RawValue>, Problem> {
@@ -101,7 +106,20 @@ fn raw(value: &impl Serialize) -> Result<Box<RawValue>, Problem> {
 
 #[cfg(test)]
 mod tests {
-    use super::minor;
+    use super::{minor, plain};
+
+    #[test]
+    fn a_comma_is_never_guessed() {
+        for (text, number) in [
+            ("1.234", Some("1.234")),
+            ("−5", Some("-5")),
+            ("2,50", Some("2.50")),
+            ("1,234.50", Some("1234.50")),
+            ("1,234", None),
+        ] {
+            assert_eq!(plain(text).as_deref(), number, "{text}");
+        }
+    }
 
     #[test]
     fn amounts_are_read_exactly() {
@@ -115,6 +133,8 @@ mod tests {
             ("9.999", 2, None),
             ("2500.5", 0, None),
             ("", 2, None),
+            ("-", 2, None),
+            (".", 2, None),
             ("nine", 2, None),
             ("9.9.9", 2, None),
         ] {
