@@ -102,7 +102,7 @@ pub(super) async fn event(visit: Arc<Visit>, call: Call) -> Result<Response, Pro
                 (visit.button("dismiss-event", &about, &address))
             }
         }
-        section.card.flush { h2 { "What came, and what was expected" } (beside(event.said.as_ref(),
+        section.card.flush.compare { h2 { "What came, and what was expected" } (beside(event.said.as_ref(),
             event.order.as_ref())) }
         @if let Some(text) = &event.text {
             details.card { summary { "The event as it came" } pre tabindex="0" { (text) } }
