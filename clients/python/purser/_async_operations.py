@@ -1514,8 +1514,8 @@ class AsyncOperations(AsyncTransport):
         per: Literal["day", "month"],
     ) -> types.Limit:
         """Limit what a member spends. Of the organization's credits, in a day or a month of UTC; instead of another
-        limit, and at once. What was counted before stays counted. Owners limit everybody, admins members and
-        viewers; a server does with the scope `manage`.
+        limit, and at once. What was counted before stays counted. In a session with the scope `buy`, owners limit
+        everybody, and admins members and viewers. A server does with the scope `manage`.
         """
         return await self._call(
             "PUT",
@@ -1525,8 +1525,8 @@ class AsyncOperations(AsyncTransport):
         )
 
     async def delete_member_limit(self, org_id: str, user_id: str) -> None:
-        """Take a member's limit away. The member spends as much as there is. Owners limit everybody, admins members
-        and viewers; a server does with the scope `manage`.
+        """Take a member's limit away. The member spends as much as there is. In a session with the scope `buy`,
+        owners limit everybody, and admins members and viewers. A server does with the scope `manage`.
         """
         return await self._call(
             "DELETE",

@@ -891,16 +891,16 @@ export class Operations extends Transport {
 
   /**
    * Limit what a member spends. Of the organization's credits, in a day or a month of UTC; instead of another limit,
-   * and at once. What was counted before stays counted. Owners limit everybody, admins members and viewers; a server
-   * does with the scope `manage`.
+   * and at once. What was counted before stays counted. In a session with the scope `buy`, owners limit everybody,
+   * and admins members and viewers. A server does with the scope `manage`.
    */
   putMemberLimit(orgId: string, userId: string, body: NewLimit, options?: RequestOptions): Promise<Limit> {
     return this.call("PUT", `/purser/v1/organizations/${segment(orgId)}/members/${segment(userId)}/limit`, { body, options });
   }
 
   /**
-   * Take a member's limit away. The member spends as much as there is. Owners limit everybody, admins members and
-   * viewers; a server does with the scope `manage`.
+   * Take a member's limit away. The member spends as much as there is. In a session with the scope `buy`, owners
+   * limit everybody, and admins members and viewers. A server does with the scope `manage`.
    */
   deleteMemberLimit(orgId: string, userId: string, options?: RequestOptions): Promise<void> {
     return this.call("DELETE", `/purser/v1/organizations/${segment(orgId)}/members/${segment(userId)}/limit`, { options });
