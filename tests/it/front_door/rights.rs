@@ -168,6 +168,9 @@ impl House {
             (true, "/purser/v1/orders") => request.json(json!({"wallet": "user:alice", "credits": 100})),
             (true, "/purser/v1/redemptions") => request.json(json!({"wallet": "user:alice", "code": "GIFT"})),
             (true, path) if path.ends_with("/limit") => request.json(json!({"credits": 1, "per": "day"})),
+            (true, path) if path.ends_with("/cancel") => {
+                request.json(json!({"when": "period_end", "reason": "a test"}))
+            }
             (true, path) if path.ends_with("/extend") => request.json(json!({"ttlSeconds": 60})),
             (true, path) if path.ends_with("/grants") => {
                 request.json(json!({"credits": 1, "kind": "paid", "reason": "a test"}))

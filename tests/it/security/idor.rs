@@ -379,6 +379,9 @@ fn body_for(operation: &Operation) -> Value {
         "/purser/v1/wallets/{wallet}/grants" => json!({"credits": 1, "kind": "paid", "reason": "a test"}),
         "/purser/v1/holds/{holdId}/extend" => json!({"ttlSeconds": 60}),
         "/purser/v1/grants/{grantId}/void" => json!({"reason": "a test"}),
+        "/purser/v1/subscriptions/{subscriptionId}/cancel" => {
+            json!({"when": "period_end", "reason": "a test"})
+        }
         "/api/payments/checkout" => json!({"packId": "micro"}),
         "/purser/v1/organizations/{orgId}/members/{userId}/limit" => json!({"credits": 5, "per": "day"}),
         _ => json!({}),

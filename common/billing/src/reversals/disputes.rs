@@ -61,9 +61,10 @@ fn in_disputed_currency(disputed: i128, first: &Moved, one: &Moved) -> i128 {
     if reference == 0 {
         return minor.signum() * disputed;
     }
-    // Amounts are rounded to smallest units, rates to six digits or so.
-    let smallest = reference / i128::from(first.minor).abs().max(1);
-    let share = if (value - reference).abs() <= smallest + reference / 100_000 {
+    // Each amount is rounded to a smallest unit of its own, so by half of one; rates are rounded to six digits or so.
+    let unit = |value: i128, of: &Moved| value / i128::from(of.minor).abs().max(1);
+    let rounding = (unit(reference, first) + unit(value, one)) / 2 + 1;
+    let share = if (value - reference).abs() <= rounding + reference / 100_000 {
         disputed
     } else {
         (disputed.saturating_mul(value) + reference / 2) / reference
@@ -137,6 +138,9 @@ mod tests {
             (ReversalState::Taken, 1_000)
         );
         assert_eq!(rated(&[(-1_100, "1.1"), (545, "1.09")]), (ReversalState::Taken, 500));
+        // What came back is worth less a unit: it is rounded more.
+        let coarse = [other(-18_951, "1.374121"), other(2_014, "0.146043")];
+        assert_eq!(standing(13_791, &coarse), (ReversalState::Restored, 13_791));
         // Yen in cents: the scale of the rate does not matter.
         assert_eq!(rated(&[(-650, "0.0065"), (65, "0.0065")]), (ReversalState::Taken, 900));
         let untold = |minor| Moved { minor, unit: Unit::Other { rate_billionths: None } };
