@@ -1,21 +1,11 @@
 //! How much of an organization's credits each member may spend: seen by all, set by owners and admins.
 
 use maud::{Markup, html};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::json;
 
-use super::buying::number;
-use super::members::{organization, told};
 use super::texts::{dated, filled};
 use super::views::{Limit, Member};
 use super::visit::Visit;
-use crate::http::Response;
-use crate::http::call::Call;
 use crate::pages::components::{Tone, close_button, dialog, dialog_button, notice};
-use crate::pages::form;
-use crate::pages::own_api::{At, at};
-use crate::problem::Problem;
 
 /// Whether the own API lets a member with the role `own` limit one with the role `of`.
 fn may_limit(own: Option<&str>, of: &str) -> bool {
@@ -97,35 +87,4 @@ pub(super) fn own(visit: &Visit) -> Markup {
     } else {
         notice(Tone::Warning, &texts.limit_reached, dated(&texts.limit_reached_text, limit.resets_at))
     }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct New {
-    user_id: String,
-    credits: String,
-    per: String,
-}
-
-fn limit_of(visit: &Visit, user: &str) -> Result<At, Problem> {
-    Ok(at(["organizations", organization(visit)?, "members", user, "limit"]))
-}
-
-/// POST /wallet/members/limit
-pub(super) async fn put(visit: Visit, call: Call) -> Result<Response, Problem> {
-    let New { user_id, credits, per } = form::read(&call)?;
-    let Some(credits) = number(&credits) else {
-        let problem = Problem::invalid(filled(&visit.texts.no_number, &[("example", "100")]));
-        return told(&visit, Err(problem)).await;
-    };
-    let limit = json!({ "credits": credits.to_json(), "per": per });
-    let set = visit.own.put::<IgnoredAny>(limit_of(&visit, &user_id)?, &limit).await;
-    told(&visit, set.map(|_| ())).await
-}
-
-/// POST /wallet/members/limit/remove
-pub(super) async fn remove(visit: Visit, call: Call) -> Result<Response, Problem> {
-    let New { user_id, .. } = form::read(&call)?;
-    let removed = visit.own.delete::<()>(limit_of(&visit, &user_id)?).await;
-    told(&visit, removed).await
 }

@@ -3,8 +3,10 @@
 use kernel::money::Credits;
 use maud::{Markup, html};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::json;
 
+use super::buying::number;
 use super::limits;
 use super::texts::{Texts, filled};
 use super::usage;
@@ -15,7 +17,7 @@ use crate::http::call::Call;
 use crate::pages::components::{Field, close_button, dialog, dialog_button};
 use crate::pages::document::Document;
 use crate::pages::form;
-use crate::pages::own_api::at;
+use crate::pages::own_api::{At, at};
 use crate::problem::{Failure, Problem};
 
 const ROLES: [&str; 4] = ["owner", "admin", "member", "viewer"];
@@ -158,4 +160,35 @@ pub(super) async fn told(visit: &Visit, done: Result<(), Problem>) -> Result<Res
         Ok(()) => form::see(Place::Members.address()),
         Err(problem) => page(visit, visit.refusal(problem)?).await?.refused(),
     }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NewLimit {
+    user_id: String,
+    credits: String,
+    per: String,
+}
+
+fn limit_of(visit: &Visit, user: &str) -> Result<At, Problem> {
+    Ok(at(["organizations", organization(visit)?, "members", user, "limit"]))
+}
+
+/// POST /wallet/members/limit
+pub(super) async fn put_limit(visit: Visit, call: Call) -> Result<Response, Problem> {
+    let NewLimit { user_id, credits, per } = form::read(&call)?;
+    let Some(credits) = number(&credits) else {
+        let problem = Problem::invalid(filled(&visit.texts.no_number, &[("example", "100")]));
+        return told(&visit, Err(problem)).await;
+    };
+    let limit = json!({ "credits": credits.to_json(), "per": per });
+    let set = visit.own.put::<IgnoredAny>(limit_of(&visit, &user_id)?, &limit).await;
+    told(&visit, set.map(|_| ())).await
+}
+
+/// POST /wallet/members/limit/remove
+pub(super) async fn remove_limit(visit: Visit, call: Call) -> Result<Response, Problem> {
+    let NewLimit { user_id, .. } = form::read(&call)?;
+    let removed = visit.own.delete::<()>(limit_of(&visit, &user_id)?).await;
+    told(&visit, removed).await
 }

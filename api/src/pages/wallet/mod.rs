@@ -50,15 +50,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         post("/wallet/card/remove", visited(recharging::remove_card)),
         get("/payment_success", returning::success),
         get("/payment_cancel", returning::cancel),
-        post("/wallet/subscription/end", visited(subscriptions::stop)),
+        post("/wallet/subscription/end", visited(recharging::end_plan)),
         post("/wallet/alerts", visited(recharging::alert)),
         get("/wallet/history", visited(history::show)),
         get("/wallet/history.csv", visited(history::table)),
         get("/wallet/members", visited(members::show)),
         post("/wallet/members", visited(members::put)),
         post("/wallet/members/remove", visited(members::remove)),
-        post("/wallet/members/limit", visited(limits::put)),
-        post("/wallet/members/limit/remove", visited(limits::remove)),
+        post("/wallet/members/limit", visited(members::put_limit)),
+        post("/wallet/members/limit/remove", visited(members::remove_limit)),
     ]
 }
 

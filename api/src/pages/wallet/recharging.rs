@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::buying::number;
 use super::subscriptions;
 use super::texts::{dated, filled};
-use super::views::{Alerts, Checkout, Recharge};
+use super::views::{Alerts, Checkout, Recharge, Subscription};
 use super::visit::{Place, Visit};
 use crate::http::Response;
 use crate::http::call::Call;
@@ -18,6 +18,9 @@ use crate::pages::form;
 use crate::pages::numbers::plain_number;
 use crate::pages::own_api::{At, at};
 use crate::problem::{Problem, ProblemKind};
+
+/// For the audit log, where the customer's session is named as well.
+const REASON: &str = "Ended on the wallet page";
 
 fn settings(visit: &Visit) -> At {
     at(["wallets", &visit.session.wallet_id, "auto-recharge"])
@@ -297,6 +300,24 @@ pub(super) async fn alert(visit: Visit, call: Call) -> Result<Response, Problem>
 
 pub(super) async fn refused(visit: &Visit, problem: Problem) -> Result<Response, Problem> {
     page(visit, visit.refusal(problem)?).await?.refused()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EndedPlan {
+    key: String,
+    subscription_id: String,
+}
+
+/// POST /wallet/subscription/end: has it end with what is paid for.
+pub(super) async fn end_plan(visit: Visit, call: Call) -> Result<Response, Problem> {
+    let EndedPlan { key, subscription_id } = form::read(&call)?;
+    let at = at(["subscriptions", &subscription_id, "cancel"]);
+    let wish = json!({ "when": "period_end", "reason": REASON });
+    match visit.own.post::<Subscription>(at, &key, &wish).await {
+        Ok(_) => form::see(Place::Recharge.address()),
+        Err(problem) => refused(&visit, problem).await,
+    }
 }
 
 /// Dollars as people type them, as the API takes them.

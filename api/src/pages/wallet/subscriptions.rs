@@ -3,22 +3,14 @@
 
 use kernel::money::Money;
 use maud::{Markup, html};
-use serde::Deserialize;
-use serde_json::json;
 
-use super::recharging;
 use super::texts::{dated, filled};
 use super::views::{List, Products, Subscription};
 use super::visit::{Place, Visit};
-use crate::http::Response;
-use crate::http::call::Call;
 use crate::pages::components::{Tone, badge, close_button, dialog, dialog_button, notice};
 use crate::pages::form;
 use crate::pages::own_api::at;
 use crate::problem::Problem;
-
-/// For the audit log, where the customer's session is named as well.
-const REASON: &str = "Ended on the wallet page";
 
 /// The subscriptions that are not over.
 pub(super) async fn section(visit: &Visit) -> Result<Markup, Problem> {
@@ -91,23 +83,5 @@ fn end(visit: &Visit, one: &Subscription, plan: &str) -> Markup {
                 button.danger type="submit" { (texts.plan_end) }
             }
         }))
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Ended {
-    key: String,
-    subscription_id: String,
-}
-
-/// POST /wallet/subscription/end: has it end with what is paid for.
-pub(super) async fn stop(visit: Visit, call: Call) -> Result<Response, Problem> {
-    let Ended { key, subscription_id } = form::read(&call)?;
-    let at = at(["subscriptions", &subscription_id, "cancel"]);
-    let wish = json!({ "when": "period_end", "reason": REASON });
-    match visit.own.post::<Subscription>(at, &key, &wish).await {
-        Ok(_) => form::see(Place::Recharge.address()),
-        Err(problem) => recharging::refused(&visit, problem).await,
     }
 }
