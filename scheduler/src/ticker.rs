@@ -113,10 +113,9 @@ impl Ticker {
     /// Notes that an entry ran. A note that is not made is no reason to stop.
     async fn note(&self, name: &str, every: Duration, failure: Option<&str>) {
         let noted = schedule_runs::note(&self.pool, name, every, self.clock.now(), failure);
-        match within(DATABASE_LIMIT, noted).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(entry = name, %error, "it is not noted that an entry ran"),
-            Err(error) => tracing::debug!(entry = name, %error, "it is not noted that an entry ran"),
+        let noted = within(DATABASE_LIMIT, noted).await;
+        if let Err(error) = noted.unwrap_or_else(|given_up| Err(given_up.into())) {
+            tracing::debug!(entry = name, %error, "it is not noted that an entry ran");
         }
     }
 

@@ -6,6 +6,12 @@ use kernel::text_enum;
 use maud::{Markup, html};
 use time::macros::format_description;
 
+/// A word at the beginning of a sentence, or a name that others write small.
+pub(crate) fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 text_enum! {
     /// A language of the pages.
     Locale {

@@ -1,7 +1,7 @@
 //! Every page and state on both sizes, by day and by night: no barrier for anybody, no fault, and a picture of each in
 //! `target/screenshots` (`cargo screenshots`).
 
-use harness::browser::{Page, Screen};
+use harness::browser::{Page, Screen, WEIGHT_MAX};
 use harness::world::{GOOD_CARD, User, World};
 use serde_json::{Value, json};
 
@@ -9,16 +9,8 @@ use super::{PASSWORD, employ, pay_too_little, sign_in};
 use crate::parked_purchases;
 use crate::recharge::{enable, plain};
 
-/// The most that a page may weigh, with all that it loads.
-const WEIGHT_MAX: u64 = 150_000;
-
 async fn look(page: &Page, name: &str) {
-    for screen in Screen::ALL {
-        page.look_on(screen).await;
-        page.wait_for("document.fonts.status === 'loaded' && !document.querySelector('.htmx-request')").await;
-        page.is_accessible().await;
-        page.screenshot(&format!("console-{name}-{}", screen.name())).await;
-    }
+    page.is_for_everybody(&format!("console-{name}")).await;
 }
 
 async fn sell(world: &World) {

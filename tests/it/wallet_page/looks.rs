@@ -2,22 +2,14 @@
 //! `target/screenshots` (`cargo screenshots`).
 
 use api::brand::{Brand, Support};
-use harness::browser::{Page, Screen};
+use harness::browser::{Page, Screen, WEIGHT_MAX};
 use harness::world::{GOOD_CARD, World};
 use serde_json::{Value, json};
 
 use super::{give, link, open, take, url};
 
-/// The most that a page may weigh, with all that it loads.
-const WEIGHT_MAX: u64 = 150_000;
-
 async fn look(page: &Page, name: &str) {
-    for screen in Screen::ALL {
-        page.look_on(screen).await;
-        page.wait_for("document.fonts.status === 'loaded' && !document.querySelector('.htmx-request')").await;
-        page.is_accessible().await;
-        page.screenshot(&format!("wallet-{name}-{}", screen.name())).await;
-    }
+    page.is_for_everybody(&format!("wallet-{name}")).await;
 }
 
 async fn furnished() -> World {

@@ -41,6 +41,9 @@ impl Screen {
     }
 }
 
+/// The most that a page may weigh, with all that it loads, in bytes.
+pub const WEIGHT_MAX: u64 = 150_000;
+
 /// Where screenshots go.
 pub fn screenshots() -> PathBuf {
     servers::target_directory().join("screenshots")

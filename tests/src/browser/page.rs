@@ -198,6 +198,20 @@ impl Page {
         self.explain(&format!("the Tab key never reaches {selector}")).await;
     }
 
+    /// Checks the page for barriers on both sizes, by day and by night, and takes a picture of each.
+    ///
+    /// # Panics
+    /// As [`Self::is_accessible`].
+    pub async fn is_for_everybody(&self, name: &str) {
+        for screen in Screen::ALL {
+            self.look_on(screen).await;
+            self.wait_for("document.fonts.status === 'loaded' && !document.querySelector('.htmx-request')")
+                .await;
+            self.is_accessible().await;
+            self.screenshot(&format!("{name}-{}", screen.name())).await;
+        }
+    }
+
     /// Writes what is shown, from top to bottom, to `target/screenshots/NAME.png`.
     pub async fn screenshot(&self, name: &str) {
         expect(self.try_screenshot(name).await);

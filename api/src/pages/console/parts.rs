@@ -29,10 +29,7 @@ pub(super) fn spaced(word: &str) -> String {
 
 /// As [`spaced`], at the beginning of a sentence.
 pub(super) fn sentence(word: &str) -> String {
-    let text = spaced(word);
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-    first.into_iter().chain(letters).collect()
+    format::capitalized(&spaced(word))
 }
 
 /// Why an event was not applied, in words: what is a field's name says that the field differs.

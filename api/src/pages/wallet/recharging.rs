@@ -15,6 +15,7 @@ use crate::http::call::Call;
 use crate::pages::components::{Field, Tone, badge, close_button, dialog, dialog_button, notice};
 use crate::pages::document::Document;
 use crate::pages::form;
+use crate::pages::format::capitalized;
 use crate::pages::numbers::plain_number;
 use crate::pages::own_api::{At, at};
 use crate::problem::{Problem, ProblemKind};
@@ -174,12 +175,6 @@ fn card(visit: &Visit, recharge: &Recharge) -> Markup {
             }
         }
     }
-}
-
-/// The name of a card's brand, which providers write small.
-fn capitalized(name: &str) -> String {
-    let mut letters = name.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 #[derive(Deserialize)]
