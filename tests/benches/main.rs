@@ -4,6 +4,7 @@
 
 mod books;
 mod load;
+mod network;
 mod others;
 mod processes;
 mod raw;
@@ -33,7 +34,7 @@ struct Arguments {
     /// How often each is measured; the one in the middle counts
     #[arg(long, default_value_t = 1)]
     repeat: usize,
-    /// Measure these only: raw, http, forged, accept, end-to-end, hot, consume, seen, backlog, idle, growth
+    /// Measure these only: raw, http, forged, accept, end-to-end, hot, consume, batch, alone, seen, backlog, idle, growth
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Wallets that growth adds, each with ten rows in the ledger
@@ -42,6 +43,12 @@ struct Arguments {
     /// Worker processes
     #[arg(long, default_value_t = 1)]
     workers: usize,
+    /// Connections of the load generator
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+    /// Measure as in a cloud: commits take 2 ms longer, and everything to and from the servers half a millisecond
+    #[arg(long)]
+    cloud: bool,
     /// What another system did on this machine, to compare with: accept=2000,consume=1800
     #[arg(long, value_delimiter = ',', value_parser = peer)]
     peer: Vec<(String, f64)>,
@@ -77,7 +84,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     if cfg!(debug_assertions) {
         eprintln!("bench: this is a debug build; use --release for figures that mean something");
     }
-    let mut bench = processes::Bench::start(arguments.workers).await?;
+    let mut bench = processes::Bench::start(arguments.workers, arguments.cloud).await?;
     let mut report = report::Report::comparing_with(&arguments.peer);
     if arguments.wants("raw") {
         report.raw(raw::measure(&bench).await?);
@@ -92,14 +99,18 @@ async fn run(arguments: &Arguments) -> Result<()> {
             report.scenario(scenario, scenario.run(&bench, arguments).await?);
         }
     }
+    if arguments.wants("alone") {
+        eprintln!("bench: alone …");
+        report.line(others::alone(&bench, arguments.seconds).await?);
+    }
     if arguments.wants("seen") {
         eprintln!("bench: seen …");
         let pace = report.rate("end-to-end").unwrap_or(6_000.0) / 2.0;
-        report.line(others::visible(&bench, pace, arguments.seconds).await?);
+        report.line(others::visible(&bench, pace, arguments).await?);
     }
     if arguments.wants("backlog") {
         eprintln!("bench: backlog …");
-        report.line(others::backlog(&bench, arguments.backlog).await?);
+        report.line(others::backlog(&bench, arguments).await?);
     }
     if arguments.wants("growth") {
         eprintln!("bench: growth: {} rows are being written …", 10 * arguments.grown);

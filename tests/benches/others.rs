@@ -11,8 +11,7 @@ use uuid::Uuid;
 
 use crate::load::{Plan, Until, generate, quantile_of};
 use crate::processes::Bench;
-use crate::scenarios::CONNECTIONS;
-use crate::{books, requests, seed};
+use crate::{Arguments, books, requests, seed};
 
 /// One payment in so many is watched: watching costs the database something, too.
 const WATCHED: usize = 20;
@@ -22,7 +21,8 @@ const WARM_UP: f64 = 2.0;
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(1);
 
 /// From sending a webhook until the balance that it changed can be read, at a given pace: a line for people.
-pub async fn visible(bench: &Bench, pace: f64, seconds: u64) -> Result<String> {
+pub async fn visible(bench: &Bench, pace: f64, arguments: &Arguments) -> Result<String> {
+    let (seconds, connections) = (arguments.seconds, arguments.connections);
     let [first, count] = [WARM_UP, WARM_UP + seconds as f64].map(|seconds| (pace * seconds) as usize);
     let orders = seed::orders(&bench.pool, &bench.seeded, count, seed::ACTIVE_WALLETS).await?;
     let ids: Vec<Uuid> = orders.iter().map(|order| order.id).collect();
@@ -36,7 +36,7 @@ pub async fn visible(bench: &Bench, pace: f64, seconds: u64) -> Result<String> {
         }
     };
     let until = Until::Count(u64::try_from(count)?);
-    let plan = Plan { connections: CONNECTIONS, until, pace: Some(pace), make: Box::new(noting) };
+    let plan = Plan { connections, until, pace: Some(pace), make: Box::new(noting) };
     let port = bench.port();
     let load = tokio::spawn(async move { generate(port, plan).await });
     let mut delays = Vec::new();
@@ -75,14 +75,15 @@ fn seen_now(sent: &Mutex<HashMap<Uuid, Instant>>, seen: &[Uuid]) -> Vec<u32> {
 }
 
 /// Events that pile up while no worker runs, and how fast they are worked off: a line for people.
-pub async fn backlog(bench: &Bench, events: usize) -> Result<String> {
+pub async fn backlog(bench: &Bench, arguments: &Arguments) -> Result<String> {
+    let (events, connections) = (arguments.backlog, arguments.connections);
     let orders = seed::orders(&bench.pool, &bench.seeded, events, seed::ACTIVE_WALLETS).await?;
     let first = orders.first().map(|order| order.id).unwrap_or_default();
     for worker in bench.processes_of(Service::Worker) {
         worker.sigterm()?;
     }
     let (until, make) = (Until::Count(u64::try_from(events)?), requests::payments(bench, orders));
-    let load = generate(bench.port(), Plan { connections: CONNECTIONS, until, pace: None, make }).await;
+    let load = generate(bench.port(), Plan { connections, until, pace: None, make }).await;
     ensure!(load.succeeded() == u64::try_from(events)?, "not all were accepted: {:?}", load.statuses);
     let started = Instant::now();
     for worker in bench.processes_of(Service::Worker) {
@@ -111,6 +112,16 @@ pub async fn backlog(bench: &Bench, events: usize) -> Result<String> {
         load.rate(),
         events as f64 / elapsed
     ))
+}
+
+/// What a debit takes that has the system for itself: a line for people.
+pub async fn alone(bench: &Bench, seconds: u64) -> Result<String> {
+    let until = Until::Time(Duration::from_secs(seconds));
+    let plan = Plan { connections: 1, until, pace: None, make: requests::debits(bench) };
+    let load = generate(bench.port(), plan).await;
+    ensure!(load.statuses.keys().all(|status| *status == 200), "answered {:?}", load.statuses);
+    let [half, most] = [0.5, 0.99].map(|quantile| load.quantile(quantile));
+    Ok(format!("- **alone**: a debit with nothing beside it takes p50 {half:.1} ms, p99 {most:.1} ms."))
 }
 
 /// What the processes take when nothing happens: a line for people.

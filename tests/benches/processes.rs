@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use harness::catalog;
 use harness::client::Client;
 use harness::eventually::{Look, eventually};
@@ -14,10 +14,16 @@ use servers::watchdog::Watchdog;
 use servers::{Durability, Options, Servers, Surroundings, target_directory};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
+use crate::network::delayed;
 use crate::seed::{self, Seeded};
 
 const READY_PATIENCE: Duration = Duration::from_secs(30);
+/// What a cloud's network adds, each way.
+const CLOUD_DELAY: Duration = Duration::from_micros(500);
+/// What a cloud's disk adds to each commit.
+const CLOUD_COMMIT: [&str; 2] = ["commit_delay = 2000", "commit_siblings = 0"];
 
 /// Everything that runs.
 pub struct Bench {
@@ -29,8 +35,8 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Starts private servers and the processes.
-    pub async fn start(workers: usize) -> Result<Self> {
+    /// Starts private servers and the processes; in a cloud, servers far away with slow disks.
+    pub async fn start(workers: usize, is_cloud: bool) -> Result<Self> {
         let watchdog = Arc::new(Watchdog::start()?);
         let directory = target_directory().join("bench").join(format!("run-{}", std::process::id()));
         watchdog.guard_path(&directory);
@@ -41,8 +47,13 @@ impl Bench {
         };
         let options = Options::private(directory.clone(), Durability::Durable);
         let servers = tokio::task::block_in_place(|| Servers::start(options, &surroundings))?;
-        tune(&servers).await?;
-        let settings = Settings::on_free_ports(&servers, "bench")?;
+        tune(&servers, if is_cloud { &CLOUD_COMMIT } else { &[] }).await?;
+        let mut settings = Settings::on_free_ports(&servers, "bench")?;
+        if is_cloud {
+            for url in [&mut settings.addresses.database_url, &mut settings.addresses.amqp_url] {
+                *url = far_away(url)?;
+            }
+        }
         // Planned as the planner likes: here are audits of everything, which the services never make.
         let pool = PgPool::connect(servers.postgres().url()).await?;
         catalog::migrate_and_stock(&pool).await?;
@@ -127,9 +138,10 @@ impl Bench {
 
 /// Gives the database the memory and the log that a server of its own would have: the defaults are for machines of long
 /// ago, and would have it write checkpoints all the time.
-async fn tune(servers: &Servers) -> Result<()> {
+async fn tune(servers: &Servers, more: &[&str]) -> Result<()> {
     let mut connection = PgConnection::connect(servers.postgres().url()).await?;
-    for setting in ["shared_buffers = '1GB'", "max_wal_size = '8GB'", "checkpoint_timeout = '15min'"] {
+    let usual = ["shared_buffers = '1GB'", "max_wal_size = '8GB'", "checkpoint_timeout = '15min'"];
+    for setting in usual.iter().chain(more) {
         let statement = format!("alter system set {setting}");
         sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await?;
     }
@@ -138,6 +150,14 @@ async fn tune(servers: &Servers) -> Result<()> {
         servers.postgres().stop_fast()?;
         servers.postgres().start()
     })
+}
+
+/// The address of the same server behind a network that takes its time.
+fn far_away(address: &str) -> Result<String> {
+    let mut url = Url::parse(address)?;
+    let port = url.port().context("a server without a port")?;
+    url.set_port(Some(delayed(port, CLOUD_DELAY)?)).map_err(|()| anyhow!("a server without a port"))?;
+    Ok(url.into())
 }
 
 /// The memory that a process takes, in MB.

@@ -9,6 +9,9 @@ use crate::load::MakeRequest;
 use crate::processes::Bench;
 use crate::seed::Order;
 
+/// Debits in one request of [`batches`].
+pub const BATCH: u64 = 100;
+
 /// Asks whether the API lives: what HTTP costs by itself.
 pub fn health() -> MakeRequest {
     Box::new(|_, request| request.extend_from_slice(b"GET /healthz HTTP/1.1\r\nHost: bench\r\n\r\n"))
@@ -51,6 +54,31 @@ pub fn debits(bench: &Bench) -> MakeRequest {
         );
         request.extend_from_slice(head.as_bytes());
         request.extend_from_slice(body);
+    })
+}
+
+/// Debits of one credit each, a batch in a request, sent by a server.
+pub fn batches(bench: &Bench) -> MakeRequest {
+    let (users, key) = (bench.seeded.users.clone(), bench.settings.secrets.admin_api_key.clone());
+    let (run, mut body) = (random_word(), String::new());
+    Box::new(move |number, request| {
+        body.clear();
+        for index in 0..BATCH {
+            let number = number * BATCH + index;
+            let user = &users[usize::try_from(number).unwrap() * 7_919 % users.len()];
+            let start = if index == 0 { r#"{"debits":["# } else { "," };
+            let key = format!("{run}-{number}");
+            write!(body, r#"{start}{{"wallet":"user:{user}","credits":1,"idempotencyKey":"{key}"}}"#)
+                .unwrap();
+        }
+        body.push_str("]}");
+        let head = format!(
+            "POST /purser/v1/debits/batch HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        request.extend_from_slice(head.as_bytes());
+        request.extend_from_slice(body.as_bytes());
     })
 }
 

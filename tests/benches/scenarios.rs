@@ -3,16 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
+use uuid::Uuid;
 
-use crate::load::{Load, MakeRequest, Plan, Until, generate};
+use crate::load::{Load, Plan, Until, generate};
 use crate::processes::Bench;
 use crate::raw::Raw;
-use crate::seed::{self, ACTIVE_WALLETS, Order};
+use crate::seed::{self, ACTIVE_WALLETS};
 use crate::{Arguments, books, requests};
-
-/// Connections of the load generator.
-pub const CONNECTIONS: usize = 64;
 
 pub struct Scenario {
     pub name: &'static str,
@@ -27,6 +25,7 @@ enum Kind {
     Accept,
     EndToEnd { wallets: usize },
     Consume,
+    Batch,
 }
 
 /// All of them. The first two tell the parts of what the third costs apart.
@@ -41,6 +40,7 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario { name: "hot", what: "the same, one wallet", kind: Kind::EndToEnd { wallets: 1 } },
     Scenario { name: "consume", what: "debits with an Idempotency-Key, 1,000 wallets", kind: Kind::Consume },
+    Scenario { name: "batch", what: "the same, a hundred in a request", kind: Kind::Batch },
 ];
 
 /// What came out.
@@ -66,12 +66,13 @@ impl Scenario {
             Kind::EndToEnd { wallets: 1 } => Some(("ledger_hot", raw.ledger_hot)),
             Kind::EndToEnd { .. } => Some(("ledger", raw.ledger)),
             Kind::Consume => Some(("debit", raw.debit)),
+            Kind::Batch => Some(("ledger", raw.ledger)),
         }
     }
 
     /// Whether the size of the ledger could matter to it.
     pub fn touches_the_ledger(&self) -> bool {
-        matches!(self.kind, Kind::EndToEnd { .. } | Kind::Consume)
+        matches!(self.kind, Kind::EndToEnd { .. } | Kind::Consume | Kind::Batch)
     }
 
     /// Measures as often as asked for, and returns what is in the middle.
@@ -95,15 +96,24 @@ impl Scenario {
             _ => Vec::new(),
         };
         let (before, commits_before, started) = (bench.cpu(), commits(bench).await?, Instant::now());
+        let plan = |until, make| Plan { connections: arguments.connections, until, pace: None, make };
+        let timed = |make| plan(length, make);
         let (rate, load) = match self.kind {
-            Kind::Health => answered(bench, length, requests::health(), 200).await?,
-            Kind::Forged => answered(bench, length, requests::forged(), 400).await?,
-            Kind::Accept => answered(bench, length, requests::foreign_payments(bench), 200).await?,
-            Kind::Consume => answered(bench, length, requests::debits(bench), 200).await?,
-            Kind::EndToEnd { .. } => end_to_end(bench, orders).await?,
+            Kind::Health => answered(bench, timed(requests::health()), 200).await?,
+            Kind::Forged => answered(bench, timed(requests::forged()), 400).await?,
+            Kind::Accept => answered(bench, timed(requests::foreign_payments(bench)), 200).await?,
+            Kind::Consume => answered(bench, timed(requests::debits(bench)), 200).await?,
+            Kind::Batch => answered(bench, timed(requests::batches(bench)), 200).await?,
+            Kind::EndToEnd { .. } => {
+                let first = orders.first().map(|order| order.id).unwrap_or_default();
+                let all = Until::Count(u64::try_from(orders.len())?);
+                end_to_end(bench, first, plan(all, requests::payments(bench, orders))).await?
+            }
         };
         let elapsed = started.elapsed().as_secs_f64();
-        let answers = load.statuses.values().sum::<u64>() as f64;
+        // A request may ask for much.
+        let each = if self.kind == Kind::Batch { requests::BATCH as f64 } else { 1.0 };
+        let (rate, answers) = (rate * each, load.statuses.values().sum::<u64>() as f64 * each);
         // What was done in the first second does not count as an answer, but took its time.
         let done = answers * elapsed / load.elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
         let done = if matches!(self.kind, Kind::EndToEnd { .. }) { answers } else { done };
@@ -116,7 +126,7 @@ impl Scenario {
         match self.kind {
             Kind::Health | Kind::Forged => {}
             Kind::Accept => books::drain(bench).await?,
-            Kind::EndToEnd { .. } | Kind::Consume => books::check(bench).await?,
+            Kind::EndToEnd { .. } | Kind::Consume | Kind::Batch => books::check(bench).await?,
         }
         Ok(Measured { rate, load, cpu, cores, commits })
     }
@@ -130,19 +140,19 @@ async fn commits(bench: &Bench) -> Result<i64> {
     Ok(sqlx::query_scalar(sql).fetch_one(&bench.pool).await?)
 }
 
-async fn answered(bench: &Bench, until: Until, make: MakeRequest, status: u16) -> Result<(f64, Load)> {
-    let load = generate(bench.port(), Plan { connections: CONNECTIONS, until, pace: None, make }).await;
+async fn answered(bench: &Bench, plan: Plan, status: u16) -> Result<(f64, Load)> {
+    let load = generate(bench.port(), plan).await;
     ensure!(load.statuses.keys().all(|answered| *answered == status), "answered {:?}", load.statuses);
     let answers = load.statuses.values().sum::<u64>() as f64;
     Ok((answers / load.elapsed.as_secs_f64(), load))
 }
 
 /// Sends the events of orders and waits until all of them are credited; returns payments a second.
-async fn end_to_end(bench: &Bench, orders: Vec<Order>) -> Result<(f64, Load)> {
-    let (first, count) = (orders.first().map(|order| order.id).unwrap_or_default(), orders.len());
-    let (until, make) = (Until::Count(u64::try_from(count)?), requests::payments(bench, orders));
-    let load = generate(bench.port(), Plan { connections: CONNECTIONS, until, pace: None, make }).await;
-    ensure!(load.succeeded() == u64::try_from(count)?, "not all were accepted: {:?}", load.statuses);
+async fn end_to_end(bench: &Bench, first: Uuid, plan: Plan) -> Result<(f64, Load)> {
+    let Until::Count(all) = plan.until else { bail!("payments are counted") };
+    let count = usize::try_from(all)?;
+    let load = generate(bench.port(), plan).await;
+    ensure!(load.succeeded() == all, "not all were accepted: {:?}", load.statuses);
     books::wait_until_credited(bench, first, count).await?;
     Ok((count as f64 / load.first_sent.elapsed().as_secs_f64(), load))
 }
