@@ -148,7 +148,7 @@ impl Authenticator {
         let credential = CredentialHash::of(&text);
         let login = match self.remembered.get(&credential).await {
             Some(login) => login,
-            None => self.look_up(&text, credential).await?,
+            None => Box::pin(self.look_up(&text, credential)).await?,
         };
         if login.expires_at.is_some_and(|at| at <= self.clock.now()) {
             return Err(ProblemKind::CredentialExpired.into());
@@ -265,12 +265,29 @@ impl Authenticator {
         if let Some(known) = self.wallets.get(name).await {
             return Ok(Some(known));
         }
+        // Seldom needed, and larger than all else that a request keeps.
+        Ok(Box::pin(self.look_up_wallets(&[name.clone()].into())).await?.remove(name))
+    }
+
+    /// Remembers the wallets of these names, so that [`Self::wallet`] knows each of them.
+    pub async fn remember_wallets(&self, names: impl Iterator<Item = WalletName>) -> Result<(), sqlx::Error> {
+        let unknown: HashSet<WalletName> = names.filter(|name| !self.wallets.contains_key(name)).collect();
+        if !unknown.is_empty() {
+            Box::pin(self.look_up_wallets(&unknown)).await?;
+        }
+        Ok(())
+    }
+
+    async fn look_up_wallets(
+        &self,
+        names: &HashSet<WalletName>,
+    ) -> Result<HashMap<WalletName, OwnedWallet>, sqlx::Error> {
         let revocations = self.revocations.load(Ordering::Acquire);
-        let found = operations::wallet_named(&self.pool, name).await?;
-        if let Some(wallet) = &found
-            && self.revocations.load(Ordering::Acquire) == revocations
-        {
-            self.wallets.insert(name.clone(), wallet.clone()).await;
+        let found = operations::wallets_named(&self.pool, names).await?;
+        if self.revocations.load(Ordering::Acquire) == revocations {
+            for (name, wallet) in &found {
+                self.wallets.insert(name.clone(), wallet.clone()).await;
+            }
         }
         Ok(found)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use billing::finding::{self, FoundEvent, FoundOrder, FoundSubscription};
 use identity::administration::{self, Account, Which};
-use identity::operations::wallet_named;
+use identity::operations::wallets_named;
 use identity::rights::{OwnedWallet, Scope, WalletName};
 use kernel::ids::{UserId, WalletId};
 use ledger::finding::by_id;
@@ -191,9 +191,8 @@ async fn owners(
     let customers = finding::wallets_of_customer(connection, text).await?;
     names.extend(customers.into_iter().map(WalletName::Id));
     let mut found: Vec<HitView> = accounts.into_iter().map(HitView::from).collect();
-    for name in names {
-        let wallet = wallet_named(&api.pool, &name).await?;
-        found.extend(wallet.filter(|wallet| !known.contains(&wallet.id)).map(HitView::from));
-    }
+    let mut named = wallets_named(&api.pool, &names.iter().cloned().collect()).await?;
+    let wallets = names.iter().filter_map(|name| named.remove(name));
+    found.extend(wallets.filter(|wallet| !known.contains(&wallet.id)).map(HitView::from));
     Ok(found)
 }

@@ -1,7 +1,7 @@
 //! The verbs of identity: registers users and organizations, issues and revokes credentials, and finds the user of a
 //! credential.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use audit::note;
 use serde_json::json;
@@ -124,12 +124,15 @@ pub async fn api_key_used(pool: &PgPool, now: Timestamp, id: ApiKeyId) -> Result
     store::api_key_used(&mut *pool.acquire().await?, now, id).await
 }
 
-/// The wallet of this name, with its owner. What is the caller's own, the caller knows: here it names none.
+/// The wallets of these names, with their owners. What is the caller's own, the caller knows: here it names none.
 ///
 /// # Errors
 /// Database errors only.
-pub async fn wallet_named(pool: &PgPool, name: &WalletName) -> Result<Option<OwnedWallet>, sqlx::Error> {
-    store::wallet_named(&mut *pool.acquire().await?, name).await
+pub async fn wallets_named(
+    pool: &PgPool,
+    names: &HashSet<WalletName>,
+) -> Result<HashMap<WalletName, OwnedWallet>, sqlx::Error> {
+    store::wallets_named(&mut *pool.acquire().await?, names).await
 }
 
 /// Revokes an API key for good, in the caller's transaction; revoking it again changes nothing. Returns its hash, so
@@ -211,7 +214,8 @@ pub async fn membership(
     user: &UserId,
     organization: OrganizationId,
 ) -> Result<Option<Membership>, sqlx::Error> {
-    store::membership(&mut *pool.acquire().await?, user, organization).await
+    // Seldom needed where it is awaited, and larger than all else that a request keeps.
+    Box::pin(async { store::membership(&mut *pool.acquire().await?, user, organization).await }).await
 }
 
 /// The user's role in the organization that owns the wallet, if any. Locks it until the transaction ends.

@@ -1,6 +1,6 @@
 //! The SQL of users, organizations and credentials.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::PgConnection;
 
@@ -362,28 +362,38 @@ pub(super) async fn api_key_used(
     Ok(())
 }
 
-pub(super) async fn wallet_named(
+pub(super) async fn wallets_named(
     connection: &mut PgConnection,
-    name: &WalletName,
-) -> Result<Option<OwnedWallet>, sqlx::Error> {
-    let (id, user, organization) = match name {
-        WalletName::Own => return Ok(None),
-        WalletName::Id(id) => (Some(id.0), None, None),
-        WalletName::User(user) => (None, Some(user.as_str()), None),
-        WalletName::Organization(organization) => (None, None, Some(organization.0)),
-    };
-    sqlx::query_as!(
+    names: &HashSet<WalletName>,
+) -> Result<HashMap<WalletName, OwnedWallet>, sqlx::Error> {
+    let (mut ids, mut users, mut organizations) = (Vec::new(), Vec::new(), Vec::new());
+    for name in names {
+        match name {
+            WalletName::Own => {}
+            WalletName::Id(id) => ids.push(id.0),
+            WalletName::User(user) => users.push(user.as_str()),
+            WalletName::Organization(organization) => organizations.push(organization.0),
+        }
+    }
+    let found = sqlx::query_as!(
         OwnedWallet,
         r#"select w.id as "id!: WalletId", w.user_id as "user_id: UserId",
                   w.organization_id as "organization_id: OrganizationId", u.blocked_at is not null as "is_blocked!"
            from wallets w left join users u on u.id = w.user_id
-           where w.id = $1 or w.user_id = $2 or w.organization_id = $3"#,
-        id,
-        user,
-        organization
+           where w.id = any($1) or w.user_id = any($2) or w.organization_id = any($3)"#,
+        &ids,
+        &users as &[&str],
+        &organizations
     )
-    .fetch_optional(connection)
-    .await
+    .fetch_all(connection)
+    .await?;
+    let named = found.into_iter().flat_map(|wallet| {
+        let user = wallet.user_id.clone().map(WalletName::User);
+        let organization = wallet.organization_id.map(WalletName::Organization);
+        let names = [Some(WalletName::Id(wallet.id)), user, organization].into_iter().flatten();
+        names.map(move |name| (name, wallet.clone()))
+    });
+    Ok(named.filter(|(name, _)| names.contains(name)).collect())
 }
 
 pub(super) async fn credentials_valid(

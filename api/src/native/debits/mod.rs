@@ -179,6 +179,7 @@ async fn batch(api: SharedState, call: Call) -> Result<Response, Problem> {
     if !(1..=BATCH_MAX).contains(&debits.len()) {
         return Err(Problem::invalid("debits must be 1 to 1000").about("debits"));
     }
+    api.auth.remember_wallets(debits.iter().filter_map(|input| input.wallet.parse().ok())).await?;
     let each = debits.into_iter().map(|input| batched(&api, &caller, input));
     let data = join_all(each).await.into_iter().map(|outcome| match outcome {
         Ok(done) => Outcome::Done(done),
