@@ -69,7 +69,8 @@ impl Endpoint {
         let description = Description { role: least_role, ..description };
         let handler: Handler = Arc::new(move |api, call| {
             let limit = api.config.connections.database_deadline;
-            let work = handler(api, Call { least_role, ..call });
+            // What is awaited is moved a few times before it begins: a box is moved faster than all its state.
+            let work = handler(api, Call { least_role, ..call }).boxed();
             in_time(limit, work).map(move |response| named(path, response)).boxed()
         });
         Self { method, path, description, answering: Answering::Handler(handler) }
