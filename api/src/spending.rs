@@ -13,6 +13,7 @@ use kernel::deadline::within;
 use kernel::group_commit::{GroupCommit, GroupLimits};
 use kernel::ids::{OutboxId, WalletId};
 use ledger::operations::{Debited, post_debits, post_unlocked};
+use ledger::optimistic::post_unchanged;
 use ledger::{Movement, Posted};
 use messaging::{Publisher, outbox};
 use notices::Notice;
@@ -22,11 +23,13 @@ use tokio::sync::Semaphore;
 use crate::announcer::Announcer;
 use crate::problem::Problem;
 
-/// How many debits share a transaction, and how many transactions run at once: one, so that debits that arrive
-/// meanwhile share the next. Two at once are half as large each, and cost the database a third more for each debit.
-const LIMITS: GroupLimits = GroupLimits { size: 128, concurrency: 1 };
+/// How many debits share a transaction, and how many transactions run at once. While one waits for the network or the
+/// disk another decides and writes; but only if enough debits wait to make it worth a transaction.
+const LIMITS: GroupLimits = GroupLimits { size: 128, concurrency: 3 };
+/// A lane's wallet is locked by one transaction at a time.
+const LANE_LIMITS: GroupLimits = GroupLimits { size: 128, concurrency: 1 };
 /// Connections for groups alone: whoever waits for a locked wallet with one of the others does not hold them up.
-pub(crate) const CONNECTIONS: u32 = 2;
+pub(crate) const CONNECTIONS: u32 = 4;
 /// Lanes that wait for their wallet at the same time, each with a connection.
 const WAITING: usize = 4;
 
@@ -54,7 +57,8 @@ impl Spending {
         let announcer = Announcer::start(publisher.clone());
         let patient = Purse { pool, publisher, announcer, clock, limit };
         let purse = Purse { pool: own, ..patient.clone() };
-        let group = GroupCommit::start(LIMITS, move |movements: Vec<Movement>| {
+        let wallet = |movement: &Movement| Some(movement.wallet_id);
+        let group = GroupCommit::start_by(LIMITS, wallet, move |movements: Vec<Movement>| {
             let purse = purse.clone();
             async move { purse.debit_free(movements).await }
         });
@@ -88,7 +92,7 @@ impl Spending {
         }
         lanes.retain(|_, lane| lane.strong_count() > 0);
         let (purse, waiting) = (self.patient.clone(), Arc::clone(&self.waiting));
-        let lane = Arc::new(GroupCommit::start(LIMITS, move |movements: Vec<Movement>| {
+        let lane = Arc::new(GroupCommit::start(LANE_LIMITS, move |movements: Vec<Movement>| {
             let (purse, waiting) = (purse.clone(), Arc::clone(&waiting));
             async move {
                 let _place = waiting.acquire().await;
@@ -110,9 +114,30 @@ struct Purse {
 }
 
 impl Purse {
-    /// Posts the debits of wallets that are not locked.
+    /// Posts the debits of wallets that are not locked: without a lock what can be posted so, the rest with locks.
     async fn debit_free(&self, movements: Vec<Movement>) -> Vec<Option<DebitResult>> {
-        match self.in_time(self.together_free(&movements)).await {
+        let mut results = self.each(movements.clone(), self.in_time(self.unchanged(&movements)).await).await;
+        let left =
+            (0..).zip(&movements).filter(|(place, _)| results.get(*place).is_some_and(Option::is_none));
+        let (places, left): (Vec<usize>, Vec<Movement>) =
+            left.map(|(place, movement)| (place, movement.clone())).unzip();
+        if !left.is_empty() {
+            let unlocked = self.in_time(self.unlocked(&left)).await;
+            for (place, result) in places.into_iter().zip(self.each(left, unlocked).await) {
+                if let Some(slot) = results.get_mut(place) {
+                    *slot = result;
+                }
+            }
+        }
+        results
+    }
+
+    async fn each(
+        &self,
+        movements: Vec<Movement>,
+        posted: Result<Vec<Option<Posted>>, sqlx::Error>,
+    ) -> Vec<Option<DebitResult>> {
+        match posted {
             Ok(posted) => posted.into_iter().map(|posted| posted.map(Ok)).collect(),
             Err(error) => self.after(error, movements).await.into_iter().map(Some).collect(),
         }
@@ -150,7 +175,16 @@ impl Purse {
         Ok(each)
     }
 
-    async fn together_free(&self, movements: &[Movement]) -> Result<Vec<Option<Posted>>, sqlx::Error> {
+    async fn unchanged(&self, movements: &[Movement]) -> Result<Vec<Option<Posted>>, sqlx::Error> {
+        let mut connection = self.pool.acquire().await?;
+        crash::point(Step::Written, "debit");
+        let Debited { each, jobs, live } =
+            post_unchanged(&mut connection, self.clock.now(), movements).await?;
+        self.committed(jobs, live);
+        Ok(each)
+    }
+
+    async fn unlocked(&self, movements: &[Movement]) -> Result<Vec<Option<Posted>>, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         let Debited { each, jobs, live } =
             post_unlocked(&mut transaction, self.clock.now(), movements).await?;

@@ -14,6 +14,7 @@
 
 pub mod adjustments;
 pub mod alerts;
+mod book;
 pub mod debits;
 pub mod expiring;
 pub mod finding;
@@ -24,6 +25,8 @@ pub mod levels;
 pub mod limits;
 mod needs;
 pub mod operations;
+pub mod optimistic;
+mod recording;
 pub mod rules;
 pub mod statement;
 pub mod states;

@@ -6,7 +6,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::levels::Levels;
-use super::rules::{Burned, WalletState};
+use super::rules::Burned;
 use super::{Cause, Counted, CounterAccount};
 use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, EntryId, GrantId, UserId, WalletId};
@@ -148,43 +148,6 @@ pub(super) async fn wallets_lock_free(
     lock_wallets!(" skip locked", &ids, &keys).fetch_all(connection).await
 }
 
-/// What is to be written of a wallet.
-pub(super) struct WalletSums<'a> {
-    pub(super) state: &'a WalletState,
-    /// A recharge is due while less than this can be spent.
-    pub(super) due: Option<Credits>,
-    pub(super) last_notice: i64,
-}
-
-/// Writes the sums of wallets that this transaction has locked.
-pub(super) async fn wallets_write(
-    connection: &mut PgConnection,
-    wallets: &[WalletSums<'_>],
-) -> Result<(), sqlx::Error> {
-    let ids: Vec<Uuid> = wallets.iter().map(|wallet| wallet.state.id.0).collect();
-    let balances: Vec<i64> = wallets.iter().map(|wallet| wallet.state.balance.millionths()).collect();
-    let held: Vec<i64> = wallets.iter().map(|wallet| wallet.state.held.millionths()).collect();
-    let debts: Vec<i64> = wallets.iter().map(|wallet| wallet.state.debt.millionths()).collect();
-    let due: Vec<Option<i64>> = wallets.iter().map(|wallet| wallet.due.map(Credits::millionths)).collect();
-    let last_notices: Vec<i64> = wallets.iter().map(|wallet| wallet.last_notice).collect();
-    sqlx::query!(
-        "update wallets set balance = new.balance, held = new.held, debt = new.debt,
-                            recharge_due_below = new.due, last_notice = new.last_notice
-         from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
-              as new (id, balance, held, debt, due, last_notice)
-         where wallets.id = new.id",
-        &ids,
-        &balances,
-        &held,
-        &debts,
-        &due as &[Option<i64>],
-        &last_notices
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
 /// The balance less what has lapsed but is not yet taken off.
 pub(super) async fn balance(
     connection: &mut PgConnection,
@@ -253,60 +216,4 @@ pub(super) async fn entries_by_cause(
     )
     .fetch_all(connection)
     .await
-}
-
-pub(super) async fn entries_insert(
-    connection: &mut PgConnection,
-    entries: &[EntryRow],
-) -> Result<(), sqlx::Error> {
-    let ids: Vec<Uuid> = entries.iter().map(|entry| entry.id.0).collect();
-    let wallets: Vec<Uuid> = entries.iter().map(|entry| entry.wallet_id.0).collect();
-    let amounts: Vec<i64> = entries.iter().map(|entry| entry.amount.millionths()).collect();
-    let counters: Vec<&str> = entries.iter().map(|entry| entry.counter_account.as_str()).collect();
-    let types: Vec<&str> = entries.iter().map(|entry| entry.entry_type.as_str()).collect();
-    let descriptions: Vec<Option<&str>> = entries.iter().map(|entry| entry.description.as_deref()).collect();
-    let kinds: Vec<&str> = entries.iter().map(|entry| entry.cause_kind.as_str()).collect();
-    let causes: Vec<&str> = entries.iter().map(|entry| entry.cause_id.as_str()).collect();
-    let balances: Vec<i64> = entries.iter().map(|entry| entry.balance_after.millionths()).collect();
-    let times: Vec<Timestamp> = entries.iter().map(|entry| entry.created_at).collect();
-    let attached = |entry: &EntryRow| (!entry.metadata.is_empty()).then(|| Json(entry.metadata.clone()));
-    let metadata: Vec<Option<Json<Metadata>>> = entries.iter().map(attached).collect();
-    let members: Vec<Option<&str>> =
-        entries.iter().map(|entry| entry.member_id.as_ref().map(UserId::as_str)).collect();
-    let keys: Vec<Option<Uuid>> = entries.iter().map(|entry| entry.api_key_id.map(|id| id.0)).collect();
-    let burned: Vec<Option<&Json<Burned>>> = entries.iter().map(|entry| entry.burned.as_ref()).collect();
-    let grants: Vec<Option<Uuid>> = entries.iter().map(|entry| entry.grant_id.map(|id| id.0)).collect();
-    let debits: Vec<Option<Uuid>> = entries.iter().map(|entry| entry.debit_id.map(|id| id.0)).collect();
-    let held: Vec<Option<i64>> =
-        entries.iter().map(|entry| entry.held_after.map(Credits::millionths)).collect();
-    let counted: Vec<Option<&Json<Counted>>> = entries.iter().map(|entry| entry.counted.as_ref()).collect();
-    sqlx::query!(
-        "insert into ledger_entries (id, wallet_id, amount, counter_account, entry_type, description, source_kind,
-                                     source_id, balance_after, created_at, metadata, member_id, api_key_id, burned,
-                                     grant_id, debit_id, held_after, counted)
-         select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
-                              $8::text[], $9::bigint[], $10::timestamptz[], $11::jsonb[], $12::text[], $13::uuid[],
-                              $14::jsonb[], $15::uuid[], $16::uuid[], $17::bigint[], $18::jsonb[])",
-        &ids,
-        &wallets,
-        &amounts,
-        &counters as &[&str],
-        &types as &[&str],
-        &descriptions as &[Option<&str>],
-        &kinds as &[&str],
-        &causes as &[&str],
-        &balances,
-        &times,
-        &metadata as &[Option<Json<Metadata>>],
-        &members as &[Option<&str>],
-        &keys as &[Option<Uuid>],
-        &burned as &[Option<&Json<Burned>>],
-        &grants as &[Option<Uuid>],
-        &debits as &[Option<Uuid>],
-        &held as &[Option<i64>],
-        &counted as &[Option<&Json<Counted>>]
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! What movements tell: each what it changed, with the next number of its wallet, which this transaction has locked.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::PgConnection;
 
@@ -122,6 +122,22 @@ impl Telling {
         self.events.push((wallet, *last, event));
     }
 
+    /// The wallets of which something goes through the outbox.
+    pub(super) fn sure(&self, way: Way) -> BTreeSet<WalletId> {
+        let sure = self.events.iter().filter(|(.., event)| self.is_sure(way, event));
+        sure.map(|(wallet, ..)| *wallet).collect()
+    }
+
+    fn is_sure(&self, way: Way, event: &Event) -> bool {
+        way == Way::Surely || self.is_wanted || !matches!(event, Event::WalletChanged { .. })
+    }
+
+    /// What there is to tell of these wallets, for live connections alone.
+    pub(super) fn live(&self, now: Timestamp, wallets: &BTreeSet<WalletId>) -> Vec<Notice> {
+        let events = self.events.iter().filter(|(wallet, ..)| wallets.contains(wallet));
+        events.map(|(wallet, number, event)| Notice::new(now, *wallet, Some(*number), event)).collect()
+    }
+
     /// Writes what goes through the outbox, and returns what does not.
     pub(super) async fn write(
         self,
@@ -129,13 +145,10 @@ impl Telling {
         now: Timestamp,
         way: Way,
     ) -> Result<(Option<OutboxId>, Vec<Notice>), sqlx::Error> {
-        let is_sure = |event: &Event| {
-            way == Way::Surely || self.is_wanted || !matches!(event, Event::WalletChanged { .. })
-        };
         let (mut sure, mut live) = (Vec::new(), Vec::new());
         for (wallet, number, event) in &self.events {
             let notice = Notice::new(now, *wallet, Some(*number), event);
-            if is_sure(event) { sure.push(notice) } else { live.push(notice) }
+            if self.is_sure(way, event) { sure.push(notice) } else { live.push(notice) }
         }
         let written = match sure.is_empty() {
             true => None,

@@ -4,6 +4,7 @@ mod give_backs;
 mod grants;
 mod history;
 mod holds;
+mod optimistic;
 mod transfers;
 
 use std::collections::BTreeMap;

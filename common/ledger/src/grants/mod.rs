@@ -9,14 +9,11 @@ pub use giving::{GiveError, Given, NewCredits, VoidError, Voided, give, void};
 pub use views::{GrantView, find, lapsing, list, of_causes};
 
 use sqlx::PgConnection;
-use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::NewGrant;
 use super::rules::GrantState;
 use kernel::clock::Timestamp;
 use kernel::ids::{GrantId, PaymentId, WalletId};
-use kernel::metadata::Metadata;
 use kernel::money::Credits;
 
 /// A grant whose time has come.
@@ -34,6 +31,7 @@ pub struct DueGrant {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct GrantLeft {
     pub id: GrantId,
+    pub wallet_id: WalletId,
     pub remaining: Credits,
     /// What has lapsed of it in all.
     pub lapsed: Credits,
@@ -41,7 +39,8 @@ pub(super) struct GrantLeft {
 
 /// How many open grants of a wallet are read at a time until its need is covered: nearly always the one that is burning
 /// covers it, and each of the others would be another page.
-const READ_AT_A_TIME: [Option<i64>; 3] = [Some(2), Some(32), None];
+const READ_AT_A_TIME: [Option<i64>; 3] = [Some(READ_FIRST), Some(32), None];
+pub(super) const READ_FIRST: i64 = 2;
 
 /// Reads the open grants that are next to burn, for each wallet enough to cover its need.
 pub(super) async fn load(
@@ -58,11 +57,17 @@ pub(super) async fn load(
         grants.extend(open(connection, &short, limit).await?);
         short.retain(|wallet| {
             let list = grants.get(wallet).map(Vec::as_slice).unwrap_or_default();
-            let is_all = limit.is_none_or(|limit| i64::try_from(list.len()).is_ok_and(|count| count < limit));
-            !is_all && live_sum(list, now) < needs.get(wallet).copied().unwrap_or_default().millionths()
+            limit.is_some_and(|limit| is_short(list, limit, needs.get(wallet).copied(), now))
         });
     }
     Ok(grants)
+}
+
+/// Whether a wallet may have more grants than those of its first `limit` that were read, and they do not cover its
+/// need.
+pub(super) fn is_short(grants: &[GrantState], limit: i64, need: Option<Credits>, now: Timestamp) -> bool {
+    let is_all = i64::try_from(grants.len()).is_ok_and(|count| count < limit);
+    !is_all && live_sum(grants, now) < need.unwrap_or_default().millionths()
 }
 
 /// What grants that have not lapsed have left, in millionths.
@@ -176,79 +181,6 @@ pub(super) async fn due_of(
     )
     .fetch_all(connection)
     .await
-}
-
-/// Writes what is left of grants.
-pub(super) async fn write(connection: &mut PgConnection, left: &[GrantLeft]) -> Result<(), sqlx::Error> {
-    let ids: Vec<Uuid> = left.iter().map(|grant| grant.id.0).collect();
-    let amounts: Vec<i64> = left.iter().map(|grant| grant.remaining.millionths()).collect();
-    let lapsed: Vec<i64> = left.iter().map(|grant| grant.lapsed.millionths()).collect();
-    sqlx::query!(
-        "update grants set remaining = new.remaining, is_open = new.remaining > 0, lapsed = new.lapsed
-         from unnest($1::uuid[], $2::bigint[], $3::bigint[]) as new (id, remaining, lapsed)
-         where grants.id = new.id",
-        &ids,
-        &amounts,
-        &lapsed
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Adds grants; `left` says what later movements of the same transaction left of them.
-pub(super) async fn insert(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    grants: &[(WalletId, NewGrant, Metadata)],
-    left: &HashMap<GrantId, GrantLeft>,
-) -> Result<(), sqlx::Error> {
-    let ids: Vec<Uuid> = grants.iter().map(|(_, grant, _)| grant.id.0).collect();
-    let wallets: Vec<Uuid> = grants.iter().map(|(wallet, ..)| wallet.0).collect();
-    let payments: Vec<Option<Uuid>> =
-        grants.iter().map(|(_, grant, _)| grant.payment_id.map(|id| id.0)).collect();
-    let sources: Vec<&str> = grants.iter().map(|(_, grant, _)| grant.source.as_str()).collect();
-    let amounts: Vec<i64> = grants.iter().map(|(_, grant, _)| grant.amount.millionths()).collect();
-    let origins: Vec<Option<Uuid>> =
-        grants.iter().map(|(_, grant, _)| grant.origin_payment_id.map(|id| id.0)).collect();
-    let remaining: Vec<i64> = grants
-        .iter()
-        .map(|(_, grant, _)| left.get(&grant.id).map_or(grant.amount, |left| left.remaining).millionths())
-        .collect();
-    let lapsed: Vec<i64> = grants
-        .iter()
-        .map(|(_, grant, _)| left.get(&grant.id).map_or(Credits::ZERO, |left| left.lapsed).millionths())
-        .collect();
-    let priorities: Vec<i16> = grants.iter().map(|(_, grant, _)| grant.priority).collect();
-    let attached = |metadata: &Metadata| (!metadata.is_empty()).then(|| Json(metadata.clone()));
-    let metadata: Vec<Option<Json<Metadata>>> =
-        grants.iter().map(|(.., metadata)| attached(metadata)).collect();
-    let expiries: Vec<Option<Timestamp>> = grants.iter().map(|(_, grant, _)| grant.expires_at).collect();
-    sqlx::query!(
-        "insert into grants (id, wallet_id, payment_id, source, amount, remaining, priority, expires_at, created_at,
-                             is_open, origin_payment_id, lapsed, metadata)
-         select id, wallet_id, payment_id, source, amount, remaining, priority, expires_at, $9, remaining > 0,
-                origin_payment_id, lapsed, metadata
-         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::smallint[],
-                     $8::timestamptz[], $10::uuid[], $11::bigint[], $12::jsonb[])
-              as new (id, wallet_id, payment_id, source, amount, remaining, priority, expires_at, origin_payment_id,
-                      lapsed, metadata)",
-        &ids,
-        &wallets,
-        &payments as &[Option<Uuid>],
-        &sources as &[&str],
-        &amounts,
-        &remaining,
-        &priorities,
-        &expiries as &[Option<Timestamp>],
-        now,
-        &origins as &[Option<Uuid>],
-        &lapsed,
-        &metadata as &[Option<Json<Metadata>>]
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 /// That what a payment granted, and what was given back of it, lapses earlier than it would.
