@@ -34,7 +34,8 @@ struct Arguments {
     /// How often each is measured; the one in the middle counts
     #[arg(long, default_value_t = 1)]
     repeat: usize,
-    /// Measure these only: raw, http, forged, accept, end-to-end, hot, consume, batch, alone, seen, backlog, idle, growth
+    /// Measure these only: raw, http, forged, accept, end-to-end, hot, consume, batch, alone, seen, backlog, idle or
+    /// growth
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Wallets that growth adds, each with ten rows in the ledger

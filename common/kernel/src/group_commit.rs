@@ -259,10 +259,12 @@ mod tests {
         assert_eq!(group.submit(7).await.ok(), Some(7));
     }
 
+    type Answer = Pin<Box<dyn Future<Output = Result<(), GivenUp>>>>;
+
     /// Groups that end when they are told to, and say what each has when it begins.
     struct Overlapping {
         group: GroupCommit<(u8, u8), ()>,
-        submitted: Vec<Pin<Box<dyn Future<Output = Result<(), GivenUp>>>>>,
+        submitted: Vec<Answer>,
         begun: mpsc::UnboundedReceiver<Vec<(u8, u8)>>,
         ends: Arc<Semaphore>,
     }
@@ -288,8 +290,7 @@ mod tests {
         /// Adds an item, and returns once all that follows from it has happened.
         async fn submit(&mut self, item: (u8, u8)) {
             let group = self.group.clone();
-            let mut answer: Pin<Box<dyn Future<Output = _>>> =
-                Box::pin(async move { group.submit(item).await });
+            let mut answer: Answer = Box::pin(async move { group.submit(item).await });
             assert!(futures::poll!(&mut answer).is_pending());
             self.submitted.push(answer);
             settle().await;

@@ -100,8 +100,7 @@ impl Kept {
 
     /// As [`store::balance`] computes it: what has lapsed and is needed by no hold is not shown, swept or not.
     fn shown(&self) -> i64 {
-        let has_lapsed =
-            |grant: &&crate::rules::GrantState| grant.expires_at.is_some_and(|at| at <= self.book.now);
+        let has_lapsed = |grant: &&GrantState| grant.expires_at.is_some_and(|at| at <= self.book.now);
         let lapsed: i64 =
             self.state().grants().iter().filter(has_lapsed).map(|grant| grant.remaining.millionths()).sum();
         self.state().balance.millionths() - (lapsed - self.state().held.millionths()).max(0)

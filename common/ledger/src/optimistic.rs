@@ -19,8 +19,8 @@ use kernel::clock::Timestamp;
 use kernel::ids::{GrantId, WalletId};
 use kernel::money::Credits;
 
-/// As [`post_unlocked`](super::operations::post_unlocked), in two round trips, the second of which commits: to be called
-/// outside of a transaction.
+/// As [`post_unlocked`](super::operations::post_unlocked), in two round trips, the second of which commits: to be
+/// called outside of a transaction.
 ///
 /// Has no outcome either for a movement of a wallet that changed meanwhile, that was made before, that a limit may
 /// count, or of which more follows than an entry: of those nothing is written.
