@@ -159,6 +159,8 @@ async fn a_viewer_can_change_nothing() {
         ("monthly.price", "9.90"),
         ("monthly.credits", "1000"),
         ("quantity", "1"),
+        ("creditsPerDay", "1000"),
+        ("timeZone", "UTC"),
     ];
     for name in names.iter().filter(|name| !["password", "end-session"].contains(&name.as_str())) {
         let path = format!("/console/do/{name}");
