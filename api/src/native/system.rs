@@ -91,8 +91,8 @@ struct QueueView {
     /// That wait to be taken.
     messages: u32,
     consumers: u32,
-    /// The longest wait of a job lately, as the workers say that took it; null if none was taken yet, and of queues that
-    /// are no role's.
+    /// The longest wait of a job lately, as the workers say that took it; null if none was taken yet, and of queues
+    /// that are no role's.
     #[schema(required)]
     waited_seconds: Option<i64>,
     /// When a job was taken for the last time, to ten seconds or so.

@@ -173,6 +173,8 @@ class Attention:
     outbox_jobs: int
     #: The age of the oldest of them.
     outbox_oldest_seconds: int
+    #: The longest that a job waited in a queue within the last five minutes.
+    queue_waited_seconds: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1184,6 +1186,11 @@ class Queue:
     #: That wait to be taken.
     messages: int
     consumers: int
+    #: The longest wait of a job lately, as the workers say that took it; null if none was taken yet, and of queues
+    #: that are no role's.
+    waited_seconds: int | None
+    #: When a job was taken for the last time, to ten seconds or so.
+    taken_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)

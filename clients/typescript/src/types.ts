@@ -162,6 +162,8 @@ export interface Attention {
   outboxJobs: number;
   /** The age of the oldest of them. */
   outboxOldestSeconds: number;
+  /** The longest that a job waited in a queue within the last five minutes. */
+  queueWaitedSeconds: number;
 }
 
 export interface AuditLog {
@@ -1488,6 +1490,10 @@ export interface Queue {
   /** That wait to be taken. */
   messages: number;
   consumers: number;
+  /** The longest wait of a job lately, as the workers say that took it; null if none was taken yet, and of queues that are no role's. */
+  waitedSeconds: number | null;
+  /** When a job was taken for the last time, to ten seconds or so. */
+  takenAt: Time | null;
 }
 
 /** The limit that refuses a request. */

@@ -71,7 +71,8 @@ async fn the_console_says_how_long_jobs_wait_in_their_queues() {
     page.sees("Nothing needs you").await;
     // What a worker would note that is behind by ten minutes; long ago it is no news.
     let behind = "insert into queue_waits values ('verify', 600, now()), ('recharge', 7200, now() - interval '1 h') \
-                  on conflict (role) do update set waited_seconds = excluded.waited_seconds, taken_at = excluded.taken_at";
+                  on conflict (role) do update \
+                  set waited_seconds = excluded.waited_seconds, taken_at = excluded.taken_at";
     sqlx::query(behind).execute(world.pool()).await.unwrap();
     page.sees("that jobs wait in a queue").await;
     assert!(page.text().await.contains("10 min"), "{}", page.text().await);
