@@ -184,6 +184,7 @@ async fn the_search_finds_sections() {
     };
     assert_eq!(first("insufficient_credits").await.as_deref(), Some("errors#insufficient_credits"));
     assert_eq!(first("Idempotency").await.as_deref(), Some("concepts#idempotency"));
+    assert_eq!(first("post+/purser/v1/orders").await.as_deref(), Some("reference#/native/createOrder"));
     assert_eq!(first("").await, None);
     assert_eq!(first("%3Cb%3Ex").await, None);
     world.finish().await;

@@ -16,6 +16,7 @@ use ledger::holds::ExpireHolds;
 use ledger::operations::ExpireGrants;
 use messaging::consumer::{Consumer, Handler, Limits, Outcome};
 use messaging::queues::QueueWatch;
+use messaging::waits::Waits;
 use messaging::{PublishError, Publisher};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -86,6 +87,7 @@ impl Line {
             publisher: self.publisher.clone(),
             role,
             limits: Limits { batch: 16, concurrency: 1, linger: Duration::from_millis(1) },
+            waits: Waits::default(),
             handler: Arc::new(Scripted { script, told }),
         };
         tokio::spawn(consumer.run(self.shutdown.clone()));

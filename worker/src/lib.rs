@@ -34,6 +34,7 @@ use kernel::{database, installation, service, test_clock};
 use messaging::Publisher;
 use messaging::collector::Collector;
 use messaging::consumer::{Consumer, Limits};
+use messaging::waits::Waits;
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
@@ -84,6 +85,8 @@ pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> a
         let context = Context::new(&config, *role, pool.clone(), publisher.clone(), clock.clone())?;
         contexts.push((role, Arc::new(context)));
     }
+    let waits = Waits::default();
+    tokio::spawn(waits.clone().keep(pool.clone(), clock.clone(), shutdown.clone()));
     let collector = Collector { connections: config.connections.clone(), pool: pool.clone(), clock };
     let collecting = tokio::spawn(collector.run(shutdown.clone()));
     let consumers = contexts.iter().map(|(role, context)| {
@@ -92,6 +95,7 @@ pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> a
             publisher: publisher.clone(),
             role: **role,
             limits: limits(**role),
+            waits: waits.clone(),
             handler: Arc::clone(context),
         };
         tokio::spawn(consumer.run(shutdown.clone()))

@@ -5,7 +5,9 @@ use billing::auto_recharge::operations::paused_count;
 use billing::provider_events::record::quarantined_count;
 use billing::reconciliation::operations::last_run;
 use identity::rights::Scope;
+use messaging::waits;
 use serde::Serialize;
+use time::Duration;
 use utoipa::ToSchema;
 use warp::http::StatusCode;
 
@@ -15,6 +17,9 @@ use crate::http::endpoint::Endpoint;
 use crate::http::{Response, answer};
 use crate::problem::Problem;
 use crate::state::SharedState;
+
+/// A queue's wait is news for so long.
+const LATELY: Duration = Duration::minutes(5);
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::get(
@@ -46,6 +51,8 @@ struct AttentionView {
     outbox_jobs: i64,
     /// The age of the oldest of them.
     outbox_oldest_seconds: i64,
+    /// The longest that a job waited in a queue within the last five minutes.
+    queue_waited_seconds: i64,
 }
 
 async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
@@ -59,6 +66,9 @@ async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
     let now = api.clock.now();
     let mut connection = api.pool.acquire().await?;
     let letters = messaging::dead_letters::operations::waiting(&mut connection).await?;
+    let waits = waits::all(&mut connection).await?;
+    let lately = waits.iter().filter(|wait| now - wait.taken_at < LATELY);
+    let waited = lately.map(|wait| wait.waited_seconds).max().unwrap_or(0);
     let view = AttentionView {
         quarantined_events: quarantined_count(&mut connection).await?,
         dead_letters: letters.iter().map(|waiting| waiting.count).fold(0, i64::saturating_add),
@@ -68,6 +78,7 @@ async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
         failing_webhook_endpoints: failing,
         outbox_jobs,
         outbox_oldest_seconds: oldest.map_or(0, |oldest| (now - oldest).whole_seconds().max(0)),
+        queue_waited_seconds: waited,
     };
     Ok(answer(StatusCode::OK, &view))
 }

@@ -29,6 +29,7 @@ mod orders;
 mod organizations;
 mod pages_of;
 mod parked_purchases;
+mod plan_options;
 mod portal_sessions;
 mod products;
 mod provider_events;
@@ -102,6 +103,7 @@ fn endpoints() -> Vec<Endpoint> {
         statistics::endpoints(),
         operators::endpoints(),
         subscriptions::endpoints(),
+        plan_options::endpoints(),
         provider_events::endpoints(),
         catalog::endpoints(),
         credit_prices::endpoints(),

@@ -1,5 +1,5 @@
-//! Subscriptions: who may look at a wallet sees its own, who may buy for it ends them with their period. Servers and
-//! operators also end them at once, and move them to other plans. A worker does it at the provider.
+//! Subscriptions: who may look at a wallet sees its own, who may buy for it ends them with their period and moves them
+//! to other plans. Servers and operators also end them at once. A worker does it at the provider.
 
 use billing::plans::Interval;
 use billing::subscriptions::SubscriptionState;
@@ -20,6 +20,7 @@ use warp::http::StatusCode;
 use super::idempotent::{Answer, Keep, once};
 use super::reasons::checked_reason;
 use super::wallets::{addressed, check_reach};
+use crate::auth::Caller;
 use crate::checkout::wants_async;
 use crate::commands::{carry_out, publish_soon};
 use crate::http::call::Call;
@@ -70,11 +71,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post(
             "/purser/v1/subscriptions/{subscriptionId}/change",
             change,
-            instructs(Access::Operator(Scope::Manage), "Move a subscription to another plan")
+            instructs(Access::Allowed(Scope::Buy), "Move a subscription to another plan")
+                .role(OperatorRole::Finance)
+                .header::<String>("Prefer", "`respond-async` asks not to wait for the provider.")
                 .says(
-                    "The provider charges the difference for the rest of the period at once, or keeps it for the \
-                     next payment; what is paid is credited. If the payment fails, nothing changes. The plan must \
-                     have a price or product of its own at the provider, in the same currency.",
+                    "As who buys for the wallet may have it; a server needs the scope `manage`. The provider charges \
+                     the difference for the rest of the period at once, or keeps it for the next payment; what is \
+                     paid is credited. If the payment fails, nothing changes. The plan must have a price or product \
+                     of its own at the provider, in the same currency.",
                 )
                 .takes::<ChangeInput>()
                 .answers::<SubscriptionView>(StatusCode::OK, "It is on the plan at the provider.")
@@ -125,7 +129,7 @@ fn when_schema() -> Object {
     one_of(&[NOW, PERIOD_END])
 }
 
-fn interval_schema() -> Object {
+pub(super) fn interval_schema() -> Object {
     one_of(Interval::NAMES)
 }
 
@@ -186,7 +190,7 @@ pub(super) struct SubscriptionView {
     /// The last time that its end was asked for.
     #[schema(required)]
     ending: Option<EndingView>,
-    /// The last time that an administrator had it moved to another plan.
+    /// The last time that a move to another plan was asked for.
     #[schema(required)]
     change: Option<ChangeView>,
 }
@@ -285,9 +289,12 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
     Ok(answer(StatusCode::OK, &Subscriptions { data }))
 }
 
+/// Who buys decides what is bought, and when no more; a server that only sells does not decide that.
+fn scope(reach: &Reach) -> Scope {
+    if *reach == Reach::Everyone { Scope::Manage } else { Scope::Buy }
+}
+
 async fn cancel(api: SharedState, call: Call) -> Result<Response, Problem> {
-    // Who buys may stop buying; a server that only sells does not decide that.
-    let scope = |reach: &Reach| if *reach == Reach::Everyone { Scope::Manage } else { Scope::Buy };
     let caller = call.allowed_as(&api, |caller| scope(&caller.reach)).await?;
     let request: CancelInput = read_object(&call)?;
     let (id, reason) = (subscription_id(&call)?, checked_reason(request.reason)?);
@@ -301,8 +308,7 @@ async fn cancel(api: SharedState, call: Call) -> Result<Response, Problem> {
     if end != End::AtPeriodEnd {
         caller.check_everyone(Scope::Manage)?;
     }
-    let wallet = find(&api, id).await?.subscription.wallet_id;
-    check_reach(&api, &caller, wallet, scope(&caller.reach), no_subscription).await?;
+    check(&api, &caller, id).await?;
     let waits = !wants_async(&call.headers);
     let work = {
         let (api, actor) = (SharedState::clone(&api), caller.actor.clone());
@@ -330,14 +336,22 @@ async fn cancel(api: SharedState, call: Call) -> Result<Response, Problem> {
     once::<_, SubscriptionView>(&api, &call, caller.key_space(), Keep::Answer, work).await
 }
 
+/// Whether the subscription is there for a caller who is to decide about it.
+async fn check(api: &SharedState, caller: &Caller, id: SubscriptionId) -> Result<(), Problem> {
+    let wallet = find(api, id).await?.subscription.wallet_id;
+    check_reach(api, caller, wallet, scope(&caller.reach), no_subscription).await
+}
+
 async fn change(api: SharedState, call: Call) -> Result<Response, Problem> {
-    let caller = call.operator(&api, Scope::Manage).await?;
+    let caller = call.allowed_as(&api, |caller| scope(&caller.reach)).await?;
     let request: ChangeInput = read_object(&call)?;
     let reason = request.reason.map(checked_reason).transpose()?.unwrap_or_default();
     let (id, plan, interval) = (subscription_id(&call)?, request.plan_id, request.interval);
     if plan.contains('\0') {
         return Err(Problem::not_found("There is no such plan."));
     }
+    check(&api, &caller, id).await?;
+    let waits = !wants_async(&call.headers);
     let work = {
         let (api, actor) = (SharedState::clone(&api), caller.actor.clone());
         async move {
@@ -346,6 +360,10 @@ async fn change(api: SharedState, call: Call) -> Result<Response, Problem> {
             let (job, outbox_id) =
                 operations::change(&mut transaction, api.clock.now(), by, id, &plan, interval).await?;
             transaction.commit().await?;
+            if !waits {
+                publish_soon(&api, outbox_id);
+                return Ok((StatusCode::ACCEPTED, find(&api, id).await?.into()));
+            }
             let (status, found) = carried_out(&api, id, EncodedJob::from(&job), outbox_id).await?;
             match &found.change {
                 Some(PlanChange { state: ChangeState::Refused, refusal, .. }) => {
@@ -372,16 +390,16 @@ async fn carried_out(
     Ok((status, find(api, id).await?))
 }
 
-async fn find(api: &SharedState, id: SubscriptionId) -> Result<Instructed, Problem> {
+pub(super) async fn find(api: &SharedState, id: SubscriptionId) -> Result<Instructed, Problem> {
     let found = operations::find(&mut *api.pool.acquire().await?, id).await?;
     found.ok_or_else(no_subscription)
 }
 
-fn subscription_id(call: &Call) -> Result<SubscriptionId, Problem> {
+pub(super) fn subscription_id(call: &Call) -> Result<SubscriptionId, Problem> {
     call.path_parameter("subscriptionId").parse().map_err(|_| no_subscription())
 }
 
-fn no_subscription() -> Problem {
+pub(super) fn no_subscription() -> Problem {
     Problem::not_found("There is no such subscription.")
 }
 

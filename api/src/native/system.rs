@@ -9,6 +9,7 @@ use identity::rights::Scope;
 use kernel::process::{self, Applied, Process};
 use kernel::schedule_runs::{self, ScheduleRun};
 use messaging::queues::QueueState;
+use messaging::waits::{self, QueueWait};
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::http::StatusCode;
@@ -83,17 +84,32 @@ impl From<Process> for ProcessView {
 }
 
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = native::Queue)]
 struct QueueView {
     name: String,
     /// That wait to be taken.
     messages: u32,
     consumers: u32,
+    /// The longest wait of a job lately, as the workers say that took it; null if none was taken yet, and of queues
+    /// that are no role's.
+    #[schema(required)]
+    waited_seconds: Option<i64>,
+    /// When a job was taken for the last time, to ten seconds or so.
+    #[schema(required)]
+    taken_at: Option<Moment>,
 }
 
-impl From<QueueState> for QueueView {
-    fn from(queue: QueueState) -> Self {
-        Self { name: queue.name, messages: queue.messages, consumers: queue.consumers }
+impl QueueView {
+    fn new(queue: QueueState, waits: &[QueueWait]) -> Self {
+        let wait = waits.iter().find(|wait| wait.role == queue.name);
+        Self {
+            name: queue.name,
+            messages: queue.messages,
+            consumers: queue.consumers,
+            waited_seconds: wait.map(|wait| wait.waited_seconds),
+            taken_at: wait.map(|wait| Moment(wait.taken_at)),
+        }
     }
 }
 
@@ -145,8 +161,10 @@ impl From<Applied> for MigrationView {
 async fn show(api: SharedState, call: Call) -> Result<Response, Problem> {
     call.operator(&api, Scope::Read).await?;
     let counted = tokio::time::timeout(PATIENCE, async { api.queues.lock().await.look().await }).await;
-    let queues = counted.ok().and_then(Result::ok).map(|all| all.into_iter().map(QueueView::from).collect());
     let mut connection = api.pool.acquire().await?;
+    let waits = waits::all(&mut connection).await?;
+    let counted = counted.ok().and_then(Result::ok);
+    let queues = counted.map(|all| all.into_iter().map(|queue| QueueView::new(queue, &waits)).collect());
     let last = last_run(&mut connection).await?;
     let view = SystemView {
         version: env!("CARGO_PKG_VERSION"),

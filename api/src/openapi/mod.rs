@@ -148,7 +148,7 @@ fn refusals(method: &Method, description: &Description) -> Vec<StatusCode> {
 }
 
 /// What a client would call a method for it: `captureHold`, `listEntries`. Of dialects, method and path in one word.
-fn operation_id(endpoint: &Endpoint) -> String {
+pub(crate) fn operation_id(endpoint: &Endpoint) -> String {
     let method = endpoint.method.as_str().to_ascii_lowercase();
     match endpoint.path.strip_prefix(OWN) {
         Some(path) => method_name(&method, path),

@@ -116,7 +116,7 @@ pub(crate) struct Series {
 }
 
 /// What the colours of a chart mean.
-pub(crate) fn legend(series: &[Series]) -> Markup {
+fn legend(series: &[Series]) -> Markup {
     html! { ul.legend { @for one in series { li { (one.name) } } } }
 }
 
@@ -133,6 +133,8 @@ pub(crate) struct Chart<'a> {
     pub(crate) series: Vec<Series>,
     /// Stacked bars for what adds up; else lines.
     pub(crate) is_stacked: bool,
+    /// Whether it says what its colours mean.
+    pub(crate) has_legend: bool,
 }
 
 impl maud::Render for Chart<'_> {
@@ -149,6 +151,7 @@ impl maud::Render for Chart<'_> {
                     @if let Some(total) = self.total { span.figure-value { (total) } }
                 }
                 value-chart data=(data.to_string()) aria-hidden="true" {}
+                @if self.has_legend { (legend(&self.series)) }
                 details {
                     summary { (self.table) }
                     div.scroll tabindex="0" role="region" aria-label=(self.title) {

@@ -936,10 +936,10 @@ class Operations(Transport):
         reason: str | None = None,
         idempotency_key: str | None = None,
     ) -> types.Subscription:
-        """Move a subscription to another plan. The provider charges the difference for the rest of the period at
-        once, or keeps it for the next payment; what is paid is credited. If the payment fails, nothing changes.
-        The plan must have a price or product of its own at the provider, in the same currency. Takes the scope
-        `manage`.
+        """Move a subscription to another plan. As who buys for the wallet may have it; a server needs the scope
+        `manage`. The provider charges the difference for the rest of the period at once, or keeps it for the next
+        payment; what is paid is credited. If the payment fails, nothing changes. The plan must have a price or
+        product of its own at the provider, in the same currency.
         """
         return self._call(
             "POST",
@@ -948,6 +948,13 @@ class Operations(Transport):
             body={"planId": plan_id, "interval": interval, "reason": reason},
             idempotency_key=idempotency_key,
         )
+
+    def list_subscription_plans(self, subscription_id: str) -> Pages[types.PlanOption]:
+        """What a subscription can be moved to, and what that costs. The plans that are sold for a month or a year
+        and have a price or product of their own at the provider, in the same currency. None while the
+        subscription is not active, or ends. Takes the scope `read`.
+        """
+        return self._pages(f"/purser/v1/subscriptions/{segment(subscription_id)}/plans", "data", types.PlanOption)
 
     def list_provider_events(
         self,
@@ -1276,6 +1283,34 @@ class Operations(Transport):
                 "planIds": plan_ids,
                 "packIds": pack_ids,
                 "active": active,
+            },
+        )
+
+    def get_check_in(self) -> types.CheckIn:
+        """What users get for checking in once a day. Takes the scope `manage`."""
+        return self._call("GET", "/purser/v1/catalog/check-in", types.CheckIn)
+
+    def put_check_in(
+        self,
+        *,
+        enabled: bool,
+        credits_per_day: Credits,
+        time_zone: str,
+        streak_bonuses: Sequence[types.NewStreakBonus] | NotGiven = NOT_GIVEN,
+    ) -> types.CheckIn:
+        """Set what users get for checking in. From the next check-in on. A streak's bonus is given once, on the day
+        that makes the streak so long. If days begin elsewhere, nobody gets two check-ins on one day by it. Takes
+        the scope `manage`.
+        """
+        return self._call(
+            "PUT",
+            "/purser/v1/catalog/check-in",
+            types.CheckIn,
+            body={
+                "enabled": enabled,
+                "creditsPerDay": credits_per_day,
+                "streakBonuses": streak_bonuses,
+                "timeZone": time_zone,
             },
         )
 

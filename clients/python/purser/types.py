@@ -18,6 +18,7 @@ CREDIT_FIELDS = frozenset({
     "bonusCredits",
     "captured",
     "credits",
+    "creditsPerDay",
     "creditsReversed",
     "creditsShortfall",
     "debt",
@@ -172,6 +173,8 @@ class Attention:
     outbox_jobs: int
     #: The age of the oldest of them.
     outbox_oldest_seconds: int
+    #: The longest that a job waited in a queue within the last five minutes.
+    queue_waited_seconds: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,6 +240,15 @@ class CardSetup:
     #: The page; null until it is open.
     url: str | None
     session_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckIn:
+    enabled: bool
+    credits_per_day: Decimal
+    #: By their days.
+    streak_bonuses: list[StreakBonus]
+    time_zone: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -719,6 +731,14 @@ class NewPlanPeriod:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NewStreakBonus:
+    #: So many days in a row.
+    days: int
+    #: Whole credits, at most a million.
+    credits: Credits
+
+
+@dataclass(frozen=True, kw_only=True)
 class OpenedPortalSession:
     portal_session_id: str
     #: A credential like a session's token.
@@ -1018,6 +1038,28 @@ class PlanOffer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlanOption:
+    plan_id: str
+    name: str
+    interval: Literal["month", "year"]
+    #: What a period costs from then on.
+    price: Money
+    #: What a period grants.
+    credits: Decimal
+    #: About what is charged at once: the price for the rest of the period, or for a whole one that begins now if
+    #: it has another length, less what the rest costs as it is. Below zero: what the next payments cost less. The
+    #: provider reckons to the second, and adds taxes.
+    due: Money
+    #: When a whole period is charged for the next time.
+    renews_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanOptions:
+    data: list[PlanOption]
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlanPeriod:
     """What a paid period costs and grants."""
     price: Money
@@ -1144,6 +1186,11 @@ class Queue:
     #: That wait to be taken.
     messages: int
     consumers: int
+    #: The longest wait of a job lately, as the workers say that took it; null if none was taken yet, and of queues
+    #: that are no role's.
+    waited_seconds: int | None
+    #: When a job was taken for the last time, to ten seconds or so.
+    taken_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1300,6 +1347,12 @@ class StatisticsInterval:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StreakBonus:
+    days: int
+    credits: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
 class Subscription:
     """A subscription, as far as the provider's word of it has come."""
     subscription_id: str
@@ -1327,7 +1380,7 @@ class Subscription:
     canceled_at: datetime | None
     #: The last time that its end was asked for.
     ending: SubscriptionEnding | None
-    #: The last time that an administrator had it moved to another plan.
+    #: The last time that a move to another plan was asked for.
     change: SubscriptionChange | None
 
 

@@ -14,6 +14,7 @@ import type {
   CancelSubscription,
   Capture,
   ChangeSubscription,
+  CheckIn,
   Checkout,
   CheckoutResult,
   Claim,
@@ -47,6 +48,7 @@ import type {
   NewAdjustment,
   NewApiKey,
   NewBalanceAlerts,
+  NewCheckIn,
   NewCoupon,
   NewCreditPrice,
   NewDebit,
@@ -86,6 +88,7 @@ import type {
   Pack,
   ParkedPurchase,
   Plan,
+  PlanOption,
   PortalLink,
   PortalSession,
   PortalSessionMade,
@@ -637,9 +640,10 @@ export class Operations extends Transport {
   }
 
   /**
-   * Move a subscription to another plan. The provider charges the difference for the rest of the period at once, or
-   * keeps it for the next payment; what is paid is credited. If the payment fails, nothing changes. The plan must
-   * have a price or product of its own at the provider, in the same currency. Takes the scope `manage`.
+   * Move a subscription to another plan. As who buys for the wallet may have it; a server needs the scope `manage`.
+   * The provider charges the difference for the rest of the period at once, or keeps it for the next payment; what
+   * is paid is credited. If the payment fails, nothing changes. The plan must have a price or product of its own at
+   * the provider, in the same currency.
    */
   changeSubscription(
     subscriptionId: string,
@@ -647,6 +651,15 @@ export class Operations extends Transport {
     options?: RequestOptions,
   ): Promise<Subscription> {
     return this.call("POST", `/purser/v1/subscriptions/${segment(subscriptionId)}/change`, { body, options });
+  }
+
+  /**
+   * What a subscription can be moved to, and what that costs. The plans that are sold for a month or a year and have
+   * a price or product of their own at the provider, in the same currency. None while the subscription is not
+   * active, or ends. Takes the scope `read`.
+   */
+  listSubscriptionPlans(subscriptionId: string, options?: RequestOptions): List<PlanOption> {
+    return this.pages(`/purser/v1/subscriptions/${segment(subscriptionId)}/plans`, "data", { options });
   }
 
   /**
@@ -765,6 +778,20 @@ export class Operations extends Transport {
    */
   putCoupon(couponId: string, body: CouponChange, options?: RequestOptions): Promise<Coupon> {
     return this.call("PUT", `/purser/v1/catalog/coupons/${segment(couponId)}`, { body, options });
+  }
+
+  /** What users get for checking in once a day. Takes the scope `manage`. */
+  getCheckIn(options?: RequestOptions): Promise<CheckIn> {
+    return this.call("GET", "/purser/v1/catalog/check-in", { options });
+  }
+
+  /**
+   * Set what users get for checking in. From the next check-in on. A streak's bonus is given once, on the day that
+   * makes the streak so long. If days begin elsewhere, nobody gets two check-ins on one day by it. Takes the scope
+   * `manage`.
+   */
+  putCheckIn(body: NewCheckIn, options?: RequestOptions): Promise<CheckIn> {
+    return this.call("PUT", "/purser/v1/catalog/check-in", { body, options });
   }
 
   /** What any amount of credits costs, by currency. Takes the scope `manage`. */

@@ -10,6 +10,7 @@ export const CREDIT_FIELDS: ReadonlySet<string> = new Set([
   "bonusCredits",
   "captured",
   "credits",
+  "creditsPerDay",
   "creditsReversed",
   "creditsShortfall",
   "debt",
@@ -161,6 +162,8 @@ export interface Attention {
   outboxJobs: number;
   /** The age of the oldest of them. */
   outboxOldestSeconds: number;
+  /** The longest that a job waited in a queue within the last five minutes. */
+  queueWaitedSeconds: number;
 }
 
 export interface AuditLog {
@@ -240,6 +243,14 @@ export interface ChangeSubscription {
   interval?: "month" | "year";
   /** For the audit log. */
   reason?: string | null;
+}
+
+export interface CheckIn {
+  enabled: boolean;
+  creditsPerDay: Credits;
+  /** By their days. */
+  streakBonuses: StreakBonus[];
+  timeZone: string;
 }
 
 export interface Checkout {
@@ -731,6 +742,17 @@ export interface NewBalanceAlerts {
   levels: GivenCredits[];
 }
 
+export interface NewCheckIn {
+  /** Whether users may check in. */
+  enabled: boolean;
+  /** What a day gives: whole credits, at most a million. */
+  creditsPerDay: GivenCredits;
+  /** All bonuses: those that are not listed end. */
+  streakBonuses?: NewStreakBonus[];
+  /** Where days begin, by its IANA name. */
+  timeZone: string;
+}
+
 export interface NewCoupon {
   /** What the buyer types; small letters count as capital ones. */
   code: string;
@@ -981,6 +1003,13 @@ export interface NewSession {
   /** How long it lasts; a day unless given. */
   ttlSeconds?: number | null;
   scopes?: ("read" | "spend" | "buy")[];
+}
+
+export interface NewStreakBonus {
+  /** So many days in a row. */
+  days: number;
+  /** Whole credits, at most a million. */
+  credits: GivenCredits;
 }
 
 export interface NewTransfer {
@@ -1308,6 +1337,24 @@ export interface PlanOffer {
   yearly: PeriodOffer | null;
 }
 
+export interface PlanOption {
+  planId: string;
+  name: string;
+  interval: "month" | "year";
+  /** What a period costs from then on. */
+  price: Money;
+  /** What a period grants. */
+  credits: Credits;
+  /** About what is charged at once: the price for the rest of the period, or for a whole one that begins now if it has another length, less what the rest costs as it is. Below zero: what the next payments cost less. The provider reckons to the second, and adds taxes. */
+  due: Money;
+  /** When a whole period is charged for the next time. */
+  renewsAt: Time | null;
+}
+
+export interface PlanOptions {
+  data: PlanOption[];
+}
+
 /** What a paid period costs and grants. */
 export interface PlanPeriod {
   price: Money;
@@ -1443,6 +1490,10 @@ export interface Queue {
   /** That wait to be taken. */
   messages: number;
   consumers: number;
+  /** The longest wait of a job lately, as the workers say that took it; null if none was taken yet, and of queues that are no role's. */
+  waitedSeconds: number | null;
+  /** When a job was taken for the last time, to ten seconds or so. */
+  takenAt: Time | null;
 }
 
 /** The limit that refuses a request. */
@@ -1609,6 +1660,11 @@ export interface StatisticsInterval {
   outstanding: Credits;
 }
 
+export interface StreakBonus {
+  days: number;
+  credits: Credits;
+}
+
 /** A subscription, as far as the provider's word of it has come. */
 export interface Subscription {
   subscriptionId: string;
@@ -1636,7 +1692,7 @@ export interface Subscription {
   canceledAt: Time | null;
   /** The last time that its end was asked for. */
   ending: SubscriptionEnding | null;
-  /** The last time that an administrator had it moved to another plan. */
+  /** The last time that a move to another plan was asked for. */
   change: SubscriptionChange | null;
 }
 

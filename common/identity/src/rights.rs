@@ -23,6 +23,19 @@ text_enum! {
 
 impl Scope {
     pub const ALL: [Self; 5] = [Self::Read, Self::Spend, Self::Buy, Self::Manage, Self::Admin];
+    /// What it is for, in a line.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Read => "look at balances, entries, orders and all else",
+            Self::Spend => "spend credits: debits, giving them back, and holds",
+            Self::Buy => "orders, cards, auto-recharge, redeeming codes",
+            Self::Manage => {
+                "users, organizations, limits of members, grants, refunds of orders, what is sold"
+            }
+            Self::Admin => "keys and their limits, operators, webhook endpoints, what waits for an operator",
+        }
+    }
+
     /// What users' own tokens may have.
     pub const OF_USERS: [Self; 3] = [Self::Read, Self::Spend, Self::Buy];
 }

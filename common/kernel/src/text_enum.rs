@@ -20,7 +20,7 @@ macro_rules! text_enum {
             pub const NAMES: &'static [&'static str] = &[$($text,)+];
 
             /// As the database and the API spell it.
-            pub fn as_str(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
             }
         }

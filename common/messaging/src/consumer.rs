@@ -30,6 +30,7 @@ use crate::connection::{self, Node, Session, supervise};
 use crate::job_spans::JobSpans;
 use crate::publisher::{Message, PublishError, Publisher};
 use crate::topology::{DELAYS_SECONDS, Names, short};
+use crate::waits::Waits;
 
 /// Counts the job's own failures; [`JobSet::attempts`] limits it.
 pub(super) const ATTEMPT: &str = "x-purser-attempt";
@@ -78,6 +79,8 @@ pub struct Consumer<H> {
     pub publisher: Publisher,
     pub role: Role,
     pub limits: Limits,
+    /// What its jobs waited.
+    pub waits: Waits,
     pub handler: Arc<H>,
 }
 
@@ -207,6 +210,7 @@ impl<H: Handler> Consumer<H> {
         {
             let seconds = clock::seconds_of_the_machine().saturating_sub(*published);
             catalogue::JOB_WAIT_SECONDS.record([self.role.as_str()], Duration::from_secs(seconds));
+            self.waits.taken(self.role, seconds);
         }
     }
 

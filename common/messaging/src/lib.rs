@@ -19,5 +19,6 @@ pub mod outbox;
 pub mod publisher;
 pub mod queues;
 pub mod topology;
+pub mod waits;
 
 pub use publisher::{PublishError, Publisher};

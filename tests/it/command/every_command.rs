@@ -118,6 +118,9 @@ async fn catalog_orders_refunds_and_recharges() {
     fs::write(file, r#"{"code": "SPRING", "percent": 20}"#).unwrap();
     done(&world, &["catalog", "coupons", "create", file]).await;
     assert!(done(&world, &["catalog", "coupons", "list"]).await.contains("SPRING"));
+    fs::write(file, r#"{"enabled": true, "creditsPerDay": 5, "timeZone": "UTC"}"#).unwrap();
+    done(&world, &["catalog", "check-in", "put", file]).await;
+    assert_eq!(json(&world, &["catalog", "check-in", "show"]).await["creditsPerDay"], 5);
     fs::remove_file(file).unwrap();
     done(&world, &["catalog", "prices", "put", "usd", "--credits", "100", "--minor", "100"]).await;
     assert_eq!(

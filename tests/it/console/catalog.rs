@@ -1,6 +1,7 @@
 //! What is sold is changed on the console: what a form does not say stays, and amounts are read exactly.
 
 use harness::browser::Screen;
+use harness::client::Request;
 use harness::world::World;
 use serde_json::{Value, json};
 
@@ -66,6 +67,50 @@ async fn a_coupon_that_is_switched_off_keeps_its_limits() {
     off["active"] = json!(false);
     let path = format!("coupons/{}", coupon["couponId"].as_str().unwrap());
     assert_eq!(get(&world, &path).await, off);
+    page.finish().await;
+    world.finish().await;
+}
+
+fn put_check_in(world: &World, settings: Value) -> Request {
+    let admin = &world.settings().secrets.admin_api_key;
+    world.api().put("/purser/v1/catalog/check-in").bearer(admin).json(settings)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_ins_are_switched_on_and_their_bonuses_changed_a_line_each() {
+    let world = World::builder().without_worker().without_scheduler().start().await;
+    let page = sign_in(&world, &employ(&world, "Finn", "finance").await, Screen::PHONE).await;
+    let off = json!({"enabled": false, "creditsPerDay": 1, "timeZone": "UTC"});
+    put_check_in(&world, off).expect(200).await;
+    page.goto("/console/catalog").await;
+    page.sees("No check-ins").await;
+    page.click("a[href^='/console/do/check-in?']").await;
+    page.click("input[name=enabled]").await;
+    page.fill("#creditsPerDay", "5").await;
+    page.fill("#streakBonuses", "7 20\n30 100").await;
+    page.fill("#timeZone", "Europe/Rome").await;
+    page.click("main form button").await;
+    page.sees("Check-ins are changed.").await;
+    page.sees("30 days in a row").await;
+    let set = json!({"enabled": true, "creditsPerDay": 5, "timeZone": "Europe/Rome",
+                     "streakBonuses": [{"days": 7, "credits": 20}, {"days": 30, "credits": 100}]});
+    assert_eq!(get(&world, "check-in").await, set);
+    // The form begins with what is there; what cannot be is said at it, and nothing changes.
+    for (bonuses, complaint) in [("seven days", "days and credits"), ("7 20\n7 30", "two streak bonuses")] {
+        page.click("a[href^='/console/do/check-in?']").await;
+        page.wait_for("document.querySelector('#streakBonuses')?.value === '7 20\\n30 100'").await;
+        page.fill("#streakBonuses", bonuses).await;
+        page.click("main form button").await;
+        page.sees(complaint).await;
+        page.click("main form a.button").await;
+    }
+    assert_eq!(get(&world, "check-in").await, set);
+    page.click("a[href^='/console/do/check-in?']").await;
+    page.fill("#streakBonuses", "").await;
+    page.click("main form button").await;
+    page.sees("Check-ins are changed.").await;
+    assert_eq!(get(&world, "check-in").await["streakBonuses"], json!([]));
+    assert_eq!(audited(&world, "checkin.configure").await["subject"], json!("checkin_config"));
     page.finish().await;
     world.finish().await;
 }

@@ -85,6 +85,12 @@ async fn strangers_see_nothing_and_viewers_see_every_page() {
         let policy = shown.header("content-security-policy").unwrap();
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
     }
+    // All that is kept of a user, as a file.
+    let path = "/console/users/alice/export";
+    assert_eq!(sent(house.world.api().get(path)).await.status(), 303);
+    let file = sent(house.get(&house.viewer.token, path)).await;
+    assert_eq!(file.header("content-disposition"), Some("attachment; filename=\"user.json\""));
+    assert_eq!(file.json().unwrap()["profile"]["userId"], json!("alice"));
     // What there is not, and part of a page for whoever was signed out meanwhile.
     assert_eq!(sent(house.get(&house.viewer.token, "/console/wallets/user:nobody")).await.status(), 404);
     let part = sent(house.world.api().get("/console/wallets/user:alice").header("hx-request", "true")).await;
@@ -159,6 +165,8 @@ async fn a_viewer_can_change_nothing() {
         ("monthly.price", "9.90"),
         ("monthly.credits", "1000"),
         ("quantity", "1"),
+        ("creditsPerDay", "1000"),
+        ("timeZone", "UTC"),
     ];
     for name in names.iter().filter(|name| !["password", "end-session"].contains(&name.as_str())) {
         let path = format!("/console/do/{name}");

@@ -4,7 +4,7 @@ use harness::browser::Screen;
 use harness::world::World;
 use serde_json::json;
 
-use super::{employ, sign_in};
+use super::{employ, pay_too_little, sign_in};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_overview_counts_on_while_it_is_looked_at() {
@@ -16,6 +16,10 @@ async fn the_overview_counts_on_while_it_is_looked_at() {
     page.value("window.stayed = true").await;
     page.click("#figures details summary").await;
     world.buy(&alice, 1_250).await;
+    // What needs somebody comes by itself; the figures too, and at once for who comes back to the window.
+    pay_too_little(&world, &alice).await;
+    page.sees("in quarantine").await;
+    page.value("void window.dispatchEvent(new Event('focus'))").await;
     page.sees("$12.50").await;
     page.sees("1,250").await;
     // What was opened stays open, and has the new number.
@@ -46,6 +50,32 @@ async fn the_system_shows_what_ran_by_the_schedule() {
     page.goto("/console/system").await;
     page.sees("payments.reconcile").await;
     page.sees("Jobs that wait to be published").await;
+    page.finish().await;
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_console_says_how_long_jobs_wait_in_their_queues() {
+    let world = World::start().await;
+    let alice = world.create_user("alice").await;
+    world.buy(&alice, 100).await;
+    // Workers note it every ten seconds.
+    world.wait_for_rows(1, "queue_waits where role = 'apply' and waited_seconds < 60").await;
+    let admin = &world.settings().secrets.admin_api_key;
+    let system = world.api().get("/purser/v1/system").bearer(admin).expect(200).await;
+    let queues = system["queues"].as_array().unwrap();
+    let queue = |name: &str| queues.iter().find(|queue| queue["name"] == name).unwrap();
+    assert!(queue("apply")["takenAt"].is_string() && queue("apply")["waitedSeconds"].is_i64(), "{system}");
+    assert_eq!(queue("delay.2s")["takenAt"], json!(null));
+    let page = sign_in(&world, &employ(&world, "Vera", "viewer").await, Screen::DESK).await;
+    page.sees("Nothing needs you").await;
+    // What a worker would note that is behind by ten minutes; long ago it is no news.
+    let behind = "insert into queue_waits values ('verify', 600, now()), ('recharge', 7200, now() - interval '1 h') \
+                  on conflict (role) do update \
+                  set waited_seconds = excluded.waited_seconds, taken_at = excluded.taken_at";
+    sqlx::query(behind).execute(world.pool()).await.unwrap();
+    page.sees("that jobs wait in a queue").await;
+    assert!(page.text().await.contains("10 min"), "{}", page.text().await);
     page.finish().await;
     world.finish().await;
 }

@@ -50,12 +50,17 @@ fn scope(operation: &Operation) -> &str {
     scope.as_str().unwrap()
 }
 
-/// The scope that a kind of credential needs: to limit members and to end what somebody pays for, servers need another
-/// one than users.
+/// The scope that a kind of credential needs: to limit members, and to change or end what somebody pays for, servers
+/// need another one than users.
 fn scope_of(operation: &Operation, kind: Kind) -> &str {
     let is_for_everyone = kind == Kind::KeyForEveryone;
     match operation.path.as_str() {
-        path if path.ends_with("/{subscriptionId}/cancel") && is_for_everyone => "manage",
+        "/purser/v1/subscriptions/{subscriptionId}/cancel"
+        | "/purser/v1/subscriptions/{subscriptionId}/change"
+            if is_for_everyone =>
+        {
+            "manage"
+        }
         path if path.ends_with("/members/{userId}/limit")
             && (is_for_everyone || kind == Kind::KeyOfOrganization) =>
         {
@@ -171,6 +176,7 @@ impl House {
             (true, path) if path.ends_with("/cancel") => {
                 request.json(json!({"when": "period_end", "reason": "a test"}))
             }
+            (true, path) if path.ends_with("/change") => request.json(json!({"planId": "team"})),
             (true, path) if path.ends_with("/extend") => request.json(json!({"ttlSeconds": 60})),
             (true, path) if path.ends_with("/grants") => {
                 request.json(json!({"credits": 1, "kind": "paid", "reason": "a test"}))

@@ -21,7 +21,7 @@ const OF_SUPPORT: [&str; 8] = [
     "DELETE /purser/v1/users/{userId}/sessions",
     "DELETE /purser/v1/sessions/{sessionId}",
 ];
-const OF_FINANCE: [&str; 27] = [
+const OF_FINANCE: [&str; 28] = [
     "POST /purser/v1/imports",
     "POST /purser/v1/portal-sessions",
     "DELETE /purser/v1/portal-sessions/{portalSessionId}",
@@ -49,6 +49,7 @@ const OF_FINANCE: [&str; 27] = [
     "POST /purser/v1/catalog/coupons",
     "PUT /purser/v1/catalog/coupons/{couponId}",
     "PUT /purser/v1/catalog/credit-prices/{currency}",
+    "PUT /purser/v1/catalog/check-in",
 ];
 
 /// The least role that may call an operation. Whoever adds an operation decides here who of the operators may call it;

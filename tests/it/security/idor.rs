@@ -382,6 +382,7 @@ fn body_for(operation: &Operation) -> Value {
         "/purser/v1/subscriptions/{subscriptionId}/cancel" => {
             json!({"when": "period_end", "reason": "a test"})
         }
+        "/purser/v1/subscriptions/{subscriptionId}/change" => json!({"planId": "team"}),
         "/api/payments/checkout" => json!({"packId": "micro"}),
         "/purser/v1/organizations/{orgId}/members/{userId}/limit" => json!({"credits": 5, "per": "day"}),
         _ => json!({}),

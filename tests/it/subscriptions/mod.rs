@@ -8,6 +8,7 @@ mod instructions;
 mod life;
 mod one_at_a_time;
 mod order;
+mod plan_options;
 mod products;
 mod renewals;
 

@@ -26,7 +26,7 @@ async fn a_purchase_on_a_phone_shows_at_once_in_another_window() {
     desk.value("window.stayed = true").await;
     take(&world, "user:alice", 12, "images").await;
     desk.wait_for("document.querySelector('#available').innerText === '2,488 credits'").await;
-    desk.sees("images").await;
+    desk.sees("Images").await;
     assert_eq!(desk.value("window.stayed").await, json!(true));
     assert_eq!(world.balance(&alice.wallet_id).await, 2_488);
     phone.finish().await;

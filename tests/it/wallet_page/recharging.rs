@@ -32,6 +32,11 @@ async fn recharging_is_set_up_charges_and_stops_at_its_cap() {
     page.sees("$20.00 was charged this month.").await;
     page.sees("$10.00 are left").await;
     assert_eq!(world.balance(&alice.wallet_id).await, 2_040);
+    // Off, and on again with what was set up.
+    page.click("button[formaction='/wallet/recharge/off']").await;
+    page.sees("By switching it on you agree").await;
+    page.click("form[action='/wallet/recharge'] button").await;
+    page.sees(sentence).await;
     page.click("button[commandfor='remove-card']").await;
     page.wait_for("document.querySelector('dialog').open").await;
     page.press("Escape").await;

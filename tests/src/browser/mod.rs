@@ -42,7 +42,18 @@ impl Screen {
 }
 
 /// The most that a page may weigh, with all that it loads, in bytes.
-pub const WEIGHT_MAX: u64 = 150_000;
+const WEIGHT_MAX: u64 = 150_000;
+
+/// What a page takes that the browser has nothing of.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// With all that it loads, as it comes over the network.
+    pub bytes: u64,
+    /// When the page itself was there.
+    pub answered_ms: u64,
+    /// When something of it was seen.
+    pub shown_ms: u64,
+}
 
 /// Where screenshots go.
 pub fn screenshots() -> PathBuf {

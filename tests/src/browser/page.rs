@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::devtools::DevTools;
-use super::{Screen, address, axe, screenshots};
+use super::{Load, Screen, WEIGHT_MAX, address, axe, screenshots};
 use crate::eventually::{Look, eventually};
 
 /// How long a page may take until it shows what is waited for.
@@ -87,6 +87,37 @@ impl Page {
         expect(self.evaluate("window.leaving = true").await);
         expect(self.send("Page.navigate", json!({"url": address})).await);
         self.wait_for("!window.leaving && document.readyState === 'complete'").await;
+    }
+
+    /// Goes to an address as somebody who was never there: with nothing from the browser's cache.
+    ///
+    /// # Panics
+    /// When the page with all that it loads weighs too much.
+    pub async fn goto_first(&self, address: &str) -> Load {
+        let cache = async |is_disabled: bool| {
+            let parameters = json!({"cacheDisabled": is_disabled});
+            expect(self.send("Network.setCacheDisabled", parameters).await);
+        };
+        cache(true).await;
+        let before = self.weight();
+        self.goto(address).await;
+        // The browser notes it after it has painted.
+        let paint = "performance.getEntriesByName('first-contentful-paint')";
+        self.wait_for(&format!("{paint}.length === 1")).await;
+        let number =
+            async |expression: &str| self.value(expression).await.as_f64().unwrap_or_default() as u64;
+        let load = Load {
+            bytes: self.weight() - before,
+            answered_ms: number("performance.getEntriesByType('navigation')[0].responseEnd").await,
+            shown_ms: number(&format!("{paint}[0].startTime")).await,
+        };
+        cache(false).await;
+        eprintln!(
+            "{address}: {} bytes, answered after {} ms, shown after {} ms",
+            load.bytes, load.answered_ms, load.shown_ms
+        );
+        assert!(load.bytes < WEIGHT_MAX, "{address} weighs {} bytes", load.bytes);
+        load
     }
 
     /// The value of an expression in the page.
@@ -243,7 +274,7 @@ impl Page {
     }
 
     /// How many bytes came over the network since the tab was opened.
-    pub fn weight(&self) -> u64 {
+    fn weight(&self) -> u64 {
         let reports = self.devtools.reports();
         let ends = reports.iter().filter(|report| report["method"] == "Network.loadingFinished");
         ends.filter_map(|report| report["params"]["encodedDataLength"].as_f64())

@@ -1,6 +1,7 @@
-//! Administration of what is sold: packs, plans and coupons. What is retired (`active: false`) is sold no more; what
-//! was ordered before keeps its price and credits.
+//! Administration of what is sold or given: packs, plans, coupons, check-ins. What is retired (`active: false`) is sold
+//! no more; what was ordered before keeps its price and credits.
 
+mod check_in;
 mod coupons;
 mod packs;
 mod plans;
@@ -12,7 +13,10 @@ use crate::problem::Problem;
 use serde::de::DeserializeOwned;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    [packs::endpoints(), plans::endpoints(), coupons::endpoints()].into_iter().flatten().collect()
+    [packs::endpoints(), plans::endpoints(), coupons::endpoints(), check_in::endpoints()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Reads what is put at a path that has the id already.

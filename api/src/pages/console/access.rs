@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 
-use super::parts::{moment, next, table};
+use super::parts::{moment, next, sentence, table};
 use super::views::{Key, List, Operator, OperatorSession};
 use super::visit::{Area, Visit};
 use crate::http::Response;
@@ -64,7 +64,7 @@ pub(super) async fn operators(visit: Arc<Visit>, call: Call) -> Result<Response,
     let all: List<Operator> = visit.own.get(asked).await?;
     let rows: Vec<Markup> = all.data.iter().map(|one| html! {
         th scope="row" { a href={ (OPERATORS) "/" (one.operator_id) } { (one.name) } br; small.muted { (one.email) } }
-        td { (one.role.as_str()) }
+        td { (sentence(one.role.as_str())) }
         td { (standing(one)) }
         td { (moment(one.created_at)) }
     }).collect();
@@ -84,7 +84,6 @@ pub(super) async fn operator(visit: Arc<Visit>, call: Call) -> Result<Response, 
     let id = call.path_parameter("operatorId");
     let one: Operator = visit.own.get(at(["operators", id])).await?;
     let (address, role) = (format!("{OPERATORS}/{id}"), one.role.as_str());
-    let disabled = if one.disabled_at.is_some() { "true" } else { "" };
     let about = [("operatorId", id), ("about", one.name.as_str())];
     let is_admin = visit.role() == identity::operators::OperatorRole::Admin;
     let sessions = if is_admin {
@@ -93,11 +92,12 @@ pub(super) async fn operator(visit: Arc<Visit>, call: Call) -> Result<Response, 
         html! {}
     };
     let body = html! {
-        div.row { (standing(&one)) span { (role) } span.muted { (one.email) } }
+        div.row { (standing(&one)) span { (sentence(role)) } span.muted { (one.email) } }
         div.row {
             (visit.button("role", &[about[0], about[1], ("role", role)], &address))
-            (visit.button("disable", &[about[0], about[1], ("disabled", disabled)], &address))
             (visit.button("invite-again", &about, &address))
+            @if one.disabled_at.is_some() { (visit.button("enable", &about, &address)) }
+            @else { (visit.button("disable", &about, &address)) }
             (visit.button("remove-operator", &about, OPERATORS))
         }
         (sessions)
@@ -114,7 +114,7 @@ pub(super) async fn account(visit: Arc<Visit>, _call: Call) -> Result<Response, 
             dl.facts {
                 dt { "Name" } dd { (me.name) }
                 dt { "E-mail" } dd { (me.email) }
-                dt { "Role" } dd { (me.role.as_str()) }
+                dt { "Role" } dd { (sentence(me.role.as_str())) }
             }
             div.row { (visit.button("password", &[], "/console/account")) }
         }

@@ -102,7 +102,7 @@ fn filters(given: &[(&str, &str)], names: &BTreeMap<String, &str>) -> Markup {
                 input #to name="to" type="datetime-local" value=(value("to"));
             }
             div.row {
-                button { "Show" }
+                button.plain { "Show" }
                 @if !given.is_empty() { a.button.plain href="/console/audit" { "Show all" } }
             }
         }

@@ -6,7 +6,7 @@ use kernel::money::Money;
 use maud::{Markup, html};
 
 use super::parts::{moment, next, state, table};
-use super::views::{Amount, Coupon, List, Offers, Pack, Period, Plan, Price, credits, money};
+use super::views::{Amount, CheckIn, Coupon, List, Offers, Pack, Period, Plan, Price, credits, money};
 use super::visit::{Area, Visit};
 use crate::http::Response;
 use crate::http::call::Call;
@@ -22,11 +22,12 @@ const CURRENCY: &[(&str, &str)] = &[("currency", "usd")];
 /// GET /console/catalog
 pub(super) async fn show(visit: Arc<Visit>, call: Call) -> Result<Response, Problem> {
     let coupons = at(["catalog", "coupons"]).with("limit", 50).with_some("cursor", call.parameter("cursor"));
-    let (packs, plans, prices, coupons, offers) = futures::try_join!(
+    let (packs, plans, prices, coupons, check_in, offers) = futures::try_join!(
         visit.own.get::<List<Pack>>(at(["catalog", "packs"])),
         visit.own.get::<List<Plan>>(at(["catalog", "plans"])),
         visit.own.get::<List<Price>>(at(["catalog", "credit-prices"])),
         visit.own.get::<List<Coupon>>(coupons),
+        visit.own.get::<CheckIn>(at(["catalog", "check-in"])),
         visit.own.get::<Offers>(at(["products"])),
     )?;
     let body = html! {
@@ -41,6 +42,7 @@ pub(super) async fn show(visit: Arc<Visit>, call: Call) -> Result<Response, Prob
             (coupon_rows(&visit, &coupons.data))
             (next(ADDRESS, coupons.next_cursor.as_deref()))
         }
+        section.card { h2 { "Daily check-in" (visit.button("check-in", &[], ADDRESS)) } (check_in_facts(&check_in)) }
         section.stack { h2 { "What a buyer sees" } (offered(&offers)) }
     };
     visit.page(Area::Catalog, "Catalog", body).answer()
@@ -143,6 +145,25 @@ fn coupon_rows(visit: &Visit, coupons: &[Coupon]) -> Markup {
     let head =
         [("Code", false), ("State", false), ("Gives", false), ("Used", true), ("Until", false), ("", false)];
     table("Coupons", &head, &rows)
+}
+
+/// What users get for coming, or that they get nothing.
+fn check_in_facts(check_in: &CheckIn) -> Markup {
+    if !check_in.enabled {
+        return empty(
+            "No check-ins",
+            "Switched on, users get free credits once a day, over the APIs that have it.",
+        );
+    }
+    html! {
+        dl.facts {
+            dt { "A day" } dd { (counted(check_in.credits_per_day)) }
+            @for bonus in &check_in.streak_bonuses {
+                dt { (bonus.days) " days in a row" } dd { (counted(bonus.credits)) " besides, once" }
+            }
+            dt { "Days begin in" } dd { (check_in.time_zone) }
+        }
+    }
 }
 
 fn offered(offers: &Offers) -> Markup {

@@ -91,8 +91,10 @@ pub(super) async fn event(visit: Arc<Visit>, call: Call) -> Result<Response, Pro
     let (address, about) = (event_address(id), [("id", id)]);
     let body = html! {
         p.lead {
-            @if let Some(reason) = &event.reason { (why(reason)) ". " }
-            (sentence(&event.provider)) " told it " (moment(event.received_at)) "; it was judged "
+            @if let Some(reason) = &event.reason { (why(reason)) "." }
+        }
+        p.muted {
+            (sentence(&event.provider)) " sent it on " (moment(event.received_at)) "; it was looked at on "
             (moment(event.handled_at)) "."
         }
         @if event.state == "open" {
@@ -208,7 +210,8 @@ pub(super) async fn letter(visit: Arc<Visit>, call: Call) -> Result<Response, Pr
     let body = html! {
         p.lead { (letter.reason) }
         p.muted {
-            "Given up " (moment(letter.died_at)) " after " (letter.attempts) " attempts, as the role " (letter.role) "."
+            "Given up on " (moment(letter.died_at)) " after " (letter.attempts) " attempts, by the workers of the role "
+            (letter.role) "."
         }
         @if letter.state == "waiting" {
             div.row {
@@ -249,7 +252,7 @@ pub(super) async fn purchases(visit: Arc<Visit>, call: Call) -> Result<Response,
     let head = [
         ("Product", false),
         ("Why it waits", false),
-        ("Buyers, as the store names them", false),
+        ("Buyer at the store", false),
         ("Since", false),
         ("", false),
     ];

@@ -8,7 +8,7 @@ use time::macros::format_description;
 
 use super::views::{Exchanged, Figures, Statistics, Total, money};
 use super::visit::Visit;
-use crate::pages::components::{Chart, Series, legend};
+use crate::pages::components::{Chart, Series};
 use crate::pages::format::units;
 use crate::pages::own_api::at;
 use crate::problem::Problem;
@@ -92,11 +92,10 @@ pub(super) fn charts(statistics: &Statistics, interval: &str) -> Markup {
     html! {
         ul.grid.wide {
             @for (title, total, series, is_stacked) in cards {
-                @let colours = (series.len() > 1).then(|| legend(&series));
+                @let has_legend = series.len() > 1;
                 li.card {
                     (Chart { title, total: Some(&total), table: "As a table", when, moments: moments.clone(), series,
-                             is_stacked })
-                    @if let Some(colours) = colours { (colours) }
+                             is_stacked, has_legend })
                 }
             }
         }

@@ -160,17 +160,18 @@ fn field(input: &Input, action: &Action, values: &Values, problem: Option<&Probl
     let invalid = is_wrong.then_some("true");
     html! {
         @match input.kind {
+            Kind::Is(_) => {},
             Kind::Flag => label.choice {
                 input type="checkbox" name=(input.name) value="true" checked[value == "true"];
                 span { strong { (input.label) } small.muted { (input.hint) } }
             },
             Kind::Several(all) => fieldset {
                 legend { (input.label) }
-                @for one in all {
+                @for (one, about) in all {
                     label.choice {
-                        input type="checkbox" name=(input.name) value=(one) checked[value.split(' ').any(|it| it ==
-                            *one)];
-                        span { (one) }
+                        input type="checkbox" name=(input.name) value=(one)
+                            checked[value.split(' ').any(|it| it == *one)];
+                        span { strong { (one) } @if !about.is_empty() { small.muted { (about) } } }
                     }
                 }
                 @if !input.hint.is_empty() { p.hint { (input.hint) } }
@@ -181,9 +182,10 @@ fn field(input: &Input, action: &Action, values: &Values, problem: Option<&Probl
                     Kind::Choice(all) => select #(input.name) name=(input.name) aria-describedby=[described] {
                         @for (one, text) in all { option value=(one) selected[value == *one] { (text) } }
                     },
-                    Kind::Reason | Kind::ReasonInQuery | Kind::Lines => textarea #(input.name) name=(input.name)
-                        required[input.is_required] maxlength=[(!matches!(input.kind, Kind::Lines)).then_some("500")]
-                        aria-describedby=[described] aria-invalid=[invalid] { (value) },
+                    Kind::Reason | Kind::ReasonInQuery => textarea #(input.name) name=(input.name) maxlength="500"
+                        required[input.is_required] aria-describedby=[described] aria-invalid=[invalid] { (value) },
+                    Kind::Lines | Kind::Streaks => textarea #(input.name) name=(input.name)
+                        required[input.is_required] aria-describedby=[described] aria-invalid=[invalid] { (value) },
                     Kind::Moment => input #(input.name) name=(input.name) type="datetime-local" value=(value)
                         required[input.is_required] aria-describedby=[described] aria-invalid=[invalid];,
                     Kind::Credits | Kind::Number | Kind::Money | Kind::Minor => input #(input.name)

@@ -40,6 +40,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         get("/console/search", visited(search::show)),
         get("/console/wallets/{wallet}", visited(wallets::show)),
         get("/console/wallets/{wallet}/entries.csv", visited(wallets::export)),
+        get("/console/users/{userId}/export", visited(wallets::export_user)),
         get("/console/orders", visited(orders::list)),
         get("/console/orders/{orderId}", visited(orders::show)),
         get("/console/quarantine", visited(decide::events)),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use maud::{Markup, html};
 
 use super::figures;
+use super::parts::length;
 use super::views::Attention;
 use super::visit::{Area, Visit};
 use crate::http::Response;
@@ -14,19 +15,23 @@ use crate::pages::document::Document;
 use crate::pages::own_api::at;
 use crate::problem::Problem;
 
-/// GET /console
+/// A job that waits so long is not only on its way.
+const SLOW_SECONDS: i64 = 60;
+
+/// GET /console. What needs a person fetches itself more often than the figures, and without them.
 pub(super) async fn show(visit: Arc<Visit>, call: Call) -> Result<Response, Problem> {
+    let attention = visit.own.get::<Attention>(at(["attention"]));
+    if call.parameter("part") == Some("attention") {
+        return visit.page(Area::Overview, "Overview", needs(&attention.await?)).answer();
+    }
     let interval = figures::interval(call.parameter("interval"));
-    let (attention, statistics) =
-        futures::try_join!(visit.own.get::<Attention>(at(["attention"])), figures::read(&visit, interval),)?;
+    let (attention, statistics) = futures::try_join!(attention, figures::read(&visit, interval))?;
     let body = html! {
-        div.stack.wide #now hx-get={ "/console?interval=" (interval) } hx-select="#now" hx-swap="outerMorph"
-            hx-trigger="every 5s" {
-            section.stack #attention {
-                h2 { "What needs a person" }
-                (needs(&attention))
-            }
-            section.stack #figures {
+        div.stack.wide {
+            (needs(&attention))
+            // Only the last interval moves. Who comes back to the page sees it as it is.
+            section.stack #figures hx-get={ "/console?interval=" (interval) } hx-select="#figures"
+                hx-swap="outerMorph" hx-trigger="every 60s, focus from:window" {
                 div.row.spread { h2 { "How business goes" } (figures::times(interval)) }
                 (figures::charts(&statistics, interval))
             }
@@ -76,17 +81,41 @@ fn needs(attention: &Attention) -> Markup {
         ),
     ];
     let waiting: Vec<_> = all.into_iter().filter(|(count, ..)| *count > 0).collect();
+    let slow = [
+        (
+            attention.outbox_oldest_seconds,
+            "since a job should be published",
+            "The message broker may be away.",
+        ),
+        (
+            attention.queue_waited_seconds,
+            "that jobs wait in a queue",
+            "There are too few workers, or a provider is slow.",
+        ),
+    ];
+    let slow: Vec<_> = slow.into_iter().filter(|(seconds, ..)| *seconds >= SLOW_SECONDS).collect();
     html! {
-        @if waiting.is_empty() {
-            div.card.flush { (empty("Nothing needs you", "No event, job or purchase waits for a decision.")) }
-        } @else {
-            ul.grid {
-                @for (count, what, why, address) in waiting {
-                    li { a.card href=(address) {
-                        span.display { (count) }
-                        strong { (if count == 1 { what[0] } else { what[1] }) }
-                        small.muted { (why) }
-                    } }
+        section.stack #attention hx-get="/console?part=attention" hx-select="#attention" hx-swap="outerMorph"
+            hx-trigger="every 5s" {
+            h2 { "What needs a person" }
+            @if waiting.is_empty() && slow.is_empty() {
+                div.card.flush { (empty("Nothing needs you", "No event, job or purchase waits for a decision.")) }
+            } @else {
+                ul.grid {
+                    @for (count, what, why, address) in waiting {
+                        li { a.card href=(address) {
+                            span.display { (count) }
+                            strong { (if count == 1 { what[0] } else { what[1] }) }
+                            small.muted { (why) }
+                        } }
+                    }
+                    @for (seconds, what, why) in slow {
+                        li { a.card href="/console/system" {
+                            span.display { (length(seconds)) }
+                            strong { (what) }
+                            small.muted { (why) }
+                        } }
+                    }
                 }
             }
         }

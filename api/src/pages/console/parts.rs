@@ -1,6 +1,6 @@
 //! What several pages of the console show: states, links to things, and the way to the next page of a list.
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::views::At;
@@ -20,6 +20,16 @@ pub(super) fn state(word: &str) -> Markup {
         _ => Tone::Neutral,
     };
     badge(tone, &sentence(word))
+}
+
+/// A length of time as people say it.
+pub(super) fn length(seconds: i64) -> String {
+    match seconds {
+        ..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
 }
 
 /// A word for programs as people write it.
@@ -55,6 +65,10 @@ pub(super) fn wallet_address(wallet: &str) -> String {
     format!("/console/wallets/{}", utf8_percent_encode(wallet, NON_ALPHANUMERIC))
 }
 
+pub(super) fn user_export_address(user: &str) -> String {
+    format!("/console/users/{}/export", utf8_percent_encode(user, NON_ALPHANUMERIC))
+}
+
 pub(super) fn order_address(order: &str) -> String {
     format!("/console/orders/{order}")
 }
@@ -81,18 +95,54 @@ pub(super) fn next(address: &str, cursor: Option<&str>) -> Markup {
     }
 }
 
-/// A table that scrolls by itself; `name` is what screen readers call it.
+/// A table that scrolls by itself, or on a phone shows each row as a list; `name` is what screen readers call it.
 pub(super) fn table(name: &str, head: &[(&str, bool)], rows: &[Markup]) -> Markup {
     html! {
-        div.scroll tabindex="0" role="region" aria-label=(name) {
+        div.scroll.stacked tabindex="0" role="region" aria-label=(name) {
             table {
                 thead { tr {
                     @for (title, is_number) in head {
                         @if title.is_empty() { td {} } @else { th.number[*is_number] scope="col" { (title) } }
                     }
                 } }
-                tbody { @for row in rows { tr { (row) } } }
+                tbody { @for row in rows { tr { (labelled(row, head)) } } }
             }
         }
+    }
+}
+
+/// A row whose cells know their columns' titles, for where the head is not shown.
+fn labelled(row: &Markup, head: &[(&str, bool)]) -> Markup {
+    let mut titles = head.iter().map(|(title, _)| html! { (title) }.into_string());
+    let mut text = String::with_capacity(row.0.len());
+    for (index, part) in row.0.split("<td").enumerate() {
+        if index > 0 {
+            let title = titles.next().unwrap_or_default();
+            text.push_str(&format!("<td data-label=\"{title}\""));
+        }
+        // The row's head has a column as well, and says itself what it is.
+        if part.contains("<th") {
+            titles.next();
+        }
+        text.push_str(part);
+    }
+    PreEscaped(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_know_their_columns() {
+        let row = html! { th scope="row" { "<td>" } td.number { "1" } td {} };
+        let head = [("Order", false), ("Amount & tax", true), ("", false)];
+        let expected = "<th scope=\"row\">&lt;td&gt;</th><td data-label=\"Amount &amp; tax\" class=\"number\">1</td>\
+                        <td data-label=\"\"></td>";
+        assert_eq!(labelled(&row, &head).0, expected);
+        let row = html! { td { "1" } th scope="row" { "2" } td { "3" } };
+        let head = [("When", false), ("Who", false), ("What", false)];
+        let expected = "<td data-label=\"When\">1</td><th scope=\"row\">2</th><td data-label=\"What\">3</td>";
+        assert_eq!(labelled(&row, &head).0, expected);
     }
 }

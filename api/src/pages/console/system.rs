@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 
-use super::parts::{moment, sentence, table};
+use super::parts::{length, moment, sentence, table};
 use super::views::{Attention, Migration, Process, Queue, ScheduleRun, System};
 use super::visit::{Area, Visit};
 use crate::http::Response;
@@ -72,16 +72,6 @@ fn backlog(attention: &Attention, queues: Option<&[Queue]>) -> Markup {
     }
 }
 
-/// A length of time as people say it.
-fn length(seconds: i64) -> String {
-    match seconds {
-        ..60 => format!("{seconds} s"),
-        60..3_600 => format!("{} min", seconds / 60),
-        3_600..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
-    }
-}
-
 fn schedule(all: &[ScheduleRun]) -> Markup {
     if all.is_empty() {
         return empty("Nothing ran yet", "The scheduler notes here when it did what.");
@@ -132,10 +122,19 @@ fn queue_rows(all: &[Queue]) -> Markup {
                 th scope="row" { (one.name) }
                 td.number { (one.messages) }
                 td.number { (one.consumers) }
+                td.number { @if let Some(seconds) = one.waited_seconds { (length(seconds)) } }
+                td { @if let Some(at) = one.taken_at { (moment(at)) } }
             }
         })
         .collect();
-    table("Queues", &[("Queue", false), ("Waiting", true), ("Consumers", true)], &rows)
+    let head = [
+        ("Queue", false),
+        ("Waiting", true),
+        ("Consumers", true),
+        ("Longest wait lately", true),
+        ("Last taken", false),
+    ];
+    table("Queues", &head, &rows)
 }
 
 fn migrations(all: &[Migration]) -> Markup {

@@ -105,6 +105,7 @@ views! {
         failing_webhook_endpoints: i64,
         outbox_jobs: i64,
         outbox_oldest_seconds: i64,
+        queue_waited_seconds: i64,
     }
     Statistics { data: Vec<Figures>, total: Figures, }
     /// Of an interval, or of all together.
@@ -118,6 +119,8 @@ views! {
         outstanding: Option<Total>,
     }
     Exchanged { credits: Total, money: Vec<MoneyValue>, }
+    CheckIn { enabled: bool, credits_per_day: Amount, streak_bonuses: Vec<StreakBonus>, time_zone: String, }
+    StreakBonus { days: i64, credits: Amount, }
     Wallet {
         wallet_id: String,
         user_id: Option<String>,
@@ -139,7 +142,8 @@ views! {
         erased_at: Option<At>,
     }
     Organization { org_id: String, name: String, members: Vec<Member>, }
-    Member { user_id: String, role: String, }
+    Member { user_id: String, role: String, limit: Option<Limit>, }
+    Limit { credits: Amount, per: String, left: Amount, }
     Entry {
         entry_id: String,
         #[serde(rename = "type")] kind: String,
@@ -296,7 +300,13 @@ views! {
         connections: i64,
         connected_since: At,
     }
-    Queue { name: String, messages: i64, consumers: i64, }
+    Queue {
+        name: String,
+        messages: i64,
+        consumers: i64,
+        waited_seconds: Option<i64>,
+        taken_at: Option<At>,
+    }
     ScheduleRun { name: String, every_seconds: i64, last_run_at: At, failure: Option<String>, }
     Reconciliation { findings: i64, paid_not_credited: i64, }
     Migration { number: i64, name: String, applied_at: At, }

@@ -10,6 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::actions::{self, Action};
+use super::parts::sentence;
 use super::views::Current;
 use crate::http::Response;
 use crate::http::call::Call;
@@ -150,7 +151,7 @@ impl Visit {
                         div {
                             a href=(Area::Account.address())
                                 aria-current=[(area == Area::Account).then_some("page")] { (operator.name) }
-                            small.muted { (operator.role.as_str()) }
+                            small.muted { (sentence(operator.role.as_str())) }
                         }
                         form method="post" action="/console/sign-out" { button.plain.small { "Sign out" } }
                     }

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use maud::{Markup, html};
+use warp::http::{HeaderValue, header};
 
 use super::orders;
-use super::parts::{moment, next, order_address, sentence, state, table, user, wallet_address};
+use super::parts::{
+    moment, next, order_address, sentence, state, table, user, user_export_address, wallet_address,
+};
 use super::recharging;
 use super::views::{Account, Entry, Grant, Hold, List, Order, Organization, Subscription, Wallet, credits};
 use super::visit::{Area, Visit};
@@ -88,6 +91,14 @@ pub(super) async fn export(visit: Arc<Visit>, call: Call) -> Result<Response, Pr
     visit.own.download(at(["wallets", named, "entries"]).with("format", "csv").with("limit", 500)).await
 }
 
+/// GET /console/users/{userId}/export: all that is kept of a user, as a file.
+pub(super) async fn export_user(visit: Arc<Visit>, call: Call) -> Result<Response, Problem> {
+    let mut response = visit.own.download(at(["users", call.path_parameter("userId"), "export"])).await?;
+    let name = HeaderValue::from_static("attachment; filename=\"user.json\"");
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+    Ok(response)
+}
+
 async fn owner(visit: &Visit, wallet: &Wallet) -> Result<Option<Owner>, Problem> {
     Ok(match (&wallet.user_id, &wallet.org_id) {
         (Some(user), _) => Some(Owner::User(visit.own.get(at(["users", user])).await?)),
@@ -139,6 +150,7 @@ fn account_card(visit: &Visit, account: &Account, address: &str) -> Markup {
                     @if account.blocked_at.is_some() { (visit.button("unblock", &about, address)) }
                     @else { (visit.button("block", &about, address)) }
                     (visit.button("erase", &about, address))
+                    a.button.small.plain href=(user_export_address(&account.user_id)) download { "Export" }
                 }
             }
         }
@@ -150,9 +162,14 @@ fn members(organization: &Organization) -> Markup {
         section.card {
             h2 { "Organization" }
             p.muted { "Number " (organization.org_id) }
-            ul.stack.tight {
-                @for member in &organization.members { li { (user(&member.user_id)) " " small.muted {
-                    (member.role) } } }
+            dl.facts {
+                @for member in &organization.members {
+                    dt { (user(&member.user_id)) " " small { (member.role) } }
+                    dd { @if let Some(limit) = &member.limit {
+                        (credits(limit.left)) " of " (credits(limit.credits)) " left "
+                        @if limit.per == "day" { "today" } @else { "this month" }
+                    } }
+                }
             }
         }
     }

@@ -79,18 +79,13 @@ pub(super) async fn show(visit: Arc<Visit>, call: Call) -> Result<Response, Prob
             (visit.button("rotate-secret", &about, &address))
             (visit.button("delete-endpoint", &about, ADDRESS))
         }
-        form.filters method="get" action=(address) {
-            div.field {
-                label for="state" { "State" }
-                select #state name="state" {
-                    option value="" { "All" }
-                    @for one in STATES { option value=(one) selected[wanted == Some(one)] { (sentence(one)) } }
-                }
-            }
-            button.plain { "Show" }
-        }
         section.card.flush {
-            h2 { "Deliveries" }
+            h2 { "Deliveries" nav.choices aria-label="State" {
+                @for (name, one) in [("All", None)].into_iter().chain(STATES.map(|one| (one, Some(one)))) {
+                    a href={ (address) @if let Some(one) = one { "?state=" (one) } }
+                        aria-current=[(wanted == one).then_some("true")] { (sentence(name)) }
+                }
+            } }
             (delivery_rows(&visit, &deliveries.data, &address))
             (next(&older, deliveries.next_cursor.as_deref()))
         }

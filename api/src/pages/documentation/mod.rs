@@ -4,6 +4,7 @@
 mod contents;
 mod layout;
 mod markdown;
+mod operations;
 mod reference;
 mod search;
 mod site;

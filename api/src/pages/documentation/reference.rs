@@ -49,6 +49,8 @@ fn file(name: &str) -> Result<utoipa_swagger_ui::SwaggerFile<'static>, Problem> 
     let config = Config::from("../../openapi.json")
         // Otherwise it sends the description to another site for validation.
         .validator_url("none")
+        // The search leads to single operations.
+        .deep_linking(true)
         .doc_expansion("none")
         .default_models_expand_depth(-1)
         .filter(true)

@@ -1,10 +1,11 @@
-//! The search: the sections that have all the words that somebody looks for.
+//! The search: the sections and operations that have all the words that somebody looks for, or words that begin so.
 
 use maud::html;
 
 use super::contents::Source;
 use super::layout::{Page, address};
 use super::markdown::Section;
+use super::operations::OPERATIONS;
 use super::site::Site;
 
 /// More than these nobody reads.
@@ -14,8 +15,12 @@ const BEFORE: usize = 60;
 const SHOWN: usize = 200;
 
 struct Hit<'site> {
-    source: &'static Source,
-    section: &'site Section,
+    title: &'site str,
+    /// Below `/docs`.
+    address: String,
+    /// Where it is, or what it is for.
+    about: &'site str,
+    text: &'site str,
     /// How many of the words are in the headings.
     weight: usize,
 }
@@ -27,10 +32,10 @@ pub(super) fn page(site: &Site, query: &str) -> String {
     let text = html! {
         h1 { (title(&words, hits.len())) }
         ul.hits {
-            @for Hit { source, section, .. } in &hits {
+            @for hit in &hits {
                 li {
-                    a href=(place(source, section)) { (section.title) } " " small.muted { (source.title) }
-                    p { (excerpt(&section.text, &words)) }
+                    a href=(hit.address) { (hit.title) } " " small.muted { (hit.about) }
+                    p { (excerpt(hit.text, &words)) }
                 }
             }
         }
@@ -47,9 +52,9 @@ fn title(words: &[String], hits: usize) -> String {
     match (words.is_empty(), hits) {
         (true, _) => "What are you looking for?".to_owned(),
         (false, 0) => "Nothing has all of these words".to_owned(),
-        (false, 1) => "One section".to_owned(),
-        (false, MOST) => format!("The first {MOST} sections"),
-        (false, hits) => format!("{hits} sections"),
+        (false, 1) => "One result".to_owned(),
+        (false, MOST) => format!("The first {MOST} results"),
+        (false, hits) => format!("{hits} results"),
     }
 }
 
@@ -60,18 +65,44 @@ fn hits<'site>(site: &'site Site, words: &[String]) -> Vec<Hit<'site>> {
     let mut hits = Vec::new();
     for page in &site.pages {
         for section in &page.rendered.sections {
-            let headings = format!("{} {}", page.source.title, section.title).to_lowercase();
-            let text = section.text.to_lowercase();
-            if words.iter().all(|word| headings.contains(word) || text.contains(word)) {
-                let weight = words.iter().filter(|word| headings.contains(*word)).count();
-                hits.push(Hit { source: page.source, section, weight });
+            let (title, about) = (section.title.as_str(), page.source.title);
+            if let Some(weight) = weight(&format!("{about} {title}"), &section.text, words) {
+                hits.push(Hit {
+                    title,
+                    address: place(page.source, section),
+                    about,
+                    text: &section.text,
+                    weight,
+                });
             }
+        }
+    }
+    for one in OPERATIONS.iter() {
+        if let Some(weight) = weight(&format!("{} {}", one.title, one.summary), &one.text, words) {
+            let (title, about, text) = (one.title.as_str(), one.summary.as_str(), one.text.as_str());
+            hits.push(Hit { title, address: one.address.clone(), about, text, weight });
         }
     }
     // Stable: equal ones stay in the order of the documentation.
     hits.sort_by_key(|hit| std::cmp::Reverse(hit.weight));
     hits.truncate(MOST);
     hits
+}
+
+/// How many of the words are in the headings; none if one is nowhere.
+fn weight(headings: &str, text: &str, words: &[String]) -> Option<usize> {
+    let (headings, text) = (headings.to_lowercase(), text.to_lowercase());
+    let is_somewhere = |word: &String| begins(&headings, word) || begins(&text, word);
+    words.iter().all(is_somewhere).then(|| words.iter().filter(|word| begins(&headings, word)).count())
+}
+
+/// Whether a word of the text begins so.
+fn begins(text: &str, word: &str) -> bool {
+    let is_start = |at: usize| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        !before.is_some_and(char::is_alphanumeric)
+    };
+    text.match_indices(word).any(|(at, _)| is_start(at))
 }
 
 /// The text around the first of the words.
@@ -96,12 +127,21 @@ mod tests {
     fn a_section_about_all_the_words_comes_first() {
         let found = |query: &str| {
             let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
-            hits(&SITE, &words).first().map(|hit| (hit.source.name, hit.section.anchor.clone()))
+            hits(&SITE, &words).first().map(|hit| hit.address.clone())
         };
-        assert_eq!(found("Insufficient_Credits"), Some(("errors", "insufficient_credits".to_owned())));
-        assert_eq!(found("grant.expired"), Some(("events", "grantexpired".to_owned())));
+        assert_eq!(found("Insufficient_Credits").as_deref(), Some("errors#insufficient_credits"));
+        assert_eq!(found("grant.expired").as_deref(), Some("events#grantexpired"));
         assert_eq!(found("debit xylophone"), None);
         assert_eq!(found(" "), None);
+        // Operations are found by method and path, and by what they are for.
+        assert_eq!(found("GET /purser/v1/statistics").as_deref(), Some("reference#/native/getStatistics"));
+        assert_eq!(
+            found("redeem a code that gives credits").as_deref(),
+            Some("reference#/native/createRedemption")
+        );
+        // A word is found by its beginning, not by what it has within.
+        assert!(found("idempot").is_some());
+        assert_eq!(found("empotency"), None);
     }
 
     #[test]

@@ -123,7 +123,7 @@ fn plans(visit: &Visit, products: &Products) -> Markup {
     html! {
         section.stack aria-labelledby="plans" {
             h2 #plans { (texts.plans) }
-            div.grid { @for plan in &products.plans {
+            div.grid.wide { @for plan in &products.plans {
                 div.card {
                     h3 { (plan.name) }
                     @if !plan.description.is_empty() { p.muted { (plan.description) } }

@@ -54,17 +54,16 @@ pub(super) fn rows(visit: &Visit, entries: &[Entry]) -> Markup {
         div.scroll tabindex="0" role="region" aria-label=(texts.history) {
             table {
                 thead { tr {
-                    th scope="col" { (texts.when) }
                     th scope="col" { (texts.what) }
                     th.number scope="col" { (texts.amount) }
                     th.number scope="col" { (texts.balance_after) }
                 } }
                 tbody {
                     @for entry in entries { tr {
-                        td { (moment(entry.created_at)) }
                         td {
                             (kind_name(visit, &entry.entry_type))
-                            @if let Some(text) = &entry.description { br; small.muted { (text) } }
+                            @if let Some(text) = &entry.description { br; small { (text) } }
+                            br; small.muted { (moment(entry.created_at)) }
                         }
                         td.number.(if entry.credits.is_negative() { "minus" } else { "plus" }) {
                             @if !entry.credits.is_negative() { "+" } (visit.credits(entry.credits))

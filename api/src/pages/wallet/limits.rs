@@ -1,20 +1,13 @@
 //! How much of an organization's credits each member may spend: seen by all, set by owners and admins.
 
+use identity::Role;
+use identity::rules::may_limit;
 use maud::{Markup, html};
 
 use super::texts::{dated, filled};
 use super::views::{Limit, Member};
 use super::visit::Visit;
 use crate::pages::components::{Tone, close_button, dialog, dialog_button, notice};
-
-/// Whether the own API lets a member with the role `own` limit one with the role `of`.
-fn may_limit(own: Option<&str>, of: &str) -> bool {
-    match own {
-        Some("owner") => true,
-        Some("admin") => ["member", "viewer"].contains(&of),
-        _ => false,
-    }
-}
 
 fn amount(visit: &Visit, limit: &Limit) -> String {
     let text = if limit.per == "month" { &visit.texts.limit_a_month } else { &visit.texts.limit_a_day };
@@ -32,8 +25,8 @@ pub(super) fn shown(visit: &Visit, member: &Member) -> String {
 }
 
 /// What opens the form for a member's limit, and the form, for who may set it.
-pub(super) fn setting(visit: &Visit, role: Option<&str>, member: &Member, row: usize) -> Markup {
-    if !may_limit(role, &member.role) {
+pub(super) fn setting(visit: &Visit, role: Option<Role>, member: &Member, row: usize) -> Markup {
+    if !role.is_some_and(|own| may_limit(own, member.role)) {
         return html! {};
     }
     let (texts, id) = (visit.texts, format!("limit-{row}"));

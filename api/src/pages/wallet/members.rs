@@ -1,5 +1,6 @@
 //! Of an organization: its members, their roles, and who used what. Its owners and admins manage them here.
 
+use identity::Role;
 use kernel::money::Credits;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -20,15 +21,20 @@ use crate::pages::form;
 use crate::pages::own_api::{At, at};
 use crate::problem::{Failure, Problem};
 
-const ROLES: [&str; 4] = ["owner", "admin", "member", "viewer"];
+const ROLES: [Role; 4] = [Role::Owner, Role::Admin, Role::Member, Role::Viewer];
 
-fn role_name<'a>(texts: &'a Texts, role: &str) -> &'a str {
+fn role_name(texts: &Texts, role: Role) -> &str {
     match role {
-        "owner" => &texts.role_owner,
-        "admin" => &texts.role_admin,
-        "member" => &texts.role_member,
-        _ => &texts.role_viewer,
+        Role::Owner => &texts.role_owner,
+        Role::Admin => &texts.role_admin,
+        Role::Member => &texts.role_member,
+        Role::Viewer => &texts.role_viewer,
     }
+}
+
+/// Whether the own API lets one with this role change who the members are.
+fn may_manage(role: Option<Role>) -> bool {
+    matches!(role, Some(Role::Owner | Role::Admin))
 }
 
 pub(super) fn organization(visit: &Visit) -> Result<&str, Problem> {
@@ -44,7 +50,6 @@ async fn page(visit: &Visit, above: Markup) -> Result<Document, Problem> {
     let (used, is_all) = usage::entries(visit).await?;
     let spent = sums(&used, |entry| entry.member_id.as_deref().unwrap_or_default());
     let of = |user: &str| spent.iter().find(|(name, _)| name == user).map_or(Credits::ZERO, |(_, sum)| *sum);
-    let may_manage = organization.role.as_deref().is_some_and(|role| ["owner", "admin"].contains(&role));
     let body = html! {
         (above)
         section.stack {
@@ -56,19 +61,19 @@ async fn page(visit: &Visit, above: Markup) -> Result<Document, Problem> {
             }
         }
         @if !is_all { p.hint { (visit.texts.used_part) } }
-        @if may_manage { (addition(visit.texts)) }
+        @if may_manage(organization.role) { (addition(visit.texts)) }
     };
     Ok(visit.page(Place::Members, body))
 }
 
 fn card(visit: &Visit, organization: &Organization, member: &Member, spent: Credits, row: usize) -> Markup {
-    let (texts, role) = (visit.texts, organization.role.as_deref());
-    let may_manage = role.is_some_and(|role| ["owner", "admin"].contains(&role));
+    let (texts, role) = (visit.texts, organization.role);
+    let may_manage = may_manage(role);
     html! {
         h3 { (member.user_id) }
         @if may_manage { (role_form(texts, member)) }
         dl.facts {
-            @if !may_manage { dt { (texts.role) } dd { (role_name(texts, &member.role)) } }
+            @if !may_manage { dt { (texts.role) } dd { (role_name(texts, member.role)) } }
             dt { (texts.spent) }
             dd { (visit.credits(spent)) }
             dt { (texts.limit) }
@@ -84,9 +89,9 @@ fn card(visit: &Visit, organization: &Organization, member: &Member, spent: Cred
     }
 }
 
-fn roles(texts: &Texts, chosen: &str) -> Markup {
+fn roles(texts: &Texts, chosen: Role) -> Markup {
     html! {
-        @for role in ROLES { option value=(role) selected[role == chosen] { (role_name(texts, role)) } }
+        @for role in ROLES { option value=(role.as_str()) selected[role == chosen] { (role_name(texts, role)) } }
     }
 }
 
@@ -95,7 +100,7 @@ fn role_form(texts: &Texts, member: &Member) -> Markup {
         form.row method="post" action="/wallet/members" {
             input type="hidden" name="userId" value=(member.user_id);
             select.small name="role" aria-label=(filled(&texts.member_role_of, &[("user", &member.user_id)])) {
-                (roles(texts, &member.role))
+                (roles(texts, member.role))
             }
             button.plain.small type="submit" { (texts.member_save) }
         }
@@ -125,7 +130,7 @@ fn addition(texts: &Texts) -> Markup {
                 (Field { name: "userId", label: &texts.member_id, required: true, ..Field::default() })
                 div.field {
                     label for="role" { (texts.role) }
-                    select id="role" name="role" { (roles(texts, "member")) }
+                    select id="role" name="role" { (roles(texts, Role::Member)) }
                 }
                 button type="submit" { (texts.member_add) }
             }

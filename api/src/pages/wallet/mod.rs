@@ -7,6 +7,7 @@ mod limits;
 mod members;
 mod orders;
 mod overview;
+mod plan_change;
 mod recharging;
 mod returning;
 mod subscriptions;
@@ -51,6 +52,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         get("/payment_success", returning::success),
         get("/payment_cancel", returning::cancel),
         post("/wallet/subscription/end", visited(recharging::end_plan)),
+        get("/wallet/plan/{subscriptionId}", visited(plan_change::show)),
+        post("/wallet/plan", visited(plan_change::change)),
         post("/wallet/alerts", visited(recharging::alert)),
         get("/wallet/history", visited(history::show)),
         get("/wallet/history.csv", visited(history::table)),

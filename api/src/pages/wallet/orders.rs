@@ -9,7 +9,7 @@ use super::views::{List, Order, Placed};
 use super::visit::{Place, Visit};
 use crate::http::Response;
 use crate::http::call::Call;
-use crate::pages::components::{Tone, badge, empty};
+use crate::pages::components::{Tone, badge, empty, notice};
 use crate::pages::form;
 use crate::pages::format::moment;
 use crate::pages::own_api::at;
@@ -69,12 +69,11 @@ pub(super) async fn show(visit: Visit, call: Call) -> Result<Response, Problem> 
     let body = html! {
         section.card #order hx-get=[standing.is_open.then_some(&address)] hx-select="#order" hx-swap="outerMorph"
             hx-trigger=[trigger] aria-live="polite" {
-            div.row.spread {
-                h2 { (standing.title) }
-                (badge(standing.tone, &order.summary))
-            }
-            @if !standing.text.is_empty() { p { (standing.text) } }
-            @if let Some(failure) = &order.failure { p.muted { (failure) } }
+            h2 { (order.summary) }
+            (notice(standing.tone, standing.title, html! {
+                @if !standing.text.is_empty() { p { (standing.text) } }
+                @if let Some(failure) = &order.failure { p { (failure) } }
+            }))
             dl.facts {
                 dt { (texts.price) } dd { (visit.money(order.charged.unwrap_or(order.amount))) }
                 dt { (texts.when) } dd { (moment(order.created_at)) }
@@ -123,7 +122,6 @@ pub(super) async fn list(visit: Visit, call: Call) -> Result<Response, Problem> 
                 div.scroll tabindex="0" role="region" aria-label=(texts.orders) {
                     table {
                         thead { tr {
-                            th scope="col" { (texts.when) }
                             th scope="col" { (texts.what) }
                             th.number scope="col" { (texts.price) }
                         } }
@@ -141,7 +139,6 @@ fn row(visit: &Visit, order: &Order) -> Markup {
     let standing = standing(visit, order);
     html! {
         tr {
-            td { (moment(order.created_at)) }
             td { div.stack.tight {
                 a href={ "/wallet/orders/" (order.order_id) } { (order.summary) }
                 // Few words, and below each other: a phone shows the whole table.
@@ -154,6 +151,7 @@ fn row(visit: &Visit, order: &Order) -> Markup {
                         }
                     }
                 }
+                small.muted { (moment(order.created_at)) }
             } }
             td.number { (visit.money(order.charged.unwrap_or(order.amount))) }
         }

@@ -74,7 +74,6 @@ fn automatic(visit: &Visit, recharge: &Recharge) -> Markup {
     let cap = recharge.max_monthly.map(typed).unwrap_or_default();
     html! {
         section.card {
-            h2 { (texts.auto) }
             (state(visit, recharge))
             form method="post" action="/wallet/recharge" {
                 (Field {
@@ -90,11 +89,11 @@ fn automatic(visit: &Visit, recharge: &Recharge) -> Markup {
                     inputmode: Some("decimal"), ..Field::default()
                 })
                 @if !recharge.enabled { p.hint { (texts.auto_consent) } }
-                button type="submit" { @if recharge.enabled { (texts.auto_change) } @else { (texts.auto_on) } }
-            }
-            @if recharge.enabled {
-                form method="post" action="/wallet/recharge/off" {
-                    button.plain type="submit" { (texts.auto_off) }
+                div.row {
+                    button type="submit" { @if recharge.enabled { (texts.auto_change) } @else { (texts.auto_on) } }
+                    @if recharge.enabled {
+                        button.plain type="submit" formaction="/wallet/recharge/off" formnovalidate { (texts.auto_off) }
+                    }
                 }
             }
         }
@@ -121,7 +120,7 @@ fn state(visit: &Visit, recharge: &Recharge) -> Markup {
     };
     html! {
         div.stack.tight #state {
-            p { (badge(tone, word)) }
+            h2.row.spread { (texts.auto) (badge(tone, word)) }
             @if recharge.enabled {
                 p { strong { (sentence) } }
                 p.muted {

@@ -1,11 +1,12 @@
-//! What is paid for regularly: the wallet's plans, when they renew, and how they are ended. Whatever was asked of the
-//! payment provider shows once it has answered: no page waits for it.
+//! What is paid for regularly: the wallet's plans, when they renew, how they are changed and ended. Whatever was asked
+//! of the payment provider shows once it has answered: no page waits for it.
 
+use kernel::clock::Timestamp;
 use kernel::money::Money;
 use maud::{Markup, html};
 
 use super::texts::{dated, filled};
-use super::views::{List, Products, Subscription};
+use super::views::{List, PlanOption, Products, Subscription};
 use super::visit::{Place, Visit};
 use crate::pages::components::{Tone, badge, close_button, dialog, dialog_button, notice};
 use crate::pages::form;
@@ -22,11 +23,18 @@ pub(super) async fn section(visit: &Visit) -> Result<Markup, Problem> {
     }
     let products: Products = visit.own.get(at(["products"])).await?;
     let now = visit.api.clock.now();
-    let is_asked = going_on.iter().any(|one| one.is_being_ended(now));
+    let is_asked = going_on.iter().any(|one| one.is_being_ended(now) || one.is_being_changed(now));
+    let mut cards = Vec::with_capacity(going_on.len());
+    for one in &going_on {
+        let options = at(["subscriptions", &one.subscription_id, "plans"]);
+        let may_change =
+            visit.may_buy() && !visit.own.get::<List<PlanOption>>(options).await?.data.is_empty();
+        cards.push(card(visit, one, name(&products, &one.plan_id), may_change, now));
+    }
     Ok(html! {
         div.stack #plans hx-get=[is_asked.then_some(Place::Recharge.address())] hx-select="#plans" hx-swap="outerMorph"
             hx-trigger=[is_asked.then_some("live from:body, every 2s")] aria-live="polite" {
-            @for one in &going_on { (card(visit, one, name(&products, &one.plan_id))) }
+            @for card in &cards { (card) }
         }
     })
 }
@@ -36,24 +44,37 @@ fn name<'a>(products: &'a Products, id: &'a str) -> &'a str {
     products.plans.iter().find(|plan| plan.plan_id == id).map_or(id, |plan| &plan.name)
 }
 
-fn card(visit: &Visit, one: &Subscription, plan: &str) -> Markup {
+/// What its period costs and grants.
+pub(super) fn price(visit: &Visit, one: &Subscription) -> String {
+    let price = Money::new(one.price_minor, one.currency);
+    super::plan_change::period(visit, &one.interval, price, one.credits)
+}
+
+fn card(visit: &Visit, one: &Subscription, plan: &str, may_change: bool, now: Timestamp) -> Markup {
     let texts = visit.texts;
-    let price = visit.money(Money::new(one.price_minor, one.currency));
-    let text = if one.interval == "year" { &texts.plan_a_year } else { &texts.plan_a_month };
-    let is_being_ended = one.is_being_ended(visit.api.clock.now());
-    let may_end = !one.cancel_at_period_end && !is_being_ended;
+    let (is_being_ended, is_being_changed) = (one.is_being_ended(now), one.is_being_changed(now));
+    let is_settled = !one.cancel_at_period_end && !is_being_ended && !is_being_changed;
     html! {
         section.card {
             h2 { (texts.plan) (standing(visit, one)) }
             p { strong { (plan) } }
-            p.muted { (filled(text, &[("price", &price), ("credits", &visit.credits(one.credits))])) }
+            p.muted { (price(visit, one)) }
             @if let Some(at) = &one.current_period_end {
                 p { (dated(if one.cancel_at_period_end { &texts.plan_ends } else { &texts.plan_renews }, at.0)) }
             }
             @if one.state == "past_due" { (notice(Tone::Bad, &texts.plan_past_due, texts.plan_past_due_text.as_str())) }
             @if let Some(refusal) = one.refused_end() { (notice(Tone::Bad, &texts.plan_not_ended, refusal)) }
+            @if let Some(refusal) = one.refused_change(now) {
+                (notice(Tone::Bad, &texts.plan_not_changed, refusal))
+            }
             @if is_being_ended { p.row { span.spinner aria-hidden="true" {} (texts.plan_ending) } }
-            @if may_end { (end(visit, one, plan)) }
+            @if is_being_changed { p.row { span.spinner aria-hidden="true" {} (texts.plan_changing) } }
+            @if is_settled { div.row {
+                @if may_change {
+                    a.button.plain href={ "/wallet/plan/" (one.subscription_id) } { (texts.plan_change) }
+                }
+                (end(visit, one, plan))
+            } }
         }
     }
 }

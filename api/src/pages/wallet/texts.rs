@@ -41,7 +41,9 @@ texts! {
     plan_past_due_text, plan_not_ended, plan_ending, plan_end, plan_end_title, plan_end_text, plan_state_active,
     plan_state_ends, plan_state_past_due, plan_state_incomplete, paid, limit, limit_none, limit_a_day,
     limit_a_month, limit_left, limit_set, limit_of, limit_text, limit_credits, limit_per, limit_remove, limit_own,
-    limit_reached, limit_reached_text,
+    limit_reached, limit_reached_text, plan_change, plan_change_now, plan_change_none, plan_change_to,
+    plan_change_rest, plan_change_whole, plan_change_less, plan_change_free, plan_change_then, plan_change_exact,
+    plan_changing, plan_not_changed,
 }
 
 static ENGLISH: LazyLock<Texts> = LazyLock::new(|| read(include_str!("texts/en.json")));

@@ -9,7 +9,8 @@ use time::{Duration, Time};
 
 use super::views::{Entry, List, sums};
 use super::visit::Visit;
-use crate::pages::components::{Chart, Series, empty, legend};
+use crate::pages::components::{Chart, Series, empty};
+use crate::pages::format::capitalized;
 use crate::pages::own_api::at;
 use crate::problem::Problem;
 
@@ -71,7 +72,6 @@ pub(super) fn chart(visit: &Visit, entries: &[Entry], is_all: bool) -> Markup {
                 .collect(),
         })
         .collect();
-    let colours = legend(&series);
     let chart = Chart {
         title: &visit.texts.used,
         total: None,
@@ -80,10 +80,10 @@ pub(super) fn chart(visit: &Visit, entries: &[Entry], is_all: bool) -> Markup {
         moments: all.iter().map(|day| (day.unix_timestamp(), day.date().to_string())).collect(),
         series,
         is_stacked: true,
+        has_legend: true,
     };
     html! {
         (chart)
-        (colours)
         @if !is_all { p.hint { (visit.texts.used_part) } }
     }
 }
@@ -100,7 +100,8 @@ pub(super) fn kind_name(visit: &Visit, kind: &str) -> String {
         "grant" => &texts.type_grant,
         "transfer" => &texts.type_transfer,
         "coupon" => &texts.type_coupon,
-        other => return other.to_owned(),
+        // A kind of the host application's.
+        other => return capitalized(&other.replace(['_', '.'], " ")),
     };
     name.clone()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use identity::Role;
 use kernel::clock::Timestamp;
 use kernel::money::{Credits, Currency, Money};
 use serde::{Deserialize, Deserializer};
@@ -148,6 +149,33 @@ pub(super) struct Subscription {
     pub(super) cancel_at_period_end: bool,
     pub(super) current_period_end: Option<GivenMoment>,
     pub(super) ending: Option<Ending>,
+    pub(super) change: Option<Change>,
+}
+
+/// A plan that a subscription can be moved to.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PlanOption {
+    pub(super) plan_id: String,
+    pub(super) name: String,
+    pub(super) interval: String,
+    pub(super) price: Money,
+    #[serde(deserialize_with = "credits")]
+    pub(super) credits: Credits,
+    pub(super) due: Money,
+    pub(super) renews_at: Option<GivenMoment>,
+}
+
+/// A move to another plan that was asked for.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Change {
+    pub(super) plan_id: String,
+    pub(super) interval: String,
+    pub(super) state: String,
+    pub(super) refusal: Option<String>,
+    #[serde(deserialize_with = "moment")]
+    pub(super) asked_at: Timestamp,
 }
 
 #[derive(Deserialize)]
@@ -159,9 +187,12 @@ pub(super) struct Ending {
     pub(super) asked_at: Timestamp,
 }
 
-/// How long after the provider has agreed to an end its word of that is waited for. A subscription that goes on after
-/// all has no end in sight, whatever was asked for once.
+/// How long after the provider has agreed to something its word of that is waited for. A subscription that goes on
+/// after all has no end in sight, whatever was asked for once.
 const AGREED: Duration = Duration::minutes(1);
+
+/// How long a refused change is told of: it changed nothing.
+const NEWS: Duration = Duration::days(1);
 
 impl Subscription {
     /// Whether the provider was asked to end it, and how it stands since then is not known yet.
@@ -172,6 +203,26 @@ impl Subscription {
             _ => false,
         };
         !self.cancel_at_period_end && self.ending.as_ref().is_some_and(is_open)
+    }
+
+    /// Whether the provider was asked to move it, and how it stands since then is not known yet.
+    pub(super) fn is_being_changed(&self, now: Timestamp) -> bool {
+        let is_open = |change: &Change| match change.state.as_str() {
+            "asked" => true,
+            "done" => !self.is_on(change) && now - change.asked_at < AGREED,
+            _ => false,
+        };
+        self.change.as_ref().is_some_and(is_open)
+    }
+
+    fn is_on(&self, change: &Change) -> bool {
+        self.plan_id == change.plan_id && self.interval == change.interval
+    }
+
+    /// Why the provider refused to move it, while that is news.
+    pub(super) fn refused_change(&self, now: Timestamp) -> Option<&str> {
+        let refused = self.change.as_ref().filter(|change| change.state == "refused");
+        refused.filter(|change| now - change.asked_at < NEWS)?.refusal.as_deref()
     }
 
     /// Why the provider refused to end it.
@@ -277,8 +328,8 @@ impl Alerts {
 #[derive(Deserialize)]
 pub(super) struct Organization {
     pub(super) name: String,
-    /// What the reader may do there.
-    pub(super) role: Option<String>,
+    /// The reader's; none of who is no member.
+    pub(super) role: Option<Role>,
     pub(super) members: Vec<Member>,
 }
 
@@ -286,7 +337,7 @@ pub(super) struct Organization {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Member {
     pub(super) user_id: String,
-    pub(super) role: String,
+    pub(super) role: Role,
     pub(super) limit: Option<Limit>,
 }
 

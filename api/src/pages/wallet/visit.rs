@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use identity::rules::may_buy;
 use maud::{Markup, html};
 use uuid::Uuid;
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -125,8 +126,8 @@ impl Visit {
 
     /// Whether the own API lets who looks buy: a member of an organization by their role there.
     pub(super) fn may_buy(&self) -> bool {
-        let role = self.organization.as_ref().and_then(|organization| organization.role.as_deref());
-        role.is_none_or(|role| ["owner", "admin"].contains(&role))
+        let role = self.organization.as_ref().and_then(|organization| organization.role);
+        role.is_none_or(may_buy)
     }
 
     /// Credits as they are written here.

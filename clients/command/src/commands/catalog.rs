@@ -1,4 +1,4 @@
-//! What is for sale. Packs, plans and coupons are written as the JSON that `show --json` prints.
+//! What is for sale. Packs, plans, coupons and check-ins are written as the JSON that `show --json` prints.
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -29,6 +29,9 @@ pub enum Catalog {
     /// What any amount of credits costs
     #[command(subcommand)]
     Prices(Prices),
+    /// What users get for checking in once a day
+    #[command(subcommand)]
+    CheckIn(CheckIn),
 }
 
 #[derive(Debug, Subcommand)]
@@ -56,6 +59,16 @@ pub enum Prices {
     List,
     /// Set the price for a currency
     Put(NewPrice),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CheckIn {
+    Show,
+    /// Replace the settings; with "enabled": false nobody can check in
+    Put {
+        /// JSON; - reads the standard input
+        file: String,
+    },
 }
 
 #[derive(Args, Debug, Serialize)]
@@ -92,6 +105,10 @@ impl Catalog {
             Self::Plans(part) => part.operation("plans", PLANS),
             Self::Coupons(part) => part.operation("coupons", COUPONS),
             Self::Prices(Prices::List) => Ok(Operation::get(["catalog", "credit-prices"]).list(PRICES)),
+            Self::CheckIn(CheckIn::Show) => Ok(Operation::get(["catalog", "check-in"])),
+            Self::CheckIn(CheckIn::Put { file }) => {
+                Operation::put(["catalog", "check-in"]).json(read(&file)?)
+            }
             Self::Prices(Prices::Put(price)) => {
                 Operation::put(["catalog", "credit-prices", &price.currency]).body(&price)
             }

@@ -78,7 +78,9 @@ pub fn check_config(config: &CheckinConfig) -> Result<(), CheckinError> {
             return invalid(format!("the days of a streak bonus must be from 2 to {STREAK_MAX}"));
         }
         if !is_acceptable(bonus.bonus_credits) {
-            return invalid(format!("bonus_credits must be a whole number from 1 to {CREDITS_MAX}"));
+            return invalid(format!(
+                "the credits of a streak bonus must be a whole number from 1 to {CREDITS_MAX}"
+            ));
         }
         if !lengths.insert(bonus.days) {
             return invalid(format!("there are two streak bonuses for {} days", bonus.days));

@@ -1,5 +1,6 @@
 //! Who may come in: operators, keys, sessions.
 
+use identity::rights::Scope;
 use warp::http::Method;
 
 use super::inputs::{PLAIN, REASON, REASON_IN_QUERY, input};
@@ -11,7 +12,17 @@ const ROLES: Kind = Kind::Choice(&[
     ("finance", "Finance: gives credits and money, decides about payments"),
     ("admin", "Admin: everything"),
 ]);
-const SCOPES: Kind = Kind::Several(&["read", "spend", "buy", "manage", "admin"]);
+const SCOPES: Kind = Kind::Several(&[
+    about(Scope::Read),
+    about(Scope::Spend),
+    about(Scope::Buy),
+    about(Scope::Manage),
+    about(Scope::Admin),
+]);
+
+const fn about(scope: Scope) -> (&'static str, &'static str) {
+    (scope.as_str(), scope.about())
+}
 
 pub(super) static ACTIONS: &[Action] = &[
     Action {
@@ -19,11 +30,17 @@ pub(super) static ACTIONS: &[Action] = &[
         path: "/purser/v1/api-keys",
         button: "Make a key",
         title: "Make an API key",
-        explains: "For a server of yours. It may do what its scopes say, from now on.",
+        explains: "For a server of yours. It works at once, and may do what you tick here and nothing else.",
         done: "The key",
         fields: &[
             input("name", "Name", "What it is for.", Kind::Text, true),
-            input("scopes", "Scopes", "", SCOPES, true),
+            input(
+                "scopes",
+                "What it may do",
+                "No scope includes another: tick each that the server needs.",
+                SCOPES,
+                true,
+            ),
             input("walletsOf", "Whose wallets", "user:ID or org:ID. Empty: everyone's.", Kind::Text, false),
         ],
         shows: Some("apiKey"),
@@ -83,12 +100,23 @@ pub(super) static ACTIONS: &[Action] = &[
         name: "disable",
         method: Method::PUT,
         path: "/purser/v1/operators/{operatorId}",
-        button: "Disable or enable",
-        title: "Disable or enable the operator",
-        explains: "Who is disabled is signed out at once and cannot come in. It can be undone.",
-        done: "The operator is changed.",
+        button: "Disable",
+        title: "Disable the operator",
+        explains: "They are signed out at once and cannot come in. It can be undone.",
+        done: "The operator is disabled.",
         is_dangerous: true,
-        fields: &[input("disabled", "Keep the operator out", "", Kind::Flag, false), REASON],
+        fields: &[input("disabled", "", "", Kind::Is(true), true), REASON],
+        ..PLAIN
+    },
+    Action {
+        name: "enable",
+        method: Method::PUT,
+        path: "/purser/v1/operators/{operatorId}",
+        button: "Enable",
+        title: "Let the operator in again",
+        explains: "They can sign in with the password that they had.",
+        done: "The operator can sign in again.",
+        fields: &[input("disabled", "", "", Kind::Is(false), true), REASON],
         ..PLAIN
     },
     Action {

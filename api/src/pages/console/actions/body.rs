@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Action, Input, Kind, Values};
+use super::{Action, Input, Kind, Values, streaks};
+use crate::http::values::Amount;
 use crate::pages::form::utc;
 use crate::pages::format::decimals;
 use crate::pages::numbers::plain_number;
@@ -48,7 +49,10 @@ fn written(input: &Input, value: &str, values: &Values) -> Result<Option<Box<Raw
     // Spaces around a password are part of it.
     let value = if matches!(input.kind, Kind::Secret) { value } else { value.trim() };
     let wrong = |what: &str| Problem::invalid(format!("{}: {what}", input.label)).about(input.name);
-    let may_be_empty = matches!(input.kind, Kind::Flag | Kind::Several(_) | Kind::Words | Kind::Lines);
+    let may_be_empty = matches!(
+        input.kind,
+        Kind::Flag | Kind::Is(_) | Kind::Several(_) | Kind::Words | Kind::Lines | Kind::Streaks
+    );
     if value.is_empty() && !may_be_empty {
         return if input.is_required { Err(wrong("fill this in")) } else { Ok(None) };
     }
@@ -56,16 +60,20 @@ fn written(input: &Input, value: &str, values: &Values) -> Result<Option<Box<Raw
         Kind::ReasonInQuery | Kind::Currency => None,
         Kind::Text | Kind::Reason | Kind::Choice(_) | Kind::Secret => Some(raw(&value)?),
         Kind::Flag => Some(raw(&(value == "true"))?),
+        Kind::Is(value) => Some(raw(&value)?),
         Kind::Several(_) | Kind::Words => Some(raw(&value.split_whitespace().collect::<Vec<_>>())?),
         Kind::Lines => {
             let lines = value.lines().map(str::trim).filter(|line| !line.is_empty());
             Some(raw(&lines.collect::<Vec<_>>())?)
         }
+        Kind::Streaks => {
+            let bonuses = streaks::read(value);
+            Some(raw(&bonuses.ok_or_else(|| wrong("days and credits, one bonus a line, such as 7 20"))?)?)
+        }
         Kind::Credits => {
-            let credits: Option<Credits> = plain(value).and_then(|number| number.parse().ok());
             let credits =
-                credits.ok_or_else(|| wrong("a number with at most six decimals, such as 1234.5"))?;
-            Some(RawValue::from_string(credits.to_string()).map_err(Problem::internal)?)
+                credits(value).ok_or_else(|| wrong("a number with at most six decimals, such as 1234.5"))?;
+            Some(raw(&Amount(credits))?)
         }
         Kind::Number => Some(raw(&value.parse::<i64>().map_err(|_| wrong("a whole number"))?)?),
         Kind::Moment => Some(raw(&utc(value))?),
@@ -82,6 +90,11 @@ fn written(input: &Input, value: &str, values: &Values) -> Result<Option<Box<Raw
             }
         }
     })
+}
+
+/// Credits as a form has them.
+pub(super) fn credits(value: &str) -> Option<Credits> {
+    plain(value)?.parse().ok()
 }
 
 /// An amount in smallest units, read exactly: no more decimals than the currency has.

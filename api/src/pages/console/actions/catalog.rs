@@ -107,7 +107,32 @@ const NEW_COUPON: [Input; 12] = joined(
 );
 const CHANGED_COUPON: [Input; 7] = joined([input("active", "It is accepted", "", Kind::Flag, false)], COUPON);
 
+const CHECK_IN: [Input; 4] = [
+    input("enabled", "Users may check in", "", Kind::Flag, false),
+    input("creditsPerDay", "Credits a day", "Whole credits, which never lapse.", Kind::Credits, true),
+    input(
+        "streakBonuses",
+        "Bonuses for days in a row",
+        "One a line: days and credits, such as 7 20. Each is given once in a streak, on the day that completes it.",
+        Kind::Streaks,
+        false,
+    ),
+    input("timeZone", "Where days begin", "A time zone's name, such as Europe/Rome.", Kind::Text, true),
+];
+
 pub(super) static ACTIONS: &[Action] = &[
+    Action {
+        name: "check-in",
+        method: Method::PUT,
+        path: "/purser/v1/catalog/check-in",
+        button: "Change",
+        title: "Change check-ins",
+        explains: "What users get for checking in once a day, from the next check-in on.",
+        done: "Check-ins are changed.",
+        is_change: true,
+        fields: &CHECK_IN,
+        ..PLAIN
+    },
     Action {
         name: "price",
         method: Method::PUT,

@@ -6,6 +6,7 @@ mod catalog;
 mod decisions;
 mod inputs;
 pub(super) mod present;
+mod streaks;
 mod wallets;
 mod webhooks;
 
@@ -74,12 +75,16 @@ pub(super) enum Kind {
     Choice(&'static [(&'static str, &'static str)]),
     /// `true` if it is ticked.
     Flag,
-    /// Some of these.
-    Several(&'static [&'static str]),
+    /// Always this: what the action is about.
+    Is(bool),
+    /// Some of these, each with what people read about it.
+    Several(&'static [(&'static str, &'static str)]),
     /// Words apart by spaces.
     Words,
     /// One text a line.
     Lines,
+    /// One bonus a line: its days and its credits.
+    Streaks,
     /// A password: never shown again.
     Secret,
 }

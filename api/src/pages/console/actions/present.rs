@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::{Action, Input, Kind, Values};
+use super::{Action, Input, Kind, Values, streaks};
 use crate::http::values::MoneyValue;
 use crate::pages::format::units;
 
@@ -45,6 +45,7 @@ fn text(input: &Input, raw: &RawValue) -> Option<String> {
         Kind::Credits | Kind::Number | Kind::Flag => raw.get().to_owned(),
         Kind::Words | Kind::Several(_) => read::<Vec<String>>(raw)?.join(" "),
         Kind::Lines => read::<Vec<String>>(raw)?.join("\n"),
+        Kind::Streaks => streaks::shown(raw.get())?,
         // As the browser's own field for times has it, which knows no zone.
         Kind::Moment => read::<String>(raw)?.chars().take("2026-12-31T23:59".len()).collect(),
         _ => read(raw)?,

@@ -1,9 +1,10 @@
-//! What operators have a provider do to a subscription: end it, with or without the money of its last payment, or move
-//! it to another plan. An instruction is kept with its audit record and its job; the job does it at the provider, and
-//! what the provider says of it afterwards is applied as every fact is: credits follow the money.
+//! What operators and subscribers have a provider do to a subscription: end it, with or without the money of its last
+//! payment, or move it to another plan. An instruction is kept with its audit record and its job; the job does it at
+//! the provider, and what the provider says of it afterwards is applied as every fact is: credits follow the money.
 //!
 //! The newest instruction counts. A job that comes late finds another one, or a settled one, and does nothing.
 
+mod costs;
 pub mod operations;
 pub mod rules;
 mod store;
@@ -11,11 +12,12 @@ mod store;
 use jobs::job;
 use kernel::clock::Timestamp;
 use kernel::ids::{SubscriptionId, SubscriptionInstructionId};
+use kernel::money::Money;
 use kernel::text_enum;
 use serde::{Deserialize, Serialize};
 
 use super::Subscription;
-use crate::plans::Interval;
+use crate::plans::{Interval, Terms};
 
 text_enum! {
     /// Where the end of a subscription stands that an operator asked for.
@@ -80,6 +82,18 @@ pub struct PlanChange {
     /// Why it is refused.
     pub refusal: Option<String>,
     pub asked_at: Timestamp,
+}
+
+/// A plan that a subscription can be moved to, and what that costs.
+#[derive(Clone, Debug)]
+pub struct PlanOption {
+    /// The plan's, for people.
+    pub name: String,
+    pub terms: Terms,
+    /// What is charged at once, about; below zero: what the next payments cost less.
+    pub due: Money,
+    /// When a whole period is charged for the next time.
+    pub renews_at: Option<Timestamp>,
 }
 
 /// A subscription with what operators asked for.

@@ -5,15 +5,16 @@ use jobs::outbox;
 use kernel::clock::Timestamp;
 use kernel::ids::{OutboxId, SubscriptionId, SubscriptionInstructionId, WalletId};
 use serde_json::json;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
+use super::costs;
 use super::rules::{self, Decision};
 use super::{
     ChangeState, ChangeSubscription, End, EndSubscription, Ending, EndingState, Instructed, InstructionError,
-    PlanChange, store,
+    PlanChange, PlanOption, store,
 };
 use crate::plans::Interval;
-use crate::plans::operations::plan;
+use crate::plans::operations::{plan, plans};
 use crate::subscriptions::{Subscription, SubscriptionState, store as subscriptions};
 
 /// Who instructs, and why.
@@ -132,6 +133,30 @@ pub async fn change(
     let job = ChangeSubscription { subscription_id: id, instruction_id: change.instruction_id };
     let written = outbox::insert(connection, now, &job).await?;
     Ok((job, written))
+}
+
+/// The plans that a subscription can be moved to, in the order in which they are listed, by the month before by the
+/// year; none of the one that it is on.
+///
+/// # Errors
+/// Database errors only.
+pub async fn options(
+    pool: &PgPool,
+    now: Timestamp,
+    subscription: &Subscription,
+) -> Result<Vec<PlanOption>, sqlx::Error> {
+    let plans = plans(pool).await?;
+    let both = plans
+        .iter()
+        .flat_map(|stored| [Interval::Month, Interval::Year].map(|interval| (&stored.plan, interval)));
+    let others = both.filter(|(plan, interval)| subscription.plan() != (plan.id.as_str(), *interval));
+    let options = others.filter_map(|(plan, interval)| {
+        let (terms, _) = rules::change(subscription, plan, interval).ok()?;
+        let due = costs::due(subscription, &terms, now);
+        let renews_at = costs::renews_at(subscription, &terms, now);
+        Some(PlanOption { name: plan.name.clone(), terms, due, renews_at })
+    });
+    Ok(options.collect())
 }
 
 async fn lock(connection: &mut PgConnection, id: SubscriptionId) -> Result<Subscription, InstructionError> {
