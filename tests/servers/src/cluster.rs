@@ -6,7 +6,7 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 
-use super::hosts::{Host, Hosts};
+use super::hosts::Hosts;
 use super::patroni::PatroniCluster;
 use super::rabbitmq_cluster::RabbitMqCluster;
 use super::server::{Server, Surroundings};
@@ -26,7 +26,7 @@ pub struct Cluster {
     pub pooler: Pooler,
     balancer: Server,
     store: Server,
-    hosts: Hosts,
+    _hosts: Hosts,
 }
 
 impl Cluster {
@@ -52,17 +52,7 @@ impl Cluster {
         let program = discovery::find_program("pgbouncer")
             .ok_or_else(|| anyhow!("PgBouncer was not found: install the package pgbouncer"))?;
         let pooler = pgbouncer::start(&program, directory, balancer.url(), surroundings)?;
-        Ok(Self { postgres, rabbitmq, pooler, balancer, store, hosts })
-    }
-
-    /// Whether hosts can be cut off from each other here.
-    pub fn can_cut_off(&self) -> bool {
-        self.hosts.can_be_cut_off()
-    }
-
-    /// The hosts of the servers.
-    pub fn hosts(&self) -> &[Host] {
-        &self.hosts.all
+        Ok(Self { postgres, rabbitmq, pooler, balancer, store, _hosts: hosts })
     }
 }
 

@@ -41,18 +41,13 @@ pub struct Hosts {
 impl Hosts {
     /// Makes as many hosts.
     pub fn create(count: u8, watchdog: &Arc<Watchdog>) -> Result<Self> {
-        if geteuid().is_root() && find_program("ip").is_some() && can_make_namespaces() {
+        if can_be_cut_off() {
             return Self::in_namespaces(count, watchdog);
         }
         let random = rand::random_range(1..=250);
         let host = |number| Host { address: Ipv4Addr::new(127, 0, random, FIRST + number), namespace: None };
         let watchdog = Arc::clone(watchdog);
         Ok(Self { gateway: Ipv4Addr::LOCALHOST, all: (0..count).map(host).collect(), bridge: None, watchdog })
-    }
-
-    /// Whether a host can be cut off.
-    pub fn can_be_cut_off(&self) -> bool {
-        self.bridge.is_some()
     }
 
     fn in_namespaces(count: u8, watchdog: &Arc<Watchdog>) -> Result<Self> {
@@ -153,7 +148,11 @@ impl Host {
     }
 }
 
-fn can_make_namespaces() -> bool {
+/// Whether hosts that can be cut off are made here.
+pub fn can_be_cut_off() -> bool {
+    if !geteuid().is_root() || find_program("ip").is_none() {
+        return false;
+    }
     let name = format!("purser-{}-try", std::process::id());
     ip(["netns", "add", &name]).is_ok() && ip(["netns", "del", &name]).is_ok()
 }

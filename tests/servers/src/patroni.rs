@@ -20,6 +20,8 @@ use super::server::{Engine, Recipe, Server, Surroundings};
 use super::{http, python, random_password, target_directory};
 
 const NAME: &str = "a PostgreSQL under Patroni";
+/// What keeps the cluster, as reports say it.
+pub const VERSION: &str = "Patroni 4.1.5";
 const PACKAGES: [&str; 2] = ["patroni[etcd3]==4.1.5", "psycopg[binary]==3.3.9"];
 /// The least that Patroni takes: so long a primary that is gone keeps its office.
 pub const TTL: Duration = Duration::from_secs(20);

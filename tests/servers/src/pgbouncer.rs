@@ -30,6 +30,11 @@ pub struct Pooler {
 }
 
 impl Pooler {
+    /// The address of the database that it was started for.
+    pub fn url(&self) -> &str {
+        self.server.url()
+    }
+
     /// The address of a database of the server, by way of the pooler.
     pub fn url_of(&self, database_url: &str) -> Result<String> {
         let database: PgConnectOptions = database_url.parse().context("the database's URL cannot be read")?;
