@@ -371,4 +371,27 @@ mod tests {
         }
         assert!(Trouble::ALL.iter().all(|trouble| all.contains(&Fault::Provider(*trouble))));
     }
+
+    #[test]
+    fn a_cluster_is_struck_everywhere_and_in_a_short_run_at_the_main_places() {
+        let of = |minutes, can_cut_off| -> Vec<Fault> {
+            let schedule = Schedule::of_cluster(7, Duration::from_secs(60 * minutes), can_cut_off);
+            assert_eq!(schedule, Schedule::of_cluster(7, Duration::from_secs(60 * minutes), can_cut_off));
+            assert!(schedule.network.is_empty(), "its hosts are cut off themselves");
+            schedule.machines.iter().map(|step| step.fault).collect()
+        };
+        let is_killed_node = |fault: &Fault| matches!(fault, Fault::Kill(Machine::Node(_)));
+        let short = of(1, true);
+        assert!(short.contains(&Fault::SwitchOver) && short.iter().any(is_killed_node));
+        assert!(short.contains(&Fault::Kill(Machine::Member(Office::Primary))));
+        let long = of(30, true);
+        for office in [Office::Primary, Office::SynchronousStandby, Office::Standby] {
+            let member = Machine::Member(office);
+            assert!(long.contains(&Fault::Kill(member)) && long.contains(&Fault::Freeze(member)));
+            assert!(long.contains(&Fault::CutOff(member)));
+        }
+        assert!(long.iter().any(|fault| matches!(fault, Fault::CutOff(Machine::Node(_)))));
+        assert!(long.iter().any(|fault| matches!(fault, Fault::LoseMajority(_))));
+        assert!(of(30, false).iter().all(|fault| !matches!(fault, Fault::CutOff(_))));
+    }
 }

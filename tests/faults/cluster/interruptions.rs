@@ -164,3 +164,41 @@ fn bound(fault: Fault, api: usize, probe: Probe) -> Option<Duration> {
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interruption_counts_for_the_fault_that_caused_it_and_not_for_what_was_struck_itself() {
+        let interruptions = Interruptions::default();
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        interruptions.close_window(Fault::SwitchOver, at(10), at(20));
+        interruptions.close_window(Fault::Kill(Machine::Api(0)), at(21), at(30));
+        interruptions.record(0, Probe::Debit, at(11), at(17));
+        interruptions.record(0, Probe::Debit, at(22), at(29));
+        interruptions.record(0, Probe::Debit, at(40), at(60));
+        assert_eq!(
+            interruptions.violations(),
+            Vec::<String>::new(),
+            "as long as it may be, struck, or by no fault"
+        );
+        // It began with the first, and lasts into the second.
+        interruptions.record(1, Probe::Debit, at(19), at(26));
+        interruptions.record(1, Probe::Event, at(25), at(29));
+        let violations = interruptions.violations();
+        assert_eq!(violations.len(), 2, "{violations:?}");
+        assert!(
+            violations.iter().any(|text| text.contains("kill -9 api: Event at API 2 took 4.0 s of 3.0 s"))
+        );
+        assert!(
+            violations
+                .iter()
+                .any(|text| text.contains("switch over") && text.contains("took 7.0 s of 6.0 s"))
+        );
+        let table = interruptions.markdown();
+        assert!(table.contains("| (no fault) | 0 | 20.0 s | – |"), "{table}");
+        assert!(table.contains("| kill -9 api 1 | 1 | 7.0 s | – | – | 4.0 s | 3.0 s | 3.0 s |"), "{table}");
+    }
+}

@@ -56,19 +56,18 @@ impl RabbitMqCluster {
             directory,
             surroundings,
         };
-        let nodes: Result<Vec<(Server, Host)>> = thread::scope(|scope| {
-            let starting: Vec<_> = hosts
-                .iter()
-                .enumerate()
-                .map(|(number, host)| {
-                    let plan = &plan;
-                    scope.spawn(move || Ok((plan.start(number, host)?, host.clone())))
-                })
-                .collect();
+        let (first, others) = hosts.split_first().context("a cluster without hosts")?;
+        // The others find it. If all looked for each other at the same time, each could begin a cluster.
+        let first = (plan.start(0, first)?, first.clone());
+        let start = |(number, host): (usize, &Host)| Ok((plan.start(number + 1, host)?, host.clone()));
+        let others: Result<Vec<(Server, Host)>> = thread::scope(|scope| {
+            let start = &start;
+            let starting: Vec<_> =
+                others.iter().enumerate().map(|one| scope.spawn(move || start(one))).collect();
             let started = starting.into_iter().map(|node| node.join().map_err(|_| anyhow!("a panic"))?);
             started.collect()
         });
-        let cluster = Self { nodes: nodes? };
+        let cluster = Self { nodes: std::iter::once(first).chain(others?).collect() };
         cluster.require_one()?;
         surroundings.progress.say("three nodes of RabbitMQ are a cluster");
         Ok(cluster)
