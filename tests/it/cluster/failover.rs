@@ -77,6 +77,9 @@ async fn the_clock_of_a_process_goes_by_the_successor_of_a_primary_that_froze() 
         Ok::<_, anyhow::Error>(())
     };
     world.eventually("the process goes by the new time", goes_by_it).await;
+    // What is frozen cannot be put away, and nothing that is done there would end without its standby.
+    blocking(|| world.servers().postgres().resume());
+    set(world.servers().postgres().url(), "synchronous_standby_names", "").await;
     api.process.sigterm().unwrap();
     world.abandon().await;
 }
