@@ -34,15 +34,20 @@ impl Injector {
         self.injected.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn lane(&self, system: &System, steps: &[Step]) -> Result<()> {
+    /// Counts a fault that was made.
+    pub fn count(&self, fault: Fault) {
+        let mut injected = self.injected.lock().unwrap_or_else(PoisonError::into_inner);
+        *injected.entry(fault.to_string()).or_default() += 1;
+    }
+
+    /// Carries out steps one after the other.
+    ///
+    /// # Errors
+    /// When something cannot be started again.
+    pub async fn lane(&self, system: &System, steps: &[Step]) -> Result<()> {
         for step in steps {
             inject(system, step).await.with_context(|| format!("cannot {}", step.fault))?;
-            *self
-                .injected
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .entry(step.fault.to_string())
-                .or_default() += 1;
+            self.count(step.fault);
             sleep(step.lasts).await;
             heal(system, step.fault).await.with_context(|| format!("cannot undo: {}", step.fault))?;
             sleep(step.pause).await;
@@ -70,6 +75,7 @@ async fn inject(system: &System, step: &Step) -> Result<()> {
             Ok(())
         }
         Fault::Provider(trouble) => misbehave(system, trouble.knobs(step.seed)).await,
+        Fault::CutOff(_) | Fault::SwitchOver | Fault::LoseMajority(_) => anyhow::bail!("there is no cluster"),
     }
 }
 
@@ -88,6 +94,7 @@ async fn heal(system: &System, fault: Fault) -> Result<()> {
             Ok(())
         }
         Fault::Provider(_) => misbehave(system, json!({})).await,
+        Fault::CutOff(_) | Fault::SwitchOver | Fault::LoseMajority(_) => Ok(()),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Entries {
     pub refused: Vec<(String, String)>,
     /// Packages given away, by user: those that were answered, and those that may or may not have been given.
     pub given: BTreeMap<String, Given>,
+    /// Credits that were granted without an order, by user.
+    pub granted: BTreeMap<String, Credits>,
     /// Purchases in an app store, by the store's transaction.
     pub store_purchases: BTreeMap<String, StorePurchase>,
     /// Events of RevenueCat's that were accepted.

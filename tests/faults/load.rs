@@ -87,17 +87,24 @@ impl Load {
         let mut users = Vec::new();
         let names = (0..USERS).map(|number| format!("user-{number}"));
         for id in names.chain((0..SUBSCRIBERS).map(|number| format!("subscriber-{number}"))) {
-            let post = |path: &str, body: Value| {
-                load.api.post(path).bearer(admin).idempotency_key(&new_key()).json(body).require(201)
-            };
-            let named = json!({"email": format!("{id}@example.com")});
-            let path = format!("/purser/v1/users/{id}");
-            load.api.put(&path).bearer(admin).json(named).require(201).await?;
-            let key = post("/purser/v1/api-keys", harness::world::key_of(&id)).await?;
-            users.push(User { id, api_key: text(&key, "apiKey")? });
+            users.push(load.create_user(&id).await?);
         }
         let subscribers = users.split_off(USERS);
         Ok(Self { users, subscribers, plans, ..load })
+    }
+
+    /// Creates a user of the system under load.
+    ///
+    /// # Errors
+    /// When the system does not work.
+    pub async fn create_user(&self, id: &str) -> Result<User> {
+        let admin = &self.secrets.admin_api_key;
+        let named = json!({"email": format!("{id}@example.com")});
+        let path = format!("/purser/v1/users/{id}");
+        self.api.put(&path).bearer(admin).json(named).require(201).await?;
+        let key = self.api.post("/purser/v1/api-keys").bearer(admin).idempotency_key(&new_key());
+        let key = key.json(harness::world::key_of(id)).require(201).await?;
+        Ok(User { id: id.to_owned(), api_key: text(&key, "apiKey")? })
     }
 
     /// Has plans sold over both providers, at Stripe by prices of their own.
@@ -270,7 +277,7 @@ fn moods() -> Vec<receiver::Answer> {
 }
 
 /// Whether there is nothing to gain from asking again. To a request for a payment page 202 is no answer yet.
-fn is_final(answer: &Answer) -> bool {
+pub fn is_final(answer: &Answer) -> bool {
     let being_worked_on = answer.status() == 409 && answer.text().contains("being worked on");
     answer.status() < 500 && ![202, 429].contains(&answer.status()) && !being_worked_on
 }

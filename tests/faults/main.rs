@@ -4,6 +4,7 @@
 
 mod actors;
 mod audit;
+mod cluster;
 mod injector;
 mod journal;
 mod load;
@@ -15,6 +16,7 @@ mod surroundings;
 mod system;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -22,8 +24,10 @@ use clap::Parser;
 use harness::quiescence::Quiescence;
 use harness::system::Service;
 use serde_json::json;
+use servers::hosts;
 use tokio_util::sync::CancellationToken;
 
+use crate::cluster::{Interruptions, Prober};
 use crate::injector::Injector;
 use crate::load::Load;
 use crate::provider::Provider;
@@ -46,6 +50,10 @@ struct Arguments {
     /// What becomes of credits that were spent before their money goes back; the seed decides unless given
     #[arg(long)]
     reversals: Option<Reversals>,
+    /// Run on a cluster, two of each process on three databases and three brokers, whose servers are struck one at a
+    /// time, and check how long clients are interrupted
+    #[arg(long)]
+    cluster: bool,
     /// Print the report only, without progress
     #[arg(long)]
     markdown: bool,
@@ -79,23 +87,35 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         }
     };
     let started = Instant::now();
-    let schedule = Schedule::of(seed, length);
+    let schedule = if arguments.cluster {
+        Schedule::of_cluster(seed, length, hosts::can_be_cut_off())
+    } else {
+        Schedule::of(seed, length)
+    };
     say(&format!("seed {seed}, schedule {}: starting the system", schedule.hash()));
     let by_seed = if seed.is_multiple_of(2) { Reversals::Clamp } else { Reversals::Debt };
     let reversals = arguments.reversals.unwrap_or(by_seed);
-    let system = System::start(&std::env::current_exe()?, reversals).await?;
+    let system = System::start(&std::env::current_exe()?, reversals, arguments.cluster).await?;
+    let system = Arc::new(system);
     let load = Load::prepare(&system).await?;
+    let interruptions = Interruptions::default();
+    let prober = Prober::prepare(&system, &load, &interruptions).await?;
     let (injector, stop) = (Injector::default(), CancellationToken::new());
     say("under load, and things go wrong");
     let misfortune = async {
-        let faults = injector.carry_out(&system, &schedule);
-        let (carried_out, passed) = tokio::join!(faults, pass(&load, &schedule));
+        let carried_out = if arguments.cluster {
+            cluster::carry_out(&injector, &system, &load, &schedule, &interruptions).await
+        } else {
+            let faults = injector.carry_out(&system, &schedule);
+            let (carried_out, passed) = tokio::join!(faults, pass(&load, &schedule));
+            carried_out.and(passed)
+        };
         let healed = injector::heal_all(&system).await;
         say("healed; everyone finishes");
         stop.cancel();
-        carried_out.and(passed).and(healed)
+        carried_out.and(healed)
     };
-    let (went_wrong, unfinished) = tokio::join!(misfortune, load.run(seed, &stop));
+    let (went_wrong, unfinished, ()) = tokio::join!(misfortune, load.run(seed, &stop), prober.run(&stop));
     went_wrong?;
     let resent = resend_lost_events(&system).await?;
     replay_deliveries(&system).await?;
@@ -104,6 +124,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let clients = load.journal.close();
     let mut findings = audit::audit(&system, &load, &provider, &clients, reversals).await?;
     findings.violations.extend(unfinished);
+    findings.violations.extend(interruptions.violations());
     let report = Report {
         seed,
         reversals,
@@ -113,6 +134,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         took: started.elapsed(),
         injected: injector.injected(),
         resent,
+        interruptions: arguments.cluster.then(|| interruptions.markdown()),
         clients: &clients,
         findings: &findings,
     };

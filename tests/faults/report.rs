@@ -18,9 +18,18 @@ pub struct Report<'a> {
     pub took: Duration,
     pub injected: BTreeMap<String, u64>,
     pub resent: u64,
+    /// Of a run on a cluster: how long clients were interrupted.
+    pub interruptions: Option<String>,
     pub clients: &'a Entries,
     pub findings: &'a Findings,
 }
+
+const CLUSTER: &str = "\
+Two of each process, on three PostgreSQL under Patroni (one of them a synchronous standby; ttl 20 s) and three nodes of \
+RabbitMQ (pause_minority; quorum queues), each on a host of its own; one API by way of PgBouncer. Under the load of the \
+suite one thing at a time goes wrong, until the cluster is whole again. Meanwhile each API is asked several times a \
+second for a debit, and to accept a provider's event, again and again until it is done: the longest that took is the \
+interruption. \"(no fault)\" is what the machine does by itself. Then the books are audited as after the usual suite.";
 
 const ABOUT: &str = "\
 One API, two workers, two schedulers, PostgreSQL, RabbitMQ and an emulator of Stripe and Creem, each a \
@@ -49,14 +58,19 @@ impl Report<'_> {
 
     fn write(&self, text: &mut String) -> std::fmt::Result {
         let (seed, minutes) = (self.seed, self.minutes);
-        writeln!(text, "# What the fault suite found\n\n{ABOUT}\n")?;
+        let about = if self.interruptions.is_some() { CLUSTER } else { ABOUT };
+        writeln!(text, "# What the fault suite found\n\n{about}\n")?;
         writeln!(text, "{}\n", self.surroundings)?;
         let reversals = self.reversals;
         let command = "cargo run --release --bin faults --";
-        writeln!(text, "`{command} --minutes {minutes} --seed {seed} --reversals {reversals}`\n")?;
+        let cluster = if self.interruptions.is_some() { "--cluster " } else { "" };
+        writeln!(text, "`{command} {cluster}--minutes {minutes} --seed {seed} --reversals {reversals}`\n")?;
         let (schedule, books) = (&self.schedule_hash, &self.findings.hash);
         writeln!(text, "Took {} s. Schedule `{schedule}`, books `{books}`.", self.took.as_secs())?;
         writeln!(text, "`worker reconcile` at the end: {}.\n", self.findings.reconciled)?;
+        if let Some(interruptions) = &self.interruptions {
+            writeln!(text, "{interruptions}")?;
+        }
         writeln!(text, "| fault | times |\n|---|---|")?;
         for (fault, times) in &self.injected {
             writeln!(text, "| {fault} | {times} |")?;

@@ -10,6 +10,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
+use servers::patroni::Office;
 use sha2::{Digest, Sha256};
 
 use crate::network::Link;
@@ -17,18 +18,24 @@ use crate::network::Link;
 /// What can be killed or frozen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Machine {
-    Api,
+    Api(usize),
     Worker(usize),
     Scheduler(usize),
+    /// A server without others.
     Postgres,
     RabbitMq,
+    /// A member of a PostgreSQL cluster, by the office that it has when it is struck.
+    Member(Office),
+    /// A node of a RabbitMQ cluster.
+    Node(usize),
     /// Its memory is the provider's: it is frozen but never killed, as what it has charged would be forgotten.
     Emulator,
 }
 
 impl Machine {
+    /// Those of a system on one database and one broker.
     pub const ALL: [Self; 8] = [
-        Self::Api,
+        Self::Api(0),
         Self::Worker(0),
         Self::Worker(1),
         Self::Scheduler(0),
@@ -37,16 +44,31 @@ impl Machine {
         Self::RabbitMq,
         Self::Emulator,
     ];
+
+    /// The processes of a system on a cluster; its servers are in [`Schedule::of_cluster`].
+    pub const PROCESSES: [Self; 7] = [
+        Self::Api(0),
+        Self::Api(1),
+        Self::Worker(0),
+        Self::Worker(1),
+        Self::Scheduler(0),
+        Self::Scheduler(1),
+        Self::Emulator,
+    ];
 }
 
 impl fmt::Display for Machine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Api => "api",
+            Self::Api(_) => "api",
             Self::Worker(_) => "worker",
             Self::Scheduler(_) => "scheduler",
             Self::Postgres => "PostgreSQL",
             Self::RabbitMq => "RabbitMQ",
+            Self::Member(Office::Primary) => "the primary",
+            Self::Member(Office::SynchronousStandby) => "the synchronous standby",
+            Self::Member(Office::Standby) => "the other standby",
+            Self::Node(_) => "a node of RabbitMQ",
             Self::Emulator => "provider",
         })
     }
@@ -120,6 +142,12 @@ pub enum Fault {
     Cut(Link),
     /// Nothing gets through for a while, but connections stay.
     Silence(Link),
+    /// What is sent to a host or by it is lost for a while, and nobody is told.
+    CutOff(Machine),
+    /// The synchronous standby becomes the primary, on purpose.
+    SwitchOver,
+    /// All nodes of RabbitMQ but this one are killed, and started again after a while.
+    LoseMajority(usize),
     /// The provider misbehaves for a while.
     Provider(Trouble),
 }
@@ -131,6 +159,9 @@ impl fmt::Display for Fault {
             Self::Freeze(machine) => write!(formatter, "freeze {machine}"),
             Self::Cut(link) => write!(formatter, "cut {link}"),
             Self::Silence(link) => write!(formatter, "silence {link}"),
+            Self::CutOff(machine) => write!(formatter, "cut off {machine}"),
+            Self::SwitchOver => write!(formatter, "switch over to the synchronous standby"),
+            Self::LoseMajority(_) => write!(formatter, "kill -9 two nodes of RabbitMQ"),
             Self::Provider(trouble) => write!(formatter, "provider: {trouble}"),
         }
     }
@@ -171,17 +202,38 @@ impl Schedule {
         let network =
             Link::ALL.into_iter().flat_map(|link| [Fault::Cut(link), Fault::Silence(link)]).collect();
         let provider = Trouble::ALL.map(Fault::Provider).to_vec();
-        let lane = |number: u64, deck, lasts, pause| {
-            // Lanes of one seed are unrelated to each other and to those of the next.
-            let mut random = StdRng::seed_from_u64(seed.wrapping_mul(3).wrapping_add(number));
-            steps(&mut random, deck, length, lasts, pause)
-        };
         Self {
-            machines: lane(0, machines, 200..4_000, 500..2_500),
-            network: lane(1, network, 100..4_000, 300..2_000),
-            provider: lane(2, provider, 3_000..6_000, 500..2_000),
+            machines: lane(seed, 0, machines, length, 200..4_000, 500..2_500),
+            network: lane(seed, 1, network, length, 100..4_000, 300..2_000),
+            provider: lane(seed, 2, provider, length, 3_000..6_000, 500..2_000),
             time: passages(&mut StdRng::seed_from_u64(seed.wrapping_mul(5)), length),
         }
+    }
+
+    /// The schedule of a seed for a system on a cluster. One thing goes wrong at a time, so that it is known what an
+    /// interruption comes from, and time passes between two faults. In a run that is shorter than all faults take, each
+    /// kind of server is struck first.
+    pub fn of_cluster(seed: u64, length: Duration, can_cut_off: bool) -> Self {
+        let mut random = StdRng::seed_from_u64(seed.wrapping_mul(3));
+        let provider = Trouble::ALL.map(Fault::Provider).to_vec();
+        let mut schedule = Self {
+            machines: Vec::new(),
+            network: Vec::new(),
+            provider: lane(seed, 2, provider, length, 3_000..6_000, 500..2_000),
+            time: passages(&mut StdRng::seed_from_u64(seed.wrapping_mul(5)), length),
+        };
+        let mut planned = Duration::ZERO;
+        while planned < length {
+            for fault in cluster_deck(&mut random, can_cut_off) {
+                if planned >= length {
+                    break;
+                }
+                let step = step(&mut random, fault, &(4_000..12_000), &(1_000..2_000));
+                planned += step.lasts + step.pause + recovery(fault);
+                schedule.machines.push(step);
+            }
+        }
+        schedule
     }
 
     pub fn hash(&self) -> String {
@@ -207,8 +259,52 @@ fn passages(random: &mut StdRng, length: Duration) -> Vec<Passage> {
 
 type Milliseconds = std::ops::Range<u64>;
 
+const BROKER_NODES: usize = 3;
+
 /// How often a fault lasts longer than a job waits within one delivery, and how long then.
 const LONG: (f64, Milliseconds) = (0.12, 9_000..14_000);
+
+fn lane(
+    seed: u64,
+    number: u64,
+    deck: Vec<Fault>,
+    length: Duration,
+    lasts: Milliseconds,
+    pause: Milliseconds,
+) -> Vec<Step> {
+    // Lanes of one seed are unrelated to each other and to those of the next.
+    let mut random = StdRng::seed_from_u64(seed.wrapping_mul(3).wrapping_add(number));
+    steps(&mut random, deck, length, lasts, pause)
+}
+
+/// Everything that can go wrong in a cluster, once: first one of each kind, and then the rest.
+fn cluster_deck(random: &mut StdRng, can_cut_off: bool) -> Vec<Fault> {
+    let mut node = || Machine::Node(random.random_range(0..BROKER_NODES));
+    let mut first =
+        vec![Fault::SwitchOver, Fault::Kill(node()), Fault::Kill(Machine::Member(Office::Primary))];
+    let mut rest = vec![Fault::Freeze(node()), Fault::CutOff(node())];
+    rest.push(Fault::LoseMajority(random.random_range(0..BROKER_NODES)));
+    for office in [Office::Primary, Office::SynchronousStandby, Office::Standby] {
+        rest.extend([Fault::Kill, Fault::Freeze, Fault::CutOff].map(|how| how(Machine::Member(office))));
+    }
+    rest.retain(|fault| !first.contains(fault) && (can_cut_off || !matches!(fault, Fault::CutOff(_))));
+    for process in Machine::PROCESSES.into_iter().filter(|machine| *machine != Machine::Emulator) {
+        rest.extend([Fault::Kill(process), Fault::Freeze(process)]);
+    }
+    first.shuffle(random);
+    rest.shuffle(random);
+    first.extend(rest);
+    first
+}
+
+fn step(random: &mut StdRng, fault: Fault, lasts: &Milliseconds, pause: &Milliseconds) -> Step {
+    Step {
+        fault,
+        lasts: Duration::from_millis(random.random_range(lasts.clone())),
+        pause: Duration::from_millis(random.random_range(pause.clone())),
+        seed: random.random(),
+    }
+}
 
 fn steps(
     random: &mut StdRng,
@@ -226,12 +322,7 @@ fn steps(
                 return steps;
             }
             let lasts = if random.random_bool(LONG.0) { &LONG.1 } else { &lasts };
-            let step = Step {
-                fault: *fault,
-                lasts: Duration::from_millis(random.random_range(lasts.clone())),
-                pause: Duration::from_millis(random.random_range(pause.clone())),
-                seed: random.random(),
-            };
+            let step = step(random, *fault, lasts, &pause);
             planned += step.lasts + step.pause + recovery(step.fault);
             steps.push(step);
         }
@@ -243,6 +334,12 @@ fn recovery(fault: Fault) -> Duration {
     match fault {
         Fault::Kill(Machine::RabbitMq) => Duration::from_secs(6),
         Fault::Kill(Machine::Postgres) => Duration::from_secs(1),
+        // Until another one is the primary, and this one follows it.
+        Fault::Kill(Machine::Member(_)) | Fault::Freeze(Machine::Member(_)) | Fault::CutOff(_) => {
+            Duration::from_secs(20)
+        }
+        Fault::Kill(Machine::Node(_)) | Fault::LoseMajority(_) => Duration::from_secs(10),
+        Fault::SwitchOver => Duration::from_secs(5),
         Fault::Kill(_) | Fault::Freeze(_) | Fault::Cut(_) | Fault::Silence(_) | Fault::Provider(_) => {
             Duration::ZERO
         }
@@ -273,5 +370,28 @@ mod tests {
             assert!(all.contains(&Fault::Cut(link)) && all.contains(&Fault::Silence(link)));
         }
         assert!(Trouble::ALL.iter().all(|trouble| all.contains(&Fault::Provider(*trouble))));
+    }
+
+    #[test]
+    fn a_cluster_is_struck_everywhere_and_in_a_short_run_at_the_main_places() {
+        let of = |minutes, can_cut_off| -> Vec<Fault> {
+            let schedule = Schedule::of_cluster(7, Duration::from_secs(60 * minutes), can_cut_off);
+            assert_eq!(schedule, Schedule::of_cluster(7, Duration::from_secs(60 * minutes), can_cut_off));
+            assert!(schedule.network.is_empty(), "its hosts are cut off themselves");
+            schedule.machines.iter().map(|step| step.fault).collect()
+        };
+        let is_killed_node = |fault: &Fault| matches!(fault, Fault::Kill(Machine::Node(_)));
+        let short = of(1, true);
+        assert!(short.contains(&Fault::SwitchOver) && short.iter().any(is_killed_node));
+        assert!(short.contains(&Fault::Kill(Machine::Member(Office::Primary))));
+        let long = of(30, true);
+        for office in [Office::Primary, Office::SynchronousStandby, Office::Standby] {
+            let member = Machine::Member(office);
+            assert!(long.contains(&Fault::Kill(member)) && long.contains(&Fault::Freeze(member)));
+            assert!(long.contains(&Fault::CutOff(member)));
+        }
+        assert!(long.iter().any(|fault| matches!(fault, Fault::CutOff(Machine::Node(_)))));
+        assert!(long.iter().any(|fault| matches!(fault, Fault::LoseMajority(_))));
+        assert!(of(30, false).iter().all(|fault| !matches!(fault, Fault::CutOff(_))));
     }
 }

@@ -1,10 +1,11 @@
 //! What a run was made on, as the report says it.
 
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::TcpStream;
 use std::process::Command;
 use std::{fs, io, thread};
 
 use anyhow::{Context, Result};
+use kernel::config::addresses;
 use servers::checkout;
 use time::OffsetDateTime;
 use url::Url;
@@ -18,9 +19,17 @@ use crate::system::System;
 pub async fn described(system: &System) -> Result<String> {
     let postgres: String = sqlx::query_scalar("show server_version").fetch_one(&system.pool).await?;
     let postgres = postgres.split(' ').next().unwrap_or_default();
-    let amqp_url = Url::parse(&system.settings.addresses.amqp_url)?;
-    let port = amqp_url.port().context("an address without a port")?;
-    let rabbitmq = tokio::task::block_in_place(|| broker_version(port))?;
+    let nodes = addresses::of_broker(&system.settings.addresses.amqp_url);
+    let node = Url::parse(nodes.first().context("no address of a broker")?)?;
+    let address = node.host_str().zip(node.port()).context("an address without a port")?;
+    let rabbitmq = tokio::task::block_in_place(|| broker_version(address))?;
+    let (postgres, rabbitmq) = match system.cluster() {
+        None => (postgres.to_owned(), rabbitmq),
+        Some(_) => (
+            format!("{postgres} three times under {}", servers::patroni::VERSION),
+            format!("{rabbitmq} three times"),
+        ),
+    };
     let cores = thread::available_parallelism()?;
     let build = if cfg!(debug_assertions) { "debug" } else { "release" };
     Ok(format!(
@@ -51,10 +60,10 @@ fn commit() -> Option<String> {
 }
 
 /// As the broker says it in its first frame, before anyone has said who they are.
-fn broker_version(port: u16) -> Result<String> {
+fn broker_version(address: (&str, u16)) -> Result<String> {
     use io::{Read, Write};
 
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    let mut stream = TcpStream::connect(address)?;
     stream.write_all(b"AMQP\x00\x00\x09\x01")?;
     let mut head = [0; 7];
     stream.read_exact(&mut head)?;

@@ -1,5 +1,5 @@
-//! The whole system on servers of its own: one API, two workers, two schedulers and the payment emulator, each a
-//! process, joined by relays.
+//! The whole system on servers of its own, or on a cluster of them: an API or two, two workers, two schedulers and the
+//! payment emulator, each a process, joined by relays.
 
 use std::fmt;
 use std::path::Path;
@@ -17,13 +17,14 @@ use harness::relay::{Relay, Way};
 use harness::system::{Service, ServiceProcess, Settings};
 use jobs::Role;
 use kernel::database;
+use servers::cluster::Cluster;
 use servers::progress::{Progress, Sink};
 use servers::watchdog::Watchdog;
-use servers::{Durability, Options, Server, Servers, Surroundings, target_directory};
+use servers::{Durability, Options, Server, Servers, Surroundings, ports, target_directory};
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 
 use crate::network::Link;
@@ -40,6 +41,9 @@ const KEEP_PROVIDER_EVENTS_DAYS: &str = "36500";
 
 /// The usual limit is the real provider's.
 const EMULATOR_REQUESTS_PER_SECOND: &str = "1000";
+
+/// The process whose database is behind PgBouncer, in a system on a cluster.
+pub const BEHIND_POOLER: Machine = Machine::Api(1);
 
 /// What happens when credits were spent before their money goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -67,45 +71,85 @@ pub struct System {
     pub pool: PgPool,
     /// As clients reach it, through the network.
     pub api: Client,
+    /// Each of its processes, without a network.
+    pub apis: Vec<Client>,
     /// As buyers and banks reach it, whose network is not under test.
     pub emulator: Client,
     processes: Vec<(Machine, ServiceProcess)>,
     relays: Vec<(Link, Relay)>,
-    servers: Servers,
+    backing: Backing,
+    _following: DropGuard,
+}
+
+/// What it runs on.
+pub enum Backing {
+    Servers(Servers),
+    Cluster(Cluster),
 }
 
 impl System {
     /// Starts it all and waits until it works.
-    pub async fn start(program: &Path, reversals: Reversals) -> Result<Self> {
+    pub async fn start(program: &Path, reversals: Reversals, is_on_cluster: bool) -> Result<Self> {
         let watchdog = Arc::new(Watchdog::start()?);
         let directory = target_directory().join("faults").join(format!("run-{}", std::process::id()));
         watchdog.guard_path(&directory);
-        let servers = start_servers(&directory, &watchdog)?;
-        let settings = Settings::on_free_ports(&servers, PREFIX)?;
-        let pool = migrated(&settings).await?;
+        let backing = start_backing(&directory, &watchdog, is_on_cluster)?;
+        let settings = match &backing {
+            Backing::Servers(servers) => Settings::on_free_ports(servers, PREFIX)?,
+            Backing::Cluster(cluster) => {
+                Settings::at(cluster.postgres.url(), cluster.rabbitmq.url(), PREFIX)?
+            }
+        };
+        let (pool, following) = migrated(&settings).await?;
+        let mut api_ports = vec![settings.addresses.api_port];
+        if is_on_cluster {
+            api_ports.extend(ports::free_ports::<1>()?);
+        }
         let mut relays = Vec::new();
         for link in Link::ALL {
-            relays.push((link, Relay::open(target(link, &settings)?).await?));
+            if let Some(targets) = targets(link, &settings, &backing, &api_ports)? {
+                relays.push((link, Relay::open_among(&targets).await?));
+            }
         }
-        let network = Network { relays: &relays, settings: &settings, reversals };
+        let network = Network {
+            relays: &relays,
+            settings: &settings,
+            reversals,
+            backing: &backing,
+            api_ports: &api_ports,
+        };
         let mut processes = Vec::new();
-        for machine in Machine::ALL {
-            let Some(service) = service(machine) else { continue };
+        let machines = if is_on_cluster { Machine::PROCESSES.as_slice() } else { &Machine::ALL };
+        for machine in machines {
+            let Some(service) = service(*machine) else { continue };
             let log = directory.join("logs").join(format!("{}-{}.log", service.name(), processes.len()));
             let mut variables = settings.variables(service);
             // Several of a kind cannot share one port for metrics.
             variables.retain(|(name, _)| *name != "METRICS_ADDR");
             let mut process = ServiceProcess::new(service, program, variables, log, Arc::clone(&watchdog))
                 .with_arguments(&settings.arguments(service));
-            for (name, value) in network.variables(service)? {
+            for (name, value) in network.variables(*machine)? {
                 process = process.with_variable(name, &value);
             }
-            processes.push((machine, process));
+            processes.push((*machine, process));
         }
         let api = Client::new(network.url(Link::ClientsToApi, &settings.api_url())?)?;
+        let apis = api_ports.iter().map(|port| Client::new(format!("http://127.0.0.1:{port}")));
+        let apis = apis.collect::<Result<_>>()?;
         let emulator = Client::new(settings.emulator_url())?;
         let since = OffsetDateTime::now_utc() - time::Duration::minutes(1);
-        let system = Self { since, settings, pool, api, emulator, processes, relays, servers };
+        let system = Self {
+            since,
+            settings,
+            pool,
+            api,
+            apis,
+            emulator,
+            processes,
+            relays,
+            backing,
+            _following: following,
+        };
         for (_, process) in &system.processes {
             process.start()?;
         }
@@ -122,10 +166,18 @@ impl System {
 
     /// The server of a machine that is one.
     pub fn server(&self, machine: Machine) -> Option<&Server> {
-        match machine {
-            Machine::Postgres => Some(self.servers.postgres()),
-            Machine::RabbitMq => Some(self.servers.rabbitmq()),
+        match (machine, &self.backing) {
+            (Machine::Postgres, Backing::Servers(servers)) => Some(servers.postgres()),
+            (Machine::RabbitMq, Backing::Servers(servers)) => Some(servers.rabbitmq()),
             _ => None,
+        }
+    }
+
+    /// The cluster, if it runs on one.
+    pub fn cluster(&self) -> Option<&Cluster> {
+        match &self.backing {
+            Backing::Servers(_) => None,
+            Backing::Cluster(cluster) => Some(cluster),
         }
     }
 
@@ -180,59 +232,76 @@ impl System {
 
     async fn require_ready(&self) -> Result<()> {
         self.emulator.get("/_emulator/faults").require(200).await?;
-        self.api.get("/readyz").require(200).await?;
+        for api in self.apis.iter().chain([&self.api]) {
+            api.get("/readyz").require(200).await?;
+        }
         let queues = self.queues().await?;
         let consumed = queues.require_consumers(&Role::ALL).await;
         queues.close().await;
         consumed
     }
 
-    /// Restarts the broker in order once: it keeps the names of new queues in memory for minutes, and a kill before
-    /// that would lose them, as ARCHITECTURE.md says.
+    /// Restarts a lone broker in order once: it keeps the names of new queues in memory for minutes, and a kill before
+    /// that would lose them, as ARCHITECTURE.md says. A node of a cluster learns them from the others.
     fn settle_queues(&self) -> Result<()> {
-        let broker = self.servers.rabbitmq();
+        let Backing::Servers(servers) = &self.backing else { return Ok(()) };
+        let broker = servers.rabbitmq();
         tokio::task::block_in_place(|| broker.stop_fast().and_then(|()| broker.start()))
     }
 }
 
-fn start_servers(directory: &Path, watchdog: &Arc<Watchdog>) -> Result<Servers> {
+fn start_backing(directory: &Path, watchdog: &Arc<Watchdog>, is_cluster: bool) -> Result<Backing> {
     let surroundings = Surroundings {
         watchdog: Arc::clone(watchdog),
         progress: Progress::new(Sink::Error),
         cancelled: CancellationToken::new(),
     };
-    // What is killed must find its data again.
-    let options = Options::private(directory.to_path_buf(), Durability::Durable);
-    tokio::task::block_in_place(|| Servers::start(options, &surroundings))
+    tokio::task::block_in_place(|| {
+        if is_cluster {
+            return Cluster::start(directory, &surroundings).map(Backing::Cluster);
+        }
+        // What is killed must find its data again.
+        let options = Options::private(directory.to_path_buf(), Durability::Durable);
+        Servers::start(options, &surroundings).map(Backing::Servers)
+    })
 }
 
-async fn migrated(settings: &Settings) -> Result<PgPool> {
-    let pool = database::pool(&settings.connections(4)?)?;
+/// A pool that follows the primary until the guard is dropped.
+async fn migrated(settings: &Settings) -> Result<(PgPool, DropGuard)> {
+    let connections = settings.connections(4)?;
+    let primary = database::found_primary(&connections).await?;
+    let pool = database::pool_of(&primary, &connections)?;
     catalog::migrate_and_stock(&pool).await?;
-    Ok(pool)
+    // As `--migrate` does where a pooler is in front.
+    database::give_settings_to_role(&mut *pool.acquire().await?, &connections).await?;
+    let (stop, followed) = (CancellationToken::new(), pool.clone());
+    let stopped = stop.clone();
+    tokio::spawn(async move { primary.follow(&[followed], stopped).await });
+    Ok((pool, stop.drop_guard()))
 }
 
 fn service(machine: Machine) -> Option<Service> {
     match machine {
-        Machine::Api => Some(Service::Api),
+        Machine::Api(_) => Some(Service::Api),
         Machine::Worker(_) => Some(Service::Worker),
         Machine::Scheduler(_) => Some(Service::Scheduler),
         Machine::Emulator => Some(Service::Emulator),
-        Machine::Postgres | Machine::RabbitMq => None,
+        Machine::Postgres | Machine::RabbitMq | Machine::Member(_) | Machine::Node(_) => None,
     }
 }
 
-/// The port that a link leads to.
-fn target(link: Link, settings: &Settings) -> Result<u16> {
+/// The ports that a link leads to. The hosts of a cluster are cut off themselves.
+fn targets(link: Link, settings: &Settings, backing: &Backing, api: &[u16]) -> Result<Option<Vec<u16>>> {
     let addresses = &settings.addresses;
-    let port = |url: &str| Url::parse(url)?.port().context("an address without a port");
-    match link {
-        Link::ClientsToApi | Link::ProviderToApi => Ok(addresses.api_port),
-        Link::ApiToPostgres | Link::WorkerToPostgres | Link::SchedulerToPostgres => {
-            port(&addresses.database_url)
-        }
-        Link::ApiToRabbitMq | Link::WorkerToRabbitMq | Link::SchedulerToRabbitMq => port(&addresses.amqp_url),
-        Link::WorkerToProvider => Ok(addresses.emulator_port),
+    let url = match link {
+        Link::ClientsToApi | Link::ProviderToApi => return Ok(Some(api.to_vec())),
+        Link::WorkerToProvider => return Ok(Some(vec![addresses.emulator_port])),
+        Link::ApiToPostgres | Link::WorkerToPostgres | Link::SchedulerToPostgres => &addresses.database_url,
+        Link::ApiToRabbitMq | Link::WorkerToRabbitMq | Link::SchedulerToRabbitMq => &addresses.amqp_url,
+    };
+    match backing {
+        Backing::Servers(_) => Ok(Some(vec![Url::parse(url)?.port().context("an address without a port")?])),
+        Backing::Cluster(_) => Ok(None),
     }
 }
 
@@ -241,6 +310,8 @@ struct Network<'a> {
     relays: &'a [(Link, Relay)],
     settings: &'a Settings,
     reversals: Reversals,
+    backing: &'a Backing,
+    api_ports: &'a [u16],
 }
 
 impl Network<'_> {
@@ -252,23 +323,39 @@ impl Network<'_> {
         Ok(url.as_str().trim_end_matches('/').to_owned())
     }
 
-    fn variables(&self, service: Service) -> Result<Vec<(&'static str, String)>> {
-        let (settings, addresses) = (self.settings, &self.settings.addresses);
-        let servers = |postgres, rabbitmq| -> Result<Vec<(&'static str, String)>> {
-            Ok(vec![
+    /// Where a process finds the servers.
+    fn servers(&self, postgres: Link, rabbitmq: Link) -> Result<Vec<(&'static str, String)>> {
+        let addresses = &self.settings.addresses;
+        match self.backing {
+            Backing::Servers(_) => Ok(vec![
                 ("DATABASE_URL", self.url(postgres, &addresses.database_url)?),
                 ("AMQP_URL", self.url(rabbitmq, &addresses.amqp_url)?),
-            ])
-        };
-        match service {
-            Service::Api => servers(Link::ApiToPostgres, Link::ApiToRabbitMq),
-            Service::Scheduler => {
-                let mut variables = servers(Link::SchedulerToPostgres, Link::SchedulerToRabbitMq)?;
+            ]),
+            // The settings name all of its servers.
+            Backing::Cluster(_) => Ok(Vec::new()),
+        }
+    }
+
+    fn variables(&self, machine: Machine) -> Result<Vec<(&'static str, String)>> {
+        let settings = self.settings;
+        match machine {
+            Machine::Api(number) => {
+                let mut variables = self.servers(Link::ApiToPostgres, Link::ApiToRabbitMq)?;
+                let port = self.api_ports.get(number).context("an API without a port")?;
+                variables.push(("API_ADDR", format!("127.0.0.1:{port}")));
+                if let (Backing::Cluster(cluster), BEHIND_POOLER) = (self.backing, machine) {
+                    variables.push(("DATABASE_URL", cluster.pooler.url().to_owned()));
+                    variables.push(("DATABASE_DIRECT_URL", settings.addresses.database_url.clone()));
+                }
+                Ok(variables)
+            }
+            Machine::Scheduler(_) => {
+                let mut variables = self.servers(Link::SchedulerToPostgres, Link::SchedulerToRabbitMq)?;
                 variables.push(("KEEP_PROVIDER_EVENTS_DAYS", KEEP_PROVIDER_EVENTS_DAYS.to_owned()));
                 Ok(variables)
             }
-            Service::Worker => {
-                let mut variables = servers(Link::WorkerToPostgres, Link::WorkerToRabbitMq)?;
+            Machine::Worker(_) => {
+                let mut variables = self.servers(Link::WorkerToPostgres, Link::WorkerToRabbitMq)?;
                 let stripe = self.url(Link::WorkerToProvider, &settings.emulator_url())?;
                 let creem = self.url(Link::WorkerToProvider, &settings.creem_api_base())?;
                 variables.extend([("STRIPE_API_BASE", stripe), ("CREEM_API_BASE", creem)]);
@@ -276,11 +363,12 @@ impl Network<'_> {
                 variables.push(("REVERSALS", self.reversals.to_string()));
                 Ok(variables)
             }
-            Service::Emulator => Ok(vec![
+            Machine::Emulator => Ok(vec![
                 ("STRIPE_WEBHOOK_URL", self.url(Link::ProviderToApi, &settings.stripe_webhook_url())?),
                 ("CREEM_WEBHOOK_URL", self.url(Link::ProviderToApi, &settings.creem_webhook_url())?),
                 ("EMULATOR_WEBHOOK_RETRY_MS", WEBHOOK_RETRY_MILLISECONDS.to_owned()),
             ]),
+            Machine::Postgres | Machine::RabbitMq | Machine::Member(_) | Machine::Node(_) => Ok(Vec::new()),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use kernel::clock::Clock;
 use kernel::config::Connections;
+use kernel::database;
 use kernel::test_clock::{self, Order};
 use serde_json::json;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -37,7 +38,7 @@ pub async fn follow(connections: &Connections, clock: Clock, emulator: Option<Cl
             }
         }
     };
-    test_clock::follow(test_clock::pool(connections)?, Order::Last, apply, shutdown.clone()).await;
+    test_clock::follow(database::direct_primary(connections)?, Order::Last, apply, shutdown.clone()).await;
     Ok(shutdown.drop_guard())
 }
 

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use futures::future::join_all;
 use jobs::Role;
+use kernel::config::addresses;
 use lapin::message::BasicGetMessage;
 use lapin::options::{BasicGetOptions, ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
@@ -54,10 +55,18 @@ impl fmt::Display for LostMessage {
 }
 
 impl Queues {
+    /// Connects to the broker, or to the first node of several that takes a connection.
     pub async fn connect(amqp_url: &str, prefix: &str) -> Result<Self> {
-        let connecting = Connection::connect(amqp_url, ConnectionProperties::default());
-        let connected = timeout(ANSWER_PATIENCE, connecting).await.context("RabbitMQ does not answer")?;
-        Ok(Self { connection: connected.context("cannot connect to RabbitMQ")?, names: Names::new(prefix) })
+        let mut failure = anyhow!("an empty address");
+        for node in addresses::of_broker(amqp_url) {
+            let connecting = Connection::connect(&node, ConnectionProperties::default());
+            match timeout(ANSWER_PATIENCE, connecting).await {
+                Ok(Ok(connection)) => return Ok(Self { connection, names: Names::new(prefix) }),
+                Ok(Err(error)) => failure = anyhow!(error).context("cannot connect to RabbitMQ"),
+                Err(_) => failure = anyhow!("RabbitMQ does not answer"),
+            }
+        }
+        Err(failure)
     }
 
     /// The state of a queue; `None` if there is none of this name.

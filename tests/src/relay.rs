@@ -30,15 +30,21 @@ pub struct Relay {
 impl Relay {
     /// Opens a relay to a port, which need not be listened on yet.
     pub async fn open(target: u16) -> Result<Self> {
+        Self::open_among(&[target]).await
+    }
+
+    /// Opens a relay to several ports in turn, for each connection to the next one that is listened on.
+    pub async fn open_among(targets: &[u16]) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no free port")?;
         let port = listener.local_addr()?.port();
         let (way, watched) = watch::channel(Way::Open);
         let taken = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&taken);
+        let targets: Arc<[u16]> = targets.into();
         tokio::spawn(async move {
             while let Ok((incoming, _)) = listener.accept().await {
-                counted.fetch_add(1, Ordering::Relaxed);
-                tokio::spawn(relay(incoming, target, watched.clone()));
+                let turn = counted.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(relay(incoming, Arc::clone(&targets), turn, watched.clone()));
             }
         });
         Ok(Self { port, way, taken })
@@ -58,13 +64,13 @@ impl Relay {
     }
 }
 
-async fn relay(incoming: TcpStream, target: u16, mut way: watch::Receiver<Way>) {
+async fn relay(incoming: TcpStream, targets: Arc<[u16]>, turn: usize, mut way: watch::Receiver<Way>) {
     // A silent network takes no connection either: it is made once there is a network again.
     match way.wait_for(|way| *way != Way::Silent).await.map(|way| *way) {
         Ok(Way::Open | Way::Silent) => {}
         Ok(Way::Cut) | Err(_) => return,
     }
-    let Ok(outgoing) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else { return };
+    let Some(outgoing) = connect(&targets, turn).await else { return };
     let _best_effort = (incoming.set_nodelay(true), outgoing.set_nodelay(true));
     let (from_client, to_client) = incoming.into_split();
     let (from_server, to_server) = outgoing.into_split();
@@ -75,6 +81,16 @@ async fn relay(incoming: TcpStream, target: u16, mut way: watch::Receiver<Way>) 
             tokio::join!(pump(from_client, to_server, way.clone()), pump(from_server, to_client, way))
         } => {}
     }
+}
+
+async fn connect(targets: &[u16], turn: usize) -> Option<TcpStream> {
+    let from_turn = targets.iter().cycle().skip(turn.checked_rem(targets.len())?);
+    for target in from_turn.take(targets.len()) {
+        if let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, *target)).await {
+            return Some(stream);
+        }
+    }
+    None
 }
 
 /// Passes bytes on until their source ends; then says so.

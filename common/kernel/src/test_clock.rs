@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Connections, Mode};
-use crate::{database, deadline};
+use crate::database::{self, Primary, primary};
+use crate::deadline;
 
 const CHANNEL: &str = "test_clock";
 /// Names the locks of all followers; the second half of a lock's name is the move.
@@ -33,6 +34,8 @@ const LOOK: Duration = Duration::from_millis(3);
 /// How long a process that starts waits for the database before it goes by real time.
 const CONNECT: Duration = Duration::from_secs(1);
 const RECONNECT: Duration = Duration::from_millis(200);
+/// How long a follower waits for a message before it asks whether the server still is the primary.
+const LISTEN: Duration = Duration::from_secs(1);
 
 /// Where to move the clock.
 #[derive(Clone, Copy, Debug)]
@@ -157,11 +160,13 @@ pub async fn start(
     mode: Mode,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let pool = pool(connections)?;
+    let primary = database::direct_primary(connections)?;
     if mode == Mode::Live {
         // With the database away nothing can be said; then nothing can be done either.
-        let ahead = offset(&pool).await.unwrap_or(0);
-        pool.close().await;
+        let ahead = match tokio::time::timeout(CONNECT, primary.connect()).await {
+            Ok(Ok(mut connection)) => offset(&mut connection).await.unwrap_or(0),
+            Ok(Err(_)) | Err(_) => 0,
+        };
         ensure!(
             ahead == 0,
             "PURSER_MODE is live, but the test clock of this database was moved: its books are not real. \
@@ -174,7 +179,7 @@ pub async fn start(
         clock.set_offset(seconds);
         ready(())
     };
-    follow(pool, Order::Any, apply, shutdown).await;
+    follow(primary, Order::Any, apply, shutdown).await;
     Ok(())
 }
 
@@ -188,8 +193,11 @@ pub enum Order {
 
 /// Has `apply` called with the offset, now and after each move, until `shutdown`. As [`start`], it returns after the
 /// first call.
+///
+/// It has one connection, apart from those that the process works with: to the server itself, as a pooler passes on
+/// neither messages nor locks.
 pub async fn follow<Applied>(
-    pool: PgPool,
+    primary: Primary,
     order: Order,
     apply: impl FnMut(i64) -> Applied + Send + 'static,
     shutdown: CancellationToken,
@@ -198,29 +206,13 @@ pub async fn follow<Applied>(
 {
     let (follows, mut first) = watch::channel(false);
     tokio::spawn(async move {
-        shutdown.run_until_cancelled(Follower { pool: pool.clone(), order, apply, follows }.run()).await;
-        pool.close().await;
+        shutdown.run_until_cancelled(Follower { primary, order, apply, follows }.run()).await;
     });
     let _started = tokio::time::timeout(CONNECT, first.wait_for(|follows| *follows)).await;
 }
 
-/// One connection, apart from those that the process works with: to the server itself, as a pooler passes on neither
-/// messages nor locks. It follows no failover: the clock of a test installation then stops where it was.
-///
-/// # Errors
-/// When the address cannot be read.
-pub fn pool(connections: &Connections) -> Result<PgPool, sqlx::Error> {
-    let options = database::direct_primary(connections)?.options().ok_or(sqlx::Error::PoolClosed)?;
-    Ok(PgPoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(CONNECT)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_lazy_with(options))
-}
-
 struct Follower<Apply> {
-    pool: PgPool,
+    primary: Primary,
     order: Order,
     apply: Apply,
     follows: watch::Sender<bool>,
@@ -240,17 +232,23 @@ where
     }
 
     async fn listen(&mut self) -> Result<Infallible, sqlx::Error> {
-        let mut listener = PgListener::connect_with(&self.pool).await?;
-        // The connection may be one of before.
-        sqlx::query!("select pg_advisory_unlock_all()").execute(&mut listener).await?;
+        let pool = pool(&self.primary).await?;
+        let mut listener = PgListener::connect_with(&pool).await?;
         listener.listen(CHANNEL).await?;
         let mut in_force = None;
         loop {
             self.catch_up(&mut listener, &mut in_force).await?;
             self.follows.send_replace(true);
-            // Without a message the connection was lost, its lock with it, and moves may have been missed.
-            if listener.try_recv().await?.is_none() {
-                in_force = None;
+            match tokio::time::timeout(LISTEN, listener.try_recv()).await {
+                Ok(Ok(Some(_))) => {}
+                // The connection was lost, its lock with it, and moves may have been missed.
+                Ok(Ok(None)) => in_force = None,
+                Ok(Err(error)) => return Err(error),
+                // A server that hangs, or is the primary no longer, sends nothing either.
+                Err(_) if !primary::is_primary(listener.acquire().await?).await => {
+                    return Err(sqlx::Error::PoolTimedOut);
+                }
+                Err(_) => {}
             }
         }
     }
@@ -282,6 +280,13 @@ where
             }
         }
     }
+}
+
+/// Of the follower's one connection, to the server that is the primary now.
+async fn pool(primary: &Primary) -> Result<PgPool, sqlx::Error> {
+    let server = primary.found().await?;
+    let options = PgPoolOptions::new().max_connections(1).acquire_timeout(CONNECT);
+    Ok(options.idle_timeout(None).max_lifetime(None).connect_lazy_with(server))
 }
 
 #[cfg(test)]

@@ -382,6 +382,9 @@ impl Books<'_> {
                     order.bought() - self.taken_back(order) - lapsed;
             }
         }
+        for (user, granted) in &self.clients.granted {
+            *expected.entry(user).or_default() += granted.millionths();
+        }
         for spent in self.clients.spent.values() {
             *expected.entry(&spent.user).or_default() -= spent.amount.millionths();
         }

@@ -3,6 +3,8 @@
 use harness::world::World;
 use serde_json::json;
 use servers::postgres;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::{Api, ask, at, blocking, set, synchronous_standby};
 
@@ -44,6 +46,39 @@ async fn a_process_goes_on_with_the_successor_of_a_primary_that_froze() {
     api.debit(&alice, "later").expect(200).await;
     assert_eq!((debits(&first).await, debits(&second).await), ("1".to_owned(), "3".to_owned()));
     // Its standby has left it, so nothing that is done there from now on would end.
+    set(world.servers().postgres().url(), "synchronous_standby_names", "").await;
+    api.process.sigterm().unwrap();
+    world.abandon().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clock_of_a_process_goes_by_the_successor_of_a_primary_that_froze() {
+    const HOUR: i64 = 3_600;
+    let world = World::builder().own_servers().without_worker().without_scheduler().start().await;
+    let alice = world.create_user("alice").await;
+    let grant = json!({"credits": 100, "kind": "promotional", "reason": "for a test"});
+    world.admin_post("/purser/v1/wallets/user:alice/grants", grant).expect(201).await;
+    let standby = synchronous_standby(&world).await;
+    let (first, second) = (world.settings().addresses.database_url.clone(), at(&world, &standby));
+    let api = Api::describe(&world, &at_both(&first, &second)).start(&world).await;
+
+    blocking(|| world.servers().postgres().pause());
+    set(standby.url(), "synchronous_standby_names", "").await;
+    ask(standby.url(), "select pg_promote()::text").await;
+    api.debit_until_done(&alice, "after").await;
+    let admin = &world.settings().secrets.admin_api_key;
+    let advance = api.client.post("/purser/v1/test/clock").bearer(admin).idempotency_key("hour");
+    advance.json(json!({"advanceSeconds": HOUR})).expect(200).await;
+    let goes_by_it = async || {
+        let shown = api.client.get("/purser/v1/test/clock").bearer(admin).require(200).await?;
+        let now = OffsetDateTime::parse(shown["now"].as_str().unwrap_or_default(), &Rfc3339)?;
+        let ahead = (now - OffsetDateTime::now_utc()).whole_seconds();
+        anyhow::ensure!((HOUR - 5..=HOUR).contains(&ahead), "{ahead} s ahead, {shown}");
+        Ok::<_, anyhow::Error>(())
+    };
+    world.eventually("the process goes by the new time", goes_by_it).await;
+    // What is frozen cannot be put away, and nothing that is done there would end without its standby.
+    blocking(|| world.servers().postgres().resume());
     set(world.servers().postgres().url(), "synchronous_standby_names", "").await;
     api.process.sigterm().unwrap();
     world.abandon().await;

@@ -77,7 +77,7 @@ fn is_plain(path: &Path) -> bool {
 }
 
 /// Whether `owner` may walk through every existing folder above `path`.
-fn can_reach(path: &Path, owner: Owner) -> bool {
+pub fn can_reach(path: &Path, owner: Owner) -> bool {
     path.ancestors().skip(1).all(|folder| match fs::metadata(folder) {
         Ok(metadata) => may_enter(&metadata, owner),
         // It does not exist yet: we create it, with the default permissions.

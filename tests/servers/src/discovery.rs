@@ -41,10 +41,10 @@ pub fn find_rabbitmq() -> Option<PathBuf> {
         })
 }
 
-/// The program `pgbouncer`.
-pub fn find_pgbouncer() -> Option<PathBuf> {
-    find_in_path("pgbouncer")
-        .or_else(|| Some(PathBuf::from("/usr/sbin/pgbouncer")).filter(|found| is_executable(found)))
+/// The program `name` in `PATH`, else where distributions keep what only root has in its `PATH`.
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    find_in_path(name)
+        .or_else(|| Some(Path::new("/usr/sbin").join(name)).filter(|found| is_executable(found)))
 }
 
 fn path_folders() -> impl Iterator<Item = PathBuf> {

@@ -23,7 +23,9 @@ const CLUSTER_SETTINGS: &str = "/etc/postgresql-common/createcluster.d/purser.co
 /// There on every such machine: its lock keeps installations of ours from each other and leaves nothing behind.
 const LOCKED_FILE: &str = "/etc/debian_version";
 const LOCK_INTERVAL: Duration = Duration::from_millis(250);
-const SERVICES: [&str; 5] = [
+const SERVICES: [&str; 7] = [
+    "etcd.service",
+    "haproxy.service",
     "postgresql.service",
     "rabbitmq-server.service",
     "epmd.socket",

@@ -4,13 +4,19 @@
 //! must build while the descriptions of its queries are out of step.
 
 pub mod chromium;
+pub mod cluster;
 mod container;
 mod directory;
 mod discovery;
+mod etcd;
+mod haproxy;
+pub mod hosts;
+mod http;
 mod install;
 pub mod interruption;
 pub mod node;
 mod node_names;
+pub mod patroni;
 pub mod pgbouncer;
 pub mod ports;
 pub mod postgres;
@@ -18,6 +24,7 @@ pub mod process;
 pub mod progress;
 pub mod python;
 mod rabbitmq;
+pub mod rabbitmq_cluster;
 mod server;
 pub mod watchdog;
 
@@ -129,7 +136,7 @@ pub fn start_postgres(options: Options, surroundings: &Surroundings) -> Result<S
 pub fn start_pgbouncer(directory: &Path, database: &Server, surroundings: &Surroundings) -> Result<Pooler> {
     let options = Options::private(directory.to_path_buf(), Durability::Fast);
     install_missing(&options, &[Program::PgBouncer], surroundings)?;
-    let program = discovery::find_pgbouncer()
+    let program = discovery::find_program("pgbouncer")
         .ok_or_else(|| anyhow!("PgBouncer was not found: install the package pgbouncer"))?;
     pgbouncer::start(&program, directory, database.url(), surroundings)
 }
@@ -139,6 +146,8 @@ enum Program {
     Postgres,
     RabbitMq,
     PgBouncer,
+    Etcd,
+    HaProxy,
 }
 
 impl Program {
@@ -146,7 +155,9 @@ impl Program {
         match self {
             Self::Postgres => options.database_url.is_some() || discovery::find_postgres().is_some(),
             Self::RabbitMq => options.amqp_url.is_some() || discovery::find_rabbitmq().is_some(),
-            Self::PgBouncer => discovery::find_pgbouncer().is_some(),
+            Self::PgBouncer => discovery::find_program("pgbouncer").is_some(),
+            Self::Etcd => discovery::find_program("etcd").is_some(),
+            Self::HaProxy => discovery::find_program("haproxy").is_some(),
         }
     }
 
@@ -155,6 +166,8 @@ impl Program {
             Self::Postgres => "postgresql",
             Self::RabbitMq => "rabbitmq-server",
             Self::PgBouncer => "pgbouncer",
+            Self::Etcd => "etcd-server",
+            Self::HaProxy => "haproxy",
         }
     }
 }
@@ -191,15 +204,15 @@ fn install_missing(options: &Options, programs: &[Program], surroundings: &Surro
 /// # Errors
 /// When it is missing and cannot be installed.
 pub fn tool(program: &str, package: &str, surroundings: &Surroundings) -> Result<PathBuf> {
-    if let Some(found) = discovery::find_in_path(program) {
+    if let Some(found) = discovery::find_program(program) {
         return Ok(found);
     }
     ensure!(install::is_possible(), "{program} was not found: install the package {package}");
     let _one_at_a_time = install::lock(surroundings)?;
-    if discovery::find_in_path(program).is_none() {
+    if discovery::find_program(program).is_none() {
         install::install(&[package], surroundings)?;
     }
-    discovery::find_in_path(program).with_context(|| format!("the package {package} has no {program}"))
+    discovery::find_program(program).with_context(|| format!("the package {package} has no {program}"))
 }
 
 fn find_or_start_postgres(options: &Options, places: &Places, surroundings: &Surroundings) -> Result<Server> {
@@ -247,7 +260,7 @@ fn missing(name: &str, package: &str, variable: &str) -> String {
 }
 
 /// Repeats a start whose ports were taken by somebody else in the meantime.
-fn retry_port(start: impl Fn() -> Result<Server>) -> Result<Server> {
+fn retry_port(mut start: impl FnMut() -> Result<Server>) -> Result<Server> {
     let mut attempt = 1;
     loop {
         match start() {

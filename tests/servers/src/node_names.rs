@@ -2,7 +2,7 @@
 //! boot, whether its name is taken, and would otherwise start a real one that stays behind for ever.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{SocketAddrV4, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use anyhow::{Context, Result};
 const NAMES_REQUEST: [u8; 3] = [0, 1, b'n'];
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Answers "no names" until this process ends. Returns the port.
-pub fn answer_no_names() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
+/// Answers "no names" at an address until this process ends. Returns the port.
+pub fn answer_no_names(address: SocketAddrV4) -> Result<u16> {
+    let listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
     let port = listener.local_addr()?.port();
     thread::Builder::new().name("node names".to_owned()).spawn(move || {
         for stream in listener.incoming().flatten() {

@@ -2,6 +2,7 @@
 //! statements, which is from 1.21; else in session mode.
 
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -29,10 +30,16 @@ pub struct Pooler {
 }
 
 impl Pooler {
+    /// The address of the database that it was started for.
+    pub fn url(&self) -> &str {
+        self.server.url()
+    }
+
     /// The address of a database of the server, by way of the pooler.
     pub fn url_of(&self, database_url: &str) -> Result<String> {
-        let own: PgConnectOptions = self.server.url().parse().context("the pooler's URL cannot be read")?;
-        postgres::with_port(database_url, own.get_port())
+        let database: PgConnectOptions = database_url.parse().context("the database's URL cannot be read")?;
+        let name = database.get_database().context("the database's URL names no database")?;
+        postgres::with_database(self.server.url(), name)
     }
 }
 
@@ -61,8 +68,8 @@ pub(super) fn start(
             command
         };
         let log = folder.join("pgbouncer.log");
-        let recipe = Recipe { command: Box::new(command), log, stop_signal: Signal::SIGTERM };
-        let url = postgres::with_port(database_url, port)?;
+        let recipe = Recipe { command: Box::new(command), log, stop_signal: Signal::SIGTERM, folder: None };
+        let url = postgres::with_address(database_url, SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))?;
         let ready = ready_check(&url)?;
         let server = Server::new(NAME, url, Engine::Process(recipe), ready, surroundings.clone());
         server.start()?;
@@ -86,9 +93,12 @@ fn configure(
     } else {
         "session\ndefault_pool_size = 100"
     };
+    // After a failed login no other is tried for this long, which is 15 s unless it is set: longer than a failover.
     let configuration = format!(
-        "[databases]\n* = host=127.0.0.1 port={}\n\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
-         unix_socket_dir =\nauth_type = plain\nauth_file = {}\npool_mode = {mode}\n",
+        "[databases]\n* = host={} port={}\n\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+         unix_socket_dir =\nauth_type = plain\nauth_file = {}\npool_mode = {mode}\n\
+         server_login_retry = 1\n",
+        server.get_host(),
         server.get_port(),
         folder.join("users").display()
     );

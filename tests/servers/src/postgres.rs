@@ -91,6 +91,12 @@ pub fn with_port(server_url: &str, port: u16) -> Result<String> {
     Ok(options.port(port).to_url_lossy().into())
 }
 
+/// The same database's URL at another address.
+pub fn with_address(server_url: &str, address: std::net::SocketAddrV4) -> Result<String> {
+    let options: PgConnectOptions = server_url.parse().context("the database's URL cannot be read")?;
+    Ok(options.host(&address.ip().to_string()).port(address.port()).to_url_lossy().into())
+}
+
 /// A program that came with others, which may be links to it.
 fn beside(programs: &Path, name: &str) -> Result<PathBuf> {
     let real = programs.join("postgres").canonicalize()?.with_file_name(name);
@@ -119,8 +125,12 @@ impl Cluster<'_> {
             }
             command
         };
-        let recipe =
-            Recipe { command: Box::new(command), log: self.log.clone(), stop_signal: Signal::SIGINT };
+        let recipe = Recipe {
+            command: Box::new(command),
+            log: self.log.clone(),
+            stop_signal: Signal::SIGINT,
+            folder: None,
+        };
         let ready = ready_check(url.clone());
         let server = Server::new(NAME, url, Engine::Process(recipe), ready, surroundings.clone());
         server.start()?;

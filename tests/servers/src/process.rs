@@ -81,6 +81,14 @@ pub fn descendants(pid: u32) -> Vec<u32> {
     found.split_off(1)
 }
 
+/// Every process that works in a folder or below it, whoever its parent is. Empty where there is no `/proc`.
+pub fn running_in(folder: &Path) -> Vec<u32> {
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    pids.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok())
+        .filter(|pid: &u32| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|at| at.starts_with(folder)))
+        .collect()
+}
+
 /// The last lines of a log, for an error message.
 pub fn tail(log: &Path, lines: usize) -> String {
     const BYTES_MAX: u64 = 16_384;

@@ -11,6 +11,14 @@ use anyhow::{Context, Result, ensure};
 /// # Errors
 /// When there is no Python, or no package index.
 pub fn installed(packages: &[&str], directory: &Path) -> Result<PathBuf> {
+    installed_for(Path::new("python3"), packages, directory)
+}
+
+/// As [`installed`], for a Python that is not the first in `PATH`.
+///
+/// # Errors
+/// As [`installed`].
+pub fn installed_for(python: &Path, packages: &[&str], directory: &Path) -> Result<PathBuf> {
     let names = packages.join(" ");
     let folder = directory.join(packages.join("+").replace("==", "-"));
     let programs = folder.join("bin");
@@ -20,7 +28,7 @@ pub fn installed(packages: &[&str], directory: &Path) -> Result<PathBuf> {
     }
     eprintln!("installing {names} from PyPI into {}", folder.display());
     let advice = "this needs Python 3 with venv and pip: on Debian, apt-get install python3-venv";
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder)).context(advice)?;
+    run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder)).context(advice)?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
     run(Command::new(programs.join("python")).args(pip).args(packages))?;
     std::fs::write(&complete, names)?;

@@ -2,7 +2,8 @@
 //! behind, with a random password.
 
 use std::fs;
-use std::path::Path;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use super::ports::free_ports;
 use super::server::{Engine, ReadyCheck, Recipe, Server, Surroundings};
 use super::{Places, block_on, random_password, retry_port};
 
-const NAME: &str = "RabbitMQ";
+pub(super) const NAME: &str = "RabbitMQ";
 const IMAGE: &str = "rabbitmq:4";
 const PORT_IN_CONTAINER: u16 = 5672;
 const USER: &str = "purser";
@@ -35,15 +36,23 @@ pub fn external(url: String, surroundings: Surroundings) -> Result<Server> {
 pub fn start_installed(program: &Path, places: &Places, surroundings: &Surroundings) -> Result<Server> {
     let directory = create_data_directory(&places.rabbitmq, None, &surroundings.watchdog)?;
     let password = random_password();
-    let names_port = answer_no_names()?;
+    let names_port = answer_no_names(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
     retry_port(|| {
         let [port, distribution_port] = free_ports()?;
-        write_configuration(&directory, port, &password)?;
-        let (program, folder) = (program.to_path_buf(), directory.clone());
-        let command = move || broker_command(&program, &folder, distribution_port, names_port);
+        let node = Node {
+            program: program.to_path_buf(),
+            folder: directory.clone(),
+            // It is fixed, as queues remember it.
+            name: "purser@localhost".to_owned(),
+            address: Ipv4Addr::LOCALHOST,
+            ports: Ports { port, distribution_port, names_port },
+            is_one_of_several: false,
+        };
+        node.write_configuration(&password, "")?;
         let log = places.logs.join("rabbitmq.log");
-        let recipe = Recipe { command: Box::new(command), log, stop_signal: Signal::SIGTERM };
-        let url = url(&password, port);
+        let command = Box::new(move || node.command(Command::new(&node.program)));
+        let recipe = Recipe { command, log, stop_signal: Signal::SIGTERM, folder: None };
+        let url = url(&password, SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
         let ready = ready_check(url.clone());
         let server = Server::new(NAME, url, Engine::Process(recipe), ready, surroundings.clone());
         server.start()?;
@@ -64,7 +73,7 @@ pub fn start_container(surroundings: &Surroundings) -> Result<Server> {
         };
         let watchdog = surroundings.watchdog.clone();
         let container = Container::create("rabbitmq", &image, watchdog)?;
-        let url = url(&password, port);
+        let url = url(&password, SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
         let ready = ready_check(url.clone());
         let server = Server::new(NAME, url, Engine::Container(container), ready, surroundings.clone());
         server.start()?;
@@ -72,61 +81,91 @@ pub fn start_container(surroundings: &Surroundings) -> Result<Server> {
     })
 }
 
-fn write_configuration(directory: &Path, port: u16, password: &str) -> Result<()> {
-    let configuration = format!(
-        "listeners.tcp.1 = 127.0.0.1:{port}\n\
-         loopback_users = none\n\
-         default_user = {USER}\n\
-         default_pass = {password}\n\
-         log.file = false\n\
-         log.console = true\n\
-         log.console.level = warning\n\
-         vm_memory_high_watermark.absolute = 1GB\n\
-         disk_free_limit.absolute = 50MB\n"
-    );
-    fs::write(directory.join("rabbitmq.conf"), configuration)?;
-    fs::write(directory.join("enabled_plugins"), "[].\n")?;
-    fs::create_dir_all(directory.join("home"))?;
-    Ok(())
+/// Where a node listens: to clients, to other nodes, and where it asks for their names.
+#[derive(Clone, Copy)]
+pub(super) struct Ports {
+    pub port: u16,
+    pub distribution_port: u16,
+    pub names_port: u16,
 }
 
-fn broker_command(program: &Path, directory: &Path, distribution_port: u16, names_port: u16) -> Command {
-    let mut command = Command::new(program);
-    command.env_clear().current_dir(directory);
-    if let Some(path) = std::env::var_os("PATH") {
-        command.env("PATH", path);
+/// A node that is a process of ours.
+pub(super) struct Node {
+    pub program: PathBuf,
+    pub folder: PathBuf,
+    pub name: String,
+    pub address: Ipv4Addr,
+    pub ports: Ports,
+    pub is_one_of_several: bool,
+}
+
+impl Node {
+    pub(super) fn write_configuration(&self, password: &str, more: &str) -> Result<()> {
+        let configuration = format!(
+            "listeners.tcp.1 = {}:{}\n\
+             loopback_users = none\n\
+             default_user = {USER}\n\
+             default_pass = {password}\n\
+             log.file = false\n\
+             log.console = true\n\
+             log.console.level = warning\n\
+             vm_memory_high_watermark.absolute = 1GB\n\
+             disk_free_limit.absolute = 50MB\n{more}",
+            self.address, self.ports.port
+        );
+        fs::write(self.folder.join("rabbitmq.conf"), configuration)?;
+        fs::write(self.folder.join("enabled_plugins"), "[].\n")?;
+        fs::create_dir_all(self.folder.join("home"))?;
+        Ok(())
     }
-    // Erlang keeps its cookie in HOME. The node's name is fixed, as queues remember it.
-    command.env("HOME", directory.join("home")).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
-    command.env("RABBITMQ_NODENAME", "purser@localhost");
-    command.env("RABBITMQ_MNESIA_BASE", directory.join("mnesia"));
-    command.env("RABBITMQ_LOG_BASE", directory.join("log")).env("RABBITMQ_LOGS", "-");
-    command.env("RABBITMQ_CONFIG_FILE", directory.join("rabbitmq.conf"));
-    command.env("RABBITMQ_CONF_ENV_FILE", "/dev/null");
-    command.env("RABBITMQ_ENABLED_PLUGINS_FILE", directory.join("enabled_plugins"));
-    command.env("RABBITMQ_PID_FILE", directory.join("rabbitmq.pid"));
-    command.env("RABBITMQ_DIST_PORT", distribution_port.to_string());
-    command.env("ERL_CRASH_DUMP", directory.join("erl_crash.dump"));
-    command.env("ERL_EPMD_PORT", names_port.to_string()).env("ERL_EPMD_ADDRESS", "127.0.0.1");
-    let no_daemon = format!("-start_epmd false -erl_epmd_port {distribution_port}");
-    command.env(
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
-        format!("-kernel inet_dist_use_interface {{127,0,0,1}} {no_daemon}"),
-    );
-    // The broker runs Erlang once more before it starts itself, only to have that daemon started.
-    command.env("ERL_AFLAGS", "-start_epmd false");
-    // The script then becomes the broker, instead of waiting for it as its parent.
-    command.env("RUNNING_UNDER_SYSTEMD", "true");
-    command
+
+    /// Completes a command that runs the program.
+    pub(super) fn command(&self, mut command: Command) -> Command {
+        let Ports { distribution_port, names_port, .. } = self.ports;
+        let folder = &self.folder;
+        command.env_clear().current_dir(folder);
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        // Erlang keeps its cookie in HOME.
+        command.env("HOME", folder.join("home")).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
+        command.env("RABBITMQ_NODENAME", &self.name);
+        if self.is_one_of_several {
+            // Their hosts have addresses only.
+            command.env("RABBITMQ_USE_LONGNAME", "true");
+        }
+        command.env("RABBITMQ_MNESIA_BASE", folder.join("mnesia"));
+        command.env("RABBITMQ_LOG_BASE", folder.join("log")).env("RABBITMQ_LOGS", "-");
+        command.env("RABBITMQ_CONFIG_FILE", folder.join("rabbitmq.conf"));
+        command.env("RABBITMQ_CONF_ENV_FILE", "/dev/null");
+        command.env("RABBITMQ_ENABLED_PLUGINS_FILE", folder.join("enabled_plugins"));
+        command.env("RABBITMQ_PID_FILE", folder.join("rabbitmq.pid"));
+        command.env("RABBITMQ_DIST_PORT", distribution_port.to_string());
+        command.env("ERL_CRASH_DUMP", folder.join("erl_crash.dump"));
+        command.env("ERL_EPMD_PORT", names_port.to_string()).env("ERL_EPMD_ADDRESS", "127.0.0.1");
+        let interface = self.address.octets().map(|byte| byte.to_string()).join(",");
+        let no_daemon = format!("-start_epmd false -erl_epmd_port {distribution_port}");
+        // Idle threads do not spin where several nodes share few cores.
+        let idle = if self.is_one_of_several { "+sbwt none +sbwtdcpu none +sbwtdio none" } else { "" };
+        command.env(
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+            format!("-kernel inet_dist_use_interface {{{interface}}} {no_daemon} {idle}"),
+        );
+        // The broker runs Erlang once more before it starts itself, only to have that daemon started.
+        command.env("ERL_AFLAGS", "-start_epmd false");
+        // The script then becomes the broker, instead of waiting for it as its parent.
+        command.env("RUNNING_UNDER_SYSTEMD", "true");
+        command
+    }
 }
 
-fn url(password: &str, port: u16) -> String {
+pub(super) fn url(password: &str, address: SocketAddrV4) -> String {
     // The heartbeat makes a frozen broker noticed within seconds.
-    format!("amqp://{USER}:{password}@127.0.0.1:{port}/%2f?heartbeat=5")
+    format!("amqp://{USER}:{password}@{address}/%2f?heartbeat=5")
 }
 
 /// An open port is not enough: after a crash the broker listens before its queues are back.
-fn ready_check(url: String) -> ReadyCheck {
+pub(super) fn ready_check(url: String) -> ReadyCheck {
     Box::new(move || {
         block_on(async {
             let ask = async {

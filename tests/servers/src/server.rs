@@ -44,6 +44,18 @@ pub struct Recipe {
     pub log: PathBuf,
     /// The signal that makes it end in order, soon.
     pub stop_signal: Signal,
+    /// The folder in which everything of a server works whose parts leave their parent; nothing else works there.
+    pub folder: Option<PathBuf>,
+}
+
+impl Recipe {
+    /// Every process of the server but its first, `pid`.
+    fn below(&self, pid: u32) -> Vec<u32> {
+        let mut below = process::descendants(pid);
+        below.extend(self.folder.iter().flat_map(|folder| process::running_in(folder)));
+        below.retain(|one| *one != pid);
+        below
+    }
 }
 
 /// What every server needs to know about the run that it belongs to.
@@ -121,7 +133,7 @@ impl Server {
         match &self.engine {
             Engine::External => self.refuse(),
             Engine::Process(recipe) => {
-                self.take_child()?.end(recipe.stop_signal);
+                self.take_child()?.end(recipe, recipe.stop_signal);
                 Ok(())
             }
             Engine::Container(container) => container.stop(),
@@ -132,8 +144,8 @@ impl Server {
     pub fn kill9(&self) -> Result<()> {
         match &self.engine {
             Engine::External => self.refuse(),
-            Engine::Process(_) => {
-                self.take_child()?.end(Signal::SIGKILL);
+            Engine::Process(recipe) => {
+                self.take_child()?.end(recipe, Signal::SIGKILL);
                 Ok(())
             }
             Engine::Container(container) => container.signal("KILL"),
@@ -159,7 +171,8 @@ impl Server {
         }
     }
 
-    fn wait_until_ready(&self) -> Result<()> {
+    /// Waits until the server answers. The error shows the end of its log.
+    pub fn wait_until_ready(&self) -> Result<()> {
         let started = Instant::now();
         let mut next_line = PROGRESS_INTERVAL;
         loop {
@@ -190,10 +203,10 @@ impl Server {
     fn signal_all(&self, signal: Signal, name: &str) -> Result<()> {
         match &self.engine {
             Engine::External => self.refuse(),
-            Engine::Process(_) => {
+            Engine::Process(recipe) => {
                 let pid = self.pid().with_context(|| format!("{} does not run", self.name))?;
                 // PostgreSQL puts each of its workers in a session of its own.
-                for below in process::descendants(pid) {
+                for below in recipe.below(pid) {
                     process::signal_process(below, signal);
                 }
                 process::signal_group(pid, signal);
@@ -218,7 +231,7 @@ impl Server {
             Engine::External => {}
             Engine::Process(recipe) => {
                 if let Ok(running) = self.take_child() {
-                    running.end(recipe.stop_signal);
+                    running.end(recipe, recipe.stop_signal);
                 }
             }
             Engine::Container(container) => container.remove(),
@@ -243,12 +256,12 @@ struct Running<'server> {
 }
 
 impl Running<'_> {
-    fn end(mut self, signal: Signal) {
+    fn end(mut self, recipe: &Recipe, signal: Signal) {
         let pid = self.child.id();
-        let below = process::descendants(pid);
+        let below = recipe.below(pid);
         process::stop(&mut self.child, signal, STOP_PATIENCE);
-        // What still lives would hold the data and the ports.
-        for left in below {
+        // What still lives would hold the data and the ports. Of a folder nothing else is.
+        for left in below.into_iter().chain(recipe.below(pid)) {
             process::signal_process(left, Signal::SIGKILL);
         }
         self.watchdog.release_process(pid);

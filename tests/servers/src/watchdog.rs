@@ -16,7 +16,7 @@ use super::discovery::find_in_path;
 /// Reads what to guard line by line; at end of file it stops services first, then the servers under them.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM
-services='' servers='' containers='' paths=''
+services='' servers='' containers='' folders='' hosts='' paths=''
 newline='
 '
 without() { # prints the words of $2 except the one that ends in ":$1"
@@ -27,15 +27,27 @@ while read -r verb value; do
     service) services="$services $value" ;;
     server) servers="$servers $value" ;;
     container) containers="$containers :$value" ;;
+    folder) folders="$folders$value$newline" ;;
+    host) hosts="$hosts :$value" ;;
     path) paths="$paths$value$newline" ;;
     release)
       services=$(without "$value" "$services")
       servers=$(without "$value" "$servers")
-      containers=$(without "$value" "$containers") ;;
+      containers=$(without "$value" "$containers")
+      hosts=$(without "$value" "$hosts") ;;
     keep) paths=$(printf '%s' "$paths" | grep -Fxv -- "$value")
       [ -z "$paths" ] || paths="$paths$newline" ;;
   esac
 done
+in_folders() { # sends a signal to every process that works in one of the folders
+  [ -n "$folders" ] || return 0
+  for process in /proc/[0-9]*; do
+    at=$(readlink "$process/cwd" 2>/dev/null) || continue
+    printf '%s' "$folders" | while read -r folder; do
+      case $at in "$folder" | "$folder"/*) kill -s "$1" "${process#/proc/}" 2>/dev/null ;; esac
+    done
+  done
+}
 alive() { # a process that has ended but was not waited for is not alive
   kill -0 "$1" 2>/dev/null && ! grep -qs ') Z ' "/proc/$1/stat"
 }
@@ -47,8 +59,11 @@ stop() {
   done
   for word in $1; do kill -s KILL -- "-${word#*:}" 2>/dev/null; done
 }
+in_folders CONT
 stop "$services"
 stop "$servers"
+in_folders KILL
+for word in $hosts; do ip netns del "${word#:}" || ip link del "${word#:}"; done >/dev/null 2>&1
 for word in $containers; do docker rm --force --volumes "${word#:}" >/dev/null 2>&1; done
 printf '%s' "$paths" | while read -r path; do rm -rf -- "$path"; done
 "#;
@@ -103,6 +118,21 @@ impl Watchdog {
     /// Removes a Docker container when this process has ended.
     pub fn guard_container(&self, name: &str) {
         self.tell(&format!("container {name}"));
+    }
+
+    /// Kills what works in a folder when this process has ended: parts of a server that left their parent.
+    pub fn guard_folder(&self, folder: &Path) {
+        self.tell(&format!("folder {}", folder.display()));
+    }
+
+    /// Removes a network namespace or a bridge when this process has ended.
+    pub fn guard_host(&self, name: &str) {
+        self.tell(&format!("host {name}"));
+    }
+
+    /// Forgets a network namespace or a bridge that was removed.
+    pub fn release_host(&self, name: &str) {
+        self.tell(&format!("release {name}"));
     }
 
     /// Deletes a file or a folder when this process has ended.

@@ -74,6 +74,15 @@ impl Settings {
     /// # Errors
     /// When there is no free port.
     pub fn on_free_ports(servers: &Servers, amqp_prefix: &str) -> Result<Self> {
+        let database_url = servers.postgres().url().to_owned();
+        Self::at(database_url, servers.rabbitmq().url().to_owned(), amqp_prefix)
+    }
+
+    /// As [`Settings::on_free_ports`], on servers at these addresses.
+    ///
+    /// # Errors
+    /// When there is no free port.
+    pub fn at(database_url: String, amqp_url: String, amqp_prefix: &str) -> Result<Self> {
         let [api_port, emulator_port, metrics_ports @ ..] = ports::free_ports::<5>()?;
         Ok(Self {
             secrets: Secrets::random(),
@@ -81,8 +90,8 @@ impl Settings {
                 api_port,
                 emulator_port,
                 metrics_ports,
-                database_url: servers.postgres().url().to_owned(),
-                amqp_url: servers.rabbitmq().url().to_owned(),
+                database_url,
+                amqp_url,
                 amqp_prefix: amqp_prefix.to_owned(),
             },
         })

@@ -1,6 +1,6 @@
 //! The connection pool, the migrations, and what a database error means.
 
-mod primary;
+pub(crate) mod primary;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -65,9 +65,15 @@ impl Primary {
 
     /// Finds the primary for pools that are made from now on.
     pub(super) async fn choose(&self) -> Result<(), sqlx::Error> {
+        self.found().await.map(drop)
+    }
+
+    /// Finds the primary.
+    pub(crate) async fn found(&self) -> Result<PgConnectOptions, sqlx::Error> {
         let (server, connection) = self.find().await?;
         self.change(server);
-        connection.close().await
+        connection.close().await?;
+        self.options().ok_or(sqlx::Error::PoolClosed)
     }
 
     /// Keeps these pools connected to the primary until `shutdown`.
@@ -135,7 +141,8 @@ impl Primary {
     }
 }
 
-async fn is_primary(connection: &mut PgConnection) -> bool {
+/// Whether the server answers in time that it can write.
+pub(crate) async fn is_primary(connection: &mut PgConnection) -> bool {
     matches!(timeout(PATIENCE, require_primary(connection)).await, Ok(Ok(())))
 }
 
