@@ -5,6 +5,7 @@ pub(super) mod body;
 mod catalog;
 mod decisions;
 mod inputs;
+mod numbers;
 pub(super) mod present;
 mod streaks;
 mod wallets;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::body::credits;
+use super::numbers::credits;
 use crate::http::values::Amount;
 use crate::pages::console::views;
 
