@@ -21,5 +21,5 @@ pub mod system;
 pub mod terms;
 pub mod world;
 
-pub use run::{directory, pooler_of, private_servers, servers, standby_of, tool};
+pub use run::{back_up, directory, pooler_of, private_servers, restore, servers, standby_of, tool};
 pub use world::World;

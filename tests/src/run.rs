@@ -50,6 +50,22 @@ pub fn standby_of(primary: &Server, name: &str) -> Result<Server> {
     servers::postgres::start_standby(primary, &run().directory.join(name), &run().surroundings)
 }
 
+/// What a server can be restored from, from now on. The server is restarted.
+///
+/// # Errors
+/// When it cannot be restarted or copied.
+pub fn back_up(server: &Server, name: &str) -> Result<servers::postgres::Backup> {
+    servers::postgres::Backup::begin(server, &run().directory.join(name), &run().surroundings)
+}
+
+/// A server with what was there at a moment, as PostgreSQL writes it.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn restore(backup: servers::postgres::Backup, lost: &Server, moment: &str) -> Result<Server> {
+    backup.restore(lost, moment, &run().surroundings)
+}
+
 /// A pooler in front of a server, which ends when dropped.
 ///
 /// # Errors

@@ -11,6 +11,8 @@ pub(super) fn values(text: &str, types: &[String]) -> Vec<String> {
         }
         let column = column(text, place);
         match kind.strip_suffix("Array") {
+            // There is one of number 1 already.
+            Some(kind) if is_inserted(text, place) => format!("(array[{}])[2:]", of_type(kind, column)),
             Some(kind) => format!("array[{}]", of_type(kind, column)),
             None => of_type(kind, column),
         }
@@ -25,6 +27,13 @@ fn is_optional(text: &str, place: usize) -> bool {
         rest.trim_start_matches(|letter: char| letter.is_alphanumeric() || "[]".contains(letter))
     });
     after.any(|rest| rest.starts_with(" is null"))
+}
+
+/// Whether a statement that also changes rows makes new ones of this parameter.
+fn is_inserted(text: &str, place: usize) -> bool {
+    let parameter = format!("${place}::");
+    let before = text.split(&parameter).next().unwrap_or_default();
+    before.rfind("update ").zip(before.rfind("insert into ")).is_some_and(|(update, insert)| update < insert)
 }
 
 /// The word before a parameter, leaving out how the two are compared: a column, or `limit`.

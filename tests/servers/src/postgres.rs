@@ -80,6 +80,72 @@ pub fn start_standby(primary: &Server, directory: &Path, surroundings: &Surround
     })
 }
 
+/// A copy of a durable server of ours and the log that it has kept since: what it can be restored from.
+pub struct Backup {
+    folder: PathBuf,
+    programs: PathBuf,
+    owner: Option<Owner>,
+}
+
+impl Backup {
+    /// Has a server keep its log, which takes a restart, and copies its data.
+    pub fn begin(server: &Server, directory: &Path, surroundings: &Surroundings) -> Result<Self> {
+        let programs = find_postgres().context("no program of PostgreSQL was found")?;
+        let owner = Owner::for_postgres()?;
+        let folder = create_data_directory(&directory.join("backup"), owner, &surroundings.watchdog)?;
+        let kept = folder.display();
+        // A copy that is cut short is not taken for the whole.
+        let keep = format!(
+            "archive_command = 'test ! -f {kept}/%f && cp %p {kept}/part && mv {kept}/part {kept}/%f'"
+        );
+        for setting in ["archive_mode = on", &keep] {
+            block_on(run(server.url(), &format!("alter system set {setting}")))?;
+        }
+        server.stop_fast()?;
+        server.start()?;
+        let mut copy = as_owner(&beside(&programs, "pg_basebackup")?, owner);
+        copy.args(["--checkpoint=fast", "--wal-method=stream", "--no-sync", "--dbname", server.url()]);
+        copy.arg("--pgdata").arg(folder.join("data")).current_dir(&folder);
+        let log = folder.join("copy.log");
+        let status = process::spawn(&mut copy, &log)?.wait().context("cannot wait for pg_basebackup")?;
+        anyhow::ensure!(status.success(), "pg_basebackup failed:\n{}", process::tail(&log, LOG_LINES));
+        Ok(Self { folder, programs, owner })
+    }
+
+    /// Whether a part of the log is kept, by its name.
+    pub fn has(&self, part: &str) -> bool {
+        self.folder.join(part).is_file()
+    }
+
+    /// Starts a server with what was committed at a moment, as PostgreSQL writes it, and not later.
+    pub fn restore(self, lost: &Server, moment: &str, surroundings: &Surroundings) -> Result<Server> {
+        let data = self.folder.join("data");
+        let settings = format!(
+            "archive_mode = off\nrestore_command = 'cp {}/%f %p'\nrecovery_target_time = '{moment}'\n\
+             recovery_target_action = 'promote'\n",
+            self.folder.display()
+        );
+        OpenOptions::new()
+            .append(true)
+            .open(data.join("postgresql.auto.conf"))?
+            .write_all(settings.as_bytes())?;
+        fs::write(data.join("recovery.signal"), "")?;
+        let log = self.folder.join("postgres.log");
+        let durability = Durability::Durable;
+        let cluster = Cluster { programs: &self.programs, owner: self.owner, data, log, durability };
+        retry_port(|| {
+            let [port] = free_ports()?;
+            cluster.start(port, with_port(lost.url(), port)?, surroundings)
+        })
+    }
+}
+
+async fn run(url: &str, statement: &str) -> Result<()> {
+    let mut connection = PgConnection::connect(url).await?;
+    connection.execute(sqlx::AssertSqlSafe(statement.to_owned())).await?;
+    Ok(connection.close().await?)
+}
+
 /// Has a stopped server of ours come back as a standby that follows nobody: it answers, and cannot write.
 pub fn demote(data: &Path) -> Result<()> {
     fs::write(data.join("standby.signal"), "").context("cannot write into the server's folder")
