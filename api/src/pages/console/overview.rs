@@ -41,8 +41,12 @@ pub(super) async fn show(visit: Arc<Visit>, call: Call) -> Result<Response, Prob
     Document { has_charts: true, ..page }.answer()
 }
 
-fn needs(attention: &Attention) -> Markup {
-    let all = [
+/// How many there are, what they are called, why they wait, and where they are.
+type Waiting = (i64, [&'static str; 2], &'static str, &'static str);
+
+/// All that may wait for a person.
+fn countable(attention: &Attention) -> [Waiting; 6] {
+    [
         (
             attention.quarantined_events,
             ["event in quarantine", "events in quarantine"],
@@ -79,8 +83,11 @@ fn needs(attention: &Attention) -> Markup {
             "Your servers do not hear what happens.",
             "/console/webhooks",
         ),
-    ];
-    let waiting: Vec<_> = all.into_iter().filter(|(count, ..)| *count > 0).collect();
+    ]
+}
+
+fn needs(attention: &Attention) -> Markup {
+    let waiting: Vec<_> = countable(attention).into_iter().filter(|(count, ..)| *count > 0).collect();
     let slow = [
         (
             attention.outbox_oldest_seconds,
