@@ -374,7 +374,7 @@ mod tests {
 
     #[test]
     fn a_cluster_is_struck_everywhere_and_in_a_short_run_at_the_main_places() {
-        let of = |minutes, can_cut_off| -> Vec<Fault> {
+        let of = |minutes: u64, can_cut_off| -> Vec<Fault> {
             let schedule = Schedule::of_cluster(7, Duration::from_secs(60 * minutes), can_cut_off);
             assert_eq!(schedule, Schedule::of_cluster(7, Duration::from_secs(60 * minutes), can_cut_off));
             assert!(schedule.network.is_empty(), "its hosts are cut off themselves");
