@@ -83,8 +83,8 @@ pub struct System {
 
 /// What it runs on.
 pub enum Backing {
-    Servers(Servers),
-    Cluster(Cluster),
+    Servers(Box<Servers>),
+    Cluster(Box<Cluster>),
 }
 
 impl System {
@@ -258,11 +258,12 @@ fn start_backing(directory: &Path, watchdog: &Arc<Watchdog>, is_cluster: bool) -
     };
     tokio::task::block_in_place(|| {
         if is_cluster {
-            return Cluster::start(directory, &surroundings).map(Backing::Cluster);
+            return Cluster::start(directory, &surroundings)
+                .map(|cluster| Backing::Cluster(Box::new(cluster)));
         }
         // What is killed must find its data again.
         let options = Options::private(directory.to_path_buf(), Durability::Durable);
-        Servers::start(options, &surroundings).map(Backing::Servers)
+        Servers::start(options, &surroundings).map(|servers| Backing::Servers(Box::new(servers)))
     })
 }
 

@@ -92,14 +92,17 @@ impl<'a> Prober<'a> {
                 request.header("authorization", authorization).body(event.to_string())
             };
             let answer = self.until_done(number, Probe::Event, "probe: event", make).await;
-            let mut journal = self.load.journal.open();
-            if answer.status() == 200 {
-                journal.store_events.insert(id);
-            } else {
-                journal.unexpected.push(format!("probe: {answer}"));
-            }
-            drop(journal);
+            self.note_event(id, &answer);
             sleep(PAUSE).await;
+        }
+    }
+
+    fn note_event(&self, id: String, answer: &Answer) {
+        let mut journal = self.load.journal.open();
+        if answer.status() == 200 {
+            journal.store_events.insert(id);
+        } else {
+            journal.unexpected.push(format!("probe: {answer}"));
         }
     }
 
