@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use harness::client::Client;
 use harness::reconciliation::Reconciliation;
 use harness::system::{Service, ServiceProcess};
-use harness::world::{GOOD_CARD, User, World};
+use harness::world::{Checkout, GOOD_CARD, User, World};
 use serde_json::{Value, json};
+use servers::postgres::Backup;
 
 use super::{DEV, ask, at, blocking};
 use crate::commands;
@@ -100,6 +101,55 @@ impl Restored<'_> {
     }
 }
 
+/// Debits amid which a moment passes and two orders are paid, all of which is kept; returns how many, and the moment.
+async fn spend_and_pay(world: &World, bob: &User, open: &Checkout, backup: &Backup) -> (i64, String) {
+    let database = world.servers().postgres().url();
+    let stop = AtomicBool::new(false);
+    let gap = async {
+        spent_more(world).await;
+        let moment = ask(database, "select clock_timestamp()::text").await.unwrap();
+        spent_more(world).await;
+        let lost = world.start_checkout(bob, 1_000).await;
+        for session in [&open.session_id, &lost.session_id] {
+            world.pay(session, GOOD_CARD).await;
+        }
+        world.wait_for_rows(4, "payments where state = 'completed'").await;
+        stop.store(true, Ordering::Relaxed);
+        moment
+    };
+    let done = futures::join!(spend(world.api(), bob, &stop), gap);
+    let last = ask(database, "select pg_walfile_name(pg_switch_wal())").await.unwrap();
+    let is_kept = async || {
+        anyhow::ensure!(backup.has(&last), "{last} is not kept yet");
+        Ok::<_, anyhow::Error>(())
+    };
+    world.eventually("the log is kept", is_kept).await;
+    done
+}
+
+/// Has the events sent again, and gives the credits of the one whose order is gone.
+async fn give_for_the_lost_order(world: &World) {
+    let told = world.emulator().get("/_emulator/events?type=checkout.session.completed").expect(200).await;
+    for event in told["events"].as_array().unwrap() {
+        world.resend_event(event["id"].as_str().unwrap()).await;
+    }
+    let admin = &world.settings().secrets.admin_api_key;
+    let waiting = async || {
+        let path = "/purser/v1/provider-events?state=open";
+        let open = world.api().get(path).bearer(admin).require(200).await?;
+        anyhow::ensure!(open["data"].as_array().is_some_and(|events| events.len() == 1), "{open}");
+        Ok::<_, anyhow::Error>(open["data"][0].clone())
+    };
+    let event = world.eventually("the payment waits for an operator", waiting).await;
+    assert_eq!(event["reason"], "unknown_order", "{event}");
+    let grant = json!({"credits": 1_000, "kind": "paid", "reason": "the order was lost"});
+    let granted =
+        world.api().post("/purser/v1/wallets/user:bob/grants").bearer(admin).idempotency_key("lost");
+    granted.json(grant).expect(201).await;
+    let dismiss = format!("/purser/v1/provider-events/{}/dismiss", event["id"].as_str().unwrap());
+    world.api().post(&dismiss).bearer(admin).json(json!({"reason": "given by hand"})).expect(200).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_database_and_the_providers_bring_the_books_together() {
     let world = World::builder()
@@ -124,26 +174,7 @@ async fn a_restored_database_and_the_providers_bring_the_books_together() {
     world.buy(&bob, 2_500).await;
     let open = world.start_checkout(&alice, 500).await;
 
-    let stop = AtomicBool::new(false);
-    let gap = async {
-        spent_more(&world).await;
-        let moment = ask(database.url(), "select clock_timestamp()::text").await.unwrap();
-        spent_more(&world).await;
-        let lost = world.start_checkout(&bob, 1_000).await;
-        for session in [&open.session_id, &lost.session_id] {
-            world.pay(session, GOOD_CARD).await;
-        }
-        world.wait_for_rows(4, "payments where state = 'completed'").await;
-        stop.store(true, Ordering::Relaxed);
-        moment
-    };
-    let (spent, moment) = futures::join!(spend(world.api(), &bob, &stop), gap);
-    let last = ask(database.url(), "select pg_walfile_name(pg_switch_wal())").await.unwrap();
-    let is_kept = async || {
-        anyhow::ensure!(backup.has(&last), "{last} is not kept yet");
-        Ok::<_, anyhow::Error>(())
-    };
-    world.eventually("the log is kept", is_kept).await;
+    let (spent, moment) = spend_and_pay(&world, &bob, &open, &backup).await;
     processes.iter().for_each(|process| process.kill9().unwrap());
     blocking(|| database.kill9());
 
@@ -173,25 +204,7 @@ async fn a_restored_database_and_the_providers_bring_the_books_together() {
     // The provider does not send again what was answered, unless it is told to.
     let api = restored.start(Service::Api);
     wait_until_started(&world).await;
-    let told = world.emulator().get("/_emulator/events?type=checkout.session.completed").expect(200).await;
-    for event in told["events"].as_array().unwrap() {
-        world.resend_event(event["id"].as_str().unwrap()).await;
-    }
-    let admin = &world.settings().secrets.admin_api_key;
-    let waiting = async || {
-        let path = "/purser/v1/provider-events?state=open";
-        let open = world.api().get(path).bearer(admin).require(200).await?;
-        anyhow::ensure!(open["data"].as_array().is_some_and(|events| events.len() == 1), "{open}");
-        Ok::<_, anyhow::Error>(open["data"][0].clone())
-    };
-    let event = world.eventually("the payment waits for an operator", waiting).await;
-    assert_eq!(event["reason"], "unknown_order", "{event}");
-    let grant = json!({"credits": 1_000, "kind": "paid", "reason": "the order was lost"});
-    let granted =
-        world.api().post("/purser/v1/wallets/user:bob/grants").bearer(admin).idempotency_key("lost");
-    granted.json(grant).expect(201).await;
-    let dismiss = format!("/purser/v1/provider-events/{}/dismiss", event["id"].as_str().unwrap());
-    world.api().post(&dismiss).bearer(admin).json(json!({"reason": "given by hand"})).expect(200).await;
+    give_for_the_lost_order(&world).await;
 
     // The host application sends what it has sent since the moment, and to be sure all before it.
     for number in 0..spent {
