@@ -1,5 +1,5 @@
-//! The restore drill of `docs/runbooks/restore-drill.md`, amid purchases and debits: what was committed after the moment
-//! that is restored is gone from the database, and comes back from the providers and from the host application.
+//! The restore drill of `docs/runbooks/restore-drill.md`, amid purchases and debits: what was committed after the
+//! moment that is restored is gone from the database, and comes back from the providers and from the host application.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -262,8 +262,8 @@ fn parameters() -> Value {
     })
 }
 
-/// A Python with Patroni that `owner` may run. One of a version manager lies in a home that others may not enter, and so
-/// may the checkout: then Patroni is installed for this run alone.
+/// A Python with Patroni that `owner` may run. One of a version manager lies in a home that others may not enter, and
+/// so may the checkout: then Patroni is installed for this run alone.
 fn installed(owner: Option<Owner>, directory: &Path, surroundings: &Surroundings) -> Result<PathBuf> {
     let of_the_system = Some(PathBuf::from("/usr/bin/python3")).filter(|found| found.exists());
     let python = of_the_system.filter(|_| owner.is_some()).or_else(|| find_in_path("python3"));
