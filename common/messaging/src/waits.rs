@@ -19,7 +19,7 @@ pub struct QueueWait {
     pub role: String,
     /// The longest wait of a job since it was noted before.
     pub waited_seconds: i64,
-    /// When a job was taken, to [`EVERY`].
+    /// When a job was taken, to ten seconds.
     pub taken_at: Timestamp,
 }
 
