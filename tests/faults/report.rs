@@ -25,11 +25,12 @@ pub struct Report<'a> {
 }
 
 const CLUSTER: &str = "\
-Two of each process, on three PostgreSQL under Patroni (one of them a synchronous standby; ttl 20 s) and three nodes \
-of RabbitMQ (pause_minority; quorum queues), each on a host of its own; one API by way of PgBouncer. Under the load \
-of the suite one thing at a time goes wrong, until the cluster is whole again. Meanwhile each API is asked several \
-times a second for a debit, and to accept a provider's event, again and again until it is done: the longest that took is the \
-interruption. \"(no fault)\" is what the machine does by itself. Then the books are audited as after the usual suite.";
+Two of each process, on three PostgreSQL under Patroni (one of them a synchronous standby; ttl 20 s) and three \
+nodes of RabbitMQ (pause_minority; quorum queues), each on a host of its own; one API by way of PgBouncer. Under \
+the load of the suite one thing at a time goes wrong, until the cluster is whole again. Meanwhile each API is \
+asked several times a second for a debit, and to accept a provider's event, again and again until it is done: \
+the longest that took is the interruption. \"(no fault)\" is what the machine does by itself. Then the books are \
+audited as after the usual suite.";
 
 const ABOUT: &str = "\
 One API, two workers, two schedulers, PostgreSQL, RabbitMQ and an emulator of Stripe and Creem, each a \
