@@ -116,17 +116,14 @@ struct Purse {
 impl Purse {
     /// Posts the debits of wallets that are not locked: without a lock what can be posted so, the rest with locks.
     async fn debit_free(&self, movements: Vec<Movement>) -> Vec<Option<DebitResult>> {
-        let mut results = self.each(movements.clone(), self.in_time(self.unchanged(&movements)).await).await;
-        let left =
-            (0..).zip(&movements).filter(|(place, _)| results.get(*place).is_some_and(Option::is_none));
-        let (places, left): (Vec<usize>, Vec<Movement>) =
-            left.map(|(place, movement)| (place, movement.clone())).unzip();
+        let mut results = self.each(&movements, self.in_time(self.unchanged(&movements)).await).await;
+        let left = results.iter().zip(&movements).filter(|(result, _)| result.is_none());
+        let left: Vec<Movement> = left.map(|(_, movement)| movement.clone()).collect();
         if !left.is_empty() {
             let unlocked = self.in_time(self.unlocked(&left)).await;
-            for (place, result) in places.into_iter().zip(self.each(left, unlocked).await) {
-                if let Some(slot) = results.get_mut(place) {
-                    *slot = result;
-                }
+            let open = results.iter_mut().filter(|result| result.is_none());
+            for (result, outcome) in open.zip(self.each(&left, unlocked).await) {
+                *result = outcome;
             }
         }
         results
@@ -134,7 +131,7 @@ impl Purse {
 
     async fn each(
         &self,
-        movements: Vec<Movement>,
+        movements: &[Movement],
         posted: Result<Vec<Option<Posted>>, sqlx::Error>,
     ) -> Vec<Option<DebitResult>> {
         match posted {
@@ -146,7 +143,7 @@ impl Purse {
     async fn debit(&self, movements: Vec<Movement>) -> Vec<DebitResult> {
         match self.in_time(self.together(&movements)).await {
             Ok(posted) => posted.into_iter().map(Ok).collect(),
-            Err(error) => self.after(error, movements).await,
+            Err(error) => self.after(error, &movements).await,
         }
     }
 
@@ -155,7 +152,7 @@ impl Purse {
     }
 
     /// What becomes of debits whose common transaction failed.
-    async fn after(&self, error: sqlx::Error, movements: Vec<Movement>) -> Vec<DebitResult> {
+    async fn after(&self, error: sqlx::Error, movements: &[Movement]) -> Vec<DebitResult> {
         if movements.len() > 1 && !concerns_all(&error) {
             tracing::warn!(%error, debits = movements.len(), "a group of debits failed; trying each alone");
             return self.one_by_one(movements).await;
@@ -203,10 +200,10 @@ impl Purse {
         }
     }
 
-    async fn one_by_one(&self, movements: Vec<Movement>) -> Vec<DebitResult> {
+    async fn one_by_one(&self, movements: &[Movement]) -> Vec<DebitResult> {
         let mut answers = Vec::with_capacity(movements.len());
         for movement in movements {
-            let posted = self.in_time(self.together(std::slice::from_ref(&movement))).await;
+            let posted = self.in_time(self.together(std::slice::from_ref(movement))).await;
             answers.push(match posted {
                 Ok(mut posted) => posted.pop().ok_or_else(|| Problem::internal("a debit had no outcome")),
                 Err(error) => Err(error.into()),

@@ -2,12 +2,11 @@
 
 use futures::future::join_all;
 use harness::client::Answer;
-use harness::reconciliation::Reconciliation;
 use harness::world::{Checkout, GOOD_CARD, User, World};
 use serde_json::{Value, json};
 
-use crate::commands;
 use crate::events::{deliver, event, intent_of, paid_session};
+use crate::reconcile::reconcile;
 
 const PATH: &str = "/purser/v1/provider-events";
 
@@ -39,14 +38,6 @@ async fn audited(world: &World, verb: &str) -> i64 {
     world.count(&format!("admin_actions where action = 'provider_event.{verb}'")).await
 }
 
-async fn reconcile(world: &World) -> Reconciliation {
-    let now = world.clock().now();
-    let text = |at: time::OffsetDateTime| at.format(&time::format_description::well_known::Rfc3339).unwrap();
-    let (from, to) = (text(now - time::Duration::hours(23)), text(now + time::Duration::minutes(30)));
-    let output = commands::worker(world, &["reconcile", "--json", "--from", &from, "--to", &to]).await;
-    Reconciliation::read(output.code, &output.stdout, &output.stderr).unwrap()
-}
-
 /// Paid at the provider for what was ordered; but the order says that more is to be paid.
 async fn pay_too_little(world: &World, user: &User) -> Checkout {
     let checkout = world.start_checkout(user, 2_500).await;
@@ -76,7 +67,7 @@ async fn an_order_that_was_paid_in_another_way_is_credited_once_and_the_books_ag
     let alice = world.create_user("alice").await;
     pay_too_little(&world, &alice).await;
     assert_eq!(world.balance(&alice.wallet_id).await, 0);
-    assert_eq!(reconcile(&world).await.differences(), ["amount_differs"]);
+    assert_eq!(reconcile(&world, &[]).await.differences(), ["amount_differs"]);
     let waiting = open(&world).await;
     assert!(!waiting.is_empty());
     assert_eq!(needs_a_person(&world).await, waiting.len());
@@ -98,7 +89,7 @@ async fn an_order_that_was_paid_in_another_way_is_credited_once_and_the_books_ag
     assert_eq!((audited(&world, "credit").await, world.count("ledger_entries").await), (1, 1));
     // What else was said of the same payment agrees now.
     assert_eq!(open(&world).await, Vec::<Value>::new());
-    let compared = reconcile(&world).await;
+    let compared = reconcile(&world, &[]).await;
     assert_eq!((compared.agreeing, compared.findings.len()), (1, 0), "{compared:?}");
 
     // All of what was paid goes back, and with it all that was granted.
@@ -253,12 +244,12 @@ async fn a_payment_that_was_dismissed_is_not_reported_again() {
     world.emulator().put("/_emulator/clock").json(json!({"advance_seconds": -3_600})).expect(200).await;
     let alice = world.create_user("alice").await;
     pay_too_little(&world, &alice).await;
-    assert_eq!(reconcile(&world).await.differences(), ["amount_differs"]);
+    assert_eq!(reconcile(&world, &[]).await.differences(), ["amount_differs"]);
     for event in open(&world).await {
         let id = event["id"].as_str().unwrap();
         assert_eq!(act(&world, id, "dismiss", json!({"reason": "refunded"})).await.status(), 200);
     }
-    assert_eq!(reconcile(&world).await.findings.len(), 0);
+    assert_eq!(reconcile(&world, &[]).await.findings.len(), 0);
     world.finish().await;
 }
 

@@ -9,17 +9,26 @@ use serde_json::{Value, json};
 use crate::commands::{self, Output};
 use crate::events::{deliver, event, installation, paid_session, publish};
 
-/// Compares the last day, up to an hour from now, so that the two clocks need not agree to the second.
+/// Compares the last day.
 pub async fn reconcile(world: &World, more: &[&str]) -> Reconciliation {
-    let now = world.clock().now();
-    let text = |at: time::OffsetDateTime| at.format(&time::format_description::well_known::Rfc3339).unwrap();
-    let (from, to) = (text(now - time::Duration::hours(23)), text(now + time::Duration::minutes(30)));
-    let mut arguments = vec!["reconcile", "--json", "--from", &from, "--to", &to];
-    arguments.extend(more);
+    let arguments = of_the_last_day(world, more);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     read(&commands::worker(world, &arguments).await)
 }
 
-fn read(output: &Output) -> Reconciliation {
+/// How to have the last day compared, up to an hour from now, so that the two clocks need not agree to the second.
+pub fn of_the_last_day(world: &World, more: &[&str]) -> Vec<String> {
+    let now = world.clock().now();
+    let text = |at: time::OffsetDateTime| at.format(&time::format_description::well_known::Rfc3339).unwrap();
+    let (from, to) = (text(now - time::Duration::hours(23)), text(now + time::Duration::minutes(30)));
+    ["reconcile", "--json", "--from", &from, "--to", &to]
+        .iter()
+        .chain(more)
+        .map(ToString::to_string)
+        .collect()
+}
+
+pub fn read(output: &Output) -> Reconciliation {
     Reconciliation::read(output.code, &output.stdout, &output.stderr).unwrap()
 }
 

@@ -47,6 +47,11 @@ pub(crate) fn key() -> Markup {
     html! { input type="hidden" name="key" value=(Uuid::new_v4()); }
 }
 
+/// The lines of a field, without empty ones.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty())
+}
+
 /// A time that a browser's field gave, such as `2026-12-31T23:59`: it names no zone, and the pages say UTC.
 pub(crate) fn utc(text: &str) -> String {
     let seconds = if text.matches(':').count() < 2 { ":00" } else { "" };

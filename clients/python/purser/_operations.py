@@ -1299,7 +1299,7 @@ class Operations(Transport):
         streak_bonuses: Sequence[types.NewStreakBonus] | NotGiven = NOT_GIVEN,
     ) -> types.CheckIn:
         """Set what users get for checking in. From the next check-in on. A streak's bonus is given once, on the day
-        that makes the streak so long. If days begin elsewhere, nobody gets two check-ins on one day by it. Takes
+        that makes the streak so long. A change of the time zone gives nobody a second check-in on one day. Takes
         the scope `manage`.
         """
         return self._call(

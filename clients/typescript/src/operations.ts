@@ -787,7 +787,7 @@ export class Operations extends Transport {
 
   /**
    * Set what users get for checking in. From the next check-in on. A streak's bonus is given once, on the day that
-   * makes the streak so long. If days begin elsewhere, nobody gets two check-ins on one day by it. Takes the scope
+   * makes the streak so long. A change of the time zone gives nobody a second check-in on one day. Takes the scope
    * `manage`.
    */
   putCheckIn(body: NewCheckIn, options?: RequestOptions): Promise<CheckIn> {

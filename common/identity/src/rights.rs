@@ -23,6 +23,7 @@ text_enum! {
 
 impl Scope {
     pub const ALL: [Self; 5] = [Self::Read, Self::Spend, Self::Buy, Self::Manage, Self::Admin];
+
     /// What it is for, in a line.
     pub const fn about(self) -> &'static str {
         match self {

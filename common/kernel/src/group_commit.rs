@@ -171,7 +171,7 @@ async fn answer<T, R, Answers: Future<Output = Vec<R>>>(
     mut group: Vec<Waiting<T, R>>,
     work: &impl Fn(Vec<T>) -> Answers,
 ) {
-    // What nobody waits for any longer was answered already: its caller may send it again.
+    // A caller who no longer waits got another answer, and may send the item again.
     group.retain(|waiting| !waiting.answer.is_closed());
     let (items, waiting): (Vec<T>, Vec<_>) =
         group.into_iter().map(|waiting| (waiting.item, waiting.answer)).unzip();
@@ -261,7 +261,7 @@ mod tests {
 
     type Answer = Pin<Box<dyn Future<Output = Result<(), GivenUp>>>>;
 
-    /// Groups that end when they are told to, and say what each has when it begins.
+    /// Groups whose work ends when the test lets it, and which report their items when they begin.
     struct Overlapping {
         group: GroupCommit<(u8, u8), ()>,
         submitted: Vec<Answer>,

@@ -295,7 +295,7 @@ impl Book {
             .collect()
     }
 
-    /// Writes everything, and says what follows: jobs, and what only live connections are to be told.
+    /// Writes everything. Returns the jobs that follow, and the notices that only live connections get.
     pub(super) async fn finish(
         mut self,
         connection: &mut PgConnection,
@@ -323,7 +323,7 @@ impl Book {
     ) -> Result<(BTreeSet<WalletId>, Vec<Notice>), sqlx::Error> {
         let mut left_out = self.telling.sure(Way::Cheaply);
         left_out.extend(self.crossings().iter().map(|crossing| crossing.wallet_id));
-        left_out.retain(|wallet| self.changed.remove(wallet));
+        self.changed.retain(|wallet| !left_out.contains(wallet));
         self.entries.retain(|entry| self.changed.contains(&entry.wallet_id));
         if self.changed.is_empty() {
             return Ok((left_out, Vec::new()));

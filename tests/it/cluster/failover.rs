@@ -2,7 +2,7 @@
 
 use harness::world::World;
 use serde_json::json;
-use servers::postgres;
+use servers::{Server, postgres};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -21,6 +21,14 @@ async fn debits(url: &str) -> String {
     ask(url, "select count(*)::text from ledger_entries where source_kind = 'consume'").await.unwrap()
 }
 
+/// Freezes the primary, and makes its standby the primary.
+async fn fail_over(world: &World, standby: &Server) {
+    blocking(|| world.servers().postgres().pause());
+    // One that is promoted by hand waits for standbys as its primary did.
+    set(standby.url(), "synchronous_standby_names", "").await;
+    ask(standby.url(), "select pg_promote()::text").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_goes_on_with_the_successor_of_a_primary_that_froze() {
     let world = World::builder().own_servers().without_worker().without_scheduler().start().await;
@@ -33,10 +41,7 @@ async fn a_process_goes_on_with_the_successor_of_a_primary_that_froze() {
     let api = Api::describe(&world, &at_both(&second, &first)).start(&world).await;
     api.debit(&alice, "before").expect(200).await;
 
-    blocking(|| world.servers().postgres().pause());
-    // One that is promoted by hand waits for standbys as its primary did.
-    set(standby.url(), "synchronous_standby_names", "").await;
-    ask(standby.url(), "select pg_promote()::text").await;
+    fail_over(&world, &standby).await;
     api.debit_until_done(&alice, "after").await;
     api.debit(&alice, "before").expect(200).await;
     assert_eq!(debits(&second).await, "2", "what was answered is there, once");
@@ -62,9 +67,7 @@ async fn the_clock_of_a_process_goes_by_the_successor_of_a_primary_that_froze() 
     let (first, second) = (world.settings().addresses.database_url.clone(), at(&world, &standby));
     let api = Api::describe(&world, &at_both(&first, &second)).start(&world).await;
 
-    blocking(|| world.servers().postgres().pause());
-    set(standby.url(), "synchronous_standby_names", "").await;
-    ask(standby.url(), "select pg_promote()::text").await;
+    fail_over(&world, &standby).await;
     api.debit_until_done(&alice, "after").await;
     let admin = &world.settings().secrets.admin_api_key;
     let advance = api.client.post("/purser/v1/test/clock").bearer(admin).idempotency_key("hour");

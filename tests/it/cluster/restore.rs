@@ -12,6 +12,8 @@ use servers::postgres::Backup;
 
 use super::{DEV, ask, at, blocking};
 use crate::commands;
+use crate::crash_points::wait_until_started;
+use crate::reconcile::{of_the_last_day, read};
 
 /// Debits until it is told to stop, and says how many were answered with 200.
 async fn spend(api: &Client, user: &User, stop: &AtomicBool) -> i64 {
@@ -40,16 +42,6 @@ async fn debit(api: &Client, user: &User, number: i64) -> Value {
     request.idempotency_key(&format!("spent-{number}")).json(json!({"credits": 0.01})).expect(200).await
 }
 
-/// Waits for the API of a process that has just been started.
-async fn wait_until_started(world: &World) {
-    let is_ready = async || {
-        let answer = world.api().get("/readyz").send().await?;
-        anyhow::ensure!(answer.status() == 200, "{}", answer.status());
-        Ok::<_, anyhow::Error>(())
-    };
-    world.eventually("the API is ready", is_ready).await;
-}
-
 /// The installation after the restore: the same settings, another database, an empty broker.
 struct Restored<'a> {
     world: &'a World,
@@ -73,16 +65,13 @@ impl Restored<'_> {
         variables.retain(|(name, _)| !["DATABASE_URL", "AMQP_PREFIX"].contains(name));
         variables.push(("DATABASE_URL", self.database_url.clone()));
         variables.push(("AMQP_PREFIX", self.amqp_prefix.clone()));
-        let now = self.world.clock().now();
-        let text =
-            |at: time::OffsetDateTime| at.format(&time::format_description::well_known::Rfc3339).unwrap();
-        let (from, to) = (text(now - time::Duration::hours(23)), text(now + time::Duration::minutes(30)));
-        let arguments = ["reconcile", "--json", "--apply", "--from", &from, "--to", &to];
+        let arguments = of_the_last_day(self.world, &["--apply"]);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let output = blocking(|| {
             let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
             Ok(commands::run(Service::Worker, &arguments, variables))
         });
-        Reconciliation::read(output.code, &output.stdout, &output.stderr).unwrap()
+        read(&output)
     }
 
     /// In hundredths of a credit.

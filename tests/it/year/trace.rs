@@ -5,7 +5,7 @@ use harness::world::World;
 use super::actors::Actor;
 use super::bank::Bank;
 
-const QUERIES: [&str; 4] = [
+const QUERIES: [&str; 7] = [
     "select format('entry %s %s %s: %s, then %s', created_at, source_kind, source_id, amount, balance_after)
      from ledger_entries where wallet_id = $1::text::uuid order by created_at",
     "select 'grant ' || row_to_json(grants)::text from grants where wallet_id = $1::text::uuid order by created_at",
@@ -13,6 +13,12 @@ const QUERIES: [&str; 4] = [
      order by reserved_at",
     "select 'subscription ' || row_to_json(subscriptions)::text from subscriptions
      where wallet_id = $1::text::uuid order by created_at",
+    "select 'reversal ' || row_to_json(reversals)::text from reversals left join payments on payments.id = payment_id
+     where payment_id is null or wallet_id = $1::text::uuid order by reversals.created_at",
+    "select format('event %s %s of %s: %s %s', received_at, event_type, object_id, outcome, reason)
+     from provider_events left join payments on payments.id = payment_id
+     where payment_id is null or wallet_id = $1::text::uuid order by received_at desc limit 40",
+    "select 'dead letter ' || row_to_json(dead_letters)::text from dead_letters where $1 is not null",
 ];
 
 pub async fn print(world: &World, actor: &Actor, bank: &Bank) {

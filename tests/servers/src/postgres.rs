@@ -62,38 +62,61 @@ pub fn start_installed(
 /// Starts a standby of a durable server of ours, from a copy of its data. Where its commits wait for a standby is the
 /// primary's setting `synchronous_standby_names`.
 pub fn start_standby(primary: &Server, directory: &Path, surroundings: &Surroundings) -> Result<Server> {
-    let programs = find_postgres().context("no program of PostgreSQL was found")?;
-    let owner = Owner::for_postgres()?;
-    let folder = create_data_directory(&directory.join("standby"), owner, &surroundings.watchdog)?;
-    let data = folder.join("data");
-    let mut copy = as_owner(&beside(&programs, "pg_basebackup")?, owner);
-    copy.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--dbname", primary.url()]);
-    copy.arg("--pgdata").arg(&data).current_dir(&folder);
-    let log = folder.join("copy.log");
-    let status = process::spawn(&mut copy, &log)?.wait().context("cannot wait for pg_basebackup")?;
-    anyhow::ensure!(status.success(), "pg_basebackup failed:\n{}", process::tail(&log, LOG_LINES));
-    let log = folder.join("postgres.log");
-    let cluster = Cluster { programs: &programs, owner, data, log, durability: Durability::Durable };
-    retry_port(|| {
-        let [port] = free_ports()?;
-        cluster.start(port, with_port(primary.url(), port)?, surroundings)
-    })
+    let copy = DataCopy::prepare(&directory.join("standby"), surroundings)?;
+    copy.take(primary, &["--write-recovery-conf"])?;
+    copy.start(primary, surroundings)
 }
 
-/// A copy of a durable server of ours and the log that it has kept since: what it can be restored from.
-pub struct Backup {
+/// A copy of the data of a durable server of ours, from which another is started.
+struct DataCopy {
     folder: PathBuf,
     programs: PathBuf,
     owner: Option<Owner>,
 }
 
+impl DataCopy {
+    /// Makes a folder for one.
+    fn prepare(folder: &Path, surroundings: &Surroundings) -> Result<Self> {
+        let programs = find_postgres().context("no program of PostgreSQL was found")?;
+        let owner = Owner::for_postgres()?;
+        let folder = create_data_directory(folder, owner, &surroundings.watchdog)?;
+        Ok(Self { folder, programs, owner })
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn take(&self, server: &Server, options: &[&str]) -> Result<()> {
+        let mut copy = as_owner(&beside(&self.programs, "pg_basebackup")?, self.owner);
+        copy.args(["--checkpoint=fast", "--no-sync", "--dbname", server.url()]).args(options);
+        copy.arg("--pgdata").arg(self.data()).current_dir(&self.folder);
+        let log = self.folder.join("copy.log");
+        let status = process::spawn(&mut copy, &log)?.wait().context("cannot wait for pg_basebackup")?;
+        anyhow::ensure!(status.success(), "pg_basebackup failed:\n{}", process::tail(&log, LOG_LINES));
+        Ok(())
+    }
+
+    /// Starts a server with it, on another port than the original's.
+    fn start(&self, original: &Server, surroundings: &Surroundings) -> Result<Server> {
+        let (data, log) = (self.data(), self.folder.join("postgres.log"));
+        let durability = Durability::Durable;
+        let cluster = Cluster { programs: &self.programs, owner: self.owner, data, log, durability };
+        retry_port(|| {
+            let [port] = free_ports()?;
+            cluster.start(port, with_port(original.url(), port)?, surroundings)
+        })
+    }
+}
+
+/// A copy of a durable server of ours and the log that it has kept since: what it can be restored from.
+pub struct Backup(DataCopy);
+
 impl Backup {
     /// Has a server keep its log, which takes a restart, and copies its data.
     pub fn begin(server: &Server, directory: &Path, surroundings: &Surroundings) -> Result<Self> {
-        let programs = find_postgres().context("no program of PostgreSQL was found")?;
-        let owner = Owner::for_postgres()?;
-        let folder = create_data_directory(&directory.join("backup"), owner, &surroundings.watchdog)?;
-        let kept = folder.display();
+        let copy = DataCopy::prepare(&directory.join("backup"), surroundings)?;
+        let kept = copy.folder.display();
         // A copy that is cut short is not taken for the whole.
         let keep = format!(
             "archive_command = 'test ! -f {kept}/%f && cp %p {kept}/part && mv {kept}/part {kept}/%f'"
@@ -103,40 +126,29 @@ impl Backup {
         }
         server.stop_fast()?;
         server.start()?;
-        let mut copy = as_owner(&beside(&programs, "pg_basebackup")?, owner);
-        copy.args(["--checkpoint=fast", "--wal-method=stream", "--no-sync", "--dbname", server.url()]);
-        copy.arg("--pgdata").arg(folder.join("data")).current_dir(&folder);
-        let log = folder.join("copy.log");
-        let status = process::spawn(&mut copy, &log)?.wait().context("cannot wait for pg_basebackup")?;
-        anyhow::ensure!(status.success(), "pg_basebackup failed:\n{}", process::tail(&log, LOG_LINES));
-        Ok(Self { folder, programs, owner })
+        copy.take(server, &["--wal-method=stream"])?;
+        Ok(Self(copy))
     }
 
     /// Whether a part of the log is kept, by its name.
     pub fn has(&self, part: &str) -> bool {
-        self.folder.join(part).is_file()
+        self.0.folder.join(part).is_file()
     }
 
     /// Starts a server with what was committed at a moment, as PostgreSQL writes it, and not later.
     pub fn restore(self, lost: &Server, moment: &str, surroundings: &Surroundings) -> Result<Server> {
-        let data = self.folder.join("data");
+        let data = self.0.data();
         let settings = format!(
             "archive_mode = off\nrestore_command = 'cp {}/%f %p'\nrecovery_target_time = '{moment}'\n\
              recovery_target_action = 'promote'\n",
-            self.folder.display()
+            self.0.folder.display()
         );
         OpenOptions::new()
             .append(true)
             .open(data.join("postgresql.auto.conf"))?
             .write_all(settings.as_bytes())?;
         fs::write(data.join("recovery.signal"), "")?;
-        let log = self.folder.join("postgres.log");
-        let durability = Durability::Durable;
-        let cluster = Cluster { programs: &self.programs, owner: self.owner, data, log, durability };
-        retry_port(|| {
-            let [port] = free_ports()?;
-            cluster.start(port, with_port(lost.url(), port)?, surroundings)
-        })
+        self.0.start(lost, surroundings)
     }
 }
 

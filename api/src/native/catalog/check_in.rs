@@ -31,7 +31,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             described("Set what users get for checking in")
                 .says(
                     "From the next check-in on. A streak's bonus is given once, on the day that makes the streak so \
-                     long. If days begin elsewhere, nobody gets two check-ins on one day by it.",
+                     long. A change of the time zone gives nobody a second check-in on one day.",
                 )
                 .takes::<CheckInInput>(),
         ),

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use crate::native;
 use crate::openapi::operation_id;
 
-/// An operation, as somebody looks for it.
+/// An operation, as the search shows it.
 pub(super) struct Described {
     /// Its method and path.
     pub(super) title: String,

@@ -1,4 +1,4 @@
-//! The search: the sections and operations that have all the words that somebody looks for, or words that begin so.
+//! The search: it finds the sections and operations in which some word begins with each word of the query.
 
 use maud::html;
 

@@ -1,6 +1,7 @@
 //! What is paid for regularly: the wallet's plans, when they renew, how they are changed and ended. Whatever was asked
 //! of the payment provider shows once it has answered: no page waits for it.
 
+use futures::future::try_join_all;
 use kernel::clock::Timestamp;
 use kernel::money::Money;
 use maud::{Markup, html};
@@ -24,19 +25,28 @@ pub(super) async fn section(visit: &Visit) -> Result<Markup, Problem> {
     let products: Products = visit.own.get(at(["products"])).await?;
     let now = visit.api.clock.now();
     let is_asked = going_on.iter().any(|one| one.is_being_ended(now) || one.is_being_changed(now));
-    let mut cards = Vec::with_capacity(going_on.len());
-    for one in &going_on {
-        let options = at(["subscriptions", &one.subscription_id, "plans"]);
-        let may_change =
-            visit.may_buy() && !visit.own.get::<List<PlanOption>>(options).await?.data.is_empty();
-        cards.push(card(visit, one, name(&products, &one.plan_id), may_change, now));
-    }
+    let changeable = try_join_all(going_on.iter().map(|one| may_change(visit, one, now))).await?;
+    let cards = going_on.iter().zip(changeable);
     Ok(html! {
         div.stack #plans hx-get=[is_asked.then_some(Place::Recharge.address())] hx-select="#plans" hx-swap="outerMorph"
             hx-trigger=[is_asked.then_some("live from:body, every 2s")] aria-live="polite" {
-            @for card in &cards { (card) }
+            @for (one, may_change) in cards { (card(visit, one, name(&products, &one.plan_id), may_change, now)) }
         }
     })
+}
+
+/// Whether the customer may move it to another plan now, and there is one.
+async fn may_change(visit: &Visit, one: &Subscription, now: Timestamp) -> Result<bool, Problem> {
+    if !visit.may_buy() || !is_settled(one, now) {
+        return Ok(false);
+    }
+    let options = at(["subscriptions", &one.subscription_id, "plans"]);
+    Ok(!visit.own.get::<List<PlanOption>>(options).await?.data.is_empty())
+}
+
+/// Whether it goes on as it is, as far as is known.
+fn is_settled(one: &Subscription, now: Timestamp) -> bool {
+    !one.cancel_at_period_end && !one.is_being_ended(now) && !one.is_being_changed(now)
 }
 
 /// What the plan is called, as long as it is for sale.
@@ -53,7 +63,6 @@ pub(super) fn price(visit: &Visit, one: &Subscription) -> String {
 fn card(visit: &Visit, one: &Subscription, plan: &str, may_change: bool, now: Timestamp) -> Markup {
     let texts = visit.texts;
     let (is_being_ended, is_being_changed) = (one.is_being_ended(now), one.is_being_changed(now));
-    let is_settled = !one.cancel_at_period_end && !is_being_ended && !is_being_changed;
     html! {
         section.card {
             h2 { (texts.plan) (standing(visit, one)) }
@@ -69,7 +78,7 @@ fn card(visit: &Visit, one: &Subscription, plan: &str, may_change: bool, now: Ti
             }
             @if is_being_ended { p.row { span.spinner aria-hidden="true" {} (texts.plan_ending) } }
             @if is_being_changed { p.row { span.spinner aria-hidden="true" {} (texts.plan_changing) } }
-            @if is_settled { div.row {
+            @if is_settled(one, now) { div.row {
                 @if may_change {
                     a.button.plain href={ "/wallet/plan/" (one.subscription_id) } { (texts.plan_change) }
                 }

@@ -191,7 +191,7 @@ pub(super) struct Ending {
 /// after all has no end in sight, whatever was asked for once.
 const AGREED: Duration = Duration::minutes(1);
 
-/// How long a refused change is told of: it changed nothing.
+/// The page shows a refused change for so long. Nothing came of it, so it is news and no state.
 const NEWS: Duration = Duration::days(1);
 
 impl Subscription {

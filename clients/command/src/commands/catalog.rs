@@ -64,7 +64,7 @@ pub enum Prices {
 #[derive(Debug, Subcommand)]
 pub enum CheckIn {
     Show,
-    /// Replace the settings; with "enabled": false nobody can check in
+    /// Replace the settings; "enabled": false stops check-ins
     Put {
         /// JSON; - reads the standard input
         file: String,

@@ -10,7 +10,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::numbers::{credits, minor, plain};
 use super::{Action, Input, Kind, Values, streaks};
 use crate::http::values::Amount;
-use crate::pages::form::utc;
+use crate::pages::form::{lines, utc};
 use crate::pages::format::decimals;
 use crate::problem::Problem;
 
@@ -62,10 +62,7 @@ fn written(input: &Input, value: &str, values: &Values) -> Result<Option<Box<Raw
         Kind::Flag => Some(raw(&(value == "true"))?),
         Kind::Is(value) => Some(raw(&value)?),
         Kind::Several(_) | Kind::Words => Some(raw(&value.split_whitespace().collect::<Vec<_>>())?),
-        Kind::Lines => {
-            let lines = value.lines().map(str::trim).filter(|line| !line.is_empty());
-            Some(raw(&lines.collect::<Vec<_>>())?)
-        }
+        Kind::Lines => Some(raw(&lines(value).collect::<Vec<_>>())?),
         Kind::Streaks => {
             let bonuses = streaks::read(value);
             Some(raw(&bonuses.ok_or_else(|| wrong("days and credits, one bonus a line, such as 7 20"))?)?)

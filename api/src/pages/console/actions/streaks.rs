@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::numbers::credits;
 use crate::http::values::Amount;
 use crate::pages::console::views;
+use crate::pages::form::lines;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Streak {
@@ -14,12 +15,11 @@ pub(super) struct Streak {
 
 /// What a form says; none if a line is not days and credits.
 pub(super) fn read(text: &str) -> Option<Vec<Streak>> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let streak = |line: &str| {
         let (days, amount) = line.split_once(char::is_whitespace)?;
         Some(Streak { days: days.parse().ok()?, credits: Amount(credits(amount.trim())?) })
     };
-    lines.map(streak).collect()
+    lines(text).map(streak).collect()
 }
 
 /// What a form begins with.
