@@ -239,7 +239,12 @@ mod tests {
             (debit.clone(), CounterAccount::Manual, &done, None),
             (debit, CounterAccount::Manual, &short, None),
             (Change::Expire(grant), CounterAccount::Expiry, &done, None),
-            (Change::Reverse { grant, amount: credits(10) }, CounterAccount::Refund, &done, None),
+            (
+                Change::Reverse { grants: vec![grant], amount: credits(10) },
+                CounterAccount::Refund,
+                &done,
+                None,
+            ),
         ] {
             let movement = movement(change, account);
             assert_eq!(Use::of(&movement, posted), used, "{movement:?} {posted:?}");

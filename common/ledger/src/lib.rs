@@ -143,10 +143,10 @@ pub enum Change {
     Expire(GrantId),
     /// Takes off what no hold needs of a grant; what holds need is for them alone from now on.
     Void(GrantId),
-    /// Takes credits back, from the named grant first, then in burn order; what was spent becomes debt.
+    /// Takes credits back, from the named grants first, then in burn order; what was spent becomes debt.
     Reverse {
-        /// The grant that was paid with the money that went back.
-        grant: GrantId,
+        /// What was paid with the money that went back, in the order in which it is taken.
+        grants: Vec<GrantId>,
         /// How much to take back.
         amount: Credits,
     },

@@ -42,7 +42,8 @@ pub(super) fn named_grants(movements: &[Movement]) -> Vec<GrantId> {
     movements
         .iter()
         .flat_map(|movement| match &movement.change {
-            Change::Expire(grant) | Change::Void(grant) | Change::Reverse { grant, .. } => vec![*grant],
+            Change::Expire(grant) | Change::Void(grant) => vec![*grant],
+            Change::Reverse { grants, .. } => grants.clone(),
             Change::GiveBack { parts, .. } => parts.iter().map(|(grant, _)| *grant).collect(),
             _ => Vec::new(),
         })

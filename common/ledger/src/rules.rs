@@ -119,7 +119,7 @@ impl WalletState {
             Change::Release(amount) => self.release(*amount),
             Change::Expire(grant) => self.expire(*grant),
             Change::Void(grant) => self.void(*grant, now),
-            Change::Reverse { grant, amount } => self.reverse(*grant, *amount, now),
+            Change::Reverse { grants, amount } => self.reverse(grants, *amount, now),
         };
         if result.is_err() {
             *self = before;
@@ -264,12 +264,15 @@ impl WalletState {
         Ok(moved)
     }
 
-    fn reverse(&mut self, id: GrantId, amount: Credits, now: Timestamp) -> Result<Moved, Refusal> {
+    fn reverse(&mut self, paid: &[GrantId], amount: Credits, now: Timestamp) -> Result<Moved, Refusal> {
         positive(amount)?;
-        let grant = self.grants.iter_mut().find(|grant| grant.id == id).ok_or(Refusal::NoGrant)?;
-        let from_grant = grant.remaining.min(amount);
-        grant.remaining = grant.remaining.checked_sub(from_grant).map_err(|_| OVERFLOW)?;
-        let rest = amount.checked_sub(from_grant).map_err(|_| OVERFLOW)?;
+        let mut rest = amount;
+        for id in paid {
+            let grant = self.grants.iter_mut().find(|grant| grant.id == *id).ok_or(Refusal::NoGrant)?;
+            let from_grant = grant.remaining.min(rest);
+            grant.remaining = grant.remaining.checked_sub(from_grant).map_err(|_| OVERFLOW)?;
+            rest = rest.checked_sub(from_grant).map_err(|_| OVERFLOW)?;
+        }
         let mut burned = Burned::new();
         let rest = self.burn(rest, |grant| !grant.has_lapsed(now), &mut burned)?;
         let owed = self.burn(rest, |_| true, &mut burned)?;

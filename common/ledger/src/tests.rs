@@ -219,7 +219,7 @@ impl Book {
                 if let Some(grant) = self.grants.get(nth).copied() {
                     self.reversed = true;
                     let amount = Credits::from_millionths(amount);
-                    self.apply(&Change::Reverse { grant, amount }).unwrap();
+                    self.apply(&Change::Reverse { grants: vec![grant], amount }).unwrap();
                 }
             }
             Step::Wait { hours } => self.now += Duration::hours(hours),
@@ -328,6 +328,23 @@ fn a_reversal_of_spent_credits_is_owed_and_the_next_grant_pays_it() {
     book.take(&Step::Grant { amount: 100, priority: 0, lives_hours: None });
     assert_eq!(book.wallet.balance.millionths(), 20);
     assert_eq!(book.wallet.debt.millionths(), 0);
+}
+
+#[test]
+fn a_reversal_takes_what_was_paid_for_first_in_its_order() {
+    let mut book = Book::new();
+    for priority in 0..3 {
+        book.take(&Step::Grant { amount: 100, priority, lives_hours: None });
+    }
+    book.reversed = true;
+    let grants = vec![book.grants[2], book.grants[1]];
+    let mut take = |amount| {
+        let amount = Credits::from_millionths(amount);
+        book.apply(&Change::Reverse { grants: grants.clone(), amount }).unwrap();
+        book.wallet.grants().iter().map(|grant| grant.remaining.millionths()).collect::<Vec<_>>()
+    };
+    assert_eq!(take(130), [100, 70, 0]);
+    assert_eq!(take(100), [70, 0, 0]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Subscriptions, from the first payment to the end: each paid period grants once, whatever is told, in which order,
 //! and how often.
 
+mod carrying;
 mod changes;
 mod endings;
 mod hostile;

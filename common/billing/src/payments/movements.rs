@@ -2,6 +2,7 @@
 
 use super::{Kind, Payment, Provider};
 use kernel::ids::GrantId;
+use kernel::money::Credits;
 use ledger::{Cause, Change, CounterAccount, EntryNote, GrantSource, Movement, NewGrant};
 
 /// Where purchased credits burn among those that expire together: after what was given away.
@@ -54,6 +55,24 @@ pub(crate) fn bonus(payment: &Payment) -> Option<Movement> {
         entry_type: "coupon".to_owned(),
         description: Some(payment.summary.clone()),
         note: EntryNote::default(),
+    })
+}
+
+/// The movement by which a paid period gets back what it made up for, as it was before that; so much `in_all` so far. None
+/// if that is nothing.
+pub(crate) fn given_back(payment: &Payment, amount: Credits, in_all: Credits) -> Option<Movement> {
+    let own = purchase(&Payment { credits: amount, ..payment.clone() })?;
+    let Change::Grant(grant) = own.change else { return None };
+    let has_grant = payment.credits.is_positive();
+    Some(Movement {
+        // It happens once that it is so much in all.
+        cause: Cause { kind: "reversal", id: format!("{}:made-up:{}", payment.id, in_all.millionths()) },
+        change: Change::Grant(NewGrant {
+            payment_id: grant.payment_id.filter(|_| !has_grant),
+            origin_payment_id: grant.payment_id.filter(|_| has_grant),
+            ..grant
+        }),
+        ..own
     })
 }
 

@@ -1,4 +1,4 @@
-//! The SQL of what a period of a plan grants, and until when, as long as it is not credited.
+//! The SQL of what a period of a plan grants, and until when.
 
 use kernel::clock::Timestamp;
 use kernel::ids::PaymentId;
@@ -31,6 +31,25 @@ pub(crate) async fn payment_grants(
         "update payments set credits = $2 where id = $1 and completed_at is null and credits <> $2",
         id.0,
         credits.millionths()
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Adds to what a payment grants what it got back, and notes how much of that follows money that is gone.
+pub(crate) async fn payment_gets_back(
+    connection: &mut PgConnection,
+    id: PaymentId,
+    amount: Credits,
+    gone: Credits,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "with items as (update payment_items set credits = credits + $2 where payment_id = $1)
+         update payments set credits = credits + $2, credits_reversed = credits_reversed + $3 where id = $1",
+        id.0,
+        amount.millionths(),
+        gone.millionths()
     )
     .execute(connection)
     .await?;

@@ -34,10 +34,11 @@ pub(super) async fn ours(
            select payments.id as "id: PaymentId", provider as "provider: Provider", state as "state: State",
                   coalesce(accepted_minor, amount_minor) as "amount_minor!",
                   coalesce(accepted_currency, currency) as "currency!",
-                  credits as "credits: Credits", provider_session, provider_payment,
+                  credits - coalesce(periods.given_back, 0) as "credits!: Credits", provider_session, provider_payment,
                   refunded_minor, withdrawn_minor,
                   entries.amount as "credited?: Credits"
            from wanted join payments using (id)
+           left join subscription_periods as periods on periods.payment_id = payments.id
            left join ledger_entries as entries
                 on entries.source_kind = 'payment' and entries.source_id = payments.id::text
            order by payments.id"#,

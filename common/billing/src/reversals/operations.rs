@@ -151,8 +151,7 @@ pub async fn follow_money(
     }
     // Whether what has lapsed is taken off before or after does not matter then.
     jobs.extend(lapse(connection, now, payment.wallet_id).await?);
-    let grant = store::grant(connection, payment.id).await?;
-    let lapsed = grant.map_or(Credits::ZERO, |(_, lapsed)| lapsed);
+    let (grants, lapsed) = store::grants(connection, payment.id).await?;
     let available = match policy {
         Policy::Debt => Credits::ZERO,
         Policy::Clamp => available(connection, payment.wallet_id).await?,
@@ -168,7 +167,7 @@ pub async fn follow_money(
         let refunded_minor = gone.refunded_minor;
         effects.push(Effect::Refunded { payment: Box::new(payment.clone()), refunded_minor });
     }
-    let Some(movement) = movement(now, payment, kind, by, step, grant.map(|(id, _)| id)) else {
+    let Some(movement) = movement(now, payment, kind, by, step, grants) else {
         effects.extend(jobs.into_iter().map(Effect::Job));
         return Ok(effects);
     };
@@ -191,6 +190,22 @@ pub async fn follow_money(
     }
 }
 
+/// The part of what a payment grants beside what it granted before whose money is gone. The payment must be locked.
+///
+/// # Errors
+/// Database errors only.
+pub(crate) async fn gone_of(
+    connection: &mut PgConnection,
+    payment: &Payment,
+    granted: Credits,
+) -> Result<Credits, sqlx::Error> {
+    if !payment.has_reversals {
+        return Ok(Credits::ZERO);
+    }
+    let reversals = store::of_payment(connection, payment.id).await?;
+    Ok(rules::share(granted, &rules::gone(payment, &reversals)))
+}
+
 /// The movement of a step. Its cause is what happened to which refund or dispute: that happens once.
 fn movement(
     now: Timestamp,
@@ -198,11 +213,12 @@ fn movement(
     kind: ReversalKind,
     by: Option<&Reversal>,
     step: Step,
-    grant: Option<GrantId>,
+    grants: Vec<GrantId>,
 ) -> Option<Movement> {
     let change = match step {
         Step::Stay => return None,
-        Step::Take(amount) => Change::Reverse { grant: grant?, amount },
+        Step::Take(_) if grants.is_empty() => return None,
+        Step::Take(amount) => Change::Reverse { grants, amount },
         // What was withheld while its period ended does not lapse any more.
         Step::Restore(amount) => Change::Grant(NewGrant {
             id: GrantId::new(),

@@ -235,20 +235,21 @@ pub(super) async fn payment_write(
     Ok(())
 }
 
-/// The grant that a payment made, and how much has lapsed of it and of what belongs to it: a bonus, and what was given
-/// back after a dispute.
-pub(super) async fn grant(
+/// The grants that a payment made, and how much of them has lapsed: first its own, then what belongs to it, which are a
+/// bonus, what was given back after a dispute, and what came back to a period.
+pub(super) async fn grants(
     connection: &mut PgConnection,
     payment: PaymentId,
-) -> Result<Option<(GrantId, Credits)>, sqlx::Error> {
+) -> Result<(Vec<GrantId>, Credits), sqlx::Error> {
     let row = sqlx::query!(
-        r#"select id as "id: GrantId",
-                  (lapsed + (select coalesce(sum(other.lapsed), 0) from grants other
-                             where other.origin_payment_id = $1))::bigint as "lapsed!: Credits"
-           from grants where payment_id = $1"#,
+        r#"select coalesce(array_agg(id order by origin_payment_id is not null, id), '{}') as "grants!: Vec<GrantId>",
+                  coalesce(sum(lapsed), 0)::bigint as "lapsed!: Credits"
+           from (select id, lapsed, origin_payment_id from grants where payment_id = $1
+                 union all
+                 select id, lapsed, origin_payment_id from grants where origin_payment_id = $1) as its"#,
         payment.0
     )
-    .fetch_optional(connection)
+    .fetch_one(connection)
     .await?;
-    Ok(row.map(|row| (row.id, row.lapsed)))
+    Ok((row.grants, row.lapsed))
 }

@@ -1,6 +1,7 @@
 //! Subscriptions: a plan that is paid again and again. Each paid period is a payment of its own and is credited on the
 //! way of every payment; what a period costs and grants is in the subscription's terms.
 
+mod carrying;
 pub mod instructions;
 pub mod operations;
 mod period_payments;
@@ -180,6 +181,10 @@ pub struct Period {
     pub payment: PaymentId,
     pub begins_at: Timestamp,
     pub ends_at: Timestamp,
+    /// How much of the payment's worth made up for what a change of plan gave back.
+    pub made_up: Credits,
+    /// How much of that it got back, because the payment of an earlier period made up for it in its stead.
+    pub given_back: Credits,
 }
 
 /// A line of an invoice, before discounts.

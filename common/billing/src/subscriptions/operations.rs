@@ -269,17 +269,17 @@ async fn take_payment(
     }
     let known = known_terms(connection, &subscription, paid).await?;
     take_over_carried(connection, &mut subscription).await?;
-    let settles_carried = subscription.carried.is_negative();
-    let payment_id = if is_first {
+    let (payment_id, made_up) = if is_first {
+        let mut made_up = Credits::ZERO;
         if !order.state.is_paid() {
-            let (credits, carried) = rules::granted(order.credits, subscription.carried);
-            subscription.carried = carried;
-            payment_periods::payment_grants(connection, order.id, credits).await?;
+            let share = periods::settle(connection, now, &mut subscription, paid, order.credits).await?;
+            payment_periods::payment_grants(connection, order.id, share.granted).await?;
+            made_up = share.made_up;
         }
-        order.id
+        (order.id, made_up)
     } else {
         match payment_of_period(connection, now, &mut subscription, &order, paid, &known).await? {
-            Some(id) => id,
+            Some(made) => made,
             None => {
                 let id = Some(subscription.payment_id);
                 return Ok(
@@ -290,7 +290,7 @@ async fn take_payment(
     };
     // Judged by the plan that was paid for, which may not be the one of the period before.
     let terms = rules::terms_paid_for(paid, &known).filter(|_| !is_first).unwrap_or(&subscription.terms);
-    periods::record(connection, now, &subscription, payment_id, paid, terms, settles_carried).await?;
+    periods::record(connection, now, &subscription, payment_id, paid, terms, made_up).await?;
     adopt(connection, fact.provider, &paid.payment, payment_id).await?;
     let money = if is_first { rules::charged(paid) } else { paid.money };
     let news = PaymentNews::Fact(Box::new(payment_fact(fact, paid, payment_id, money)));

@@ -2,10 +2,10 @@
 
 use kernel::clock::Timestamp;
 use kernel::ids::PaymentId;
-use kernel::money::Money;
+use kernel::money::{Credits, Money};
 use sqlx::PgConnection;
 
-use super::{Paid, Subscription, SubscriptionFact, rules};
+use super::{Paid, Subscription, SubscriptionFact, periods, rules};
 use crate::payments::ordering::payment_create;
 use crate::payments::{
     Fact, Item, Kind, Mode, NewOrder, Payment, PlanPeriod, Progress, Stage, store as payments,
@@ -13,7 +13,8 @@ use crate::payments::{
 use crate::plans::Terms;
 use crate::provider_events::ApplyError;
 
-/// The payment of a later period: the one that is recorded, or a new one; none if no plan was paid for.
+/// The payment of a later period, and how much of its worth made up for what was carried on: the one that is recorded,
+/// which does that no more, or a new one; none if no plan was paid for.
 pub(super) async fn payment_of_period(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -21,9 +22,9 @@ pub(super) async fn payment_of_period(
     first: &Payment,
     paid: &Paid,
     known: &[Terms],
-) -> Result<Option<PaymentId>, ApplyError> {
+) -> Result<Option<(PaymentId, Credits)>, ApplyError> {
     if let Some(payment) = payments::payment_by_provider_id(connection, &paid.payment).await? {
-        return Ok((payment.wallet_id == subscription.wallet_id).then_some(payment.id));
+        return Ok((payment.wallet_id == subscription.wallet_id).then_some((payment.id, Credits::ZERO)));
     }
     let worth = if paid.lines.is_empty() {
         Some(subscription.terms.credits)
@@ -32,8 +33,7 @@ pub(super) async fn payment_of_period(
     };
     let Some(worth) = worth else { return Ok(None) };
     // Once for each payment, because the payment is made here.
-    let (credits, carried) = rules::granted(worth, subscription.carried);
-    subscription.carried = carried;
+    let share = periods::settle(connection, now, subscription, paid, worth).await?;
     let order = NewOrder {
         user_id: subscription.user_id.clone(),
         wallet_id: subscription.wallet_id,
@@ -47,10 +47,10 @@ pub(super) async fn payment_of_period(
             pack_id: None,
             name: first.summary.clone(),
             quantity: 1,
-            credits,
+            credits: share.granted,
             amount_minor: paid.money.minor,
         }],
-        credits,
+        credits: share.granted,
         amount: paid.money,
         summary: first.summary.clone(),
         return_urls: None,
@@ -65,7 +65,7 @@ pub(super) async fn payment_of_period(
         request: None,
     };
     let payment = payment_create(connection, now, &order).await?;
-    Ok(Some(payment.id))
+    Ok(Some((payment.id, share.made_up)))
 }
 
 /// The payment's part of a fact.

@@ -120,14 +120,6 @@ pub fn worth(lines: &[Line], terms: &[Terms]) -> Option<Credits> {
     i64::try_from(sum).ok().map(Credits::from_millionths)
 }
 
-/// What a payment that is worth so much grants, and what is carried on to the next one. A downgrade takes nothing out
-/// of the wallet: it gives back money, and what later payments grant is less, until both are even. Otherwise going up
-/// and down again would make credits.
-pub fn granted(worth: Credits, carried: Credits) -> (Credits, Credits) {
-    let sum = worth.millionths().saturating_add(carried.millionths());
-    (Credits::from_millionths(sum.max(0)), Credits::from_millionths(sum.min(0)))
-}
-
 /// The subscription after a payment; says whether anything changed. From the newest payment on it is on the plan of
 /// the last line that was paid for; the first one is for the plan that it began with.
 pub fn record_payment(
@@ -264,19 +256,12 @@ mod tests {
     }
 
     #[test]
-    fn an_upgrade_grants_the_difference_and_a_downgrade_is_made_up_for_later() {
+    fn an_upgrade_is_worth_the_difference_and_a_downgrade_less_than_nothing() {
         let half = worth(&[line("pro", -499), line("team", 1_500)], &plans()).unwrap();
         let exact = (40_000 * 1_500 * 999 - 10_000 * 499 * 2_999) / (2_999 * 999);
         assert_eq!(half.floor_whole(), exact);
         let back = worth(&[line("team", -1_500), line("pro", 499)], &plans()).unwrap();
-        let (now, carried) = granted(back, Credits::ZERO);
-        assert_eq!((now, carried), (Credits::ZERO, back));
         assert!(back.is_negative());
-        let period = whole(10_000).unwrap();
-        let (next, carried) = granted(period, carried);
-        assert_eq!((next, carried), (Credits::ZERO, period.checked_add(back).unwrap()));
-        let (after, carried) = granted(period, carried);
-        assert_eq!((after.floor_whole(), carried), (20_000 - exact - 1, Credits::ZERO));
     }
 
     #[test]
@@ -450,23 +435,6 @@ mod tests {
             // Each line loses less than a millionth.
             let exact = i128::from(paid) * 10_000_000_000 / 999;
             prop_assert!((i128::from(credits.millionths()) - exact).abs() <= 6);
-        }
-
-        /// However payments and what is given back follow one another, all that was granted is the most that any
-        /// beginning of them was worth, and nothing is ever taken back.
-        #[test]
-        fn going_up_and_down_makes_no_credits(worths in prop::collection::vec(-5_000..5_000_i64, 0..20)) {
-            let (mut carried, mut total, mut sum, mut most) = (Credits::ZERO, 0_i64, 0_i64, 0_i64);
-            for worth in worths {
-                let (credits, on) = granted(Credits::from_millionths(worth), carried);
-                prop_assert!(!credits.is_negative() && !on.is_positive());
-                carried = on;
-                total += credits.millionths();
-                sum += worth;
-                most = most.max(sum);
-                prop_assert_eq!(total, most);
-                prop_assert_eq!(total + carried.millionths(), sum);
-            }
         }
     }
 }

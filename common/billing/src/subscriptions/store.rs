@@ -310,6 +310,37 @@ pub(super) async fn carried_take(
     taken.fetch_one(connection).await
 }
 
+/// Writes what is carried on to the next payment.
+pub(super) async fn carried_write(
+    connection: &mut PgConnection,
+    subscription: &Subscription,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update subscriptions set carried = $2 where id = $1 and carried <> $2",
+        subscription.id.0,
+        subscription.carried.millionths()
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Writes how much a payment got back of what it made up for.
+pub(super) async fn given_back_write(
+    connection: &mut PgConnection,
+    payment: PaymentId,
+    in_all: Credits,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update subscription_periods set given_back = $2 where payment_id = $1",
+        payment.0,
+        in_all.millionths()
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Records which payment pays for which period.
 pub(super) async fn period_write(
     connection: &mut PgConnection,
@@ -317,12 +348,14 @@ pub(super) async fn period_write(
     period: &Period,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "insert into subscription_periods (payment_id, subscription_id, begins_at, ends_at) values ($1, $2, $3, $4)
+        "insert into subscription_periods (payment_id, subscription_id, begins_at, ends_at, made_up)
+         values ($1, $2, $3, $4, $5)
          on conflict (payment_id) do nothing",
         period.payment.0,
         subscription.0,
         period.begins_at,
-        period.ends_at
+        period.ends_at,
+        period.made_up.millionths()
     )
     .execute(connection)
     .await?;
@@ -337,7 +370,9 @@ pub(super) async fn periods_since(
 ) -> Result<Vec<Period>, sqlx::Error> {
     sqlx::query_as!(
         Period,
-        r#"select payment_id as "payment: PaymentId", begins_at, ends_at from subscription_periods
+        r#"select payment_id as "payment: PaymentId", begins_at, ends_at, made_up as "made_up: Credits",
+                  given_back as "given_back: Credits"
+           from subscription_periods
            where subscription_id = $1 and ends_at > $2"#,
         subscription.0,
         since

@@ -189,6 +189,8 @@ fn a_period_is_decided_by_a_later_one_or_by_the_end_of_all() {
         payment: PaymentId(uuid::Uuid::from_u128(payment)),
         begins_at: day(begins),
         ends_at: day(ends),
+        made_up: Credits::ZERO,
+        given_back: Credits::ZERO,
     };
     let ended = |periods: &[Period], is_over, now| -> Vec<(u128, Timestamp)> {
         let endings = endings(periods, is_over, day(now));

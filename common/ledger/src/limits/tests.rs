@@ -100,7 +100,7 @@ fn only_spending_counts() {
     let uncounted = [
         (Change::Debit(of(20)), CounterAccount::Manual),
         (Change::Expire(GrantId::new()), CounterAccount::Expiry),
-        (Change::Reverse { grant: GrantId::new(), amount: of(20) }, CounterAccount::Refund),
+        (Change::Reverse { grants: vec![GrantId::new()], amount: of(20) }, CounterAccount::Refund),
         // A hold and a debit that no limit counted.
         (Change::Release(of(5)), CounterAccount::Usage),
         (given_back(5), CounterAccount::Usage),
