@@ -59,7 +59,7 @@ async fn renewals_grant_the_same_in_every_order() {
         }
         let granted = periods(&world, &alice).await;
         assert_eq!(granted.len(), 5, "{granted:?}");
-        // Half a month of the difference, about 15,000 credits, is made up for by the first renewal and half the second.
+        // Half a month of the difference, about 15,000 credits: the first renewal makes up for it, and half the second.
         assert_eq!(
             (granted[0], granted[2], granted[4]),
             ((40_000, 40_000), (0, 0), (10_000, 10_000)),

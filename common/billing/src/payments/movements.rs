@@ -58,8 +58,8 @@ pub(crate) fn bonus(payment: &Payment) -> Option<Movement> {
     })
 }
 
-/// The movement by which a paid period gets back what it made up for, as it was before that; so much `in_all` so far. None
-/// if that is nothing.
+/// The movement by which a paid period gets back what it made up for; so much `in_all` so far. The payment is as it was
+/// before that. None if that is nothing.
 pub(crate) fn given_back(payment: &Payment, amount: Credits, in_all: Credits) -> Option<Movement> {
     let own = purchase(&Payment { credits: amount, ..payment.clone() })?;
     let Change::Grant(grant) = own.change else { return None };

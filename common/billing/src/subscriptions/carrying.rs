@@ -102,12 +102,12 @@ mod tests {
                 .prop_map(|worths| worths.into_iter().enumerate().collect::<Vec<_>>()).prop_shuffle(),
         ) {
             // What each period has granted and made up for.
-            let mut periods = vec![None; order.len()];
+            let mut periods: Vec<Option<(i64, Credits)>> = vec![None; order.len()];
             let mut owed = credits(carried);
             for (place, worth) in &order {
                 let after = place + 1;
                 let later: Vec<usize> = (after..order.len()).filter(|later| periods[*later].is_some()).collect();
-                let made_up: Vec<Credits> = later.iter().map(|later| periods[*later].unwrap()).map(|(_, up)| up).collect();
+                let made_up: Vec<Credits> = later.iter().map(|later| periods[*later].unwrap().1).collect();
                 let settled = settle(credits(*worth), owed, &made_up).unwrap();
                 for (later, back) in later.into_iter().zip(settled.given_back) {
                     let (granted, made_up) = periods[later].unwrap();
