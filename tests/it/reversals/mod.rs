@@ -26,7 +26,7 @@ async fn intent_of(world: &World, session: &str) -> String {
 }
 
 /// Refunds a part of a payment, or what is left of it; returns the refund.
-async fn refund(world: &World, intent: &str, amount: Option<i64>) -> Value {
+pub async fn refund(world: &World, intent: &str, amount: Option<i64>) -> Value {
     let amount = amount.map(|amount| format!("&amount={amount}")).unwrap_or_default();
     world.stripe_post("refunds", &format!("payment_intent={intent}{amount}")).expect(200).await
 }

@@ -12,29 +12,45 @@ const GIVEN_PRIORITY: i16 = 50;
 
 /// The movement that a paid order makes; none for an order without credits.
 pub(crate) fn purchase(payment: &Payment) -> Option<Movement> {
+    let cause = Cause { kind: "payment", id: payment.id.to_string() };
+    payment.credits.is_positive().then(|| sold(payment, payment.credits, cause, true))
+}
+
+/// The movement by which a paid period gets back what it made up for; none if that is nothing. `in_all` is what it has
+/// got back with this one, and `payment` is as it was before.
+pub(crate) fn given_back(payment: &Payment, amount: Credits, in_all: Credits) -> Option<Movement> {
+    // It happens once that it is so much in all.
+    let cause = Cause { kind: "reversal", id: format!("{}:made-up:{}", payment.id, in_all.millionths()) };
+    let is_own = !payment.credits.is_positive();
+    amount.is_positive().then(|| sold(payment, amount, cause, is_own))
+}
+
+/// The movement by which an order grants what was paid for: by its own grant, of which it has one, or by another that
+/// belongs to it.
+fn sold(payment: &Payment, amount: Credits, cause: Cause, is_own: bool) -> Movement {
     let counter_account = match payment.provider {
         Provider::Stripe => CounterAccount::Stripe,
         Provider::Creem => CounterAccount::Creem,
         Provider::Revenuecat => CounterAccount::Revenuecat,
         Provider::Manual => CounterAccount::Manual,
     };
-    payment.credits.is_positive().then(|| Movement {
+    Movement {
         wallet_id: payment.wallet_id,
-        cause: Cause { kind: "payment", id: payment.id.to_string() },
+        cause,
         change: Change::Grant(NewGrant {
             id: GrantId::new(),
             source: grant_source(payment),
-            amount: payment.credits,
+            amount,
             priority: PURCHASE_PRIORITY,
             expires_at: payment.credits_lapse_at(),
-            payment_id: Some(payment.id),
-            origin_payment_id: None,
+            payment_id: is_own.then_some(payment.id),
+            origin_payment_id: (!is_own).then_some(payment.id),
         }),
         counter_account,
         entry_type: if payment.kind == Kind::Subscription { "subscription" } else { "purchase" }.to_owned(),
         description: Some(payment.summary.clone()),
         note: EntryNote::default(),
-    })
+    }
 }
 
 /// The movement that the coupon of a paid order makes, if it adds credits.
@@ -55,24 +71,6 @@ pub(crate) fn bonus(payment: &Payment) -> Option<Movement> {
         entry_type: "coupon".to_owned(),
         description: Some(payment.summary.clone()),
         note: EntryNote::default(),
-    })
-}
-
-/// The movement by which a paid period gets back what it made up for; so much `in_all` so far. The payment is as it was
-/// before that. None if that is nothing.
-pub(crate) fn given_back(payment: &Payment, amount: Credits, in_all: Credits) -> Option<Movement> {
-    let own = purchase(&Payment { credits: amount, ..payment.clone() })?;
-    let Change::Grant(grant) = own.change else { return None };
-    let has_grant = payment.credits.is_positive();
-    Some(Movement {
-        // It happens once that it is so much in all.
-        cause: Cause { kind: "reversal", id: format!("{}:made-up:{}", payment.id, in_all.millionths()) },
-        change: Change::Grant(NewGrant {
-            payment_id: grant.payment_id.filter(|_| !has_grant),
-            origin_payment_id: grant.payment_id.filter(|_| has_grant),
-            ..grant
-        }),
-        ..own
     })
 }
 

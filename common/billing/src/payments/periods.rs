@@ -37,7 +37,7 @@ pub(crate) async fn payment_grants(
     Ok(())
 }
 
-/// Adds to what a payment grants what it got back, and notes how much of that follows money that is gone.
+/// Adds what a payment got back to what it grants, and counts the part as taken back whose money is `gone`.
 pub(crate) async fn payment_gets_back(
     connection: &mut PgConnection,
     id: PaymentId,

@@ -190,7 +190,7 @@ pub async fn follow_money(
     }
 }
 
-/// The part of what a payment grants beside what it granted before whose money is gone. The payment must be locked.
+/// How much of what a payment is about to grant was bought with money that has gone back. The payment must be locked.
 ///
 /// # Errors
 /// Database errors only.

@@ -3,8 +3,8 @@
 //! A downgrade takes nothing out of the wallet: it gives back money, and what later payments grant is less, until both
 //! are even. Otherwise going up and down again would make credits.
 //!
-//! Invariants: granted + given back + still carried = what all payments are worth · payments that are heard of in any
-//! order end with what they would have granted in the order of their periods.
+//! Invariants: granted + given back + still carried = what all payments are worth · in whatever order payments are
+//! heard of, each ends with what it would have granted in the order of their periods.
 
 use kernel::money::{AmountError, Credits};
 

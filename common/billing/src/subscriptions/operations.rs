@@ -297,6 +297,8 @@ async fn take_payment(
     let item = SettlementItem { event, news: &news, about: Some(fact), is_accepted };
     let mut effects = settlement::apply(connection, now, &[item]).await?;
     if effects.iter().any(|effect| matches!(effect, Effect::Quarantined { .. })) {
+        // A person decides on the payment; it is not settled again.
+        store::carried_write(connection, &subscription).await?;
         return Ok(effects);
     }
     let before = subscription.terms.clone();

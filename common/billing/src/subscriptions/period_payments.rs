@@ -13,8 +13,8 @@ use crate::payments::{
 use crate::plans::Terms;
 use crate::provider_events::ApplyError;
 
-/// The payment of a later period, and how much of its worth made up for what was carried on: the one that is recorded,
-/// which does that no more, or a new one; none if no plan was paid for.
+/// The payment of a later period, and how much of its worth makes up for what was carried on. That is nothing if the
+/// payment is recorded already; otherwise it is made. None if no plan was paid for.
 pub(super) async fn payment_of_period(
     connection: &mut PgConnection,
     now: Timestamp,

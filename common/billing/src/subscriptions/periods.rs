@@ -24,7 +24,7 @@ pub(super) struct Share {
 }
 
 /// Makes up for what is carried with a payment that is worth so much and was not heard of before. Payments of later
-/// periods get back what they made up for in its stead.
+/// periods get back what they made up for in its stead. Whoever calls it writes the subscription.
 ///
 /// # Errors
 /// [`ApplyError`]; the transaction is then to be rolled back.
@@ -47,8 +47,6 @@ pub(super) async fn settle(
         give_back(connection, now, period, amount).await?;
     }
     subscription.carried = carried;
-    // Also if the payment contradicts its order, and a person decides on it: it is not settled again.
-    store::carried_write(connection, subscription).await?;
     let made_up = worth.max(Credits::ZERO).checked_sub(granted)?;
     Ok(Share { granted, made_up })
 }

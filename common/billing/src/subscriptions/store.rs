@@ -316,7 +316,7 @@ pub(super) async fn carried_write(
     subscription: &Subscription,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update subscriptions set carried = $2 where id = $1 and carried <> $2",
+        "update subscriptions set carried = $2 where id = $1",
         subscription.id.0,
         subscription.carried.millionths()
     )
