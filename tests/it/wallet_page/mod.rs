@@ -2,6 +2,7 @@
 
 mod access;
 mod buying;
+mod history;
 mod looks;
 mod members;
 mod recharging;

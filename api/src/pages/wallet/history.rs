@@ -1,5 +1,6 @@
 //! What moved, page by page, and as a table for spreadsheets.
 
+use http_body_util::BodyExt;
 use maud::{Markup, html};
 use warp::http::{HeaderValue, header};
 
@@ -14,8 +15,10 @@ use crate::pages::own_api::at;
 use crate::problem::Problem;
 
 const PAGE: i64 = 50;
-/// What one file holds at most.
+/// How many entries are read at a time for a file…
 const TABLE: i64 = 1_000;
+/// …and how often for one.
+const TABLES: usize = 50;
 
 pub(super) async fn show(visit: Visit, call: Call) -> Result<Response, Problem> {
     let cursor = call.parameter("cursor");
@@ -35,12 +38,30 @@ pub(super) async fn show(visit: Visit, call: Call) -> Result<Response, Problem> 
     visit.page(Place::History, body).answer()
 }
 
+/// GET /wallet/history.csv: the newest entries, as many as a file holds.
 pub(super) async fn table(visit: Visit, _call: Call) -> Result<Response, Problem> {
-    let entries =
-        at(["wallets", &visit.session.wallet_id, "entries"]).with("limit", TABLE).with("format", "csv");
-    let mut response = visit.own.download(entries).await?;
+    let mut file = Vec::new();
+    let mut cursor: Option<String> = None;
+    for _ in 0..TABLES {
+        let entries = at(["wallets", &visit.session.wallet_id, "entries"])
+            .with("limit", TABLE)
+            .with("format", "csv")
+            .with_some("cursor", cursor);
+        let (head, body) = visit.own.download(entries).await?.into_parts();
+        let table = body.collect().await.map_err(Problem::internal)?.to_bytes();
+        // Each has a line of names; the file has one.
+        let names = table.iter().position(|byte| *byte == b'\n').map_or(0, |end| end.saturating_add(1));
+        file.extend_from_slice(if file.is_empty() { &table } else { table.get(names..).unwrap_or_default() });
+        cursor = head.headers.get("x-next-cursor").and_then(|next| next.to_str().ok()).map(str::to_owned);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let mut response = Response::new(file.into());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
     let name = HeaderValue::from_static("attachment; filename=\"history.csv\"");
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+    headers.insert(header::CONTENT_DISPOSITION, name);
     Ok(response)
 }
 

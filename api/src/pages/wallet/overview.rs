@@ -10,6 +10,7 @@ use super::visit::{Place, Visit};
 use crate::http::Response;
 use crate::http::call::Call;
 use crate::pages::components::empty;
+use crate::pages::document::Document;
 use crate::pages::format::day;
 use crate::pages::own_api::at;
 use crate::problem::Problem;
@@ -17,32 +18,46 @@ use crate::problem::Problem;
 /// How many entries are shown.
 const RECENT: i64 = 5;
 
-pub(super) async fn show(visit: Visit, _call: Call) -> Result<Response, Problem> {
+/// What is there now fetches itself more often than the chart, which reads many entries, and without it.
+pub(super) async fn show(visit: Visit, call: Call) -> Result<Response, Problem> {
+    let now = now(&visit).await?;
+    if call.parameter("part") == Some("now") {
+        return visit.page(Place::Overview, now).answer();
+    }
+    let (used, is_all) = usage::entries(&visit).await?;
+    let body = html! {
+        div.stack.wide {
+            (now)
+            section.card #used aria-label=(visit.texts.used) hx-get="/wallet" hx-select="#used" hx-swap="outerMorph"
+                hx-trigger="every 60s, focus from:window" { (usage::chart(&visit, &used, is_all)) }
+        }
+    };
+    let page = visit.page(Place::Overview, body);
+    Document { has_charts: true, ..page }.answer()
+}
+
+async fn now(visit: &Visit) -> Result<Markup, Problem> {
     let recent = at(["wallets", &visit.session.wallet_id, "entries"]).with("limit", RECENT);
     let recent: List<Entry> = visit.own.get(recent).await?;
-    let (used, is_all) = usage::entries(&visit).await?;
     let texts = visit.texts;
-    let body = html! {
+    Ok(html! {
         // Fetches itself anew when something happens.
-        div.stack.wide #now hx-get="/wallet" hx-select="#now" hx-swap="outerMorph"
+        div.stack.wide #now hx-get="/wallet?part=now" hx-select="#now" hx-swap="outerMorph"
             hx-trigger="live from:body delay:200ms" {
-            (limits::own(&visit))
+            (limits::own(visit))
             div.halves {
-                (balance(&visit))
-                (lapsing(&visit))
+                (balance(visit))
+                (lapsing(visit))
             }
-            section.card aria-label=(texts.used) { (usage::chart(&visit, &used, is_all)) }
             section.card.flush {
                 h2.row.spread {
                     (texts.recent)
                     a href=(Place::History.address()) { small { (texts.all) } }
                 }
-                (rows(&visit, &recent.data))
+                (rows(visit, &recent.data))
             }
         }
-    };
-    let page = visit.page(Place::Overview, body);
-    crate::pages::document::Document { has_charts: true, ..page }.answer()
+    })
 }
 
 fn balance(visit: &Visit) -> Markup {
