@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use harness::client::{Answer, Request};
+use harness::eventually::{Look, eventually};
 use harness::world::{GOOD_CARD, World};
 use kernel::clock::Clock;
 use kernel::config::Mode;
@@ -140,6 +141,30 @@ async fn a_move_that_is_not_in_force_yet_is_asked_about_with_its_key() {
     world.worker().sigcont().unwrap();
     assert_eq!(again().await, (json!(3_600), json!(true)));
     assert_eq!(again().await, (json!(3_600), json!(true)));
+    world.finish().await;
+}
+
+/// With the server all lose the connection over which they hear of moves: whoever answers first has heard of this one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_right_after_an_outage_is_in_force_where_it_is_answered() {
+    let world = World::builder().own_servers().api_process(DEV).start().await;
+    let before = moment(&shown(&world).await);
+    world.settle_queues().await;
+    tokio::task::block_in_place(|| {
+        world.servers().postgres().kill9().unwrap();
+        world.servers().postgres().start().unwrap();
+    });
+    let admin = &world.settings().secrets.admin_api_key;
+    let again = async || {
+        let request = world.api().post("/purser/v1/test/clock").bearer(admin).idempotency_key("a month");
+        let answer = request.json(json!({"advanceSeconds": MONTH})).send().await.unwrap();
+        if answer.status() != 200 || answer.json().unwrap()["inForce"] == false {
+            return Look::NotYet(answer.to_string());
+        }
+        Look::Done(answer.json().unwrap())
+    };
+    let moved = eventually("the clock is moved", Duration::from_secs(60), again).await.unwrap();
+    assert!(moment(&moved) >= before + time::Duration::seconds(MONTH), "{moved}");
     world.finish().await;
 }
 

@@ -65,12 +65,17 @@ pub struct Moved {
     pub in_force: bool,
 }
 
-/// Moves the clock of all processes, and returns when they go by it. `moved_by` names the request: sent again it moves
-/// nothing.
+/// Moves the clock of all processes, and returns when they go by it. `clock` is this process's, which may just have lost
+/// its connection, as all lose theirs with the server. `moved_by` names the request: sent again it moves nothing.
 ///
 /// # Errors
 /// A move that is refused, and database errors.
-pub async fn advance(pool: &PgPool, target: Target, moved_by: Option<&str>) -> Result<Moved, MoveError> {
+pub async fn advance(
+    pool: &PgPool,
+    clock: &Clock,
+    target: Target,
+    moved_by: Option<&str>,
+) -> Result<Moved, MoveError> {
     let mut transaction = pool.begin().await?;
     let row =
         sqlx::query!("select offset_seconds, moves, moved_by from test_clock where only_row for update")
@@ -96,8 +101,10 @@ pub async fn advance(pool: &PgPool, target: Target, moved_by: Option<&str>) -> R
     }
     transaction.commit().await?;
     let mut connection = pool.acquire().await?;
-    let in_force = deadline::uncounted(others_follow(&mut connection, moves, PATIENCE)).await?;
-    Ok(Moved { offset_seconds: offset, in_force })
+    let this_one = tokio::time::timeout(PATIENCE, clock.is_ahead(offset));
+    let others = others_follow(&mut connection, moves, PATIENCE);
+    let (this_one, others) = deadline::uncounted(async { tokio::join!(this_one, others) }).await;
+    Ok(Moved { offset_seconds: offset, in_force: this_one.is_ok() && others? })
 }
 
 /// Waits until every follower but this connection's own has applied a move; says whether they have in time.
