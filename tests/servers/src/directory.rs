@@ -42,12 +42,8 @@ impl Owner {
 /// Creates an empty private folder at `preferred`, or in the temporary folder where `owner` cannot reach that
 /// or its name would need quoting. It is deleted when this process ends.
 pub fn create_data_directory(preferred: &Path, owner: Option<Owner>, watchdog: &Watchdog) -> Result<PathBuf> {
-    let is_reachable = owner.is_none_or(|owner| can_reach(preferred, owner));
-    let directory = if is_reachable && is_plain(preferred) {
-        preferred.to_path_buf()
-    } else {
-        temporary_directory(preferred)?
-    };
+    let directory =
+        if suits(preferred, owner) { preferred.to_path_buf() } else { temporary_directory(preferred)? };
     if directory.exists() {
         fs::remove_dir_all(&directory).with_context(|| format!("cannot empty {}", directory.display()))?;
     }
@@ -64,6 +60,18 @@ pub fn create_data_directory(preferred: &Path, owner: Option<Owner>, watchdog: &
     Ok(directory)
 }
 
+/// A folder that stays for the next run at `preferred`, or one for this run alone where that cannot be used.
+pub fn kept_directory(preferred: &Path, owner: Option<Owner>, watchdog: &Watchdog) -> Result<PathBuf> {
+    if suits(preferred, owner) {
+        return Ok(preferred.to_path_buf());
+    }
+    create_data_directory(preferred, owner, watchdog)
+}
+
+fn suits(folder: &Path, owner: Option<Owner>) -> bool {
+    owner.is_none_or(|owner| can_reach(folder, owner)) && is_plain(folder)
+}
+
 fn temporary_directory(preferred: &Path) -> Result<PathBuf> {
     let name = preferred.file_name().context("a data folder needs a name")?.to_string_lossy();
     let random: u64 = rand::random();
@@ -77,7 +85,7 @@ fn is_plain(path: &Path) -> bool {
 }
 
 /// Whether `owner` may walk through every existing folder above `path`.
-pub fn can_reach(path: &Path, owner: Owner) -> bool {
+fn can_reach(path: &Path, owner: Owner) -> bool {
     path.ancestors().skip(1).all(|folder| match fs::metadata(folder) {
         Ok(metadata) => may_enter(&metadata, owner),
         // It does not exist yet: we create it, with the default permissions.

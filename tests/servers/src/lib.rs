@@ -14,6 +14,7 @@ pub mod hosts;
 mod http;
 mod install;
 pub mod interruption;
+pub mod newest;
 pub mod node;
 mod node_names;
 pub mod patroni;
@@ -26,6 +27,7 @@ pub mod python;
 mod rabbitmq;
 pub mod rabbitmq_cluster;
 mod server;
+pub mod versions;
 pub mod watchdog;
 
 use std::path::{Path, PathBuf};
@@ -229,7 +231,7 @@ fn find_or_start_postgres(options: &Options, places: &Places, surroundings: &Sur
     } else {
         bail!(missing("PostgreSQL", Program::Postgres.package(), "DATABASE_URL"));
     };
-    progress.say("PostgreSQL answers");
+    progress.say(format!("PostgreSQL {} answers", versions::of_postgres(server.url())?));
     Ok(server)
 }
 
@@ -247,7 +249,7 @@ fn find_or_start_rabbitmq(options: &Options, places: &Places, surroundings: &Sur
     } else {
         bail!(missing("RabbitMQ", Program::RabbitMq.package(), "AMQP_URL"));
     };
-    progress.say("RabbitMQ answers");
+    progress.say(format!("RabbitMQ {} answers", versions::of_rabbitmq(server.url())?));
     Ok(server)
 }
 

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use super::directory::{Owner, can_reach, create_data_directory};
+use super::directory::{Owner, create_data_directory, kept_directory};
 use super::discovery::{find_in_path, find_postgres};
 use super::hosts::Host;
 use super::ports::free_ports;
@@ -80,7 +80,7 @@ impl PatroniCluster {
         // A folder of links to a few of them is not enough.
         let programs = programs.join("postgres").canonicalize()?.with_file_name("");
         let owner = Owner::for_postgres()?;
-        let python = installed(owner, directory, surroundings)?;
+        let python = installed(owner, surroundings)?;
         let (password, ports) = (random_password(), free_ports()?);
         let plan = Plan { programs, python, owner, password, store, ports, directory, surroundings };
         surroundings.progress.say(format!("starting PostgreSQL under Patroni ({})", plan.programs.display()));
@@ -264,17 +264,11 @@ fn parameters() -> Value {
 
 /// A Python with Patroni that `owner` may run. One of a version manager lies in a home that others may not enter, and
 /// so may the checkout: then Patroni is installed for this run alone.
-fn installed(owner: Option<Owner>, directory: &Path, surroundings: &Surroundings) -> Result<PathBuf> {
+fn installed(owner: Option<Owner>, surroundings: &Surroundings) -> Result<PathBuf> {
     let of_the_system = Some(PathBuf::from("/usr/bin/python3")).filter(|found| found.exists());
     let python = of_the_system.filter(|_| owner.is_some()).or_else(|| find_in_path("python3"));
     let python = python.context("Python was not found: install the packages python3 and python3-venv")?;
-    let kept = target_directory().join("patroni");
-    let folder = match owner {
-        Some(owner) if !can_reach(&kept, owner) => {
-            create_data_directory(&directory.join("patroni"), Some(owner), &surroundings.watchdog)?
-        }
-        _ => kept,
-    };
+    let folder = kept_directory(&target_directory().join("patroni"), owner, &surroundings.watchdog)?;
     Ok(python::installed_for(&python, &PACKAGES, &folder)?.join("python"))
 }
 
