@@ -117,18 +117,21 @@ async fn carry_out(
     let mut transaction = connection.begin().await?;
     let prepare = format!("prepare described as {}", statement.text);
     sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut *transaction).await?;
+    let done = explain(&mut transaction, statement).await;
+    transaction.rollback().await?;
+    sqlx::raw_sql("deallocate described").execute(connection).await?;
+    done
+}
+
+async fn explain(connection: &mut PgConnection, statement: &Statement) -> Result<Option<Value>, sqlx::Error> {
     let given = values(&statement.text, &statement.types).join(", ");
     let given = if given.is_empty() { given } else { format!("({given})") };
     let explain = |options: &str| AssertSqlSafe(format!("explain ({options}) execute described{given}"));
-    let planned: Value = sqlx::query_scalar(explain("format json")).fetch_one(&mut *transaction).await?;
-    let done = if reads_tables(&planned) {
-        Some(sqlx::query_scalar(explain("analyze, format json")).fetch_one(&mut *transaction).await?)
-    } else {
-        None
-    };
-    transaction.rollback().await?;
-    sqlx::raw_sql("deallocate described").execute(connection).await?;
-    Ok(done)
+    let planned: Value = sqlx::query_scalar(explain("format json")).fetch_one(&mut *connection).await?;
+    if !reads_tables(&planned) {
+        return Ok(None);
+    }
+    sqlx::query_scalar(explain("analyze, format json")).fetch_one(connection).await.map(Some)
 }
 
 fn reads_tables(plan: &Value) -> bool {

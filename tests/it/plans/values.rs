@@ -9,6 +9,9 @@ pub(super) fn values(text: &str, types: &[String]) -> Vec<String> {
         if is_optional(text, place) {
             return "null".to_owned();
         }
+        if is_version(text, place) {
+            return "array['0']".to_owned();
+        }
         let column = column(text, place);
         match kind.strip_suffix("Array") {
             // There is one of number 1 already.
@@ -27,6 +30,11 @@ fn is_optional(text: &str, place: usize) -> bool {
         rest.trim_start_matches(|letter: char| letter.is_alphanumeric() || "[]".contains(letter))
     });
     after.any(|rest| rest.starts_with(" is null"))
+}
+
+/// Whether a parameter tells versions of rows, which are numbers.
+fn is_version(text: &str, place: usize) -> bool {
+    text.contains(&format!("${place}::text[]) as seen (id, version)"))
 }
 
 /// Whether a statement that also changes rows makes new ones of this parameter.
