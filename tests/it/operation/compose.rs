@@ -1,6 +1,9 @@
-//! docker-compose.yml passes every setting of `.env.example` on to each process that reads it.
+//! docker-compose.yml passes every setting of `.env.example` on to each process that reads it, and names servers that
+//! are tested.
 
 use std::collections::BTreeSet;
+
+use servers::newest::{POSTGRES, RABBITMQ};
 
 use super::text;
 use crate::settings::read_in;
@@ -38,4 +41,12 @@ fn docker_compose_passes_every_setting_to_whom_reads_it() {
         lost.extend(read.into_iter().filter(|name| !is_set(name)).map(|name| format!("{process}: {name}")));
     }
     assert!(lost.is_empty(), "docker-compose.yml does not pass on: {lost:?}");
+}
+
+#[test]
+fn docker_compose_names_servers_that_are_tested() {
+    let compose = text("docker-compose.yml");
+    for image in [format!("image: postgres:{POSTGRES}"), format!("image: rabbitmq:{RABBITMQ}-management")] {
+        assert!(compose.lines().any(|line| line.trim() == image), "docker-compose.yml has no `{image}`");
+    }
 }

@@ -22,7 +22,7 @@ use super::server::{Engine, ReadyCheck, Recipe, Server, Surroundings};
 use super::{Durability, Places, block_on, random_password, retry_port};
 
 const NAME: &str = "PostgreSQL";
-const IMAGE: &str = "postgres:17";
+const IMAGE: &str = "postgres:18";
 const PORT_IN_CONTAINER: u16 = 5432;
 const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 /// Every test has its own pools of connections.
