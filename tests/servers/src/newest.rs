@@ -90,7 +90,9 @@ fn rabbitmq_of_debian(root: &Path, surroundings: &Surroundings) -> Result<PathBu
     let erl = erlang.join("bin/erl");
     replace(&erl, "=/usr/lib/erlang", &format!("={}", erlang.display()))?;
     let script = programs.join("rabbitmq-server").canonicalize()?;
-    replace(&script, "exec erl ", &format!("exec {} ", erl.display()))?;
+    // The broker runs it by its name, too.
+    let first = format!("PATH={}:$PATH", erlang.join("bin").display());
+    replace(&script, "exec erl ", &format!("export {first}; exec erl "))?;
     let monitor = only(&erlang.join("lib"), "os_mon-")?.join("priv/bin");
     for folder in [only(&erlang, "erts-")?.join("bin"), monitor] {
         use_own_libraries(root, &folder)?;
