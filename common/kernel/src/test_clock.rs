@@ -65,8 +65,9 @@ pub struct Moved {
     pub in_force: bool,
 }
 
-/// Moves the clock of all processes, and returns when they go by it. `clock` is this process's, which may just have lost
-/// its connection, as all lose theirs with the server. `moved_by` names the request: sent again it moves nothing.
+/// Moves the clock of all processes, and returns when they go by it. `clock` is this process's, which may have lost the
+/// connection of its follower, as all have when the server went down. `moved_by` names the request: sent again it moves
+/// nothing.
 ///
 /// # Errors
 /// A move that is refused, and database errors.
