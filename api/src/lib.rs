@@ -121,9 +121,10 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let for_probes = database::pool_of(&primary, &for_probes)?;
     let pools = [pool.clone(), for_debits.clone(), for_probes.clone()];
     let following = shutdown.clone();
-    tokio::spawn(async move { primary.follow(&pools, following).await });
+    let followed = Arc::clone(&primary);
+    tokio::spawn(async move { followed.follow(&pools, following).await });
     installation::check_at_start(&connections, mode).await?;
-    test_clock::start(&config.clock, &config.connections, config.mode, shutdown.clone()).await?;
+    test_clock::start(&config.clock, &primary, &config.connections, config.mode, shutdown.clone()).await?;
     // The broker must outlive the last request that publishes.
     let messaging = CancellationToken::new();
     let _stop_messaging = messaging.clone().drop_guard();

@@ -96,9 +96,10 @@ pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> a
     let primary = database::primary(&config.connections)?;
     let pool = database::pool_of(&primary, &config.connections)?;
     let (pools, following) = ([pool.clone()], shutdown.clone());
-    tokio::spawn(async move { primary.follow(&pools, following).await });
+    let followed = Arc::clone(&primary);
+    tokio::spawn(async move { followed.follow(&pools, following).await });
     // In live mode the clock is never moved.
-    test_clock::start(&clock, &config.connections, Mode::Test, shutdown.clone()).await?;
+    test_clock::start(&clock, &primary, &config.connections, Mode::Test, shutdown.clone()).await?;
     let publishing = CancellationToken::new();
     let publisher = Publisher::start(&config.connections, publishing.clone());
     let broker = publisher.clone();

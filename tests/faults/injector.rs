@@ -75,7 +75,9 @@ async fn inject(system: &System, step: &Step) -> Result<()> {
             Ok(())
         }
         Fault::Provider(trouble) => misbehave(system, trouble.knobs(step.seed)).await,
-        Fault::CutOff(_) | Fault::SwitchOver | Fault::LoseMajority(_) => anyhow::bail!("there is no cluster"),
+        Fault::CutOff(_) | Fault::SwitchOver | Fault::LoseMajority(_) | Fault::Replace(..) => {
+            anyhow::bail!("there is no cluster")
+        }
     }
 }
 
@@ -94,7 +96,7 @@ async fn heal(system: &System, fault: Fault) -> Result<()> {
             Ok(())
         }
         Fault::Provider(_) => misbehave(system, json!({})).await,
-        Fault::CutOff(_) | Fault::SwitchOver | Fault::LoseMajority(_) => Ok(()),
+        Fault::CutOff(_) | Fault::SwitchOver | Fault::LoseMajority(_) | Fault::Replace(..) => Ok(()),
     }
 }
 

@@ -15,6 +15,7 @@ mod schedule;
 mod surroundings;
 mod system;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,7 +34,7 @@ use crate::load::Load;
 use crate::provider::Provider;
 use crate::report::Report;
 use crate::schedule::Schedule;
-use crate::system::{Reversals, System};
+use crate::system::{Programs, Reversals, System};
 
 /// Jobs that failed during an outage may wait in a delay of minutes.
 const PATIENCE: Duration = Duration::from_secs(20 * 60);
@@ -54,6 +55,10 @@ struct Arguments {
     /// time, and check how long clients are interrupted
     #[arg(long)]
     cluster: bool,
+    /// Upgrade the processes of a cluster one at a time, instead of striking its servers: from the build that this
+    /// program holds, which is another build's `faults`, to this one, and back, and again
+    #[arg(long, value_name = "PROGRAM", requires = "cluster")]
+    upgrade_from: Option<PathBuf>,
     /// Print the report only, without progress
     #[arg(long)]
     markdown: bool,
@@ -87,15 +92,16 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         }
     };
     let started = Instant::now();
-    let schedule = if arguments.cluster {
-        Schedule::of_cluster(seed, length, hosts::can_be_cut_off())
-    } else {
-        Schedule::of(seed, length)
+    let schedule = match (arguments.cluster, &arguments.upgrade_from) {
+        (_, Some(_)) => Schedule::of_upgrade(seed, length),
+        (true, None) => Schedule::of_cluster(seed, length, hosts::can_be_cut_off()),
+        (false, None) => Schedule::of(seed, length),
     };
     say(&format!("seed {seed}, schedule {}: starting the system", schedule.hash()));
     let by_seed = if seed.is_multiple_of(2) { Reversals::Clamp } else { Reversals::Debt };
     let reversals = arguments.reversals.unwrap_or(by_seed);
-    let system = System::start(&std::env::current_exe()?, reversals, arguments.cluster).await?;
+    let programs = Programs { this: std::env::current_exe()?, before: arguments.upgrade_from.clone() };
+    let system = System::start(programs, reversals, arguments.cluster).await?;
     let system = Arc::new(system);
     let load = Load::prepare(&system).await?;
     let interruptions = Interruptions::default();
@@ -125,6 +131,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let mut findings = audit::audit(&system, &load, &provider, &clients, reversals).await?;
     findings.violations.extend(unfinished);
     findings.violations.extend(interruptions.violations());
+    let before = arguments.upgrade_from.as_deref().and_then(Path::file_name);
     let report = Report {
         seed,
         reversals,
@@ -134,6 +141,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         took: started.elapsed(),
         injected: injector.injected(),
         resent,
+        upgrade_from: before.map(|name| name.to_string_lossy().into_owned()),
         interruptions: arguments.cluster.then(|| interruptions.markdown()),
         clients: &clients,
         findings: &findings,

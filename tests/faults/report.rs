@@ -18,6 +18,8 @@ pub struct Report<'a> {
     pub took: Duration,
     pub injected: BTreeMap<String, u64>,
     pub resent: u64,
+    /// Of an upgrade: the name of the program of the build before.
+    pub upgrade_from: Option<String>,
     /// Of a run on a cluster: how long clients were interrupted.
     pub interruptions: Option<String>,
     pub clients: &'a Entries,
@@ -31,6 +33,14 @@ the load of the suite one thing at a time goes wrong, until the cluster is whole
 asked several times a second for a debit, and to accept a provider's event, again and again until it is done: \
 the longest that took is the interruption. \"(no fault)\" is what the machine does by itself. Then the books are \
 audited as after the usual suite.";
+
+const UPGRADE: &str = "\
+Two of each process, of the build before, on three PostgreSQL under Patroni and three nodes of RabbitMQ; one \
+API by way of PgBouncer. The schema is this build's. Under the load of the suite, and while the provider \
+misbehaves, one process at a time is asked to end, and started as this build: the workers, the schedulers, the \
+APIs. Then all are put back in any order, and so on. Meanwhile each API is asked several times a second for a \
+debit, and to accept a provider's event, again and again until it is done: the longest that took is the \
+interruption. Then the books are audited as after the usual suite.";
 
 const ABOUT: &str = "\
 One API, two workers, two schedulers, PostgreSQL, RabbitMQ and an emulator of Stripe and Creem, each a \
@@ -59,13 +69,16 @@ impl Report<'_> {
 
     fn write(&self, text: &mut String) -> std::fmt::Result {
         let (seed, minutes) = (self.seed, self.minutes);
-        let about = if self.interruptions.is_some() { CLUSTER } else { ABOUT };
+        let (about, kind) = match (&self.upgrade_from, &self.interruptions) {
+            (Some(program), _) => (UPGRADE, format!("--cluster --upgrade-from {program} ")),
+            (None, Some(_)) => (CLUSTER, "--cluster ".to_owned()),
+            (None, None) => (ABOUT, String::new()),
+        };
         writeln!(text, "# What the fault suite found\n\n{about}\n")?;
         writeln!(text, "{}\n", self.surroundings)?;
         let reversals = self.reversals;
         let command = "cargo run --release --bin faults --";
-        let cluster = if self.interruptions.is_some() { "--cluster " } else { "" };
-        writeln!(text, "`{command} {cluster}--minutes {minutes} --seed {seed} --reversals {reversals}`\n")?;
+        writeln!(text, "`{command} {kind}--minutes {minutes} --seed {seed} --reversals {reversals}`\n")?;
         let (schedule, books) = (&self.schedule_hash, &self.findings.hash);
         writeln!(text, "Took {} s. Schedule `{schedule}`, books `{books}`.", self.took.as_secs())?;
         writeln!(text, "`worker reconcile` at the end: {}.\n", self.findings.reconciled)?;

@@ -131,6 +131,13 @@ impl fmt::Display for Trouble {
     }
 }
 
+/// A build of the programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Build {
+    Before,
+    This,
+}
+
 /// One thing that goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -148,6 +155,8 @@ pub enum Fault {
     SwitchOver,
     /// All nodes of RabbitMQ but this one are killed, and started again after a while.
     LoseMajority(usize),
+    /// A process ends, as it is asked to, and starts as another build. Nothing goes wrong, or so it should be.
+    Replace(Machine, Build),
     /// The provider misbehaves for a while.
     Provider(Trouble),
 }
@@ -162,6 +171,8 @@ impl fmt::Display for Fault {
             Self::CutOff(machine) => write!(formatter, "cut off {machine}"),
             Self::SwitchOver => write!(formatter, "switch over to the synchronous standby"),
             Self::LoseMajority(_) => write!(formatter, "kill -9 two nodes of RabbitMQ"),
+            Self::Replace(machine, Build::This) => write!(formatter, "upgrade {machine}"),
+            Self::Replace(machine, Build::Before) => write!(formatter, "put {machine} back"),
             Self::Provider(trouble) => write!(formatter, "provider: {trouble}"),
         }
     }
@@ -192,6 +203,16 @@ pub struct Schedule {
     /// A month for each minute.
     pub time: Vec<Passage>,
 }
+
+/// The processes in the order in which the runbook upgrades them.
+const UPGRADED: [Machine; 6] = [
+    Machine::Worker(0),
+    Machine::Worker(1),
+    Machine::Scheduler(0),
+    Machine::Scheduler(1),
+    Machine::Api(0),
+    Machine::Api(1),
+];
 
 impl Schedule {
     /// The schedule of a seed, planned for `length`, or longer if not everything could go wrong once in it. How long it
@@ -232,6 +253,28 @@ impl Schedule {
                 planned += step.lasts + step.pause + recovery(fault);
                 schedule.machines.push(step);
             }
+        }
+        schedule
+    }
+
+    /// A rolling upgrade of a system on a cluster, from the build before to this one, as the runbook has it; then back,
+    /// in any order, and again, so that at the end all are of this build.
+    pub fn of_upgrade(seed: u64, length: Duration) -> Self {
+        let mut random = StdRng::seed_from_u64(seed.wrapping_mul(3));
+        let mut schedule = Self { machines: Vec::new(), ..Self::of_cluster(seed, length, false) };
+        let mut planned = Duration::ZERO;
+        let mut roll = |random: &mut StdRng, machines: [Machine; 6], build| {
+            for machine in machines {
+                let step = step(random, Fault::Replace(machine, build), &(0..1), &(1_000..4_000));
+                planned += step.lasts + step.pause + recovery(step.fault);
+                schedule.machines.push(step);
+            }
+            planned < length
+        };
+        while roll(&mut random, UPGRADED, Build::This) {
+            let mut back = UPGRADED;
+            back.shuffle(&mut random);
+            roll(&mut random, back, Build::Before);
         }
         schedule
     }
@@ -340,6 +383,8 @@ fn recovery(fault: Fault) -> Duration {
         }
         Fault::Kill(Machine::Node(_)) | Fault::LoseMajority(_) => Duration::from_secs(10),
         Fault::SwitchOver => Duration::from_secs(5),
+        // To be ready again.
+        Fault::Replace(..) => Duration::from_secs(3),
         Fault::Kill(_) | Fault::Freeze(_) | Fault::Cut(_) | Fault::Silence(_) | Fault::Provider(_) => {
             Duration::ZERO
         }
@@ -370,6 +415,23 @@ mod tests {
             assert!(all.contains(&Fault::Cut(link)) && all.contains(&Fault::Silence(link)));
         }
         assert!(Trouble::ALL.iter().all(|trouble| all.contains(&Fault::Provider(*trouble))));
+    }
+
+    #[test]
+    fn an_upgrade_leads_there_and_back_and_ends_there() {
+        for minutes in [0, 1, 5] {
+            let schedule = Schedule::of_upgrade(7, Duration::from_secs(60 * minutes));
+            let rolls: Vec<Vec<Fault>> = schedule
+                .machines
+                .chunks(6)
+                .map(|roll| roll.iter().map(|step| step.fault).collect())
+                .collect();
+            for (number, roll) in rolls.iter().enumerate() {
+                let build = if number.is_multiple_of(2) { Build::This } else { Build::Before };
+                assert!(UPGRADED.iter().all(|machine| roll.contains(&Fault::Replace(*machine, build))));
+            }
+            assert!(rolls.len() % 2 == 1 && (rolls.len() > 1) == (minutes > 0), "{}", rolls.len());
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! payment emulator, each a process, joined by relays.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 
 use crate::network::Link;
-use crate::schedule::Machine;
+use crate::schedule::{Build, Machine};
 
 const PREFIX: &str = "faults";
 const READY_PATIENCE: Duration = Duration::from_secs(60);
@@ -78,7 +78,22 @@ pub struct System {
     processes: Vec<(Machine, ServiceProcess)>,
     relays: Vec<(Link, Relay)>,
     backing: Backing,
+    programs: Programs,
     _following: DropGuard,
+}
+
+/// The programs that hold all processes.
+pub struct Programs {
+    pub this: PathBuf,
+    /// Of the build that is upgraded from, if that is tried.
+    pub before: Option<PathBuf>,
+}
+
+impl Programs {
+    /// What a process is started as. Nobody upgrades the provider.
+    fn first(&self, service: Service) -> &Path {
+        self.before.as_deref().filter(|_| service != Service::Emulator).unwrap_or(&self.this)
+    }
 }
 
 /// What it runs on.
@@ -88,8 +103,8 @@ pub enum Backing {
 }
 
 impl System {
-    /// Starts it all and waits until it works.
-    pub async fn start(program: &Path, reversals: Reversals, is_on_cluster: bool) -> Result<Self> {
+    /// Starts it all, as the build before if there is one, and waits until it works.
+    pub async fn start(programs: Programs, reversals: Reversals, is_on_cluster: bool) -> Result<Self> {
         let watchdog = Arc::new(Watchdog::start()?);
         let directory = target_directory().join("faults").join(format!("run-{}", std::process::id()));
         watchdog.guard_path(&directory);
@@ -126,6 +141,7 @@ impl System {
             let mut variables = settings.variables(service);
             // Several of a kind cannot share one port for metrics.
             variables.retain(|(name, _)| *name != "METRICS_ADDR");
+            let program = programs.first(service);
             let mut process = ServiceProcess::new(service, program, variables, log, Arc::clone(&watchdog))
                 .with_arguments(&settings.arguments(service));
             for (name, value) in network.variables(*machine)? {
@@ -148,6 +164,7 @@ impl System {
             processes,
             relays,
             backing,
+            programs,
             _following: following,
         };
         for (_, process) in &system.processes {
@@ -157,6 +174,14 @@ impl System {
         system.settle_queues()?;
         system.wait_until_ready().await?;
         Ok(system)
+    }
+
+    /// The program of a build.
+    pub fn program(&self, build: Build) -> Result<&Path> {
+        match build {
+            Build::This => Ok(&self.programs.this),
+            Build::Before => self.programs.before.as_deref().context("there is no build before"),
+        }
     }
 
     /// The process of a machine that is none of the servers.

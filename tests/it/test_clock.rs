@@ -7,7 +7,7 @@ use harness::eventually::{Look, eventually};
 use harness::world::{GOOD_CARD, World};
 use kernel::clock::Clock;
 use kernel::config::Mode;
-use kernel::test_clock;
+use kernel::{database, test_clock};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -190,7 +190,8 @@ async fn real_money_has_no_test_clock() {
     // A database whose clock was moved holds no real books.
     let connections = world.settings().connections(1).unwrap();
     let start = async || {
-        test_clock::start(&Clock::system(), &connections, Mode::Live, CancellationToken::new()).await
+        let (clock, primary) = (Clock::system(), database::primary(&connections).unwrap());
+        test_clock::start(&clock, &primary, &connections, Mode::Live, CancellationToken::new()).await
     };
     start().await.unwrap();
     world.advance(Duration::from_secs(60)).await;

@@ -66,9 +66,10 @@ pub async fn run(config: Config, clock: Clock, shutdown: CancellationToken) -> a
     let primary = database::primary(&config.connections)?;
     let pool = installation::pool(&primary, &config.connections, config.mode)?;
     let (pools, following) = ([pool.clone()], shutdown.clone());
-    tokio::spawn(async move { primary.follow(&pools, following).await });
+    let followed = Arc::clone(&primary);
+    tokio::spawn(async move { followed.follow(&pools, following).await });
     installation::check_at_start(&config.connections, config.mode).await?;
-    test_clock::start(&clock, &config.connections, config.mode, shutdown.clone()).await?;
+    test_clock::start(&clock, &primary, &config.connections, config.mode, shutdown.clone()).await?;
     // Jobs that are under way at the end still publish: the publisher stops after the consumers.
     let publishing = CancellationToken::new();
     let publisher = Publisher::start(&config.connections, publishing.clone());

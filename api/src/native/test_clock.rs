@@ -100,8 +100,7 @@ async fn advance(api: SharedState, call: Call) -> Result<Response, Problem> {
     let work = {
         let api = SharedState::clone(&api);
         async move {
-            let moved = test_clock::advance(&api.pool, &api.clock, target, moved_by.as_deref()).await;
-            let moved = moved.map_err(refusal)?;
+            let moved = test_clock::advance(&api.pool, target, moved_by.as_deref()).await.map_err(refusal)?;
             let view = MovedView {
                 now: Moment(api.clock.now()),
                 ahead_seconds: moved.offset_seconds,

@@ -79,13 +79,6 @@ impl Clock {
         self.offset_seconds.send_if_modified(|offset| std::mem::replace(offset, seconds) != seconds);
     }
 
-    /// Waits until this clock is so far ahead of real time.
-    pub async fn is_ahead(&self, seconds: i64) {
-        let mut offset_seconds = self.offset_seconds.subscribe();
-        // The sender is this clock's, so it is there.
-        let _is_there = offset_seconds.wait_for(|offset| *offset >= seconds).await;
-    }
-
     /// Waits until so much time has passed.
     pub async fn sleep(&self, duration: Duration) {
         self.deadline(duration).passed().await;

@@ -2,7 +2,9 @@
 //!
 //! How far it is ahead of real time is one row of the database, which every process follows. A process listens for
 //! moves, and holds a shared advisory lock that is named by the last move in force in it. So whoever moves the clock
-//! sees by the locks when a move is in force everywhere, and a process that dies counts no more.
+//! sees by the locks when a move is in force everywhere, and a process that dies counts no more. One that lost the
+//! connection over which it listens counts no more either: its pools give out no connection until it has heard of the
+//! last move.
 //!
 //! Only the time of day moves: timeouts and the pauses of the broker's delay queues are real.
 
@@ -65,18 +67,12 @@ pub struct Moved {
     pub in_force: bool,
 }
 
-/// Moves the clock of all processes, and returns when they go by it. `clock` is this process's, which may have lost the
-/// connection of its follower, as all have when the server went down. `moved_by` names the request: sent again it moves
+/// Moves the clock of all processes, and returns when they go by it. `moved_by` names the request: sent again it moves
 /// nothing.
 ///
 /// # Errors
 /// A move that is refused, and database errors.
-pub async fn advance(
-    pool: &PgPool,
-    clock: &Clock,
-    target: Target,
-    moved_by: Option<&str>,
-) -> Result<Moved, MoveError> {
+pub async fn advance(pool: &PgPool, target: Target, moved_by: Option<&str>) -> Result<Moved, MoveError> {
     let mut transaction = pool.begin().await?;
     let row =
         sqlx::query!("select offset_seconds, moves, moved_by from test_clock where only_row for update")
@@ -102,10 +98,8 @@ pub async fn advance(
     }
     transaction.commit().await?;
     let mut connection = pool.acquire().await?;
-    let this_one = tokio::time::timeout(PATIENCE, clock.is_ahead(offset));
-    let others = others_follow(&mut connection, moves, PATIENCE);
-    let (this_one, others) = deadline::uncounted(async { tokio::join!(this_one, others) }).await;
-    Ok(Moved { offset_seconds: offset, in_force: this_one.is_ok() && others? })
+    let in_force = deadline::uncounted(others_follow(&mut connection, moves, PATIENCE)).await?;
+    Ok(Moved { offset_seconds: offset, in_force })
 }
 
 /// Waits until every follower but this connection's own has applied a move; says whether they have in time.
@@ -158,20 +152,22 @@ pub async fn offset(executor: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
 }
 
 /// Has the clock of a process go by the installation's. Returns when it does, or, with the database away, after a
-/// moment: it follows as soon as the database is back.
+/// moment: it follows as soon as the database is back. While it does not, the pools of `primary` give
+/// out no connection.
 ///
 /// # Errors
 /// In live mode, when the clock of the database was ever moved: its books are not real ones.
 pub async fn start(
     clock: &Clock,
+    primary: &Primary,
     connections: &Connections,
     mode: Mode,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let primary = database::direct_primary(connections)?;
+    let direct = database::direct_primary(connections)?;
     if mode == Mode::Live {
         // With the database away nothing can be said; then nothing can be done either.
-        let ahead = match tokio::time::timeout(CONNECT, primary.connect()).await {
+        let ahead = match tokio::time::timeout(CONNECT, direct.connect()).await {
             Ok(Ok(mut connection)) => offset(&mut connection).await.unwrap_or(0),
             Ok(Err(_)) | Err(_) => 0,
         };
@@ -187,7 +183,9 @@ pub async fn start(
         clock.set_offset(seconds);
         ready(())
     };
-    follow(primary, Order::Any, apply, shutdown).await;
+    let follower = Follower::new(direct, Order::Any, apply);
+    primary.wait_for_time(follower.follows.subscribe());
+    follower.start(shutdown).await;
     Ok(())
 }
 
@@ -212,28 +210,36 @@ pub async fn follow<Applied>(
 ) where
     Applied: Future<Output = ()> + Send,
 {
-    let (follows, mut first) = watch::channel(false);
-    tokio::spawn(async move {
-        shutdown.run_until_cancelled(Follower { primary, order, apply, follows }.run()).await;
-    });
-    let _started = tokio::time::timeout(CONNECT, first.wait_for(|follows| *follows)).await;
+    Follower::new(primary, order, apply).start(shutdown).await;
 }
 
 struct Follower<Apply> {
     primary: Primary,
     order: Order,
     apply: Apply,
+    /// Whether it hears of moves.
     follows: watch::Sender<bool>,
 }
 
 impl<Apply, Applied> Follower<Apply>
 where
-    Apply: FnMut(i64) -> Applied + Send,
+    Apply: FnMut(i64) -> Applied + Send + 'static,
     Applied: Future<Output = ()> + Send,
 {
+    fn new(primary: Primary, order: Order, apply: Apply) -> Self {
+        Self { primary, order, apply, follows: watch::Sender::new(false) }
+    }
+
+    async fn start(self, shutdown: CancellationToken) {
+        let mut first = self.follows.subscribe();
+        tokio::spawn(async move { shutdown.run_until_cancelled(self.run()).await });
+        let _started = tokio::time::timeout(CONNECT, first.wait_for(|follows| *follows)).await;
+    }
+
     async fn run(mut self) {
         loop {
             let Err(error) = self.listen().await;
+            self.follows.send_replace(false);
             tracing::debug!(%error, "the test clock is not followed: the database is away");
             tokio::time::sleep(RECONNECT).await;
         }
@@ -242,6 +248,8 @@ where
     async fn listen(&mut self) -> Result<Infallible, sqlx::Error> {
         let pool = pool(&self.primary).await?;
         let mut listener = PgListener::connect_with(&pool).await?;
+        // It says at once that its connection was lost.
+        listener.eager_reconnect(false);
         listener.listen(CHANNEL).await?;
         let mut in_force = None;
         loop {
@@ -250,7 +258,10 @@ where
             match tokio::time::timeout(LISTEN, listener.try_recv()).await {
                 Ok(Ok(Some(_))) => {}
                 // The connection was lost, its lock with it, and moves may have been missed.
-                Ok(Ok(None)) => in_force = None,
+                Ok(Ok(None)) => {
+                    self.follows.send_replace(false);
+                    in_force = None;
+                }
                 Ok(Err(error)) => return Err(error),
                 // A server that hangs, or is the primary no longer, sends nothing either.
                 Err(_) if !primary::is_primary(listener.acquire().await?).await => {
@@ -268,9 +279,14 @@ where
         in_force: &mut Option<i32>,
     ) -> Result<(), sqlx::Error> {
         loop {
-            let row = sqlx::query!("select offset_seconds, moves from test_clock where only_row")
+            let last = sqlx::query!("select offset_seconds, moves from test_clock where only_row")
                 .fetch_one(&mut *listener)
-                .await?;
+                .await;
+            let row = match last {
+                // Without its schema it has not moved.
+                Err(error) if is_without_schema(&error) => return Ok(()),
+                last => last?,
+            };
             if *in_force == Some(row.moves) {
                 return Ok(());
             }
@@ -288,6 +304,11 @@ where
             }
         }
     }
+}
+
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>: undefined_table
+fn is_without_schema(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "42P01")
 }
 
 /// Of the follower's one connection, to the server that is the primary now.

@@ -134,8 +134,10 @@ impl Interruptions {
 /// The processes of the API are told apart, as the table does.
 fn name(fault: Fault) -> String {
     match fault {
-        Fault::Kill(Machine::Api(number)) | Fault::Freeze(Machine::Api(number)) => {
-            format!("{fault} {}", number + 1)
+        Fault::Kill(Machine::Api(number))
+        | Fault::Freeze(Machine::Api(number))
+        | Fault::Replace(Machine::Api(number), _) => {
+            format!("{fault} ({})", number + 1)
         }
         _ => fault.to_string(),
     }
@@ -144,7 +146,10 @@ fn name(fault: Fault) -> String {
 /// How long a process of the API may take to do something after a fault; none if that is struck itself.
 fn bound(fault: Fault, api: usize, probe: Probe) -> Option<Duration> {
     match fault {
-        Fault::Kill(machine) | Fault::Freeze(machine) | Fault::CutOff(machine) => match (machine, probe) {
+        Fault::Kill(machine)
+        | Fault::Freeze(machine)
+        | Fault::CutOff(machine)
+        | Fault::Replace(machine, _) => match (machine, probe) {
             (Machine::Api(number), _) if number == api => None,
             (Machine::Member(_), Probe::Debit) => Some(FAILOVER),
             (Machine::Node(_), Probe::Event) if !matches!(fault, Fault::Kill(_)) => Some(SILENT_BROKER),
@@ -199,6 +204,6 @@ mod tests {
         );
         let table = interruptions.markdown();
         assert!(table.contains("| (no fault) | 0 | 20.0 s | – |"), "{table}");
-        assert!(table.contains("| kill -9 api 1 | 1 | 7.0 s | – | – | 4.0 s | 3.0 s | 3.0 s |"), "{table}");
+        assert!(table.contains("| kill -9 api (1) | 1 | 7.0 s | – | – | 4.0 s | 3.0 s | 3.0 s |"), "{table}");
     }
 }

@@ -80,6 +80,7 @@ fn find(system: &System, fault: Fault) -> Result<Struck> {
             let nodes = 0..cluster(system)?.rabbitmq.servers().count();
             Ok(Struck::Nodes(nodes.filter(|node| *node != left).collect()))
         }
+        Fault::Replace(process, _) => Ok(Struck::Process(process)),
         Fault::SwitchOver => Ok(Struck::None),
         Fault::Cut(_) | Fault::Silence(_) | Fault::Provider(_) => bail!("no fault of a cluster"),
     }
@@ -93,13 +94,21 @@ fn inject(system: &System, fault: Fault, struck: &Struck) -> Result<()> {
         Fault::Freeze(_) => on(system, struck, ServiceProcess::sigstop, |server, _| server.pause()),
         Fault::CutOff(_) => on(system, struck, cannot_be_cut_off, |_, host| host.cut_off()),
         Fault::SwitchOver => cluster(system)?.postgres.switch_over(),
+        Fault::Replace(_, build) => {
+            let program = system.program(build)?;
+            let replace = |process: &ServiceProcess| {
+                process.take_program(program);
+                process.sigterm()
+            };
+            on(system, struck, replace, |_, _| bail!("a server is not replaced"))
+        }
         Fault::Cut(_) | Fault::Silence(_) | Fault::Provider(_) => Ok(()),
     }
 }
 
 fn heal(system: &System, fault: Fault, struck: &Struck) -> Result<()> {
     match fault {
-        Fault::Kill(_) | Fault::LoseMajority(_) => {
+        Fault::Kill(_) | Fault::LoseMajority(_) | Fault::Replace(..) => {
             on(system, struck, ServiceProcess::start, |server, _| server.start())
         }
         Fault::Freeze(_) => on(system, struck, ServiceProcess::sigcont, |server, _| server.resume()),

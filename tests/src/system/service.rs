@@ -70,7 +70,7 @@ impl Service {
 /// A process of the system. It is stopped when dropped.
 pub struct ServiceProcess {
     service: Service,
-    program: PathBuf,
+    program: Mutex<PathBuf>,
     arguments: Vec<String>,
     variables: Vec<(&'static str, String)>,
     log: PathBuf,
@@ -87,7 +87,7 @@ impl ServiceProcess {
         log: PathBuf,
         watchdog: Arc<Watchdog>,
     ) -> Self {
-        let program = program.to_path_buf();
+        let program = Mutex::new(program.to_path_buf());
         Self { service, program, arguments: Vec::new(), variables, log, watchdog, child: Mutex::new(None) }
     }
 
@@ -103,12 +103,18 @@ impl ServiceProcess {
         self
     }
 
+    /// Takes another build of the program when it is started the next time.
+    pub fn take_program(&self, program: &Path) {
+        *self.program.lock().unwrap_or_else(PoisonError::into_inner) = program.to_path_buf();
+    }
+
     /// Starts the process, again if it has ended. Its environment holds only what it was described with.
     pub fn start(&self) -> Result<()> {
         let mut running = self.child();
         ensure!(running.is_none(), "{} runs already", self.service.name());
         let variables = self.variables.iter().map(|(key, value)| (*key, value.as_str()));
-        let mut command = self.service.command(&self.program, variables);
+        let program = self.program.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut command = self.service.command(&program, variables);
         command.args(&self.arguments);
         for kept in ["PATH", "HOME", "LANG", "RUST_LOG", "RUST_BACKTRACE", "LOG_FORMAT"] {
             if let Some(value) = env::var_os(kept)

@@ -121,7 +121,7 @@ impl World {
     /// When a part does not follow.
     pub async fn advance(&self, by: Duration) {
         let seconds = expect(i64::try_from(by.as_secs()), "a time to pass");
-        let moved = test_clock::advance(&self.pool, &self.clock, Target::Ahead(seconds), None).await;
+        let moved = test_clock::advance(&self.pool, Target::Ahead(seconds), None).await;
         assert!(expect(moved, "the test clock").in_force, "a part does not follow the test clock");
     }
 

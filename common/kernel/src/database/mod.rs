@@ -129,15 +129,16 @@ pub(crate) fn checked_pool_of(
 ) -> Result<PgPool, sqlx::Error> {
     let server = primary.options().ok_or(sqlx::Error::PoolClosed)?;
     let (patience, check) = (connections.database_deadline, Arc::new(check));
-    let (before, after) = (Arc::clone(primary), Arc::clone(primary));
+    let [before, after, connected] = [(); 3].map(|()| Arc::clone(primary));
     let options = PgPoolOptions::new()
         .max_connections(connections.database_max_connections)
         .acquire_timeout(ACQUIRE)
         // What was in use a moment ago needs no question: that would cost each transaction a round trip.
         .test_before_acquire(false)
         .before_acquire(move |connection, state| {
-            let is_outdated = before.is_outdated(state.age);
+            let (is_outdated, primary) = (before.is_outdated(state.age), Arc::clone(&before));
             Box::pin(async move {
+                primary.time_is_known().await;
                 let is_trusted = state.idle_for < TRUSTED;
                 Ok(!is_outdated && (is_trusted || answers(connection, patience).await))
             })
@@ -148,8 +149,9 @@ pub(crate) fn checked_pool_of(
             Box::pin(async move { Ok(!is_outdated && answers(connection, patience).await) })
         })
         .after_connect(move |connection, _| {
-            let check = Arc::clone(&check);
+            let (check, primary) = (Arc::clone(&check), Arc::clone(&connected));
             Box::pin(async move {
+                primary.time_is_known().await;
                 primary::require_primary(connection).await?;
                 match &*check {
                     Some(check) => check(connection).await,

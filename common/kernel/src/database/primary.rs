@@ -4,13 +4,14 @@
 //! A connection of its own asks once a second whether the primary still is one, and answers. It notices what a pool
 //! cannot: a server that was demoted and goes on answering reads, and one that is frozen or cut off.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, PgPool};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +32,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct Primary {
     servers: Vec<PgConnectOptions>,
     current: Mutex<Current>,
+    /// Whether the process knows the installation's time, if it is to wait for that.
+    knows_time: OnceLock<watch::Receiver<bool>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +46,22 @@ struct Current {
 impl Primary {
     /// The first is taken for the primary until [`Primary::follow`] has found it. There is at least one.
     pub(super) fn among(servers: Vec<PgConnectOptions>) -> Self {
-        Self { servers, current: Mutex::new(Current { server: 0, since: Instant::now() }) }
+        let current = Mutex::new(Current { server: 0, since: Instant::now() });
+        Self { servers, current, knows_time: OnceLock::new() }
+    }
+
+    /// Has the pools give out connections only while the process knows the time.
+    pub(crate) fn wait_for_time(&self, knows_time: watch::Receiver<bool>) {
+        let _is_set_once = self.knows_time.set(knows_time);
+    }
+
+    /// Waits until the process knows the time.
+    pub(super) async fn time_is_known(&self) {
+        if let Some(knows_time) = self.knows_time.get() {
+            let mut knows_time = knows_time.clone();
+            // The sender is gone at the end of the process.
+            let _is_known = knows_time.wait_for(|knows_time| *knows_time).await;
+        }
     }
 
     pub(crate) fn options(&self) -> Option<PgConnectOptions> {
