@@ -20,6 +20,9 @@ use super::effects;
 use crate::context::{Context, PATIENCE};
 use crate::error::JobError;
 
+/// Units that share a transaction. It locks their wallets, and another that waits for one of them gives up after
+/// [`database_lock_timeout`](kernel::config::Connections): a transaction must be over long before.
+const TOGETHER: usize = 128;
 /// Units that are applied at the same time, each alone.
 const AT_ONCE: usize = 4;
 
@@ -83,11 +86,14 @@ async fn dead_letter(context: &Context, unreadable: Vec<(ProviderEvent, String)>
     Ok(())
 }
 
-/// Applies all units in one transaction or, if that is refused, each in its own; returns what failed.
+/// Applies units, many in a transaction or, if that is refused, each in its own; returns what failed.
 async fn apply_units(context: &Context, units: &[Unit]) -> Vec<(usize, Outcome)> {
     let (together, alone): (Vec<&Unit>, Vec<&Unit>) =
         units.iter().partition(|unit| can_share(&unit.incoming.content));
-    let mut failed = apply_together(context, &together).await;
+    let mut failed = Vec::new();
+    for part in together.chunks(TOGETHER) {
+        failed.extend(apply_together(context, part).await);
+    }
     failed.extend(apply_each(context, &alone).await);
     failed
 }
@@ -102,9 +108,6 @@ fn can_share(content: &Content) -> bool {
 }
 
 async fn apply_together(context: &Context, units: &[&Unit]) -> Vec<(usize, Outcome)> {
-    if units.is_empty() {
-        return Vec::new();
-    }
     let all: Vec<&Incoming> = units.iter().map(|unit| &unit.incoming).collect();
     let Err(error) = apply_once(context, &all).await else { return Vec::new() };
     if units.len() == 1 || (error.is_transient() && !error.is_locked()) {
