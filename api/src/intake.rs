@@ -31,7 +31,7 @@ pub(crate) struct NotPublished;
 
 impl Intake {
     pub(crate) fn start(publisher: Publisher) -> Self {
-        let limits = GroupLimits { size: EVENTS_PER_MESSAGE, concurrency: CONCURRENCY };
+        let limits = GroupLimits { size: EVENTS_PER_MESSAGE, concurrency: CONCURRENCY, beside: 1 };
         let publishing = publisher.clone();
         let group = GroupCommit::start(limits, move |events: Vec<Taken>| {
             let publisher = publishing.clone();

@@ -40,6 +40,8 @@ pub struct GroupLimits {
     /// Groups under way at once. Beside others one begins only once it has as many items as they have on average: many
     /// small groups cost more than a few large ones, and those who wait for one group soon form the next.
     pub concurrency: usize,
+    /// The fewest items of a group that begins beside others.
+    pub beside: usize,
 }
 
 /// The work on the item's group ended without an answer for it: it panicked, or the process is stopping.
@@ -75,7 +77,9 @@ impl<T: Send + 'static, R: Send + 'static> GroupCommit<T, R> {
             let mut arrived = Vec::new();
             let mut is_open = true;
             while is_open || queue.waiting > 0 || !groups.is_empty() {
-                while groups.len() < limits.concurrency && queue.has_a_group_beside(groups.len()) {
+                while groups.len() < limits.concurrency
+                    && queue.has_a_group_beside(groups.len(), limits.beside)
+                {
                     let (group, taken) = queue.take(limits.size);
                     let work = Arc::clone(&work);
                     groups.spawn(async move {
@@ -139,8 +143,9 @@ impl<T, R, K: Clone + Eq + Hash, Key: Fn(&T) -> Option<K>> Queue<T, R, K, Key> {
     }
 
     /// Whether enough can be taken for another group beside so many.
-    fn has_a_group_beside(&self, groups: usize) -> bool {
-        !self.ready.is_empty() && self.ready.len().saturating_mul(groups) >= self.under_way
+    fn has_a_group_beside(&self, groups: usize, least: usize) -> bool {
+        let least = if groups == 0 { 1 } else { least };
+        self.ready.len() >= least && self.ready.len().saturating_mul(groups) >= self.under_way
     }
 
     /// Takes a group. No other has its keys until [`Self::free`].
@@ -192,14 +197,15 @@ mod tests {
     #[tokio::test]
     async fn each_caller_gets_its_own_answer_and_groups_form() {
         let (sizes, mut seen) = mpsc::unbounded_channel();
-        let group = GroupCommit::start(GroupLimits { size: 8, concurrency: 1 }, move |items: Vec<u32>| {
-            let sizes = sizes.clone();
-            async move {
-                let _closed = sizes.send(items.len());
-                tokio::task::yield_now().await;
-                items.into_iter().map(|item| item * 10).collect()
-            }
-        });
+        let group =
+            GroupCommit::start(GroupLimits { size: 8, concurrency: 1, beside: 1 }, move |items: Vec<u32>| {
+                let sizes = sizes.clone();
+                async move {
+                    let _closed = sizes.send(items.len());
+                    tokio::task::yield_now().await;
+                    items.into_iter().map(|item| item * 10).collect()
+                }
+            });
         let answers = futures::future::join_all((0..100).map(|item| group.submit(item))).await;
         for (item, answer) in (0_u32..).zip(answers) {
             assert_eq!(answer.ok(), Some(item * 10));
@@ -219,15 +225,16 @@ mod tests {
         let (free, held) = (Arc::new(Semaphore::new(0)), mpsc::unbounded_channel::<()>());
         let (started, mut starts) = held;
         let gate = Arc::clone(&free);
-        let group = GroupCommit::start(GroupLimits { size: 8, concurrency: 1 }, move |items: Vec<u32>| {
-            let (gate, done, started) = (Arc::clone(&gate), done.clone(), started.clone());
-            async move {
-                let _first = started.send(());
-                let _free = gate.acquire().await;
-                let _closed = done.send(items.clone());
-                items
-            }
-        });
+        let group =
+            GroupCommit::start(GroupLimits { size: 8, concurrency: 1, beside: 1 }, move |items: Vec<u32>| {
+                let (gate, done, started) = (Arc::clone(&gate), done.clone(), started.clone());
+                async move {
+                    let _first = started.send(());
+                    let _free = gate.acquire().await;
+                    let _closed = done.send(items.clone());
+                    items
+                }
+            });
         let first = tokio::spawn({
             let group = group.clone();
             async move { group.submit(1).await.ok() }
@@ -250,11 +257,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_gives_up_its_group_only() {
-        let group =
-            GroupCommit::start(GroupLimits { size: 1, concurrency: 2 }, |items: Vec<u32>| async move {
+        let group = GroupCommit::start(
+            GroupLimits { size: 1, concurrency: 2, beside: 1 },
+            |items: Vec<u32>| async move {
                 assert_ne!(items, [13]);
                 items
-            });
+            },
+        );
         assert!(group.submit(13).await.is_err());
         assert_eq!(group.submit(7).await.ok(), Some(7));
     }
@@ -315,7 +324,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_key_is_never_in_two_groups_and_keeps_its_order() {
-        let mut it = Overlapping::start(GroupLimits { size: 2, concurrency: 4 });
+        let mut it = Overlapping::start(GroupLimits { size: 2, concurrency: 4, beside: 1 });
         for item in [(1, 1), (1, 2), (1, 3), (2, 1), (1, 4)] {
             it.submit(item).await;
         }
@@ -328,7 +337,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_does_not_fit_waits_behind_its_own_key_only() {
-        let mut it = Overlapping::start(GroupLimits { size: 2, concurrency: 2 });
+        let mut it = Overlapping::start(GroupLimits { size: 2, concurrency: 2, beside: 1 });
         for item in [(9, 1), (8, 1), (8, 2), (8, 3), (1, 1)] {
             it.submit(item).await;
         }
@@ -340,8 +349,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_group_begins_beside_others_once_it_is_large_enough() {
+        let mut it = Overlapping::start(GroupLimits { size: 4, concurrency: 2, beside: 3 });
+        for key in [1, 2, 3] {
+            it.submit((key, 1)).await;
+        }
+        assert_eq!(it.begun(), [[(1, 1)]]);
+        it.submit((4, 1)).await;
+        assert_eq!(it.begun(), [[(2, 1), (3, 1), (4, 1)]]);
+    }
+
+    #[tokio::test]
     async fn a_group_begins_beside_others_once_it_has_as_many_as_they() {
-        let mut it = Overlapping::start(GroupLimits { size: 4, concurrency: 3 });
+        let mut it = Overlapping::start(GroupLimits { size: 4, concurrency: 3, beside: 1 });
         for item in [1, 2, 3, 4, 5, 6, 7, 8].map(|key| (key, 1)) {
             it.submit(item).await;
         }
