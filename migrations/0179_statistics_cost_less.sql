@@ -1,16 +1,14 @@
--- What is counted of payments, and whether changes of wallets are told, costs a batch as much as it cost a row.
+-- What was paid is counted once for each statement, no longer for each payment.
 
 create function note_paid() returns trigger language plpgsql as $$
 begin
     insert into statistics_changes (starts_at, account, currency, amount)
     select date_trunc('hour', at, 'UTC'), 'paid', currency, sum(amount)
-    from (select completed_at, coalesce(accepted_currency, currency),
-                 case when provider = 'manual' then 0 else coalesce(charged_minor, accepted_minor, amount_minor) end
-          from updated where completed_at is not null
+    from (select completed_at, paid_currency(updated), paid_minor(updated) from updated
           union all
-          select completed_at, coalesce(accepted_currency, currency),
-                 case when provider = 'manual' then 0 else -coalesce(charged_minor, accepted_minor, amount_minor) end
-          from outdated where completed_at is not null) as changes (at, currency, amount)
+          select completed_at, paid_currency(outdated), -paid_minor(outdated) from outdated)
+         as changes (at, currency, amount)
+    where at is not null
     group by 1, 3 having sum(amount) <> 0;
     return null;
 end

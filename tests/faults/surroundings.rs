@@ -15,13 +15,12 @@ use crate::system::System;
 /// # Errors
 /// When the database does not answer.
 pub async fn described(system: &System) -> Result<String> {
-    let postgres: String = sqlx::query_scalar("show server_version").fetch_one(&system.pool).await?;
-    let postgres = postgres.split(' ').next().unwrap_or_default();
+    let postgres = versions::of_postgres(&system.pool).await?;
     let nodes = addresses::of_broker(&system.settings.addresses.amqp_url);
     let node = nodes.first().context("no address of a broker")?;
     let rabbitmq = tokio::task::block_in_place(|| versions::of_rabbitmq(node))?;
     let (postgres, rabbitmq) = match system.cluster() {
-        None => (postgres.to_owned(), rabbitmq),
+        None => (postgres, rabbitmq),
         Some(_) => (
             format!("{postgres} three times under {}", servers::patroni::VERSION),
             format!("{rabbitmq} three times"),

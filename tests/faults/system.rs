@@ -90,7 +90,7 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// What a process is started as. Nobody upgrades the provider.
+    /// The program that a process is started with. The provider has one build only.
     fn first(&self, service: Service) -> &Path {
         self.before.as_deref().filter(|_| service != Service::Emulator).unwrap_or(&self.this)
     }

@@ -8,6 +8,7 @@ use harness::eventually::{Look, eventually_every};
 use harness::world::{GOOD_CARD, World};
 use serde_json::json;
 
+use crate::cluster::blocking;
 use crate::events::{deliver, event, paid_session};
 
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
@@ -16,10 +17,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const DELIVERY_DISTANCE: Duration = Duration::from_millis(25);
 const DELIVERY_RETRY: Duration = Duration::from_millis(200);
 const LOAD_BEFORE_A_KILL: Duration = Duration::from_millis(300);
-
-fn blocking(action: impl FnOnce() -> anyhow::Result<()>) {
-    tokio::task::block_in_place(action).unwrap();
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn webhooks_are_accepted_while_postgres_is_down_and_credited_later() {

@@ -13,6 +13,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio_util::sync::CancellationToken;
 
+use crate::cluster::blocking;
+
 const DEV: &str = env!("CARGO_BIN_EXE_dev");
 const DAY: i64 = 86_400;
 const MONTH: i64 = 31 * DAY + 7_200;
@@ -144,16 +146,15 @@ async fn a_move_that_is_not_in_force_yet_is_asked_about_with_its_key() {
     world.finish().await;
 }
 
-/// With the server all lose the connection over which they hear of moves: whoever answers first has heard of this one.
+/// When the database server goes down, every process loses the connection over which it hears of moves. A process that
+/// answers afterwards has heard of this one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_move_right_after_an_outage_is_in_force_where_it_is_answered() {
     let world = World::builder().own_servers().api_process(DEV).start().await;
     let before = moment(&shown(&world).await);
     world.settle_queues().await;
-    tokio::task::block_in_place(|| {
-        world.servers().postgres().kill9().unwrap();
-        world.servers().postgres().start().unwrap();
-    });
+    let postgres = world.servers().postgres();
+    blocking(|| postgres.kill9().and_then(|()| postgres.start()));
     let admin = &world.settings().secrets.admin_api_key;
     let again = async || {
         let request = world.api().post("/purser/v1/test/clock").bearer(admin).idempotency_key("a month");

@@ -76,7 +76,7 @@ impl Api {
 }
 
 /// Does something that takes the thread for a while.
-fn blocking<T>(action: impl FnOnce() -> anyhow::Result<T>) -> T {
+pub fn blocking<T>(action: impl FnOnce() -> anyhow::Result<T>) -> T {
     tokio::task::block_in_place(action).unwrap()
 }
 

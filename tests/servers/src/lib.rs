@@ -231,7 +231,7 @@ fn find_or_start_postgres(options: &Options, places: &Places, surroundings: &Sur
     } else {
         bail!(missing("PostgreSQL", Program::Postgres.package(), "DATABASE_URL"));
     };
-    progress.say(format!("PostgreSQL {} answers", versions::of_postgres(server.url())?));
+    progress.say(format!("PostgreSQL {} answers", versions::of_postgres_at(server.url())?));
     Ok(server)
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use lapin::uri::AMQPUri;
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, PgExecutor};
 
 use super::block_on;
 
@@ -16,14 +16,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When it does not answer.
-pub fn of_postgres(url: &str) -> Result<String> {
-    block_on(async {
-        let mut connection = PgConnection::connect(url).await?;
-        let version: String = sqlx::query_scalar("show server_version").fetch_one(&mut connection).await?;
-        connection.close().await?;
-        // Distributions add their own after it.
-        Ok(version.split(' ').next().unwrap_or_default().to_owned())
-    })
+pub async fn of_postgres(executor: impl PgExecutor<'_>) -> Result<String> {
+    let version: String = sqlx::query_scalar("show server_version").fetch_one(executor).await?;
+    // Distributions add their own after it.
+    Ok(version.split(' ').next().unwrap_or_default().to_owned())
+}
+
+/// As [`of_postgres`], of the server at an address.
+///
+/// # Errors
+/// When it does not answer.
+pub fn of_postgres_at(url: &str) -> Result<String> {
+    block_on(async { of_postgres(&mut PgConnection::connect(url).await?).await })
 }
 
 /// The version of a broker, `3.10.8`, as it says it in its first frame, before anyone has said who they are.

@@ -24,7 +24,7 @@ pub(super) struct Share {
 }
 
 /// Makes up for what is carried with a payment that is worth so much and was not heard of before. Payments of later
-/// periods get back what they made up for in its stead. Whoever calls it writes the subscription.
+/// periods get back what this one makes up for now. The caller writes the subscription.
 ///
 /// # Errors
 /// [`ApplyError`]; the transaction is then to be rolled back.

@@ -69,7 +69,7 @@ fn require_versions(newest: &Newest, surroundings: &Surroundings) -> Result<()> 
     let directory = target_directory().join(format!("newest-{}", std::process::id()));
     surroundings.watchdog.guard_path(&directory);
     let [postgres, rabbitmq] = newest.start(directory, surroundings)?;
-    let postgres = versions::of_postgres(postgres.url())?;
+    let postgres = versions::of_postgres_at(postgres.url())?;
     let rabbitmq = versions::of_rabbitmq(rabbitmq.url())?;
     println!("PostgreSQL {postgres} and RabbitMQ {rabbitmq} run");
     for (version, wanted) in [(&postgres, newest::POSTGRES), (&rabbitmq, newest::RABBITMQ)] {
