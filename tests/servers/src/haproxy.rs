@@ -44,13 +44,13 @@ pub fn start(directory: &Path, cluster: &PatroniCluster, surroundings: &Surround
     })
 }
 
-/// As Patroni's documentation has it, but with checks every second: a switchover is to be over within few.
+/// As Patroni's documentation has it, but with checks twice a second: a switchover is to be over within few seconds.
 fn configure(port: u16, cluster: &PatroniCluster) -> Result<String> {
     let mut text = format!(
         "global\n  maxconn 1000\n\ndefaults\n  mode tcp\n  timeout connect 2s\n  timeout check 2s\n  \
          timeout client 1h\n  timeout server 1h\n\nlisten primary\n  bind 127.0.0.1:{port}\n  \
          option httpchk GET /primary\n  http-check expect status 200\n  \
-         default-server inter 1s fall 2 rise 1 on-marked-down shutdown-sessions\n"
+         default-server inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions\n"
     );
     for (number, (address, rest)) in cluster.addresses().enumerate() {
         writeln!(text, "  server db{number} {address} check port {}", rest.port())?;

@@ -84,18 +84,9 @@ impl PatroniCluster {
         let (password, ports) = (random_password(), free_ports()?);
         let plan = Plan { programs, python, owner, password, store, ports, directory, surroundings };
         surroundings.progress.say(format!("starting PostgreSQL under Patroni ({})", plan.programs.display()));
-        let members: Result<Vec<Member>> = thread::scope(|scope| {
-            let starting: Vec<_> = hosts
-                .iter()
-                .enumerate()
-                .map(|(number, host)| {
-                    let plan = &plan;
-                    scope.spawn(move || plan.start(format!("db{}", number + 1), host))
-                })
-                .collect();
-            let started = starting.into_iter().map(|member| member.join().map_err(|_| anyhow!("a panic"))?);
-            started.collect()
-        });
+        // One after the other: the first becomes the primary that the others copy.
+        let members: Result<Vec<Member>> =
+            (1..).zip(hosts).map(|(number, host)| plan.start(format!("db{number}"), host)).collect();
         let cluster = Self { members: members?, password: plan.password };
         cluster.wait_until_whole()?;
         surroundings.progress.say("PostgreSQL under Patroni has a primary and its standbys");
