@@ -44,6 +44,7 @@ use anyhow::Context;
 use clap::Parser;
 use identity::operators::passwords::Passwords;
 use kernel::config::Connections;
+use kernel::database::Reads;
 use kernel::metrics::{self, Process};
 use kernel::service::{self, ServiceArguments};
 use kernel::test_clock;
@@ -154,6 +155,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         readiness: Readiness::new(for_probes, publisher.clone()),
         intake: Intake::start(publisher.clone()),
         openapi: openapi::descriptions(&config.dialects)?,
+        reads: Reads::start(&connections, pool.clone(), shutdown.clone())?,
         pool,
         queues: Mutex::new(QueueWatch::new(connections.clone())),
         publisher,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use identity::operators::passwords::Passwords;
 use kernel::clock::Clock;
+use kernel::database::Reads;
 use messaging::Publisher;
 use messaging::inbox::Inbox;
 use messaging::queues::QueueWatch;
@@ -27,6 +28,8 @@ pub struct AppState {
     /// Where browsers reach this API, without a slash at its end.
     pub(crate) own_origin: String,
     pub(crate) pool: PgPool,
+    /// For what may be some seconds old.
+    pub(crate) reads: Reads,
     pub(crate) publisher: Publisher,
     pub(crate) inbox: Inbox,
     /// For those who watch the machinery: connects when somebody looks.

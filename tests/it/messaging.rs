@@ -58,6 +58,7 @@ impl Line {
         let connections = Connections {
             database_url: Secret::new("postgres://nowhere").unwrap(),
             database_direct_url: None,
+            database_read_url: None,
             amqp_url: Secret::new(amqp_url).unwrap(),
             amqp_prefix: format!("line-{}", uuid::Uuid::new_v4().simple()),
             database_max_connections: 1,

@@ -91,7 +91,7 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
         to: moment(&call, "to")?,
     };
     let before = page.after.unwrap_or(AdminActionId(uuid::Uuid::max()));
-    let found = audit::before(&mut *api.pool.acquire().await?, &filter, before, page.asked()).await?;
+    let found = audit::before(&mut *api.reads.acquire().await?, &filter, before, page.asked()).await?;
     let (found, next_cursor) = page.cut(found, |recorded| recorded.id.to_string());
     let data = found.into_iter().map(ActionView::from).collect();
     Ok(answer(StatusCode::OK, &Actions { data, next_cursor }))

@@ -4,8 +4,10 @@ use identity::rights::Scope;
 use kernel::clock::Timestamp;
 use kernel::ids::{ApiKeyId, EntryId, UserId, WalletId};
 use kernel::metadata::Metadata;
-use ledger::history::{Entry, EntryFilter, SourceOf, balance_at, entries};
+use ledger::history::{Entry, EntryFilter, SourceOf, balance_at, entries, is_there};
 use serde::Serialize;
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
 use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 use warp::http::{HeaderValue, StatusCode, header};
@@ -161,7 +163,7 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
         from: moment(&call, "from")?,
         until: moment(&call, "to")?,
     };
-    let mut connection = api.pool.acquire().await?;
+    let mut connection = connection_for(&api, page.after).await?;
     let found = entries(&mut connection, wallet.id, &filter, page.after, page.asked()).await?;
     let (found, next_cursor) = page.cut(found, |entry| entry.id.to_string());
     match call.parameter("format") {
@@ -172,6 +174,20 @@ async fn list(api: SharedState, call: Call) -> Result<Response, Problem> {
         Some("csv") => table(&found, next_cursor.as_deref()),
         Some(_) => Err(Problem::invalid("format must be json or csv").about("format")),
     }
+}
+
+/// The first page is of now. A further one may be of a copy that has the entry before it, and so all older ones.
+async fn connection_for(
+    api: &SharedState,
+    after: Option<EntryId>,
+) -> Result<PoolConnection<Postgres>, Problem> {
+    if let Some(after) = after {
+        let mut connection = api.reads.acquire().await?;
+        if is_there(&mut connection, after).await? {
+            return Ok(connection);
+        }
+    }
+    Ok(api.pool.acquire().await?)
 }
 
 /// The entries as CSV, with a line of names.

@@ -148,7 +148,8 @@ async fn read(api: SharedState, call: Call) -> Result<Response, Problem> {
     };
     let to = moment(&call, "to")?.unwrap_or_else(|| api.clock.now());
     let from = moment(&call, "from")?.unwrap_or_else(|| usual_start(interval, to));
-    let Statistics { points, total } = statistics(&api.pool, interval, from, to).await?;
+    let Statistics { points, total } =
+        statistics(&mut *api.reads.acquire().await?, interval, from, to).await?;
     let data = points.into_iter().map(PointView::from).collect();
     let view = StatisticsView { interval: interval.as_str(), data, total: total.into() };
     Ok(answer(StatusCode::OK, &view))

@@ -250,6 +250,16 @@ pub async fn of_payment(
     Ok(rows.fetch_all(connection).await?.into_iter().map(Entry::from).collect())
 }
 
+/// Whether there is such an entry.
+///
+/// # Errors
+/// Database errors only.
+pub async fn is_there(connection: &mut PgConnection, entry: EntryId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(r#"select exists (select from ledger_entries where id = $1) as "is_there!""#, entry.0)
+        .fetch_one(connection)
+        .await
+}
+
 /// A page of a wallet's entries, newest first: at most `limit`, of those before an entry. It costs the same at any
 /// depth: a walk along the wallet's entries, those of the wanted types, or those of the member. (Those of a member that
 /// are of some types are looked for among all of the member's.)

@@ -4,6 +4,7 @@
 mod failover;
 mod frozen_standby;
 mod pooler;
+mod reads;
 mod restore;
 
 use std::time::Duration;

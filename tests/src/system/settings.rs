@@ -110,6 +110,7 @@ impl Settings {
         Ok(Connections {
             database_url: secret(&self.addresses.database_url)?,
             database_direct_url: None,
+            database_read_url: None,
             amqp_url: secret(&self.addresses.amqp_url)?,
             amqp_prefix: self.addresses.amqp_prefix.clone(),
             database_max_connections,

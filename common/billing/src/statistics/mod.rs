@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use kernel::clock::Timestamp;
 use kernel::money::{AmountError, CreditsTotal, Currency, Money};
 use kernel::text_enum;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 /// Intervals that one answer has at most.
 pub const INTERVALS: usize = 1_000;
@@ -92,7 +92,7 @@ impl Figures {
 /// # Errors
 /// [`StatisticsError`].
 pub async fn statistics(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     interval: Interval,
     from: Timestamp,
     to: Timestamp,
@@ -101,7 +101,7 @@ pub async fn statistics(
     let (Some(first), Some(last)) = (bounds.first(), bounds.last()) else {
         return Err(StatisticsError::Backwards);
     };
-    let sums = store::sums(&mut *pool.acquire().await?, interval, *first, *last).await?;
+    let sums = store::sums(connection, interval, *first, *last).await?;
     Ok(rules::statistics(&bounds, &sums)?)
 }
 

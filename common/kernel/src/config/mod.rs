@@ -57,6 +57,9 @@ pub struct Connections {
     pub database_url: Secret,
     /// `DATABASE_DIRECT_URL`: PostgreSQL itself, if `DATABASE_URL` leads to a pooler. Not set otherwise.
     pub database_direct_url: Option<Secret>,
+    /// `DATABASE_READ_URL`: a copy of the database, such as a standby, for what the API reads that may be some seconds
+    /// old, or several. Not set otherwise.
+    pub database_read_url: Option<Secret>,
     /// `AMQP_URL`: RabbitMQ, for example `amqp://purser:…@localhost/%2f`. It may name several nodes, see
     /// [`addresses::of_broker`].
     pub amqp_url: Secret,
@@ -90,6 +93,11 @@ impl Connections {
             &addresses::DATABASE,
             "give the address of PostgreSQL itself, for example postgres://purser@localhost/purser",
         );
+        let database_read_url = environment.optional_servers(
+            "DATABASE_READ_URL",
+            &addresses::DATABASE,
+            "give the address of a standby, for example postgres://purser@standby/purser",
+        );
         let amqp_url = environment.servers(
             "AMQP_URL",
             &addresses::BROKER,
@@ -107,6 +115,7 @@ impl Connections {
             ),
             database_deadline: milliseconds(environment, "DATABASE_DEADLINE_MS", 1_000, 5_000),
             database_direct_url,
+            database_read_url,
             database_url: database_url?,
             amqp_url: amqp_url?,
         })

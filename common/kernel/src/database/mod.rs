@@ -1,6 +1,7 @@
 //! The connection pool, the migrations, and what a database error means.
 
 pub(crate) mod primary;
+mod reads;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +13,10 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 use tokio::time::timeout;
 
 pub use primary::Primary;
+pub use reads::Reads;
 
 use crate::config::{Connections, Secret, addresses};
+use crate::deadline::within;
 use crate::process;
 
 /// The embedded migrations.
@@ -52,14 +55,21 @@ pub(crate) type Check =
 /// # Errors
 /// When an address cannot be read.
 pub fn primary(connections: &Connections) -> Result<Arc<Primary>, sqlx::Error> {
+    Ok(Arc::new(Primary::among(servers_for_sessions(&connections.database_url, connections)?)))
+}
+
+/// The servers that an address names, for connections with the settings of ours.
+fn servers_for_sessions(
+    url: &Secret,
+    connections: &Connections,
+) -> Result<Vec<PgConnectOptions>, sqlx::Error> {
     let is_direct = connections.database_direct_url.is_none();
     let settings = session_settings(connections);
-    let servers = servers(&connections.database_url)?.into_iter();
     // A pooler takes no settings with a connection: they are the role's then, see [`give_settings_to_role`].
-    let servers = servers.map(|server| {
+    let with_settings = |server: PgConnectOptions| {
         if is_direct { server.options(settings.clone()) } else { server.extra_float_digits(None) }
-    });
-    Ok(Arc::new(Primary::among(servers.collect())))
+    };
+    Ok(servers(url)?.into_iter().map(with_settings).collect())
 }
 
 /// As [`primary`], found before it is used: for a command, which does not follow it.
