@@ -23,8 +23,9 @@ pub(super) async fn show(visit: Arc<Visit>, _call: Call) -> Result<Response, Pro
         div.stack.wide #now hx-get="/console/system" hx-select="#now" hx-swap="outerMorph" hx-trigger="every 5s" {
             div.halves.even {
                 (installation(&visit, &system))
-                (backlog(&attention, system.queues.as_deref()))
+                (reconciliation(&system))
             }
+            (backlog(&attention, system.queues.as_deref()))
             section.card.flush { h2 { "Processes" } (processes(&system.processes)) }
             section.card.flush { h2 { "Schedule" } (schedule(&system.schedule)) }
             section.card.flush { h2 { "Newest migrations" } (migrations(&system.migrations)) }
@@ -42,7 +43,14 @@ fn installation(visit: &Visit, system: &System) -> Markup {
                 dt { "Mode" } dd { (system.mode) }
                 dt { "Address" } dd { (visit.api.own_origin) }
             }
-            h3 { "Last reconciliation with the providers" }
+        }
+    }
+}
+
+fn reconciliation(system: &System) -> Markup {
+    html! {
+        section.card {
+            h2 { "Last reconciliation with the providers" }
             @match &system.reconciliation {
                 Some(last) => dl.facts {
                     dt { "Differences" } dd { (last.findings) }
