@@ -22,6 +22,8 @@ pub struct Report<'a> {
     pub upgrade_from: Option<String>,
     /// Of a run on a cluster: how long clients were interrupted.
     pub interruptions: Option<String>,
+    /// What such a run does not show on this machine.
+    pub left_out: Vec<&'static str>,
     pub clients: &'a Entries,
     pub findings: &'a Findings,
 }
@@ -84,6 +86,9 @@ impl Report<'_> {
         writeln!(text, "`worker reconcile` at the end: {}.\n", self.findings.reconciled)?;
         if let Some(interruptions) = &self.interruptions {
             writeln!(text, "{interruptions}")?;
+        }
+        for remark in &self.left_out {
+            writeln!(text, "{remark}\n")?;
         }
         writeln!(text, "| fault | times |\n|---|---|")?;
         for (fault, times) in &self.injected {
