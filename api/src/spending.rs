@@ -25,8 +25,9 @@ use crate::problem::Problem;
 
 /// How many debits share a transaction, and how many transactions run at once. While one waits for the network or the
 /// disk another decides and writes; but only if enough debits wait to make it worth a transaction.
-/// A few debits cost a transaction almost as much as many.
-const LIMITS: GroupLimits = GroupLimits { size: 128, concurrency: 3, beside: 32 };
+/// A few debits cost a transaction almost as much as many: of batches, 512 together cost each debit half of what 128
+/// do. Larger groups only wait longer for each other.
+const LIMITS: GroupLimits = GroupLimits { size: 512, concurrency: 3, beside: 32 };
 /// A lane's wallet is locked by one transaction at a time.
 const LANE_LIMITS: GroupLimits = GroupLimits { size: 128, concurrency: 1, beside: 1 };
 /// Connections for groups alone: whoever waits for a locked wallet with one of the others does not hold them up.

@@ -117,7 +117,7 @@ pub async fn backlog(bench: &Bench, arguments: &Arguments) -> Result<String> {
 /// What a debit takes that has the system for itself: a line for people.
 pub async fn alone(bench: &Bench, seconds: u64) -> Result<String> {
     let until = Until::Time(Duration::from_secs(seconds));
-    let plan = Plan { connections: 1, until, pace: None, make: requests::debits(bench) };
+    let plan = Plan { connections: 1, until, pace: None, make: requests::debits_by_one(bench) };
     let load = generate(bench.port(), plan).await;
     ensure!(load.statuses.keys().all(|status| *status == 200), "answered {:?}", load.statuses);
     let [half, most] = [0.5, 0.99].map(|quantile| load.quantile(quantile));

@@ -40,9 +40,17 @@ pub fn payments(bench: &Bench, orders: Vec<Order>) -> MakeRequest {
     })
 }
 
-/// Debits of one credit, each with an `Idempotency-Key`.
+/// Debits of one credit, each with an `Idempotency-Key`, by all users.
 pub fn debits(bench: &Bench) -> MakeRequest {
-    let keys = bench.seeded.api_keys.clone();
+    debits_with(bench.seeded.api_keys.clone())
+}
+
+/// The same by one user, whose key and wallet the API knows from the debit before.
+pub fn debits_by_one(bench: &Bench) -> MakeRequest {
+    debits_with(bench.seeded.api_keys.iter().take(1).cloned().collect())
+}
+
+fn debits_with(keys: Vec<String>) -> MakeRequest {
     let run = random_word();
     let body = br#"{"credits":1,"description":"api call"}"#;
     Box::new(move |number, request| {
