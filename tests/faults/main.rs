@@ -79,9 +79,10 @@ fn main() -> ExitCode {
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
+        // As `diff` has it: what could not be carried out is told from what was found.
         Err(error) => {
             eprintln!("faults: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(2)
         }
     }
 }
