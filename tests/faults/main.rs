@@ -79,7 +79,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        // As `diff` has it: what could not be carried out is told from what was found.
+        // The gate tells a run that broke off from one that found violations by this code; `diff` uses it likewise.
         Err(error) => {
             eprintln!("faults: {error:#}");
             ExitCode::from(2)

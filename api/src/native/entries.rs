@@ -181,11 +181,11 @@ async fn connection_for(
     api: &SharedState,
     after: Option<EntryId>,
 ) -> Result<PoolConnection<Postgres>, Problem> {
-    if let Some(after) = after {
-        let mut connection = api.reads.acquire().await?;
-        if is_there(&mut connection, after).await? {
-            return Ok(connection);
-        }
+    if let Some(after) = after
+        && let Some(mut connection) = api.reads.acquire_copy().await
+        && is_there(&mut connection, after).await?
+    {
+        return Ok(connection);
     }
     Ok(api.pool.acquire().await?)
 }

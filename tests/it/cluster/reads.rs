@@ -146,8 +146,8 @@ async fn a_copy_that_is_far_behind_or_away_is_not_read() {
 async fn the_database_of_another_installation_is_not_read() {
     let (other, world) = (World::start().await, World::builder().without_worker().start().await);
     let api = reading(&world, &other.settings().addresses.database_url).start(&world).await;
-    let told = async || logged(&api, "it belongs to another installation");
-    world.eventually("the operator is told", told).await;
+    let is_logged = async || logged(&api, "it belongs to another installation");
+    world.eventually("the API logs why it does not read there", is_logged).await;
     api.process.sigterm().unwrap();
     world.abandon().await;
     other.abandon().await;

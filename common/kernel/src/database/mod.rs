@@ -58,7 +58,8 @@ pub fn primary(connections: &Connections) -> Result<Arc<Primary>, sqlx::Error> {
     Ok(Arc::new(Primary::among(servers_for_sessions(&connections.database_url, connections)?)))
 }
 
-/// The servers that an address names, for connections with the settings of ours.
+/// The servers that an address names. Each connection to one of them gets [`session_settings`], unless a pooler is
+/// between.
 fn servers_for_sessions(
     url: &Secret,
     connections: &Connections,

@@ -58,13 +58,16 @@ impl Reads {
     /// # Errors
     /// When the primary gives none either.
     pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-        let copy = self.copy.borrow().clone();
-        if let Some(copy) = copy
-            && let Ok(connection) = copy.acquire().await
-        {
-            return Ok(connection);
+        match self.acquire_copy().await {
+            Some(connection) => Ok(connection),
+            None => self.primary.acquire().await,
         }
-        self.primary.acquire().await
+    }
+
+    /// A connection to the copy, if it may be read and gives one.
+    pub async fn acquire_copy(&self) -> Option<PoolConnection<Postgres>> {
+        let copy = self.copy.borrow().clone()?;
+        copy.acquire().await.ok()
     }
 }
 
